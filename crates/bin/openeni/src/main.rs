@@ -1,0 +1,3 @@
+//! OpenENI: EC2 network interfaces that carry packets.
+
+fn main() {}

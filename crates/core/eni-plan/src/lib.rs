@@ -1,0 +1,3 @@
+//! Desired against observed: the ordered steps between them.
+#![no_std]
+#![forbid(unsafe_code)]

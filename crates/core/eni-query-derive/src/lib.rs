@@ -1,0 +1,1 @@
+//! Derives `FromQuery` for request types.

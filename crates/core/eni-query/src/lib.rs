@@ -1,0 +1,3 @@
+//! The EC2 Query protocol: parameters to typed requests.
+#![no_std]
+#![forbid(unsafe_code)]

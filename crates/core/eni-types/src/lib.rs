@@ -1,0 +1,3 @@
+//! Identifiers, addresses, states and quotas of the EC2 networking model.
+#![no_std]
+#![forbid(unsafe_code)]

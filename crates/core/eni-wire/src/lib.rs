@@ -1,0 +1,3 @@
+//! Views of packet headers.
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,1 @@
+//! Observes the machine, compares with the store, applies the steps.

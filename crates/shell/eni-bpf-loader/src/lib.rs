@@ -1,0 +1,1 @@
+//! Loads, pins and attaches the eBPF program; reads and writes its maps.

@@ -1,0 +1,1 @@
+//! HTTP, SigV4 and XML in front of the model.

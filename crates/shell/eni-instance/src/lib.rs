@@ -1,0 +1,1 @@
+//! Instance drivers: network namespaces with processes of their own.

@@ -1,0 +1,1 @@
+//! Revisions, guarded transactions and watches, over an embedded file.

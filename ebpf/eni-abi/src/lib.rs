@@ -1,0 +1,3 @@
+//! The layouts shared by the pipeline, the eBPF maps and the lowering.
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,1 @@
+//! Namespaces, guests and regions for tests.
