@@ -1,3 +1,26 @@
 //! Identifiers, addresses, states and quotas of the EC2 networking model.
+//!
+//! Every type here proves its legality: in hand, it is well formed. Parsing is the only way in.
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod address;
+mod id;
+pub mod quota;
+mod state;
+mod time;
+
+pub use address::{Ipv4Cidr, MacAddress, MalformedCidr, MalformedMac};
+pub use id::{
+    AllocationId, AssociationId, AttachmentId, ImageId, InstanceId, InternetGatewayId, MalformedId,
+    NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, ReservationId, ResourceId,
+    RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId,
+    VpcCidrAssociationId, VpcId,
+};
+pub use state::{
+    AttachmentStatus, InstanceState, NetworkInterfaceStatus, NetworkInterfaceType, SubnetState,
+    UnknownState, VpcState,
+};
+pub use time::Timestamp;

@@ -1,0 +1,54 @@
+//! EC2's default quotas and fixed limits, each with its source.
+//!
+//! Sources: "Amazon VPC quotas" and "Quotas for Amazon EC2" in AWS's guides, and the EC2 API reference.
+
+/// VPCs in a region (Amazon VPC quotas).
+pub const VPCS_PER_REGION: usize = 5 * 20;
+/// Subnets in a VPC (Amazon VPC quotas).
+pub const SUBNETS_PER_VPC: usize = 200;
+/// Network interfaces in a region: EC2's default is 5,000 and may be raised; ours is a raised one.
+pub const NETWORK_INTERFACES_PER_REGION: usize = 100_000;
+/// Security groups in a region (Amazon VPC quotas).
+pub const SECURITY_GROUPS_PER_REGION: usize = 2_500;
+/// Rules in one direction of a security group: EC2's default is 60; raised so that the product below is the limit.
+pub const RULES_PER_SECURITY_GROUP: usize = 1_000;
+/// Security groups on a network interface: EC2's default is 5, raisable to 16.
+pub const SECURITY_GROUPS_PER_NETWORK_INTERFACE: usize = 16;
+/// Groups on an interface times rules in a group may not exceed this (Amazon VPC quotas).
+pub const RULES_PER_NETWORK_INTERFACE: usize = 1_000;
+/// Elastic IP addresses in a region: EC2's default is 5 and may be raised; the pool is the limit behind it.
+pub const ADDRESSES_PER_REGION: usize = 250;
+/// Internet gateways in a region (Amazon VPC quotas: as many as VPCs).
+pub const INTERNET_GATEWAYS_PER_REGION: usize = VPCS_PER_REGION;
+/// Route tables in a VPC (Amazon VPC quotas).
+pub const ROUTE_TABLES_PER_VPC: usize = 200;
+/// Routes in a route table: EC2's default is 50 (now 500), raisable to 1,000.
+pub const ROUTES_PER_ROUTE_TABLE: usize = 500;
+/// Network ACLs in a VPC (Amazon VPC quotas).
+pub const NETWORK_ACLS_PER_VPC: usize = 200;
+/// Rules in one direction of a network ACL: EC2's default is 20, raisable to 40.
+pub const RULES_PER_NETWORK_ACL: usize = 40;
+/// Tags on a resource (EC2 User Guide, "Tag restrictions").
+pub const TAGS_PER_RESOURCE: usize = 50;
+/// Characters in a tag's key.
+pub const TAG_KEY_CHARACTERS: usize = 128;
+/// Characters in a tag's value.
+pub const TAG_VALUE_CHARACTERS: usize = 256;
+/// Characters in a client token.
+pub const CLIENT_TOKEN_CHARACTERS: usize = 64;
+/// Seconds for which a client token is remembered (EC2: "at least 24 hours").
+pub const CLIENT_TOKEN_SECONDS: i64 = 24 * 3600;
+/// Characters in a security group's name or description.
+pub const SECURITY_GROUP_TEXT_CHARACTERS: usize = 255;
+/// Bytes of user data before encoding (EC2 User Guide, "Run commands when you launch").
+pub const USER_DATA_BYTES: usize = 16 * 1024;
+/// Addresses that EC2 keeps at the start of each subnet: network, router, DNS, future use.
+pub const RESERVED_FIRST_ADDRESSES: u64 = 4;
+/// Addresses that EC2 keeps at the end of each subnet.
+pub const RESERVED_LAST_ADDRESSES: u64 = 1;
+/// Smallest and largest MaxResults of most Describe calls.
+pub const PAGE_SIZES: core::ops::RangeInclusive<u32> = 5..=1000;
+/// Instances in a region on one machine: a bound of ours, far above what two cores carry.
+pub const INSTANCES_PER_REGION: usize = 1_000;
+/// Seconds for which a terminated instance is still described (EC2: about an hour).
+pub const TERMINATED_INSTANCE_SECONDS: i64 = 3600;
