@@ -1,0 +1,153 @@
+//! How single values, lists and absent values are read.
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+use core::str::FromStr;
+
+use eni_types::{
+    AllocationId, AssociationId, AttachmentId, ImageId, InstanceId, InternetGatewayId, Ipv4Cidr,
+    NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, NetworkInterfaceType, ReservationId,
+    RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId,
+    VpcCidrAssociationId, VpcId,
+};
+
+use crate::{FromQuery, QueryError, QueryNode};
+
+fn text<'a>(node: Option<&'a QueryNode>, path: &str) -> Result<&'a str, QueryError> {
+    let node = node.ok_or_else(|| QueryError::missing(path))?;
+    match (node.value(), node.names().next()) {
+        (Some(value), None) => Ok(value),
+        (_, Some(name)) => Err(QueryError::unknown(path, name)),
+        (None, None) => Err(QueryError::missing(path)),
+    }
+}
+
+fn parsed<T: FromStr>(
+    node: Option<&QueryNode>,
+    path: &str,
+    expected: &'static str,
+) -> Result<T, QueryError> {
+    let value = text(node, path)?;
+    value
+        .parse()
+        .map_err(|_| QueryError::invalid(path, value, expected))
+}
+
+impl FromQuery for String {
+    fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
+        text(node, path).map(ToOwned::to_owned)
+    }
+}
+
+impl FromQuery for bool {
+    fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
+        let value = text(node, path)?;
+        match value {
+            "true" | "True" | "TRUE" | "1" => Ok(true),
+            "false" | "False" | "FALSE" | "0" => Ok(false),
+            _ => Err(QueryError::invalid(path, value, "A boolean is expected.")),
+        }
+    }
+}
+
+macro_rules! read_parsed {
+    ($($type:ty: $expected:literal;)*) => {
+        $(impl FromQuery for $type {
+            fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
+                parsed(node, path, $expected)
+            }
+        })*
+    };
+}
+
+read_parsed! {
+    u8: "A small number is expected.";
+    u16: "A small number is expected.";
+    u32: "A number is expected.";
+    i32: "A number is expected.";
+    i64: "A number is expected.";
+    Ipv4Addr: "An IPv4 address is expected.";
+    Ipv4Cidr: "This is not a valid CIDR block.";
+    NetworkInterfaceType: "The interface type is not valid.";
+}
+
+macro_rules! read_ids {
+    ($($type:ty),*) => {
+        $(impl FromQuery for $type {
+            fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
+                let value = text(node, path)?;
+                value.parse().map_err(|_| QueryError::MalformedId {
+                    code: <$type as TypedId>::MALFORMED_CODE,
+                    value: value.to_owned(),
+                    prefix: <$type as TypedId>::PREFIX,
+                })
+            }
+        })*
+    };
+}
+
+read_ids!(
+    VpcId,
+    VpcCidrAssociationId,
+    SubnetId,
+    NetworkInterfaceId,
+    AttachmentId,
+    SecurityGroupId,
+    SecurityGroupRuleId,
+    AllocationId,
+    AssociationId,
+    InternetGatewayId,
+    RouteTableId,
+    RouteTableAssociationId,
+    NetworkAclId,
+    NetworkAclAssociationId,
+    InstanceId,
+    ReservationId,
+    ImageId
+);
+
+impl<T: FromQuery> FromQuery for Option<T> {
+    fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
+        node.map(|node| T::from_query(Some(node), path)).transpose()
+    }
+
+    fn knows(name: &str) -> bool {
+        T::knows(name)
+    }
+}
+
+impl<T: FromQuery> FromQuery for Box<T> {
+    fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
+        T::from_query(node, path).map(Self::new)
+    }
+}
+
+impl<T: FromQuery> FromQuery for Vec<T> {
+    /// Members are numbered children, read in the order of their numbers; EC2 does not ask that they start at 1 or be
+    /// without gaps.
+    fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
+        let Some(node) = node else {
+            return Ok(Self::new());
+        };
+        if let Some(value) = node.value().filter(|value| !value.is_empty()) {
+            return Err(QueryError::invalid(path, value, "A list is expected."));
+        }
+        let mut members = node
+            .names()
+            .map(|name| {
+                name.parse::<u32>()
+                    .map(|number| (number, name))
+                    .map_err(|_| QueryError::unknown(path, name))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        members.sort_unstable();
+        members
+            .into_iter()
+            .map(|(_, name)| T::from_query(node.child(name), &format!("{path}.{name}")))
+            .collect()
+    }
+}

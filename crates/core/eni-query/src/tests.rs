@@ -1,0 +1,144 @@
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use eni_types::{NetworkInterfaceId, SubnetId};
+use proptest::prelude::*;
+
+use crate::{FromQuery, QueryError, QueryTree};
+
+#[derive(Debug, PartialEq, FromQuery)]
+struct Filter {
+    name: String,
+    #[query(name = "Value")]
+    values: Vec<String>,
+}
+
+#[derive(Debug, PartialEq, FromQuery)]
+struct Paging {
+    #[query(name = "Filter")]
+    filters: Vec<Filter>,
+    max_results: Option<u32>,
+}
+
+#[derive(Debug, PartialEq, FromQuery)]
+struct Request {
+    subnet_id: SubnetId,
+    #[query(name = "NetworkInterfaceId")]
+    network_interface_ids: Vec<NetworkInterfaceId>,
+    primary: Option<bool>,
+    #[query(flatten)]
+    paging: Paging,
+}
+
+fn read(pairs: &[(&str, &str)]) -> Result<Request, QueryError> {
+    QueryTree::from_pairs(pairs.iter().copied())?.read()
+}
+
+#[test]
+fn members_come_in_the_order_of_their_numbers_and_nested_ones_too() {
+    let request = read(&[
+        ("SubnetId", "subnet-12345678"),
+        ("NetworkInterfaceId.10", "eni-00000002"),
+        ("NetworkInterfaceId.9", "eni-00000001"),
+        ("Filter.1.Name", "vpc-id"),
+        ("Filter.1.Value.2", "b"),
+        ("Filter.1.Value.1", "a"),
+        ("MaxResults", "5"),
+        ("Primary", "true"),
+    ])
+    .unwrap();
+    let ids: Vec<String> = request
+        .network_interface_ids
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(ids, ["eni-00000001", "eni-00000002"]);
+    assert_eq!(
+        request.paging.filters,
+        [Filter {
+            name: "vpc-id".into(),
+            values: ["a".into(), "b".into()].into()
+        }]
+    );
+    assert_eq!(
+        (request.paging.max_results, request.primary),
+        (Some(5), Some(true))
+    );
+}
+
+#[test]
+fn what_ec2_refuses_is_refused_with_its_code() {
+    let subnet = ("SubnetId", "subnet-12345678");
+    let cases: [(&[(&str, &str)], &str, &str); 9] = [
+        (
+            &[],
+            "MissingParameter",
+            "The request must contain the parameter SubnetId",
+        ),
+        (
+            &[("SubnetId", "vpc-1")],
+            "InvalidSubnetID.Malformed",
+            "Invalid id: \"vpc-1\" (expecting \"subnet-...\")",
+        ),
+        (
+            &[subnet, ("Color", "red")],
+            "UnknownParameter",
+            "The parameter Color is not recognized",
+        ),
+        (
+            &[subnet, ("Filter.1.Nam", "x")],
+            "UnknownParameter",
+            "The parameter Filter.1.Nam is not recognized",
+        ),
+        (
+            &[subnet, ("Filter.1.Value.1", "x")],
+            "MissingParameter",
+            "The request must contain the parameter Filter.1.Name",
+        ),
+        (
+            &[subnet, ("Filter.x.Name", "x")],
+            "UnknownParameter",
+            "The parameter Filter.x is not recognized",
+        ),
+        (
+            &[subnet, ("MaxResults", "many")],
+            "InvalidParameterValue",
+            "Value (many) for parameter MaxResults is invalid. A number is expected.",
+        ),
+        (
+            &[subnet, subnet],
+            "MalformedQueryString",
+            "A parameter is given more than once",
+        ),
+        (
+            &[("SubnetId..x", "1")],
+            "MalformedQueryString",
+            "A parameter name is empty",
+        ),
+    ];
+    for (pairs, code, message) in cases {
+        let error = read(pairs).unwrap_err();
+        assert_eq!(
+            (error.code(), error.to_string().as_str()),
+            (code, message),
+            "{pairs:?}"
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_form_makes_the_reader_panic(pairs: Vec<(String, String)>) {
+        let _ = QueryTree::from_pairs(pairs).and_then(|tree| tree.read::<Request>());
+    }
+
+    #[test]
+    fn the_fingerprint_does_not_depend_on_the_order_of_parameters(
+        pairs in proptest::collection::btree_map("[A-C](\\.[1-3]){0,2}", "[a-c]{0,2}", 0..6)
+    ) {
+        let pairs: Vec<_> = pairs.into_iter().collect();
+        let forward = QueryTree::from_pairs(pairs.clone()).unwrap();
+        let backward = QueryTree::from_pairs(pairs.into_iter().rev()).unwrap();
+        prop_assert_eq!(forward.fingerprint(), backward.fingerprint());
+    }
+}

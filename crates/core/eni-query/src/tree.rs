@@ -1,0 +1,166 @@
+//! The parameters of a request as a tree.
+
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
+use alloc::string::String;
+
+use crate::error::join;
+use crate::{FromQuery, QueryError};
+
+/// Parameters in one request. EC2 takes forms of up to a mebibyte; no operation needs more names than this.
+pub const MAX_PARAMETERS: usize = 20_000;
+/// Dots in one parameter's name. The deepest name in EC2's model has nine.
+pub const MAX_DEPTH: usize = 16;
+
+/// A node: perhaps a value, perhaps children.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueryNode {
+    value: Option<String>,
+    children: BTreeMap<String, QueryNode>,
+}
+
+impl QueryNode {
+    /// The value given for exactly this name.
+    #[must_use]
+    pub fn value(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+
+    /// The node one name deeper.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Option<&Self> {
+        self.children.get(name)
+    }
+
+    /// The names one level deeper.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.children.keys().map(String::as_str)
+    }
+
+    /// Reads the child `name` of the node at `path`. For derived readers.
+    ///
+    /// # Errors
+    /// What reading `T` gives.
+    pub fn read_child<T: FromQuery>(
+        node: Option<&Self>,
+        path: &str,
+        name: &str,
+    ) -> Result<T, QueryError> {
+        T::from_query(node.and_then(|node| node.child(name)), &join(path, name))
+    }
+
+    /// Refuses children that `known` does not know, and a value where only children are expected. For derived readers.
+    ///
+    /// # Errors
+    /// [`QueryError::Unknown`] for the first unknown name.
+    pub fn check_names(
+        node: Option<&Self>,
+        path: &str,
+        known: impl Fn(&str) -> bool,
+    ) -> Result<(), QueryError> {
+        let Some(node) = node else { return Ok(()) };
+        if let Some(value) = node.value().filter(|value| !value.is_empty()) {
+            return Err(QueryError::invalid(path, value, "A structure is expected."));
+        }
+        match node.names().find(|name| !known(name)) {
+            Some(name) => Err(QueryError::unknown(path, name)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// All parameters of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueryTree {
+    root: QueryNode,
+}
+
+impl QueryTree {
+    /// Builds the tree from decoded pairs.
+    ///
+    /// # Errors
+    /// [`QueryError::MalformedForm`] for an empty name, a name given twice, or a form beyond the limits.
+    pub fn from_pairs<N: AsRef<str>, V: Into<String>>(
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, QueryError> {
+        let mut tree = Self::default();
+        for (count, (name, value)) in pairs.into_iter().enumerate() {
+            if count >= MAX_PARAMETERS {
+                return Err(QueryError::MalformedForm {
+                    reason: "The request has too many parameters",
+                });
+            }
+            tree.insert(name.as_ref(), value.into())?;
+        }
+        Ok(tree)
+    }
+
+    fn insert(&mut self, name: &str, value: String) -> Result<(), QueryError> {
+        if name.split('.').count() > MAX_DEPTH {
+            return Err(QueryError::MalformedForm {
+                reason: "A parameter name is nested too deeply",
+            });
+        }
+        let mut node = &mut self.root;
+        for part in name.split('.') {
+            if part.is_empty() {
+                return Err(QueryError::MalformedForm {
+                    reason: "A parameter name is empty",
+                });
+            }
+            node = match node.children.entry(part.to_owned()) {
+                Entry::Occupied(occupied) => occupied.into_mut(),
+                Entry::Vacant(vacant) => vacant.insert(QueryNode::default()),
+            };
+        }
+        match node.value.replace(value) {
+            Some(_) => Err(QueryError::MalformedForm {
+                reason: "A parameter is given more than once",
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a top-level parameter out of the tree, such as `Action`.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        self.root.children.remove(name).and_then(|node| node.value)
+    }
+
+    /// Reads the whole request.
+    ///
+    /// # Errors
+    /// What reading `T` gives.
+    pub fn read<T: FromQuery>(&self) -> Result<T, QueryError> {
+        T::from_query(Some(&self.root), "")
+    }
+
+    /// A number that two requests share only if all their parameters are equal (FNV-1a, 128 bits). It is what makes a
+    /// client token used twice with other parameters an error.
+    #[must_use]
+    pub fn fingerprint(&self) -> u128 {
+        let mut hash = Fnv(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
+        hash.node(&self.root);
+        hash.0
+    }
+}
+
+struct Fnv(u128);
+
+impl Fnv {
+    fn bytes(&mut self, bytes: &[u8]) {
+        for byte in bytes.iter().copied().chain([0xff]) {
+            self.0 =
+                (self.0 ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+        }
+    }
+
+    fn node(&mut self, node: &QueryNode) {
+        self.bytes(node.value().unwrap_or_default().as_bytes());
+        for (name, child) in &node.children {
+            self.bytes(name.as_bytes());
+            self.node(child);
+        }
+        self.bytes(&[0xfe]);
+    }
+}
