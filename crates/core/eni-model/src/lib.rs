@@ -1,3 +1,34 @@
 //! The rules of EC2 networking: a world, a request, a change set.
+//!
+//! Each operation is a request type that reads itself from the Query protocol, a response type that serialises to EC2's
+//! XML, and a planner: `plan(self, &World, &mut Context) -> Result<(ChangeSet, Response), Ec2Error>`. Planners are pure.
+//! A change set is applied to a [`World`] whole or not at all.
+//!
+//! *Invariant*: nothing here knows HTTP, Linux or the store.
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod change;
+mod client_token;
+mod context;
+pub mod describe;
+mod error;
+mod items;
+mod operation;
+pub mod operations;
+pub mod resource;
+mod table;
+pub mod tags;
+mod world;
+
+pub use change::{Change, ChangeSet};
+pub use client_token::{ClientToken, Replay};
+pub use context::{Caller, Context, RegionSettings};
+pub use error::{Ec2Error, ErrorCode};
+pub use items::{ItemSet, ReturnTrue};
+pub use operation::{Await, Operation};
+pub use resource::{Resource, ResourceKind};
+pub use table::{IndexKey, Row, Table};
+pub use world::World;

@@ -1,0 +1,66 @@
+//! What an operation changes.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::resource::{Resource, ResourceKey};
+
+/// One write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Insert or replace.
+    Put(Arc<Resource>),
+    /// Remove; nothing happens where there is nothing.
+    Delete(ResourceKey),
+}
+
+impl Change {
+    /// The key that is written.
+    #[must_use]
+    pub fn key(&self) -> ResourceKey {
+        match self {
+            Self::Put(resource) => resource.key(),
+            Self::Delete(key) => key.clone(),
+        }
+    }
+}
+
+/// The writes of one operation, applied and stored whole or not at all. A later write to the same key wins.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChangeSet {
+    changes: Vec<Change>,
+}
+
+impl ChangeSet {
+    /// No change: what reads give.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Adds an insertion or replacement.
+    pub fn put(&mut self, resource: impl Into<Resource>) {
+        self.changes.push(Change::Put(Arc::new(resource.into())));
+    }
+
+    /// Adds a removal.
+    pub fn delete(&mut self, key: impl Into<ResourceKey>) {
+        self.changes.push(Change::Delete(key.into()));
+    }
+
+    /// Adds all of `other`'s writes after these.
+    pub fn append(&mut self, mut other: Self) {
+        self.changes.append(&mut other.changes);
+    }
+
+    /// Whether nothing is written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// The writes, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter()
+    }
+}

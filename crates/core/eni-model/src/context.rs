@@ -1,0 +1,71 @@
+//! What a planner is given besides the world and its request.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use eni_types::{Ipv4Cidr, Timestamp};
+use rand_core::Rng;
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Twelve digits.
+    pub account_id: String,
+}
+
+/// What is fixed for a region's life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionSettings {
+    /// `us-east-1`.
+    pub region: String,
+    /// Names of the availability zones, in order: `us-east-1a`, …
+    pub availability_zones: Vec<String>,
+    /// The account that owns everything in the region: twelve digits.
+    pub account_id: String,
+    /// Where public addresses come from. The first usable address is the host's own end and is never allocated.
+    pub public_pool: Ipv4Cidr,
+}
+
+impl RegionSettings {
+    /// EC2's domain for private names: `ec2.internal` in us-east-1, `REGION.compute.internal` elsewhere.
+    #[must_use]
+    pub fn private_domain(&self) -> String {
+        if self.region == "us-east-1" {
+            "ec2.internal".into()
+        } else {
+            alloc::format!("{}.compute.internal", self.region)
+        }
+    }
+
+    /// The zone's id, such as `use1-az1`, which EC2 keeps stable across accounts.
+    #[must_use]
+    pub fn availability_zone_id(&self, zone: &str) -> String {
+        let number = self
+            .availability_zones
+            .iter()
+            .position(|name| name == zone)
+            .map_or(1, |index| index + 1);
+        let mut short = String::new();
+        for (index, part) in self.region.split('-').enumerate() {
+            match index {
+                0 => short.push_str(part),
+                _ => short.extend(part.chars().next()),
+            }
+        }
+        alloc::format!("{short}-az{number}")
+    }
+}
+
+/// Time, randomness and the caller: everything a planner may use that is not in the world.
+pub struct Context<'a> {
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// The region's settings.
+    pub region: &'a RegionSettings,
+    /// The time of planning.
+    pub now: Timestamp,
+    /// For ids, MAC addresses and the choice of free addresses.
+    pub rng: &'a mut dyn Rng,
+    /// Equal for two requests only if all their parameters are (`QueryTree::fingerprint`).
+    pub fingerprint: u128,
+}

@@ -1,0 +1,296 @@
+//! What the Describe calls share: filters and paging.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt::Display;
+use core::str::FromStr;
+
+use eni_query::FromQuery;
+use eni_types::quota;
+
+use crate::{Ec2Error, ErrorCode, IndexKey, Row, World};
+
+/// `Filter.N`.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct Filter {
+    /// Such as `vpc-id` or `tag:Name`.
+    pub name: String,
+    /// Any of these; `*` and `?` are wildcards, a backslash takes their meaning away.
+    #[query(name = "Value")]
+    pub values: Vec<String>,
+}
+
+/// Filters and paging of a Describe call, flattened into its request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
+pub struct Page {
+    /// All must match.
+    #[query(name = "Filter")]
+    pub filters: Vec<Filter>,
+    /// Members of one answer.
+    pub max_results: Option<u32>,
+    /// Where the previous answer stopped.
+    pub next_token: Option<String>,
+}
+
+/// A row that a Describe call can filter.
+pub trait Described: Row {
+    /// The filters it knows, besides `tag:KEY` and `tag-key`.
+    const FILTERS: &'static [&'static str];
+
+    /// Gives every value that the row has for the filter `name`, one of [`FILTERS`](Self::FILTERS).
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        world: &'a World,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    );
+
+    /// The index keys that find all rows with `value` for the filter `name`, where an index can answer.
+    #[must_use]
+    fn index_key(_name: &str, _value: &str) -> Option<IndexKey> {
+        None
+    }
+}
+
+/// Whether all filters are known and the row passes them.
+///
+/// # Errors
+/// `InvalidParameterValue` for an unknown filter.
+pub fn check_filters<R: Described>(filters: &[Filter]) -> Result<(), Ec2Error> {
+    for Filter { name, .. } in filters {
+        if name != "tag-key" && !name.starts_with("tag:") && !R::FILTERS.contains(&name.as_str()) {
+            let message = format!("The filter '{name}' is invalid");
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a row passes all filters.
+#[must_use]
+pub fn passes<R: Described>(row: &R, filters: &[Filter], world: &World) -> bool {
+    filters.iter().all(|filter| {
+        let mut matched = false;
+        let mut give = |value: Cow<'_, str>| {
+            matched |= filter.values.iter().any(|pattern| matches(pattern, &value))
+        };
+        if let Some(key) = filter.name.strip_prefix("tag:") {
+            row.tags()
+                .get(key)
+                .into_iter()
+                .for_each(|value| give(value.into()));
+        } else if filter.name == "tag-key" {
+            row.tags().iter().for_each(|(key, _)| give(key.into()));
+        } else {
+            row.filter_values(&filter.name, world, &mut give);
+        }
+        matched
+    })
+}
+
+/// Whether `text` matches a filter value: `*` stands for any characters, `?` for one, `\` for itself or what follows.
+#[must_use]
+pub fn matches(pattern: &str, text: &str) -> bool {
+    fn walk(pattern: &[char], text: &[char]) -> bool {
+        let (mut at, mut from) = (0, 0);
+        let mut retry = None;
+        while from < text.len() {
+            match pattern.get(at) {
+                Some('*') => {
+                    retry = Some((at + 1, from + 1));
+                    at += 1;
+                    continue;
+                }
+                Some('?') => (at, from) = (at + 1, from + 1),
+                Some('\\') if pattern.get(at + 1) == Some(&text[from]) => {
+                    (at, from) = (at + 2, from + 1)
+                }
+                Some(same) if *same == text[from] => (at, from) = (at + 1, from + 1),
+                _ => match retry {
+                    Some((after, next)) => {
+                        (at, from) = (after, next);
+                        retry = Some((after, next + 1));
+                    }
+                    None => return false,
+                },
+            }
+        }
+        pattern[at..].iter().all(|rest| *rest == '*')
+    }
+    if !pattern.contains(['*', '?', '\\']) {
+        return pattern == text;
+    }
+    walk(
+        &pattern.chars().collect::<Vec<_>>(),
+        &text.chars().collect::<Vec<_>>(),
+    )
+}
+
+/// One answer of a Describe call.
+#[derive(Clone, Debug)]
+pub struct Found<R> {
+    /// The rows, by id.
+    pub rows: Vec<Arc<R>>,
+    /// Where the next answer starts, if there is more.
+    pub next_token: Option<String>,
+}
+
+/// Finds what a Describe call asks for: by ids, else by the best index that a filter offers, else all; filters it, and
+/// cuts the page.
+///
+/// # Errors
+/// `missing` for an id that does not exist; `InvalidParameterValue` for an unknown filter or a page size out of range,
+/// `InvalidParameterCombination` for a page size together with ids, `InvalidNextToken`.
+pub fn find<R>(
+    table: &crate::Table<R>,
+    ids: &[R::Id],
+    page: &Page,
+    world: &World,
+    missing: impl Fn(R::Id) -> Ec2Error,
+) -> Result<Found<R>, Ec2Error>
+where
+    R: Described,
+    R::Id: Display + FromStr,
+{
+    check_filters::<R>(&page.filters)?;
+    check_page(page, !ids.is_empty())?;
+    let limit = page
+        .max_results
+        .map_or(usize::MAX, |results| results as usize);
+    let start = page
+        .next_token
+        .as_deref()
+        .map(decode_token::<R::Id>)
+        .transpose()?;
+    let wanted = |row: &&Arc<R>| {
+        start.is_none_or(|start| row.id() >= start) && passes(&***row, &page.filters, world)
+    };
+    let mut rows: Vec<Arc<R>> = if !ids.is_empty() {
+        let mut named = ids
+            .iter()
+            .map(|id| table.get(*id).cloned().ok_or_else(|| missing(*id)))
+            .collect::<Result<Vec<_>, _>>()?;
+        named.sort_by_key(|row| row.id());
+        named.dedup_by_key(|row| row.id());
+        named.iter().filter(wanted).cloned().collect()
+    } else if let Some(keys) = best_index(table, &page.filters) {
+        let mut indexed: Vec<_> = keys
+            .iter()
+            .flat_map(|key| table.by(key))
+            .filter(wanted)
+            .cloned()
+            .collect();
+        indexed.sort_by_key(|row| row.id());
+        indexed.dedup_by_key(|row| row.id());
+        indexed
+    } else if let Some(start) = start {
+        table
+            .iter_from(start)
+            .filter(wanted)
+            .take(limit.saturating_add(1))
+            .cloned()
+            .collect()
+    } else {
+        table
+            .iter()
+            .filter(wanted)
+            .take(limit.saturating_add(1))
+            .cloned()
+            .collect()
+    };
+    let next_token = rows.get(limit).map(|row| encode_token(row.id()));
+    rows.truncate(limit);
+    Ok(Found { rows, next_token })
+}
+
+/// The keys of the filter whose index finds fewest rows.
+fn best_index<R: Described>(table: &crate::Table<R>, filters: &[Filter]) -> Option<Vec<IndexKey>> {
+    let keys_of = |filter: &Filter| {
+        filter
+            .values
+            .iter()
+            .map(|value| {
+                if value.contains(['*', '?', '\\']) {
+                    return None;
+                }
+                match filter.name.strip_prefix("tag:") {
+                    Some(key) => Some(IndexKey::Tag(key.into(), value.clone())),
+                    None => R::index_key(&filter.name, value),
+                }
+            })
+            .collect::<Option<Vec<_>>>()
+    };
+    filters
+        .iter()
+        .filter_map(keys_of)
+        .min_by_key(|keys| keys.iter().map(|key| table.count(key)).sum::<usize>())
+}
+
+fn check_page(page: &Page, has_ids: bool) -> Result<(), Ec2Error> {
+    let Some(results) = page.max_results else {
+        return Ok(());
+    };
+    if has_ids {
+        let message = "The parameter MaxResults cannot be used with resource ids in the same call.";
+        return Err(Ec2Error::new(
+            ErrorCode::InvalidParameterCombination,
+            message,
+        ));
+    }
+    if !quota::PAGE_SIZES.contains(&results) {
+        let (least, most) = (quota::PAGE_SIZES.start(), quota::PAGE_SIZES.end());
+        let message = format!(
+            "Value ( {results} ) for parameter maxResults is invalid. Expecting a value between {least} and {most}."
+        );
+        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+    }
+    Ok(())
+}
+
+/// A token is the id that the next answer starts with, in hex: opaque, and valid even if that row has gone.
+fn encode_token(id: impl Display) -> String {
+    hex::encode(format!("{id}"))
+}
+
+fn decode_token<I: FromStr>(token: &str) -> Result<I, Ec2Error> {
+    hex::decode(token)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| {
+            Ec2Error::new(
+                ErrorCode::InvalidNextToken,
+                "The token provided is invalid.",
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_value_matches_with_ec2s_wildcards() {
+        for (pattern, text, want) in [
+            ("web", "web", true),
+            ("web", "Web", false),
+            ("w*", "web", true),
+            ("*b", "web", true),
+            ("*e*", "web", true),
+            ("w?b", "web", true),
+            ("w?", "web", false),
+            ("*", "", true),
+            ("?", "", false),
+            ("a*b*c", "aXbXbc", true),
+            ("a*b*c", "aXbXb", false),
+            ("\\*", "*", true),
+            ("\\*", "x", false),
+            ("1\\?", "1?", true),
+        ] {
+            assert_eq!(matches(pattern, text), want, "{pattern} on {text}");
+        }
+    }
+}

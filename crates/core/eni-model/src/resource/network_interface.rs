@@ -1,0 +1,126 @@
+//! Network interfaces.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+use eni_types::{
+    AttachmentId, AttachmentStatus, InstanceId, MacAddress, NetworkInterfaceId,
+    NetworkInterfaceStatus, NetworkInterfaceType, SecurityGroupId, SubnetId, Timestamp, VpcId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::tags::Tags;
+use crate::{IndexKey, Row};
+
+/// A network interface with its attachment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkInterface {
+    /// Its id.
+    pub network_interface_id: NetworkInterfaceId,
+    /// Its subnet, for life.
+    pub subnet_id: SubnetId,
+    /// The subnet's VPC.
+    pub vpc_id: VpcId,
+    /// The subnet's zone.
+    pub availability_zone: String,
+    /// Its kind.
+    pub interface_type: NetworkInterfaceType,
+    /// Its MAC address, for life; unique in the VPC.
+    pub mac_address: MacAddress,
+    /// Its description.
+    pub description: String,
+    /// Private addresses: the primary one first, for life, then secondary ones. Never empty but for `efa-only`.
+    pub private_ip_addresses: Vec<Ipv4Addr>,
+    /// Its security groups, at least one.
+    pub group_ids: Vec<SecurityGroupId>,
+    /// Whether it may only send from, and receive for, its own addresses.
+    pub source_dest_check: bool,
+    /// Where it is plugged in.
+    pub attachment: Option<Attachment>,
+    /// Idle timeouts that were set; the instance type's defaults otherwise.
+    #[serde(default)]
+    pub connection_tracking: ConnectionTracking,
+    /// Whether an instance launched with it gets a public address: the subnet's setting at creation.
+    #[serde(default)]
+    pub map_public_ip_on_launch: bool,
+    /// Set where a service, not the user, made it.
+    #[serde(default)]
+    pub requester_id: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// The plugging of a network interface into an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Its id.
+    pub attachment_id: AttachmentId,
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// N of `ethN`.
+    pub device_index: u8,
+    /// The network card; (card, index) is unique in an instance.
+    pub network_card_index: u8,
+    /// When it was asked for.
+    pub attach_time: Timestamp,
+    /// `Attached` means that packets cross (or will, when a stopped instance starts).
+    pub status: AttachmentStatus,
+    /// Whether the interface goes when the instance is terminated.
+    pub delete_on_termination: bool,
+}
+
+/// Idle timeouts in seconds (`ConnectionTrackingSpecificationRequest`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionTracking {
+    /// 60 to 432,000.
+    pub tcp_established_timeout: Option<u32>,
+    /// 60 to 180.
+    pub udp_stream_timeout: Option<u32>,
+    /// 30 to 60.
+    pub udp_timeout: Option<u32>,
+}
+
+impl NetworkInterface {
+    /// The primary private address; `None` only for `efa-only`.
+    #[must_use]
+    pub fn primary_private_ip_address(&self) -> Option<Ipv4Addr> {
+        self.private_ip_addresses.first().copied()
+    }
+
+    /// The status that follows from the attachment.
+    #[must_use]
+    pub fn status(&self) -> NetworkInterfaceStatus {
+        match self.attachment.as_ref().map(|attachment| attachment.status) {
+            None | Some(AttachmentStatus::Detached) => NetworkInterfaceStatus::Available,
+            Some(AttachmentStatus::Attaching) => NetworkInterfaceStatus::Attaching,
+            Some(AttachmentStatus::Attached) => NetworkInterfaceStatus::InUse,
+            Some(AttachmentStatus::Detaching) => NetworkInterfaceStatus::Detaching,
+        }
+    }
+}
+
+impl Row for NetworkInterface {
+    type Id = NetworkInterfaceId;
+    fn id(&self) -> NetworkInterfaceId {
+        self.network_interface_id
+    }
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+    fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
+        add(IndexKey::Vpc(self.vpc_id));
+        add(IndexKey::Subnet(self.subnet_id));
+        add(IndexKey::Mac(self.vpc_id, self.mac_address));
+        for address in &self.private_ip_addresses {
+            add(IndexKey::PrivateAddress(self.vpc_id, *address));
+        }
+        for group_id in &self.group_ids {
+            add(IndexKey::SecurityGroup(*group_id));
+        }
+        if let Some(attachment) = &self.attachment {
+            add(IndexKey::Instance(attachment.instance_id));
+            add(IndexKey::Attachment(attachment.attachment_id));
+        }
+    }
+}

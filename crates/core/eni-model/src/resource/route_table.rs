@@ -1,0 +1,118 @@
+//! Route tables.
+
+use alloc::vec::Vec;
+
+use eni_types::{
+    InstanceId, InternetGatewayId, Ipv4Cidr, NetworkInterfaceId, RouteTableAssociationId,
+    RouteTableId, SubnetId, VpcId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::tags::Tags;
+use crate::{IndexKey, Row};
+
+/// A route table with its routes and associations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteTable {
+    /// Its id.
+    pub route_table_id: RouteTableId,
+    /// Its VPC.
+    pub vpc_id: VpcId,
+    /// Its routes, the VPC's local route among them; destinations are unique.
+    pub routes: Vec<Route>,
+    /// What uses it. The VPC's main table has one association without a subnet.
+    pub associations: Vec<RouteTableAssociation>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// One route. Whether it is `active` or `blackhole` follows from its target's state and is not stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Packets to this block,
+    pub destination: Ipv4Cidr,
+    /// go there.
+    pub target: RouteTarget,
+    /// How the route came to be.
+    pub origin: RouteOrigin,
+}
+
+/// Where a route leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RouteTarget {
+    /// To the VPC's own addresses.
+    Local,
+    /// To an internet gateway.
+    InternetGateway(InternetGatewayId),
+    /// To a network interface.
+    NetworkInterface(NetworkInterfaceId),
+    /// To the only network interface of an instance, remembered as both.
+    Instance(InstanceId, NetworkInterfaceId),
+}
+
+/// `origin` of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RouteOrigin {
+    /// Made with the table.
+    CreateRouteTable,
+    /// Made by a call.
+    CreateRoute,
+}
+
+/// The use of a route table by a subnet, or by a VPC as its main table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteTableAssociation {
+    /// Its id.
+    pub association_id: RouteTableAssociationId,
+    /// The subnet; `None` in the main association.
+    pub subnet_id: Option<SubnetId>,
+}
+
+impl RouteTable {
+    /// Whether this is its VPC's main table.
+    #[must_use]
+    pub fn is_main(&self) -> bool {
+        self.associations
+            .iter()
+            .any(|association| association.subnet_id.is_none())
+    }
+}
+
+impl RouteTarget {
+    /// The network interface that packets are handed to, if any.
+    #[must_use]
+    pub fn network_interface_id(self) -> Option<NetworkInterfaceId> {
+        match self {
+            Self::NetworkInterface(id) | Self::Instance(_, id) => Some(id),
+            Self::Local | Self::InternetGateway(_) => None,
+        }
+    }
+}
+
+impl Row for RouteTable {
+    type Id = RouteTableId;
+    fn id(&self) -> RouteTableId {
+        self.route_table_id
+    }
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+    fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
+        add(IndexKey::Vpc(self.vpc_id));
+        for subnet_id in self
+            .associations
+            .iter()
+            .filter_map(|association| association.subnet_id)
+        {
+            add(IndexKey::Subnet(subnet_id));
+        }
+        for network_interface_id in self
+            .routes
+            .iter()
+            .filter_map(|route| route.target.network_interface_id())
+        {
+            add(IndexKey::RouteTarget(network_interface_id));
+        }
+    }
+}

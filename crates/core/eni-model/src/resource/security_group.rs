@@ -1,0 +1,126 @@
+//! Security groups and their rules.
+
+use alloc::string::String;
+
+use eni_types::{Ipv4Cidr, SecurityGroupId, SecurityGroupRuleId, VpcId};
+use serde::{Deserialize, Serialize};
+
+use crate::tags::Tags;
+use crate::{IndexKey, Row};
+
+/// A security group. Its rules are rows of their own, found by [`IndexKey::SecurityGroup`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityGroup {
+    /// Its id.
+    pub group_id: SecurityGroupId,
+    /// Its name, unique in its VPC without regard to case.
+    pub group_name: String,
+    /// Its description.
+    pub description: String,
+    /// Its VPC.
+    pub vpc_id: VpcId,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+impl SecurityGroup {
+    /// The name of the group that every VPC has and nobody can delete.
+    pub const DEFAULT_NAME: &'static str = "default";
+
+    /// Whether this is its VPC's default group.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.group_name == Self::DEFAULT_NAME
+    }
+}
+
+impl Row for SecurityGroup {
+    type Id = SecurityGroupId;
+    fn id(&self) -> SecurityGroupId {
+        self.group_id
+    }
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+    fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
+        add(IndexKey::Vpc(self.vpc_id));
+        add(IndexKey::GroupName(
+            self.vpc_id,
+            self.group_name.to_lowercase(),
+        ));
+    }
+}
+
+/// One rule: allows what it matches. Two rules of a group never allow the same protocol, ports and peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityGroupRule {
+    /// Its id.
+    pub security_group_rule_id: SecurityGroupRuleId,
+    /// Its group.
+    pub group_id: SecurityGroupId,
+    /// Whether it applies to what leaves the interface.
+    pub is_egress: bool,
+    /// The protocol.
+    pub ip_protocol: IpProtocol,
+    /// First port, or ICMP type; -1 means all.
+    pub from_port: i32,
+    /// Last port, or ICMP code; -1 means all.
+    pub to_port: i32,
+    /// The other side.
+    pub peer: RulePeer,
+    /// Its description.
+    pub description: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// The other side of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RulePeer {
+    /// Addresses.
+    CidrIpv4(Ipv4Cidr),
+    /// The private addresses of the interfaces in a group.
+    SecurityGroup(SecurityGroupId),
+}
+
+/// A protocol: all of them, or one by its number (IANA, "Protocol Numbers").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IpProtocol {
+    /// `-1`.
+    All,
+    /// A number; 1, 6 and 17 are spelled `icmp`, `tcp` and `udp`.
+    Number(u8),
+}
+
+impl IpProtocol {
+    /// ICMP.
+    pub const ICMP: Self = Self::Number(1);
+    /// TCP.
+    pub const TCP: Self = Self::Number(6);
+    /// UDP.
+    pub const UDP: Self = Self::Number(17);
+
+    /// Whether ports mean something to it.
+    #[must_use]
+    pub fn has_ports(self) -> bool {
+        matches!(self, Self::TCP | Self::UDP)
+    }
+}
+
+impl Row for SecurityGroupRule {
+    type Id = SecurityGroupRuleId;
+    fn id(&self) -> SecurityGroupRuleId {
+        self.security_group_rule_id
+    }
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+    fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
+        add(IndexKey::SecurityGroup(self.group_id));
+        if let RulePeer::SecurityGroup(peer) = self.peer {
+            add(IndexKey::PeerSecurityGroup(peer));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Rows by id, and their secondary indexes.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::net::Ipv4Addr;
+
+use eni_types::{
+    AssociationId, AttachmentId, InstanceId, MacAddress, NetworkInterfaceId, SecurityGroupId,
+    SubnetId, VpcId,
+};
+
+use crate::tags::Tags;
+
+/// What a row can be found by, besides its id. Each kind of row says which of these it has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum IndexKey {
+    /// Belongs to, or is attached to, this VPC.
+    Vpc(VpcId),
+    /// Lies in, or is associated with, this subnet.
+    Subnet(SubnetId),
+    /// Is attached to this instance.
+    Instance(InstanceId),
+    /// Is associated with this network interface.
+    NetworkInterface(NetworkInterfaceId),
+    /// Carries, or belongs to, this security group.
+    SecurityGroup(SecurityGroupId),
+    /// Names this security group as its peer.
+    PeerSecurityGroup(SecurityGroupId),
+    /// A security group's name in lower case: unique in its VPC without regard to case.
+    GroupName(VpcId, String),
+    /// Has this private address in this VPC.
+    PrivateAddress(VpcId, Ipv4Addr),
+    /// Is this public address.
+    PublicAddress(Ipv4Addr),
+    /// Has this MAC address in this VPC.
+    Mac(VpcId, MacAddress),
+    /// Has this attachment.
+    Attachment(AttachmentId),
+    /// Has this association.
+    Association(AssociationId),
+    /// Routes through this network interface.
+    RouteTarget(NetworkInterfaceId),
+    /// Has this tag.
+    Tag(String, String),
+}
+
+/// A kind of row.
+pub trait Row {
+    /// Its id.
+    type Id: Copy + Ord;
+    /// The row's id.
+    fn id(&self) -> Self::Id;
+    /// The row's tags.
+    fn tags(&self) -> &Tags;
+    /// Gives every key, other than tags, that the row can be found by.
+    fn index_keys(&self, add: &mut dyn FnMut(IndexKey));
+}
+
+/// All rows of one kind, in the order of their ids. Rows are shared, so that a copy of a table is cheap.
+#[derive(Clone, Debug)]
+pub struct Table<R: Row> {
+    rows: BTreeMap<R::Id, Arc<R>>,
+    index: BTreeMap<IndexKey, BTreeSet<R::Id>>,
+}
+
+impl<R: Row> Default for Table<R> {
+    fn default() -> Self {
+        Self {
+            rows: BTreeMap::new(),
+            index: BTreeMap::new(),
+        }
+    }
+}
+
+impl<R: Row> Table<R> {
+    /// The row with this id.
+    pub fn get(&self, id: R::Id) -> Option<&Arc<R>> {
+        self.rows.get(&id)
+    }
+
+    /// All rows, by id.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<R>> {
+        self.rows.values()
+    }
+
+    /// The rows from `id` on, by id.
+    pub fn iter_from(&self, id: R::Id) -> impl DoubleEndedIterator<Item = &Arc<R>> {
+        self.rows.range(id..).map(|(_, row)| row)
+    }
+
+    /// The rows found by `key`, by id.
+    pub fn by<'a>(
+        &'a self,
+        key: &IndexKey,
+    ) -> impl DoubleEndedIterator<Item = &'a Arc<R>> + use<'a, R> {
+        self.index
+            .get(key)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.rows.get(id))
+    }
+
+    /// How many rows `key` finds.
+    #[must_use]
+    pub fn count(&self, key: &IndexKey) -> usize {
+        self.index.get(key).map_or(0, BTreeSet::len)
+    }
+
+    /// The first row found by `key`: for keys that only one row can have.
+    #[must_use]
+    pub fn one(&self, key: &IndexKey) -> Option<&Arc<R>> {
+        self.by(key).next()
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(crate) fn put(&mut self, row: Arc<R>) {
+        let id = row.id();
+        self.delete(id);
+        keys_of(&*row, &mut |key| {
+            self.index.entry(key).or_default().insert(id);
+        });
+        self.rows.insert(id, row);
+    }
+
+    pub(crate) fn delete(&mut self, id: R::Id) {
+        let Some(old) = self.rows.remove(&id) else {
+            return;
+        };
+        keys_of(&*old, &mut |key| {
+            if let Some(ids) = self.index.get_mut(&key) {
+                ids.remove(&id);
+                if ids.is_empty() {
+                    self.index.remove(&key);
+                }
+            }
+        });
+    }
+}
+
+fn keys_of<R: Row>(row: &R, add: &mut dyn FnMut(IndexKey)) {
+    row.index_keys(add);
+    for (key, value) in row.tags().iter() {
+        add(IndexKey::Tag(key.into(), value.into()));
+    }
+}
