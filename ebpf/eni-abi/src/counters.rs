@@ -1,0 +1,135 @@
+//! Counters: every drop has a reason, every delivery is counted at both ends.
+
+use crate::plain::plain;
+
+/// Slots for each vport in [`crate::map::COUNTERS`]; leaves room for new reasons without a new layout.
+pub const DROP_REASON_SLOTS: u32 = 32;
+
+/// The index of a counter in [`crate::map::COUNTERS`].
+#[must_use]
+#[inline(always)]
+pub const fn counter_index(vport: u32, reason: DropReason) -> u32 {
+    vport
+        .wrapping_mul(DROP_REASON_SLOTS)
+        .wrapping_add(reason as u32)
+}
+
+macro_rules! drop_reasons {
+    ($($(#[$doc:meta])+ $variant:ident = $number:literal, $name:literal;)+) => {
+        /// Why a packet was dropped. Numbers and names are stable.
+        ///
+        /// Reasons found at the destination (its checks and rules) count at the receiver, all others at the sender.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum DropReason {
+            $($(#[$doc])+ $variant = $number,)+
+        }
+
+        impl DropReason {
+            /// All reasons, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The stable name, in lower case with underscores.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    /// The frame ends before its headers do.
+    Truncated = 0, "truncated";
+    /// A header's length or version contradicts itself or the frame.
+    MalformedHeader = 1, "malformed_header";
+    /// The sender has no row: a device without an interface behind it.
+    UnknownVport = 2, "unknown_vport";
+    /// The sender is cut.
+    SenderBlocked = 3, "sender_blocked";
+    /// The receiver is cut or gone.
+    ReceiverBlocked = 4, "receiver_blocked";
+    /// Neither IPv4 nor ARP.
+    UnsupportedEtherType = 5, "unsupported_ether_type";
+    /// An 802.1Q or 802.1ad tag.
+    Vlan = 6, "vlan";
+    /// IPv6 is not forwarded.
+    Ipv6 = 7, "ipv6";
+    /// Broadcast, by MAC or by IP address.
+    Broadcast = 8, "broadcast";
+    /// Multicast, by MAC or by IP address.
+    Multicast = 9, "multicast";
+    /// The source MAC is not the interface's.
+    SpoofedMac = 10, "spoofed_mac";
+    /// The source address is not the interface's, and the source/destination check is on.
+    SpoofedAddress = 11, "spoofed_address";
+    /// ARP that the fabric does not answer: gratuitous, for the guest's own address, for an address nobody has.
+    ArpUnanswered = 12, "arp_unanswered";
+    /// For the router's address, but not an ICMP echo request.
+    RouterUnreachable = 13, "router_unreachable";
+    /// The destination MAC is nobody's in the subnet.
+    UnknownMac = 14, "unknown_mac";
+    /// No route.
+    NoRoute = 15, "no_route";
+    /// The route's state is `blackhole`.
+    Blackhole = 16, "blackhole";
+    /// No attached interface of a running instance has the destination address.
+    UnknownAddress = 17, "unknown_address";
+    /// At the internet gateway: the source has no public address.
+    NoPublicAddress = 18, "no_public_address";
+    /// From outside: the public address is not associated.
+    UnknownPublicAddress = 19, "unknown_public_address";
+    /// The internet gateway has no way out.
+    NoUplink = 20, "no_uplink";
+    /// The sender's security groups do not allow it.
+    SecurityGroupEgress = 21, "security_group_egress";
+    /// The receiver's security groups do not allow it.
+    SecurityGroupIngress = 22, "security_group_ingress";
+    /// The sender's subnet's network ACL denies it.
+    NetworkAclEgress = 23, "network_acl_egress";
+    /// The receiver's subnet's network ACL denies it.
+    NetworkAclIngress = 24, "network_acl_ingress";
+    /// The receiver does not own the destination address, and its source/destination check is on.
+    DestinationCheck = 25, "destination_check";
+    /// The connection table is full (EC2's counter of the same name).
+    ConntrackAllowanceExceeded = 26, "conntrack_allowance_exceeded";
+    /// A later fragment whose first fragment was not seen.
+    FragmentWithoutFirst = 27, "fragment_without_first";
+    /// Larger than the way's MTU.
+    MtuExceeded = 28, "mtu_exceeded";
+    /// The kernel refused to rewrite the frame.
+    RewriteFailed = 29, "rewrite_failed";
+}
+
+/// Value of [`crate::map::TRAFFIC`], by vport: what was delivered, seen from the interface. Bytes are those of frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Traffic {
+    /// Delivered to the guest.
+    pub ingress_packets: u64,
+    /// Delivered to the guest.
+    pub ingress_bytes: u64,
+    /// Sent by the guest and delivered.
+    pub egress_packets: u64,
+    /// Sent by the guest and delivered.
+    pub egress_bytes: u64,
+}
+
+plain! {
+    Traffic { ingress_packets: u64, ingress_bytes: u64, egress_packets: u64, egress_bytes: u64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_numbered_from_zero_without_gaps_and_fit_their_slots() {
+        for (number, reason) in DropReason::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, number, "{}", reason.as_str());
+        }
+        assert!(DropReason::ALL.len() <= DROP_REASON_SLOTS as usize);
+    }
+}

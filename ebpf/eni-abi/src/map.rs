@@ -1,0 +1,69 @@
+//! The maps: names (also of their pins), kinds and sizes.
+//!
+//! | name | kind | key → value |
+//! | --- | --- | --- |
+//! | `GLOBALS` | array | 0 → [`crate::Globals`] |
+//! | `VPORTS` | array | vport → [`crate::Vport`] |
+//! | `MAPPINGS` | hash | [`crate::MappingKey`] → [`crate::Mapping`] |
+//! | `PUBLIC_ADDRESSES` | hash | [`crate::Ipv4`] → [`crate::PublicAddress`] |
+//! | `MACS` | hash | [`crate::MacKey`] → vport |
+//! | `ROUTES` | LPM trie | [`crate::RouteKey`] → [`crate::Route`] |
+//! | `POLICIES` | hash | policy → [`crate::Policy`] |
+//! | `REMOTE_RULES` | LPM trie | [`crate::RemoteKey`] → [`crate::RuleBits`] |
+//! | `IDENTITY_RULES` | hash | [`crate::IdentityKey`] → [`crate::RuleBits`] |
+//! | `PORT_RULES` | LPM trie | [`crate::PortKey`] → [`crate::RuleBits`] |
+//! | `CONNECTIONS` | hash | [`crate::ConnectionKey`] → [`crate::Connection`] |
+//! | `FLOWS` | LRU hash | [`crate::FlowKey`] → [`crate::Flow`] |
+//! | `FRAGMENTS` | LRU hash | [`crate::FragmentKey`] → [`crate::Fragment`] |
+//! | `COUNTERS` | per-CPU array | [`crate::counter_index`] → `u64` |
+//! | `TRAFFIC` | per-CPU array | vport → [`crate::Traffic`] |
+
+/// See [the module](self).
+pub const GLOBALS: &str = "GLOBALS";
+/// See [the module](self).
+pub const VPORTS: &str = "VPORTS";
+/// See [the module](self).
+pub const MAPPINGS: &str = "MAPPINGS";
+/// See [the module](self).
+pub const PUBLIC_ADDRESSES: &str = "PUBLIC_ADDRESSES";
+/// See [the module](self).
+pub const MACS: &str = "MACS";
+/// See [the module](self).
+pub const ROUTES: &str = "ROUTES";
+/// See [the module](self).
+pub const POLICIES: &str = "POLICIES";
+/// See [the module](self).
+pub const REMOTE_RULES: &str = "REMOTE_RULES";
+/// See [the module](self).
+pub const IDENTITY_RULES: &str = "IDENTITY_RULES";
+/// See [the module](self).
+pub const PORT_RULES: &str = "PORT_RULES";
+/// See [the module](self).
+pub const CONNECTIONS: &str = "CONNECTIONS";
+/// See [the module](self).
+pub const FLOWS: &str = "FLOWS";
+/// See [the module](self).
+pub const FRAGMENTS: &str = "FRAGMENTS";
+/// See [the module](self).
+pub const COUNTERS: &str = "COUNTERS";
+/// See [the module](self).
+pub const TRAFFIC: &str = "TRAFFIC";
+
+/// Private addresses: every vport with 64 of them (EC2's most is 50 for an interface).
+pub const MAX_MAPPINGS: u32 = 262_144;
+/// Public addresses: far more than a pool of one host (EC2's default quota is 5 for a region).
+pub const MAX_PUBLIC_ADDRESSES: u32 = 65_536;
+/// MACs: one for each vport, and room while vports change.
+pub const MAX_MACS: u32 = 2 * crate::MAX_VPORTS;
+/// Routes of all route tables together (EC2: 50 routes in a table by default, at most 1,000).
+pub const MAX_ROUTES: u32 = 262_144;
+/// Policies, those being replaced included.
+pub const MAX_POLICIES: u32 = 16_384;
+/// Remote prefixes, peer identities or port prefixes of all policies together.
+pub const MAX_POLICY_ENTRIES: u32 = 1_048_576;
+/// Tracked flows, counted once at each end that tracks. Preallocated: 30 MB.
+pub const MAX_CONNECTIONS: u32 = 262_144;
+/// Cached flows, counted once for each direction.
+pub const MAX_FLOWS: u32 = 131_072;
+/// Fragmented packets under way.
+pub const MAX_FRAGMENTS: u32 = 4_096;

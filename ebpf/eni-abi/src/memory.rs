@@ -1,0 +1,206 @@
+//! What the data plane remembers: connections (ground state), flows and fragments (caches).
+
+use crate::plain::plain;
+use crate::{Direction, Ipv4, Mac, Port};
+
+/// Key of [`crate::map::CONNECTIONS`]: a flow from one vport's point of view, so that both directions share an entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(C)]
+pub struct ConnectionKey {
+    /// Whose security groups tracked the flow.
+    pub vport: u32,
+    /// The guest's (private) address.
+    pub local_address: Ipv4,
+    /// The other end as the guest sees it.
+    pub remote_address: Ipv4,
+    /// The guest's port; the identifier for ICMP queries; 0 for protocols without ports.
+    pub local_port: Port,
+    /// The other end's port; 0 for ICMP and protocols without ports.
+    pub remote_port: Port,
+    /// IP protocol number.
+    pub protocol: u32,
+}
+
+/// How far a tracked flow has got. Stored as its number in [`Connection::state`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ConnectionState {
+    /// TCP: the first SYN was seen.
+    SynSent = 0,
+    /// TCP: SYN and ACK answered it.
+    SynReceived = 1,
+    /// TCP: the handshake is complete, or the flow was picked up in its middle.
+    Established = 2,
+    /// TCP: one end has sent FIN.
+    Closing = 3,
+    /// TCP: both ends have sent FIN, or one RST.
+    Closed = 4,
+    /// UDP: only the initiator has sent.
+    UdpRequest = 5,
+    /// UDP: answered once.
+    UdpAnswered = 6,
+    /// UDP: more than one request and answer (EC2's UDP stream).
+    UdpStream = 7,
+    /// ICMP: queries are tracked by identifier.
+    Icmp = 8,
+    /// Another protocol, tracked by addresses and protocol.
+    Other = 9,
+}
+
+impl ConnectionState {
+    /// The state of a number from [`Connection::state`]; `None` for a number of no state.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_number(number: u32) -> Option<Self> {
+        Some(match number {
+            0 => Self::SynSent,
+            1 => Self::SynReceived,
+            2 => Self::Established,
+            3 => Self::Closing,
+            4 => Self::Closed,
+            5 => Self::UdpRequest,
+            6 => Self::UdpAnswered,
+            7 => Self::UdpStream,
+            8 => Self::Icmp,
+            9 => Self::Other,
+            _ => return None,
+        })
+    }
+}
+
+/// Value of [`crate::map::CONNECTIONS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Connection {
+    /// When the entry ceases to count, in nanoseconds of `CLOCK_MONOTONIC`. Renewed at least once a second while
+    /// packets pass; an entry past it is as good as absent and may be removed by anyone.
+    pub expires_ns: u64,
+    /// A [`ConnectionState`] number.
+    pub state: u32,
+    /// [`Connection::INITIATED_EGRESS`], [`Connection::FIN_EGRESS`], [`Connection::FIN_INGRESS`].
+    pub flags: u32,
+}
+
+impl Connection {
+    /// The guest sent the first packet.
+    pub const INITIATED_EGRESS: u32 = 1;
+    /// The guest has sent FIN.
+    pub const FIN_EGRESS: u32 = 1 << 1;
+    /// The other end has sent FIN.
+    pub const FIN_INGRESS: u32 = 1 << 2;
+
+    /// Which direction the first packet had.
+    #[must_use]
+    #[inline(always)]
+    pub const fn initiated(&self) -> Direction {
+        if self.flags & Self::INITIATED_EGRESS != 0 {
+            Direction::Egress
+        } else {
+            Direction::Ingress
+        }
+    }
+}
+
+/// Key of [`crate::map::FLOWS`]: what a guest puts on the wire. TCP and UDP without IP options or fragments only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(C)]
+pub struct FlowKey {
+    /// The sender.
+    pub vport: u32,
+    /// Source address in the frame.
+    pub source: Ipv4,
+    /// Destination address in the frame.
+    pub destination: Ipv4,
+    /// Source port.
+    pub source_port: Port,
+    /// Destination port.
+    pub destination_port: Port,
+    /// IP protocol number.
+    pub protocol: u32,
+}
+
+/// Value of [`crate::map::FLOWS`]: a whole verdict. Losing it changes nothing but time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Flow {
+    /// [`crate::Globals::topology_generation`] of the decision.
+    pub topology_generation: u64,
+    /// The sender's generation at the decision.
+    pub sender_generation: u64,
+    /// The target's generation at the decision.
+    pub target_generation: u64,
+    /// From when on the slow way decides again, so that connections are renewed. `CLOCK_MONOTONIC`.
+    pub refresh_ns: u64,
+    /// Where the packet goes.
+    pub target_vport: u32,
+    /// Largest IP packet that may take this way, in bytes.
+    pub mtu: u32,
+    /// Source address to write ([`Flow::TRANSLATE`]).
+    pub new_source: Ipv4,
+    /// Destination address to write ([`Flow::TRANSLATE`]).
+    pub new_destination: Ipv4,
+    /// [`Flow::ROUTED`], [`Flow::TRANSLATE`].
+    pub flags: u32,
+    /// Destination MAC the frame must have had: another one means another decision.
+    pub expected_mac: Mac,
+    /// Destination MAC to write ([`Flow::ROUTED`]).
+    pub new_destination_mac: Mac,
+    /// Source MAC to write ([`Flow::ROUTED`]).
+    pub new_source_mac: Mac,
+    /// Zero.
+    pub reserved: u16,
+}
+
+impl Flow {
+    /// Both MACs are rewritten.
+    pub const ROUTED: u32 = 1;
+    /// Both IP addresses are rewritten, checksums with them.
+    pub const TRANSLATE: u32 = 1 << 1;
+}
+
+/// Key of [`crate::map::FRAGMENTS`]: what all fragments of one packet share (RFC 791 section 3.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(C)]
+pub struct FragmentKey {
+    /// The sender.
+    pub vport: u32,
+    /// Source address in the frame.
+    pub source: Ipv4,
+    /// Destination address in the frame.
+    pub destination: Ipv4,
+    /// IP identification, in network byte order.
+    pub identification: u16,
+    /// IP protocol number.
+    pub protocol: u16,
+}
+
+/// Value of [`crate::map::FRAGMENTS`]: what only the first fragment carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Fragment {
+    /// When later fragments may no longer use it. `CLOCK_MONOTONIC`.
+    pub expires_ns: u64,
+    /// Source port; the identifier for ICMP queries.
+    pub source_port: Port,
+    /// Destination port; ICMP's type and code.
+    pub destination_port: Port,
+    /// Zero.
+    pub reserved: u32,
+}
+
+plain! {
+    ConnectionKey {
+        vport: u32, local_address: Ipv4, remote_address: Ipv4, local_port: Port, remote_port: Port, protocol: u32,
+    }
+    Connection { expires_ns: u64, state: u32, flags: u32 }
+    FlowKey {
+        vport: u32, source: Ipv4, destination: Ipv4, source_port: Port, destination_port: Port, protocol: u32,
+    }
+    Flow {
+        topology_generation: u64, sender_generation: u64, target_generation: u64, refresh_ns: u64, target_vport: u32,
+        mtu: u32, new_source: Ipv4, new_destination: Ipv4, flags: u32, expected_mac: Mac, new_destination_mac: Mac,
+        new_source_mac: Mac, reserved: u16,
+    }
+    FragmentKey { vport: u32, source: Ipv4, destination: Ipv4, identification: u16, protocol: u16 }
+    Fragment { expires_ns: u64, source_port: Port, destination_port: Port, reserved: u32 }
+}

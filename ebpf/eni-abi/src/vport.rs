@@ -1,0 +1,90 @@
+//! The rows every packet reads.
+
+use crate::plain::plain;
+use crate::{Ipv4, Mac};
+
+/// The one row of [`crate::map::GLOBALS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Globals {
+    /// Changes after every change of a table other than [`crate::map::VPORTS`]; see the crate's docs.
+    pub topology_generation: u64,
+    /// The vport that leads to the host and beyond, or 0.
+    pub uplink_vport: u32,
+    /// [`crate::ABI_VERSION`] of the program that made the maps.
+    pub abi_version: u32,
+}
+
+/// One row of [`crate::map::VPORTS`]: the data-plane end of one attachment, or of the uplink.
+///
+/// A zeroed row is an absent vport: it passes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Vport {
+    /// Changes with every change of this row; see the crate's docs.
+    pub generation: u64,
+    /// [`Vport::PRESENT`] and the other bits below.
+    pub flags: u32,
+    /// Number of the VPC. 0 on the uplink.
+    pub vpc: u32,
+    /// Number of the subnet. 0 on the uplink.
+    pub subnet: u32,
+    /// First address of the subnet. Unspecified on the uplink.
+    pub subnet_address: Ipv4,
+    /// Mask of the subnet.
+    pub subnet_mask: Ipv4,
+    /// The subnet's router (first address + 1): it answers ARP and ICMP echo, and speaks in ICMP errors. On the uplink
+    /// the address in whose name the fabric sends ICMP errors to the host.
+    pub router_address: Ipv4,
+    /// Number of the subnet's route table. 0 on the uplink.
+    pub route_table: u32,
+    /// Policy of the interface's set of security groups. Unused on the uplink.
+    pub security_policy: u32,
+    /// The interface's interned set of security groups, as group-sourced rules of others see it.
+    pub identity: u32,
+    /// Policy of the subnet's network ACL; asked as egress when a packet of this vport leaves the subnet, and as
+    /// ingress when a packet for this vport enters it. Unused on the uplink.
+    pub network_acl_policy: u32,
+    /// Largest IP packet delivered to this vport, in bytes: 9001 in a VPC, 1500 on the uplink.
+    pub mtu: u32,
+    /// Idle timeout of an established TCP connection, in seconds (EC2: 60 to 432,000).
+    pub tcp_established_seconds: u32,
+    /// Idle timeout of a UDP flow of more than one request and answer, in seconds (EC2: 60 to 180).
+    pub udp_stream_seconds: u32,
+    /// Idle timeout of other UDP flows, in seconds (EC2: 30 to 60).
+    pub udp_single_seconds: u32,
+    /// The guest end's MAC address.
+    pub mac: Mac,
+    /// The router's MAC address as this vport sees it.
+    pub router_mac: Mac,
+    /// Makes the size a multiple of eight. Zero.
+    pub reserved: u32,
+}
+
+impl Vport {
+    /// The row is in use.
+    pub const PRESENT: u32 = 1;
+    /// The vport leads out of the region: no subnet, no policy, public addresses only.
+    pub const UPLINK: u32 = 1 << 1;
+    /// EC2's `sourceDestCheck`: the guest may only send from, and is only sent, its own addresses.
+    pub const SOURCE_DEST_CHECK: u32 = 1 << 2;
+    /// Cut: nothing passes in either direction. Set first on detach and until the last step of attach.
+    pub const BLOCKED: u32 = 1 << 3;
+
+    /// Whether all bits of `flags` are set.
+    #[must_use]
+    #[inline(always)]
+    pub const fn has(&self, flags: u32) -> bool {
+        self.flags & flags == flags
+    }
+}
+
+plain! {
+    Globals { topology_generation: u64, uplink_vport: u32, abi_version: u32 }
+    Vport {
+        generation: u64, flags: u32, vpc: u32, subnet: u32, subnet_address: Ipv4, subnet_mask: Ipv4,
+        router_address: Ipv4, route_table: u32, security_policy: u32, identity: u32, network_acl_policy: u32, mtu: u32,
+        tcp_established_seconds: u32, udp_stream_seconds: u32, udp_single_seconds: u32, mac: Mac, router_mac: Mac,
+        reserved: u32,
+    }
+}
