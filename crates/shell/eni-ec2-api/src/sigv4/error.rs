@@ -1,0 +1,145 @@
+//! Why a request is refused before it is read, as each service words it.
+
+use super::clock::ClaimedTime;
+
+/// The services behind the endpoint. They refuse the same faults with different codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// Elastic Compute Cloud.
+    Ec2,
+    /// Security Token Service.
+    Sts,
+}
+
+impl Service {
+    /// The name in a credential scope.
+    #[must_use]
+    pub const fn signing_name(self) -> &'static str {
+        match self {
+            Self::Ec2 => "ec2",
+            Self::Sts => "sts",
+        }
+    }
+}
+
+/// Why a request was not authenticated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It carries no signature at all.
+    #[error("the request is not signed")]
+    Unsigned,
+    /// It carries parts of a signature, or malformed ones.
+    #[error("{reason}")]
+    Incomplete {
+        /// AWS's text.
+        reason: String,
+    },
+    /// Nobody has this access key.
+    #[error("the access key is unknown")]
+    UnknownAccessKey,
+    /// It carries a session token, and this region issues none.
+    #[error("session tokens are not issued here")]
+    UnknownSessionToken,
+    /// The signature is not the one computed here.
+    #[error("the signature does not match")]
+    SignatureMismatch,
+    /// The credential scope is not one for this endpoint.
+    #[error("{reason}")]
+    Scope {
+        /// AWS's text.
+        reason: String,
+    },
+    /// It was made, or has expired, too long ago.
+    #[error("made at {at}, too long before {now}")]
+    Expired {
+        /// When it was made.
+        at: ClaimedTime,
+        /// Our time.
+        now: ClaimedTime,
+    },
+    /// It is from the future.
+    #[error("made at {at}, too long after {now}")]
+    NotYetCurrent {
+        /// When it claims to be made.
+        at: ClaimedTime,
+        /// Our time.
+        now: ClaimedTime,
+    },
+}
+
+const NOT_VALIDATED: &str = "AWS was not able to validate the provided access credentials";
+const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \
+    Secret Access Key and signing method. Consult the service documentation for details.";
+
+/// Code, text and HTTP status of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wording {
+    /// The code that programs rely on.
+    pub code: &'static str,
+    /// The text beside it.
+    pub message: String,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+impl Refusal {
+    /// What `service` answers. EC2 does not tell a wrong secret from an unknown key (both are `AuthFailure`), STS does.
+    #[must_use]
+    pub fn wording(&self, service: Service) -> Wording {
+        let (code, message, status) = match (service, self) {
+            (_, Self::Incomplete { reason }) => ("IncompleteSignature", reason.clone(), 400),
+            (Service::Ec2, Self::Unsigned) => (
+                "MissingParameter",
+                "The request must contain the parameter AWSAccessKeyId".into(),
+                400,
+            ),
+            (Service::Ec2, Self::Expired { .. } | Self::NotYetCurrent { .. }) => {
+                ("RequestExpired", "Request has expired.".into(), 400)
+            }
+            (
+                Service::Ec2,
+                Self::UnknownAccessKey
+                | Self::UnknownSessionToken
+                | Self::SignatureMismatch
+                | Self::Scope { .. },
+            ) => ("AuthFailure", NOT_VALIDATED.into(), 401),
+            (Service::Sts, Self::Unsigned) => (
+                "MissingAuthenticationToken",
+                "Request is missing Authentication Token".into(),
+                403,
+            ),
+            (Service::Sts, Self::UnknownAccessKey | Self::UnknownSessionToken) => (
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid.".into(),
+                403,
+            ),
+            (Service::Sts, Self::SignatureMismatch) => {
+                ("SignatureDoesNotMatch", MISMATCH.into(), 403)
+            }
+            (Service::Sts, Self::Scope { reason }) => {
+                ("SignatureDoesNotMatch", reason.clone(), 403)
+            }
+            (Service::Sts, Self::Expired { at, now }) => (
+                "SignatureDoesNotMatch",
+                format!(
+                    "Signature expired: {at} is now earlier than {} ({now} - 15 min.)",
+                    now.earliest()
+                ),
+                403,
+            ),
+            (Service::Sts, Self::NotYetCurrent { at, now }) => (
+                "SignatureDoesNotMatch",
+                format!(
+                    "Signature not yet current: {at} is still later than {} ({now} + 15 min.)",
+                    now.latest()
+                ),
+                403,
+            ),
+        };
+        Wording {
+            code,
+            message,
+            status,
+        }
+    }
+}
