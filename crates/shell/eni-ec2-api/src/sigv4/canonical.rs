@@ -82,7 +82,7 @@ impl RequestParts<'_> {
     }
 
     fn hash_query(&self, hash: &mut Sha256, leave_out: Option<&str>) {
-        let mut pairs: Vec<(Cow<'_, [u8]>, Cow<'_, [u8]>)> = query_pairs(self.query)
+        let mut pairs: Vec<_> = query_pairs(self.query)
             .filter(|(name, _)| leave_out.is_none_or(|left_out| left_out.as_bytes() != &**name))
             .map(|(name, value)| (encoded(name), encoded(value)))
             .collect();
