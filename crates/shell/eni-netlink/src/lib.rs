@@ -1,1 +1,28 @@
-//! One function for each netlink message.
+//! One function for each netlink message, and the network namespaces they are sent in.
+//!
+//! *Promises.* A function sends one request, waits for the kernel's answer (at most [`ANSWER_TIMEOUT`]) and decides
+//! nothing: whether a device is ours, or should be there, is the planner's business. Adding what is there and deleting
+//! what is gone are successes, so that a step repeated after a crash does no harm. The exception is [`Netlink::add_veth`],
+//! where "there already" may be a device of somebody else's: see [`NetlinkError::is_already_there`].
+//!
+//! *Limitations.* IPv4 only; blocking, one request at a time for each socket.
+#![forbid(unsafe_code)]
+
+mod address;
+mod error;
+mod link;
+mod namespace;
+mod route;
+mod rule;
+mod socket;
+
+pub use address::Address;
+pub use error::NetlinkError;
+pub use link::{Link, VethSpec};
+pub use namespace::Namespace;
+pub use route::Route;
+pub use rule::Rule;
+pub use socket::{ANSWER_TIMEOUT, Netlink};
+
+/// Table `main`: `RT_TABLE_MAIN` in `linux/rtnetlink.h`.
+pub const MAIN_TABLE: u32 = 254;

@@ -1,0 +1,93 @@
+//! Prints what the device messages of a plug and an unplug cost, in microseconds (median of 50). Needs root.
+
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use eni_netlink::{Address, Namespace, NetlinkError, Route, Rule, VethSpec};
+use eni_types::{Ipv4Cidr, MacAddress};
+
+const ROUNDS: usize = 50;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let directory = std::env::temp_dir().join(format!("eni-netlink-{}", std::process::id()));
+    std::fs::create_dir(&directory)?;
+    let (fabric_path, guest_path) = (directory.join("fabric"), directory.join("guest"));
+    let result = measure(
+        &Namespace::create(&fabric_path)?,
+        &Namespace::create(&guest_path)?,
+    );
+    Namespace::delete(&fabric_path)?;
+    Namespace::delete(&guest_path)?;
+    std::fs::remove_dir(&directory)?;
+    Ok(result?)
+}
+
+fn measure(fabric: &Namespace, guest: &Namespace) -> Result<(), NetlinkError> {
+    let mut costs: [Vec<u128>; 5] = Default::default();
+    let mut fabric_netlink = fabric.netlink()?;
+    for _ in 0..ROUNDS {
+        let mut clock = Instant::now();
+        let mut lap = |cost: &mut Vec<u128>| {
+            cost.push(clock.elapsed().as_micros());
+            clock = Instant::now();
+        };
+        let [open, add, up, addresses, delete] = &mut costs;
+        let mut netlink = guest.netlink()?;
+        lap(open);
+        fabric_netlink.add_veth(&VethSpec {
+            name: "eni77",
+            index: Some(77),
+            mac: None,
+            peer_name: "eth1",
+            peer_mac: Some(MacAddress([2, 0, 0, 0, 0, 7])),
+            peer_namespace: Some(guest.as_fd()),
+            mtu_bytes: 9001,
+            no_arp: true,
+        })?;
+        lap(add);
+        fabric_netlink.set_link_alias(77, "eni-attach-1")?;
+        let index = netlink.links()?.last().map_or(0, |link| link.index);
+        netlink.set_link_up(index, Some("eni-attach-1"))?;
+        lap(up);
+        configure(&mut netlink, index)?;
+        lap(addresses);
+        fabric_netlink.delete_link(77)?;
+        lap(delete);
+    }
+    for (name, cost) in ["open", "add", "up", "addresses", "delete"]
+        .iter()
+        .zip(&mut costs)
+    {
+        cost.sort_unstable();
+        println!(
+            "{name:10} {:6} µs, worst {:6}",
+            cost[cost.len() / 2],
+            cost[cost.len() - 1]
+        );
+    }
+    Ok(())
+}
+
+fn configure(netlink: &mut eni_netlink::Netlink, index: u32) -> Result<(), NetlinkError> {
+    let ip = [10, 0, 0, 5].into();
+    netlink.add_address(Address {
+        link_index: index,
+        address: ip,
+        prefix_length: 24,
+    })?;
+    for (table, metric) in [(eni_netlink::MAIN_TABLE, 512), (10_001, 0)] {
+        netlink.add_route(Route {
+            destination: Ipv4Cidr::ANY,
+            gateway: Some([10, 0, 0, 1].into()),
+            source: None,
+            link_index: index,
+            table,
+            metric,
+        })?;
+    }
+    netlink.add_rule(Rule {
+        source: ip,
+        table: 10_001,
+        priority: 10_001,
+    })
+}

@@ -1,0 +1,98 @@
+//! IPv4 addresses of devices.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressHeader, AddressMessage, AddressScope,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use crate::error::gone_is_fine;
+use crate::{Netlink, NetlinkError};
+
+/// An IPv4 address on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// Interface index of the device.
+    pub link_index: u32,
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Bits of the prefix that is on the link, 0 to 32.
+    pub prefix_length: u8,
+}
+
+impl Netlink {
+    /// Adds `address` to its device.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`] when there is no such device.
+    pub fn add_address(&mut self, address: Address) -> Result<(), NetlinkError> {
+        self.request(
+            RouteNetlinkMessage::NewAddress(message(address)),
+            NLM_F_CREATE | NLM_F_REPLACE,
+            || format!("add address {}", address.address),
+        )
+    }
+
+    /// Takes `address` from its device. One that is gone is success.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`] when the kernel keeps it.
+    pub fn delete_address(&mut self, address: Address) -> Result<(), NetlinkError> {
+        gone_is_fine(
+            self.request(RouteNetlinkMessage::DelAddress(message(address)), 0, || {
+                format!("delete address {}", address.address)
+            }),
+        )
+    }
+
+    /// The IPv4 addresses of the namespace's devices, primary ones before secondary ones of their device.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Socket`] or [`NetlinkError::Unreadable`].
+    pub fn addresses(&mut self) -> Result<Vec<Address>, NetlinkError> {
+        let mut request = AddressMessage::default();
+        request.header.family = AddressFamily::Inet;
+        let mut addresses = Vec::new();
+        self.dump(
+            RouteNetlinkMessage::GetAddress(request),
+            || "list addresses".to_owned(),
+            |object| {
+                if let RouteNetlinkMessage::NewAddress(message) = object {
+                    addresses.extend(address_of(&message));
+                }
+            },
+        )?;
+        Ok(addresses)
+    }
+}
+
+fn message(address: Address) -> AddressMessage {
+    let ip = IpAddr::V4(address.address);
+    let mut message = AddressMessage::default();
+    message.header = AddressHeader {
+        family: AddressFamily::Inet,
+        prefix_len: address.prefix_length,
+        scope: AddressScope::Universe,
+        index: address.link_index,
+        ..AddressHeader::default()
+    };
+    // IFA_LOCAL is the device's own address, IFA_ADDRESS the prefix (or the peer's on point-to-point links).
+    message.attributes = vec![AddressAttribute::Local(ip), AddressAttribute::Address(ip)];
+    message
+}
+
+fn address_of(message: &AddressMessage) -> Option<Address> {
+    message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            AddressAttribute::Local(IpAddr::V4(address)) => Some(Address {
+                link_index: message.header.index,
+                address: *address,
+                prefix_length: message.header.prefix_len,
+            }),
+            _ => None,
+        })
+}

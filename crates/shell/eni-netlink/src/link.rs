@@ -1,0 +1,221 @@
+//! Links: veth pairs and what can be set on a device.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use eni_types::MacAddress;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
+
+use crate::error::gone_is_fine;
+use crate::{Netlink, NetlinkError};
+
+/// A veth pair whose first end is made in the socket's namespace and whose second end is made in another one.
+#[derive(Clone, Copy, Debug)]
+pub struct VethSpec<'a> {
+    /// Name of the first end.
+    pub name: &'a str,
+    /// Interface index of the first end; the kernel refuses a taken one.
+    pub index: Option<u32>,
+    /// MAC address of the first end; the kernel's choice if none.
+    pub mac: Option<MacAddress>,
+    /// Name of the second end.
+    pub peer_name: &'a str,
+    /// MAC address of the second end; the kernel's choice if none.
+    pub peer_mac: Option<MacAddress>,
+    /// Namespace of the second end; the socket's if none.
+    pub peer_namespace: Option<BorrowedFd<'a>>,
+    /// MTU of both ends, in bytes.
+    pub mtu_bytes: u32,
+    /// Whether the first end does without ARP (`IFF_NOARP`).
+    pub no_arp: bool,
+}
+
+/// A device as the kernel lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Interface index.
+    pub index: u32,
+    /// Name.
+    pub name: String,
+    /// Alias (`IFLA_IFALIAS`), if one was set.
+    pub alias: Option<String>,
+    /// MAC address, if the device has one.
+    pub mac: Option<MacAddress>,
+    /// MTU, in bytes.
+    pub mtu_bytes: u32,
+    /// Whether it is administratively up.
+    pub up: bool,
+    /// Whether it is the loopback device.
+    pub loopback: bool,
+}
+
+impl Netlink {
+    /// Makes both ends of a veth pair in one message, each where it belongs (a later move between namespaces would
+    /// cost a grace period). The first end is up at once; the second cannot be before the first exists.
+    ///
+    /// # Errors
+    /// A taken name or index is an error: it may be somebody else's device.
+    ///
+    /// # Source
+    /// `veth_newlink` in the kernel's `drivers/net/veth.c`.
+    pub fn add_veth(&mut self, spec: &VethSpec<'_>) -> Result<(), NetlinkError> {
+        // A queue for every CPU is the default and costs a sysfs object each; veth needs none (it has no queue lock).
+        let common = [
+            LinkAttribute::Mtu(spec.mtu_bytes),
+            LinkAttribute::NumTxQueues(1),
+            LinkAttribute::NumRxQueues(1),
+        ];
+        let mut peer = LinkMessage::default();
+        peer.attributes.extend(common.clone());
+        peer.attributes
+            .push(LinkAttribute::IfName(spec.peer_name.to_owned()));
+        peer.attributes.extend(spec.peer_mac.map(mac_attribute));
+        if let Some(namespace) = spec.peer_namespace {
+            peer.attributes
+                .push(LinkAttribute::NetNsFd(namespace.as_fd().as_raw_fd()));
+        }
+        let mut message = LinkMessage::default();
+        message.header.index = spec.index.unwrap_or(0);
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+        if spec.no_arp {
+            message.header.flags |= LinkFlags::Noarp;
+            message.header.change_mask |= LinkFlags::Noarp;
+        }
+        message.attributes.extend(common);
+        message
+            .attributes
+            .push(LinkAttribute::IfName(spec.name.to_owned()));
+        message.attributes.extend(spec.mac.map(mac_attribute));
+        message.attributes.push(LinkAttribute::LinkInfo(vec![
+            LinkInfo::Kind(InfoKind::Veth),
+            LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
+        ]));
+        self.request(
+            RouteNetlinkMessage::NewLink(message),
+            NLM_F_CREATE | NLM_F_EXCL,
+            || format!("add veth {} to {}", spec.name, spec.peer_name),
+        )
+    }
+
+    /// Deletes the device `index`; of a veth pair, both ends. One that is gone is success.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`], for example for the loopback device.
+    pub fn delete_link(&mut self, index: u32) -> Result<(), NetlinkError> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        gone_is_fine(self.request(RouteNetlinkMessage::DelLink(message), 0, || {
+            format!("delete link {index}")
+        }))
+    }
+
+    /// Sets the device `index` administratively up, and its alias in the same message if one is given.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`] when there is no such device.
+    pub fn set_link_up(&mut self, index: u32, alias: Option<&str>) -> Result<(), NetlinkError> {
+        let alias = alias.map(|alias| LinkAttribute::IfAlias(alias.to_owned()));
+        self.set_link(index, Some(LinkFlags::Up), alias)
+    }
+
+    /// Sets the device `index` administratively down.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`] when there is no such device.
+    pub fn set_link_down(&mut self, index: u32) -> Result<(), NetlinkError> {
+        self.set_link(index, Some(LinkFlags::empty()), None)
+    }
+
+    /// Sets the alias of the device `index`: at most 255 bytes.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`] when there is no such device.
+    pub fn set_link_alias(&mut self, index: u32, alias: &str) -> Result<(), NetlinkError> {
+        self.set_link(index, None, Some(LinkAttribute::IfAlias(alias.to_owned())))
+    }
+
+    /// Sets the MAC address of the device `index`.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`] when there is no such device.
+    pub fn set_link_mac(&mut self, index: u32, mac: MacAddress) -> Result<(), NetlinkError> {
+        self.set_link(index, None, Some(mac_attribute(mac)))
+    }
+
+    /// Sets the MTU of the device `index`, in bytes.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`] when there is no such device.
+    pub fn set_link_mtu(&mut self, index: u32, mtu_bytes: u32) -> Result<(), NetlinkError> {
+        self.set_link(index, None, Some(LinkAttribute::Mtu(mtu_bytes)))
+    }
+
+    /// The devices of the namespace, in the order of their indexes.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Socket`] or [`NetlinkError::Unreadable`].
+    pub fn links(&mut self) -> Result<Vec<Link>, NetlinkError> {
+        let mut links = Vec::new();
+        self.dump(
+            RouteNetlinkMessage::GetLink(LinkMessage::default()),
+            || "list links".to_owned(),
+            |object| {
+                if let RouteNetlinkMessage::NewLink(message) = object {
+                    links.push(link_of(message));
+                }
+            },
+        )?;
+        links.sort_by_key(|link| link.index);
+        Ok(links)
+    }
+
+    fn set_link(
+        &mut self,
+        index: u32,
+        up: Option<LinkFlags>,
+        attribute: Option<LinkAttribute>,
+    ) -> Result<(), NetlinkError> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        if let Some(flags) = up {
+            message.header.flags = flags;
+            message.header.change_mask = LinkFlags::Up;
+        }
+        message.attributes.extend(attribute);
+        self.request(RouteNetlinkMessage::SetLink(message), 0, || {
+            format!("set link {index}")
+        })
+    }
+}
+
+fn mac_attribute(mac: MacAddress) -> LinkAttribute {
+    LinkAttribute::Address(mac.0.to_vec())
+}
+
+fn link_of(message: LinkMessage) -> Link {
+    let mut link = Link {
+        index: message.header.index,
+        name: String::new(),
+        alias: None,
+        mac: None,
+        mtu_bytes: 0,
+        up: message.header.flags.contains(LinkFlags::Up),
+        loopback: message.header.flags.contains(LinkFlags::Loopback),
+    };
+    for attribute in message.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => link.name = name,
+            LinkAttribute::IfAlias(alias) => link.alias = Some(alias),
+            LinkAttribute::Mtu(mtu_bytes) => link.mtu_bytes = mtu_bytes,
+            LinkAttribute::Address(bytes) => {
+                link.mac = <[u8; 6]>::try_from(bytes.as_slice()).ok().map(MacAddress);
+            }
+            _ => {}
+        }
+    }
+    link
+}

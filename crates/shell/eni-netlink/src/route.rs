@@ -1,0 +1,153 @@
+//! IPv4 routes.
+
+use std::net::Ipv4Addr;
+
+use eni_types::Ipv4Cidr;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use crate::error::gone_is_fine;
+use crate::{Netlink, NetlinkError};
+
+/// An IPv4 unicast route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Route {
+    /// Where packets go.
+    pub destination: Ipv4Cidr,
+    /// The router; none when the destination is on the link.
+    pub gateway: Option<Ipv4Addr>,
+    /// Source address of the machine's own packets; the kernel's choice if none.
+    pub source: Option<Ipv4Addr>,
+    /// Interface index of the device.
+    pub link_index: u32,
+    /// The routing table: [`crate::MAIN_TABLE`] or another.
+    pub table: u32,
+    /// The lowest metric wins; 0 is the kernel's default.
+    pub metric: u32,
+}
+
+impl Netlink {
+    /// Adds `route`, or replaces the one with the same destination, table and metric.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`], for example when the gateway is not on the link.
+    pub fn add_route(&mut self, route: Route) -> Result<(), NetlinkError> {
+        self.request(
+            RouteNetlinkMessage::NewRoute(message(route)),
+            NLM_F_CREATE | NLM_F_REPLACE,
+            || format!("add route {} in table {}", route.destination, route.table),
+        )
+    }
+
+    /// Deletes `route`. One that is gone is success.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`] when the kernel keeps it.
+    pub fn delete_route(&mut self, route: Route) -> Result<(), NetlinkError> {
+        gone_is_fine(
+            self.request(RouteNetlinkMessage::DelRoute(message(route)), 0, || {
+                format!(
+                    "delete route {} in table {}",
+                    route.destination, route.table
+                )
+            }),
+        )
+    }
+
+    /// The IPv4 unicast routes of all tables that were added by hand (not by the kernel for an address).
+    ///
+    /// # Errors
+    /// [`NetlinkError::Socket`] or [`NetlinkError::Unreadable`].
+    pub fn routes(&mut self) -> Result<Vec<Route>, NetlinkError> {
+        let mut request = RouteMessage::default();
+        request.header.address_family = AddressFamily::Inet;
+        let mut routes = Vec::new();
+        self.dump(
+            RouteNetlinkMessage::GetRoute(request),
+            || "list routes".to_owned(),
+            |object| {
+                if let RouteNetlinkMessage::NewRoute(message) = object {
+                    routes.extend(route_of(&message));
+                }
+            },
+        )?;
+        Ok(routes)
+    }
+}
+
+fn message(route: Route) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    message.header = RouteHeader {
+        address_family: AddressFamily::Inet,
+        destination_prefix_length: route.destination.prefix_length(),
+        // The byte in the header is too small for our tables; RTA_TABLE holds them.
+        table: RouteHeader::RT_TABLE_UNSPEC,
+        protocol: RouteProtocol::Static,
+        scope: match route.gateway {
+            Some(_) => RouteScope::Universe,
+            None => RouteScope::Link,
+        },
+        kind: RouteType::Unicast,
+        ..RouteHeader::default()
+    };
+    message.attributes = vec![
+        RouteAttribute::Table(route.table),
+        RouteAttribute::Oif(route.link_index),
+    ];
+    let destination = route.destination.network();
+    if route.destination != Ipv4Cidr::ANY {
+        message
+            .attributes
+            .push(RouteAttribute::Destination(RouteAddress::Inet(destination)));
+    }
+    if let Some(gateway) = route.gateway {
+        message
+            .attributes
+            .push(RouteAttribute::Gateway(RouteAddress::Inet(gateway)));
+    }
+    if let Some(source) = route.source {
+        message
+            .attributes
+            .push(RouteAttribute::PrefSource(RouteAddress::Inet(source)));
+    }
+    if route.metric != 0 {
+        message
+            .attributes
+            .push(RouteAttribute::Priority(route.metric));
+    }
+    message
+}
+
+fn route_of(message: &RouteMessage) -> Option<Route> {
+    let header = &message.header;
+    if header.kind != RouteType::Unicast || header.protocol == RouteProtocol::Kernel {
+        return None;
+    }
+    let mut route = Route {
+        destination: Ipv4Cidr::ANY,
+        gateway: None,
+        source: None,
+        link_index: 0,
+        table: u32::from(header.table),
+        metric: 0,
+    };
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Destination(RouteAddress::Inet(address)) => {
+                route.destination = Ipv4Cidr::new(*address, header.destination_prefix_length)?;
+            }
+            RouteAttribute::Gateway(RouteAddress::Inet(address)) => route.gateway = Some(*address),
+            RouteAttribute::PrefSource(RouteAddress::Inet(address)) => {
+                route.source = Some(*address);
+            }
+            RouteAttribute::Oif(index) => route.link_index = *index,
+            RouteAttribute::Table(table) => route.table = *table,
+            RouteAttribute::Priority(metric) => route.metric = *metric,
+            _ => {}
+        }
+    }
+    Some(route)
+}

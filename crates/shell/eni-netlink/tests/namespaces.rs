@@ -1,0 +1,160 @@
+//! Every function against the kernel, in network namespaces of the test's own.
+
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+
+use eni_netlink::{Address, MAIN_TABLE, Namespace, Netlink, Route, Rule, VethSpec};
+use eni_types::{Ipv4Cidr, MacAddress};
+
+const GUEST_MAC: MacAddress = MacAddress([0x02, 0x1a, 0, 0, 0, 7]);
+
+struct Pair {
+    directory: tempfile::TempDir,
+    fabric: Namespace,
+    guest: Namespace,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let fabric = Namespace::create(&directory.path().join("fabric")).unwrap();
+        let guest = Namespace::create(&directory.path().join("guest")).unwrap();
+        Self {
+            directory,
+            fabric,
+            guest,
+        }
+    }
+
+    fn add_veth(&self, netlink: &mut Netlink) -> Result<(), eni_netlink::NetlinkError> {
+        netlink.add_veth(&VethSpec {
+            name: "eni77",
+            index: Some(77),
+            mac: None,
+            peer_name: "eth0",
+            peer_mac: Some(GUEST_MAC),
+            peer_namespace: Some(self.guest.as_fd()),
+            mtu_bytes: 9001,
+            no_arp: true,
+        })
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        for name in ["fabric", "guest"] {
+            Namespace::delete(&self.directory.path().join(name)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn root_a_namespace_is_made_once_and_deleted_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ns");
+    assert!(Namespace::open(&path).is_err());
+    std::fs::write(&path, "").unwrap(); // what a reboot leaves behind
+    Namespace::create(&path).unwrap();
+    let first = std::fs::metadata(&path).unwrap();
+    Namespace::create(&path).unwrap();
+    let second = std::fs::metadata(&path).unwrap();
+    use std::os::unix::fs::MetadataExt;
+    assert_eq!(
+        first.ino(),
+        second.ino(),
+        "the second creation opens the first"
+    );
+    Namespace::delete(&path).unwrap();
+    Namespace::delete(&path).unwrap();
+    assert!(!path.exists());
+}
+
+#[test]
+fn root_a_veth_pair_is_made_with_each_end_where_it_belongs() {
+    let pair = Pair::new();
+    let mut fabric = pair.fabric.netlink().unwrap();
+    let mut guest = pair.guest.netlink().unwrap();
+    pair.add_veth(&mut fabric).unwrap();
+    fabric.set_link_alias(77, "eni-attach-1").unwrap();
+
+    let end = fabric.links().unwrap().pop().unwrap();
+    assert_eq!((end.index, end.name.as_str()), (77, "eni77"));
+    assert_eq!(end.alias.as_deref(), Some("eni-attach-1"));
+    assert!(end.up);
+    let eth0 = guest.links().unwrap().pop().unwrap();
+    assert_eq!((eth0.name.as_str(), eth0.mac), ("eth0", Some(GUEST_MAC)));
+    assert_eq!((eth0.mtu_bytes, eth0.up), (9001, false));
+
+    let again = pair.add_veth(&mut fabric).unwrap_err();
+    assert!(again.is_already_there(), "{again:?}");
+    fabric.delete_link(77).unwrap();
+    fabric.delete_link(77).unwrap();
+    assert!(guest.links().unwrap().iter().all(|link| link.loopback));
+}
+
+#[test]
+fn root_addresses_routes_and_rules_come_and_go() {
+    let pair = Pair::new();
+    let mut fabric = pair.fabric.netlink().unwrap();
+    let mut guest = pair.guest.netlink().unwrap();
+    pair.add_veth(&mut fabric).unwrap();
+    let index = guest.links().unwrap().pop().unwrap().index;
+    guest.set_link_up(index, Some("eni-attach-1")).unwrap();
+    let ip = Ipv4Addr::new(10, 0, 0, 5);
+    let address = Address {
+        link_index: index,
+        address: ip,
+        prefix_length: 24,
+    };
+    let route = |table, metric| Route {
+        destination: Ipv4Cidr::ANY,
+        gateway: Some(Ipv4Addr::new(10, 0, 0, 1)),
+        source: None,
+        link_index: index,
+        table,
+        metric,
+    };
+    let rule = Rule {
+        source: ip,
+        table: 10_001,
+        priority: 10_001,
+    };
+    for _ in 0..2 {
+        guest.add_address(address).unwrap();
+        guest.add_route(route(MAIN_TABLE, 512)).unwrap();
+        guest.add_route(route(10_001, 0)).unwrap();
+        guest.add_rule(rule).unwrap();
+    }
+    assert_eq!(guest.addresses().unwrap(), [address]);
+    let mut routes = guest.routes().unwrap();
+    routes.sort();
+    assert_eq!(routes, [route(MAIN_TABLE, 512), route(10_001, 0)]);
+    assert_eq!(guest.rules().unwrap(), [rule]);
+    for _ in 0..2 {
+        guest.delete_rule(rule).unwrap();
+        guest.delete_route(route(10_001, 0)).unwrap();
+        guest.delete_route(route(MAIN_TABLE, 512)).unwrap();
+        guest.delete_address(address).unwrap();
+    }
+    assert_eq!(guest.addresses().unwrap(), []);
+    assert_eq!(guest.routes().unwrap(), []);
+    assert_eq!(guest.rules().unwrap(), []);
+}
+
+#[test]
+fn root_settings_are_those_of_the_namespace() {
+    let pair = Pair::new();
+    pair.guest
+        .write_settings(&[
+            ("ipv4/ip_forward", "1"),
+            ("ipv6/conf/all/disable_ipv6", "1"),
+        ])
+        .unwrap();
+    let read = || std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
+    assert_eq!(pair.guest.run(read).unwrap().trim(), "1");
+    pair.fabric
+        .write_settings(&[("ipv4/ip_forward", "0")])
+        .unwrap();
+    assert_eq!(pair.fabric.run(read).unwrap().trim(), "0");
+    assert!(pair.guest.write_settings(&[("ipv4/no_such", "1")]).is_err());
+}
