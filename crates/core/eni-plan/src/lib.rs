@@ -1,3 +1,14 @@
 //! Desired against observed: the ordered steps between them.
+//!
+//! [`Desired`] is what `eni-lower` makes of the published world. The agent observes the machine, and this crate says
+//! which steps, in which order, lead from one to the other. Nothing here does any of it.
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod desired;
+mod number;
+
+pub use desired::{Desired, DesiredInstance, DesiredInterface, DesiredUplink, Tables};
+pub use number::{NoFreeVport, UPLINK_VPORT, VportNumbers};

@@ -1,0 +1,97 @@
+//! What the machine should look like.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+use eni_abi::{
+    IdentityKey, Ipv4, LpmKey, MacKey, Mapping, MappingKey, Policy, PortKey, PublicAddress,
+    RemoteKey, Route, RouteKey, RuleBits, Vport,
+};
+use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress};
+
+/// Everything the agent is to bring about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// Instances that should run. Any other instance of ours goes.
+    pub instances: BTreeMap<InstanceId, DesiredInstance>,
+    /// Interfaces plugged into those instances. Any other plug of ours goes.
+    pub interfaces: BTreeMap<AttachmentId, DesiredInterface>,
+    /// The way to the host.
+    pub uplink: DesiredUplink,
+    /// The packet tables.
+    pub tables: Tables,
+}
+
+/// An instance that should run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredInstance {
+    /// Booted once for each number: a running instance of a lower number is rebooted.
+    pub boot_count: u64,
+    /// EC2's private DNS name, without the domain: `ip-10-0-0-5`.
+    pub hostname: String,
+    /// The domain: `ec2.internal`.
+    pub domain: String,
+    /// The boot script, decoded; empty for none.
+    pub user_data: Vec<u8>,
+}
+
+/// An interface plugged into a running instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredInterface {
+    /// Its vport: the fabric end's interface index.
+    pub vport: u32,
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// N of `ethN`.
+    pub device_index: u8,
+    /// The guest end's MAC address.
+    pub mac_address: MacAddress,
+    /// In bytes: 9001 in a VPC (EC2 User Guide, "Network MTU for your EC2 instance").
+    pub mtu_bytes: u32,
+    /// The subnet's block: its length goes with every address.
+    pub subnet: Ipv4Cidr,
+    /// The subnet's router, the next hop of everything outside the subnet.
+    pub router_address: Ipv4Addr,
+    /// The interface's private addresses, the primary one first.
+    pub private_ip_addresses: Vec<Ipv4Addr>,
+}
+
+/// The veth pair through which the host reaches the region's public addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredUplink {
+    /// The host's own address: the first usable one of the pool.
+    pub host_address: Ipv4Addr,
+    /// The host's one route.
+    pub public_pool: Ipv4Cidr,
+    /// The host end's MAC address.
+    pub host_mac_address: MacAddress,
+    /// In bytes: 1500 beyond an internet gateway.
+    pub mtu_bytes: u32,
+}
+
+/// The contents of every table that the lowering decides, in the order of their keys.
+///
+/// Generations in [`Vport`] rows are zero here: whoever writes the tables numbers them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tables {
+    /// By vport; the uplink's row among them.
+    pub vports: BTreeMap<u32, Vport>,
+    /// Where private addresses live.
+    pub mappings: BTreeMap<MappingKey, Mapping>,
+    /// Where public addresses lead.
+    pub public_addresses: BTreeMap<Ipv4, PublicAddress>,
+    /// Where MAC addresses live.
+    pub macs: BTreeMap<MacKey, u32>,
+    /// Routes.
+    pub routes: BTreeMap<LpmKey<RouteKey>, Route>,
+    /// Policies, by number. A number means the same rules for as long as anything names it.
+    pub policies: BTreeMap<u32, Policy>,
+    /// Rules by remote address.
+    pub remote_rules: BTreeMap<LpmKey<RemoteKey>, RuleBits>,
+    /// Rules by the peer's identity.
+    pub identity_rules: BTreeMap<IdentityKey, RuleBits>,
+    /// Rules by protocol and port.
+    pub port_rules: BTreeMap<LpmKey<PortKey>, RuleBits>,
+}
