@@ -11,7 +11,7 @@ use core::str::FromStr;
 use eni_query::FromQuery;
 use eni_types::quota;
 
-use crate::{Ec2Error, ErrorCode, IndexKey, Row, World};
+use crate::{Context, Ec2Error, ErrorCode, IndexKey, RegionSettings, Row, World};
 
 /// `Filter.N`.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
@@ -35,6 +35,26 @@ pub struct Page {
     pub next_token: Option<String>,
 }
 
+/// What a filter may look at besides the row: zones' ids, the owner and private names follow from the settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// Everything else in the region.
+    pub world: &'a World,
+    /// The region's settings.
+    pub region: &'a RegionSettings,
+}
+
+impl<'a> Scope<'a> {
+    /// The scope of a call planned against `world`.
+    #[must_use]
+    pub fn new(world: &'a World, context: &Context<'a>) -> Self {
+        Self {
+            world,
+            region: context.region,
+        }
+    }
+}
+
 /// A row that a Describe call can filter.
 pub trait Described: Row {
     /// The filters it knows, besides `tag:KEY` and `tag-key`.
@@ -44,7 +64,7 @@ pub trait Described: Row {
     fn filter_values<'a>(
         &'a self,
         name: &str,
-        world: &'a World,
+        scope: Scope<'a>,
         give: &mut dyn FnMut(Cow<'a, str>),
     );
 
@@ -55,7 +75,7 @@ pub trait Described: Row {
     }
 }
 
-/// Whether all filters are known and the row passes them.
+/// Whether all filters are known.
 ///
 /// # Errors
 /// `InvalidParameterValue` for an unknown filter.
@@ -71,7 +91,7 @@ pub fn check_filters<R: Described>(filters: &[Filter]) -> Result<(), Ec2Error> {
 
 /// Whether a row passes all filters.
 #[must_use]
-pub fn passes<R: Described>(row: &R, filters: &[Filter], world: &World) -> bool {
+pub fn passes<R: Described>(row: &R, filters: &[Filter], scope: Scope<'_>) -> bool {
     filters.iter().all(|filter| {
         let mut matched = false;
         let mut give = |value: Cow<'_, str>| {
@@ -85,7 +105,7 @@ pub fn passes<R: Described>(row: &R, filters: &[Filter], world: &World) -> bool 
         } else if filter.name == "tag-key" {
             row.tags().iter().for_each(|(key, _)| give(key.into()));
         } else {
-            row.filter_values(&filter.name, world, &mut give);
+            row.filter_values(&filter.name, scope, &mut give);
         }
         matched
     })
@@ -148,7 +168,7 @@ pub fn find<R>(
     table: &crate::Table<R>,
     ids: &[R::Id],
     page: &Page,
-    world: &World,
+    scope: Scope<'_>,
     missing: impl Fn(R::Id) -> Ec2Error,
 ) -> Result<Found<R>, Ec2Error>
 where
@@ -166,7 +186,7 @@ where
         .map(decode_token::<R::Id>)
         .transpose()?;
     let wanted = |row: &&Arc<R>| {
-        start.is_none_or(|start| row.id() >= start) && passes(&***row, &page.filters, world)
+        start.is_none_or(|start| row.id() >= start) && passes(&***row, &page.filters, scope)
     };
     let mut rows: Vec<Arc<R>> = if !ids.is_empty() {
         let mut named = ids

@@ -6,8 +6,8 @@ use alloc::sync::Arc;
 use core::net::Ipv4Addr;
 
 use eni_types::{
-    AssociationId, AttachmentId, InstanceId, MacAddress, NetworkInterfaceId, SecurityGroupId,
-    SubnetId, VpcId,
+    AssociationId, AttachmentId, InstanceId, MacAddress, NetworkAclAssociationId,
+    NetworkInterfaceId, RouteTableAssociationId, SecurityGroupId, SubnetId, VpcId,
 };
 
 use crate::tags::Tags;
@@ -39,6 +39,10 @@ pub enum IndexKey {
     Attachment(AttachmentId),
     /// Has this association.
     Association(AssociationId),
+    /// Has this association with a subnet, or with its VPC as the main route table.
+    RouteTableAssociation(RouteTableAssociationId),
+    /// Has this association with a subnet.
+    NetworkAclAssociation(NetworkAclAssociationId),
     /// Routes through this network interface.
     RouteTarget(NetworkInterfaceId),
     /// Has this tag.

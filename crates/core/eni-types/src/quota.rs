@@ -4,6 +4,8 @@
 
 /// VPCs in a region (Amazon VPC quotas).
 pub const VPCS_PER_REGION: usize = 5 * 20;
+/// Prefix lengths of VPC and subnet blocks (VPC User Guide, "VPC CIDR blocks" and "Subnet sizing").
+pub const VPC_PREFIX_LENGTHS: core::ops::RangeInclusive<u8> = 16..=28;
 /// Subnets in a VPC (Amazon VPC quotas).
 pub const SUBNETS_PER_VPC: usize = 200;
 /// Network interfaces in a region: EC2's default is 5,000 and may be raised; ours is a raised one.

@@ -94,6 +94,7 @@ impl Row for NetworkAcl {
     fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
         add(IndexKey::Vpc(self.vpc_id));
         for association in &self.associations {
+            add(IndexKey::NetworkAclAssociation(association.association_id));
             add(IndexKey::Subnet(association.subnet_id));
         }
     }

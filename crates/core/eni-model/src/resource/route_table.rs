@@ -100,12 +100,11 @@ impl Row for RouteTable {
     }
     fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
         add(IndexKey::Vpc(self.vpc_id));
-        for subnet_id in self
-            .associations
-            .iter()
-            .filter_map(|association| association.subnet_id)
-        {
-            add(IndexKey::Subnet(subnet_id));
+        for association in &self.associations {
+            add(IndexKey::RouteTableAssociation(association.association_id));
+            if let Some(subnet_id) = association.subnet_id {
+                add(IndexKey::Subnet(subnet_id));
+            }
         }
         for network_interface_id in self
             .routes

@@ -25,6 +25,9 @@ pub struct Vpc {
     pub enable_dns_support: bool,
     /// Attribute `enableDnsHostnames`, true only in default VPCs unless modified.
     pub enable_dns_hostnames: bool,
+    /// Attribute `enableNetworkAddressUsageMetrics`; described, without effect.
+    #[serde(default)]
+    pub enable_network_address_usage_metrics: bool,
     /// Its tags.
     pub tags: Tags,
 }

@@ -1,0 +1,44 @@
+//! Rows that a request names, or EC2's error for a row that does not exist.
+
+use alloc::format;
+use alloc::sync::Arc;
+
+use eni_types::{
+    AllocationId, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId,
+    SecurityGroupId, SubnetId, VpcId,
+};
+
+use crate::resource::{
+    Address, Instance, InternetGateway, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup,
+    Subnet, Vpc,
+};
+use crate::{Ec2Error, ErrorCode, World};
+
+macro_rules! lookups {
+    ($($name:ident, $missing:ident: $table:ident, $row:ty, $id:ty, $code:ident, $noun:literal;)*) => {
+        $(
+            pub(crate) fn $name(world: &World, id: $id) -> Result<&Arc<$row>, Ec2Error> {
+                world.$table.get(id).ok_or_else(|| $missing(id))
+            }
+
+            pub(crate) fn $missing(id: $id) -> Ec2Error {
+                Ec2Error::new(ErrorCode::$code, format!(concat!("The ", $noun, " '{}' does not exist"), id))
+            }
+        )*
+    };
+}
+
+lookups! {
+    vpc, no_vpc: vpcs, Vpc, VpcId, InvalidVpcIdNotFound, "vpc ID";
+    subnet, no_subnet: subnets, Subnet, SubnetId, InvalidSubnetIdNotFound, "subnet ID";
+    internet_gateway, no_internet_gateway: internet_gateways, InternetGateway, InternetGatewayId,
+        InvalidInternetGatewayIdNotFound, "internetGateway ID";
+    route_table, no_route_table: route_tables, RouteTable, RouteTableId, InvalidRouteTableIdNotFound, "routeTable ID";
+    network_acl, no_network_acl: network_acls, NetworkAcl, NetworkAclId, InvalidNetworkAclIdNotFound, "networkAcl ID";
+    security_group, no_security_group: security_groups, SecurityGroup, SecurityGroupId, InvalidGroupNotFound,
+        "security group";
+    network_interface, no_network_interface: network_interfaces, NetworkInterface, NetworkInterfaceId,
+        InvalidNetworkInterfaceIdNotFound, "networkInterface ID";
+    address, no_address: addresses, Address, AllocationId, InvalidAllocationIdNotFound, "allocation ID";
+    instance, no_instance: instances, Instance, InstanceId, InvalidInstanceIdNotFound, "instance ID";
+}

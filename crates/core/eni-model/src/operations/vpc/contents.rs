@@ -1,0 +1,130 @@
+//! What a VPC has from the start.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use eni_types::{
+    Ipv4Cidr, NetworkAclId, RouteTableAssociationId, RouteTableId, SecurityGroupId,
+    SecurityGroupRuleId, TypedId,
+};
+use rand_core::Rng;
+
+use crate::resource::{
+    IpProtocol, NetworkAcl, NetworkAclEntry, Route, RouteOrigin, RouteTable, RouteTableAssociation,
+    RouteTarget, RuleAction, RulePeer, SecurityGroup, SecurityGroupRule, Vpc,
+};
+use crate::tags::Tags;
+use crate::{ChangeSet, Resource};
+
+/// The rule number that EC2 gives the rules of a default network ACL.
+const DEFAULT_RULE_NUMBER: u16 = 100;
+
+/// A VPC with what EC2 makes along with it and takes away with it.
+pub(crate) struct VpcContents {
+    pub(crate) vpc: Vpc,
+    pub(crate) main_route_table: RouteTable,
+    pub(crate) default_network_acl: NetworkAcl,
+    pub(crate) default_security_group: SecurityGroup,
+    pub(crate) default_security_group_rules: Vec<SecurityGroupRule>,
+}
+
+impl VpcContents {
+    pub(crate) fn new(vpc: Vpc, rng: &mut dyn Rng) -> Self {
+        let mut main_route_table = route_table(&vpc, Tags::default(), rng);
+        main_route_table.associations.push(RouteTableAssociation {
+            association_id: RouteTableAssociationId::generate(rng),
+            subnet_id: None,
+        });
+        let default_security_group = SecurityGroup {
+            group_id: SecurityGroupId::generate(rng),
+            group_name: SecurityGroup::DEFAULT_NAME.into(),
+            description: "default VPC security group".into(),
+            vpc_id: vpc.vpc_id,
+            tags: Tags::default(),
+        };
+        let own = RulePeer::SecurityGroup(default_security_group.group_id);
+        let default_security_group_rules = vec![
+            allow_all(default_security_group.group_id, false, own, rng),
+            allow_all(
+                default_security_group.group_id,
+                true,
+                RulePeer::CidrIpv4(Ipv4Cidr::ANY),
+                rng,
+            ),
+        ];
+        let default_network_acl = NetworkAcl {
+            network_acl_id: NetworkAclId::generate(rng),
+            vpc_id: vpc.vpc_id,
+            is_default: true,
+            entries: [false, true].map(allow_everything).into(),
+            associations: Vec::new(),
+            tags: Tags::default(),
+        };
+        Self {
+            vpc,
+            main_route_table,
+            default_network_acl,
+            default_security_group,
+            default_security_group_rules,
+        }
+    }
+
+    pub(crate) fn into_changes(self) -> ChangeSet {
+        let mut changes = ChangeSet::none();
+        changes.put(self.vpc);
+        changes.put(self.main_route_table);
+        changes.put(self.default_network_acl);
+        changes.put(self.default_security_group);
+        for rule in self.default_security_group_rules {
+            changes.put(Resource::from(rule));
+        }
+        changes
+    }
+}
+
+/// A route table that nothing uses yet, with the local route that every one has.
+pub(crate) fn route_table(vpc: &Vpc, tags: Tags, rng: &mut dyn Rng) -> RouteTable {
+    RouteTable {
+        route_table_id: RouteTableId::generate(rng),
+        vpc_id: vpc.vpc_id,
+        routes: vec![Route {
+            destination: vpc.cidr_block,
+            target: RouteTarget::Local,
+            origin: RouteOrigin::CreateRouteTable,
+        }],
+        associations: Vec::new(),
+        tags,
+    }
+}
+
+/// The rule that lets everything of one direction pass.
+pub(crate) fn allow_all(
+    group_id: SecurityGroupId,
+    is_egress: bool,
+    peer: RulePeer,
+    rng: &mut dyn Rng,
+) -> SecurityGroupRule {
+    SecurityGroupRule {
+        security_group_rule_id: SecurityGroupRuleId::generate(rng),
+        group_id,
+        is_egress,
+        ip_protocol: IpProtocol::All,
+        from_port: -1,
+        to_port: -1,
+        peer,
+        description: None,
+        tags: Tags::default(),
+    }
+}
+
+fn allow_everything(egress: bool) -> NetworkAclEntry {
+    NetworkAclEntry {
+        rule_number: DEFAULT_RULE_NUMBER,
+        egress,
+        protocol: IpProtocol::All,
+        rule_action: RuleAction::Allow,
+        cidr_block: Ipv4Cidr::ANY,
+        port_range: None,
+        icmp_type_code: None,
+    }
+}

@@ -1,0 +1,144 @@
+//! `CreateVpc`.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+use eni_query::FromQuery;
+use eni_types::{Ipv4Cidr, TypedId, VpcCidrAssociationId, VpcId, VpcState, quota};
+use serde::Serialize;
+
+use super::contents::VpcContents;
+use super::description::VpcDescription;
+use crate::resource::Vpc;
+use crate::tags::{TagSpecification, Tags};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, World};
+
+/// Makes a VPC with its main route table, default network ACL and default security group.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct CreateVpc {
+    /// The block, /16 to /28. Required, as there are no address pools to take one from.
+    pub cidr_block: Option<Ipv4Cidr>,
+    /// `default` or `dedicated`; described, without effect.
+    pub instance_tenancy: Option<String>,
+    /// Asks for an IPv6 block.
+    pub amazon_provided_ipv6_cidr_block: Option<bool>,
+    /// Asks for an IPv6 block.
+    pub ipv6_cidr_block: Option<String>,
+    /// Asks for an IPv6 block.
+    pub ipv6_pool: Option<String>,
+    /// Asks for an IPv6 block.
+    pub ipv6_ipam_pool_id: Option<String>,
+    /// Asks for an IPv6 block.
+    pub ipv6_netmask_length: Option<u8>,
+    /// Asks for an IPv6 block.
+    pub ipv6_cidr_block_network_border_group: Option<String>,
+    /// Asks for a block from an address pool.
+    pub ipv4_ipam_pool_id: Option<String>,
+    /// Asks for a block from an address pool.
+    pub ipv4_netmask_length: Option<u8>,
+    /// Tags for the VPC.
+    #[query(name = "TagSpecification")]
+    pub tag_specifications: Vec<TagSpecification>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CreateVpcResponse {
+    vpc: VpcDescription,
+}
+
+impl Operation for CreateVpc {
+    const NAME: &'static str = "CreateVpc";
+    type Response = CreateVpcResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        self.refuse_what_is_absent()?;
+        let cidr_block = self.cidr_block.ok_or_else(|| {
+            let message = "Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.";
+            Ec2Error::new(ErrorCode::MissingParameter, message)
+        })?;
+        check_block(cidr_block)?;
+        check_quota(world)?;
+        let vpc = Vpc {
+            vpc_id: VpcId::generate(context.rng),
+            cidr_block,
+            cidr_association_id: VpcCidrAssociationId::generate(context.rng),
+            instance_tenancy: tenancy(self.instance_tenancy)?,
+            is_default: false,
+            enable_dns_support: true,
+            enable_dns_hostnames: false,
+            enable_network_address_usage_metrics: false,
+            tags: Tags::for_created("vpc", &self.tag_specifications)?,
+        };
+        let contents = VpcContents::new(vpc, context.rng);
+        let response = CreateVpcResponse {
+            vpc: VpcDescription::new(&contents.vpc, VpcState::Pending, context.region),
+        };
+        Ok((contents.into_changes(), response))
+    }
+}
+
+impl CreateVpc {
+    fn refuse_what_is_absent(&self) -> Result<(), Ec2Error> {
+        let ipv6 = self.amazon_provided_ipv6_cidr_block == Some(true)
+            || self.ipv6_cidr_block.is_some()
+            || self.ipv6_pool.is_some()
+            || self.ipv6_ipam_pool_id.is_some()
+            || self.ipv6_netmask_length.is_some()
+            || self.ipv6_cidr_block_network_border_group.is_some();
+        let message = if ipv6 {
+            "IPv6 is not supported in this region."
+        } else if self.ipv4_ipam_pool_id.is_some() || self.ipv4_netmask_length.is_some() {
+            "IPAM pools are not supported in this region."
+        } else {
+            return Ok(());
+        };
+        Err(Ec2Error::new(ErrorCode::UnsupportedOperation, message))
+    }
+}
+
+/// Refuses a block of another size than /16 to /28, or one that EC2 keeps ("VPC CIDR blocks", restrictions).
+fn check_block(block: Ipv4Cidr) -> Result<(), Ec2Error> {
+    let kept = [
+        (Ipv4Addr::new(0, 0, 0, 0), 8),
+        (Ipv4Addr::new(127, 0, 0, 0), 8),
+        (Ipv4Addr::new(169, 254, 0, 0), 16),
+        (Ipv4Addr::new(224, 0, 0, 0), 4),
+    ];
+    let is_kept = kept
+        .into_iter()
+        .filter_map(|(address, length)| Ipv4Cidr::new(address, length))
+        .any(|kept| kept.overlaps(block));
+    if is_kept || !quota::VPC_PREFIX_LENGTHS.contains(&block.prefix_length()) {
+        let message = format!("The CIDR '{block}' is invalid.");
+        return Err(Ec2Error::new(ErrorCode::InvalidVpcRange, message));
+    }
+    Ok(())
+}
+
+/// Refuses one VPC more than a region may have.
+pub(crate) fn check_quota(world: &World) -> Result<(), Ec2Error> {
+    if world.vpcs.len() >= quota::VPCS_PER_REGION {
+        let message = "The maximum number of VPCs has been reached.";
+        return Err(Ec2Error::new(ErrorCode::VpcLimitExceeded, message));
+    }
+    Ok(())
+}
+
+fn tenancy(given: Option<String>) -> Result<String, Ec2Error> {
+    match given.as_deref() {
+        None | Some("default" | "dedicated") => Ok(given.unwrap_or_else(|| "default".into())),
+        Some(other) => {
+            let message = format!(
+                "Value ({other}) for parameter instanceTenancy is invalid. Expected 'default' or 'dedicated'."
+            );
+            Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A VPC as answers show it.
+
+use alloc::string::{String, ToString};
+use alloc::vec;
+
+use eni_types::{VpcCidrAssociationId, VpcId, VpcState};
+use serde::Serialize;
+
+use crate::resource::Vpc;
+use crate::tags::TagItem;
+use crate::{ItemSet, RegionSettings};
+
+/// The DHCP options set that every account has and every VPC uses until told otherwise.
+pub(crate) const DEFAULT_DHCP_OPTIONS_ID: &str = "dopt-0d0e5ca7109b3f62a";
+
+/// `vpc` in answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VpcDescription {
+    vpc_id: VpcId,
+    owner_id: String,
+    state: VpcState,
+    cidr_block: String,
+    cidr_block_association_set: ItemSet<CidrBlockAssociation>,
+    dhcp_options_id: &'static str,
+    tag_set: ItemSet<TagItem>,
+    instance_tenancy: String,
+    is_default: bool,
+    block_public_access_states: BlockPublicAccessStates,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CidrBlockAssociation {
+    association_id: VpcCidrAssociationId,
+    cidr_block: String,
+    cidr_block_state: CidrBlockState,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct CidrBlockState {
+    state: &'static str,
+}
+
+/// EC2's account-wide block of public access: not among our operations, so always off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BlockPublicAccessStates {
+    internet_gateway_block_mode: &'static str,
+}
+
+impl BlockPublicAccessStates {
+    pub(crate) const OFF: Self = Self {
+        internet_gateway_block_mode: "off",
+    };
+}
+
+impl VpcDescription {
+    pub(crate) fn new(vpc: &Vpc, state: VpcState, region: &RegionSettings) -> Self {
+        Self {
+            vpc_id: vpc.vpc_id,
+            owner_id: region.account_id.clone(),
+            state,
+            cidr_block: vpc.cidr_block.to_string(),
+            cidr_block_association_set: vec![CidrBlockAssociation {
+                association_id: vpc.cidr_association_id,
+                cidr_block: vpc.cidr_block.to_string(),
+                cidr_block_state: CidrBlockState {
+                    state: "associated",
+                },
+            }]
+            .into(),
+            dhcp_options_id: DEFAULT_DHCP_OPTIONS_ID,
+            tag_set: vpc.tags.to_items(),
+            instance_tenancy: vpc.instance_tenancy.clone(),
+            is_default: vpc.is_default,
+            block_public_access_states: BlockPublicAccessStates::OFF,
+        }
+    }
+}
