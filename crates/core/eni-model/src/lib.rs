@@ -15,6 +15,7 @@ mod client_token;
 mod context;
 pub mod describe;
 mod error;
+pub mod instance_types;
 mod items;
 mod operation;
 pub mod operations;
