@@ -74,6 +74,9 @@ error_codes! {
     AttachmentLimitExceeded = "AttachmentLimitExceeded", 400;
     AuthFailure = "AuthFailure", 401;
     CannotDelete = "CannotDelete", 400;
+    DefaultSubnetAlreadyExistsInAvailabilityZone = "DefaultSubnetAlreadyExistsInAvailabilityZone", 400;
+    DefaultVpcAlreadyExists = "DefaultVpcAlreadyExists", 400;
+    DefaultVpcDoesNotExist = "DefaultVpcDoesNotExist", 400;
     DependencyViolation = "DependencyViolation", 400;
     DryRunOperation = "DryRunOperation", 412;
     GatewayNotAttached = "Gateway.NotAttached", 400;

@@ -10,6 +10,7 @@
 
 extern crate alloc;
 
+mod bootstrap;
 mod change;
 mod client_token;
 mod context;
@@ -22,8 +23,11 @@ pub mod operations;
 pub mod resource;
 mod table;
 pub mod tags;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod world;
 
+pub use bootstrap::bootstrap;
 pub use change::{Change, ChangeSet};
 pub use client_token::{ClientToken, Replay};
 pub use context::{Caller, Context, RegionSettings};

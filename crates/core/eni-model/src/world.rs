@@ -78,6 +78,30 @@ impl World {
         }
     }
 
+    /// Everything, as the store holds it.
+    pub fn resources(&self) -> impl Iterator<Item = Resource> {
+        fn rows<R: Row + Clone + Into<Resource>>(
+            table: &Table<R>,
+        ) -> impl Iterator<Item = Resource> {
+            table.iter().map(|row| R::clone(row).into())
+        }
+        rows(&self.vpcs)
+            .chain(rows(&self.subnets))
+            .chain(rows(&self.internet_gateways))
+            .chain(rows(&self.route_tables))
+            .chain(rows(&self.network_acls))
+            .chain(rows(&self.security_groups))
+            .chain(rows(&self.security_group_rules))
+            .chain(rows(&self.network_interfaces))
+            .chain(rows(&self.addresses))
+            .chain(rows(&self.instances))
+            .chain(
+                self.client_tokens
+                    .values()
+                    .map(|token| ClientToken::clone(token).into()),
+            )
+    }
+
     /// Whether the region holds nothing yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -181,6 +205,14 @@ impl World {
     #[must_use]
     pub fn network_acl_of(&self, subnet_id: SubnetId) -> Option<&Arc<NetworkAcl>> {
         self.network_acls.one(&IndexKey::Subnet(subnet_id))
+    }
+
+    /// A VPC's default network ACL.
+    #[must_use]
+    pub fn default_network_acl(&self, vpc_id: VpcId) -> Option<&Arc<NetworkAcl>> {
+        self.network_acls
+            .by(&IndexKey::Vpc(vpc_id))
+            .find(|acl| acl.is_default)
     }
 
     /// A VPC's default security group.

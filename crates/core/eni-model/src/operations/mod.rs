@@ -5,7 +5,7 @@
 pub(crate) mod lookup;
 pub mod vpc;
 
-pub use vpc::CreateVpc;
+pub use vpc::{CreateDefaultVpc, CreateVpc};
 
 /// Calls the macro `callback` with the request types of all operations, by name.
 ///
@@ -19,6 +19,7 @@ pub use vpc::CreateVpc;
 macro_rules! for_each_operation {
     ($callback:ident) => {
         $callback! {
+            CreateDefaultVpc,
             CreateVpc,
         }
     };

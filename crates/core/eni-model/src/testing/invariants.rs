@@ -1,0 +1,243 @@
+//! What holds in every world that calls can make.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+
+use eni_types::SubnetId;
+
+use crate::resource::{RulePeer, Subnet};
+use crate::{IndexKey, Resource, World};
+
+/// Checks everything that must hold between the rows of a world.
+///
+/// # Panics
+/// With a sentence, where something does not hold.
+pub fn check_invariants(world: &World) {
+    check_vpcs(world);
+    check_subnets(world);
+    check_security_groups(world);
+    check_network_interfaces(world);
+    check_addresses(world);
+    check_stored_form(world);
+}
+
+fn check_vpcs(world: &World) {
+    let defaults = world.vpcs.iter().filter(|vpc| vpc.is_default).count();
+    assert!(defaults <= 1, "{defaults} default VPCs");
+    for vpc in world.vpcs.iter() {
+        let (id, key) = (vpc.vpc_id, IndexKey::Vpc(vpc.vpc_id));
+        let main = world
+            .route_tables
+            .by(&key)
+            .filter(|table| table.is_main())
+            .count();
+        assert_eq!(main, 1, "main route tables of {id}");
+        let acls = world
+            .network_acls
+            .by(&key)
+            .filter(|acl| acl.is_default)
+            .count();
+        assert_eq!(acls, 1, "default network ACLs of {id}");
+        let groups = world
+            .security_groups
+            .by(&key)
+            .filter(|group| group.is_default())
+            .count();
+        assert_eq!(groups, 1, "default security groups of {id}");
+        assert!(
+            world.internet_gateways.count(&key) <= 1,
+            "internet gateways of {id}"
+        );
+    }
+    for table in world.route_tables.iter() {
+        let destinations: BTreeSet<_> =
+            table.routes.iter().map(|route| route.destination).collect();
+        assert_eq!(
+            destinations.len(),
+            table.routes.len(),
+            "two routes of {} have one destination",
+            table.route_table_id
+        );
+        assert!(world.vpcs.get(table.vpc_id).is_some(), "{table:?}");
+        for association in &table.associations {
+            if let Some(subnet_id) = association.subnet_id {
+                assert!(world.subnets.get(subnet_id).is_some(), "{table:?}");
+            }
+        }
+    }
+    for gateway in world.internet_gateways.iter() {
+        assert!(
+            gateway.vpc_id.is_none_or(|id| world.vpcs.get(id).is_some()),
+            "{gateway:?}"
+        );
+    }
+}
+
+fn check_subnets(world: &World) {
+    for subnet in world.subnets.iter() {
+        let id = subnet.subnet_id;
+        let vpc = world.vpcs.get(subnet.vpc_id);
+        assert!(
+            vpc.is_some_and(|vpc| vpc.cidr_block.covers(subnet.cidr_block)),
+            "{subnet:?}"
+        );
+        assert_eq!(
+            world.network_acls.count(&IndexKey::Subnet(id)),
+            1,
+            "network ACLs of {id}"
+        );
+        assert!(
+            world.route_tables.count(&IndexKey::Subnet(id)) <= 1,
+            "route tables of {id}"
+        );
+        assert!(!overlaps_another(world, subnet), "{subnet:?}");
+    }
+    for acl in world.network_acls.iter() {
+        assert!(world.vpcs.get(acl.vpc_id).is_some(), "{acl:?}");
+        let numbers: BTreeSet<_> = acl
+            .entries
+            .iter()
+            .map(|entry| (entry.egress, entry.rule_number))
+            .collect();
+        assert_eq!(numbers.len(), acl.entries.len(), "{acl:?}");
+        for association in &acl.associations {
+            let subnet = world.subnets.get(association.subnet_id);
+            assert!(
+                subnet.is_some_and(|subnet| subnet.vpc_id == acl.vpc_id),
+                "{acl:?}"
+            );
+        }
+    }
+}
+
+fn overlaps_another(world: &World, subnet: &Subnet) -> bool {
+    world
+        .subnets
+        .by(&IndexKey::Vpc(subnet.vpc_id))
+        .filter(|other| other.subnet_id != subnet.subnet_id)
+        .any(|other| other.cidr_block.overlaps(subnet.cidr_block))
+}
+
+fn check_security_groups(world: &World) {
+    let mut names = BTreeSet::new();
+    for group in world.security_groups.iter() {
+        assert!(world.vpcs.get(group.vpc_id).is_some(), "{group:?}");
+        assert!(
+            names.insert((group.vpc_id, group.group_name.to_lowercase())),
+            "the name of {group:?} is taken"
+        );
+    }
+    let mut matches = BTreeSet::new();
+    for rule in world.security_group_rules.iter() {
+        assert!(
+            world.security_groups.get(rule.group_id).is_some(),
+            "{rule:?}"
+        );
+        if let RulePeer::SecurityGroup(peer) = rule.peer {
+            assert!(world.security_groups.get(peer).is_some(), "{rule:?}");
+        }
+        let matched = (
+            rule.group_id,
+            rule.is_egress,
+            rule.ip_protocol,
+            rule.from_port,
+            rule.to_port,
+            rule.peer,
+        );
+        assert!(matches.insert(matched), "{rule:?} says what another says");
+    }
+}
+
+fn check_network_interfaces(world: &World) {
+    let (mut addresses, mut macs, mut slots) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for eni in world.network_interfaces.iter() {
+        let subnet = subnet_of(world, eni.subnet_id);
+        assert_eq!(
+            (&subnet.vpc_id, &subnet.availability_zone),
+            (&eni.vpc_id, &eni.availability_zone),
+            "{eni:?}"
+        );
+        for address in &eni.private_ip_addresses {
+            assert!(subnet.cidr_block.contains(*address), "{eni:?}");
+            assert!(
+                addresses.insert((eni.vpc_id, *address)),
+                "{address} is on two interfaces"
+            );
+        }
+        assert!(
+            macs.insert((eni.vpc_id, eni.mac_address)),
+            "the MAC address of {eni:?} is taken"
+        );
+        assert!(!eni.group_ids.is_empty(), "{eni:?}");
+        for group_id in &eni.group_ids {
+            let group = world.security_groups.get(*group_id);
+            assert!(
+                group.is_some_and(|group| group.vpc_id == eni.vpc_id),
+                "{eni:?}"
+            );
+        }
+        if let Some(attachment) = &eni.attachment {
+            let instance = world.instances.get(attachment.instance_id);
+            assert!(
+                instance
+                    .is_some_and(|instance| instance.availability_zone == eni.availability_zone),
+                "{eni:?}"
+            );
+            let slot = (
+                attachment.instance_id,
+                attachment.network_card_index,
+                attachment.device_index,
+            );
+            assert!(slots.insert(slot), "the slot of {eni:?} is taken");
+        }
+    }
+}
+
+fn subnet_of(world: &World, id: SubnetId) -> &Subnet {
+    world
+        .subnets
+        .get(id)
+        .unwrap_or_else(|| panic!("{id} is referred to and does not exist"))
+}
+
+fn check_addresses(world: &World) {
+    let (mut public, mut private) = (BTreeSet::new(), BTreeSet::new());
+    for address in world.addresses.iter() {
+        assert!(public.insert(address.public_ip), "{address:?} twice");
+        let Some(association) = &address.association else {
+            continue;
+        };
+        let eni = world
+            .network_interfaces
+            .get(association.network_interface_id);
+        assert!(
+            eni.is_some_and(|eni| eni
+                .private_ip_addresses
+                .contains(&association.private_ip_address)),
+            "{address:?}"
+        );
+        let translated = (
+            association.network_interface_id,
+            association.private_ip_address,
+        );
+        assert!(
+            private.insert(translated),
+            "{address:?} shares its private address"
+        );
+    }
+}
+
+/// Every row must read back from the store as it is.
+fn check_stored_form(world: &World) {
+    for row in world.resources() {
+        let kind = row.key().kind().as_str();
+        let read = Resource::from_json(kind, &row.to_json());
+        let read = read.unwrap_or_else(|error| panic!("{row:?} does not read back: {error}"));
+        assert_eq!(
+            read,
+            row,
+            "as stored: {}",
+            String::from_utf8_lossy(&row.to_json())
+        );
+    }
+}

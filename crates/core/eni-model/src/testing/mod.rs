@@ -1,0 +1,148 @@
+//! A world for tests in which everything is the same in every run.
+
+mod invariants;
+mod rng;
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use eni_query::QueryTree;
+use eni_types::Timestamp;
+use serde_json::Value;
+
+use crate::{Caller, Context, Ec2Error, Operation, RegionSettings, World, bootstrap};
+
+pub use invariants::check_invariants;
+pub use rng::TestRng;
+
+/// A region of three zones, the account `123456789012` and the pool `203.0.113.0/24`, called as a client calls it.
+#[derive(Clone, Debug)]
+pub struct TestWorld {
+    /// What the calls so far have made.
+    pub world: World,
+    /// The settings that calls are planned under.
+    pub region: RegionSettings,
+    /// The time of the next call; nothing moves it but the test.
+    pub now: Timestamp,
+    rng: TestRng,
+}
+
+impl TestWorld {
+    /// A region without anything in it.
+    #[must_use]
+    pub fn empty() -> Self {
+        let zones = ["us-east-1a", "us-east-1b", "us-east-1c"];
+        Self {
+            world: World::default(),
+            region: RegionSettings {
+                region: "us-east-1".into(),
+                availability_zones: zones.map(String::from).into(),
+                account_id: "123456789012".into(),
+                public_pool: "203.0.113.0/24".parse().expect("a literal block"),
+            },
+            now: Timestamp(1_795_201_854_000),
+            rng: TestRng::new(0),
+        }
+    }
+
+    /// A region as an account finds it, with its default VPC.
+    #[must_use]
+    pub fn bootstrapped() -> Self {
+        let mut made = Self::empty();
+        let changes = bootstrap(&made.region, &mut made.rng);
+        made.world.apply(&changes);
+        made
+    }
+
+    /// Runs `action` with these parameters, from their text on, applies what it changes, and gives the answer as JSON
+    /// (lists are `{"item": […]}`, as in the XML).
+    ///
+    /// # Errors
+    /// The operation's.
+    ///
+    /// # Panics
+    /// If no operation has this name.
+    pub fn call(&mut self, action: &str, parameters: &[(&str, &str)]) -> Result<Value, Ec2Error> {
+        macro_rules! dispatch {
+            ($($operation:ident,)*) => {
+                match action {
+                    $(stringify!($operation) => self.plan_and_apply::<crate::operations::$operation>(parameters),)*
+                    _ => panic!("no operation is named {action}"),
+                }
+            };
+        }
+        crate::for_each_operation!(dispatch)
+    }
+
+    /// Runs `action`, which must succeed, and gives the text at `pointer` (RFC 6901) of the answer, such as an id.
+    ///
+    /// # Panics
+    /// If the call fails or its answer has no text there.
+    pub fn make(&mut self, action: &str, parameters: &[(&str, &str)], pointer: &str) -> String {
+        let answer = self.must(action, parameters);
+        answer
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("{action} answers no text at {pointer}: {answer:#}"))
+            .into()
+    }
+
+    /// Runs `action`, which must succeed.
+    ///
+    /// # Panics
+    /// If the call fails.
+    pub fn must(&mut self, action: &str, parameters: &[(&str, &str)]) -> Value {
+        self.call(action, parameters)
+            .unwrap_or_else(|error| panic!("{action} {parameters:?}: {error}"))
+    }
+
+    /// Runs `action`, which must fail without changing anything, and gives `CODE: message`.
+    ///
+    /// # Panics
+    /// If the call succeeds.
+    pub fn refused(&mut self, action: &str, parameters: &[(&str, &str)]) -> String {
+        match self.call(action, parameters) {
+            Err(error) => format!("{error}"),
+            Ok(answer) => panic!("{action} {parameters:?} is answered: {answer:#}"),
+        }
+    }
+
+    /// The texts at `pointer` in each member of the list at `list` of an answer.
+    #[must_use]
+    pub fn texts(answer: &Value, list: &str, pointer: &str) -> Vec<String> {
+        let members = answer
+            .pointer(&format!("{list}/item"))
+            .and_then(Value::as_array);
+        members
+            .into_iter()
+            .flatten()
+            .filter_map(|member| member.pointer(pointer)?.as_str().map(String::from))
+            .collect()
+    }
+
+    fn plan_and_apply<O: Operation>(
+        &mut self,
+        parameters: &[(&str, &str)],
+    ) -> Result<Value, Ec2Error> {
+        let tree = QueryTree::from_pairs(parameters.iter().copied())?;
+        let caller = Caller {
+            account_id: self.region.account_id.clone(),
+        };
+        let mut context = Context {
+            caller: &caller,
+            region: &self.region,
+            now: self.now,
+            rng: &mut self.rng,
+            fingerprint: tree.fingerprint(),
+        };
+        let (changes, response) = tree.read::<O>()?.plan(&self.world, &mut context)?;
+        assert!(
+            O::MUTATES || changes.is_empty(),
+            "{} says that it changes nothing",
+            O::NAME
+        );
+        self.world.apply(&changes);
+        Ok(serde_json::to_value(&response).expect("answers have string keys only"))
+    }
+}
