@@ -1,3 +1,43 @@
-//! Repository checks and builds.
+//! Repository checks and builds, for people and for CI: `cargo xtask --help`.
 
-fn main() {}
+mod core_crates;
+mod fuzz;
+mod layers;
+mod repository;
+mod tidy;
+mod unsafe_code;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Checks and builds of this repository.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Checks that dependencies point downward and that the core is pure.
+    Layers(layers::Options),
+    /// Checks file lengths, leftover marks and machine-specific text.
+    Tidy,
+    /// Runs one of the fuzzers in `fuzz/`.
+    Fuzz(fuzz::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Layers(options) => layers::run(&options),
+        Task::Tidy => tidy::run(),
+        Task::Fuzz(options) => fuzz::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
