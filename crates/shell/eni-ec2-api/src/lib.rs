@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod credentials;
+mod fault;
 pub mod sigv4;
+pub mod xml;
 
 pub use credentials::{Access, CredentialStore, Credentials, SecretAccessKey};
+pub use fault::Fault;

@@ -1,6 +1,7 @@
 //! Why a request is refused before it is read, as each service words it.
 
 use super::clock::ClaimedTime;
+use crate::Fault;
 
 /// The services behind the endpoint. They refuse the same faults with different codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,21 +72,10 @@ const NOT_VALIDATED: &str = "AWS was not able to validate the provided access cr
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \
     Secret Access Key and signing method. Consult the service documentation for details.";
 
-/// Code, text and HTTP status of a refusal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wording {
-    /// The code that programs rely on.
-    pub code: &'static str,
-    /// The text beside it.
-    pub message: String,
-    /// The HTTP status.
-    pub status: u16,
-}
-
 impl Refusal {
     /// What `service` answers. EC2 does not tell a wrong secret from an unknown key (both are `AuthFailure`), STS does.
     #[must_use]
-    pub fn wording(&self, service: Service) -> Wording {
+    pub fn fault(&self, service: Service) -> Fault {
         let (code, message, status) = match (service, self) {
             (_, Self::Incomplete { reason }) => ("IncompleteSignature", reason.clone(), 400),
             (Service::Ec2, Self::Unsigned) => (
@@ -136,7 +126,7 @@ impl Refusal {
                 403,
             ),
         };
-        Wording {
+        Fault {
             code,
             message,
             status,

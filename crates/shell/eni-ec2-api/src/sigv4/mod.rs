@@ -19,7 +19,7 @@ mod tests;
 pub use canonical::RequestParts;
 pub use claim::{Claim, Placement};
 pub use clock::ClaimedTime;
-pub use error::{Refusal, Service, Wording};
+pub use error::{Refusal, Service};
 pub use keys::{SigningKey, SigningKeys};
 pub use sign::Signer;
 

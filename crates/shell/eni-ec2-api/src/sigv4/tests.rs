@@ -326,13 +326,13 @@ fn each_refusal_has_the_wording_of_its_service() {
     let mut table = String::new();
     for service in [Service::Ec2, Service::Sts] {
         for refusal in &refusals {
-            let wording = refusal.wording(service);
+            let fault = refusal.fault(service);
             table += &format!(
                 "{} {} {} {}\n",
                 service.signing_name(),
-                wording.status,
-                wording.code,
-                wording.message
+                fault.status,
+                fault.code,
+                fault.message
             );
         }
     }
