@@ -25,6 +25,7 @@ extern crate alloc;
 extern crate self as eni_query;
 
 mod error;
+mod form;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ mod tree;
 
 pub use eni_query_derive::FromQuery;
 pub use error::QueryError;
+pub use form::form_pairs;
 pub use tree::{MAX_DEPTH, MAX_PARAMETERS, QueryNode, QueryTree};
 
 /// What can be read from a node of the tree.

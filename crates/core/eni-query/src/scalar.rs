@@ -139,9 +139,12 @@ impl<T: FromQuery> FromQuery for Vec<T> {
         let mut members = node
             .names()
             .map(|name| {
-                name.parse::<u32>()
+                // `parse` alone would take a sign.
+                let digits = name.bytes().all(|byte| byte.is_ascii_digit());
+                let number = name.parse::<u32>().ok().filter(|_| digits);
+                number
                     .map(|number| (number, name))
-                    .map_err(|_| QueryError::unknown(path, name))
+                    .ok_or_else(|| QueryError::unknown(path, name))
             })
             .collect::<Result<Vec<_>, _>>()?;
         members.sort_unstable();

@@ -66,10 +66,13 @@ fn members_come_in_the_order_of_their_numbers_and_nested_ones_too() {
     );
 }
 
+/// Parameters, the code and the text.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+
 #[test]
 fn what_ec2_refuses_is_refused_with_its_code() {
     let subnet = ("SubnetId", "subnet-12345678");
-    let cases: [(&[(&str, &str)], &str, &str); 9] = [
+    let cases: [Case<'_>; 9] = [
         (
             &[],
             "MissingParameter",
@@ -126,7 +129,82 @@ fn what_ec2_refuses_is_refused_with_its_code() {
     }
 }
 
+#[test]
+fn a_form_is_decoded_and_refused_where_no_answer_could_repeat_it() {
+    let read = |form: &[u8]| {
+        let mut tree = QueryTree::default();
+        tree.add_form(form, |name| name == "Left")
+            .map(|()| tree.to_form())
+    };
+    let cases: [(&[u8], &str); 6] = [
+        (b"B=a+b%2Bc&A=%C3%A9&&", "A=%C3%A9&B=a%20b%2Bc"),
+        (b"A.1=&A.2.X=%zz", "A.1=&A.2.X=%25zz"),
+        (b"A", "A="),
+        (b"A==%3D", "A=%3D%3D"),
+        (b"Left=1&A=1", "A=1"),
+        (b"", ""),
+    ];
+    for (form, want) in cases {
+        assert_eq!(read(form).unwrap(), want);
+    }
+    let refused: [&[u8]; 5] = [b"A=%ff", b"%ff=A", b"A=%00", b"A=%EF%BF%BE", b"A=1&%41=2"];
+    for form in refused {
+        assert_eq!(read(form).unwrap_err().code(), "MalformedQueryString");
+    }
+}
+
+#[test]
+fn a_form_beyond_the_limits_is_refused() {
+    let add = |form: &str| QueryTree::default().add_form(form.as_bytes(), |_| false);
+    let names = |count: usize| {
+        (0..count)
+            .map(|number| alloc::format!("A.{number}=&"))
+            .collect::<String>()
+    };
+    assert_eq!(add(&names(crate::MAX_PARAMETERS)), Ok(()));
+    assert!(add(&names(crate::MAX_PARAMETERS + 1)).is_err());
+    assert_eq!(add(&["A"; crate::MAX_DEPTH].join(".")), Ok(()));
+    assert!(add(&["A"; crate::MAX_DEPTH + 1].join(".")).is_err());
+}
+
+#[test]
+fn an_empty_value_is_not_an_absent_one() {
+    let fingerprint = |pairs: &[(&str, &str)]| {
+        QueryTree::from_pairs(pairs.iter().copied())
+            .unwrap()
+            .fingerprint()
+    };
+    assert_ne!(
+        fingerprint(&[("A", ""), ("A.1", "x")]),
+        fingerprint(&[("A.1", "x")])
+    );
+    assert_ne!(fingerprint(&[("A", "x")]), fingerprint(&[("Ax", "")]));
+}
+
+#[test]
+fn a_member_is_numbered_by_digits_only() {
+    for name in [
+        "NetworkInterfaceId.+1",
+        "NetworkInterfaceId.-1",
+        "NetworkInterfaceId.4294967296",
+    ] {
+        let error = read(&[("SubnetId", "subnet-12345678"), (name, "eni-00000001")]).unwrap_err();
+        assert_eq!(error.code(), "UnknownParameter", "{name}");
+    }
+}
+
 proptest! {
+    #[test]
+    fn what_is_read_from_a_form_is_written_to_one_that_reads_the_same(form: Vec<u8>) {
+        let mut tree = QueryTree::default();
+        if tree.add_form(&form, |_| false).is_ok() {
+            let mut again = QueryTree::default();
+            again.add_form(tree.to_form().as_bytes(), |_| false).unwrap();
+            prop_assert_eq!(again.fingerprint(), tree.fingerprint());
+            let _ = tree.read::<Request>();
+        }
+    }
+
     #[test]
     fn no_form_makes_the_reader_panic(pairs: Vec<(String, String)>) {
         let _ = QueryTree::from_pairs(pairs).and_then(|tree| tree.read::<Request>());

@@ -5,7 +5,10 @@ use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::string::String;
 
+use percent_encoding::utf8_percent_encode;
+
 use crate::error::join;
+use crate::form::{self, RESERVED, form_pairs};
 use crate::{FromQuery, QueryError};
 
 /// Parameters in one request. EC2 takes forms of up to a mebibyte; no operation needs more names than this.
@@ -74,6 +77,7 @@ impl QueryNode {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueryTree {
     root: QueryNode,
+    parameters: usize,
 }
 
 impl QueryTree {
@@ -85,18 +89,45 @@ impl QueryTree {
         pairs: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self, QueryError> {
         let mut tree = Self::default();
-        for (count, (name, value)) in pairs.into_iter().enumerate() {
-            if count >= MAX_PARAMETERS {
-                return Err(QueryError::MalformedForm {
-                    reason: "The request has too many parameters",
-                });
-            }
+        for (name, value) in pairs {
             tree.insert(name.as_ref(), value.into())?;
         }
         Ok(tree)
     }
 
+    /// Adds the parameters of an encoded form, save those whose name `leave_out` picks.
+    ///
+    /// # Errors
+    /// As [`from_pairs`](Self::from_pairs), and for text that is not UTF-8 or that XML cannot repeat.
+    pub fn add_form(
+        &mut self,
+        form: &[u8],
+        leave_out: impl Fn(&str) -> bool,
+    ) -> Result<(), QueryError> {
+        for (name, value) in form_pairs(form) {
+            let name = form::text(&name)?;
+            if !leave_out(name) {
+                self.insert(name, form::text(&value)?.to_owned())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The parameters as an encoded form, sorted by name.
+    #[must_use]
+    pub fn to_form(&self) -> String {
+        let mut form = String::new();
+        write_form(&self.root, "", &mut form);
+        form
+    }
+
     fn insert(&mut self, name: &str, value: String) -> Result<(), QueryError> {
+        if self.parameters >= MAX_PARAMETERS {
+            return Err(QueryError::MalformedForm {
+                reason: "The request has too many parameters",
+            });
+        }
+        self.parameters += 1;
         if name.split('.').count() > MAX_DEPTH {
             return Err(QueryError::MalformedForm {
                 reason: "A parameter name is nested too deeply",
@@ -145,6 +176,20 @@ impl QueryTree {
     }
 }
 
+fn write_form(node: &QueryNode, name: &str, form: &mut String) {
+    if let Some(value) = node.value() {
+        if !form.is_empty() {
+            form.push('&');
+        }
+        form.extend(utf8_percent_encode(name, RESERVED));
+        form.push('=');
+        form.extend(utf8_percent_encode(value, RESERVED));
+    }
+    for (part, child) in &node.children {
+        write_form(child, &join(name, part), form);
+    }
+}
+
 struct Fnv(u128);
 
 impl Fnv {
@@ -156,7 +201,11 @@ impl Fnv {
     }
 
     fn node(&mut self, node: &QueryNode) {
-        self.bytes(node.value().unwrap_or_default().as_bytes());
+        // An empty value is not an absent one.
+        match node.value() {
+            Some(value) => self.bytes(value.as_bytes()),
+            None => self.bytes(&[0xfd]),
+        }
         for (name, child) in &node.children {
             self.bytes(name.as_bytes());
             self.node(child);

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use eni_query::form_pairs;
 use http::HeaderMap;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sha2::{Digest, Sha256};
 
 /// Everything but the unreserved characters of RFC 3986, 2.3.
@@ -81,8 +82,9 @@ impl RequestParts<'_> {
         }
     }
 
+    /// The query is decoded as where its parameters are read (a plus is a space): what is signed is what is done.
     fn hash_query(&self, hash: &mut Sha256, leave_out: Option<&str>) {
-        let mut pairs: Vec<_> = query_pairs(self.query)
+        let mut pairs: Vec<_> = form_pairs(self.query.as_bytes())
             .filter(|(name, _)| leave_out.is_none_or(|left_out| left_out.as_bytes() != &**name))
             .map(|(name, value)| (encoded(name), encoded(value)))
             .collect();
@@ -115,27 +117,6 @@ impl RequestParts<'_> {
                 hash.update(word);
             }
         }
-    }
-}
-
-/// The decoded pairs of a query, in order. A plus is a space, as where the parameters are read: what is signed is what
-/// is done.
-pub(super) fn query_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
-    query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(name), decoded(value))
-        })
-}
-
-fn decoded(text: &str) -> Cow<'_, [u8]> {
-    if text.contains('+') {
-        let spaced = text.replace('+', " ");
-        Cow::Owned(percent_decode_str(&spaced).collect())
-    } else {
-        percent_decode_str(text).into()
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
+use eni_query::form_pairs;
 use eni_types::Timestamp;
 use hmac::Mac;
 use http::HeaderMap;
 
-use super::canonical::query_pairs;
 use super::clock::{MAX_EXPIRES_SECONDS, Untimely};
 use super::{ALGORITHM, ClaimedTime, Refusal, RequestParts, Service, SigningKey, TERMINATOR};
 
@@ -63,7 +63,7 @@ impl<'a> Claim<'a> {
                 .map_err(|_| incomplete("Authorization header is not ASCII."))?;
             return Self::from_header(value, headers);
         }
-        if query_pairs(query).any(|(name, _)| &*name == b"X-Amz-Algorithm") {
+        if form_pairs(query.as_bytes()).any(|(name, _)| &*name == b"X-Amz-Algorithm") {
             return Self::from_query(query);
         }
         Err(Refusal::Unsigned)
@@ -119,7 +119,7 @@ impl<'a> Claim<'a> {
         };
         let (mut algorithm, mut date, mut expires) = (None, None, None);
         let mut has_session_token = false;
-        for (name, value) in query_pairs(query) {
+        for (name, value) in form_pairs(query.as_bytes()) {
             let slot = match &*name {
                 b"X-Amz-Algorithm" => &mut algorithm,
                 b"X-Amz-Credential" => &mut found.credential,
