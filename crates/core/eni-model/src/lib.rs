@@ -25,6 +25,7 @@ mod table;
 pub mod tags;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod transition;
 mod world;
 
 pub use bootstrap::bootstrap;
@@ -36,4 +37,5 @@ pub use items::{ItemSet, ReturnTrue};
 pub use operation::{Await, Operation};
 pub use resource::{Resource, ResourceKind};
 pub use table::{IndexKey, Row, Table};
+pub use transition::{Transition, expire, plan_transitions};
 pub use world::World;
