@@ -9,6 +9,12 @@ extern crate alloc;
 
 mod desired;
 mod number;
+mod observed;
+mod plan;
+mod step;
 
 pub use desired::{Desired, DesiredInstance, DesiredInterface, DesiredUplink, Tables};
 pub use number::{NoFreeVport, UPLINK_VPORT, VportNumbers};
+pub use observed::{Observed, ObservedDevice, ObservedInstance, Plug};
+pub use plan::plan;
+pub use step::{Plan, Step, TableChange};

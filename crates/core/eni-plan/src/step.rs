@@ -1,0 +1,159 @@
+//! What the agent can do, one thing at a time.
+
+use alloc::vec::Vec;
+
+use eni_abi::{
+    Globals, IdentityKey, Ipv4, LpmKey, MacKey, Mapping, MappingKey, Policy, PortKey,
+    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Vport,
+};
+use eni_types::{AttachmentId, InstanceId};
+
+use crate::{DesiredInstance, DesiredInterface, DesiredUplink};
+
+/// The steps from observed to desired, each list in its order. A repeated step does no harm, and after any number of
+/// them a new plan leads to the same end.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// What packets wait for: cuts first, releases last. Microseconds to milliseconds.
+    pub now: Vec<Step>,
+    /// What no packet waits for: instances boot and halt, rows nothing names any more go.
+    pub then: Vec<Step>,
+    /// What only frees resources. Deleting a device holds up every other change of devices for tens of milliseconds,
+    /// so this waits until the region has been quiet for a moment.
+    pub at_leisure: Vec<Step>,
+}
+
+impl Plan {
+    /// Whether the machine is as desired.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.now.is_empty() && self.then.is_empty() && self.at_leisure.is_empty()
+    }
+
+    /// All steps in their order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.now.iter().chain(&self.then).chain(&self.at_leisure)
+    }
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a policy's row is half a kilobyte; plans are short and live for one pass"
+)]
+pub enum Step {
+    /// Cuts a vport: its row is replaced by one that passes nothing.
+    Cut(u32, Vport),
+    /// Deletes a veth pair and what belongs to its vport's program.
+    Unplug(u32),
+    /// Makes the way to the host, in place of one that differs.
+    PlugUplink(DesiredUplink),
+    /// Makes an instance's place: its namespaces, without processes.
+    CreateInstance(InstanceId),
+    /// Makes a veth pair into an instance's namespace. It passes nothing yet.
+    Plug(AttachmentId, DesiredInterface),
+    /// Attaches the program to a fabric end.
+    AttachProgram(u32),
+    /// Brings addresses, routes and rules of the guest end up to date.
+    Configure(AttachmentId, DesiredInterface),
+    /// Writes or removes a row of a packet table.
+    Table(TableChange),
+    /// Writes a vport's row: new rules and checks take effect, a new interface is released.
+    WriteVport(u32, Vport),
+    /// Writes the globals: flows decided before are decided again.
+    WriteGlobals(Globals),
+    /// Ends all processes of an instance.
+    Halt(InstanceId),
+    /// Boots an instance.
+    Boot(InstanceId, DesiredInstance),
+    /// Forgets the connections and counters of a vport, then replaces its row by one that only keeps the generation.
+    Forget(u32, Vport),
+    /// Removes an instance's place. Its devices are gone before.
+    DestroyInstance(InstanceId),
+}
+
+impl Step {
+    /// The instance without which the step makes no sense: when an earlier step for it failed, this one is left out.
+    #[must_use]
+    pub fn instance_id(&self) -> Option<InstanceId> {
+        match self {
+            Self::CreateInstance(id)
+            | Self::Halt(id)
+            | Self::Boot(id, _)
+            | Self::DestroyInstance(id) => Some(*id),
+            Self::Plug(_, interface) | Self::Configure(_, interface) => Some(interface.instance_id),
+            _ => None,
+        }
+    }
+
+    /// The vport without which the step makes no sense: when an earlier step for it failed, this one is left out, so
+    /// that an interface is never released half made.
+    #[must_use]
+    pub fn vport(&self) -> Option<u32> {
+        match self {
+            Self::Cut(vport, _)
+            | Self::Unplug(vport)
+            | Self::AttachProgram(vport)
+            | Self::WriteVport(vport, _)
+            | Self::Forget(vport, _) => Some(*vport),
+            Self::Plug(_, interface) | Self::Configure(_, interface) => Some(interface.vport),
+            Self::PlugUplink(_) => Some(crate::UPLINK_VPORT),
+            _ => None,
+        }
+    }
+}
+
+/// A row written (`Some`) or removed (`None`).
+#[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a policy's row is half a kilobyte; plans are short and live for one pass"
+)]
+pub enum TableChange {
+    /// Of [`crate::Tables::mappings`].
+    Mapping(MappingKey, Option<Mapping>),
+    /// Of [`crate::Tables::public_addresses`].
+    PublicAddress(Ipv4, Option<PublicAddress>),
+    /// Of [`crate::Tables::macs`].
+    Mac(MacKey, Option<u32>),
+    /// Of [`crate::Tables::routes`].
+    Route(LpmKey<RouteKey>, Option<Route>),
+    /// Of [`crate::Tables::policies`].
+    Policy(u32, Option<Policy>),
+    /// Of [`crate::Tables::remote_rules`].
+    RemoteRule(LpmKey<RemoteKey>, Option<RuleBits>),
+    /// Of [`crate::Tables::identity_rules`].
+    IdentityRule(IdentityKey, Option<RuleBits>),
+    /// Of [`crate::Tables::port_rules`].
+    PortRule(LpmKey<PortKey>, Option<RuleBits>),
+}
+
+impl TableChange {
+    /// The policy that the row is part of, if it is part of one.
+    #[must_use]
+    pub fn policy(&self) -> Option<u32> {
+        match self {
+            Self::Policy(number, _) => Some(*number),
+            Self::RemoteRule(key, _) => Some(key.data.policy.policy()),
+            Self::IdentityRule(key, _) => Some(key.policy.policy()),
+            Self::PortRule(key, _) => Some(key.data.policy.policy()),
+            _ => None,
+        }
+    }
+
+    /// Whether the row goes.
+    #[must_use]
+    pub fn removes(&self) -> bool {
+        match self {
+            Self::Mapping(_, row) => row.is_none(),
+            Self::PublicAddress(_, row) => row.is_none(),
+            Self::Mac(_, row) => row.is_none(),
+            Self::Route(_, row) => row.is_none(),
+            Self::Policy(_, row) => row.is_none(),
+            Self::RemoteRule(_, row) => row.is_none(),
+            Self::IdentityRule(_, row) => row.is_none(),
+            Self::PortRule(_, row) => row.is_none(),
+        }
+    }
+}

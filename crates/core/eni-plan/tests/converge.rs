@@ -1,0 +1,391 @@
+//! Plans against a simulated machine: whatever happened before, and wherever it crashed, it converges and settles.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+use eni_abi::{IdentityKey, Mapping, MappingKey, Policy, PolicyKey, RuleBits, Vport};
+use eni_plan::{
+    Desired, DesiredInstance, DesiredInterface, DesiredUplink, Observed, ObservedDevice,
+    ObservedInstance, Plug, Step, TableChange, Tables, UPLINK_VPORT, VportNumbers, plan,
+};
+use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress};
+use proptest::prelude::*;
+
+/// One interface as the user might want it: instance, device index, attachment, last address, policy.
+type Wish = (u8, u8, u8, u8, u32);
+
+fn instance_id(number: u8) -> InstanceId {
+    format!("i-{number:017x}").parse().unwrap()
+}
+
+fn attachment_id(number: u8, instance: u8, index: u8) -> AttachmentId {
+    // An attachment is to one instance and index for all its life.
+    format!(
+        "eni-attach-{:017x}",
+        u32::from(number) << 16 | u32::from(instance) << 8 | u32::from(index)
+    )
+    .parse()
+    .unwrap()
+}
+
+fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers) -> Desired {
+    let mut desired = Desired {
+        instances: BTreeMap::new(),
+        interfaces: BTreeMap::new(),
+        uplink: DesiredUplink {
+            host_address: Ipv4Addr::new(203, 0, 113, 1),
+            public_pool: "203.0.113.0/24".parse().unwrap(),
+            host_mac_address: MacAddress([2, 0, 0, 0, 0, 1]),
+            mtu_bytes: 1500,
+        },
+        tables: Tables::default(),
+    };
+    let uplink = Vport {
+        flags: Vport::PRESENT | Vport::UPLINK,
+        ..Vport::default()
+    };
+    desired.tables.vports.insert(UPLINK_VPORT, uplink);
+    let mut names = BTreeSet::new();
+    for (instance, index, attachment, address, policy) in wishes.iter().copied() {
+        if !names.insert((instance, index)) {
+            continue; // EC2 refuses a second interface at an index
+        }
+        let instance_id = instance_id(instance);
+        let id = attachment_id(attachment, instance, index);
+        let vport = numbers.assign(id).unwrap();
+        desired.instances.insert(
+            instance_id,
+            DesiredInstance {
+                boot_count,
+                hostname: "ip-10-0-0-5".to_owned(),
+                domain: "ec2.internal".to_owned(),
+                user_data: Vec::new(),
+            },
+        );
+        let address = Ipv4Addr::new(10, 0, 0, address);
+        desired.interfaces.insert(
+            id,
+            DesiredInterface {
+                vport,
+                instance_id,
+                device_index: index,
+                mac_address: MacAddress([2, 0, 0, 0, 0, attachment]),
+                mtu_bytes: 9001,
+                subnet: Ipv4Cidr::new(address, 24).unwrap(),
+                router_address: Ipv4Addr::new(10, 0, 0, 1),
+                private_ip_addresses: vec![address],
+            },
+        );
+        let row = Vport {
+            flags: Vport::PRESENT,
+            security_policy: policy,
+            ..Vport::default()
+        };
+        desired.tables.vports.insert(vport, row);
+        desired.tables.policies.insert(policy, Policy::default());
+        let key = IdentityKey {
+            policy: PolicyKey(policy << 1),
+            identity: 1,
+        };
+        desired.tables.identity_rules.insert(key, RuleBits::EMPTY);
+        let key = MappingKey {
+            vpc: 1,
+            address: address.into(),
+        };
+        desired.tables.mappings.insert(
+            key,
+            Mapping {
+                vport,
+                ..Mapping::default()
+            },
+        );
+    }
+    desired
+}
+
+/// The machine, with the promises that must hold at every moment.
+#[derive(Default)]
+struct Machine {
+    observed: Observed,
+    generations: BTreeMap<u32, BTreeSet<u64>>,
+}
+
+impl Machine {
+    fn numbers(&self) -> VportNumbers {
+        let mut numbers = VportNumbers::default();
+        for (vport, device) in &self.observed.devices {
+            if let Some(plug) = device.plug {
+                numbers.adopt(plug.attachment_id, *vport);
+            }
+        }
+        numbers
+    }
+
+    fn write_vport(&mut self, vport: u32, row: Vport) {
+        let fresh = self
+            .generations
+            .entry(vport)
+            .or_default()
+            .insert(row.generation);
+        assert!(
+            fresh,
+            "generation {} of vport {vport} came twice",
+            row.generation
+        );
+        self.observed.tables.vports.insert(vport, row);
+    }
+
+    fn passes(&self, vport: u32) -> bool {
+        let row = self.observed.tables.vports.get(&vport);
+        row.is_some_and(|row| row.has(Vport::PRESENT) && !row.has(Vport::BLOCKED))
+    }
+
+    fn apply(&mut self, step: &Step) {
+        let observed = &mut self.observed;
+        match step {
+            Step::Cut(vport, row) | Step::Forget(vport, row) => {
+                self.write_vport(*vport, *row);
+                assert!(!self.passes(*vport));
+            }
+            Step::Unplug(vport) => {
+                assert!(!self.passes(*vport), "deleted before it was cut");
+                self.observed.devices.remove(vport);
+                self.observed.programs.remove(vport);
+            }
+            Step::PlugUplink(uplink) => {
+                observed.programs.remove(&UPLINK_VPORT);
+                observed.uplink = Some(uplink.clone());
+            }
+            Step::CreateInstance(id) => {
+                let made = observed.instances.insert(*id, ObservedInstance::default());
+                assert_eq!(made, None);
+            }
+            Step::Plug(id, interface) => self.plug(*id, interface),
+            Step::AttachProgram(vport) => {
+                assert!(*vport == UPLINK_VPORT || observed.devices.contains_key(vport));
+                observed.programs.insert(*vport);
+            }
+            Step::Configure(_, interface) => {
+                let device = observed.devices.get_mut(&interface.vport).unwrap();
+                device
+                    .configured
+                    .clone_from(&interface.private_ip_addresses);
+            }
+            Step::Table(change) => change_table(&mut observed.tables, change),
+            Step::WriteVport(vport, row) => {
+                assert!(
+                    observed.programs.contains(vport),
+                    "released without its program"
+                );
+                assert!(
+                    *vport == UPLINK_VPORT
+                        || observed.tables.policies.contains_key(&row.security_policy),
+                    "flipped to a policy that is not there"
+                );
+                self.write_vport(*vport, *row);
+            }
+            Step::WriteGlobals(globals) => {
+                assert!(globals.topology_generation > observed.globals.topology_generation);
+                observed.globals = *globals;
+            }
+            Step::Halt(id) => observed.instances.get_mut(id).unwrap().alive = false,
+            Step::Boot(id, instance) => {
+                let found = observed.instances.get_mut(id).unwrap();
+                assert!(!found.alive, "booted while it runs");
+                *found = ObservedInstance {
+                    boot_count: Some(instance.boot_count),
+                    alive: true,
+                };
+            }
+            Step::DestroyInstance(id) => {
+                let has =
+                    |device: &ObservedDevice| device.plug.is_some_and(|p| p.instance_id == *id);
+                assert!(
+                    !observed.devices.values().any(has),
+                    "devices before their instance"
+                );
+                observed.instances.remove(id).unwrap();
+            }
+        }
+    }
+
+    fn plug(&mut self, id: AttachmentId, interface: &DesiredInterface) {
+        let plug = Plug {
+            attachment_id: id,
+            instance_id: interface.instance_id,
+            device_index: interface.device_index,
+        };
+        assert!(self.observed.instances.contains_key(&interface.instance_id));
+        assert!(
+            !self.passes(interface.vport),
+            "plugged into a vport that passes"
+        );
+        let name = |device: &&ObservedDevice| {
+            device.plug.is_some_and(|found| {
+                (found.instance_id, found.device_index) == (plug.instance_id, plug.device_index)
+            })
+        };
+        assert_eq!(
+            self.observed.devices.values().find(name),
+            None,
+            "the name is taken"
+        );
+        let device = ObservedDevice {
+            plug: Some(plug),
+            configured: Vec::new(),
+        };
+        let before = self.observed.devices.insert(interface.vport, device);
+        assert_eq!(before, None, "the vport is taken");
+    }
+
+    /// A crash: the step under way may have been left half done.
+    fn crash_in(&mut self, step: &Step) {
+        if let Step::Plug(id, interface) = step {
+            self.plug(*id, interface);
+            self.observed
+                .devices
+                .insert(interface.vport, ObservedDevice::default());
+        }
+    }
+}
+
+fn change_table(tables: &mut Tables, change: &TableChange) {
+    fn set<K: Ord, V>(table: &mut BTreeMap<K, V>, key: K, row: Option<V>) {
+        match row {
+            Some(row) => drop(table.insert(key, row)),
+            None => drop(table.remove(&key).expect("removed what is not there")),
+        }
+    }
+    match change.clone() {
+        TableChange::Mapping(key, row) => set(&mut tables.mappings, key, row),
+        TableChange::PublicAddress(key, row) => set(&mut tables.public_addresses, key, row),
+        TableChange::Mac(key, row) => set(&mut tables.macs, key, row),
+        TableChange::Route(key, row) => set(&mut tables.routes, key, row),
+        TableChange::Policy(key, row) => {
+            let named = |vport: &Vport| vport.has(Vport::PRESENT) && vport.security_policy == key;
+            let gone = row.is_none();
+            assert!(
+                !(gone && tables.vports.values().any(named)),
+                "a policy in use was removed"
+            );
+            set(&mut tables.policies, key, row);
+        }
+        TableChange::RemoteRule(key, row) => set(&mut tables.remote_rules, key, row),
+        TableChange::IdentityRule(key, row) => set(&mut tables.identity_rules, key, row),
+        TableChange::PortRule(key, row) => set(&mut tables.port_rules, key, row),
+    }
+}
+
+fn without_generations(tables: &Tables) -> Tables {
+    let mut tables = tables.clone();
+    tables.vports.retain(|_, row| row.has(Vport::PRESENT));
+    for row in tables.vports.values_mut() {
+        row.generation = 0;
+    }
+    tables
+}
+
+fn settle(machine: &mut Machine, desired: &Desired) {
+    for step in plan(desired, &machine.observed).steps() {
+        machine.apply(step);
+    }
+    let again = plan(desired, &machine.observed);
+    assert!(again.is_empty(), "not settled: {again:?}");
+    let observed = &machine.observed;
+    assert_eq!(without_generations(&observed.tables), desired.tables);
+    assert!(observed.instances.keys().eq(desired.instances.keys()));
+    let plugs: BTreeSet<_> = observed
+        .devices
+        .values()
+        .map(|d| d.plug.unwrap().attachment_id)
+        .collect();
+    assert!(plugs.iter().eq(desired.interfaces.keys()));
+}
+
+proptest! {
+    #[test]
+    fn any_history_of_wishes_and_crashes_converges(
+        history in prop::collection::vec(
+            (prop::collection::vec((0..3u8, 0..2u8, 0..3u8, 5..9u8, 1..4u32), 0..5), 1..3u64, any::<prop::sample::Index>()),
+            1..6,
+        )
+    ) {
+        let mut machine = Machine::default();
+        for (wishes, boot_count, crash) in &history {
+            let desired = lower(wishes, *boot_count, &mut machine.numbers());
+            let plan = plan(&desired, &machine.observed);
+            let steps: Vec<_> = plan.steps().collect();
+            let done = crash.index(steps.len() + 1);
+            for step in steps.iter().take(done) {
+                machine.apply(step);
+            }
+            if let Some(step) = steps.get(done) {
+                machine.crash_in(step);
+            }
+        }
+        let (wishes, boot_count, _) = history.last().unwrap();
+        let desired = lower(wishes, *boot_count, &mut machine.numbers());
+        settle(&mut machine, &desired);
+    }
+}
+
+#[test]
+fn a_move_cuts_first_releases_last_and_deletes_at_leisure() {
+    let mut machine = Machine::default();
+    let mut numbers = VportNumbers::default();
+    let here = lower(
+        &[(1, 0, 1, 5, 1), (2, 0, 2, 6, 1), (1, 1, 3, 7, 1)],
+        1,
+        &mut numbers,
+    );
+    settle(&mut machine, &here);
+    let there = lower(
+        &[(1, 0, 1, 5, 1), (2, 0, 2, 6, 1), (2, 1, 3, 7, 1)],
+        1,
+        &mut numbers,
+    );
+    let plan = plan(&there, &machine.observed);
+    let names: Vec<_> = plan.steps().map(name_of).collect();
+    assert_eq!(
+        names,
+        [
+            "Cut",
+            "Plug",
+            "AttachProgram",
+            "Configure",
+            "Table",
+            "WriteVport",
+            "WriteGlobals",
+            "Forget",
+            "Unplug",
+        ]
+    );
+    assert_eq!((plan.then.len(), plan.at_leisure.len()), (1, 1));
+}
+
+#[test]
+fn an_instance_that_died_stays_down_until_its_next_boot() {
+    let mut machine = Machine::default();
+    let mut numbers = VportNumbers::default();
+    let first = lower(&[(1, 0, 1, 5, 1)], 1, &mut numbers);
+    settle(&mut machine, &first);
+    machine
+        .observed
+        .instances
+        .get_mut(&instance_id(1))
+        .unwrap()
+        .alive = false;
+    assert!(plan(&first, &machine.observed).is_empty());
+    let second = lower(&[(1, 0, 1, 5, 1)], 2, &mut numbers);
+    let steps: Vec<_> = plan(&second, &machine.observed)
+        .steps()
+        .map(name_of)
+        .collect();
+    assert_eq!(steps, ["Boot"]);
+}
+
+fn name_of(step: &Step) -> String {
+    let text = format!("{step:?}");
+    text.split(['(', ' ']).next().unwrap().to_owned()
+}
