@@ -47,7 +47,7 @@ pub struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// The scope of a call planned against `world`.
     #[must_use]
-    pub fn new(world: &'a World, context: &Context<'a>) -> Self {
+    pub fn new<'r: 'a>(world: &'a World, context: &Context<'r>) -> Self {
         Self {
             world,
             region: context.region,

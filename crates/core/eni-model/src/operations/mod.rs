@@ -2,10 +2,20 @@
 //!
 //! An operation is registered by its name in [`for_each_operation!`](crate::for_each_operation) and its re-export here.
 
+mod attribute;
+mod dependency;
 pub(crate) mod lookup;
+pub mod subnet;
+mod unsupported;
 pub mod vpc;
+mod zone;
 
-pub use vpc::{CreateDefaultVpc, CreateVpc};
+pub use subnet::{
+    CreateDefaultSubnet, CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute,
+};
+pub use vpc::{
+    CreateDefaultVpc, CreateVpc, DeleteVpc, DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute,
+};
 
 /// Calls the macro `callback` with the request types of all operations, by name.
 ///
@@ -19,8 +29,17 @@ pub use vpc::{CreateDefaultVpc, CreateVpc};
 macro_rules! for_each_operation {
     ($callback:ident) => {
         $callback! {
+            CreateDefaultSubnet,
             CreateDefaultVpc,
+            CreateSubnet,
             CreateVpc,
+            DeleteSubnet,
+            DeleteVpc,
+            DescribeSubnets,
+            DescribeVpcAttribute,
+            DescribeVpcs,
+            ModifySubnetAttribute,
+            ModifyVpcAttribute,
         }
     };
 }
