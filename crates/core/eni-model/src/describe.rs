@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Display;
+use core::ops::RangeInclusive;
 use core::str::FromStr;
 
 use eni_query::FromQuery;
@@ -176,7 +177,7 @@ where
     R::Id: Display + FromStr,
 {
     check_filters::<R>(&page.filters)?;
-    check_page(page, !ids.is_empty())?;
+    check_page(page, !ids.is_empty(), &quota::PAGE_SIZES)?;
     let limit = page
         .max_results
         .map_or(usize::MAX, |results| results as usize);
@@ -226,6 +227,39 @@ where
     Ok(Found { rows, next_token })
 }
 
+/// As [`find`], for rows that are no part of the world: `rows`, in the order of their keys, are filtered and cut.
+///
+/// # Errors
+/// `InvalidParameterValue` for an unknown filter or a page size out of `sizes`, `InvalidParameterCombination` for a page
+/// size together with keys, `InvalidNextToken`.
+pub(crate) fn find_among<R: Described>(
+    rows: impl Iterator<Item = R>,
+    has_keys: bool,
+    key: impl Fn(&R) -> String,
+    page: &Page,
+    sizes: &RangeInclusive<u32>,
+    scope: Scope<'_>,
+) -> Result<(Vec<R>, Option<String>), Ec2Error> {
+    check_filters::<R>(&page.filters)?;
+    check_page(page, has_keys, sizes)?;
+    let limit = page
+        .max_results
+        .map_or(usize::MAX, |results| results as usize);
+    let start = page
+        .next_token
+        .as_deref()
+        .map(decode_token::<String>)
+        .transpose()?;
+    let mut found: Vec<R> = rows
+        .filter(|row| start.as_ref().is_none_or(|start| key(row) >= *start))
+        .filter(|row| passes(row, &page.filters, scope))
+        .take(limit.saturating_add(1))
+        .collect();
+    let next_token = found.get(limit).map(|row| encode_token(key(row)));
+    found.truncate(limit);
+    Ok((found, next_token))
+}
+
 /// The keys of the filter whose index finds fewest rows.
 fn best_index<R: Described>(table: &crate::Table<R>, filters: &[Filter]) -> Option<Vec<IndexKey>> {
     let keys_of = |filter: &Filter| {
@@ -249,7 +283,7 @@ fn best_index<R: Described>(table: &crate::Table<R>, filters: &[Filter]) -> Opti
         .min_by_key(|keys| keys.iter().map(|key| table.count(key)).sum::<usize>())
 }
 
-fn check_page(page: &Page, has_ids: bool) -> Result<(), Ec2Error> {
+fn check_page(page: &Page, has_ids: bool, sizes: &RangeInclusive<u32>) -> Result<(), Ec2Error> {
     let Some(results) = page.max_results else {
         return Ok(());
     };
@@ -260,8 +294,8 @@ fn check_page(page: &Page, has_ids: bool) -> Result<(), Ec2Error> {
             message,
         ));
     }
-    if !quota::PAGE_SIZES.contains(&results) {
-        let (least, most) = (quota::PAGE_SIZES.start(), quota::PAGE_SIZES.end());
+    if !sizes.contains(&results) {
+        let (least, most) = (sizes.start(), sizes.end());
         let message = format!(
             "Value ( {results} ) for parameter maxResults is invalid. Expecting a value between {least} and {most}."
         );

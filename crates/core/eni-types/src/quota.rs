@@ -50,6 +50,10 @@ pub const RESERVED_FIRST_ADDRESSES: u64 = 4;
 pub const RESERVED_LAST_ADDRESSES: u64 = 1;
 /// Smallest and largest MaxResults of most Describe calls.
 pub const PAGE_SIZES: core::ops::RangeInclusive<u32> = 5..=1000;
+/// Smallest and largest MaxResults of `DescribeInstanceTypes` (EC2 API reference).
+pub const INSTANCE_TYPE_PAGE_SIZES: core::ops::RangeInclusive<u32> = 5..=100;
+/// Instance types named in one `DescribeInstanceTypes` (EC2 API reference).
+pub const INSTANCE_TYPES_PER_CALL: usize = 100;
 /// Instances in a region on one machine: a bound of ours, far above what two cores carry.
 pub const INSTANCES_PER_REGION: usize = 1_000;
 /// Seconds for which a terminated instance is still described (EC2: about an hour).

@@ -4,12 +4,16 @@
 
 mod attribute;
 mod dependency;
+pub mod image;
+pub mod instance_type;
 pub(crate) mod lookup;
 pub mod subnet;
 mod unsupported;
 pub mod vpc;
 mod zone;
 
+pub use image::DescribeImages;
+pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
 pub use subnet::{
     CreateDefaultSubnet, CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute,
 };
@@ -35,6 +39,9 @@ macro_rules! for_each_operation {
             CreateVpc,
             DeleteSubnet,
             DeleteVpc,
+            DescribeImages,
+            DescribeInstanceTypeOfferings,
+            DescribeInstanceTypes,
             DescribeSubnets,
             DescribeVpcAttribute,
             DescribeVpcs,
