@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use eni_model::{Caller, ChangeSet, Context, Ec2Error, RegionSettings, World, bootstrap};
 use eni_store::{Revision, Store, TxnRejection};
+use eni_types::Timestamp;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
@@ -96,6 +97,12 @@ impl Region {
         &self.shared.settings
     }
 
+    /// The region's time, which signatures are checked against.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
     /// The account that owns the region, as whom the agent reports.
     #[must_use]
     pub fn owner(&self) -> Caller {
@@ -143,7 +150,7 @@ impl Region {
         let mut context = Context {
             caller,
             region: &self.shared.settings,
-            now: (self.clock)(),
+            now: self.now(),
             // Nothing that is remembered comes of a query, so that its randomness need not be the region's.
             rng: &mut rand::rng(),
             fingerprint,
