@@ -1,6 +1,7 @@
 //! What the Describe calls share: filters and paging.
 
 use alloc::borrow::Cow;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -60,6 +61,8 @@ impl<'a> Scope<'a> {
 pub trait Described: Row {
     /// The filters it knows, besides `tag:KEY` and `tag-key`.
     const FILTERS: &'static [&'static str];
+    /// The filter whose values are ids of rows, where there is one.
+    const ID_FILTER: Option<&'static str> = None;
 
     /// Gives every value that the row has for the filter `name`, one of [`FILTERS`](Self::FILTERS).
     fn filter_values<'a>(
@@ -141,7 +144,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
         }
         pattern[at..].iter().all(|rest| *rest == '*')
     }
-    if !pattern.contains(['*', '?', '\\']) {
+    if !has_wildcards(pattern) {
         return pattern == text;
     }
     walk(
@@ -197,6 +200,12 @@ where
         named.sort_by_key(|row| row.id());
         named.dedup_by_key(|row| row.id());
         named.iter().filter(wanted).cloned().collect()
+    } else if let Some(ids) = ids_of_filter::<R>(&page.filters) {
+        ids.iter()
+            .filter_map(|id| table.get(*id))
+            .filter(wanted)
+            .cloned()
+            .collect()
     } else if let Some(keys) = best_index(table, &page.filters) {
         let mut indexed: Vec<_> = keys
             .iter()
@@ -260,6 +269,30 @@ pub(crate) fn find_among<R: Described>(
     Ok((found, next_token))
 }
 
+/// The ids that a filter for ids lets pass; a value that is no id lets none pass.
+fn ids_of_filter<R: Described>(filters: &[Filter]) -> Option<BTreeSet<R::Id>>
+where
+    R::Id: FromStr,
+{
+    let filter = filters
+        .iter()
+        .find(|filter| Some(filter.name.as_str()) == R::ID_FILTER)?;
+    if filter.values.iter().any(|value| has_wildcards(value)) {
+        return None;
+    }
+    Some(
+        filter
+            .values
+            .iter()
+            .filter_map(|value| value.parse().ok())
+            .collect(),
+    )
+}
+
+fn has_wildcards(pattern: &str) -> bool {
+    pattern.contains(['*', '?', '\\'])
+}
+
 /// The keys of the filter whose index finds fewest rows.
 fn best_index<R: Described>(table: &crate::Table<R>, filters: &[Filter]) -> Option<Vec<IndexKey>> {
     let keys_of = |filter: &Filter| {
@@ -267,7 +300,7 @@ fn best_index<R: Described>(table: &crate::Table<R>, filters: &[Filter]) -> Opti
             .values
             .iter()
             .map(|value| {
-                if value.contains(['*', '?', '\\']) {
+                if has_wildcards(value) {
                     return None;
                 }
                 match filter.name.strip_prefix("tag:") {

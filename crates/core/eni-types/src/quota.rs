@@ -10,6 +10,10 @@ pub const VPC_PREFIX_LENGTHS: core::ops::RangeInclusive<u8> = 16..=28;
 pub const SUBNETS_PER_VPC: usize = 200;
 /// Network interfaces in a region: EC2's default is 5,000 and may be raised; ours is a raised one.
 pub const NETWORK_INTERFACES_PER_REGION: usize = 100_000;
+/// Private IPv4 addresses of a network interface: the most that any instance type takes (`DescribeInstanceTypes`).
+pub const PRIVATE_ADDRESSES_PER_NETWORK_INTERFACE: usize = 50;
+/// Characters in a network interface's description.
+pub const NETWORK_INTERFACE_DESCRIPTION_CHARACTERS: usize = 255;
 /// Security groups in a region (Amazon VPC quotas).
 pub const SECURITY_GROUPS_PER_REGION: usize = 2_500;
 /// Rules in one direction of a security group: EC2's default is 60; raised so that the product below is the limit.

@@ -2,11 +2,15 @@
 //!
 //! An operation is registered by its name in [`for_each_operation!`](crate::for_each_operation) and its re-export here.
 
+pub(crate) mod address;
 mod attribute;
+pub(crate) mod claims;
 mod dependency;
 pub mod image;
 pub mod instance_type;
 pub(crate) mod lookup;
+pub mod network_interface;
+pub mod security_group;
 pub mod subnet;
 mod unsupported;
 pub mod vpc;
@@ -14,6 +18,7 @@ mod zone;
 
 pub use image::DescribeImages;
 pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
+pub use network_interface::{CreateNetworkInterface, DescribeNetworkInterfaces};
 pub use subnet::{
     CreateDefaultSubnet, CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute,
 };
@@ -35,6 +40,7 @@ macro_rules! for_each_operation {
         $callback! {
             CreateDefaultSubnet,
             CreateDefaultVpc,
+            CreateNetworkInterface,
             CreateSubnet,
             CreateVpc,
             DeleteSubnet,
@@ -42,6 +48,7 @@ macro_rules! for_each_operation {
             DescribeImages,
             DescribeInstanceTypeOfferings,
             DescribeInstanceTypes,
+            DescribeNetworkInterfaces,
             DescribeSubnets,
             DescribeVpcAttribute,
             DescribeVpcs,
