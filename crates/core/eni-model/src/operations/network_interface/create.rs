@@ -15,7 +15,7 @@ use super::specification::{ConnectionTrackingSpecification, NetworkInterfaceSpec
 use crate::client_token::Replay;
 use crate::describe::Scope;
 use crate::operations::claims::Claims;
-use crate::operations::lookup;
+use crate::operations::{lookup, unsupported};
 use crate::resource::NetworkInterface;
 use crate::tags::{TagSpecification, Tags};
 use crate::{ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, Operation, World};
@@ -164,24 +164,23 @@ impl CreateNetworkInterface {
     }
 
     fn refuse_what_is_absent(&self) -> Result<(), Ec2Error> {
-        let prefixes = !self.ipv4_prefixes.is_empty() || self.ipv4_prefix_count.unwrap_or(0) > 0;
+        match self.interface_type.as_deref() {
+            None | Some("interface") => {}
+            Some(kind @ ("efa" | "efa-only" | "trunk" | "branch")) => {
+                unsupported::refuse(&format!("The interface type '{kind}'"), true)?;
+            }
+            Some(other) => {
+                let message = format!("Value ({other}) for parameter interfaceType is invalid.");
+                return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            }
+        }
         let ipv6 = !self.ipv6_prefixes.is_empty()
             || self.ipv6_prefix_count.unwrap_or(0) > 0
             || !self.ipv6_addresses.is_empty()
             || self.ipv6_address_count.unwrap_or(0) > 0
             || self.enable_primary_ipv6 == Some(true);
-        let message: String = match self.interface_type.as_deref() {
-            Some(kind @ ("efa" | "efa-only" | "trunk" | "branch")) => {
-                format!("Network interfaces of type '{kind}' are not supported in this region.")
-            }
-            Some(other) if other != "interface" => {
-                let message = format!("Value ({other}) for parameter interfaceType is invalid.");
-                return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
-            }
-            Some(_) | None if ipv6 => "IPv6 is not supported in this region.".into(),
-            Some(_) | None if prefixes => "IPv4 prefixes are not supported in this region.".into(),
-            Some(_) | None => return Ok(()),
-        };
-        Err(Ec2Error::new(ErrorCode::UnsupportedOperation, message))
+        unsupported::refuse("IPv6", ipv6)?;
+        let prefixes = !self.ipv4_prefixes.is_empty() || self.ipv4_prefix_count.unwrap_or(0) > 0;
+        unsupported::refuse("Delegating prefixes", prefixes)
     }
 }

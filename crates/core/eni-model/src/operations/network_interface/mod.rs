@@ -6,6 +6,8 @@ mod description;
 mod filter;
 pub(crate) mod private_addresses;
 pub(crate) mod specification;
+#[cfg(test)]
+mod tests;
 
 pub use create::{CreateNetworkInterface, CreateNetworkInterfaceResponse};
 pub use describe::{DescribeNetworkInterfaces, DescribeNetworkInterfacesResponse};
