@@ -140,7 +140,8 @@ fn account_id(text: &str) -> Result<String, &'static str> {
 }
 
 fn region_name(text: &str) -> Result<String, &'static str> {
-    let letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let letters =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
     match text.rsplit_once('-') {
         Some((place, number))
             if place.contains('-')
@@ -196,8 +197,11 @@ mod tests {
 
     #[test]
     fn the_command_to_run_in_an_instance_keeps_its_own_options() {
-        let cli = Cli::try_parse_from(["openeni", "exec", "i-12345678", "--", "ip", "-br", "addr"]).unwrap();
-        let Command::Exec(options) = cli.command else { panic!("{cli:?}") };
+        let cli = Cli::try_parse_from(["openeni", "exec", "i-12345678", "--", "ip", "-br", "addr"])
+            .unwrap();
+        let Command::Exec(options) = cli.command else {
+            panic!("{cli:?}")
+        };
         assert_eq!(options.command, ["ip", "-br", "addr"]);
     }
 }

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use eni_client::KeyPair;
 use eni_types::Ipv4Cidr;
 use nix::fcntl::{Flock, FlockArg};
 use rand::distr::{Alphanumeric, SampleString};
@@ -32,17 +33,28 @@ pub(crate) enum DirectoryError {
     NotRunning { path: PathBuf },
     /// The region there was made with another setting.
     #[error("the region in {} was made with {setting} {kept}, not {given}", path.display())]
-    Settings { path: PathBuf, setting: &'static str, kept: String, given: String },
+    Settings {
+        path: PathBuf,
+        setting: &'static str,
+        kept: String,
+        given: String,
+    },
     /// A file there is not what it should be.
     #[error("cannot read {}: {source}", path.display())]
-    Corrupt { path: PathBuf, source: serde_json::Error },
+    Corrupt {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
     /// A file there cannot be used.
     #[error("cannot use {}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
 }
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
-    move |source| DirectoryError::Io { path: path.into(), source }
+    move |source| DirectoryError::Io {
+        path: path.into(),
+        source,
+    }
 }
 
 /// What is fixed for the region's life.
@@ -51,13 +63,6 @@ pub(crate) struct Settings {
     pub(crate) region: String,
     pub(crate) account_id: String,
     pub(crate) public_pool: Ipv4Cidr,
-}
-
-/// The key pair.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct KeyPair {
-    pub(crate) access_key_id: String,
-    pub(crate) secret_access_key: String,
 }
 
 /// Where the running region answers.
@@ -82,7 +87,11 @@ impl Directory {
     /// The directory at `path`, which must exist or be creatable. The path is made absolute: names derived from it
     /// must not depend on where the process was started.
     pub(crate) fn open_or_create(path: &Path) -> Result<Self, DirectoryError> {
-        fs::DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(io_error(path))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(path)
+            .map_err(io_error(path))?;
         Self::open(path)
     }
 
@@ -90,7 +99,10 @@ impl Directory {
     pub(crate) fn open(path: &Path) -> Result<Self, DirectoryError> {
         let absolute = fs::canonicalize(path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => DirectoryError::NotRunning { path: path.into() },
-            _ => DirectoryError::Io { path: path.into(), source },
+            _ => DirectoryError::Io {
+                path: path.into(),
+                source,
+            },
         })?;
         Ok(Self { path: absolute })
     }
@@ -116,10 +128,17 @@ impl Directory {
     /// Takes the directory for this process.
     pub(crate) fn lock(&self) -> Result<RegionLock, DirectoryError> {
         let path = self.path.join("lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io_error(&path))?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(io_error(&path))?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(file) => Ok(RegionLock { _file: file }),
-            Err((_, nix::Error::EWOULDBLOCK)) => Err(DirectoryError::Locked { path: self.path.clone() }),
+            Err((_, nix::Error::EWOULDBLOCK)) => Err(DirectoryError::Locked {
+                path: self.path.clone(),
+            }),
             Err((_, errno)) => Err(io_error(&path)(errno.into())),
         }
     }
@@ -136,12 +155,13 @@ impl Directory {
             write_durably(&path, &given, 0o644)?;
             return Ok(given);
         };
-        let differs = |setting, kept: &dyn ToString, given: &dyn ToString| DirectoryError::Settings {
-            path: self.path.clone(),
-            setting,
-            kept: kept.to_string(),
-            given: given.to_string(),
-        };
+        let differs =
+            |setting, kept: &dyn ToString, given: &dyn ToString| DirectoryError::Settings {
+                path: self.path.clone(),
+                setting,
+                kept: kept.to_string(),
+                given: given.to_string(),
+            };
         if kept.region != given.region {
             return Err(differs("--region", &kept.region, &given.region));
         }
@@ -149,7 +169,11 @@ impl Directory {
             return Err(differs("--account-id", &kept.account_id, &given.account_id));
         }
         if kept.public_pool != given.public_pool {
-            return Err(differs("--public-pool", &kept.public_pool, &given.public_pool));
+            return Err(differs(
+                "--public-pool",
+                &kept.public_pool,
+                &given.public_pool,
+            ));
         }
         Ok(kept)
     }
@@ -162,7 +186,10 @@ impl Directory {
         }
         let mut rng = rand::rng();
         let made = KeyPair {
-            access_key_id: format!("AKIA{}", Alphanumeric.sample_string(&mut rng, 16).to_uppercase()),
+            access_key_id: format!(
+                "AKIA{}",
+                Alphanumeric.sample_string(&mut rng, 16).to_uppercase()
+            ),
             secret_access_key: Alphanumeric.sample_string(&mut rng, 40),
         };
         write_durably(&path, &made, 0o600)?;
@@ -184,9 +211,13 @@ impl Directory {
 
     /// Where the running region answers.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, DirectoryError> {
-        let not_running = || DirectoryError::NotRunning { path: self.path.clone() };
+        let not_running = || DirectoryError::NotRunning {
+            path: self.path.clone(),
+        };
         match self.lock() {
-            Err(DirectoryError::Locked { .. }) => self.read(&self.run().join("endpoint.json"))?.ok_or_else(not_running),
+            Err(DirectoryError::Locked { .. }) => self
+                .read(&self.run().join("endpoint.json"))?
+                .ok_or_else(not_running),
             Err(other) => Err(other),
             Ok(_) => Err(not_running()),
         }
@@ -195,11 +226,19 @@ impl Directory {
     fn read<T: for<'de> Deserialize<'de>>(&self, path: &Path) -> Result<Option<T>, DirectoryError> {
         let mut text = String::new();
         match File::open(path).and_then(|mut file| file.read_to_string(&mut text)) {
-            Ok(_) => serde_json::from_str(&text)
-                .map(Some)
-                .map_err(|source| DirectoryError::Corrupt { path: path.into(), source }),
+            Ok(_) => {
+                serde_json::from_str(&text)
+                    .map(Some)
+                    .map_err(|source| DirectoryError::Corrupt {
+                        path: path.into(),
+                        source,
+                    })
+            }
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(DirectoryError::Io { path: path.into(), source }),
+            Err(source) => Err(DirectoryError::Io {
+                path: path.into(),
+                source,
+            }),
         }
     }
 }
@@ -208,7 +247,12 @@ impl Directory {
 fn write_durably(path: &Path, value: &impl Serialize, mode: u32) -> Result<(), DirectoryError> {
     let new = path.with_extension("new");
     let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&new)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(mode)
+            .open(&new)?;
         file.write_all(&serde_json::to_vec_pretty(value)?)?;
         file.sync_all()?;
         fs::rename(&new, path)?;
@@ -236,7 +280,10 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let directory = Directory::open_or_create(temporary.path()).unwrap();
         let held = directory.lock().unwrap();
-        assert!(matches!(directory.lock(), Err(DirectoryError::Locked { .. })));
+        assert!(matches!(
+            directory.lock(),
+            Err(DirectoryError::Locked { .. })
+        ));
         drop(held);
         assert!(directory.lock().is_ok());
     }
@@ -248,7 +295,10 @@ mod tests {
         let first = directory.key_pair().unwrap();
         assert!(first == directory.key_pair().unwrap());
         assert_eq!(first.access_key_id.len(), 20);
-        let mode = fs::metadata(temporary.path().join("credentials")).unwrap().permissions().mode();
+        let mode = fs::metadata(temporary.path().join("credentials"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
@@ -256,20 +306,41 @@ mod tests {
     fn what_was_fixed_at_the_first_start_cannot_be_asked_for_differently() {
         let temporary = tempfile::tempdir().unwrap();
         let directory = Directory::open_or_create(temporary.path()).unwrap();
-        directory.settings(&options(&["--region", "eu-west-1"])).unwrap();
-        assert!(directory.settings(&options(&["--region", "eu-west-1"])).is_ok());
-        let refused = directory.settings(&options(&["--region", "us-east-1"])).unwrap_err().to_string();
-        assert!(refused.contains("--region eu-west-1, not us-east-1"), "{refused}");
+        directory
+            .settings(&options(&["--region", "eu-west-1"]))
+            .unwrap();
+        assert!(
+            directory
+                .settings(&options(&["--region", "eu-west-1"]))
+                .is_ok()
+        );
+        let refused = directory
+            .settings(&options(&["--region", "us-east-1"]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("--region eu-west-1, not us-east-1"),
+            "{refused}"
+        );
     }
 
     #[test]
     fn a_directory_without_a_running_region_says_so() {
         let temporary = tempfile::tempdir().unwrap();
         let directory = Directory::open_or_create(temporary.path()).unwrap();
-        assert!(matches!(directory.endpoint(), Err(DirectoryError::NotRunning { .. })));
-        let endpoint = Endpoint { listen: "127.0.0.1:1".parse().unwrap(), region: "us-east-1".into() };
+        assert!(matches!(
+            directory.endpoint(),
+            Err(DirectoryError::NotRunning { .. })
+        ));
+        let endpoint = Endpoint {
+            listen: "127.0.0.1:1".parse().unwrap(),
+            region: "us-east-1".into(),
+        };
         directory.publish_endpoint(&endpoint).unwrap();
-        assert!(matches!(directory.endpoint(), Err(DirectoryError::NotRunning { .. })));
+        assert!(matches!(
+            directory.endpoint(),
+            Err(DirectoryError::NotRunning { .. })
+        ));
         let _held = directory.lock().unwrap();
         assert_eq!(directory.endpoint().unwrap().listen, endpoint.listen);
     }
