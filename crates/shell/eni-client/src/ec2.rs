@@ -159,11 +159,11 @@ impl Answer {
         let (mut found, mut inside) = (Vec::new(), None::<String>);
         loop {
             match reader.read_event() {
-                Ok(Event::Start(tag)) => {
-                    inside = (tag.name().as_ref() == name).then(String::new)
-                }
+                Ok(Event::Start(tag)) => inside = (tag.name().as_ref() == name).then(String::new),
                 Ok(Event::Text(text)) => {
-                    if let (Some(value), Ok(text)) = (inside.as_mut(), quick_xml::escape::unescape(&text)) {
+                    if let (Some(value), Ok(text)) =
+                        (inside.as_mut(), quick_xml::escape::unescape(&text))
+                    {
                         value.push_str(&text);
                     }
                 }
