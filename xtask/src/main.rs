@@ -1,6 +1,7 @@
 //! Repository checks and builds, for people and for CI: `cargo xtask --help`.
 
 mod core_crates;
+mod ebpf;
 mod fuzz;
 mod layers;
 mod repository;
@@ -23,6 +24,9 @@ enum Task {
     Layers(layers::Options),
     /// Checks file lengths, leftover marks and machine-specific text.
     Tidy,
+    /// Builds or checks the committed eBPF object.
+    #[command(subcommand)]
+    Ebpf(ebpf::Task),
     /// Runs one of the fuzzers in `fuzz/`.
     Fuzz(fuzz::Options),
 }
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Layers(options) => layers::run(&options),
         Task::Tidy => tidy::run(),
+        Task::Ebpf(task) => ebpf::run(&task),
         Task::Fuzz(options) => fuzz::run(&options),
     };
     match outcome {

@@ -1,6 +1,3 @@
 //! OpenENI: EC2 network interfaces that carry packets.
 
-mod cli;
-mod directory;
-
 fn main() {}

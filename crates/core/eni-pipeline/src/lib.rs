@@ -1,3 +1,57 @@
 //! The meaning of a packet: one pipeline, run by every data plane.
+//!
+//! [`process`] decides one frame that a vport's guest has sent. It reads the desired state through [`Tables`], keeps
+//! connections, cached flows, fragments and counters through [`Memory`], and reads and rewrites the packet through
+//! [`Frame`]. Nothing else reaches in: the time is an argument.
+//!
+//! Order: parse → anti-spoof → services of the router → where to → egress security group → egress network ACL →
+//! ingress network ACL → destination check → ingress security group → MTU → rewrite → deliver. Where the packet goes is
+//! asked before the security group, because an egress rule whose destination is a group matches the receiver.
+//!
+//! **Written for BPF.** Loops are bounded, nothing indexes or divides by an unknown, functions that stay functions take
+//! at most five arguments and return one word, and what does not fit 512 bytes of stack lies in a [`Scratch`] that the
+//! caller brings. `#[inline(always)]` marks the way of nearly every packet, `#[inline(never)]` cuts the slow way into
+//! pieces that the verifier and the stack can bear.
+//!
+//! *Invariants.* No stage knows EC2's API. Time to live is not decremented: a VPC is one hop. Every drop is counted
+//! once, under one reason.
 #![no_std]
 #![forbid(unsafe_code)]
+
+mod admission;
+mod arp;
+mod connection;
+mod fast;
+mod icmp;
+mod locate;
+mod network_acl;
+mod packet;
+mod rewrite;
+mod rules;
+mod slow;
+mod traits;
+
+pub use connection::{
+    TCP_CLOSED_SECONDS, TCP_CLOSING_SECONDS, TCP_SYN_RECEIVED_SECONDS, TCP_SYN_SENT_SECONDS,
+};
+pub use packet::Scratch;
+pub use slow::FLOW_REFRESH_NS;
+pub use traits::{Arrival, ChecksumKind, Frame, Memory, Tables, Verdict};
+
+/// Decides and rewrites one frame.
+///
+/// The caller carries the [`Verdict`] out: to drop, or to hand the frame, as it now is, to the guest of a vport.
+/// `scratch`'s contents on entry do not matter.
+#[inline(always)]
+pub fn process<F: Frame, T: Tables, M: Memory>(
+    frame: &mut F,
+    arrival: Arrival,
+    tables: &T,
+    memory: &mut M,
+    scratch: &mut Scratch,
+) -> Verdict {
+    match fast::follow(frame, arrival, tables, memory) {
+        Some(verdict) => verdict,
+        None => slow::decide(frame, arrival, tables, memory, scratch),
+    }
+}

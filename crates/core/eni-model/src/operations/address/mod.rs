@@ -1,3 +1,0 @@
-//! Elastic IP addresses, and public addresses lent at launch.
-
-pub(crate) mod pool;

@@ -1,3 +1,0 @@
-//! Security groups and their rules.
-
-pub(crate) mod membership;

@@ -1,0 +1,225 @@
+//! Security groups with connection tracking, at one end of a packet's way.
+//!
+//! EC2 User Guide, "Security group connection tracking": a TCP or UDP flow is *not* tracked when a rule allows it from
+//! or to 0.0.0.0/0 and the other direction allows all ports from or to 0.0.0.0/0. Such a flow has no entry: each packet,
+//! in both directions, is asked of the rules as they are now. All other flows are tracked and outlive their rule.
+
+use eni_abi::{
+    Connection, ConnectionKey, ConnectionState, Direction, DirectionPolicy, DropReason, PolicyKey,
+    Vport,
+};
+use eni_wire::protocol;
+use eni_wire::tcp_flag::{ACK, SYN};
+
+use crate::packet::{Embedded, Scratch, Side};
+use crate::rules::{any, intersects, match_rules};
+use crate::{Memory, Tables, connection};
+
+/// Asks `vport`'s security groups about the packet of `scratch.side`.
+///
+/// # Errors
+/// [`DropReason::SecurityGroupEgress`] or its ingress twin; [`DropReason::ConntrackAllowanceExceeded`].
+#[inline(never)]
+pub(crate) fn admit<T: Tables, M: Memory>(
+    scratch: &mut Scratch,
+    vport: &Vport,
+    now_ns: u64,
+    tables: &T,
+    memory: &mut M,
+) -> Result<(), DropReason> {
+    if scratch.packet.has_embedded && is_related(scratch, now_ns, memory) {
+        return Ok(());
+    }
+    if follow(scratch, vport, now_ns, memory) {
+        return Ok(());
+    }
+    if !judge(scratch, vport, tables)? {
+        return Ok(());
+    }
+    let state = connection::first_state(scratch.packet.protocol, scratch.packet.tcp_flags);
+    scratch.path.steady &= connection::is_steady(state);
+    let entry = Connection {
+        expires_ns: now_ns.wrapping_add(connection::timeout_ns(state, vport)),
+        state: state as u32,
+        flags: if scratch.side.egress {
+            Connection::INITIATED_EGRESS
+        } else {
+            0
+        },
+    };
+    if memory.insert_connection(&scratch.side.key, &entry) {
+        Ok(())
+    } else {
+        Err(DropReason::ConntrackAllowanceExceeded)
+    }
+}
+
+/// Whether the packet belongs to a live connection, which is then renewed.
+#[inline(always)]
+fn follow<M: Memory>(scratch: &mut Scratch, vport: &Vport, now_ns: u64, memory: &mut M) -> bool {
+    let Scratch {
+        packet, path, side, ..
+    } = scratch;
+    let Some(connection) = memory.connection(&side.key) else {
+        return false;
+    };
+    // A SYN on a closed connection opens another one of the same ports (RFC 9293 section 3.6.1): ask the rules anew.
+    let reopens =
+        packet.tcp_flags & (SYN | ACK) == SYN && connection.state == ConnectionState::Closed as u32;
+    if connection.expires_ns <= now_ns || reopens {
+        return false;
+    }
+    let before = connection.state;
+    let state = connection::next_state(connection, side.direction(), packet.tcp_flags);
+    connection.state = state as u32;
+    connection.expires_ns = now_ns.wrapping_add(connection::timeout_ns(state, vport));
+    path.steady &= connection::is_steady(state);
+    path.forget_opposite |=
+        before == ConnectionState::UdpRequest as u32 && before != connection.state;
+    true
+}
+
+/// Whether the rules allow the packet of no connection, and if so whether its flow is tracked.
+#[inline(always)]
+fn judge<T: Tables>(scratch: &mut Scratch, vport: &Vport, tables: &T) -> Result<bool, DropReason> {
+    let direction = scratch.side.direction();
+    let denied = match direction {
+        Direction::Egress => DropReason::SecurityGroupEgress,
+        Direction::Ingress => DropReason::SecurityGroupIngress,
+    };
+    let policy = tables.policy(vport.security_policy).ok_or(denied)?;
+    let opposite = direction.opposite();
+    let all_open = match scratch.packet.protocol {
+        protocol::TCP => DirectionPolicy::ALL_OPEN_TCP,
+        protocol::UDP => DirectionPolicy::ALL_OPEN_UDP,
+        _ => 0,
+    };
+    // An answer of an untracked flow has no entry to follow: it is one if its flow's first packet would be allowed and
+    // left untracked now. A SYN answers nothing.
+    let may_answer = scratch.packet.tcp_flags & (SYN | ACK) != SYN;
+    if may_answer && policy.direction(direction).flags & all_open != 0 {
+        let port = scratch.side.opposite_port;
+        match_rules(
+            scratch,
+            PolicyKey::new(vport.security_policy, opposite),
+            port,
+            tables,
+        );
+        if intersects(&scratch.bits, &policy.direction(opposite).world_open) {
+            return Ok(false);
+        }
+    }
+    let port = scratch.packet.destination_port;
+    match_rules(
+        scratch,
+        PolicyKey::new(vport.security_policy, direction),
+        port,
+        tables,
+    );
+    if !any(&scratch.bits) {
+        return Err(denied);
+    }
+    // An ICMP error that belongs to no tracked flow begins none either.
+    if scratch.packet.has_embedded {
+        return Ok(false);
+    }
+    let untracked = policy.direction(opposite).flags & all_open != 0
+        && intersects(&scratch.bits, &policy.direction(direction).world_open);
+    Ok(!untracked)
+}
+
+/// Whether an ICMP error is about a connection that this end tracks.
+#[inline(always)]
+fn is_related<M: Memory>(scratch: &mut Scratch, now_ns: u64, memory: &mut M) -> bool {
+    let Scratch {
+        packet, path, side, ..
+    } = scratch;
+    let Embedded {
+        source,
+        destination,
+        source_port,
+        destination_port,
+        protocol,
+    } = packet.embedded;
+    // As the receiver sees it, the embedded datagram has been translated back like the error around it.
+    let key = if side.egress {
+        ConnectionKey {
+            vport: side.key.vport,
+            local_address: destination,
+            remote_address: source,
+            local_port: destination_port,
+            remote_port: if protocol == eni_wire::protocol::ICMP {
+                eni_abi::Port(0)
+            } else {
+                source_port
+            },
+            protocol: u32::from(protocol),
+        }
+    } else {
+        ConnectionKey {
+            vport: side.key.vport,
+            local_address: if source == packet.destination {
+                path.new_destination
+            } else {
+                source
+            },
+            remote_address: if destination == packet.source {
+                path.new_source
+            } else {
+                destination
+            },
+            local_port: source_port,
+            remote_port: if protocol == eni_wire::protocol::ICMP {
+                eni_abi::Port(0)
+            } else {
+                destination_port
+            },
+            protocol: u32::from(protocol),
+        }
+    };
+    memory
+        .connection(&key)
+        .is_some_and(|connection| connection.expires_ns > now_ns)
+}
+
+impl Side {
+    #[inline(always)]
+    fn direction(&self) -> Direction {
+        if self.egress {
+            Direction::Egress
+        } else {
+            Direction::Ingress
+        }
+    }
+}
+
+/// Sets `scratch.side` to the sender's (`egress`) or the receiver's view of the packet.
+#[inline(always)]
+pub(crate) fn look_from(scratch: &mut Scratch, vport: u32, egress: bool) {
+    let Scratch {
+        packet, path, side, ..
+    } = scratch;
+    let key = &mut side.key;
+    side.egress = egress;
+    side.opposite_port = packet.source_port;
+    key.vport = vport;
+    key.protocol = u32::from(packet.protocol);
+    if egress {
+        side.identity = path.target_identity;
+        key.local_address = packet.source;
+        key.remote_address = packet.destination;
+        key.local_port = packet.source_port;
+        key.remote_port = packet.destination_port;
+    } else {
+        side.identity = path.sender_identity;
+        key.local_address = path.new_destination;
+        key.remote_address = path.new_source;
+        key.local_port = packet.destination_port;
+        key.remote_port = packet.source_port;
+    }
+    if packet.protocol == protocol::ICMP {
+        // Queries and answers share the identifier, types differ.
+        key.local_port = packet.source_port;
+        key.remote_port = eni_abi::Port(0);
+    }
+}

@@ -1,0 +1,148 @@
+//! The way of nearly every packet: a cached verdict that still holds.
+
+use eni_abi::{Flow, FlowKey, Ipv4, Port};
+use eni_wire::tcp_flag::{FIN, RST, SYN};
+use eni_wire::{ETHERNET_LENGTH, EtherType, IPV4_LENGTH, Mac, UDP_LENGTH, protocol};
+
+use crate::rewrite::{self, Translation};
+use crate::{Arrival, Frame, Memory, Tables, Verdict};
+
+/// Words up to the ports of TCP and UDP without IP options.
+const PORTS_END: usize = 19;
+/// Words up to TCP's flags.
+const FLAGS_END: usize = 24;
+/// Version 4, five words of header.
+const VERSION_AND_LENGTH: u8 = 0x45;
+/// MF and the fragment offset.
+const FRAGMENT_MASK: u16 = 0x3fff_u16.to_be();
+
+/// What the fast way reads of a frame.
+struct Headers {
+    key: FlowKey,
+    destination_mac: Mac,
+    source_mac: Mac,
+    /// Bytes of IP and transport header.
+    headers_length: u32,
+}
+
+/// Follows a cached verdict; `None` sends the packet the slow way, with nothing done yet.
+#[inline(always)]
+pub(crate) fn follow<F: Frame, T: Tables, M: Memory>(
+    frame: &mut F,
+    arrival: Arrival,
+    tables: &T,
+    memory: &mut M,
+) -> Option<Verdict> {
+    let headers = read(frame, arrival.vport)?;
+    let flow = memory.flow(&headers.key)?;
+    let sender = tables.vport(arrival.vport)?;
+    let target = tables.vport(flow.target_vport)?;
+    let globals = tables.globals()?;
+    let valid = flow.sender_generation == sender.generation
+        && flow.target_generation == target.generation
+        && flow.topology_generation == globals.topology_generation
+        && flow.refresh_ns > arrival.now_ns
+        && flow.expected_mac == headers.destination_mac
+        && sender.mac == headers.source_mac;
+    if !valid || largest_packet(frame, headers.headers_length) > flow.mtu {
+        return None;
+    }
+    let target = flow.target_vport;
+    if flow.flags != 0 {
+        rewrite(frame, &headers.key, flow)?;
+    }
+    memory.count_delivery(arrival.vport, target, frame.packets(), frame.length());
+    Some(Verdict::deliver(target))
+}
+
+/// Reads TCP and UDP without options and fragments whose packets change no connection's state.
+#[inline(always)]
+fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
+    let words: &[u16; PORTS_END] = frame.head()?;
+    let [
+        d0,
+        d1,
+        d2,
+        s0,
+        s1,
+        s2,
+        ether_type,
+        first,
+        length,
+        _,
+        fragment,
+        lifetime,
+        _,
+        sa,
+        sb,
+        da,
+        db,
+        sp,
+        dp,
+    ] = *words;
+    let [version_and_length, _] = first.to_ne_bytes();
+    let [_, protocol] = lifetime.to_ne_bytes();
+    let total_length = u32::from(u16::from_be(length));
+    let plain = ether_type == EtherType::IPV4.0
+        && version_and_length == VERSION_AND_LENGTH
+        && fragment & FRAGMENT_MASK == 0
+        && total_length + ETHERNET_LENGTH <= frame.length();
+    if !plain {
+        return None;
+    }
+    let headers_length = match protocol {
+        protocol::TCP => {
+            let [.., offset_and_flags] = *frame.head::<FLAGS_END>()?;
+            let [offset, flags] = offset_and_flags.to_ne_bytes();
+            if flags & (SYN | FIN | RST) != 0 {
+                return None;
+            }
+            IPV4_LENGTH + u32::from(offset >> 4) * 4
+        }
+        protocol::UDP => IPV4_LENGTH + UDP_LENGTH,
+        _ => return None,
+    };
+    if total_length < headers_length {
+        return None;
+    }
+    Some(Headers {
+        key: FlowKey {
+            vport,
+            source: Ipv4::from_words(sa, sb),
+            destination: Ipv4::from_words(da, db),
+            source_port: Port(sp),
+            destination_port: Port(dp),
+            protocol: u32::from(protocol),
+        },
+        destination_mac: Mac([d0, d1, d2]),
+        source_mac: Mac([s0, s1, s2]),
+        headers_length,
+    })
+}
+
+/// Bytes of the largest IP packet the frame stands for on a wire.
+#[inline(always)]
+pub(crate) fn largest_packet<F: Frame>(frame: &F, headers_length: u32) -> u32 {
+    match frame.segment_size() {
+        0 => frame.length().wrapping_sub(ETHERNET_LENGTH),
+        payload => payload + headers_length,
+    }
+}
+
+/// Apart from the rest, which most packets need alone, and which must leave the slow way its stack.
+#[inline(never)]
+fn rewrite<F: Frame>(frame: &mut F, key: &FlowKey, flow: &Flow) -> Option<()> {
+    let translation = Translation {
+        source: key.source,
+        new_source: flow.new_source,
+        destination: key.destination,
+        new_destination: flow.new_destination,
+        transport_offset: ETHERNET_LENGTH + IPV4_LENGTH,
+        protocol: key.protocol as u8,
+    };
+    rewrite::route(frame, flow)?;
+    if flow.flags & Flow::TRANSLATE != 0 {
+        rewrite::translate(frame, &translation)?;
+    }
+    Some(())
+}

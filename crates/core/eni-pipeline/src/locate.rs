@@ -1,0 +1,137 @@
+//! Where a packet goes: by MAC inside a subnet, else by the route table and the internet gateway.
+
+use eni_abi::{DropReason, Ipv4, MacKey, MappingKey, Route, Vport};
+
+use crate::packet::Scratch;
+use crate::{Arrival, Tables};
+
+/// Fills `scratch.path` for a packet of the guest behind `sender`.
+#[inline(never)]
+pub(crate) fn locate<T: Tables>(
+    scratch: &mut Scratch,
+    sender: &Vport,
+    arrival: Arrival,
+    tables: &T,
+) -> Result<(), DropReason> {
+    let Scratch { packet, path, .. } = scratch;
+    path.new_source = packet.source;
+    path.new_destination = packet.destination;
+    path.target_identity = 0;
+    path.sender_identity = if packet.owns_source {
+        sender.identity
+    } else {
+        0
+    };
+    path.routed = true;
+    path.leaves_subnet = false;
+    path.enters_subnet = false;
+    path.steady = true;
+    path.forget_opposite = false;
+    if sender.has(Vport::UPLINK) {
+        path.sender_identity = 0;
+        path.enters_subnet = true;
+        return enter_from_outside(scratch, tables);
+    }
+    if packet.destination_mac != sender.router_mac {
+        path.routed = false;
+        let key = MacKey {
+            subnet: sender.subnet,
+            mac: packet.destination_mac,
+            reserved: 0,
+        };
+        path.target = tables.mac(&key).ok_or(DropReason::UnknownMac)?;
+        recognise_owner(scratch, sender.vpc, tables);
+        return Ok(());
+    }
+    let route = tables
+        .route(sender.route_table, packet.destination)
+        .ok_or(DropReason::NoRoute)?;
+    match route.kind {
+        Route::LOCAL => {
+            let key = MappingKey {
+                vpc: sender.vpc,
+                address: packet.destination,
+            };
+            let mapping = tables.mapping(&key).ok_or(DropReason::UnknownAddress)?;
+            path.target = mapping.vport;
+            path.target_identity = mapping.identity;
+            path.leaves_subnet = mapping.subnet != sender.subnet;
+            path.enters_subnet = path.leaves_subnet;
+            Ok(())
+        }
+        Route::INTERFACE => {
+            path.target = route.vport;
+            let subnet = tables.vport(route.vport).map_or(0, |target| target.subnet);
+            path.leaves_subnet = subnet != sender.subnet;
+            path.enters_subnet = path.leaves_subnet;
+            recognise_owner(scratch, sender.vpc, tables);
+            Ok(())
+        }
+        Route::INTERNET_GATEWAY => leave_by_internet_gateway(scratch, sender.vpc, arrival, tables),
+        _ => Err(DropReason::Blackhole),
+    }
+}
+
+/// Group rules name the destination's owner only if the packet is delivered to it.
+#[inline(always)]
+fn recognise_owner<T: Tables>(scratch: &mut Scratch, vpc: u32, tables: &T) {
+    let key = MappingKey {
+        vpc,
+        address: scratch.packet.destination,
+    };
+    if let Some(mapping) = tables.mapping(&key)
+        && mapping.vport == scratch.path.target
+    {
+        scratch.path.target_identity = mapping.identity;
+    }
+}
+
+/// The source becomes its public address; the destination, if public and of this region, turns around here.
+#[inline(always)]
+fn leave_by_internet_gateway<T: Tables>(
+    scratch: &mut Scratch,
+    vpc: u32,
+    _arrival: Arrival,
+    tables: &T,
+) -> Result<(), DropReason> {
+    let Scratch { packet, path, .. } = scratch;
+    let mapping = tables
+        .mapping(&MappingKey {
+            vpc,
+            address: packet.source,
+        })
+        .ok_or(DropReason::NoPublicAddress)?;
+    if mapping.public_address == Ipv4::UNSPECIFIED {
+        return Err(DropReason::NoPublicAddress);
+    }
+    path.new_source = mapping.public_address;
+    path.sender_identity = 0;
+    path.leaves_subnet = true;
+    if let Some(public) = tables.public_address(packet.destination) {
+        path.new_destination = public.private_address;
+        path.target = public.vport;
+        path.enters_subnet = true;
+        return Ok(());
+    }
+    let uplink = tables.globals().map_or(0, |globals| globals.uplink_vport);
+    if uplink == 0 {
+        return Err(DropReason::NoUplink);
+    }
+    path.target = uplink;
+    Ok(())
+}
+
+/// From the uplink only public addresses of the region can be reached, and none of them can be the source.
+#[inline(always)]
+fn enter_from_outside<T: Tables>(scratch: &mut Scratch, tables: &T) -> Result<(), DropReason> {
+    let Scratch { packet, path, .. } = scratch;
+    if tables.public_address(packet.source).is_some() {
+        return Err(DropReason::SpoofedAddress);
+    }
+    let public = tables
+        .public_address(packet.destination)
+        .ok_or(DropReason::UnknownPublicAddress)?;
+    path.new_destination = public.private_address;
+    path.target = public.vport;
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! The slow way's reading of a packet, and the room it works in.
+
+use eni_abi::{ConnectionKey, DropReason, Flow, Fragment, FragmentKey, Ipv4, Mac, Port, RuleBits};
+use eni_wire::{
+    ETHERNET_LENGTH, FragmentPart, ICMP_LENGTH, IPV4_LENGTH, IcmpHeader, Ipv4Header, Malformed,
+    TCP_LENGTH, TcpHeader, UDP_LENGTH, UdpHeader, protocol,
+};
+
+use crate::{Arrival, Frame, Memory};
+
+/// How long later fragments may follow the first: Linux' `ipfrag_time`.
+const FRAGMENT_LIFETIME_NS: u64 = 30_000_000_000;
+
+/// Room for one packet's decision. In BPF a per-CPU map value: it would not fit the stack.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Scratch {
+    pub(crate) packet: Packet,
+    pub(crate) path: Path,
+    pub(crate) side: Side,
+    pub(crate) bits: RuleBits,
+    pub(crate) flow: Flow,
+    /// The vport on which a drop would be counted now.
+    pub(crate) charged_vport: u32,
+}
+
+/// What the headers say.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Packet {
+    pub(crate) source: Ipv4,
+    pub(crate) destination: Ipv4,
+    /// Offset of the transport header in the frame.
+    pub(crate) transport_offset: u32,
+    /// Bytes of IP and transport header.
+    pub(crate) headers_length: u32,
+    /// The source port; the identifier of ICMP queries.
+    pub(crate) source_port: Port,
+    /// The destination port; ICMP's type and code.
+    pub(crate) destination_port: Port,
+    pub(crate) identification: u16,
+    pub(crate) protocol: u8,
+    pub(crate) tcp_flags: u8,
+    pub(crate) destination_mac: Mac,
+    pub(crate) source_mac: Mac,
+    pub(crate) part: FragmentPart,
+    pub(crate) dont_fragment: bool,
+    /// The sending vport owns the source address.
+    pub(crate) owns_source: bool,
+    /// An ICMP error whose `embedded` datagram could be read.
+    pub(crate) has_embedded: bool,
+    pub(crate) embedded: Embedded,
+}
+
+/// The datagram inside an ICMP error.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Embedded {
+    pub(crate) source: Ipv4,
+    pub(crate) destination: Ipv4,
+    pub(crate) source_port: Port,
+    pub(crate) destination_port: Port,
+    pub(crate) protocol: u8,
+}
+
+/// Where the packet goes and what becomes of it on the way.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Path {
+    pub(crate) target: u32,
+    /// Addresses as the receiver sees them.
+    pub(crate) new_source: Ipv4,
+    pub(crate) new_destination: Ipv4,
+    /// The receiver's identity, if the packet reaches the destination's owner; else 0.
+    pub(crate) target_identity: u32,
+    /// The sender's identity, if it sends from an address of its own and untranslated; else 0.
+    pub(crate) sender_identity: u32,
+    /// Went by the router: the MACs change.
+    pub(crate) routed: bool,
+    /// The sender's subnet is left.
+    pub(crate) leaves_subnet: bool,
+    /// The receiver's subnet is entered.
+    pub(crate) enters_subnet: bool,
+    /// Nothing the next packet of this flow could change is still open: the verdict may be cached.
+    pub(crate) steady: bool,
+    /// The opposite direction's cached verdict is out of date.
+    pub(crate) forget_opposite: bool,
+}
+
+/// One end's view of the packet, while its rules are asked.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Side {
+    pub(crate) key: ConnectionKey,
+    /// Identity of the other end, or 0.
+    pub(crate) identity: u32,
+    /// Destination port of a packet in the opposite direction; for the tracking rule.
+    pub(crate) opposite_port: Port,
+    pub(crate) egress: bool,
+}
+
+impl Packet {
+    /// Reads IPv4 and what it carries into `self`, whose MACs are already set.
+    #[inline(never)]
+    pub(crate) fn parse<F: Frame>(&mut self, frame: &F) -> Result<(), DropReason> {
+        let words = frame.load(ETHERNET_LENGTH).ok_or(DropReason::Truncated)?;
+        let ip = Ipv4Header::from_words(&words).map_err(|Malformed| DropReason::MalformedHeader)?;
+        if ip.total_length + ETHERNET_LENGTH > frame.length() {
+            return Err(DropReason::MalformedHeader);
+        }
+        self.source = ip.source;
+        self.destination = ip.destination;
+        self.protocol = ip.protocol;
+        self.identification = ip.identification;
+        self.dont_fragment = ip.dont_fragment;
+        self.part = ip.part;
+        self.transport_offset = ETHERNET_LENGTH + ip.header_length;
+        self.headers_length = ip.header_length;
+        self.source_port = Port(0);
+        self.destination_port = Port(0);
+        self.tcp_flags = 0;
+        self.has_embedded = false;
+        if ip.part == FragmentPart::Later {
+            return Ok(());
+        }
+        let payload = ip.total_length - ip.header_length;
+        match ip.protocol {
+            protocol::TCP => self.parse_tcp(frame, payload),
+            protocol::UDP => self.parse_udp(frame, payload),
+            protocol::ICMP => self.parse_icmp(frame, payload),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline(always)]
+    fn parse_tcp<F: Frame>(&mut self, frame: &F, payload: u32) -> Result<(), DropReason> {
+        if payload < TCP_LENGTH {
+            return Err(DropReason::Truncated);
+        }
+        let words = frame
+            .load(self.transport_offset)
+            .ok_or(DropReason::Truncated)?;
+        let tcp = TcpHeader::from_words(&words);
+        // A first fragment that splits the header could hide flags from the rules (RFC 1858).
+        if tcp.header_length < TCP_LENGTH || tcp.header_length > payload {
+            return Err(DropReason::MalformedHeader);
+        }
+        self.source_port = tcp.source_port;
+        self.destination_port = tcp.destination_port;
+        self.tcp_flags = tcp.flags;
+        self.headers_length += tcp.header_length;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn parse_udp<F: Frame>(&mut self, frame: &F, payload: u32) -> Result<(), DropReason> {
+        if payload < UDP_LENGTH {
+            return Err(DropReason::Truncated);
+        }
+        let words = frame
+            .load(self.transport_offset)
+            .ok_or(DropReason::Truncated)?;
+        let udp = UdpHeader::from_words(&words);
+        // The length of the first fragment's header is that of the whole datagram, as is that of an offloaded one.
+        let whole = self.part == FragmentPart::Whole && frame.segment_size() == 0;
+        if udp.length < UDP_LENGTH || (whole && udp.length > payload) {
+            return Err(DropReason::MalformedHeader);
+        }
+        self.source_port = udp.source_port;
+        self.destination_port = udp.destination_port;
+        self.headers_length += UDP_LENGTH;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn parse_icmp<F: Frame>(&mut self, frame: &F, payload: u32) -> Result<(), DropReason> {
+        if payload < ICMP_LENGTH {
+            return Err(DropReason::Truncated);
+        }
+        let words = frame
+            .load(self.transport_offset)
+            .ok_or(DropReason::Truncated)?;
+        let icmp = IcmpHeader::from_words(&words);
+        self.destination_port = Port::icmp(icmp.icmp_type, icmp.code);
+        self.headers_length += ICMP_LENGTH;
+        if icmp.is_error() {
+            self.has_embedded = self.parse_embedded(frame, payload).is_some();
+        } else {
+            self.source_port = icmp.identifier;
+        }
+        Ok(())
+    }
+
+    /// Reads the datagram an ICMP error is about: at least its IP header and 8 bytes (RFC 792).
+    #[inline(always)]
+    fn parse_embedded<F: Frame>(&mut self, frame: &F, payload: u32) -> Option<()> {
+        let offset = self.transport_offset + ICMP_LENGTH;
+        let ip = Ipv4Header::from_words(&frame.load(offset)?).ok()?;
+        if payload < ICMP_LENGTH + ip.header_length + UDP_LENGTH {
+            return None;
+        }
+        let embedded = &mut self.embedded;
+        embedded.source = ip.source;
+        embedded.destination = ip.destination;
+        embedded.protocol = ip.protocol;
+        let transport = frame.load(offset + ip.header_length)?;
+        match ip.protocol {
+            protocol::TCP | protocol::UDP => {
+                let udp = UdpHeader::from_words(&transport);
+                embedded.source_port = udp.source_port;
+                embedded.destination_port = udp.destination_port;
+            }
+            // Tracked by identifier, which stands on whichever side is local.
+            protocol::ICMP => {
+                let icmp = IcmpHeader::from_words(&transport);
+                embedded.source_port = icmp.identifier;
+                embedded.destination_port = icmp.identifier;
+            }
+            _ => {
+                embedded.source_port = Port(0);
+                embedded.destination_port = Port(0);
+            }
+        }
+        Some(())
+    }
+
+    /// First fragments leave their ports behind, later ones take them up.
+    #[inline(never)]
+    pub(crate) fn resolve_fragment<M: Memory>(
+        &mut self,
+        memory: &mut M,
+        arrival: Arrival,
+    ) -> Result<(), DropReason> {
+        let key = FragmentKey {
+            vport: arrival.vport,
+            source: self.source,
+            destination: self.destination,
+            identification: self.identification,
+            protocol: u16::from(self.protocol),
+        };
+        match self.part {
+            FragmentPart::Whole => Ok(()),
+            FragmentPart::First => {
+                let fragment = Fragment {
+                    expires_ns: arrival.now_ns.wrapping_add(FRAGMENT_LIFETIME_NS),
+                    source_port: self.source_port,
+                    destination_port: self.destination_port,
+                    reserved: 0,
+                };
+                memory.remember_fragment(&key, &fragment);
+                Ok(())
+            }
+            FragmentPart::Later => {
+                let first = memory
+                    .fragment(&key)
+                    .ok_or(DropReason::FragmentWithoutFirst)?;
+                if first.expires_ns <= arrival.now_ns {
+                    return Err(DropReason::FragmentWithoutFirst);
+                }
+                self.source_port = first.source_port;
+                self.destination_port = first.destination_port;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether verdicts for this packet's flow are cached: those the fast way reads.
+    #[inline(always)]
+    pub(crate) fn is_cacheable(&self) -> bool {
+        self.part == FragmentPart::Whole
+            && self.transport_offset == ETHERNET_LENGTH + IPV4_LENGTH
+            && (self.protocol == protocol::TCP || self.protocol == protocol::UDP)
+    }
+}

@@ -1,0 +1,316 @@
+//! The whole way: every stage, in order.
+
+use eni_abi::{Direction, DropReason, Flow, FlowKey, Ipv4, MappingKey, Vport};
+use eni_wire::{ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, Mac};
+
+use crate::packet::{Packet, Path, Scratch};
+use crate::rewrite::{self, Translation};
+use crate::{
+    Arrival, Frame, Memory, Tables, Verdict, admission, arp, fast, icmp, locate, network_acl,
+};
+
+/// How long a cached verdict goes unasked: so long a connection's age may lag, and so often a flow pays the slow way.
+pub const FLOW_REFRESH_NS: u64 = 1_000_000_000;
+
+/// What the stages up to the services of the router found.
+enum Received {
+    /// Turned into the fabric's own answer to the sender.
+    Answered,
+    /// To be forwarded.
+    Packet,
+}
+
+/// Decides one frame by all stages, and caches the verdict where it will hold.
+#[inline(never)]
+pub(crate) fn decide<F: Frame, T: Tables, M: Memory>(
+    frame: &mut F,
+    arrival: Arrival,
+    tables: &T,
+    memory: &mut M,
+    scratch: &mut Scratch,
+) -> Verdict {
+    scratch.charged_vport = arrival.vport;
+    match forward(frame, arrival, tables, memory, scratch) {
+        Ok(()) => {
+            let target = scratch.path.target;
+            memory.count_delivery(arrival.vport, target, frame.packets(), frame.length());
+            Verdict::deliver(target)
+        }
+        Err(reason) => {
+            memory.count_drop(scratch.charged_vport, reason);
+            if reason == DropReason::MtuExceeded && scratch.path.target == arrival.vport {
+                return Verdict::deliver(arrival.vport);
+            }
+            Verdict::DROP
+        }
+    }
+}
+
+#[inline(always)]
+fn forward<F: Frame, T: Tables, M: Memory>(
+    frame: &mut F,
+    arrival: Arrival,
+    tables: &T,
+    memory: &mut M,
+    scratch: &mut Scratch,
+) -> Result<(), DropReason> {
+    let sender = tables
+        .vport(arrival.vport)
+        .ok_or(DropReason::UnknownVport)?;
+    scratch.path.target = arrival.vport;
+    if let Received::Answered = receive(frame, arrival, sender, tables, scratch)? {
+        return Ok(());
+    }
+    scratch.packet.resolve_fragment(memory, arrival)?;
+    locate::locate(scratch, sender, arrival, tables)?;
+    let target_vport = scratch.path.target;
+    let target = tables
+        .vport(target_vport)
+        .ok_or(DropReason::ReceiverBlocked)?;
+    if !target.has(Vport::PRESENT) || target.has(Vport::BLOCKED) {
+        return Err(DropReason::ReceiverBlocked);
+    }
+    if !sender.has(Vport::UPLINK) {
+        admission::look_from(scratch, arrival.vport, true);
+        admission::admit(scratch, sender, arrival.now_ns, tables, memory)?;
+        if scratch.path.leaves_subnet
+            && !network_acl::allows(
+                scratch,
+                sender.network_acl_policy,
+                Direction::Egress,
+                tables,
+            )
+        {
+            return Err(DropReason::NetworkAclEgress);
+        }
+    }
+    check_size(frame, sender, target, scratch)?;
+    if !target.has(Vport::UPLINK) {
+        scratch.charged_vport = target_vport;
+        enter(target, arrival, tables, memory, scratch)?;
+        scratch.charged_vport = arrival.vport;
+    }
+    finish(frame, arrival, sender, target, scratch, tables, memory)
+}
+
+/// Parse, anti-spoof, and the services of the router.
+#[inline(always)]
+fn receive<F: Frame, T: Tables>(
+    frame: &mut F,
+    arrival: Arrival,
+    sender: &Vport,
+    tables: &T,
+    scratch: &mut Scratch,
+) -> Result<Received, DropReason> {
+    if !sender.has(Vport::PRESENT) {
+        return Err(DropReason::UnknownVport);
+    }
+    if sender.has(Vport::BLOCKED) {
+        return Err(DropReason::SenderBlocked);
+    }
+    let words: [u16; ETHERNET_WORDS] = frame.load(0).ok_or(DropReason::Truncated)?;
+    let ethernet = EthernetHeader::from_words(&words);
+    if ethernet.source != sender.mac {
+        return Err(DropReason::SpoofedMac);
+    }
+    match ethernet.ether_type {
+        EtherType::IPV4 => {}
+        EtherType::ARP => {
+            return arp::answer(frame, sender, arrival, tables).map(|()| Received::Answered);
+        }
+        EtherType::IPV6 => return Err(DropReason::Ipv6),
+        EtherType::VLAN | EtherType::SERVICE_VLAN => return Err(DropReason::Vlan),
+        _ => return Err(DropReason::UnsupportedEtherType),
+    }
+    let packet = &mut scratch.packet;
+    packet.destination_mac = ethernet.destination;
+    packet.source_mac = ethernet.source;
+    packet.parse(frame)?;
+    refuse_groups(packet)?;
+    check_source(packet, sender, arrival, tables)?;
+    if packet.destination == sender.router_address && packet.destination_mac == sender.router_mac {
+        return icmp::echo(frame, packet).map(|()| Received::Answered);
+    }
+    Ok(Received::Packet)
+}
+
+/// A VPC carries neither broadcast nor multicast.
+#[inline(always)]
+fn refuse_groups(packet: &Packet) -> Result<(), DropReason> {
+    if packet.destination_mac == Mac::BROADCAST || packet.destination == Ipv4::BROADCAST {
+        return Err(DropReason::Broadcast);
+    }
+    if packet.destination_mac.is_multicast() || packet.destination.is_multicast() {
+        return Err(DropReason::Multicast);
+    }
+    Ok(())
+}
+
+/// The source address must be the vport's own, unless EC2's source/destination check is off.
+#[inline(always)]
+fn check_source<T: Tables>(
+    packet: &mut Packet,
+    sender: &Vport,
+    arrival: Arrival,
+    tables: &T,
+) -> Result<(), DropReason> {
+    let key = MappingKey {
+        vpc: sender.vpc,
+        address: packet.source,
+    };
+    packet.owns_source = tables
+        .mapping(&key)
+        .is_some_and(|mapping| mapping.vport == arrival.vport);
+    if sender.has(Vport::SOURCE_DEST_CHECK) && !packet.owns_source {
+        return Err(DropReason::SpoofedAddress);
+    }
+    Ok(())
+}
+
+/// The receiver's subnet, its destination check, its security groups.
+#[inline(always)]
+fn enter<T: Tables, M: Memory>(
+    target: &Vport,
+    arrival: Arrival,
+    tables: &T,
+    memory: &mut M,
+    scratch: &mut Scratch,
+) -> Result<(), DropReason> {
+    let target_vport = scratch.path.target;
+    admission::look_from(scratch, target_vport, false);
+    if scratch.path.enters_subnet
+        && !network_acl::allows(
+            scratch,
+            target.network_acl_policy,
+            Direction::Ingress,
+            tables,
+        )
+    {
+        return Err(DropReason::NetworkAclIngress);
+    }
+    let key = MappingKey {
+        vpc: target.vpc,
+        address: scratch.path.new_destination,
+    };
+    let owns = tables
+        .mapping(&key)
+        .is_some_and(|mapping| mapping.vport == target_vport);
+    if target.has(Vport::SOURCE_DEST_CHECK) && !owns {
+        return Err(DropReason::DestinationCheck);
+    }
+    scratch.side.identity = scratch.path.sender_identity;
+    admission::admit(scratch, target, arrival.now_ns, tables, memory)
+}
+
+/// A packet too large for the receiver is dropped; one that may not be fragmented becomes the router's answer to its
+/// sender, marked by the path's target.
+#[inline(always)]
+fn check_size<F: Frame>(
+    frame: &mut F,
+    sender: &Vport,
+    target: &Vport,
+    scratch: &mut Scratch,
+) -> Result<(), DropReason> {
+    if fast::largest_packet(frame, scratch.packet.headers_length) <= target.mtu {
+        return Ok(());
+    }
+    scratch.path.target =
+        match icmp::fragmentation_needed(frame, &scratch.packet, sender, target.mtu) {
+            Some(()) => scratch.charged_vport,
+            None => 0,
+        };
+    Err(DropReason::MtuExceeded)
+}
+
+/// Caches the verdict and writes it into the frame.
+#[inline(always)]
+fn finish<F: Frame, T: Tables, M: Memory>(
+    frame: &mut F,
+    arrival: Arrival,
+    sender: &Vport,
+    target: &Vport,
+    scratch: &mut Scratch,
+    tables: &T,
+    memory: &mut M,
+) -> Result<(), DropReason> {
+    let Scratch {
+        packet, path, flow, ..
+    } = scratch;
+    let translated = path.new_source != packet.source || path.new_destination != packet.destination;
+    *flow = Flow {
+        topology_generation: tables
+            .globals()
+            .map_or(0, |globals| globals.topology_generation),
+        sender_generation: sender.generation,
+        target_generation: target.generation,
+        refresh_ns: arrival.now_ns.wrapping_add(FLOW_REFRESH_NS),
+        target_vport: path.target,
+        mtu: target.mtu,
+        new_source: path.new_source,
+        new_destination: path.new_destination,
+        flags: if path.routed { Flow::ROUTED } else { 0 }
+            | if translated { Flow::TRANSLATE } else { 0 },
+        expected_mac: packet.destination_mac,
+        new_destination_mac: target.mac,
+        new_source_mac: target.router_mac,
+        reserved: 0,
+    };
+    if packet.is_cacheable() {
+        remember(arrival.vport, packet, path, flow, memory);
+    }
+    if path.routed {
+        rewrite::route(frame, flow).ok_or(DropReason::RewriteFailed)?;
+    }
+    if translated {
+        translate(frame, scratch).ok_or(DropReason::RewriteFailed)?;
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn remember<M: Memory>(vport: u32, packet: &Packet, path: &Path, flow: &Flow, memory: &mut M) {
+    if path.steady {
+        let key = FlowKey {
+            vport,
+            source: packet.source,
+            destination: packet.destination,
+            source_port: packet.source_port,
+            destination_port: packet.destination_port,
+            protocol: u32::from(packet.protocol),
+        };
+        memory.remember_flow(&key, flow);
+    }
+    if path.forget_opposite {
+        memory.forget_flow(&FlowKey {
+            vport: path.target,
+            source: path.new_destination,
+            destination: path.new_source,
+            source_port: packet.destination_port,
+            destination_port: packet.source_port,
+            protocol: u32::from(packet.protocol),
+        });
+    }
+}
+
+#[inline(always)]
+fn translate<F: Frame>(frame: &mut F, scratch: &Scratch) -> Option<()> {
+    let Scratch { packet, path, .. } = scratch;
+    if packet.has_embedded {
+        rewrite::translate_embedded(frame, scratch)?;
+    }
+    rewrite::translate(
+        frame,
+        &Translation {
+            source: packet.source,
+            new_source: path.new_source,
+            destination: packet.destination,
+            new_destination: path.new_destination,
+            transport_offset: if packet.part == FragmentPart::Later {
+                0
+            } else {
+                packet.transport_offset
+            },
+            protocol: packet.protocol,
+        },
+    )
+}

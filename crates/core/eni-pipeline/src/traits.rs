@@ -1,0 +1,138 @@
+//! What the pipeline asks of the place it runs in.
+
+use core::num::NonZeroU32;
+
+use eni_abi::{
+    Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey, Globals,
+    IdentityKey, Ipv4, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port, PublicAddress, Route,
+    RuleBits, Vport,
+};
+
+/// Where and when a frame arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// The vport whose guest sent it.
+    pub vport: u32,
+    /// `CLOCK_MONOTONIC` in nanoseconds; the coarse clock (a few milliseconds) is fine enough.
+    pub now_ns: u64,
+}
+
+/// What to do with the frame: one word, so that it fits BPF's one return register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict(Option<NonZeroU32>);
+
+impl Verdict {
+    /// Drop it; the counter is counted.
+    pub const DROP: Self = Self(None);
+
+    /// Give it to the guest end of `vport` (possibly the sender's own: an answer of the fabric). There is no vport 0.
+    #[must_use]
+    #[inline(always)]
+    pub const fn deliver(vport: u32) -> Self {
+        Self(NonZeroU32::new(vport))
+    }
+
+    /// The vport to deliver to, or `None` to drop.
+    #[must_use]
+    #[inline(always)]
+    pub const fn target(self) -> Option<u32> {
+        match self.0 {
+            Some(vport) => Some(vport.get()),
+            None => None,
+        }
+    }
+}
+
+/// Which checksum an address takes part in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChecksumKind {
+    /// The IPv4 header's.
+    Header,
+    /// TCP's, over the pseudo-header.
+    Tcp,
+    /// UDP's, over the pseudo-header: zero means none, and a computed zero is sent as 0xffff (RFC 768).
+    Udp,
+}
+
+/// One Ethernet frame. Offsets are bytes from its start, and even.
+pub trait Frame {
+    /// Bytes of the frame, Ethernet header included.
+    fn length(&self) -> u32;
+
+    /// How many packets on a wire the frame stands for: more than 1 with segmentation offload.
+    fn packets(&self) -> u32;
+
+    /// Payload bytes of each of those packets, or 0 without segmentation offload.
+    fn segment_size(&self) -> u32;
+
+    /// The first `N` words, if they are at hand without copying. `None` says nothing about the frame's length.
+    fn head<const N: usize>(&self) -> Option<&[u16; N]>;
+
+    /// `N` words at `offset`; `None` beyond the end.
+    fn load<const N: usize>(&self, offset: u32) -> Option<[u16; N]>;
+
+    /// Writes `N` words at `offset`; `None` if that failed. Checksums are the caller's business.
+    fn store<const N: usize>(&mut self, offset: u32, words: &[u16; N]) -> Option<()>;
+
+    /// Updates the checksum at `offset` for an address that goes from `from` to `to`, also one that an offload has left
+    /// to be completed later.
+    fn replace_checksum(
+        &mut self,
+        offset: u32,
+        from: Ipv4,
+        to: Ipv4,
+        kind: ChecksumKind,
+    ) -> Option<()>;
+
+    /// Cuts or extends the frame to `length` bytes; new bytes are zero.
+    fn resize(&mut self, length: u32) -> Option<()>;
+}
+
+/// The desired state, read only. See `eni-abi` for what the rows mean.
+pub trait Tables {
+    /// The one row of globals.
+    fn globals(&self) -> Option<&Globals>;
+    /// A vport's row; rows that are not present may be returned as zeroes.
+    fn vport(&self, vport: u32) -> Option<&Vport>;
+    /// Where a private address lives.
+    fn mapping(&self, key: &MappingKey) -> Option<&Mapping>;
+    /// What a public address translates to.
+    fn public_address(&self, address: Ipv4) -> Option<&PublicAddress>;
+    /// The vport of a MAC in a subnet.
+    fn mac(&self, key: &MacKey) -> Option<u32>;
+    /// The route of the longest prefix that contains `destination`.
+    fn route(&self, route_table: u32, destination: Ipv4) -> Option<&Route>;
+    /// A policy.
+    fn policy(&self, policy: u32) -> Option<&Policy>;
+    /// The rules of the longest prefix that contains `remote`.
+    fn remote_rules(&self, policy: PolicyKey, remote: Ipv4) -> Option<&RuleBits>;
+    /// The rules for peers of an identity.
+    fn identity_rules(&self, key: &IdentityKey) -> Option<&RuleBits>;
+    /// The rules under exactly `protocol` of the longest prefix that contains `port`.
+    fn port_rules(&self, policy: PolicyKey, protocol: u8, port: Port) -> Option<&RuleBits>;
+}
+
+/// What the data plane remembers and counts.
+///
+/// Apart from [`Tables`], because it changes while a packet is decided: so `&mut` says what `Cell`s would hide.
+pub trait Memory {
+    /// A cached flow.
+    fn flow(&self, key: &FlowKey) -> Option<&Flow>;
+    /// Caches a flow; may fail silently.
+    fn remember_flow(&mut self, key: &FlowKey, flow: &Flow);
+    /// Removes a cached flow.
+    fn forget_flow(&mut self, key: &FlowKey);
+    /// A tracked connection, expired ones included.
+    fn connection(&mut self, key: &ConnectionKey) -> Option<&mut Connection>;
+    /// Adds or replaces a connection; `false` when the table is full.
+    #[must_use]
+    fn insert_connection(&mut self, key: &ConnectionKey, connection: &Connection) -> bool;
+    /// What the first fragment of a packet carried, expired entries included.
+    fn fragment(&self, key: &FragmentKey) -> Option<&Fragment>;
+    /// Keeps what a first fragment carries; may fail silently.
+    fn remember_fragment(&mut self, key: &FragmentKey, fragment: &Fragment);
+    /// Counts a dropped frame.
+    fn count_drop(&mut self, vport: u32, reason: DropReason);
+    /// Counts a delivered frame as `sender`'s egress and `target`'s ingress.
+    fn count_delivery(&mut self, sender: u32, target: u32, packets: u32, bytes: u32);
+}

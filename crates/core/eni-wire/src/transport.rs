@@ -1,0 +1,142 @@
+//! What the pipeline reads of TCP (RFC 9293), UDP (RFC 768) and ICMP (RFC 792).
+
+use crate::Port;
+
+/// Bytes of a TCP header without options.
+pub const TCP_LENGTH: u32 = 20;
+/// Words of a TCP header up to its flags.
+pub const TCP_WORDS: usize = 7;
+/// Bytes of a UDP header.
+pub const UDP_LENGTH: u32 = 8;
+/// Words of a UDP header.
+pub const UDP_WORDS: usize = 4;
+/// Bytes of an ICMP header.
+pub const ICMP_LENGTH: u32 = 8;
+/// Words of an ICMP header.
+pub const ICMP_WORDS: usize = 4;
+
+/// TCP's control bits.
+pub mod tcp_flag {
+    /// No more data from the sender.
+    pub const FIN: u8 = 1;
+    /// Synchronize sequence numbers.
+    pub const SYN: u8 = 1 << 1;
+    /// Reset.
+    pub const RST: u8 = 1 << 2;
+    /// The acknowledgment number is valid.
+    pub const ACK: u8 = 1 << 4;
+}
+
+/// ICMP types.
+pub mod icmp_type {
+    /// Answer to an echo request.
+    pub const ECHO_REPLY: u8 = 0;
+    /// An error; code 4 is "fragmentation needed and DF set" (RFC 1191).
+    pub const DESTINATION_UNREACHABLE: u8 = 3;
+    /// An error, obsolete (RFC 6633).
+    pub const SOURCE_QUENCH: u8 = 4;
+    /// An error in the sense that it embeds a datagram.
+    pub const REDIRECT: u8 = 5;
+    /// Ping.
+    pub const ECHO_REQUEST: u8 = 8;
+    /// An error.
+    pub const TIME_EXCEEDED: u8 = 11;
+    /// An error.
+    pub const PARAMETER_PROBLEM: u8 = 12;
+    /// Code of [`DESTINATION_UNREACHABLE`].
+    pub const CODE_FRAGMENTATION_NEEDED: u8 = 4;
+}
+
+/// The fields of a TCP header that decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpHeader {
+    /// Source port.
+    pub source_port: Port,
+    /// Destination port.
+    pub destination_port: Port,
+    /// Bytes of the header, options included. May be below [`TCP_LENGTH`] in a broken packet.
+    pub header_length: u32,
+    /// See [`tcp_flag`].
+    pub flags: u8,
+}
+
+impl TcpHeader {
+    /// Reads the first 14 bytes.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_words(words: &[u16; TCP_WORDS]) -> Self {
+        let [source_port, destination_port, _, _, _, _, offset_and_flags] = *words;
+        let [offset, flags] = offset_and_flags.to_ne_bytes();
+        Self {
+            source_port: Port(source_port),
+            destination_port: Port(destination_port),
+            header_length: (offset >> 4) as u32 * 4,
+            flags,
+        }
+    }
+}
+
+/// A UDP header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UdpHeader {
+    /// Source port.
+    pub source_port: Port,
+    /// Destination port.
+    pub destination_port: Port,
+    /// Bytes of header and payload, as announced.
+    pub length: u32,
+}
+
+impl UdpHeader {
+    /// Reads the header.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_words(words: &[u16; UDP_WORDS]) -> Self {
+        let [source_port, destination_port, length, _checksum] = *words;
+        Self {
+            source_port: Port(source_port),
+            destination_port: Port(destination_port),
+            length: u16::from_be(length) as u32,
+        }
+    }
+}
+
+/// An ICMP header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IcmpHeader {
+    /// See [`icmp_type`].
+    pub icmp_type: u8,
+    /// Code.
+    pub code: u8,
+    /// The identifier of queries, in network byte order; other uses in errors.
+    pub identifier: Port,
+}
+
+impl IcmpHeader {
+    /// Reads the header.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_words(words: &[u16; ICMP_WORDS]) -> Self {
+        let [type_and_code, _checksum, identifier, _sequence] = *words;
+        let [icmp_type, code] = type_and_code.to_ne_bytes();
+        Self {
+            icmp_type,
+            code,
+            identifier: Port(identifier),
+        }
+    }
+
+    /// Whether the message embeds the datagram it is about (RFC 1122 section 3.2.2).
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_error(&self) -> bool {
+        matches!(
+            self.icmp_type,
+            icmp_type::DESTINATION_UNREACHABLE
+                | icmp_type::SOURCE_QUENCH
+                | icmp_type::REDIRECT
+                | icmp_type::TIME_EXCEEDED
+                | icmp_type::PARAMETER_PROBLEM
+        )
+    }
+}

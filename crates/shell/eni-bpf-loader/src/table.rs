@@ -1,0 +1,265 @@
+//! Typed access to the maps.
+
+use crate::DataPlaneError;
+use crate::sys::Raw;
+use aya::maps::lpm_trie::{Key, LpmTrie};
+use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use eni_abi::{
+    Connection, ConnectionKey, Flow, FlowKey, Globals, IdentityKey, Ipv4, LpmKey, MacKey, Mapping,
+    MappingKey, Plain, Policy, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Vport,
+    map,
+};
+
+/// All tables that a process may read or write. See `eni_abi::map`.
+#[allow(missing_docs, reason = "each field is the map of its name")]
+pub struct Tables {
+    pub globals: ArrayTable<Globals>,
+    pub vports: ArrayTable<Vport>,
+    pub mappings: HashTable<MappingKey, Mapping>,
+    pub public_addresses: HashTable<Ipv4, PublicAddress>,
+    pub macs: HashTable<MacKey, u32>,
+    pub routes: LpmTable<RouteKey, Route>,
+    pub policies: HashTable<u32, Policy>,
+    pub remote_rules: LpmTable<RemoteKey, RuleBits>,
+    pub identity_rules: HashTable<IdentityKey, RuleBits>,
+    pub port_rules: LpmTable<PortKey, RuleBits>,
+    pub connections: HashTable<ConnectionKey, Connection>,
+    pub flows: HashTable<FlowKey, Flow>,
+}
+
+impl Tables {
+    /// Takes the tables from `take`, which gives a map of a name.
+    pub(crate) fn take(
+        mut take: impl FnMut(&'static str) -> Option<Map>,
+    ) -> Result<Self, DataPlaneError> {
+        let mut map = |name| take(name).ok_or(DataPlaneError::Missing(name));
+        Ok(Self {
+            globals: ArrayTable::new(map::GLOBALS, map(map::GLOBALS)?)?,
+            vports: ArrayTable::new(map::VPORTS, map(map::VPORTS)?)?,
+            mappings: HashTable::new(map::MAPPINGS, map(map::MAPPINGS)?)?,
+            public_addresses: HashTable::new(map::PUBLIC_ADDRESSES, map(map::PUBLIC_ADDRESSES)?)?,
+            macs: HashTable::new(map::MACS, map(map::MACS)?)?,
+            routes: LpmTable::new(map::ROUTES, map(map::ROUTES)?)?,
+            policies: HashTable::new(map::POLICIES, map(map::POLICIES)?)?,
+            remote_rules: LpmTable::new(map::REMOTE_RULES, map(map::REMOTE_RULES)?)?,
+            identity_rules: HashTable::new(map::IDENTITY_RULES, map(map::IDENTITY_RULES)?)?,
+            port_rules: LpmTable::new(map::PORT_RULES, map(map::PORT_RULES)?)?,
+            connections: HashTable::new(map::CONNECTIONS, map(map::CONNECTIONS)?)?,
+            flows: HashTable::new(map::FLOWS, map(map::FLOWS)?)?,
+        })
+    }
+}
+
+/// An array: every index below its size has a value, at first zero.
+pub struct ArrayTable<V: Plain> {
+    name: &'static str,
+    map: Array<MapData, Raw<V>>,
+}
+
+impl<V: Plain> ArrayTable<V> {
+    fn new(name: &'static str, map: Map) -> Result<Self, DataPlaneError> {
+        let map =
+            Array::try_from(map).map_err(|source| DataPlaneError::Map { map: name, source })?;
+        Ok(Self { name, map })
+    }
+
+    /// The value at `index`.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`], also for an index beyond the end.
+    pub fn get(&self, index: u32) -> Result<V, DataPlaneError> {
+        let value = self
+            .map
+            .get(&index, 0)
+            .map_err(|source| self.failed(source))?;
+        Ok(value.0)
+    }
+
+    /// Replaces the value at `index`.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`], also for an index beyond the end.
+    pub fn set(&mut self, index: u32, value: &V) -> Result<(), DataPlaneError> {
+        let name = self.name;
+        self.map
+            .set(index, Raw(*value), 0)
+            .map_err(|source| DataPlaneError::Map { map: name, source })
+    }
+
+    /// All values, from index 0 on.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`].
+    pub fn values(&self) -> Result<Vec<V>, DataPlaneError> {
+        self.map
+            .iter()
+            .map(|value| value.map(|Raw(value)| value))
+            .collect::<Result<_, _>>()
+            .map_err(|e| self.failed(e))
+    }
+
+    fn failed(&self, source: MapError) -> DataPlaneError {
+        DataPlaneError::Map {
+            map: self.name,
+            source,
+        }
+    }
+}
+
+/// A hash table.
+pub struct HashTable<K: Plain, V: Plain> {
+    name: &'static str,
+    map: HashMap<MapData, Raw<K>, Raw<V>>,
+}
+
+impl<K: Plain, V: Plain> HashTable<K, V> {
+    fn new(name: &'static str, map: Map) -> Result<Self, DataPlaneError> {
+        let map =
+            HashMap::try_from(map).map_err(|source| DataPlaneError::Map { map: name, source })?;
+        Ok(Self { name, map })
+    }
+
+    /// The value of `key`.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`].
+    pub fn get(&self, key: &K) -> Result<Option<V>, DataPlaneError> {
+        match self.map.get(&Raw(*key), 0) {
+            Ok(Raw(value)) => Ok(Some(value)),
+            Err(MapError::KeyNotFound) => Ok(None),
+            Err(source) => Err(self.failed(source)),
+        }
+    }
+
+    /// Adds or replaces the value of `key`.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`], also when the table is full.
+    pub fn insert(&mut self, key: &K, value: &V) -> Result<(), DataPlaneError> {
+        let name = self.name;
+        self.map
+            .insert(Raw(*key), Raw(*value), 0)
+            .map_err(|source| DataPlaneError::Map { map: name, source })
+    }
+
+    /// Removes `key`; whether it was there.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`].
+    pub fn remove(&mut self, key: &K) -> Result<bool, DataPlaneError> {
+        let result = self.map.remove(&Raw(*key));
+        removed(self.name, result)
+    }
+
+    /// All entries, in no order. Entries that change meanwhile may be missing or there twice.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`].
+    pub fn entries(&self) -> Result<Vec<(K, V)>, DataPlaneError> {
+        let entries = self
+            .map
+            .iter()
+            .map(|entry| entry.map(|(Raw(key), Raw(value))| (key, value)));
+        entries
+            .collect::<Result<_, _>>()
+            .map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: MapError) -> DataPlaneError {
+        DataPlaneError::Map {
+            map: self.name,
+            source,
+        }
+    }
+}
+
+/// A longest-prefix-match trie.
+pub struct LpmTable<K: Plain, V: Plain> {
+    name: &'static str,
+    map: LpmTrie<MapData, Raw<K>, Raw<V>>,
+}
+
+impl<K: Plain, V: Plain> LpmTable<K, V> {
+    fn new(name: &'static str, map: Map) -> Result<Self, DataPlaneError> {
+        let map =
+            LpmTrie::try_from(map).map_err(|source| DataPlaneError::Map { map: name, source })?;
+        Ok(Self { name, map })
+    }
+
+    /// The value of the longest prefix that contains `key`.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`].
+    pub fn longest_match(&self, key: &LpmKey<K>) -> Result<Option<V>, DataPlaneError> {
+        match self.map.get(&trie_key(key), 0) {
+            Ok(Raw(value)) => Ok(Some(value)),
+            Err(MapError::KeyNotFound) => Ok(None),
+            Err(source) => Err(self.failed(source)),
+        }
+    }
+
+    /// Adds or replaces the value of exactly the prefix `key`.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`], also when the table is full.
+    pub fn insert(&mut self, key: &LpmKey<K>, value: &V) -> Result<(), DataPlaneError> {
+        let name = self.name;
+        self.map
+            .insert(&trie_key(key), Raw(*value), 0)
+            .map_err(|source| DataPlaneError::Map { map: name, source })
+    }
+
+    /// Removes exactly the prefix `key`; whether it was there.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`].
+    pub fn remove(&mut self, key: &LpmKey<K>) -> Result<bool, DataPlaneError> {
+        let result = self.map.remove(&trie_key(key));
+        removed(self.name, result)
+    }
+
+    /// All prefixes, in no order.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`].
+    pub fn entries(&self) -> Result<Vec<(LpmKey<K>, V)>, DataPlaneError> {
+        let entries = self.map.iter().map(|entry| {
+            entry.map(|(key, Raw(value))| {
+                (
+                    LpmKey {
+                        prefix_length: key.prefix_len(),
+                        data: key.data().0,
+                    },
+                    value,
+                )
+            })
+        });
+        entries
+            .collect::<Result<_, _>>()
+            .map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: MapError) -> DataPlaneError {
+        DataPlaneError::Map {
+            map: self.name,
+            source,
+        }
+    }
+}
+
+fn trie_key<K: Plain>(key: &LpmKey<K>) -> Key<Raw<K>> {
+    Key::new(key.prefix_length, Raw(key.data))
+}
+
+fn removed(map: &'static str, result: Result<(), MapError>) -> Result<bool, DataPlaneError> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(MapError::KeyNotFound) => Ok(false),
+        Err(MapError::SyscallError(error))
+            if error.io_error.raw_os_error() == Some(libc::ENOENT) =>
+        {
+            Ok(false)
+        }
+        Err(source) => Err(DataPlaneError::Map { map, source }),
+    }
+}

@@ -1,0 +1,57 @@
+//! The maps; `eni_abi::map` says what they hold.
+
+use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
+use eni_abi::{
+    Connection, ConnectionKey, DROP_REASON_SLOTS, Flow, FlowKey, Fragment, FragmentKey, Globals,
+    IdentityKey, Ipv4, MAX_VPORTS, MacKey, Mapping, MappingKey, Policy, PortKey, PublicAddress,
+    RemoteKey, Route, RouteKey, RuleBits, Traffic, Vport, map,
+};
+use eni_pipeline::Scratch;
+
+#[map]
+pub(crate) static GLOBALS: Array<Globals> = Array::with_max_entries(1, 0);
+#[map]
+pub(crate) static VPORTS: Array<Vport> = Array::with_max_entries(MAX_VPORTS, 0);
+#[map]
+pub(crate) static MAPPINGS: HashMap<MappingKey, Mapping> =
+    HashMap::with_max_entries(map::MAX_MAPPINGS, BPF_F_NO_PREALLOC);
+#[map]
+pub(crate) static PUBLIC_ADDRESSES: HashMap<Ipv4, PublicAddress> =
+    HashMap::with_max_entries(map::MAX_PUBLIC_ADDRESSES, BPF_F_NO_PREALLOC);
+#[map]
+pub(crate) static MACS: HashMap<MacKey, u32> =
+    HashMap::with_max_entries(map::MAX_MACS, BPF_F_NO_PREALLOC);
+#[map]
+pub(crate) static ROUTES: LpmTrie<RouteKey, Route> =
+    LpmTrie::with_max_entries(map::MAX_ROUTES, BPF_F_NO_PREALLOC);
+#[map]
+pub(crate) static POLICIES: HashMap<u32, Policy> =
+    HashMap::with_max_entries(map::MAX_POLICIES, BPF_F_NO_PREALLOC);
+#[map]
+pub(crate) static REMOTE_RULES: LpmTrie<RemoteKey, RuleBits> =
+    LpmTrie::with_max_entries(map::MAX_POLICY_ENTRIES, BPF_F_NO_PREALLOC);
+#[map]
+pub(crate) static IDENTITY_RULES: HashMap<IdentityKey, RuleBits> =
+    HashMap::with_max_entries(map::MAX_POLICY_ENTRIES, BPF_F_NO_PREALLOC);
+#[map]
+pub(crate) static PORT_RULES: LpmTrie<PortKey, RuleBits> =
+    LpmTrie::with_max_entries(map::MAX_POLICY_ENTRIES, BPF_F_NO_PREALLOC);
+#[map]
+pub(crate) static CONNECTIONS: HashMap<ConnectionKey, Connection> =
+    HashMap::with_max_entries(map::MAX_CONNECTIONS, 0);
+#[map]
+pub(crate) static FLOWS: LruHashMap<FlowKey, Flow> =
+    LruHashMap::with_max_entries(map::MAX_FLOWS, 0);
+#[map]
+pub(crate) static FRAGMENTS: LruHashMap<FragmentKey, Fragment> =
+    LruHashMap::with_max_entries(map::MAX_FRAGMENTS, 0);
+#[map]
+pub(crate) static COUNTERS: PerCpuArray<u64> =
+    PerCpuArray::with_max_entries(MAX_VPORTS * DROP_REASON_SLOTS, 0);
+#[map]
+pub(crate) static TRAFFIC: PerCpuArray<Traffic> = PerCpuArray::with_max_entries(MAX_VPORTS, 0);
+/// Room for the packet at hand; means nothing between packets.
+#[map]
+pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);

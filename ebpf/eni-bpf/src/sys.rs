@@ -1,0 +1,354 @@
+//! The only unsafe code of the program: the socket buffer and the maps' values.
+//!
+//! The verifier proves every access in bounds before the program may run. What is left to argue is aliasing and tearing:
+//! map values are shared with other CPUs and with user space, so that a value may change while it is read. All values
+//! are plain integers without invalid patterns, whole rows are replaced rather than edited, and a mixed reading of a row
+//! is voided by its generation.
+
+use core::ffi::c_void;
+use core::mem::MaybeUninit;
+
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::bindings::{__sk_buff, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, TC_ACT_SHOT};
+use aya_ebpf::helpers::{
+    bpf_for_each_map_elem, bpf_ktime_get_coarse_ns, bpf_l3_csum_replace, bpf_l4_csum_replace,
+    bpf_map_delete_elem, bpf_redirect_peer, bpf_skb_change_tail, bpf_skb_load_bytes,
+    bpf_skb_store_bytes,
+};
+use aya_ebpf::maps::lpm_trie::Key;
+use aya_ebpf::programs::TcContext;
+use eni_abi::{
+    Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey, Globals,
+    IdentityKey, Ipv4, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port, PortKey,
+    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Vport, counter_index,
+};
+use eni_pipeline::{Arrival, ChecksumKind, Frame, Memory, Tables};
+
+use crate::maps;
+
+/// Runs the pipeline on the frame of `ctx`.
+#[inline(always)]
+pub(crate) fn run(ctx: &TcContext) -> i32 {
+    let mut frame = SocketBuffer {
+        skb: ctx.as_ptr().cast(),
+    };
+    let Some(scratch) = maps::SCRATCH.get_ptr_mut(0) else {
+        return TC_ACT_SHOT;
+    };
+    // SAFETY: one value for each CPU, and programs at tcx run with bottom halves off: nobody else uses it meanwhile.
+    let scratch = unsafe { &mut *scratch };
+    // SAFETY: `skb` is the program's context; the helper has no preconditions.
+    let arrival = unsafe {
+        Arrival {
+            vport: (*frame.skb).ifindex,
+            now_ns: bpf_ktime_get_coarse_ns(),
+        }
+    };
+    match eni_pipeline::process(&mut frame, arrival, &Maps, &mut Maps, scratch).target() {
+        // SAFETY: the helper only notes where to deliver.
+        Some(vport) => unsafe { bpf_redirect_peer(vport, 0) as i32 },
+        None => TC_ACT_SHOT,
+    }
+}
+
+/// What [`collect`] hands to its callback.
+struct Sweep {
+    /// The vport whose connections go, or 0 for all expired ones.
+    vport: u32,
+    removed: u32,
+    now_ns: u64,
+}
+
+/// Removes the connections that `ctx` asks for.
+#[inline(always)]
+pub(crate) fn collect(ctx: &TcContext) -> i32 {
+    let skb: *mut __sk_buff = ctx.as_ptr().cast();
+    // SAFETY: `skb` is the program's context; the helper has no preconditions.
+    let mut sweep = unsafe {
+        Sweep {
+            vport: (*skb).mark,
+            removed: 0,
+            now_ns: bpf_ktime_get_coarse_ns(),
+        }
+    };
+    // SAFETY: the callback has the signature the helper calls, and `sweep` outlives the call.
+    unsafe {
+        bpf_for_each_map_elem(
+            (&raw const maps::CONNECTIONS).cast_mut().cast(),
+            sweep_one as *const () as *mut c_void,
+            (&raw mut sweep).cast(),
+            0,
+        );
+    }
+    sweep.removed as i32
+}
+
+/// Removes one connection if it is due. An entry renewed on another CPU in between is lost with it; its next packet asks
+/// the rules anew.
+///
+/// # Safety
+/// For the kernel only, which passes pointers to live entries and to the [`Sweep`].
+unsafe extern "C" fn sweep_one(
+    map: *mut c_void,
+    key: *const ConnectionKey,
+    connection: *const Connection,
+    sweep: *mut Sweep,
+) -> i64 {
+    // SAFETY: see above; the verifier knows all four.
+    unsafe {
+        let due = if (*sweep).vport == 0 {
+            (*connection).expires_ns <= (*sweep).now_ns
+        } else {
+            (*key).vport == (*sweep).vport
+        };
+        if due && bpf_map_delete_elem(map, key.cast()) == 0 {
+            (*sweep).removed += 1;
+        }
+    }
+    0
+}
+
+/// A frame in the kernel.
+struct SocketBuffer {
+    skb: *mut __sk_buff,
+}
+
+impl Frame for SocketBuffer {
+    #[inline(always)]
+    fn length(&self) -> u32 {
+        // SAFETY: `skb` is the program's context.
+        unsafe { (*self.skb).len }
+    }
+
+    #[inline(always)]
+    fn packets(&self) -> u32 {
+        // SAFETY: `skb` is the program's context.
+        let segments = unsafe { (*self.skb).gso_segs };
+        if segments == 0 { 1 } else { segments }
+    }
+
+    #[inline(always)]
+    fn segment_size(&self) -> u32 {
+        // SAFETY: `skb` is the program's context.
+        unsafe { (*self.skb).gso_size }
+    }
+
+    #[inline(always)]
+    fn head<const N: usize>(&self) -> Option<&[u16; N]> {
+        // SAFETY: `skb` is the program's context.
+        let (data, data_end) =
+            unsafe { ((*self.skb).data as usize, (*self.skb).data_end as usize) };
+        if data + 2 * N > data_end {
+            return None;
+        }
+        // SAFETY: in bounds by the check, which the verifier follows; frames start at an even address (NET_IP_ALIGN is
+        // 0 or 2); the borrow of `self` ends before anything that would move the data.
+        Some(unsafe { &*(data as *const [u16; N]) })
+    }
+
+    #[inline(always)]
+    fn load<const N: usize>(&self, offset: u32) -> Option<[u16; N]> {
+        let mut words = MaybeUninit::<[u16; N]>::uninit();
+        // SAFETY: the destination has room for the bytes asked for; the helper checks the source.
+        let result = unsafe {
+            bpf_skb_load_bytes(
+                self.skb.cast(),
+                offset,
+                words.as_mut_ptr().cast(),
+                2 * N as u32,
+            )
+        };
+        if result != 0 {
+            return None;
+        }
+        // SAFETY: the helper filled all of it.
+        Some(unsafe { words.assume_init() })
+    }
+
+    #[inline(always)]
+    fn store<const N: usize>(&mut self, offset: u32, words: &[u16; N]) -> Option<()> {
+        // SAFETY: the source has the bytes given; the helper checks the destination.
+        let result = unsafe {
+            bpf_skb_store_bytes(
+                self.skb.cast(),
+                offset,
+                words.as_ptr().cast(),
+                2 * N as u32,
+                0,
+            )
+        };
+        (result == 0).then_some(())
+    }
+
+    #[inline(always)]
+    fn replace_checksum(
+        &mut self,
+        offset: u32,
+        from: Ipv4,
+        to: Ipv4,
+        kind: ChecksumKind,
+    ) -> Option<()> {
+        const ADDRESS_LENGTH: u64 = 4;
+        if from == to {
+            return Some(());
+        }
+        let (from, to) = (u64::from(from.0), u64::from(to.0));
+        let flags = match kind {
+            ChecksumKind::Header => {
+                // SAFETY: the helper checks the offset.
+                let result = unsafe {
+                    bpf_l3_csum_replace(self.skb.cast(), offset, from, to, ADDRESS_LENGTH)
+                };
+                return (result == 0).then_some(());
+            }
+            ChecksumKind::Tcp => u64::from(BPF_F_PSEUDO_HDR) | ADDRESS_LENGTH,
+            ChecksumKind::Udp => {
+                u64::from(BPF_F_PSEUDO_HDR) | u64::from(BPF_F_MARK_MANGLED_0) | ADDRESS_LENGTH
+            }
+        };
+        // SAFETY: the helper checks the offset.
+        let result = unsafe { bpf_l4_csum_replace(self.skb.cast(), offset, from, to, flags) };
+        (result == 0).then_some(())
+    }
+
+    #[inline(always)]
+    fn resize(&mut self, length: u32) -> Option<()> {
+        // SAFETY: the helper checks the length.
+        let result = unsafe { bpf_skb_change_tail(self.skb.cast(), length, 0) };
+        (result == 0).then_some(())
+    }
+}
+
+/// All maps: they are statics, so there is nothing to hold.
+struct Maps;
+
+impl Tables for Maps {
+    #[inline(always)]
+    fn globals(&self) -> Option<&Globals> {
+        maps::GLOBALS.get(0)
+    }
+
+    #[inline(always)]
+    fn vport(&self, vport: u32) -> Option<&Vport> {
+        maps::VPORTS.get(vport)
+    }
+
+    #[inline(always)]
+    fn mapping(&self, key: &MappingKey) -> Option<&Mapping> {
+        // SAFETY: see the module's docs.
+        unsafe { maps::MAPPINGS.get(key) }
+    }
+
+    #[inline(always)]
+    fn public_address(&self, address: Ipv4) -> Option<&PublicAddress> {
+        // SAFETY: see the module's docs.
+        unsafe { maps::PUBLIC_ADDRESSES.get(&address) }
+    }
+
+    #[inline(always)]
+    fn mac(&self, key: &MacKey) -> Option<u32> {
+        // SAFETY: see the module's docs.
+        unsafe { maps::MACS.get(key) }.copied()
+    }
+
+    #[inline(always)]
+    fn route(&self, route_table: u32, destination: Ipv4) -> Option<&Route> {
+        let key = RouteKey::prefix(route_table, destination, 32);
+        maps::ROUTES.get(&Key::new(key.prefix_length, key.data))
+    }
+
+    #[inline(always)]
+    fn policy(&self, policy: u32) -> Option<&Policy> {
+        // SAFETY: see the module's docs.
+        unsafe { maps::POLICIES.get(&policy) }
+    }
+
+    #[inline(always)]
+    fn remote_rules(&self, policy: PolicyKey, remote: Ipv4) -> Option<&RuleBits> {
+        let key = RemoteKey::prefix(policy, remote, 32);
+        maps::REMOTE_RULES.get(&Key::new(key.prefix_length, key.data))
+    }
+
+    #[inline(always)]
+    fn identity_rules(&self, key: &IdentityKey) -> Option<&RuleBits> {
+        // SAFETY: see the module's docs.
+        unsafe { maps::IDENTITY_RULES.get(key) }
+    }
+
+    #[inline(always)]
+    fn port_rules(&self, policy: PolicyKey, protocol: u8, port: Port) -> Option<&RuleBits> {
+        let key = PortKey::prefix(policy, protocol, port, 16);
+        maps::PORT_RULES.get(&Key::new(key.prefix_length, key.data))
+    }
+}
+
+impl Memory for Maps {
+    #[inline(always)]
+    fn flow(&self, key: &FlowKey) -> Option<&Flow> {
+        // SAFETY: see the module's docs.
+        unsafe { maps::FLOWS.get(key) }
+    }
+
+    #[inline(always)]
+    fn remember_flow(&mut self, key: &FlowKey, flow: &Flow) {
+        // A flow that is not cached is decided again.
+        let _ = maps::FLOWS.insert(key, flow, 0);
+    }
+
+    #[inline(always)]
+    fn forget_flow(&mut self, key: &FlowKey) {
+        // Absent is what is wanted.
+        let _ = maps::FLOWS.remove(key);
+    }
+
+    #[inline(always)]
+    fn connection(&mut self, key: &ConnectionKey) -> Option<&mut Connection> {
+        let connection = maps::CONNECTIONS.get_ptr_mut(key)?;
+        // SAFETY: see the module's docs; two CPUs that renew one entry at once write nearly the same.
+        Some(unsafe { &mut *connection })
+    }
+
+    #[inline(always)]
+    fn insert_connection(&mut self, key: &ConnectionKey, connection: &Connection) -> bool {
+        maps::CONNECTIONS.insert(key, connection, 0).is_ok()
+    }
+
+    #[inline(always)]
+    fn fragment(&self, key: &FragmentKey) -> Option<&Fragment> {
+        // SAFETY: see the module's docs.
+        unsafe { maps::FRAGMENTS.get(key) }
+    }
+
+    #[inline(always)]
+    fn remember_fragment(&mut self, key: &FragmentKey, fragment: &Fragment) {
+        // Without it the later fragments are dropped, with their reason.
+        let _ = maps::FRAGMENTS.insert(key, fragment, 0);
+    }
+
+    #[inline(always)]
+    fn count_drop(&mut self, vport: u32, reason: DropReason) {
+        if let Some(counter) = maps::COUNTERS.get_ptr_mut(counter_index(vport, reason)) {
+            // SAFETY: this CPU's own value, see `run`.
+            unsafe { *counter += 1 };
+        }
+    }
+
+    #[inline(always)]
+    fn count_delivery(&mut self, sender: u32, target: u32, packets: u32, bytes: u32) {
+        let (packets, bytes) = (u64::from(packets), u64::from(bytes));
+        if let Some(traffic) = maps::TRAFFIC.get_ptr_mut(sender) {
+            // SAFETY: this CPU's own value, see `run`.
+            unsafe {
+                (*traffic).egress_packets += packets;
+                (*traffic).egress_bytes += bytes;
+            }
+        }
+        if let Some(traffic) = maps::TRAFFIC.get_ptr_mut(target) {
+            // SAFETY: this CPU's own value, see `run`.
+            unsafe {
+                (*traffic).ingress_packets += packets;
+                (*traffic).ingress_bytes += bytes;
+            }
+        }
+    }
+}
