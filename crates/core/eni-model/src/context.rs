@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 
 use eni_types::{Ipv4Cidr, Timestamp};
 use rand_core::Rng;
@@ -37,6 +38,22 @@ impl RegionSettings {
         }
     }
 
+    /// EC2's private name of an instance or interface for its address: `ip-10-0-0-5.ec2.internal`.
+    #[must_use]
+    pub fn private_dns_name(&self, address: Ipv4Addr) -> String {
+        alloc::format!("ip-{}.{}", hyphenated(address), self.private_domain())
+    }
+
+    /// EC2's public name for an address: `ec2-203-0-113-25.compute-1.amazonaws.com` in us-east-1.
+    #[must_use]
+    pub fn public_dns_name(&self, address: Ipv4Addr) -> String {
+        let address = hyphenated(address);
+        match self.region.as_str() {
+            "us-east-1" => alloc::format!("ec2-{address}.compute-1.amazonaws.com"),
+            region => alloc::format!("ec2-{address}.{region}.compute.amazonaws.com"),
+        }
+    }
+
     /// The zone's id, such as `use1-az1`, which EC2 keeps stable across accounts.
     #[must_use]
     pub fn availability_zone_id(&self, zone: &str) -> String {
@@ -54,6 +71,11 @@ impl RegionSettings {
         }
         alloc::format!("{short}-az{number}")
     }
+}
+
+fn hyphenated(address: Ipv4Addr) -> String {
+    let [a, b, c, d] = address.octets();
+    alloc::format!("{a}-{b}-{c}-{d}")
 }
 
 /// Time, randomness and the caller: everything a planner may use that is not in the world.

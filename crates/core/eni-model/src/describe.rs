@@ -1,11 +1,13 @@
 //! What the Describe calls share: filters and paging.
 
 use alloc::borrow::Cow;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Display;
+use core::ops::RangeInclusive;
 use core::str::FromStr;
 
 use eni_query::FromQuery;
@@ -47,7 +49,7 @@ pub struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// The scope of a call planned against `world`.
     #[must_use]
-    pub fn new(world: &'a World, context: &Context<'a>) -> Self {
+    pub fn new<'r: 'a>(world: &'a World, context: &Context<'r>) -> Self {
         Self {
             world,
             region: context.region,
@@ -59,6 +61,8 @@ impl<'a> Scope<'a> {
 pub trait Described: Row {
     /// The filters it knows, besides `tag:KEY` and `tag-key`.
     const FILTERS: &'static [&'static str];
+    /// The filter whose values are ids of rows, where there is one.
+    const ID_FILTER: Option<&'static str> = None;
 
     /// Gives every value that the row has for the filter `name`, one of [`FILTERS`](Self::FILTERS).
     fn filter_values<'a>(
@@ -140,7 +144,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
         }
         pattern[at..].iter().all(|rest| *rest == '*')
     }
-    if !pattern.contains(['*', '?', '\\']) {
+    if !has_wildcards(pattern) {
         return pattern == text;
     }
     walk(
@@ -176,7 +180,7 @@ where
     R::Id: Display + FromStr,
 {
     check_filters::<R>(&page.filters)?;
-    check_page(page, !ids.is_empty())?;
+    check_page(page, !ids.is_empty(), &quota::PAGE_SIZES)?;
     let limit = page
         .max_results
         .map_or(usize::MAX, |results| results as usize);
@@ -196,6 +200,12 @@ where
         named.sort_by_key(|row| row.id());
         named.dedup_by_key(|row| row.id());
         named.iter().filter(wanted).cloned().collect()
+    } else if let Some(ids) = ids_of_filter::<R>(&page.filters) {
+        ids.iter()
+            .filter_map(|id| table.get(*id))
+            .filter(wanted)
+            .cloned()
+            .collect()
     } else if let Some(keys) = best_index(table, &page.filters) {
         let mut indexed: Vec<_> = keys
             .iter()
@@ -226,6 +236,63 @@ where
     Ok(Found { rows, next_token })
 }
 
+/// As [`find`], for rows that are no part of the world: `rows`, in the order of their keys, are filtered and cut.
+///
+/// # Errors
+/// `InvalidParameterValue` for an unknown filter or a page size out of `sizes`, `InvalidParameterCombination` for a page
+/// size together with keys, `InvalidNextToken`.
+pub(crate) fn find_among<R: Described>(
+    rows: impl Iterator<Item = R>,
+    has_keys: bool,
+    key: impl Fn(&R) -> String,
+    page: &Page,
+    sizes: &RangeInclusive<u32>,
+    scope: Scope<'_>,
+) -> Result<(Vec<R>, Option<String>), Ec2Error> {
+    check_filters::<R>(&page.filters)?;
+    check_page(page, has_keys, sizes)?;
+    let limit = page
+        .max_results
+        .map_or(usize::MAX, |results| results as usize);
+    let start = page
+        .next_token
+        .as_deref()
+        .map(decode_token::<String>)
+        .transpose()?;
+    let mut found: Vec<R> = rows
+        .filter(|row| start.as_ref().is_none_or(|start| key(row) >= *start))
+        .filter(|row| passes(row, &page.filters, scope))
+        .take(limit.saturating_add(1))
+        .collect();
+    let next_token = found.get(limit).map(|row| encode_token(key(row)));
+    found.truncate(limit);
+    Ok((found, next_token))
+}
+
+/// The ids that a filter for ids lets pass; a value that is no id lets none pass.
+fn ids_of_filter<R: Described>(filters: &[Filter]) -> Option<BTreeSet<R::Id>>
+where
+    R::Id: FromStr,
+{
+    let filter = filters
+        .iter()
+        .find(|filter| Some(filter.name.as_str()) == R::ID_FILTER)?;
+    if filter.values.iter().any(|value| has_wildcards(value)) {
+        return None;
+    }
+    Some(
+        filter
+            .values
+            .iter()
+            .filter_map(|value| value.parse().ok())
+            .collect(),
+    )
+}
+
+fn has_wildcards(pattern: &str) -> bool {
+    pattern.contains(['*', '?', '\\'])
+}
+
 /// The keys of the filter whose index finds fewest rows.
 fn best_index<R: Described>(table: &crate::Table<R>, filters: &[Filter]) -> Option<Vec<IndexKey>> {
     let keys_of = |filter: &Filter| {
@@ -233,7 +300,7 @@ fn best_index<R: Described>(table: &crate::Table<R>, filters: &[Filter]) -> Opti
             .values
             .iter()
             .map(|value| {
-                if value.contains(['*', '?', '\\']) {
+                if has_wildcards(value) {
                     return None;
                 }
                 match filter.name.strip_prefix("tag:") {
@@ -249,7 +316,7 @@ fn best_index<R: Described>(table: &crate::Table<R>, filters: &[Filter]) -> Opti
         .min_by_key(|keys| keys.iter().map(|key| table.count(key)).sum::<usize>())
 }
 
-fn check_page(page: &Page, has_ids: bool) -> Result<(), Ec2Error> {
+fn check_page(page: &Page, has_ids: bool, sizes: &RangeInclusive<u32>) -> Result<(), Ec2Error> {
     let Some(results) = page.max_results else {
         return Ok(());
     };
@@ -260,8 +327,8 @@ fn check_page(page: &Page, has_ids: bool) -> Result<(), Ec2Error> {
             message,
         ));
     }
-    if !quota::PAGE_SIZES.contains(&results) {
-        let (least, most) = (quota::PAGE_SIZES.start(), quota::PAGE_SIZES.end());
+    if !sizes.contains(&results) {
+        let (least, most) = (sizes.start(), sizes.end());
         let message = format!(
             "Value ( {results} ) for parameter maxResults is invalid. Expecting a value between {least} and {most}."
         );

@@ -84,6 +84,7 @@ error_codes! {
     IncorrectInstanceState = "IncorrectInstanceState", 400;
     IncorrectState = "IncorrectState", 400;
     InstanceLimitExceeded = "InstanceLimitExceeded", 400;
+    InsufficientCidrBlocks = "InsufficientCidrBlocks", 400;
     InsufficientFreeAddressesInSubnet = "InsufficientFreeAddressesInSubnet", 400;
     InsufficientAddressCapacity = "InsufficientAddressCapacity", 400;
     InternalError = "InternalError", 500;

@@ -31,10 +31,12 @@ pub enum IndexKey {
     GroupName(VpcId, String),
     /// Has this private address in this VPC.
     PrivateAddress(VpcId, Ipv4Addr),
+    /// Has this private address in whatever VPC.
+    PrivateAddressAnywhere(Ipv4Addr),
     /// Is this public address.
     PublicAddress(Ipv4Addr),
-    /// Has this MAC address in this VPC.
-    Mac(VpcId, MacAddress),
+    /// Has this MAC address: unique in the region, as EC2 asks for in a VPC.
+    Mac(MacAddress),
     /// Has this attachment.
     Attachment(AttachmentId),
     /// Has this association.
@@ -103,6 +105,16 @@ impl<R: Row> Table<R> {
             .into_iter()
             .flatten()
             .filter_map(|id| self.rows.get(id))
+    }
+
+    /// The keys from `first` to `last`, both included, that find a row, in order.
+    pub fn keys_between<'a>(
+        &'a self,
+        first: &IndexKey,
+        last: &IndexKey,
+    ) -> impl Iterator<Item = &'a IndexKey> + use<'a, R> {
+        let range = (first <= last).then(|| self.index.range(first..=last));
+        range.into_iter().flatten().map(|(key, _)| key)
     }
 
     /// How many rows `key` finds.

@@ -43,6 +43,9 @@ pub struct TagItem {
 }
 
 impl Tags {
+    /// No tags: what resources of EC2's own have.
+    pub const NONE: &'static Self = &Self(BTreeMap::new());
+
     /// The tags that `specifications` give to the kind `resource_type` of a Create call that makes only that kind.
     ///
     /// # Errors

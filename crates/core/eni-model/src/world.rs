@@ -4,7 +4,9 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::net::Ipv4Addr;
 
-use eni_types::{AttachmentId, InstanceId, InternetGatewayId, NetworkInterfaceId, SubnetId, VpcId};
+use eni_types::{
+    AttachmentId, InstanceId, InternetGatewayId, NetworkInterfaceId, SubnetId, VpcId, quota,
+};
 
 use crate::client_token::ClientTokenKey;
 use crate::resource::{
@@ -28,6 +30,7 @@ pub struct World {
     pub addresses: Table<Address>,
     pub instances: Table<Instance>,
     client_tokens: BTreeMap<ClientTokenKey, Arc<ClientToken>>,
+    private_address_counts: BTreeMap<SubnetId, usize>,
 }
 
 impl World {
@@ -51,7 +54,7 @@ impl World {
             Resource::NetworkAcl(row) => self.network_acls.put(Arc::new(row)),
             Resource::SecurityGroup(row) => self.security_groups.put(Arc::new(row)),
             Resource::SecurityGroupRule(row) => self.security_group_rules.put(Arc::new(row)),
-            Resource::NetworkInterface(row) => self.network_interfaces.put(Arc::new(row)),
+            Resource::NetworkInterface(row) => self.put_network_interface(row),
             Resource::Address(row) => self.addresses.put(Arc::new(row)),
             Resource::Instance(row) => self.instances.put(Arc::new(row)),
             Resource::ClientToken(row) => {
@@ -63,19 +66,52 @@ impl World {
     fn delete(&mut self, key: &ResourceKey) {
         match key {
             ResourceKey::Vpc(id) => self.vpcs.delete(*id),
-            ResourceKey::Subnet(id) => self.subnets.delete(*id),
+            ResourceKey::Subnet(id) => {
+                self.subnets.delete(*id);
+                self.private_address_counts.remove(id);
+            }
             ResourceKey::InternetGateway(id) => self.internet_gateways.delete(*id),
             ResourceKey::RouteTable(id) => self.route_tables.delete(*id),
             ResourceKey::NetworkAcl(id) => self.network_acls.delete(*id),
             ResourceKey::SecurityGroup(id) => self.security_groups.delete(*id),
             ResourceKey::SecurityGroupRule(id) => self.security_group_rules.delete(*id),
-            ResourceKey::NetworkInterface(id) => self.network_interfaces.delete(*id),
+            ResourceKey::NetworkInterface(id) => self.delete_network_interface(*id),
             ResourceKey::Address(id) => self.addresses.delete(*id),
             ResourceKey::Instance(id) => self.instances.delete(*id),
             ResourceKey::ClientToken(key) => {
                 self.client_tokens.remove(key);
             }
         }
+    }
+
+    fn put_network_interface(&mut self, row: NetworkInterface) {
+        self.delete_network_interface(row.network_interface_id);
+        *self
+            .private_address_counts
+            .entry(row.subnet_id)
+            .or_default() += row.private_ip_addresses.len();
+        self.network_interfaces.put(Arc::new(row));
+    }
+
+    fn delete_network_interface(&mut self, id: NetworkInterfaceId) {
+        let Some(row) = self.network_interfaces.get(id) else {
+            return;
+        };
+        if let Some(count) = self.private_address_counts.get_mut(&row.subnet_id) {
+            *count -= row.private_ip_addresses.len();
+        }
+        self.network_interfaces.delete(id);
+    }
+
+    /// How many more private addresses a subnet has for interfaces: what is neither taken nor kept by EC2.
+    #[must_use]
+    pub fn available_ip_address_count(&self, subnet: &Subnet) -> u64 {
+        let taken = self.private_address_counts.get(&subnet.subnet_id);
+        let kept = quota::RESERVED_FIRST_ADDRESSES + quota::RESERVED_LAST_ADDRESSES;
+        subnet
+            .cidr_block
+            .size()
+            .saturating_sub(kept + taken.map_or(0, |taken| *taken as u64))
     }
 
     /// Everything, as the store holds it.

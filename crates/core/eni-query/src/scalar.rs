@@ -10,9 +10,9 @@ use core::str::FromStr;
 
 use eni_types::{
     AllocationId, AssociationId, AttachmentId, ImageId, InstanceId, InternetGatewayId, Ipv4Cidr,
-    NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, NetworkInterfaceType, ReservationId,
-    RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId,
-    VpcCidrAssociationId, VpcId,
+    Ipv6Cidr, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, NetworkInterfaceType,
+    ReservationId, RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId,
+    SubnetId, TypedId, VpcCidrAssociationId, VpcId,
 };
 
 use crate::{FromQuery, QueryError, QueryNode};
@@ -72,6 +72,7 @@ read_parsed! {
     i64: "A number is expected.";
     Ipv4Addr: "An IPv4 address is expected.";
     Ipv4Cidr: "This is not a valid CIDR block.";
+    Ipv6Cidr: "This is not a valid CIDR block.";
     NetworkInterfaceType: "The interface type is not valid.";
 }
 

@@ -153,9 +153,12 @@ impl QueryTree {
         }
     }
 
-    /// Takes a top-level parameter out of the tree, such as `Action`.
-    pub fn take(&mut self, name: &str) -> Option<String> {
-        self.root.children.remove(name).and_then(|node| node.value)
+    /// Takes a top-level parameter out of the tree and reads it, such as `Option<String>` for `Action`.
+    ///
+    /// # Errors
+    /// What reading `T` gives.
+    pub fn take<T: FromQuery>(&mut self, name: &str) -> Result<T, QueryError> {
+        T::from_query(self.root.children.remove(name).as_ref(), name)
     }
 
     /// Reads the whole request.

@@ -1,11 +1,11 @@
-//! IPv4 blocks and MAC addresses.
+//! IP blocks and MAC addresses.
 
 use alloc::string::String;
 use core::fmt;
 use core::net::Ipv4Addr;
 use core::str::FromStr;
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The text is not an IPv4 block such as `10.0.0.0/16`.
@@ -110,6 +110,44 @@ impl<'de> Deserialize<'de> for Ipv4Cidr {
     }
 }
 
+/// The text is not an IPv6 block such as `2001:db8::/32`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an IPv6 CIDR block")]
+pub struct MalformedIpv6Cidr;
+
+/// An IPv6 block without host bits. No instance has IPv6 addresses yet: it is what rules name as their peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ipv6Cidr(Ipv6Net);
+
+impl FromStr for Ipv6Cidr {
+    type Err = MalformedIpv6Cidr;
+    fn from_str(text: &str) -> Result<Self, MalformedIpv6Cidr> {
+        text.parse::<Ipv6Net>()
+            .map(|net| Self(net.trunc()))
+            .map_err(|_| MalformedIpv6Cidr)
+    }
+}
+
+impl fmt::Display for Ipv6Cidr {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl Serialize for Ipv6Cidr {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Ipv6Cidr {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
 /// The text is not a MAC address such as `02:1a:00:00:00:01`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a MAC address")]
@@ -186,6 +224,22 @@ mod tests {
         ] {
             assert_eq!(
                 text.parse::<Ipv4Cidr>().map(|cidr| cidr.to_string()),
+                want.map(ToString::to_string),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_ipv6_block_is_canonicalised() {
+        for (text, want) in [
+            ("2001:DB8::1/32", Ok("2001:db8::/32")),
+            ("::/0", Ok("::/0")),
+            ("::/129", Err(MalformedIpv6Cidr)),
+            ("10.0.0.0/8", Err(MalformedIpv6Cidr)),
+        ] {
+            assert_eq!(
+                text.parse::<Ipv6Cidr>().map(|cidr| cidr.to_string()),
                 want.map(ToString::to_string),
                 "{text}"
             );

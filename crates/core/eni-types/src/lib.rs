@@ -12,7 +12,7 @@ pub mod quota;
 mod state;
 mod time;
 
-pub use address::{Ipv4Cidr, MacAddress, MalformedCidr, MalformedMac};
+pub use address::{Ipv4Cidr, Ipv6Cidr, MacAddress, MalformedCidr, MalformedIpv6Cidr, MalformedMac};
 pub use id::{
     AllocationId, AssociationId, AttachmentId, ImageId, InstanceId, InternetGatewayId, MalformedId,
     NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, ReservationId, ResourceId,

@@ -10,6 +10,10 @@ pub const VPC_PREFIX_LENGTHS: core::ops::RangeInclusive<u8> = 16..=28;
 pub const SUBNETS_PER_VPC: usize = 200;
 /// Network interfaces in a region: EC2's default is 5,000 and may be raised; ours is a raised one.
 pub const NETWORK_INTERFACES_PER_REGION: usize = 100_000;
+/// Private IPv4 addresses of a network interface: the most that any instance type takes (`DescribeInstanceTypes`).
+pub const PRIVATE_ADDRESSES_PER_NETWORK_INTERFACE: usize = 50;
+/// Characters in a network interface's description.
+pub const NETWORK_INTERFACE_DESCRIPTION_CHARACTERS: usize = 255;
 /// Security groups in a region (Amazon VPC quotas).
 pub const SECURITY_GROUPS_PER_REGION: usize = 2_500;
 /// Rules in one direction of a security group: EC2's default is 60; raised so that the product below is the limit.
@@ -50,6 +54,10 @@ pub const RESERVED_FIRST_ADDRESSES: u64 = 4;
 pub const RESERVED_LAST_ADDRESSES: u64 = 1;
 /// Smallest and largest MaxResults of most Describe calls.
 pub const PAGE_SIZES: core::ops::RangeInclusive<u32> = 5..=1000;
+/// Smallest and largest MaxResults of `DescribeInstanceTypes` (EC2 API reference).
+pub const INSTANCE_TYPE_PAGE_SIZES: core::ops::RangeInclusive<u32> = 5..=100;
+/// Instance types named in one `DescribeInstanceTypes` (EC2 API reference).
+pub const INSTANCE_TYPES_PER_CALL: usize = 100;
 /// Instances in a region on one machine: a bound of ours, far above what two cores carry.
 pub const INSTANCES_PER_REGION: usize = 1_000;
 /// Seconds for which a terminated instance is still described (EC2: about an hour).

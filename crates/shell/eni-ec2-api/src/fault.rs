@@ -1,5 +1,7 @@
 //! What a caller is told when a call fails.
 
+use std::error::Error;
+
 use eni_model::Ec2Error;
 use eni_query::QueryError;
 
@@ -24,8 +26,9 @@ impl Fault {
         }
     }
 
-    /// A fault of ours. Its cause is logged where it is found, never sent.
-    pub(crate) fn internal() -> Self {
+    /// A fault of ours. Its cause is logged, never sent.
+    pub(crate) fn internal(cause: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error = cause, "a call failed through a fault of ours");
         Self {
             code: "InternalError",
             message: "An internal error has occurred".into(),

@@ -1,10 +1,22 @@
 //! HTTP, SigV4 and XML in front of the model.
+//!
+//! [`serve`] takes connections, [`QueryApi`] answers the calls on them: it reads the form, verifies the signature, finds
+//! the operation in the model's list, reads its request, has the region plan (and commit) it and writes the answer
+//! as XML. What is refused is refused as EC2 or STS words it, a [`Fault`].
+//!
+//! Bounds: head, body, time and number of connections (constants in `server`). Nothing a client sends ends the server.
 #![forbid(unsafe_code)]
 
 mod credentials;
 mod fault;
+mod operations;
+mod query_api;
+mod server;
 pub mod sigv4;
+mod sts;
 pub mod xml;
 
 pub use credentials::{Access, CredentialStore, Credentials, SecretAccessKey};
 pub use fault::Fault;
+pub use query_api::{Answer, QueryApi};
+pub use server::serve;

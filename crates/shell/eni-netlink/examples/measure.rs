@@ -74,6 +74,7 @@ fn configure(netlink: &mut eni_netlink::Netlink, index: u32) -> Result<(), Netli
         link_index: index,
         address: ip,
         prefix_length: 24,
+        metric: 512,
     })?;
     for (table, metric) in [(eni_netlink::MAIN_TABLE, 512), (10_001, 0)] {
         netlink.add_route(Route {

@@ -20,6 +20,8 @@ pub struct Address {
     pub address: Ipv4Addr,
     /// Bits of the prefix that is on the link, 0 to 32.
     pub prefix_length: u8,
+    /// Metric of the route to that prefix, which the kernel adds to the main table.
+    pub metric: u32,
 }
 
 impl Netlink {
@@ -79,20 +81,27 @@ fn message(address: Address) -> AddressMessage {
         ..AddressHeader::default()
     };
     // IFA_LOCAL is the device's own address, IFA_ADDRESS the prefix (or the peer's on point-to-point links).
-    message.attributes = vec![AddressAttribute::Local(ip), AddressAttribute::Address(ip)];
+    message.attributes = vec![
+        AddressAttribute::Local(ip),
+        AddressAttribute::Address(ip),
+        AddressAttribute::RoutePriority(address.metric),
+    ];
     message
 }
 
 fn address_of(message: &AddressMessage) -> Option<Address> {
-    message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            AddressAttribute::Local(IpAddr::V4(address)) => Some(Address {
-                link_index: message.header.index,
-                address: *address,
-                prefix_length: message.header.prefix_len,
-            }),
-            _ => None,
-        })
+    let (mut local, mut metric) = (None, 0);
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(IpAddr::V4(address)) => local = Some(*address),
+            AddressAttribute::RoutePriority(value) => metric = *value,
+            _ => {}
+        }
+    }
+    Some(Address {
+        link_index: message.header.index,
+        address: local?,
+        prefix_length: message.header.prefix_len,
+        metric,
+    })
 }

@@ -1,4 +1,5 @@
 //! Every function against the kernel, in network namespaces of the test's own.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
@@ -105,6 +106,7 @@ fn root_addresses_routes_and_rules_come_and_go() {
         link_index: index,
         address: ip,
         prefix_length: 24,
+        metric: 512,
     };
     let route = |table, metric| Route {
         destination: Ipv4Cidr::ANY,

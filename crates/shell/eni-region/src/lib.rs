@@ -1,1 +1,29 @@
 //! The region's single writer: plan, commit, publish.
+//!
+//! [`Region`] holds the published [`World`](eni_model::World), which reads see, and a writer thread with a pending copy
+//! of it. The writer takes all calls that wait, plans each against the pending world, commits what they change in one
+//! durable batch of the store, publishes, answers, and wakes whoever subscribed.
+//!
+//! Promises:
+//!
+//! - An answered change is durable and published; a read that starts after the answer sees it.
+//! - No read and no answer shows a change that is not durable.
+//! - If the commit fails, all calls of the batch are answered with an error, the pending world is dropped, and before
+//!   the next batch the world is compared with what the store really holds.
+//! - Of two regions on one store, only the one opened last can commit (a guard on the writer's key fences the other).
+//! - A planner that panics costs its own call only.
+//!
+//! Time and randomness enter the model here ([`Environment`]).
+#![forbid(unsafe_code)]
+
+mod call;
+mod environment;
+mod error;
+mod region;
+mod stored;
+mod writer;
+
+pub use call::Submission;
+pub use environment::{Clock, Environment};
+pub use error::OpenError;
+pub use region::Region;

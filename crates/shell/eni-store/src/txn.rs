@@ -189,8 +189,11 @@ impl Txn {
         self
     }
 
-    /// Refuses what no implementation accepts, whatever the store holds.
-    pub(crate) fn check_shape(&self) -> Result<(), TxnRejection> {
+    /// Refuses what no implementation accepts, whatever the store holds: for who has to know before the batch is run.
+    ///
+    /// # Errors
+    /// Any [`TxnRejection`] but a failed guard.
+    pub fn check_shape(&self) -> Result<(), TxnRejection> {
         if self.operations.len() > MAX_TXN_OPERATIONS {
             return Err(TxnRejection::TooManyOperations {
                 count: self.operations.len(),

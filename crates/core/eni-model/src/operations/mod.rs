@@ -2,10 +2,29 @@
 //!
 //! An operation is registered by its name in [`for_each_operation!`](crate::for_each_operation) and its re-export here.
 
+pub(crate) mod address;
+mod attribute;
+pub(crate) mod claims;
+mod dependency;
+pub mod image;
+pub mod instance_type;
 pub(crate) mod lookup;
+pub mod network_interface;
+pub mod security_group;
+pub mod subnet;
+mod unsupported;
 pub mod vpc;
+mod zone;
 
-pub use vpc::{CreateDefaultVpc, CreateVpc};
+pub use image::DescribeImages;
+pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
+pub use network_interface::{CreateNetworkInterface, DescribeNetworkInterfaces};
+pub use subnet::{
+    CreateDefaultSubnet, CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute,
+};
+pub use vpc::{
+    CreateDefaultVpc, CreateVpc, DeleteVpc, DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute,
+};
 
 /// Calls the macro `callback` with the request types of all operations, by name.
 ///
@@ -19,8 +38,22 @@ pub use vpc::{CreateDefaultVpc, CreateVpc};
 macro_rules! for_each_operation {
     ($callback:ident) => {
         $callback! {
+            CreateDefaultSubnet,
             CreateDefaultVpc,
+            CreateNetworkInterface,
+            CreateSubnet,
             CreateVpc,
+            DeleteSubnet,
+            DeleteVpc,
+            DescribeImages,
+            DescribeInstanceTypeOfferings,
+            DescribeInstanceTypes,
+            DescribeNetworkInterfaces,
+            DescribeSubnets,
+            DescribeVpcAttribute,
+            DescribeVpcs,
+            ModifySubnetAttribute,
+            ModifyVpcAttribute,
         }
     };
 }

@@ -26,7 +26,7 @@ pub struct NetworkInterface {
     pub availability_zone: String,
     /// Its kind.
     pub interface_type: NetworkInterfaceType,
-    /// Its MAC address, for life; unique in the VPC.
+    /// Its MAC address, for life; unique in the region.
     pub mac_address: MacAddress,
     /// Its description.
     pub description: String,
@@ -111,9 +111,10 @@ impl Row for NetworkInterface {
     fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
         add(IndexKey::Vpc(self.vpc_id));
         add(IndexKey::Subnet(self.subnet_id));
-        add(IndexKey::Mac(self.vpc_id, self.mac_address));
+        add(IndexKey::Mac(self.mac_address));
         for address in &self.private_ip_addresses {
             add(IndexKey::PrivateAddress(self.vpc_id, *address));
+            add(IndexKey::PrivateAddressAnywhere(*address));
         }
         for group_id in &self.group_ids {
             add(IndexKey::SecurityGroup(*group_id));

@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use eni_types::{Ipv4Cidr, SecurityGroupId, SecurityGroupRuleId, VpcId};
+use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId, SecurityGroupRuleId, VpcId};
 use serde::{Deserialize, Serialize};
 
 use crate::tags::Tags;
@@ -80,6 +80,9 @@ pub struct SecurityGroupRule {
 pub enum RulePeer {
     /// Addresses.
     CidrIpv4(Ipv4Cidr),
+    /// IPv6 addresses. Kept and described; it matches no packet, since interfaces have no IPv6 addresses yet and the
+    /// data plane drops IPv6.
+    CidrIpv6(Ipv6Cidr),
     /// The private addresses of the interfaces in a group.
     SecurityGroup(SecurityGroupId),
 }

@@ -165,7 +165,7 @@ fn check_network_interfaces(world: &World) {
             );
         }
         assert!(
-            macs.insert((eni.vpc_id, eni.mac_address)),
+            macs.insert(eni.mac_address),
             "the MAC address of {eni:?} is taken"
         );
         assert!(!eni.group_ids.is_empty(), "{eni:?}");

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::contents::VpcContents;
 use super::description::VpcDescription;
+use crate::operations::unsupported;
 use crate::resource::Vpc;
 use crate::tags::{TagSpecification, Tags};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, World};
@@ -59,10 +60,7 @@ impl Operation for CreateVpc {
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
         self.refuse_what_is_absent()?;
-        let cidr_block = self.cidr_block.ok_or_else(|| {
-            let message = "Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.";
-            Ec2Error::new(ErrorCode::MissingParameter, message)
-        })?;
+        let cidr_block = self.cidr_block.ok_or_else(no_block)?;
         check_block(cidr_block)?;
         check_quota(world)?;
         let vpc = Vpc {
@@ -92,15 +90,16 @@ impl CreateVpc {
             || self.ipv6_ipam_pool_id.is_some()
             || self.ipv6_netmask_length.is_some()
             || self.ipv6_cidr_block_network_border_group.is_some();
-        let message = if ipv6 {
-            "IPv6 is not supported in this region."
-        } else if self.ipv4_ipam_pool_id.is_some() || self.ipv4_netmask_length.is_some() {
-            "IPAM pools are not supported in this region."
-        } else {
-            return Ok(());
-        };
-        Err(Ec2Error::new(ErrorCode::UnsupportedOperation, message))
+        unsupported::refuse("IPv6", ipv6)?;
+        let ipam = self.ipv4_ipam_pool_id.is_some() || self.ipv4_netmask_length.is_some();
+        unsupported::refuse("IPAM", ipam)
     }
+}
+
+/// EC2's error for a VPC or subnet without a block.
+pub(crate) fn no_block() -> Ec2Error {
+    let message = "Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.";
+    Ec2Error::new(ErrorCode::MissingParameter, message)
 }
 
 /// Refuses a block of another size than /16 to /28, or one that EC2 keeps ("VPC CIDR blocks", restrictions).

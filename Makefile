@@ -1,0 +1,35 @@
+# `make demo` and `make test` are the README's two commands. Every target prepares what it needs.
+
+CARGO_TARGET_DIR ?= target
+AS_ROOT := scripts/as-root
+# Tests whose names start with root_ make namespaces: cargo starts the test binaries through this.
+RUN_AS_ROOT := CARGO_TARGET_$(shell uname -m | tr a-z A-Z)_UNKNOWN_LINUX_GNU_RUNNER=$(CURDIR)/$(AS_ROOT)
+
+.PHONY: demo test bench lint build
+
+demo: ## A public address moves from a failed instance to a standby, under traffic.
+	scripts/setup demo
+	cargo build --locked --release --package openeni
+	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/openeni demo failover
+
+test: ## Every test: Rust, then the AWS CLI and boto3 against a running region.
+	scripts/setup test
+	cargo build --locked --package openeni
+	$(RUN_AS_ROOT) cargo nextest run --locked --workspace
+	$(AS_ROOT) env OPENENI=$(abspath $(CARGO_TARGET_DIR))/debug/openeni .venv/bin/pytest tests/e2e
+
+bench: ## OpenENI against a veth pair, a bridge, and a bridge with nftables rules.
+	scripts/setup bench
+	cargo build --locked --release --package openeni-bench
+	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/openeni-bench
+
+lint: ## What CI checks before the tests.
+	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	cargo xtask layers
+	cargo xtask tidy
+
+build: ## The release binary.
+	scripts/setup build
+	cargo build --locked --release --package openeni

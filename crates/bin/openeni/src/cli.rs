@@ -1,0 +1,207 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use eni_types::{InstanceId, Ipv4Cidr};
+
+/// EC2 network interfaces that carry packets, on machines you own.
+#[derive(Debug, Parser)]
+#[command(name = "openeni", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a whole region in the foreground.
+    Dev(DevOptions),
+    /// Print what a shell needs to reach the region: `eval "$(openeni env)"`.
+    Env(DataDirectory),
+    /// Run a command inside an instance.
+    Exec(ExecOptions),
+    /// Show instances, interfaces, addresses and drop counters.
+    Status(StatusOptions),
+    /// Watch something happen.
+    #[command(subcommand)]
+    Demo(Demo),
+    /// The first process of an instance.
+    #[command(hide = true, trailing_var_arg = true)]
+    InstanceInit {
+        /// As the instance driver gives them.
+        #[arg(allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
+    /// Answer the demo's probes.
+    #[command(hide = true)]
+    DemoResponder {
+        /// Where to answer; need not be an address of this host yet.
+        #[arg(long)]
+        listen: SocketAddr,
+        /// What to answer.
+        #[arg(long)]
+        name: String,
+    },
+}
+
+/// Which region.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DataDirectory {
+    /// Where the region is kept.
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIRECTORY)]
+    pub(crate) data_dir: PathBuf,
+}
+
+/// Where a region is kept unless told otherwise.
+const DEFAULT_DATA_DIRECTORY: &str = "/var/lib/openeni";
+
+/// `openeni dev`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DevOptions {
+    /// Where the EC2 API listens.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4599")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) directory: DataDirectory,
+    /// The region's name. Fixed at the first start.
+    #[arg(long, default_value = "us-east-1", value_parser = region_name)]
+    pub(crate) region: String,
+    /// The account that owns everything: twelve digits. Fixed at the first start.
+    #[arg(long, default_value = "123456789012", value_parser = account_id)]
+    pub(crate) account_id: String,
+    /// Where public addresses come from; the host's own end takes the first. Fixed at the first start.
+    #[arg(long, value_name = "CIDR", default_value = "203.0.113.0/24", value_parser = public_pool)]
+    pub(crate) public_pool: Ipv4Cidr,
+    /// Accept any access key (only on a loopback address).
+    #[arg(long)]
+    pub(crate) any_credentials: bool,
+}
+
+/// `openeni exec`.
+#[derive(Args, Debug)]
+pub(crate) struct ExecOptions {
+    #[command(flatten)]
+    pub(crate) directory: DataDirectory,
+    /// The instance.
+    #[arg(value_name = "INSTANCE")]
+    pub(crate) instance_id: InstanceId,
+    /// The command and its arguments.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+/// `openeni status`.
+#[derive(Args, Debug)]
+pub(crate) struct StatusOptions {
+    #[command(flatten)]
+    pub(crate) directory: DataDirectory,
+    /// For people or for programs.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+}
+
+/// `openeni demo`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Demo {
+    /// Move an interface with a public address from a dead instance to a standby, under live traffic.
+    Failover(FailoverOptions),
+}
+
+/// `openeni demo failover`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct FailoverOptions {
+    /// For people or for programs.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+    /// Fail over this many times and print the median too.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) runs: u32,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// A table.
+    Table,
+    /// One JSON object.
+    Json,
+}
+
+fn account_id(text: &str) -> Result<String, &'static str> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text.into())
+    } else {
+        Err("an account id has twelve digits")
+    }
+}
+
+fn region_name(text: &str) -> Result<String, &'static str> {
+    let letters =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    match text.rsplit_once('-') {
+        Some((place, number))
+            if place.contains('-')
+                && place.split('-').all(letters)
+                && number.bytes().all(|byte| byte.is_ascii_digit())
+                && !number.is_empty() =>
+        {
+            Ok(text.into())
+        }
+        _ => Err("a region is named like us-east-1"),
+    }
+}
+
+/// Bits of the smallest pool: network, host, one address to give and the last.
+const SMALLEST_POOL: u8 = 30;
+/// Bits of the largest pool: what fits the packet tables.
+const LARGEST_POOL: u8 = 16;
+
+fn public_pool(text: &str) -> Result<Ipv4Cidr, &'static str> {
+    let pool: Ipv4Cidr = text.parse().map_err(|_| "not an IPv4 CIDR block")?;
+    if !(LARGEST_POOL..=SMALLEST_POOL).contains(&pool.prefix_length()) {
+        return Err("the public pool is between /16 and /30");
+    }
+    Ok(pool)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_region_an_account_and_a_pool_are_checked() {
+        for (arguments, right) in [
+            (&["--region", "eu-west-3"][..], true),
+            (&["--region", "us-gov-west-1"], true),
+            (&["--region", "moon"], false),
+            (&["--region", "us-east-"], false),
+            (&["--account-id", "1234"], false),
+            (&["--public-pool", "203.0.113.0/24"], true),
+            (&["--public-pool", "203.0.113.0/31"], false),
+            (&["--public-pool", "0.0.0.0/0"], false),
+        ] {
+            let all = ["openeni", "dev"].iter().chain(arguments);
+            assert_eq!(Cli::try_parse_from(all).is_ok(), right, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn the_command_to_run_in_an_instance_keeps_its_own_options() {
+        let cli = Cli::try_parse_from(["openeni", "exec", "i-12345678", "--", "ip", "-br", "addr"])
+            .unwrap();
+        let Command::Exec(options) = cli.command else {
+            panic!("{cli:?}")
+        };
+        assert_eq!(options.command, ["ip", "-br", "addr"]);
+    }
+}

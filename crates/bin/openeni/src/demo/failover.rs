@@ -1,0 +1,257 @@
+//! An interface with a public address moves from a dead instance to a standby, under live traffic.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use eni_client::{CallError, Ec2, PrivateRegion, isolate};
+
+use super::client::{Client, Traffic};
+use super::timeline::{Report, Timeline, median, milliseconds, render};
+use crate::cli::{FailoverOptions, Output};
+
+/// The port that the instances answer on.
+const PORT: u16 = 7;
+/// How long traffic flows before the first instance dies, and after the standby has answered.
+const STEADY: Duration = Duration::from_millis(300);
+/// The longest that instances take to run, or the standby to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Time between two looks at what is awaited.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
+/// The private address of the interface that moves: in the first default subnet.
+const MOVING_ADDRESS: Ipv4Addr = Ipv4Addr::new(172, 31, 0, 100);
+
+/// Why the demonstration failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FailoverError {
+    /// A call to the region failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The machine refused something.
+    #[error("{what}: {source}")]
+    Machine { what: &'static str, source: io::Error },
+    /// Something did not happen in time.
+    #[error("{0} did not happen within {PATIENCE:?}")]
+    Late(&'static str),
+}
+
+fn machine(what: &'static str) -> impl FnOnce(io::Error) -> FailoverError {
+    move |source| FailoverError::Machine { what, source }
+}
+
+/// The two instances and the interface between them.
+struct Scene {
+    ec2: Ec2,
+    region: PrivateRegion,
+    network_interface_id: String,
+    public_address: Ipv4Addr,
+}
+
+/// An instance that answers.
+#[derive(Clone)]
+struct Player {
+    name: &'static str,
+    instance_id: String,
+}
+
+/// Runs the demonstration and prints what came of it. Must be called while the process has one thread.
+pub(crate) fn run(options: &FailoverOptions) -> Result<(), FailoverError> {
+    isolate().map_err(machine("cannot make a network namespace for the demonstration (it needs root)"))?;
+    let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
+    let region = PrivateRegion::start(&program).map_err(machine("cannot start a region"))?;
+    let ec2 = region.ec2().map_err(machine("cannot read the region's credentials"))?;
+    let mut reports = Vec::new();
+    let (scene, mut active, mut standby) = Scene::set_up(ec2, region)?;
+    for _ in 0..options.runs {
+        reports.push(scene.fail_over(&active, &standby)?);
+        scene.revive(&active)?;
+        std::mem::swap(&mut active, &mut standby);
+    }
+    print(options.output, &reports);
+    Ok(())
+}
+
+fn print(output: Output, reports: &[Report]) {
+    let mut blackouts: Vec<f64> = reports.iter().map(|report| report.blackout_ms).collect();
+    let middle = median(&mut blackouts);
+    match (output, reports) {
+        (Output::Json, [report]) => println!("{}", json(report)),
+        (Output::Json, _) => println!("{}", json(&serde_json::json!({ "median_blackout_ms": middle, "runs": reports }))),
+        (Output::Table, [report]) => print!("{}", render(report)),
+        (Output::Table, _) => {
+            for (number, report) in reports.iter().enumerate() {
+                println!(
+                    "run {:>3}: blackout {:>7.3} ms, {} of {} probes lost",
+                    number + 1,
+                    report.blackout_ms,
+                    report.probes_lost,
+                    report.probes_sent
+                );
+            }
+            println!("median blackout {:.3} ms over {} runs", middle.unwrap_or_default(), reports.len());
+        }
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("reports have string keys and finite numbers")
+}
+
+impl Scene {
+    fn set_up(ec2: Ec2, region: PrivateRegion) -> Result<(Self, Player, Player), FailoverError> {
+        let filters = [("Filter.1.Name", "availability-zone"), ("Filter.1.Value.1", "us-east-1a")];
+        let subnet_id = ec2.call("DescribeSubnets", &filters)?.first("subnetId")?;
+        let group_id = ec2
+            .call("CreateSecurityGroup", &[("GroupName", "demo"), ("GroupDescription", "Probes and streams")])?
+            .first("groupId")?;
+        for protocol in ["tcp", "udp"] {
+            let rule = [
+                ("GroupId", group_id.as_str()),
+                ("IpPermissions.1.IpProtocol", protocol),
+                ("IpPermissions.1.FromPort", "7"),
+                ("IpPermissions.1.ToPort", "7"),
+                ("IpPermissions.1.IpRanges.1.CidrIp", "203.0.113.0/24"),
+            ];
+            ec2.call("AuthorizeSecurityGroupIngress", &rule)?;
+        }
+        let image_id = ec2.call("DescribeImages", &[("Owner.1", "amazon")])?.first("imageId")?;
+        let active = launch(&ec2, "active", &image_id, &subnet_id)?;
+        let standby = launch(&ec2, "standby", &image_id, &subnet_id)?;
+        let made = ec2.call(
+            "CreateNetworkInterface",
+            &[
+                ("SubnetId", &subnet_id),
+                ("SecurityGroupId.1", &group_id),
+                ("PrivateIpAddress", &MOVING_ADDRESS.to_string()),
+                ("Description", "moves"),
+            ],
+        )?;
+        let network_interface_id = made.first("networkInterfaceId")?;
+        let address = ec2.call("AllocateAddress", &[("Domain", "vpc")])?;
+        let association = [
+            ("AllocationId", address.first("allocationId")?),
+            ("NetworkInterfaceId", network_interface_id.clone()),
+        ];
+        ec2.call("AssociateAddress", &association.each_ref().map(|(name, value)| (*name, value.as_str())))?;
+        let public_address = address.first("publicIp")?.parse().map_err(|_| FailoverError::Late("a public address"))?;
+        let scene = Self { ec2, region, network_interface_id, public_address };
+        scene.wait_running(&active)?;
+        scene.wait_running(&standby)?;
+        scene.attach(&active)?;
+        Ok((scene, active, standby))
+    }
+
+    fn wait_running(&self, player: &Player) -> Result<(), FailoverError> {
+        wait("a running instance", || {
+            let described = self.ec2.call("DescribeInstances", &[("InstanceId.1", &player.instance_id)])?;
+            Ok(described.all("name").iter().any(|state| state == "running").then_some(()))
+        })
+    }
+
+    fn attach(&self, player: &Player) -> Result<(), FailoverError> {
+        let attachment = [
+            ("NetworkInterfaceId", self.network_interface_id.as_str()),
+            ("InstanceId", &player.instance_id),
+            ("DeviceIndex", "1"),
+        ];
+        self.ec2.call("AttachNetworkInterface", &attachment)?;
+        Ok(())
+    }
+
+    fn attachment_id(&self) -> Result<String, FailoverError> {
+        let named = [("NetworkInterfaceId.1", self.network_interface_id.as_str())];
+        Ok(self.ec2.call("DescribeNetworkInterfaces", &named)?.first("attachmentId")?)
+    }
+
+    fn fail_over(&self, active: &Player, standby: &Player) -> Result<Report, FailoverError> {
+        let target = SocketAddr::from((self.public_address, PORT));
+        let client = Client::start(target).map_err(machine("cannot start the client"))?;
+        let began = Instant::now();
+        wait("the active instance's answers", || Ok(client.so_far().first_answer(active.name, began)))?;
+        let before = client.so_far();
+        thread::sleep(STEADY);
+        let attachment_id = self.attachment_id()?;
+
+        let died = Instant::now();
+        self.crash(active)?;
+        let detach = Instant::now();
+        self.ec2.call("DetachNetworkInterface", &[("AttachmentId", &attachment_id), ("Force", "true")])?;
+        let detached = Instant::now();
+        self.attach(standby)?;
+        let attached = Instant::now();
+
+        let answered = wait("the standby's answer", || Ok(client.so_far().first_answer(standby.name, detach)))?;
+        let resumed = wait("a TCP connection to the standby", || Ok(client.so_far().first_connection(standby.name, detach)))?;
+        thread::sleep(STEADY);
+        let traffic = client.finish();
+
+        let mut timeline = Timeline::new(died);
+        if let Some(first) = before.first_answer(active.name, began) {
+            timeline.add(first, format!("{} answers probes and streams TCP at {}", active.name, self.public_address));
+        }
+        timeline.add(died, format!("{} ({}) dies", active.name, active.instance_id));
+        timeline.add(detach, format!("DetachNetworkInterface {} Force=true", self.network_interface_id));
+        timeline.add(detached, "  answered: the interface is available");
+        timeline.add(detached, format!("AttachNetworkInterface to {} ({})", standby.name, standby.instance_id));
+        timeline.add(attached, "  answered");
+        timeline.add(answered, format!("{} answers the first probe", standby.name));
+        timeline.add(resumed, format!("{} streams TCP", standby.name));
+        Ok(report(&traffic, timeline, detach, answered, resumed))
+    }
+
+    fn crash(&self, player: &Player) -> Result<(), FailoverError> {
+        let group = eni_instance::control_group(&self.region.run_directory(), &player.instance_id)
+            .map_err(machine("cannot find the instance's control group"))?;
+        crash(&group).map_err(machine("cannot kill the instance"))
+    }
+
+    /// Boots a dead instance again: what a supervisor would do before the next failover.
+    fn revive(&self, player: &Player) -> Result<(), FailoverError> {
+        self.ec2.call("RebootInstances", &[("InstanceId.1", &player.instance_id)])?;
+        self.wait_running(player)
+    }
+}
+
+fn report(traffic: &Traffic, timeline: Timeline, detach: Instant, answered: Instant, resumed: Instant) -> Report {
+    Report {
+        blackout_ms: milliseconds(answered - detach),
+        probes_sent: traffic.probes_sent,
+        probes_lost: traffic.probes_lost(),
+        tcp_resumed_ms: Some(milliseconds(resumed - detach)),
+        events: timeline.finish(),
+    }
+}
+
+fn launch(ec2: &Ec2, name: &'static str, image_id: &str, subnet_id: &str) -> Result<Player, FailoverError> {
+    let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
+    let listen = SocketAddr::from((MOVING_ADDRESS, PORT));
+    let script = format!("#!/bin/sh\nexec '{}' demo-responder --listen {listen} --name {name}\n", program.display());
+    let launched = ec2.call(
+        "RunInstances",
+        &[
+            ("ImageId", image_id),
+            ("InstanceType", "m5.large"),
+            ("SubnetId", subnet_id),
+            ("MinCount", "1"),
+            ("MaxCount", "1"),
+            ("UserData", &STANDARD.encode(script)),
+        ],
+    )?;
+    Ok(Player { name, instance_id: launched.first("instanceId")? })
+}
+
+fn wait<T>(what: &'static str, mut look: impl FnMut() -> Result<Option<T>, FailoverError>) -> Result<T, FailoverError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look()? {
+            return Ok(found);
+        }
+        if Instant::now() > deadline {
+            return Err(FailoverError::Late(what));
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+}

@@ -1,0 +1,8 @@
+//! Demonstrations on a region of their own.
+
+mod client;
+mod failover;
+pub(crate) mod responder;
+mod timeline;
+
+pub(crate) use failover::{FailoverError, run as failover};

@@ -1,0 +1,347 @@
+//! The data directory: who may use it, and what is where.
+//!
+//! ```text
+//! store.redb     the region's state
+//! settings.json  what was fixed at the first start
+//! credentials    the key pair, mode 0600
+//! lock           held by the running region
+//! run/           derived: sockets, namespaces, pins; the region's endpoint
+//! ```
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use eni_client::KeyPair;
+use eni_types::Ipv4Cidr;
+use nix::fcntl::{Flock, FlockArg};
+use rand::distr::{Alphanumeric, SampleString};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::DevOptions;
+
+/// What can be wrong with a data directory.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DirectoryError {
+    /// Another process runs a region there.
+    #[error("another region is running in {}", path.display())]
+    Locked { path: PathBuf },
+    /// No region runs there.
+    #[error("no region is running in {}: start one with `openeni dev --data-dir {}`", path.display(), path.display())]
+    NotRunning { path: PathBuf },
+    /// The region there was made with another setting.
+    #[error("the region in {} was made with {setting} {kept}, not {given}", path.display())]
+    Settings {
+        path: PathBuf,
+        setting: &'static str,
+        kept: String,
+        given: String,
+    },
+    /// A file there is not what it should be.
+    #[error("cannot read {}: {source}", path.display())]
+    Corrupt {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+    /// A file there cannot be used.
+    #[error("cannot use {}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
+    move |source| DirectoryError::Io {
+        path: path.into(),
+        source,
+    }
+}
+
+/// What is fixed for the region's life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    pub(crate) region: String,
+    pub(crate) account_id: String,
+    pub(crate) public_pool: Ipv4Cidr,
+}
+
+/// Where the running region answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Endpoint {
+    pub(crate) listen: SocketAddr,
+    pub(crate) region: String,
+}
+
+/// A data directory, perhaps without a region yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+}
+
+/// Held while a region runs; released with the process, however it ends.
+pub(crate) struct RegionLock {
+    _file: Flock<File>,
+}
+
+impl Directory {
+    /// The directory at `path`, which must exist or be creatable. The path is made absolute: names derived from it
+    /// must not depend on where the process was started.
+    pub(crate) fn open_or_create(path: &Path) -> Result<Self, DirectoryError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(path)
+            .map_err(io_error(path))?;
+        Self::open(path)
+    }
+
+    /// The directory at `path`, which must exist.
+    pub(crate) fn open(path: &Path) -> Result<Self, DirectoryError> {
+        let absolute = fs::canonicalize(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => DirectoryError::NotRunning { path: path.into() },
+            _ => DirectoryError::Io {
+                path: path.into(),
+                source,
+            },
+        })?;
+        Ok(Self { path: absolute })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.path.join("store.redb")
+    }
+
+    /// Everything derived: may be deleted when no region runs.
+    pub(crate) fn run(&self) -> PathBuf {
+        self.path.join("run")
+    }
+
+    /// Where `openeni status` asks.
+    pub(crate) fn status_socket(&self) -> PathBuf {
+        self.run().join("status.sock")
+    }
+
+    /// Takes the directory for this process.
+    pub(crate) fn lock(&self) -> Result<RegionLock, DirectoryError> {
+        let path = self.path.join("lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(io_error(&path))?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(file) => Ok(RegionLock { _file: file }),
+            Err((_, nix::Error::EWOULDBLOCK)) => Err(DirectoryError::Locked {
+                path: self.path.clone(),
+            }),
+            Err((_, errno)) => Err(io_error(&path)(errno.into())),
+        }
+    }
+
+    /// The region's settings: those of the first start. A later start must ask for the same.
+    pub(crate) fn settings(&self, options: &DevOptions) -> Result<Settings, DirectoryError> {
+        let given = Settings {
+            region: options.region.clone(),
+            account_id: options.account_id.clone(),
+            public_pool: options.public_pool,
+        };
+        let path = self.path.join("settings.json");
+        let Some(kept) = self.read::<Settings>(&path)? else {
+            write_durably(&path, &given, 0o644)?;
+            return Ok(given);
+        };
+        let differs =
+            |setting, kept: &dyn ToString, given: &dyn ToString| DirectoryError::Settings {
+                path: self.path.clone(),
+                setting,
+                kept: kept.to_string(),
+                given: given.to_string(),
+            };
+        if kept.region != given.region {
+            return Err(differs("--region", &kept.region, &given.region));
+        }
+        if kept.account_id != given.account_id {
+            return Err(differs("--account-id", &kept.account_id, &given.account_id));
+        }
+        if kept.public_pool != given.public_pool {
+            return Err(differs(
+                "--public-pool",
+                &kept.public_pool,
+                &given.public_pool,
+            ));
+        }
+        Ok(kept)
+    }
+
+    /// The region's key pair, made at the first start.
+    pub(crate) fn key_pair(&self) -> Result<KeyPair, DirectoryError> {
+        let path = self.path.join("credentials");
+        if let Some(kept) = self.read(&path)? {
+            return Ok(kept);
+        }
+        let mut rng = rand::rng();
+        let made = KeyPair {
+            access_key_id: format!(
+                "AKIA{}",
+                Alphanumeric.sample_string(&mut rng, 16).to_uppercase()
+            ),
+            secret_access_key: Alphanumeric.sample_string(&mut rng, 40),
+        };
+        write_durably(&path, &made, 0o600)?;
+        Ok(made)
+    }
+
+    /// Says where the region answers.
+    pub(crate) fn publish_endpoint(&self, endpoint: &Endpoint) -> Result<(), DirectoryError> {
+        let run = self.run();
+        fs::create_dir_all(&run).map_err(io_error(&run))?;
+        write_durably(&run.join("endpoint.json"), endpoint, 0o644)
+    }
+
+    /// Takes the saying back.
+    pub(crate) fn withdraw_endpoint(&self) {
+        // A file left behind is overwritten by the next start, and `lock` tells whether a region runs.
+        let _ = fs::remove_file(self.run().join("endpoint.json"));
+    }
+
+    /// Where the running region answers.
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, DirectoryError> {
+        let not_running = || DirectoryError::NotRunning {
+            path: self.path.clone(),
+        };
+        match self.lock() {
+            Err(DirectoryError::Locked { .. }) => self
+                .read(&self.run().join("endpoint.json"))?
+                .ok_or_else(not_running),
+            Err(other) => Err(other),
+            Ok(_) => Err(not_running()),
+        }
+    }
+
+    fn read<T: for<'de> Deserialize<'de>>(&self, path: &Path) -> Result<Option<T>, DirectoryError> {
+        let mut text = String::new();
+        match File::open(path).and_then(|mut file| file.read_to_string(&mut text)) {
+            Ok(_) => {
+                serde_json::from_str(&text)
+                    .map(Some)
+                    .map_err(|source| DirectoryError::Corrupt {
+                        path: path.into(),
+                        source,
+                    })
+            }
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(DirectoryError::Io {
+                path: path.into(),
+                source,
+            }),
+        }
+    }
+}
+
+/// Writes `value` so that a crash leaves the old file or the new one, never half of one.
+fn write_durably(path: &Path, value: &impl Serialize, mode: u32) -> Result<(), DirectoryError> {
+    let new = path.with_extension("new");
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(mode)
+            .open(&new)?;
+        file.write_all(&serde_json::to_vec_pretty(value)?)?;
+        file.sync_all()?;
+        fs::rename(&new, path)?;
+        File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+    };
+    write().map_err(io_error(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn options(arguments: &[&str]) -> DevOptions {
+        let all = ["openeni", "dev"].iter().chain(arguments);
+        match crate::cli::Cli::parse_from(all).command {
+            crate::cli::Command::Dev(options) => options,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_one_region_at_a_time_runs_in_a_directory() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = Directory::open_or_create(temporary.path()).unwrap();
+        let held = directory.lock().unwrap();
+        assert!(matches!(
+            directory.lock(),
+            Err(DirectoryError::Locked { .. })
+        ));
+        drop(held);
+        assert!(directory.lock().is_ok());
+    }
+
+    #[test]
+    fn the_key_pair_is_kept_and_only_its_owner_may_read_it() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = Directory::open_or_create(temporary.path()).unwrap();
+        let first = directory.key_pair().unwrap();
+        assert!(first == directory.key_pair().unwrap());
+        assert_eq!(first.access_key_id.len(), 20);
+        let mode = fs::metadata(temporary.path().join("credentials"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_was_fixed_at_the_first_start_cannot_be_asked_for_differently() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = Directory::open_or_create(temporary.path()).unwrap();
+        directory
+            .settings(&options(&["--region", "eu-west-1"]))
+            .unwrap();
+        assert!(
+            directory
+                .settings(&options(&["--region", "eu-west-1"]))
+                .is_ok()
+        );
+        let refused = directory
+            .settings(&options(&["--region", "us-east-1"]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("--region eu-west-1, not us-east-1"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_directory_without_a_running_region_says_so() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = Directory::open_or_create(temporary.path()).unwrap();
+        assert!(matches!(
+            directory.endpoint(),
+            Err(DirectoryError::NotRunning { .. })
+        ));
+        let endpoint = Endpoint {
+            listen: "127.0.0.1:1".parse().unwrap(),
+            region: "us-east-1".into(),
+        };
+        directory.publish_endpoint(&endpoint).unwrap();
+        assert!(matches!(
+            directory.endpoint(),
+            Err(DirectoryError::NotRunning { .. })
+        ));
+        let _held = directory.lock().unwrap();
+        assert_eq!(directory.endpoint().unwrap().listen, endpoint.listen);
+    }
+}

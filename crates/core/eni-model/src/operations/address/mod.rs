@@ -1,0 +1,3 @@
+//! Elastic IP addresses, and public addresses lent at launch.
+
+pub(crate) mod pool;

@@ -1,0 +1,47 @@
+//! Single attributes, as the Modify and Describe attribute calls carry them.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use serde::Serialize;
+
+use crate::{Ec2Error, ErrorCode};
+
+/// A boolean attribute: `MapPublicIpOnLaunch.Value=true` in a request, `<value>true</value>` in an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQuery, Serialize)]
+pub struct AttributeBooleanValue {
+    /// The value.
+    pub value: bool,
+}
+
+/// Refuses a Modify call that gives no attribute, or more than one: EC2 changes one at a time.
+///
+/// # Errors
+/// `InvalidParameterCombination` with EC2's texts.
+pub(crate) fn only_one(given: &[(&str, bool)]) -> Result<(), Ec2Error> {
+    let names: Vec<&str> = given
+        .iter()
+        .filter(|(_, is_given)| *is_given)
+        .map(|(name, _)| *name)
+        .collect();
+    let message: String = match names.as_slice() {
+        [_] => return Ok(()),
+        [] => "No attributes specified.".into(),
+        several => format!(
+            "Fields for multiple attribute types specified: {}",
+            several.join(", ")
+        ),
+    };
+    Err(Ec2Error::new(
+        ErrorCode::InvalidParameterCombination,
+        message,
+    ))
+}
+
+/// The error of a Describe attribute call for a name that is none of its attributes.
+pub(crate) fn unknown_attribute(name: &str) -> Ec2Error {
+    let message = format!("Value ({name}) for parameter attribute is invalid. Unknown attribute.");
+    Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+}

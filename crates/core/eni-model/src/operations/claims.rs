@@ -1,0 +1,120 @@
+//! What one plan has taken and the world does not show yet.
+
+use alloc::collections::BTreeSet;
+use core::net::Ipv4Addr;
+use core::ops::RangeInclusive;
+
+use rand_core::Rng;
+
+use crate::{IndexKey, Row, Table};
+
+/// Addresses that a plan has given to rows of its own, such as those of several instances launched by one call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Claims(BTreeSet<IndexKey>);
+
+impl Claims {
+    /// Takes what `key` stands for. Says whether it was free in this plan.
+    pub(crate) fn take(&mut self, key: IndexKey) -> bool {
+        self.0.insert(key)
+    }
+
+    /// Takes a free address of `addresses`: a random one or, where that is taken, the next free one after it, as EC2's
+    /// choice looks random too. `None` where all are taken.
+    ///
+    /// `key` is what `table` finds the holder of an address by. The work is a search in the index and one step for each
+    /// taken address that follows directly upon the random one.
+    pub(crate) fn take_free<R: Row>(
+        &mut self,
+        addresses: RangeInclusive<Ipv4Addr>,
+        table: &Table<R>,
+        key: impl Fn(Ipv4Addr) -> IndexKey,
+        rng: &mut dyn Rng,
+    ) -> Option<Ipv4Addr> {
+        let (first, last) = (addresses.start().to_bits(), addresses.end().to_bits());
+        let size = u64::from(last.checked_sub(first)?) + 1;
+        let offset = u32::try_from(rng.next_u64() % size).ok()?;
+        let start = first + offset;
+        let free = self
+            .first_free(start..=last, table, &key)
+            .or_else(|| self.first_free(first..=start, table, &key))?;
+        self.take(key(free));
+        Some(free)
+    }
+
+    fn first_free<R: Row>(
+        &self,
+        addresses: RangeInclusive<u32>,
+        table: &Table<R>,
+        key: impl Fn(Ipv4Addr) -> IndexKey,
+    ) -> Option<Ipv4Addr> {
+        let key_of = |bits: u32| key(Ipv4Addr::from_bits(bits));
+        let mut taken = table
+            .keys_between(&key_of(*addresses.start()), &key_of(*addresses.end()))
+            .peekable();
+        addresses.map(Ipv4Addr::from_bits).find(|candidate| {
+            let key = key(*candidate);
+            taken.next_if(|other| **other == key).is_none() && !self.0.contains(&key)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeSet;
+    use alloc::sync::Arc;
+
+    use eni_types::{AllocationId, TypedId};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::resource::Address;
+    use crate::tags::Tags;
+    use crate::testing::TestRng;
+
+    fn table(taken: impl IntoIterator<Item = u8>, rng: &mut TestRng) -> Table<Address> {
+        let mut table = Table::default();
+        for last in taken {
+            table.put(Arc::new(Address {
+                allocation_id: AllocationId::generate(rng),
+                public_ip: Ipv4Addr::new(10, 0, 0, last),
+                association: None,
+                lent: false,
+                tags: Tags::default(),
+            }));
+        }
+        table
+    }
+
+    proptest! {
+        #[test]
+        fn every_free_address_is_given_once_and_then_none(
+            seed: u64,
+            first in 0_u8..=20,
+            length in 0_u8..=20,
+            taken in proptest::collection::btree_set(0_u8..=45, 0..45),
+        ) {
+            let mut rng = TestRng::new(seed);
+            let table = table(taken.iter().copied(), &mut rng);
+            let address = |last| Ipv4Addr::new(10, 0, 0, last);
+            let want: BTreeSet<_> =
+                (first..=first + length).filter(|last| !taken.contains(last)).map(address).collect();
+            let mut claims = Claims::default();
+            let mut give = || {
+                claims.take_free(address(first)..=address(first + length), &table, IndexKey::PublicAddress, &mut rng)
+            };
+            let given: BTreeSet<_> = want.iter().filter_map(|_| give()).collect();
+            prop_assert_eq!(given, want);
+            prop_assert_eq!(give(), None);
+        }
+    }
+
+    #[test]
+    fn the_last_address_of_all_ends_the_search() {
+        let mut rng = TestRng::new(0);
+        let table = table([], &mut rng);
+        let mut claims = Claims::default();
+        let all = Ipv4Addr::BROADCAST..=Ipv4Addr::BROADCAST;
+        let mut give = || claims.take_free(all.clone(), &table, IndexKey::PublicAddress, &mut rng);
+        assert_eq!((give(), give()), (Some(Ipv4Addr::BROADCAST), None));
+    }
+}

@@ -1,0 +1,185 @@
+//! `DescribeImages`.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::{ImageId, quota};
+use serde::Serialize;
+
+use super::{Image, known};
+use crate::describe::{Page, Scope, find_among};
+use crate::tags::{TagItem, Tags};
+use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, World};
+
+/// Describes images.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeImages {
+    /// Only these.
+    #[query(name = "ImageId")]
+    pub image_ids: Vec<ImageId>,
+    /// Only those of these accounts: ids, `self`, `amazon`, `aws-marketplace`.
+    #[query(name = "Owner")]
+    pub owners: Vec<String>,
+    /// Only those that these may launch: every image here is public.
+    #[query(name = "ExecutableBy")]
+    pub executable_users: Vec<String>,
+    /// Whether to list deprecated images: there are none.
+    pub include_deprecated: Option<bool>,
+    /// Whether to list disabled images: there are none.
+    pub include_disabled: Option<bool>,
+    /// Filters and paging.
+    #[query(flatten)]
+    pub page: Page,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeImagesResponse {
+    images_set: ItemSet<ImageDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+/// One image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ImageDescription {
+    image_id: ImageId,
+    image_location: String,
+    image_state: &'static str,
+    image_owner_id: &'static str,
+    image_owner_alias: &'static str,
+    creation_date: &'static str,
+    is_public: bool,
+    architecture: &'static str,
+    image_type: &'static str,
+    name: &'static str,
+    description: &'static str,
+    platform_details: &'static str,
+    usage_operation: &'static str,
+    root_device_type: &'static str,
+    root_device_name: &'static str,
+    block_device_mapping: ItemSet<()>,
+    virtualization_type: &'static str,
+    hypervisor: &'static str,
+    ena_support: bool,
+    tag_set: ItemSet<TagItem>,
+}
+
+impl Operation for DescribeImages {
+    const NAME: &'static str = "DescribeImages";
+    const MUTATES: bool = false;
+    type Response = DescribeImagesResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        for id in &self.image_ids {
+            known(*id)?;
+        }
+        let rows = Image::all().into_iter().filter(|image| self.names(image));
+        let key = |image: &Image| image.image_id.to_string();
+        let has_ids = !self.image_ids.is_empty();
+        let scope = Scope::new(world, context);
+        let (rows, next_token) =
+            find_among(rows, has_ids, key, &self.page, &quota::PAGE_SIZES, scope)?;
+        let response = DescribeImagesResponse {
+            images_set: rows.iter().map(Into::into).collect(),
+            next_token,
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+impl DescribeImages {
+    /// Whether the request's ids and owners name the image.
+    fn names(&self, image: &Image) -> bool {
+        let id = self.image_ids.is_empty() || self.image_ids.contains(&image.image_id);
+        let owner = self.owners.is_empty()
+            || self
+                .owners
+                .iter()
+                .any(|owner| owner == image.owner_id || owner == image.owner_alias);
+        let executable = self.executable_users.is_empty()
+            || self.executable_users.iter().any(|user| user == "all");
+        id && owner && executable
+    }
+}
+
+impl From<&Image> for ImageDescription {
+    fn from(image: &Image) -> Self {
+        Self {
+            image_id: image.image_id,
+            image_location: image.location(),
+            image_state: "available",
+            image_owner_id: image.owner_id,
+            image_owner_alias: image.owner_alias,
+            creation_date: image.creation_date,
+            is_public: true,
+            architecture: image.architecture,
+            image_type: "machine",
+            name: image.name,
+            description: image.description,
+            platform_details: "Linux/UNIX",
+            usage_operation: "RunInstances",
+            root_device_type: "ebs",
+            root_device_name: image.root_device_name,
+            block_device_mapping: ItemSet::default(),
+            virtualization_type: "hvm",
+            hypervisor: "xen",
+            ena_support: true,
+            tag_set: Tags::NONE.to_items(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestWorld;
+    use alloc::vec;
+
+    #[test]
+    fn the_image_is_found_by_owner_id_and_filters() {
+        let mut region = TestWorld::bootstrapped();
+        let image = &Image::all()[0];
+        let id = image.image_id.to_string();
+        for (parameters, found) in [
+            (vec![], true),
+            (vec![("Owner.1", "amazon")], true),
+            (vec![("Owner.1", "self")], false),
+            (vec![("ImageId.1", id.as_str())], true),
+            (
+                vec![
+                    ("Owner.1", "amazon"),
+                    ("Filter.1.Name", "name"),
+                    ("Filter.1.Value.1", "openeni-*"),
+                    ("Filter.2.Name", "architecture"),
+                    ("Filter.2.Value.1", image.architecture),
+                ],
+                true,
+            ),
+            (
+                vec![("Filter.1.Name", "name"), ("Filter.1.Value.1", "al2023-*")],
+                false,
+            ),
+        ] {
+            let answer = region.must("DescribeImages", &parameters);
+            let ids = TestWorld::texts(&answer, "/imagesSet", "/imageId");
+            assert_eq!(ids.contains(&id), found, "{parameters:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_image_is_not_found() {
+        let mut region = TestWorld::bootstrapped();
+        assert_eq!(
+            region.refused("DescribeImages", &[("ImageId.1", "ami-00000000000000000")]),
+            "InvalidAMIID.NotFound: The image id '[ami-00000000000000000]' does not exist"
+        );
+    }
+}

@@ -1,0 +1,276 @@
+//! `DescribeInstanceTypes`.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::quota;
+use serde::Serialize;
+
+use super::description::InstanceTypeDescription;
+use crate::describe::{Described, Page, Scope, find_among};
+use crate::instance_types::InstanceType;
+use crate::tags::Tags;
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, Row, World};
+
+/// Describes instance types and their limits.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeInstanceTypes {
+    /// Only these.
+    #[query(name = "InstanceType")]
+    pub instance_types: Vec<String>,
+    /// Whether to list types that the region lacks: it lacks none.
+    pub include_unsupported_in_region: Option<bool>,
+    /// Filters and paging.
+    #[query(flatten)]
+    pub page: Page,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeInstanceTypesResponse {
+    instance_type_set: ItemSet<InstanceTypeDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+impl Operation for DescribeInstanceTypes {
+    const NAME: &'static str = "DescribeInstanceTypes";
+    const MUTATES: bool = false;
+    type Response = DescribeInstanceTypesResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let scope = Scope::new(world, context);
+        let sizes = &quota::INSTANCE_TYPE_PAGE_SIZES;
+        let name = |row: &InstanceType| row.name.to_string();
+        let (rows, next_token) = if self.instance_types.is_empty() {
+            find_among(InstanceType::all(), false, name, &self.page, sizes, scope)?
+        } else {
+            let named = named(&self.instance_types)?;
+            find_among(named.into_iter(), true, name, &self.page, sizes, scope)?
+        };
+        let response = DescribeInstanceTypesResponse {
+            instance_type_set: rows.iter().map(Into::into).collect(),
+            next_token,
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+/// The types with these names, by name.
+fn named(names: &[String]) -> Result<Vec<InstanceType>, Ec2Error> {
+    if names.len() > quota::INSTANCE_TYPES_PER_CALL {
+        let message = format!(
+            "The maximum number of instance types that can be specified is {}.",
+            quota::INSTANCE_TYPES_PER_CALL
+        );
+        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+    }
+    let missing: Vec<_> = names
+        .iter()
+        .filter(|name| InstanceType::find(name).is_none())
+        .map(String::as_str)
+        .collect();
+    if !missing.is_empty() {
+        let message = format!(
+            "The following supplied instance types do not exist: [{}]",
+            missing.join(", ")
+        );
+        return Err(Ec2Error::new(ErrorCode::InvalidInstanceType, message));
+    }
+    let mut rows: Vec<_> = names
+        .iter()
+        .filter_map(|name| InstanceType::find(name))
+        .collect();
+    rows.sort_by_key(|row| row.name);
+    rows.dedup_by_key(|row| row.name);
+    Ok(rows)
+}
+
+impl Row for InstanceType {
+    type Id = &'static str;
+    fn id(&self) -> &'static str {
+        self.name
+    }
+    fn tags(&self) -> &Tags {
+        Tags::NONE
+    }
+    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
+}
+
+impl Described for InstanceType {
+    const FILTERS: &'static [&'static str] = &[
+        "bare-metal",
+        "burstable-performance-supported",
+        "current-generation",
+        "free-tier-eligible",
+        "hypervisor",
+        "instance-type",
+        "memory-info.size-in-mib",
+        "network-info.efa-info.maximum-efa-interfaces",
+        "network-info.efa-supported",
+        "network-info.ena-support",
+        "network-info.encryption-in-transit-supported",
+        "network-info.flexible-ena-queues-support",
+        "network-info.ipv4-addresses-per-interface",
+        "network-info.ipv6-addresses-per-interface",
+        "network-info.ipv6-supported",
+        "network-info.maximum-network-cards",
+        "network-info.maximum-network-interfaces",
+        "network-info.network-performance",
+        "processor-info.supported-architecture",
+        "processor-info.sustained-clock-speed-in-ghz",
+        "supported-root-device-type",
+        "supported-usage-class",
+        "supported-virtualization-type",
+        "vcpu-info.default-cores",
+        "vcpu-info.default-threads-per-core",
+        "vcpu-info.default-vcpus",
+    ];
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        _scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        let number = |number: usize| Cow::Owned(number.to_string());
+        let flag = |flag: bool| Cow::Borrowed(if flag { "true" } else { "false" });
+        match name {
+            "bare-metal" => give(flag(self.bare_metal)),
+            "burstable-performance-supported" => give(flag(self.burstable_performance)),
+            "current-generation" => give(flag(self.current_generation)),
+            "free-tier-eligible" => give(flag(self.free_tier_eligible)),
+            "hypervisor" => self
+                .hypervisor
+                .into_iter()
+                .for_each(|text| give(text.into())),
+            "instance-type" => give(self.name.into()),
+            "memory-info.size-in-mib" => give(self.memory_mib.to_string().into()),
+            "processor-info.supported-architecture" => {
+                self.architectures
+                    .iter()
+                    .for_each(|text| give((*text).into()));
+            }
+            "processor-info.sustained-clock-speed-in-ghz" => give(self.clock_ghz.into()),
+            "supported-root-device-type" => give("ebs".into()),
+            "supported-usage-class" => give("on-demand".into()),
+            "supported-virtualization-type" => give("hvm".into()),
+            "vcpu-info.default-cores" => give(self.cores.to_string().into()),
+            "vcpu-info.default-threads-per-core" => give(self.threads_per_core.to_string().into()),
+            "vcpu-info.default-vcpus" => give(self.vcpus.to_string().into()),
+            _ => match name.strip_prefix("network-info.").unwrap_or_default() {
+                "efa-info.maximum-efa-interfaces" => give(number(self.maximum_efa_interfaces)),
+                "efa-supported" => give(flag(self.maximum_efa_interfaces > 0)),
+                "ena-support" => give(self.ena_support.into()),
+                "encryption-in-transit-supported" => {
+                    give(flag(self.encryption_in_transit_supported));
+                }
+                "flexible-ena-queues-support" => give(self.flexible_ena_queues.into()),
+                "ipv4-addresses-per-interface" => give(number(self.ipv4_addresses_per_interface)),
+                "ipv6-addresses-per-interface" => give(number(self.ipv6_addresses_per_interface)),
+                "ipv6-supported" => give(flag(self.ipv6_supported)),
+                "maximum-network-cards" => give(number(self.network_cards.len())),
+                "maximum-network-interfaces" => give(number(self.maximum_network_interfaces)),
+                "network-performance" => give(self.network_performance.into()),
+                _ => {}
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::TestWorld;
+    use alloc::format;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn types_are_found_by_name_and_by_filter() {
+        let mut region = TestWorld::bootstrapped();
+        let answer = region.must("DescribeInstanceTypes", &[("InstanceType.1", "t3.micro")]);
+        let network = answer
+            .pointer("/instanceTypeSet/item/0/networkInfo")
+            .unwrap();
+        assert_eq!(network["maximumNetworkInterfaces"], 2);
+        assert_eq!(network["ipv4AddressesPerInterface"], 2);
+        assert_eq!(
+            network["networkCards"]["item"][0]["peakBandwidthInGbps"],
+            "5.0"
+        );
+        let answer = region.must(
+            "DescribeInstanceTypes",
+            &[
+                ("Filter.1.Name", "network-info.maximum-network-interfaces"),
+                ("Filter.1.Value.1", "64"),
+                ("Filter.2.Name", "instance-type"),
+                ("Filter.2.Value.1", "p5.*"),
+            ],
+        );
+        assert_eq!(
+            TestWorld::texts(&answer, "/instanceTypeSet", "/instanceType"),
+            ["p5.48xlarge"]
+        );
+    }
+
+    #[test]
+    fn pages_hold_every_type_once() {
+        let mut region = TestWorld::bootstrapped();
+        let (mut names, mut token) = (Vec::new(), None::<alloc::string::String>);
+        loop {
+            let mut parameters = Vec::from([("MaxResults", "100")]);
+            if let Some(token) = &token {
+                parameters.push(("NextToken", token));
+            }
+            let answer = region.must("DescribeInstanceTypes", &parameters);
+            names.extend(TestWorld::texts(
+                &answer,
+                "/instanceTypeSet",
+                "/instanceType",
+            ));
+            match answer["nextToken"].as_str() {
+                Some(next) => token = Some(next.into()),
+                None => break,
+            }
+        }
+        assert_eq!(names.len(), 1395);
+        assert!(names.is_sorted());
+    }
+
+    #[test]
+    fn bad_requests_get_ec2s_codes() {
+        let mut region = TestWorld::bootstrapped();
+        for (parameters, want) in [
+            (
+                &[("InstanceType.1", "t3.nano"), ("InstanceType.2", "x0.nano")][..],
+                "InvalidInstanceType: The following supplied instance types do not exist: [x0.nano]",
+            ),
+            (
+                &[("MaxResults", "101")],
+                "InvalidParameterValue: Value ( 101 ) for parameter maxResults is invalid. Expecting a value between 5 and 100.",
+            ),
+            (
+                &[("Filter.1.Name", "colour"), ("Filter.1.Value.1", "x")],
+                "InvalidParameterValue: The filter 'colour' is invalid",
+            ),
+            (
+                &[("NextToken", "x")],
+                "InvalidNextToken: The token provided is invalid.",
+            ),
+        ] {
+            assert_eq!(
+                region.refused("DescribeInstanceTypes", parameters),
+                want,
+                "{}",
+                format!("{parameters:?}")
+            );
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Instance types as EC2 describes them.
+
+mod describe;
+mod description;
+mod offerings;
+
+pub use describe::{DescribeInstanceTypes, DescribeInstanceTypesResponse};
+pub use offerings::{DescribeInstanceTypeOfferings, DescribeInstanceTypeOfferingsResponse};
+
+use alloc::format;
+
+use crate::instance_types::InstanceType;
+use crate::{Ec2Error, ErrorCode};
+
+/// The type named `name`, or EC2's error where there is none.
+pub(crate) fn known(name: &str) -> Result<InstanceType, Ec2Error> {
+    InstanceType::find(name).ok_or_else(|| {
+        let message = format!("Invalid value '{name}' for InstanceType.");
+        Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+    })
+}

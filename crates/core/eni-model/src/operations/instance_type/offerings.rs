@@ -1,0 +1,160 @@
+//! `DescribeInstanceTypeOfferings`.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::quota;
+use serde::Serialize;
+
+use crate::describe::{Described, Page, Scope, find_among};
+use crate::instance_types::InstanceType;
+use crate::tags::Tags;
+use crate::{
+    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, RegionSettings, Row,
+    World,
+};
+
+/// Says where instance types can be launched: everywhere, as all zones are on one machine.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeInstanceTypeOfferings {
+    /// `region` (unless given), `availability-zone` or `availability-zone-id`.
+    pub location_type: Option<String>,
+    /// Filters and paging.
+    #[query(flatten)]
+    pub page: Page,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeInstanceTypeOfferingsResponse {
+    instance_type_offering_set: ItemSet<Offering>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+/// A type at a place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Offering {
+    instance_type: &'static str,
+    location_type: String,
+    location: String,
+}
+
+impl Operation for DescribeInstanceTypeOfferings {
+    const NAME: &'static str = "DescribeInstanceTypeOfferings";
+    const MUTATES: bool = false;
+    type Response = DescribeInstanceTypeOfferingsResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let location_type = self.location_type.as_deref().unwrap_or("region");
+        let locations = locations(location_type, context.region)?;
+        let offerings = InstanceType::all().flat_map(|row| {
+            locations.iter().map(move |location| Offering {
+                instance_type: row.name,
+                location_type: location_type.into(),
+                location: location.clone(),
+            })
+        });
+        let key = |row: &Offering| format!("{} {}", row.instance_type, row.location);
+        let scope = Scope::new(world, context);
+        let (rows, next_token) =
+            find_among(offerings, false, key, &self.page, &quota::PAGE_SIZES, scope)?;
+        let response = DescribeInstanceTypeOfferingsResponse {
+            instance_type_offering_set: rows.into(),
+            next_token,
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+fn locations(location_type: &str, region: &RegionSettings) -> Result<Vec<String>, Ec2Error> {
+    let zones = &region.availability_zones;
+    match location_type {
+        "region" => Ok(vec![region.region.clone()]),
+        "availability-zone" => Ok(zones.clone()),
+        "availability-zone-id" => Ok(zones
+            .iter()
+            .map(|zone| region.availability_zone_id(zone))
+            .collect()),
+        other => {
+            let message = format!("Value ({other}) for parameter locationType is invalid.");
+            Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+        }
+    }
+}
+
+impl Row for Offering {
+    type Id = &'static str;
+    fn id(&self) -> &'static str {
+        self.instance_type
+    }
+    fn tags(&self) -> &Tags {
+        Tags::NONE
+    }
+    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
+}
+
+impl Described for Offering {
+    const FILTERS: &'static [&'static str] = &["instance-type", "location"];
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        _scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        match name {
+            "instance-type" => give(self.instance_type.into()),
+            _ => give(self.location.as_str().into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::TestWorld;
+
+    #[test]
+    fn a_type_is_offered_in_every_zone() {
+        let mut region = TestWorld::bootstrapped();
+        for (location_type, want) in [
+            ("region", &["us-east-1"][..]),
+            (
+                "availability-zone",
+                &["us-east-1a", "us-east-1b", "us-east-1c"],
+            ),
+            (
+                "availability-zone-id",
+                &["use1-az1", "use1-az2", "use1-az3"],
+            ),
+        ] {
+            let parameters = [
+                ("LocationType", location_type),
+                ("Filter.1.Name", "instance-type"),
+                ("Filter.1.Value.1", "t3.micro"),
+            ];
+            let answer = region.must("DescribeInstanceTypeOfferings", &parameters);
+            assert_eq!(
+                TestWorld::texts(&answer, "/instanceTypeOfferingSet", "/location"),
+                want
+            );
+        }
+        assert_eq!(
+            region.refused(
+                "DescribeInstanceTypeOfferings",
+                &[("LocationType", "outpost")]
+            ),
+            "InvalidParameterValue: Value (outpost) for parameter locationType is invalid."
+        );
+    }
+}

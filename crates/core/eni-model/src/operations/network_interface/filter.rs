@@ -1,0 +1,213 @@
+//! The filters of `DescribeNetworkInterfaces`.
+
+use alloc::borrow::Cow;
+use alloc::string::ToString;
+
+use super::description::{Names, owner_of};
+use crate::IndexKey;
+use crate::describe::{Described, Scope};
+use crate::resource::{Address, Attachment, NetworkInterface};
+
+impl Described for NetworkInterface {
+    const FILTERS: &'static [&'static str] = &[
+        "addresses.association.owner-id",
+        "addresses.association.public-ip",
+        "addresses.primary",
+        "addresses.private-ip-address",
+        "association.allocation-id",
+        "association.association-id",
+        "association.ip-owner-id",
+        "association.public-dns-name",
+        "association.public-ip",
+        "attachment.attach-time",
+        "attachment.attachment-id",
+        "attachment.delete-on-termination",
+        "attachment.device-index",
+        "attachment.instance-id",
+        "attachment.instance-owner-id",
+        "attachment.status",
+        "availability-zone",
+        "availability-zone-id",
+        "description",
+        "group-id",
+        "group-name",
+        "interface-type",
+        "ipv6-addresses.ipv6-address",
+        "mac-address",
+        "network-interface-id",
+        "operator.managed",
+        "operator.principal",
+        "owner-id",
+        "private-dns-name",
+        "private-ip-address",
+        "requester-id",
+        "requester-managed",
+        "source-dest-check",
+        "status",
+        "subnet-id",
+        "vpc-id",
+    ];
+    const ID_FILTER: Option<&'static str> = Some("network-interface-id");
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        if let Some(name) = name.strip_prefix("attachment.") {
+            if let Some(attachment) = &self.attachment {
+                give(attachment_value(attachment, name, scope));
+            }
+        } else if let Some(name) = name.strip_prefix("association.") {
+            // The association of the interface is that of its primary address.
+            let primary = self.primary_private_ip_address();
+            let address = primary.and_then(|private| {
+                scope
+                    .world
+                    .public_address_of(self.network_interface_id, private)
+            });
+            if let Some(address) = address {
+                association_values(address, name, Names::of(self.vpc_id, scope), scope, give);
+            }
+        } else if let Some(name) = name.strip_prefix("addresses.association.") {
+            let key = IndexKey::NetworkInterface(self.network_interface_id);
+            for address in scope.world.addresses.by(&key) {
+                let name = if name == "owner-id" {
+                    "ip-owner-id"
+                } else {
+                    name
+                };
+                association_values(address, name, Names::of(self.vpc_id, scope), scope, give);
+            }
+        } else {
+            own_values(self, name, scope, give);
+        }
+    }
+
+    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+        Some(match name {
+            "vpc-id" => IndexKey::Vpc(value.parse().ok()?),
+            "subnet-id" => IndexKey::Subnet(value.parse().ok()?),
+            "group-id" => IndexKey::SecurityGroup(value.parse().ok()?),
+            "mac-address" => IndexKey::Mac(value.parse().ok()?),
+            "attachment.instance-id" => IndexKey::Instance(value.parse().ok()?),
+            "attachment.attachment-id" => IndexKey::Attachment(value.parse().ok()?),
+            "addresses.private-ip-address" | "private-ip-address" => {
+                IndexKey::PrivateAddressAnywhere(value.parse().ok()?)
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// The values of the filters that name a member of the interface itself.
+fn own_values<'a>(
+    eni: &'a NetworkInterface,
+    name: &str,
+    scope: Scope<'a>,
+    give: &mut dyn FnMut(Cow<'a, str>),
+) {
+    let primary = eni.primary_private_ip_address();
+    match name {
+        "addresses.primary" => {
+            for address in &eni.private_ip_addresses {
+                give(flag(Some(*address) == primary));
+            }
+        }
+        "addresses.private-ip-address" => {
+            for address in &eni.private_ip_addresses {
+                give(address.to_string().into());
+            }
+        }
+        "availability-zone" => give(eni.availability_zone.as_str().into()),
+        "availability-zone-id" => give(
+            scope
+                .region
+                .availability_zone_id(&eni.availability_zone)
+                .into(),
+        ),
+        "description" => give(eni.description.as_str().into()),
+        "group-id" => {
+            for id in &eni.group_ids {
+                give(id.to_string().into());
+            }
+        }
+        "group-name" => {
+            for group in eni
+                .group_ids
+                .iter()
+                .filter_map(|id| scope.world.security_groups.get(*id))
+            {
+                give(group.group_name.as_str().into());
+            }
+        }
+        "interface-type" => give(eni.interface_type.as_str().into()),
+        "mac-address" => give(eni.mac_address.to_string().into()),
+        "network-interface-id" => give(eni.network_interface_id.to_string().into()),
+        "operator.managed" => give(flag(false)),
+        "owner-id" => give(scope.region.account_id.as_str().into()),
+        "private-dns-name" => {
+            let names = Names::of(eni.vpc_id, scope);
+            primary
+                .and_then(|address| names.private(address))
+                .into_iter()
+                .for_each(|name| give(name.into()));
+        }
+        "private-ip-address" => primary
+            .into_iter()
+            .for_each(|address| give(address.to_string().into())),
+        "requester-id" => eni
+            .requester_id
+            .iter()
+            .for_each(|id| give(id.as_str().into())),
+        "requester-managed" => give(flag(eni.requester_id.is_some())),
+        "source-dest-check" => give(flag(eni.source_dest_check)),
+        "status" => give(eni.status().as_str().into()),
+        "subnet-id" => give(eni.subnet_id.to_string().into()),
+        "vpc-id" => give(eni.vpc_id.to_string().into()),
+        // No interface has IPv6 addresses or another operator.
+        _ => {}
+    }
+}
+
+fn attachment_value<'a>(attachment: &Attachment, name: &str, scope: Scope<'a>) -> Cow<'a, str> {
+    match name {
+        "attach-time" => attachment.attach_time.to_string().into(),
+        "attachment-id" => attachment.attachment_id.to_string().into(),
+        "delete-on-termination" => flag(attachment.delete_on_termination),
+        "device-index" => attachment.device_index.to_string().into(),
+        "instance-id" => attachment.instance_id.to_string().into(),
+        "instance-owner-id" => scope.region.account_id.as_str().into(),
+        _ => attachment.status.as_str().into(),
+    }
+}
+
+fn association_values<'a>(
+    address: &Address,
+    name: &str,
+    names: Names<'a>,
+    scope: Scope<'a>,
+    give: &mut dyn FnMut(Cow<'a, str>),
+) {
+    match name {
+        "public-ip" => give(address.public_ip.to_string().into()),
+        "ip-owner-id" => give(owner_of(address, scope.region).into()),
+        "public-dns-name" => names
+            .public(address.public_ip)
+            .into_iter()
+            .for_each(|name| give(name.into())),
+        _ if address.lent => {}
+        "allocation-id" => give(address.allocation_id.to_string().into()),
+        _ => {
+            if let Some(association) = &address.association {
+                give(association.association_id.to_string().into());
+            }
+        }
+    }
+}
+
+/// A boolean as filters and answers spell it.
+fn flag(value: bool) -> Cow<'static, str> {
+    if value { "true" } else { "false" }.into()
+}

@@ -1,0 +1,149 @@
+//! What a new network interface is to be.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::{
+    MacAddress, NetworkInterfaceId, NetworkInterfaceType, SecurityGroupId, TypedId, quota,
+};
+
+use super::private_addresses::PrivateAddressRequest;
+use crate::operations::claims::Claims;
+use crate::operations::security_group::membership;
+use crate::resource::{ConnectionTracking, NetworkInterface, Subnet};
+use crate::tags::Tags;
+use crate::{Context, Ec2Error, ErrorCode, IndexKey, World};
+
+/// `ConnectionTrackingSpecification`: idle timeouts in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQuery)]
+pub struct ConnectionTrackingSpecification {
+    /// 60 to 432,000.
+    pub tcp_established_timeout: Option<u32>,
+    /// 60 to 180.
+    pub udp_stream_timeout: Option<u32>,
+    /// 30 to 60.
+    pub udp_timeout: Option<u32>,
+}
+
+impl ConnectionTrackingSpecification {
+    /// The timeouts, each in EC2's range.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue`.
+    pub(crate) fn checked(self) -> Result<ConnectionTracking, Ec2Error> {
+        for (name, value, range) in [
+            (
+                "tcpEstablishedTimeout",
+                self.tcp_established_timeout,
+                60..=432_000,
+            ),
+            ("udpStreamTimeout", self.udp_stream_timeout, 60..=180),
+            ("udpTimeout", self.udp_timeout, 30..=60),
+        ] {
+            if let Some(value) = value.filter(|value| !range.contains(value)) {
+                let message = format!(
+                    "Value ({value}) for parameter {name} is invalid. Valid values are from {} to {}.",
+                    range.start(),
+                    range.end()
+                );
+                return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            }
+        }
+        Ok(ConnectionTracking {
+            tcp_established_timeout: self.tcp_established_timeout,
+            udp_stream_timeout: self.udp_stream_timeout,
+            udp_timeout: self.udp_timeout,
+        })
+    }
+}
+
+/// A network interface to be made, by `CreateNetworkInterface` or with an instance by `RunInstances`.
+pub(crate) struct NetworkInterfaceSpecification<'a> {
+    /// Its subnet.
+    pub(crate) subnet: &'a Subnet,
+    /// Its description.
+    pub(crate) description: String,
+    /// Its security groups; the VPC's default group where none is named.
+    pub(crate) group_ids: Vec<SecurityGroupId>,
+    /// Its private addresses.
+    pub(crate) private_addresses: PrivateAddressRequest,
+    /// Idle timeouts.
+    pub(crate) connection_tracking: ConnectionTracking,
+    /// Whether it gets a public address as the primary interface of a running instance; the subnet's setting where
+    /// absent.
+    pub(crate) associate_public_ip_address: Option<bool>,
+    /// Its tags.
+    pub(crate) tags: Tags,
+}
+
+/// Makes the row of a network interface that is attached to nothing. Its addresses are taken in `claims`, so that one
+/// plan can make several.
+///
+/// # Errors
+/// EC2's for the subnet's addresses, the groups, the description and the region's quota.
+pub(crate) fn build(
+    specification: NetworkInterfaceSpecification<'_>,
+    claims: &mut Claims,
+    world: &World,
+    context: &mut Context<'_>,
+) -> Result<NetworkInterface, Ec2Error> {
+    if world.network_interfaces.len() >= quota::NETWORK_INTERFACES_PER_REGION {
+        let message = "The maximum number of network interfaces has been reached.";
+        return Err(Ec2Error::new(
+            ErrorCode::NetworkInterfaceLimitExceeded,
+            message,
+        ));
+    }
+    check_description(&specification.description)?;
+    let subnet = specification.subnet;
+    let group_ids = membership::check(specification.group_ids, subnet.vpc_id, world)?;
+    let private_ip_addresses = specification
+        .private_addresses
+        .take(subnet, claims, world, context)?;
+    Ok(NetworkInterface {
+        network_interface_id: NetworkInterfaceId::generate(context.rng),
+        subnet_id: subnet.subnet_id,
+        vpc_id: subnet.vpc_id,
+        availability_zone: subnet.availability_zone.clone(),
+        interface_type: NetworkInterfaceType::Interface,
+        mac_address: take_mac(claims, world, context),
+        description: specification.description,
+        private_ip_addresses,
+        group_ids,
+        source_dest_check: true,
+        attachment: None,
+        connection_tracking: specification.connection_tracking,
+        map_public_ip_on_launch: specification
+            .associate_public_ip_address
+            .unwrap_or(subnet.map_public_ip_on_launch),
+        requester_id: None,
+        tags: specification.tags,
+    })
+}
+
+/// Refuses a description longer than EC2 takes.
+///
+/// # Errors
+/// `InvalidParameterValue`.
+pub(crate) fn check_description(description: &str) -> Result<(), Ec2Error> {
+    let limit = quota::NETWORK_INTERFACE_DESCRIPTION_CHARACTERS;
+    if description.chars().count() > limit {
+        let message = format!("Description exceeds the maximum length of {limit} characters.");
+        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+    }
+    Ok(())
+}
+
+/// A MAC address that no interface of the region has. Of 2⁴⁰ addresses at most 10⁵ are taken, so that one draw is
+/// enough but for one in ten million.
+fn take_mac(claims: &mut Claims, world: &World, context: &mut Context<'_>) -> MacAddress {
+    loop {
+        let mac = MacAddress::locally_administered(context.rng.next_u64());
+        let key = IndexKey::Mac(mac);
+        if world.network_interfaces.count(&key) == 0 && claims.take(key) {
+            return mac;
+        }
+    }
+}

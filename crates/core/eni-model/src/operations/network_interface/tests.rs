@@ -1,0 +1,395 @@
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+use serde_json::{Value, json};
+
+use crate::testing::{TestWorld, check_invariants};
+
+/// A region with a VPC of 10.0.0.0/16 and a subnet of 10.0.1.0/24 in it.
+pub(super) struct Net {
+    pub(super) region: TestWorld,
+    pub(super) vpc: String,
+    pub(super) subnet: String,
+}
+
+impl Net {
+    pub(super) fn new() -> Self {
+        let mut region = TestWorld::bootstrapped();
+        let vpc = region.make("CreateVpc", &[("CidrBlock", "10.0.0.0/16")], "/vpc/vpcId");
+        let mut made = Self {
+            region,
+            vpc,
+            subnet: String::new(),
+        };
+        made.subnet = made.subnet("10.0.1.0/24");
+        made
+    }
+
+    pub(super) fn subnet(&mut self, block: &str) -> String {
+        let parameters = [("VpcId", self.vpc.as_str()), ("CidrBlock", block)];
+        self.region
+            .make("CreateSubnet", &parameters, "/subnet/subnetId")
+    }
+
+    pub(super) fn create(&mut self, parameters: &[(&str, &str)]) -> Value {
+        let subnet = self.subnet.clone();
+        let parameters: Vec<_> = [("SubnetId", subnet.as_str())]
+            .into_iter()
+            .chain(parameters.iter().copied())
+            .collect();
+        let answer = self.region.must("CreateNetworkInterface", &parameters);
+        check_invariants(&self.region.world);
+        answer["networkInterface"].clone()
+    }
+
+    pub(super) fn refused(&mut self, parameters: &[(&str, &str)]) -> String {
+        let subnet = self.subnet.clone();
+        let parameters: Vec<_> = [("SubnetId", subnet.as_str())]
+            .into_iter()
+            .chain(parameters.iter().copied())
+            .collect();
+        self.region.refused("CreateNetworkInterface", &parameters)
+    }
+
+    pub(super) fn describe(&mut self, id: &str) -> Value {
+        let parameters = [("NetworkInterfaceId.1", id)];
+        let answer = self.region.must("DescribeNetworkInterfaces", &parameters);
+        answer["networkInterfaceSet"]["item"][0].clone()
+    }
+}
+
+pub(super) fn id_of(eni: &Value) -> String {
+    eni["networkInterfaceId"].as_str().unwrap().into()
+}
+
+fn addresses_of(eni: &Value) -> Vec<String> {
+    TestWorld::texts(eni, "/privateIpAddressesSet", "/privateIpAddress")
+}
+
+#[test]
+fn a_created_interface_is_described_as_it_was_answered() {
+    let mut net = Net::new();
+    let made = net.create(&[
+        ("Description", "web"),
+        ("PrivateIpAddress", "10.0.1.10"),
+        ("ConnectionTrackingSpecification.UdpTimeout", "45"),
+        ("TagSpecification.1.ResourceType", "network-interface"),
+        ("TagSpecification.1.Tag.1.Key", "Name"),
+        ("TagSpecification.1.Tag.1.Value", "web"),
+    ]);
+    for (pointer, want) in [
+        ("/description", json!("web")),
+        ("/status", json!("available")),
+        ("/privateIpAddress", json!("10.0.1.10")),
+        ("/sourceDestCheck", json!(true)),
+        ("/interfaceType", json!("interface")),
+        ("/requesterManaged", json!(false)),
+        ("/ownerId", json!("123456789012")),
+        ("/vpcId", json!(net.vpc)),
+        ("/subnetId", json!(net.subnet)),
+        ("/availabilityZone", json!("us-east-1a")),
+        ("/availabilityZoneId", json!("use1-az1")),
+        ("/groupSet/item/0/groupName", json!("default")),
+        (
+            "/connectionTrackingConfiguration",
+            json!({"udpTimeout": 45}),
+        ),
+        ("/privateIpAddressesSet/item/0/primary", json!(true)),
+        (
+            "/tagSet",
+            json!({"item": [{"key": "Name", "value": "web"}]}),
+        ),
+    ] {
+        assert_eq!(made.pointer(pointer), Some(&want), "{pointer} of {made:#}");
+    }
+    // The VPC's attribute enableDnsHostnames is off unless set.
+    assert_eq!(made.get("privateDnsName"), None);
+    assert_eq!(net.describe(&id_of(&made)), made);
+}
+
+#[test]
+fn addresses_are_those_asked_for_and_free_ones_of_the_subnet_for_the_rest() {
+    let mut net = Net::new();
+    let made = net.create(&[
+        ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.20"),
+        ("PrivateIpAddresses.2.PrivateIpAddress", "10.0.1.21"),
+        ("PrivateIpAddresses.2.Primary", "true"),
+    ]);
+    assert_eq!(addresses_of(&made), ["10.0.1.21", "10.0.1.20"]);
+    let made = net.create(&[("SecondaryPrivateIpAddressCount", "3")]);
+    assert_eq!(addresses_of(&made).len(), 4);
+
+    // A /28 has eleven addresses for interfaces: 16 but for the first four and the last.
+    net.subnet = net.subnet("10.0.2.0/28");
+    let mut given: Vec<Ipv4Addr> = (0..11)
+        .flat_map(|_| addresses_of(&net.create(&[])))
+        .map(|address| address.parse().unwrap())
+        .collect();
+    given.sort_unstable();
+    let want: Vec<_> = (4..=14).map(|last| Ipv4Addr::new(10, 0, 2, last)).collect();
+    assert_eq!(given, want);
+    assert_eq!(
+        net.refused(&[]),
+        "InsufficientFreeAddressesInSubnet: The specified subnet does not have enough free addresses to satisfy the request."
+    );
+}
+
+#[test]
+fn what_create_network_interface_refuses() {
+    let mut net = Net::new();
+    net.create(&[("PrivateIpAddress", "10.0.1.10")]);
+    let default_vpc = net.region.world.default_vpc().unwrap().vpc_id;
+    let foreign = net
+        .region
+        .world
+        .default_security_group(default_vpc)
+        .unwrap()
+        .group_id
+        .to_string();
+    let foreign = [("SecurityGroupId.1", foreign.as_str())];
+    let long = "x".repeat(256);
+    let long = [("Description", long.as_str())];
+    let many = [("SecondaryPrivateIpAddressCount", "50")];
+    let cases: &[(&[(&str, &str)], &str)] = &[
+        (
+            &[("PrivateIpAddress", "10.0.2.5")],
+            "InvalidParameterValue: Address 10.0.2.5 does not fall within the subnet's address range",
+        ),
+        (
+            &[("PrivateIpAddress", "10.0.1.3")],
+            "InvalidParameterValue: Address 10.0.1.3 is in subnet's reserved address range",
+        ),
+        (
+            &[("PrivateIpAddress", "10.0.1.255")],
+            "InvalidParameterValue: Address 10.0.1.255 is in subnet's reserved address range",
+        ),
+        (
+            &[("PrivateIpAddress", "10.0.1.10")],
+            "InvalidIPAddress.InUse: The specified address is already in use.",
+        ),
+        (
+            &[("PrivateIpAddress", "10.0.1")],
+            "InvalidParameterValue: Value (10.0.1) for parameter PrivateIpAddress is invalid. An IPv4 address is expected.",
+        ),
+        (
+            &[
+                ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.7"),
+                ("PrivateIpAddresses.2.PrivateIpAddress", "10.0.1.7"),
+            ],
+            "InvalidParameterValue: The address 10.0.1.7 is specified more than once.",
+        ),
+        (
+            &[
+                ("PrivateIpAddress", "10.0.1.8"),
+                ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.7"),
+                ("PrivateIpAddresses.1.Primary", "true"),
+            ],
+            "InvalidParameterCombination: Only one primary private IP address can be specified.",
+        ),
+        (
+            &[
+                ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.7"),
+                ("SecondaryPrivateIpAddressCount", "1"),
+            ],
+            "InvalidParameterCombination: You may not specify both privateIpAddresses and secondaryPrivateIpAddressCount.",
+        ),
+        (
+            &many,
+            "PrivateIpAddressLimitExceeded: Number of private addresses will exceed limit.",
+        ),
+        (
+            &[("SecurityGroupId.1", "sg-12345678")],
+            "InvalidGroup.NotFound: The security group 'sg-12345678' does not exist",
+        ),
+        (
+            &foreign,
+            "InvalidGroup.NotFound: You have specified two resources that belong to different networks.",
+        ),
+        (
+            &long,
+            "InvalidParameterValue: Description exceeds the maximum length of 255 characters.",
+        ),
+        (
+            &[("InterfaceType", "efa")],
+            "UnsupportedOperation: The interface type 'efa' is not supported in this region.",
+        ),
+        (
+            &[("InterfaceType", "lambda")],
+            "InvalidParameterValue: Value (lambda) for parameter interfaceType is invalid.",
+        ),
+        (
+            &[("Ipv6AddressCount", "1")],
+            "UnsupportedOperation: IPv6 is not supported in this region.",
+        ),
+        (
+            &[("Ipv4PrefixCount", "1")],
+            "UnsupportedOperation: Delegating prefixes is not supported in this region.",
+        ),
+        (
+            &[(
+                "ConnectionTrackingSpecification.TcpEstablishedTimeout",
+                "59",
+            )],
+            "InvalidParameterValue: Value (59) for parameter tcpEstablishedTimeout is invalid. Valid values are from 60 to 432000.",
+        ),
+        (
+            &[
+                ("TagSpecification.1.ResourceType", "subnet"),
+                ("TagSpecification.1.Tag.1.Key", "a"),
+            ],
+            "InvalidParameterValue: 'subnet' is not a valid taggable resource type for this operation.",
+        ),
+    ];
+    for (parameters, error) in cases {
+        assert_eq!(net.refused(parameters), *error, "{parameters:?}");
+    }
+    net.subnet = "subnet-12345678".into();
+    assert_eq!(
+        net.refused(&[]),
+        "InvalidSubnetID.NotFound: The subnet ID 'subnet-12345678' does not exist"
+    );
+}
+
+#[test]
+fn a_client_token_makes_the_call_idempotent() {
+    let mut net = Net::new();
+    let made = net.create(&[("ClientToken", "once")]);
+    assert_eq!(net.create(&[("ClientToken", "once")]), made);
+    assert_eq!(net.region.world.network_interfaces.len(), 1);
+    let error = net.refused(&[("ClientToken", "once"), ("Description", "other")]);
+    assert!(error.starts_with("IdempotentParameterMismatch"), "{error}");
+}
+
+#[test]
+fn each_filter_finds_what_it_names_and_nothing_else() {
+    let mut net = Net::new();
+    net.region.must(
+        "ModifyVpcAttribute",
+        &[
+            ("VpcId", &net.vpc.clone()),
+            ("EnableDnsHostnames.Value", "true"),
+        ],
+    );
+    let other_subnet = net.subnet("10.0.2.0/24");
+    let wanted = net.create(&[
+        ("PrivateIpAddress", "10.0.1.10"),
+        ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.11"),
+        ("Description", "wanted"),
+        ("TagSpecification.1.ResourceType", "network-interface"),
+        ("TagSpecification.1.Tag.1.Key", "Role"),
+        ("TagSpecification.1.Tag.1.Value", "web"),
+    ]);
+    let (id, mac) = (
+        id_of(&wanted),
+        wanted["macAddress"].as_str().unwrap().to_string(),
+    );
+    let (subnet, vpc) = (net.subnet.clone(), net.vpc.clone());
+    net.subnet = other_subnet;
+    let other = id_of(&net.create(&[]));
+    let group = wanted
+        .pointer("/groupSet/item/0/groupId")
+        .unwrap()
+        .as_str()
+        .unwrap();
+    let (both, only, neither) = (
+        [id.clone(), other].to_vec(),
+        Vec::from([id.clone()]),
+        Vec::new(),
+    );
+    let cases = [
+        ("network-interface-id", id.as_str(), &only),
+        ("network-interface-id", "eni-*", &both),
+        ("network-interface-id", "nothing", &neither),
+        ("subnet-id", &subnet, &only),
+        ("vpc-id", &vpc, &both),
+        ("group-id", group, &both),
+        ("group-name", "default", &both),
+        ("mac-address", &mac, &only),
+        ("private-ip-address", "10.0.1.10", &only),
+        // The address of the interface is its primary one.
+        ("private-ip-address", "10.0.1.11", &neither),
+        ("addresses.private-ip-address", "10.0.1.11", &only),
+        ("addresses.primary", "false", &only),
+        ("private-dns-name", "ip-10-0-1-10.ec2.internal", &only),
+        ("description", "want??", &only),
+        ("tag:Role", "web", &only),
+        ("tag-key", "Role", &only),
+        ("status", "available", &both),
+        ("status", "in-use", &neither),
+        ("source-dest-check", "true", &both),
+        ("requester-managed", "false", &both),
+        ("owner-id", "123456789012", &both),
+        ("availability-zone", "us-east-1a", &both),
+        ("availability-zone-id", "use1-az1", &both),
+        ("interface-type", "interface", &both),
+        ("operator.managed", "false", &both),
+        ("attachment.status", "attached", &neither),
+        ("association.public-ip", "*", &neither),
+        ("ipv6-addresses.ipv6-address", "*", &neither),
+    ];
+    for (name, value, want) in cases {
+        let parameters = [("Filter.1.Name", name), ("Filter.1.Value.1", value)];
+        let answer = net.region.must("DescribeNetworkInterfaces", &parameters);
+        let mut found = TestWorld::texts(&answer, "/networkInterfaceSet", "/networkInterfaceId");
+        let mut want = want.clone();
+        (found.sort(), want.sort());
+        assert_eq!(found, want, "{name}={value}");
+    }
+    let error = net
+        .region
+        .refused("DescribeNetworkInterfaces", &[("Filter.1.Name", "color")]);
+    assert_eq!(
+        error,
+        "InvalidParameterValue: The filter 'color' is invalid"
+    );
+}
+
+#[test]
+fn pages_together_give_every_interface_once() {
+    let mut net = Net::new();
+    let mut made: Vec<_> = (0..12).map(|_| id_of(&net.create(&[]))).collect();
+    made.sort();
+    let mut found = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let mut parameters = Vec::from([("MaxResults", "5")]);
+        parameters.extend(token.as_deref().map(|token| ("NextToken", token)));
+        let answer = net.region.must("DescribeNetworkInterfaces", &parameters);
+        found.extend(TestWorld::texts(
+            &answer,
+            "/networkInterfaceSet",
+            "/networkInterfaceId",
+        ));
+        token = answer["nextToken"].as_str().map(Into::into);
+        if token.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, made);
+    for (parameters, code) in [
+        (
+            [("NetworkInterfaceId.1", "eni-12345678")].as_slice(),
+            "InvalidNetworkInterfaceID.NotFound: The networkInterface ID 'eni-12345678' does not exist",
+        ),
+        (
+            &[
+                ("NetworkInterfaceId.1", made[0].as_str()),
+                ("MaxResults", "5"),
+            ],
+            "InvalidParameterCombination: The parameter MaxResults cannot be used with resource ids in the same call.",
+        ),
+        (
+            &[("NextToken", "zz")],
+            "InvalidNextToken: The token provided is invalid.",
+        ),
+    ] {
+        assert_eq!(
+            net.region.refused("DescribeNetworkInterfaces", parameters),
+            code,
+            "{}",
+            format!("{parameters:?}")
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! Security groups and their rules.
+
+pub(crate) mod membership;

@@ -1,0 +1,109 @@
+//! `ModifySubnetAttribute`.
+
+use alloc::string::String;
+
+use eni_query::FromQuery;
+use eni_types::SubnetId;
+
+use crate::operations::attribute::{AttributeBooleanValue, only_one};
+use crate::operations::{lookup, unsupported};
+use crate::resource::Subnet;
+use crate::{ChangeSet, Context, Ec2Error, Operation, ReturnTrue, World};
+
+/// Changes one attribute of a subnet. Interfaces and instances that exist keep what they were created with.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct ModifySubnetAttribute {
+    /// The subnet.
+    pub subnet_id: SubnetId,
+    /// Whether instances launched here get a public address.
+    pub map_public_ip_on_launch: Option<AttributeBooleanValue>,
+    /// True asks for IPv6.
+    pub assign_ipv6_address_on_creation: Option<AttributeBooleanValue>,
+    /// True asks for IPv6.
+    pub enable_dns64: Option<AttributeBooleanValue>,
+    /// Anything but `ip-name` asks for names made from instance ids.
+    pub private_dns_hostname_type_on_launch: Option<String>,
+    /// True asks for names made from instance ids.
+    pub enable_resource_name_dns_a_record_on_launch: Option<AttributeBooleanValue>,
+    /// True asks for names made from instance ids.
+    #[query(name = "EnableResourceNameDnsAAAARecordOnLaunch")]
+    pub enable_resource_name_dns_aaaa_record_on_launch: Option<AttributeBooleanValue>,
+    /// True asks for an Outpost.
+    pub map_customer_owned_ip_on_launch: Option<AttributeBooleanValue>,
+    /// Asks for an Outpost.
+    pub customer_owned_ipv4_pool: Option<String>,
+    /// Asks for an Outpost.
+    pub enable_lni_at_device_index: Option<u8>,
+    /// True is how every subnet here is.
+    pub disable_lni_at_device_index: Option<AttributeBooleanValue>,
+}
+
+impl Operation for ModifySubnetAttribute {
+    const NAME: &'static str = "ModifySubnetAttribute";
+    const HAS_DRY_RUN: bool = false;
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        self.check()?;
+        let mut subnet = Subnet::clone(lookup::subnet(world, self.subnet_id)?);
+        if let Some(given) = self.map_public_ip_on_launch {
+            subnet.map_public_ip_on_launch = given.value;
+        }
+        let mut changes = ChangeSet::none();
+        changes.put(subnet);
+        Ok((changes, ReturnTrue::default()))
+    }
+}
+
+impl ModifySubnetAttribute {
+    fn check(&self) -> Result<(), Ec2Error> {
+        let is_on = |given: Option<AttributeBooleanValue>| given.is_some_and(|given| given.value);
+        let hostname_type = self.private_dns_hostname_type_on_launch.as_deref();
+        let resource_names = hostname_type.is_some_and(|kind| kind != "ip-name")
+            || is_on(self.enable_resource_name_dns_a_record_on_launch)
+            || is_on(self.enable_resource_name_dns_aaaa_record_on_launch);
+        let ipv6 = is_on(self.assign_ipv6_address_on_creation) || is_on(self.enable_dns64);
+        let outposts = is_on(self.map_customer_owned_ip_on_launch)
+            || self.customer_owned_ipv4_pool.is_some()
+            || self.enable_lni_at_device_index.is_some();
+        only_one(&[
+            (
+                "mapPublicIpOnLaunch",
+                self.map_public_ip_on_launch.is_some(),
+            ),
+            (
+                "assignIpv6AddressOnCreation",
+                self.assign_ipv6_address_on_creation.is_some(),
+            ),
+            ("enableDns64", self.enable_dns64.is_some()),
+            ("privateDnsHostnameTypeOnLaunch", hostname_type.is_some()),
+            (
+                "enableResourceNameDnsARecordOnLaunch",
+                self.enable_resource_name_dns_a_record_on_launch.is_some(),
+            ),
+            (
+                "enableResourceNameDnsAAAARecordOnLaunch",
+                self.enable_resource_name_dns_aaaa_record_on_launch
+                    .is_some(),
+            ),
+            // EC2 takes these two together.
+            (
+                "mapCustomerOwnedIpOnLaunch",
+                self.map_customer_owned_ip_on_launch.is_some()
+                    || self.customer_owned_ipv4_pool.is_some(),
+            ),
+            (
+                "lniAtDeviceIndex",
+                self.enable_lni_at_device_index.is_some()
+                    || self.disable_lni_at_device_index.is_some(),
+            ),
+        ])?;
+        unsupported::refuse("IPv6", ipv6)?;
+        unsupported::refuse("Resource-based naming", resource_names)?;
+        unsupported::refuse("AWS Outposts", outposts)
+    }
+}

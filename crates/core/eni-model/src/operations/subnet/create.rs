@@ -1,0 +1,146 @@
+//! `CreateSubnet`.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::{Ipv4Cidr, NetworkAclAssociationId, SubnetId, TypedId, VpcId, quota};
+use rand_core::Rng;
+use serde::Serialize;
+
+use super::description::SubnetDescription;
+use crate::describe::Scope;
+use crate::operations::{lookup, unsupported, vpc, zone};
+use crate::resource::{NetworkAcl, NetworkAclAssociation, Subnet, Vpc};
+use crate::tags::{TagSpecification, Tags};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, World};
+
+/// Makes a subnet, which uses its VPC's main route table and default network ACL.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct CreateSubnet {
+    /// The VPC.
+    pub vpc_id: VpcId,
+    /// The block: /16 to /28, within the VPC's, apart from other subnets'.
+    pub cidr_block: Option<Ipv4Cidr>,
+    /// The zone's name.
+    pub availability_zone: Option<String>,
+    /// The zone's id, instead.
+    pub availability_zone_id: Option<String>,
+    /// Asks for IPv6.
+    pub ipv6_cidr_block: Option<String>,
+    /// Asks for IPv6.
+    pub ipv6_native: Option<bool>,
+    /// Asks for IPv6.
+    pub ipv6_ipam_pool_id: Option<String>,
+    /// Asks for IPv6.
+    pub ipv6_netmask_length: Option<u8>,
+    /// Asks for a block from an address pool.
+    pub ipv4_ipam_pool_id: Option<String>,
+    /// Asks for a block from an address pool.
+    pub ipv4_netmask_length: Option<u8>,
+    /// Asks for an Outpost.
+    pub outpost_arn: Option<String>,
+    /// Tags for the subnet.
+    #[query(name = "TagSpecification")]
+    pub tag_specifications: Vec<TagSpecification>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CreateSubnetResponse {
+    pub(super) subnet: SubnetDescription,
+}
+
+impl Operation for CreateSubnet {
+    const NAME: &'static str = "CreateSubnet";
+    type Response = CreateSubnetResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        self.refuse_what_is_absent()?;
+        let vpc = lookup::vpc(world, self.vpc_id)?;
+        let cidr_block = self.cidr_block.ok_or_else(vpc::no_block)?;
+        let availability_zone = zone::chosen(
+            self.availability_zone.as_deref(),
+            self.availability_zone_id.as_deref(),
+            context.region,
+        )?;
+        check_block(cidr_block, vpc, world)?;
+        check_quota(world, vpc.vpc_id)?;
+        let subnet = Subnet {
+            subnet_id: SubnetId::generate(context.rng),
+            vpc_id: vpc.vpc_id,
+            cidr_block,
+            availability_zone: availability_zone.into(),
+            map_public_ip_on_launch: false,
+            default_for_az: false,
+            tags: Tags::for_created("subnet", &self.tag_specifications)?,
+        };
+        let response = CreateSubnetResponse {
+            subnet: SubnetDescription::new(&subnet, Scope::new(world, context)),
+        };
+        Ok((add(subnet, world, context.rng), response))
+    }
+}
+
+impl CreateSubnet {
+    fn refuse_what_is_absent(&self) -> Result<(), Ec2Error> {
+        let ipv6 = self.ipv6_cidr_block.is_some()
+            || self.ipv6_native == Some(true)
+            || self.ipv6_ipam_pool_id.is_some()
+            || self.ipv6_netmask_length.is_some();
+        unsupported::refuse("IPv6", ipv6)?;
+        let ipam = self.ipv4_ipam_pool_id.is_some() || self.ipv4_netmask_length.is_some();
+        unsupported::refuse("IPAM", ipam)?;
+        unsupported::refuse("AWS Outposts", self.outpost_arn.is_some())
+    }
+}
+
+/// The changes that bring a new subnet into its VPC: every subnet is associated with a network ACL, first the default.
+pub(super) fn add(subnet: Subnet, world: &World, rng: &mut dyn Rng) -> ChangeSet {
+    let mut changes = ChangeSet::none();
+    if let Some(acl) = world.default_network_acl(subnet.vpc_id) {
+        let mut acl = NetworkAcl::clone(acl);
+        acl.associations.push(NetworkAclAssociation {
+            association_id: NetworkAclAssociationId::generate(rng),
+            subnet_id: subnet.subnet_id,
+        });
+        changes.put(acl);
+    }
+    changes.put(subnet);
+    changes
+}
+
+fn check_block(block: Ipv4Cidr, vpc: &Vpc, world: &World) -> Result<(), Ec2Error> {
+    if !quota::VPC_PREFIX_LENGTHS.contains(&block.prefix_length()) || !vpc.cidr_block.covers(block)
+    {
+        let message = format!("The CIDR '{block}' is invalid.");
+        return Err(Ec2Error::new(ErrorCode::InvalidSubnetRange, message));
+    }
+    if is_taken(block, vpc.vpc_id, world) {
+        let message = format!("The CIDR '{block}' conflicts with another subnet");
+        return Err(Ec2Error::new(ErrorCode::InvalidSubnetConflict, message));
+    }
+    Ok(())
+}
+
+/// Whether a subnet of the VPC has an address of `block`.
+pub(super) fn is_taken(block: Ipv4Cidr, vpc_id: VpcId, world: &World) -> bool {
+    world
+        .subnets
+        .by(&IndexKey::Vpc(vpc_id))
+        .any(|subnet| subnet.cidr_block.overlaps(block))
+}
+
+/// Refuses one subnet more than a VPC may have.
+pub(super) fn check_quota(world: &World, vpc_id: VpcId) -> Result<(), Ec2Error> {
+    if world.subnets.count(&IndexKey::Vpc(vpc_id)) >= quota::SUBNETS_PER_VPC {
+        let message = "The maximum number of subnets has been reached.";
+        return Err(Ec2Error::new(ErrorCode::SubnetLimitExceeded, message));
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! `CreateDefaultSubnet`.
+
+use alloc::format;
+use alloc::string::String;
+
+use eni_query::FromQuery;
+
+use super::create::{CreateSubnetResponse, add, check_quota, is_taken};
+use super::description::SubnetDescription;
+use crate::describe::Scope;
+use crate::operations::{unsupported, vpc, zone};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, World};
+
+/// Makes a zone's default subnet anew after it was deleted, from the first free /20 of the default VPC.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct CreateDefaultSubnet {
+    /// The zone's name. This or the id is required.
+    pub availability_zone: Option<String>,
+    /// The zone's id, instead.
+    pub availability_zone_id: Option<String>,
+    /// Asks for IPv6.
+    pub ipv6_native: Option<bool>,
+}
+
+impl Operation for CreateDefaultSubnet {
+    const NAME: &'static str = "CreateDefaultSubnet";
+    type Response = CreateSubnetResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        unsupported::refuse("IPv6", self.ipv6_native == Some(true))?;
+        if self.availability_zone.is_none() && self.availability_zone_id.is_none() {
+            let message = "The request must contain the parameter availabilityZone";
+            return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+        }
+        let zone = zone::chosen(
+            self.availability_zone.as_deref(),
+            self.availability_zone_id.as_deref(),
+            context.region,
+        )?;
+        let default_vpc = world.default_vpc().ok_or_else(|| {
+            let message = "No default VPC exists for this account in this region.";
+            Ec2Error::new(ErrorCode::DefaultVpcDoesNotExist, message)
+        })?;
+        let vpc_id = default_vpc.vpc_id;
+        let existing = world
+            .subnets
+            .by(&IndexKey::Vpc(vpc_id))
+            .find(|subnet| subnet.default_for_az && subnet.availability_zone == zone);
+        if let Some(existing) = existing {
+            let message = format!(
+                "'{}' is already the default subnet in {zone}.",
+                existing.subnet_id
+            );
+            return Err(Ec2Error::new(
+                ErrorCode::DefaultSubnetAlreadyExistsInAvailabilityZone,
+                message,
+            ));
+        }
+        check_quota(world, vpc_id)?;
+        let block = vpc::default_blocks(default_vpc.cidr_block)
+            .find(|block| !is_taken(*block, vpc_id, world))
+            .ok_or_else(|| {
+                let message = "The default VPC has no free block of the size of a default subnet.";
+                Ec2Error::new(ErrorCode::InsufficientCidrBlocks, message)
+            })?;
+        let subnet = vpc::default_subnet(vpc_id, block, zone, context.rng);
+        let response = CreateSubnetResponse {
+            subnet: SubnetDescription::new(&subnet, Scope::new(world, context)),
+        };
+        Ok((add(subnet, world, context.rng), response))
+    }
+}

@@ -1,0 +1,49 @@
+//! `DeleteSubnet`.
+
+use eni_query::FromQuery;
+use eni_types::SubnetId;
+
+use crate::operations::dependency::has_dependencies;
+use crate::operations::lookup;
+use crate::resource::{NetworkAcl, RouteTable};
+use crate::{ChangeSet, Context, Ec2Error, IndexKey, Operation, ReturnTrue, World};
+
+/// Deletes a subnet without interfaces, and its associations with a route table and a network ACL.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DeleteSubnet {
+    /// The subnet.
+    pub subnet_id: SubnetId,
+}
+
+impl Operation for DeleteSubnet {
+    const NAME: &'static str = "DeleteSubnet";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let id = lookup::subnet(world, self.subnet_id)?.subnet_id;
+        let key = IndexKey::Subnet(id);
+        if world.network_interfaces.count(&key) > 0 {
+            return Err(has_dependencies("subnet", id));
+        }
+        let mut changes = ChangeSet::none();
+        for table in world.route_tables.by(&key) {
+            let mut table = RouteTable::clone(table);
+            table
+                .associations
+                .retain(|association| association.subnet_id != Some(id));
+            changes.put(table);
+        }
+        for acl in world.network_acls.by(&key) {
+            let mut acl = NetworkAcl::clone(acl);
+            acl.associations
+                .retain(|association| association.subnet_id != id);
+            changes.put(acl);
+        }
+        changes.delete(id);
+        Ok((changes, ReturnTrue::default()))
+    }
+}

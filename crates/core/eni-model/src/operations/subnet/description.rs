@@ -1,0 +1,87 @@
+//! A subnet as answers show it.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use eni_types::{SubnetId, SubnetState, VpcId};
+use serde::Serialize;
+
+use crate::describe::Scope;
+use crate::operations::vpc::BlockPublicAccessStates;
+use crate::resource::Subnet;
+use crate::tags::TagItem;
+use crate::{ItemSet, RegionSettings};
+
+/// `subnet` in answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SubnetDescription {
+    subnet_id: SubnetId,
+    subnet_arn: String,
+    state: SubnetState,
+    owner_id: String,
+    vpc_id: VpcId,
+    cidr_block: String,
+    ipv6_cidr_block_association_set: ItemSet<String>,
+    available_ip_address_count: u64,
+    availability_zone: String,
+    availability_zone_id: String,
+    default_for_az: bool,
+    map_public_ip_on_launch: bool,
+    map_customer_owned_ip_on_launch: bool,
+    assign_ipv6_address_on_creation: bool,
+    ipv6_native: bool,
+    enable_dns64: bool,
+    private_dns_name_options_on_launch: PrivateDnsNameOptionsOnLaunch,
+    block_public_access_states: BlockPublicAccessStates,
+    tag_set: ItemSet<TagItem>,
+}
+
+/// How instances' private names are made: always from the address, as names from instance ids are not offered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PrivateDnsNameOptionsOnLaunch {
+    hostname_type: &'static str,
+    enable_resource_name_dns_a_record: bool,
+    #[serde(rename = "enableResourceNameDnsAAAARecord")]
+    enable_resource_name_dns_aaaa_record: bool,
+}
+
+impl SubnetDescription {
+    pub(crate) fn new(subnet: &Subnet, scope: Scope<'_>) -> Self {
+        let Scope { world, region } = scope;
+        Self {
+            subnet_id: subnet.subnet_id,
+            subnet_arn: arn(subnet, region),
+            state: SubnetState::Available,
+            owner_id: region.account_id.clone(),
+            vpc_id: subnet.vpc_id,
+            cidr_block: subnet.cidr_block.to_string(),
+            ipv6_cidr_block_association_set: ItemSet::default(),
+            available_ip_address_count: world.available_ip_address_count(subnet),
+            availability_zone: subnet.availability_zone.clone(),
+            availability_zone_id: region.availability_zone_id(&subnet.availability_zone),
+            default_for_az: subnet.default_for_az,
+            map_public_ip_on_launch: subnet.map_public_ip_on_launch,
+            map_customer_owned_ip_on_launch: false,
+            assign_ipv6_address_on_creation: false,
+            ipv6_native: false,
+            enable_dns64: false,
+            private_dns_name_options_on_launch: PrivateDnsNameOptionsOnLaunch {
+                hostname_type: "ip-name",
+                enable_resource_name_dns_a_record: false,
+                enable_resource_name_dns_aaaa_record: false,
+            },
+            block_public_access_states: BlockPublicAccessStates::OFF,
+            tag_set: subnet.tags.to_items(),
+        }
+    }
+}
+
+/// The subnet's Amazon resource name.
+pub(crate) fn arn(subnet: &Subnet, region: &RegionSettings) -> String {
+    format!(
+        "arn:aws:ec2:{}:{}:subnet/{}",
+        region.region, region.account_id, subnet.subnet_id
+    )
+}

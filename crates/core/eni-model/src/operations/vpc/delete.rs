@@ -1,0 +1,58 @@
+//! `DeleteVpc`.
+
+use eni_query::FromQuery;
+use eni_types::VpcId;
+
+use crate::operations::dependency::has_dependencies;
+use crate::operations::lookup;
+use crate::{ChangeSet, Context, Ec2Error, IndexKey, Operation, ReturnTrue, World};
+
+/// Deletes a VPC with its main route table, default network ACL and default security group. Everything else in it must
+/// be gone.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DeleteVpc {
+    /// The VPC.
+    pub vpc_id: VpcId,
+}
+
+impl Operation for DeleteVpc {
+    const NAME: &'static str = "DeleteVpc";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let id = lookup::vpc(world, self.vpc_id)?.vpc_id;
+        let key = IndexKey::Vpc(id);
+        // Of the last three kinds, one row each is the VPC's own.
+        let is_needed = world.subnets.count(&key) > 0
+            || world.internet_gateways.count(&key) > 0
+            || world.network_interfaces.count(&key) > 0
+            || world.route_tables.count(&key) > 1
+            || world.network_acls.count(&key) > 1
+            || world.security_groups.count(&key) > 1;
+        if is_needed {
+            return Err(has_dependencies("vpc", id));
+        }
+        let mut changes = ChangeSet::none();
+        for table in world.route_tables.by(&key) {
+            changes.delete(table.route_table_id);
+        }
+        for acl in world.network_acls.by(&key) {
+            changes.delete(acl.network_acl_id);
+        }
+        for group in world.security_groups.by(&key) {
+            for rule in world
+                .security_group_rules
+                .by(&IndexKey::SecurityGroup(group.group_id))
+            {
+                changes.delete(rule.security_group_rule_id);
+            }
+            changes.delete(group.group_id);
+        }
+        changes.delete(id);
+        Ok((changes, ReturnTrue::default()))
+    }
+}

@@ -1,0 +1,194 @@
+//! An EC2 client: signed calls over one kept connection, values picked from the answers by name.
+
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use eni_ec2_api::sigv4::{Service, Signer};
+use eni_ec2_api::{Credentials, SecretAccessKey};
+use eni_types::Timestamp;
+use ureq::http::header::{CONTENT_TYPE, HOST};
+use ureq::http::{HeaderValue, Request};
+
+use crate::KeyPair;
+
+/// The longest that a call may take.
+const CALL_PATIENCE: Duration = Duration::from_secs(10);
+/// The API version every client of EC2 sends.
+const VERSION: &str = "2016-11-15";
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// EC2 said no.
+    #[error("{action}: {code}: {message}")]
+    Refused {
+        /// The call.
+        action: String,
+        /// EC2's code.
+        code: String,
+        /// EC2's text.
+        message: String,
+    },
+    /// The answer lacks what it should hold.
+    #[error("{action}: the answer holds no {name}")]
+    Absent {
+        /// The call.
+        action: String,
+        /// The element.
+        name: &'static str,
+    },
+    /// The call could not be made.
+    #[error("{action}: {source}")]
+    Transport {
+        /// The call.
+        action: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// A client of one region.
+pub struct Ec2 {
+    agent: ureq::Agent,
+    signer: Signer,
+    endpoint: SocketAddr,
+}
+
+/// An answer's XML.
+pub struct Answer {
+    action: String,
+    xml: String,
+}
+
+impl Ec2 {
+    /// A client of the region at `endpoint`.
+    #[must_use]
+    pub fn new(endpoint: SocketAddr, region: &str, account_id: &str, key_pair: KeyPair) -> Self {
+        let credentials = Credentials {
+            access_key_id: key_pair.access_key_id,
+            secret_access_key: SecretAccessKey::new(key_pair.secret_access_key),
+            account_id: account_id.into(),
+        };
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(CALL_PATIENCE))
+            .build()
+            .into();
+        Self {
+            agent,
+            signer: Signer::new(credentials, region, Service::Ec2),
+            endpoint,
+        }
+    }
+
+    /// Calls `action` with `parameters`.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] with EC2's code, or that the call could not be made.
+    pub fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Answer, CallError> {
+        let (status, xml) =
+            self.send(action, parameters)
+                .map_err(|source| CallError::Transport {
+                    action: action.into(),
+                    source,
+                })?;
+        let answer = Answer {
+            action: action.into(),
+            xml,
+        };
+        if status == 200 {
+            return Ok(answer);
+        }
+        Err(CallError::Refused {
+            action: action.into(),
+            code: answer.first("Code")?,
+            message: answer.first("Message")?,
+        })
+    }
+
+    fn send(
+        &self,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<(u16, String), Box<dyn std::error::Error + Send + Sync>> {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .append_pair("Action", action)
+            .append_pair("Version", VERSION)
+            .extend_pairs(parameters)
+            .finish();
+        let mut request = Request::post(format!("http://{}/", self.endpoint)).body(body.clone())?;
+        let headers = request.headers_mut();
+        headers.insert(HOST, HeaderValue::try_from(self.endpoint.to_string())?);
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"),
+        );
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+        self.signer.sign(
+            "POST",
+            "",
+            headers,
+            body.as_bytes(),
+            Timestamp(i64::try_from(now)?),
+        )?;
+        let mut response = self.agent.run(request)?;
+        Ok((
+            response.status().as_u16(),
+            response.body_mut().read_to_string()?,
+        ))
+    }
+}
+
+impl Answer {
+    /// The text of the first element `name`.
+    ///
+    /// # Errors
+    /// [`CallError::Absent`] where there is none.
+    pub fn first(&self, name: &'static str) -> Result<String, CallError> {
+        self.all(name).into_iter().next().ok_or(CallError::Absent {
+            action: self.action.clone(),
+            name,
+        })
+    }
+
+    /// The texts of all elements `name` that hold only text.
+    #[must_use]
+    pub fn all(&self, name: &str) -> Vec<String> {
+        use quick_xml::events::Event;
+        let mut reader = quick_xml::Reader::from_str(&self.xml);
+        let (mut found, mut inside) = (Vec::new(), None::<String>);
+        loop {
+            match reader.read_event() {
+                Ok(Event::Start(tag)) => inside = (tag.name().as_ref() == name).then(String::new),
+                Ok(Event::Text(text)) => {
+                    if let (Some(value), Ok(text)) =
+                        (inside.as_mut(), quick_xml::escape::unescape(&text))
+                    {
+                        value.push_str(&text);
+                    }
+                }
+                Ok(Event::End(_)) => found.extend(inside.take()),
+                Ok(Event::Eof) | Err(_) => return found,
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_picked_by_the_name_of_their_element() {
+        let answer = Answer {
+            action: "RunInstances".into(),
+            xml: "<R><instancesSet><item><instanceId>i-1</instanceId></item><item><instanceId>i-2</instanceId></item>\
+                  </instancesSet><empty/></R>"
+                .into(),
+        };
+        assert_eq!(answer.all("instanceId"), ["i-1", "i-2"]);
+        assert_eq!(answer.first("instanceId").unwrap(), "i-1");
+        assert!(answer.first("vpcId").is_err());
+    }
+}

@@ -1,0 +1,75 @@
+//! The table of EC2 operations: from a name to the code that reads, plans and writes the answer.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use eni_model::{Caller, Context, Ec2Error, ErrorCode, Operation, World};
+use eni_query::QueryTree;
+use eni_region::Region;
+
+use crate::{Fault, xml};
+
+/// How long an answer waits for what the agent is to bring about. The SDKs give up after 60 s.
+const AWAIT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// One authenticated call of a known operation.
+pub(crate) struct Call<'a> {
+    pub(crate) region: &'a Region,
+    pub(crate) caller: Caller,
+    /// All parameters but `Action` and `Version`.
+    pub(crate) tree: QueryTree,
+    pub(crate) request_id: &'a str,
+}
+
+type Document<'a> = Pin<Box<dyn Future<Output = Result<String, Fault>> + Send + 'a>>;
+/// Runs one operation.
+pub(crate) type Handler = for<'a> fn(Call<'a>) -> Document<'a>;
+
+macro_rules! handlers {
+    ($($operation:ident,)*) => {
+        [$((
+            <eni_model::operations::$operation as Operation>::NAME,
+            |call| Box::pin(run::<eni_model::operations::$operation>(call)),
+        ),)*]
+    };
+}
+
+/// The operation `action` of EC2.
+pub(crate) fn find(action: &str) -> Option<Handler> {
+    let all: &'static [(&str, Handler)] = const { &eni_model::for_each_operation!(handlers) };
+    all.iter()
+        .find(|(name, _)| *name == action)
+        .map(|(_, handler)| *handler)
+}
+
+async fn run<O: Operation>(mut call: Call<'_>) -> Result<String, Fault> {
+    let dry_run = O::HAS_DRY_RUN
+        && call
+            .tree
+            .take::<Option<bool>>("DryRun")?
+            .unwrap_or_default();
+    let fingerprint = call.tree.fingerprint();
+    let request: O = call.tree.read()?;
+    let response = if dry_run || !O::MUTATES {
+        let plan = |world: &World, context: &mut Context<'_>| {
+            request.plan(world, context).map(|(_, response)| response)
+        };
+        let response = call.region.query(&call.caller, fingerprint, plan)?;
+        if dry_run {
+            let message = "Request would have succeeded, but DryRun flag is set.";
+            return Err(Ec2Error::new(ErrorCode::DryRunOperation, message).into());
+        }
+        response
+    } else {
+        let awaited = request.awaits();
+        let plan = |world: &World, context: &mut Context<'_>| request.plan(world, context);
+        let response = call.region.submit(call.caller, fingerprint, plan).await?;
+        if let Some(awaited) = awaited {
+            // Whether or not it came about, the change is made: the answer says so either way.
+            let holds = |world: &World| awaited.holds(world);
+            call.region.wait_until(holds, AWAIT_PATIENCE).await;
+        }
+        response
+    };
+    xml::ec2_response(O::NAME, call.request_id, &response).map_err(|error| Fault::internal(&error))
+}

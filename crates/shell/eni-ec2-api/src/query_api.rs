@@ -1,0 +1,166 @@
+//! One call, from its bytes to its answer.
+
+use std::sync::Arc;
+
+use eni_model::{Caller, Ec2Error, ErrorCode};
+use eni_query::{QueryError, QueryTree};
+use eni_region::Region;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use tracing::debug;
+
+use crate::operations::{self, Call};
+use crate::sigv4::{Claim, Refusal, RequestParts, Service, SigningKeys};
+use crate::{Access, Fault, sts, xml};
+
+/// The version of the EC2 API, which all SDKs have sent since 2016.
+const EC2_VERSION: &str = "2016-11-15";
+/// What the query parameters of a presigned request begin with; they are none of the operation's.
+const SIGNATURE_PARAMETERS: &str = "X-Amz-";
+
+/// What is sent back.
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The request's id, also in the document.
+    pub request_id: String,
+    /// The XML document.
+    pub document: String,
+}
+
+/// EC2's and STS's Query APIs in front of a region.
+pub struct QueryApi {
+    region: Arc<Region>,
+    access: Access,
+    signing_keys: SigningKeys,
+}
+
+impl QueryApi {
+    /// Answers calls that `access` lets in from `region`.
+    #[must_use]
+    pub fn new(region: Arc<Region>, access: Access) -> Self {
+        Self {
+            region,
+            access,
+            signing_keys: SigningKeys::default(),
+        }
+    }
+
+    /// Answers one call.
+    pub async fn answer(&self, head: &Parts, body: &[u8]) -> Answer {
+        let request_id = new_request_id();
+        let mut service = Service::Ec2;
+        match self.call(head, body, &request_id, &mut service).await {
+            Ok(document) => Answer {
+                status: 200,
+                request_id,
+                document,
+            },
+            Err(fault) => refused(service, request_id, &fault),
+        }
+    }
+
+    /// Answers a request that is no call.
+    pub(crate) fn refuse(&self, fault: &Fault) -> Answer {
+        refused(Service::Ec2, new_request_id(), fault)
+    }
+
+    /// The document of the answer. `service` is set as soon as it is known, since it decides how errors look.
+    async fn call(
+        &self,
+        head: &Parts,
+        body: &[u8],
+        request_id: &str,
+        service: &mut Service,
+    ) -> Result<String, Fault> {
+        let mut tree = read_parameters(head, body)?;
+        let version: Option<String> = tree.take("Version")?;
+        let action: Option<String> = tree.take("Action")?;
+        if version.as_deref() == Some(sts::VERSION) {
+            *service = Service::Sts;
+        }
+        let caller = self.authenticate(head, body, *service).map_err(|refusal| {
+            debug!(%refusal, "a call is refused");
+            refusal.fault(*service)
+        })?;
+        let action = action.ok_or_else(|| QueryError::missing("Action"))?;
+        if *service == Service::Sts {
+            return sts::answer(&action, &tree, &caller, request_id);
+        }
+        let version = version.ok_or_else(|| QueryError::missing("Version"))?;
+        if version != EC2_VERSION {
+            return Err(Fault::client(
+                "NoSuchVersion",
+                format!("The requested version ({version}) of service AmazonEC2 does not exist"),
+            ));
+        }
+        let Some(operation) = operations::find(&action) else {
+            let message = format!("The action {action} is not valid for this web service.");
+            return Err(Ec2Error::new(ErrorCode::InvalidAction, message).into());
+        };
+        let call = Call {
+            region: &self.region,
+            caller,
+            tree,
+            request_id,
+        };
+        operation(call).await
+    }
+
+    fn authenticate(&self, head: &Parts, body: &[u8], service: Service) -> Result<Caller, Refusal> {
+        let query = head.uri.query().unwrap_or_default();
+        let claim = Claim::read(&head.headers, query)?;
+        let store = match &self.access {
+            Access::AnyCredentials { account_id } => {
+                let account_id = account_id.clone();
+                return Ok(Caller { account_id });
+            }
+            Access::Verified(store) => store,
+        };
+        claim.check_scope(service, &self.region.settings().region, self.region.now())?;
+        let credentials = store
+            .find(&claim.access_key_id)
+            .ok_or(Refusal::UnknownAccessKey)?;
+        let key = self.signing_keys.get(
+            &credentials.access_key_id,
+            credentials.secret_access_key.reveal(),
+            claim.scope(),
+        );
+        let parts = RequestParts {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            query,
+            headers: &head.headers,
+            body,
+        };
+        claim.verify(&parts, &key)?;
+        let account_id = credentials.account_id;
+        Ok(Caller { account_id })
+    }
+}
+
+/// The parameters of the query and of the body, without those of a presigned request's signature.
+fn read_parameters(head: &Parts, body: &[u8]) -> Result<QueryTree, QueryError> {
+    let presigned = !head.headers.contains_key(AUTHORIZATION);
+    let mut tree = QueryTree::default();
+    let query = head.uri.query().unwrap_or_default();
+    tree.add_form(query.as_bytes(), |name| {
+        presigned && name.starts_with(SIGNATURE_PARAMETERS)
+    })?;
+    tree.add_form(body, |_| false)?;
+    Ok(tree)
+}
+
+fn refused(service: Service, request_id: String, fault: &Fault) -> Answer {
+    Answer {
+        status: fault.status,
+        document: xml::error(service, &request_id, fault),
+        request_id,
+    }
+}
+
+fn new_request_id() -> String {
+    uuid::Builder::from_random_bytes(rand::random())
+        .into_uuid()
+        .to_string()
+}

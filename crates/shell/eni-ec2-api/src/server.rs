@@ -1,0 +1,160 @@
+//! The HTTP server: connections, their bounds, and their end.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+use crate::Fault;
+use crate::query_api::{Answer, QueryApi};
+
+/// The largest body. EC2's largest parameter, user data, is 16 KiB; nothing comes near a mebibyte.
+const MAX_BODY_BYTES: usize = 1 << 20;
+/// The largest head. A presigned query carries all parameters in the request line.
+const MAX_HEAD_BYTES: usize = 256 << 10;
+/// Connections served at once; more wait to be accepted.
+const MAX_CONNECTIONS: usize = 1024;
+/// How long a head may take, and how long a kept connection may idle. The SDKs' pools reopen one that was closed.
+const HEAD_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a body may take.
+const BODY_PATIENCE: Duration = Duration::from_secs(20);
+/// How long calls in progress may take to end once the server is told to stop.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait before accepting again where the machine has no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves the API on `listener` until `stop` completes; calls in progress are answered first.
+pub async fn serve(listener: TcpListener, api: Arc<QueryApi>, stop: impl Future<Output = ()>) {
+    let graceful = GracefulShutdown::new();
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = async {
+            let permit = Arc::clone(&permits).acquire_owned().await;
+            (listener.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            () = &mut stop => break,
+            accepted = accepted => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                warn!(%error, "cannot accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let connection = match connection(stream, Arc::clone(&api)) {
+            Ok(connection) => graceful.watch(connection),
+            Err(error) => {
+                debug!(%error, "a connection closed before it began");
+                continue;
+            }
+        };
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!(%error, "a connection ended early");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if timeout(SHUTDOWN_PATIENCE, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        warn!("calls in progress did not end in time");
+    }
+}
+
+type Connection<S> = http1::Connection<TokioIo<TcpStream>, S>;
+
+fn connection(
+    stream: TcpStream,
+    api: Arc<QueryApi>,
+) -> io::Result<
+    Connection<
+        impl hyper::service::Service<
+            Request<Incoming>,
+            Response = Response<Full<Bytes>>,
+            Error = Infallible,
+            Future: Send,
+        > + Send,
+    >,
+> {
+    stream.set_nodelay(true)?;
+    let service = service_fn(move |request| {
+        let api = Arc::clone(&api);
+        async move { Ok::<_, Infallible>(respond(&api, request).await) }
+    });
+    Ok(http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_PATIENCE)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service))
+}
+
+async fn respond(api: &QueryApi, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let answer = match receive(&head, body).await {
+        Ok(body) => api.answer(&head, &body).await,
+        Err(fault) => api.refuse(&fault),
+    };
+    let Answer {
+        status,
+        request_id,
+        document,
+    } = answer;
+    let mut response = Response::new(Full::from(document));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/xml;charset=UTF-8"),
+    );
+    if let Ok(request_id) = HeaderValue::try_from(request_id) {
+        headers.insert("x-amzn-requestid", request_id);
+    }
+    response
+}
+
+/// Reads the body of a request that could be a call.
+async fn receive(head: &Parts, body: Incoming) -> Result<Bytes, Fault> {
+    let invalid = |reason: &str, status| Fault {
+        code: "InvalidHttpRequest",
+        message: format!("The HTTP request is invalid. Reason: {reason}"),
+        status,
+    };
+    if head.uri.path() != "/" {
+        return Err(invalid("There is nothing at this path", 404));
+    }
+    if !matches!(head.method, Method::GET | Method::POST) {
+        return Err(invalid("Only GET and POST are supported", 405));
+    }
+    let collected = timeout(BODY_PATIENCE, Limited::new(body, MAX_BODY_BYTES).collect()).await;
+    match collected {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(invalid("The request is too large", 413))
+        }
+        Ok(Err(_)) => Err(invalid("Unable to parse request", 400)),
+        Err(_) => Err(invalid("The request did not arrive in time", 408)),
+    }
+}

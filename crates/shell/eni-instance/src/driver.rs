@@ -1,0 +1,76 @@
+//! What every driver does.
+
+use std::collections::BTreeMap;
+
+use eni_plan::{DesiredInstance, DesiredInterface, ObservedDevice, ObservedInstance};
+use eni_types::{AttachmentId, InstanceId};
+
+use crate::InstanceError;
+
+/// Makes instances and plugs interfaces into them. Every call may be repeated; see the crate's docs.
+pub trait InstanceDriver: Send {
+    /// Makes the instance's place, without processes: interfaces can be plugged from now on.
+    ///
+    /// # Errors
+    /// Whatever keeps the place from being made; a repetition goes on from there.
+    fn create(&mut self, id: InstanceId) -> Result<(), InstanceError>;
+
+    /// Boots the instance, and returns when its first process has started.
+    ///
+    /// # Errors
+    /// [`InstanceError::Boot`] when it does not come up.
+    fn start(&mut self, id: InstanceId, instance: &DesiredInstance) -> Result<(), InstanceError>;
+
+    /// Ends all processes of the instance. Its place stays.
+    ///
+    /// # Errors
+    /// [`InstanceError::Unkillable`] when they do not end.
+    fn stop(&mut self, id: InstanceId) -> Result<(), InstanceError>;
+
+    /// Removes the instance's place, with what still runs in it.
+    ///
+    /// # Errors
+    /// Whatever cannot be removed; a repetition goes on from there.
+    fn destroy(&mut self, id: InstanceId) -> Result<(), InstanceError>;
+
+    /// Makes the interface's device: the fabric end at its vport, the guest end in the instance.
+    ///
+    /// # Errors
+    /// An error for which [`eni_netlink::NetlinkError::is_already_there`] holds when the vport or the name is taken.
+    fn plug(&mut self, id: AttachmentId, interface: &DesiredInterface)
+    -> Result<(), InstanceError>;
+
+    /// Brings the guest's addresses, routes and rules for the interface up to date.
+    ///
+    /// # Errors
+    /// [`InstanceError::NoDevice`] when the guest has given the device another name, or deleted it.
+    fn configure(
+        &mut self,
+        id: AttachmentId,
+        interface: &DesiredInterface,
+    ) -> Result<(), InstanceError>;
+
+    /// Deletes the device at `vport`. This takes the kernel some 20 ms, during which other changes of devices wait.
+    ///
+    /// # Errors
+    /// When the kernel keeps the device.
+    fn unplug(&mut self, vport: u32) -> Result<(), InstanceError>;
+
+    /// The last [`crate::CONSOLE_BYTES`] of what the instance printed while booting.
+    ///
+    /// # Errors
+    /// When the console cannot be read. An instance without one has printed nothing.
+    fn console_output(&self, id: InstanceId) -> Result<Vec<u8>, InstanceError>;
+
+    /// The instances of this region that are on the machine.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    fn instances(&mut self) -> Result<BTreeMap<InstanceId, ObservedInstance>, InstanceError>;
+
+    /// The interfaces' devices, by vport.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    fn devices(&mut self) -> Result<BTreeMap<u32, ObservedDevice>, InstanceError>;
+}

@@ -1,0 +1,103 @@
+//! Commands inside a running instance.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::thread;
+
+use eni_types::InstanceId;
+use nix::sched::{CloneFlags, setns, unshare};
+
+use crate::cgroup::RegionCgroup;
+use crate::init::BootRecord;
+use crate::{InstanceError, RunDirectory, sys};
+
+/// Runs `command` inside the instance, as root, in its namespaces and its cgroup, with the caller's standard input and
+/// output. Gives its exit code, or 128 and the signal's number, as shells do.
+///
+/// # Errors
+/// [`InstanceError::NotRunning`], or [`InstanceError::Exec`], for example when there is no such command.
+pub fn exec(
+    run: &RunDirectory,
+    id: InstanceId,
+    command: &[OsString],
+) -> Result<i32, InstanceError> {
+    let cgroup = RegionCgroup::open(run)?.instance(id);
+    let init = BootRecord::read(&run.instance(id))
+        .map(|record| record.process_id)
+        .ok_or(InstanceError::NotRunning(id))?;
+    let failed = |source| InstanceError::Exec { id, source };
+    let namespaces = open_namespaces(init).map_err(|_| InstanceError::NotRunning(id))?;
+    // Asked after the namespaces were opened: a process id that another process has got since is not in the cgroup.
+    if !cgroup.holds(init) {
+        return Err(InstanceError::NotRunning(id));
+    }
+    let processes = OpenOptions::new()
+        .write(true)
+        .open(cgroup.processes())
+        .map_err(failed)?;
+    let joined = thread::scope(|scope| {
+        let inside = scope.spawn(|| run_inside(&namespaces, processes, command));
+        inside.join()
+    });
+    let status = joined
+        .unwrap_or_else(|_| Err(io::Error::other("the thread in the instance panicked")))
+        .map_err(failed)?;
+    Ok(status.code().unwrap_or(128 + status.signal().unwrap_or(0)))
+}
+
+/// Namespaces are a thread's own, so this takes a thread of its own. What it starts is inside.
+fn run_inside(
+    namespaces: &[(File, CloneFlags)],
+    processes: File,
+    command: &[OsString],
+) -> io::Result<ExitStatus> {
+    let (program, arguments) = command
+        .split_first()
+        .ok_or_else(|| io::Error::other("no command given"))?;
+    // A mount namespace cannot be entered while root and working directory are shared with other threads.
+    unshare(CloneFlags::CLONE_FS)?;
+    for (namespace, kind) in namespaces {
+        setns(namespace, *kind)?;
+    }
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir("/");
+    sys::join_cgroup_first(&mut command, processes);
+    command.status()
+}
+
+fn open_namespaces(process_id: i32) -> io::Result<Vec<(File, CloneFlags)>> {
+    let directory = Path::new("/proc").join(process_id.to_string()).join("ns");
+    [
+        ("uts", CloneFlags::CLONE_NEWUTS),
+        ("net", CloneFlags::CLONE_NEWNET),
+        ("pid", CloneFlags::CLONE_NEWPID),
+        ("mnt", CloneFlags::CLONE_NEWNS),
+    ]
+    .into_iter()
+    .map(|(name, kind)| Ok((File::open(directory.join(name))?, kind)))
+    .collect()
+}
+
+impl BootRecord {
+    pub(crate) fn read(directory: &Path) -> Option<Self> {
+        let text = fs::read_to_string(directory.join(crate::run_directory::BOOT_RECORD)).ok()?;
+        let (boot_count, process_id) = text.trim().split_once(' ')?;
+        Some(Self {
+            boot_count: boot_count.parse().ok()?,
+            process_id: process_id.parse().ok()?,
+        })
+    }
+
+    pub(crate) fn write(&self, directory: &Path) -> io::Result<()> {
+        let (path, new) = (
+            directory.join(crate::run_directory::BOOT_RECORD),
+            directory.join("boot.new"),
+        );
+        fs::write(&new, format!("{} {}\n", self.boot_count, self.process_id))?;
+        fs::rename(new, path)
+    }
+}

@@ -1,0 +1,276 @@
+//! The first process of an instance: `openeni instance-init`, a command of ours that users never type.
+//!
+//! It joins the instance's cgroup, enters its network namespace, makes the others, and splits: the parent reports that
+//! the boot went well and ends; the child is process 1 of the instance, runs the boot script, copies what it prints to
+//! the console, reaps what is orphaned, and stays until the cgroup is killed. Nothing ties it to the agent.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, sethostname, setsid};
+
+use crate::console::Console;
+use crate::run_directory::{CONSOLE, NETWORK_NAMESPACE, USER_DATA};
+use crate::sys;
+
+/// Files of the instance's directory that take the place of the host's, if the host has them.
+pub(crate) const ETC_FILES: [&str; 3] = ["hostname", "hosts", "resolv.conf"];
+
+/// A script written a moment ago may still be open for writing in a child that another thread forks: the kernel then
+/// answers ETXTBSY.
+const BUSY_RETRIES: u32 = 50;
+const BUSY_DELAY: Duration = Duration::from_millis(10);
+
+/// What the driver tells the first process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// The instance's directory.
+    pub(crate) directory: PathBuf,
+    /// The `cgroup.procs` of its cgroup.
+    pub(crate) processes: PathBuf,
+    /// Its host name.
+    pub(crate) hostname: OsString,
+    /// The number of this boot.
+    pub(crate) boot_count: u64,
+}
+
+/// The boot that an instance was last started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BootRecord {
+    /// [`eni_plan::DesiredInstance::boot_count`].
+    pub(crate) boot_count: u64,
+    /// Its first process, in the driver's process namespace.
+    pub(crate) process_id: i32,
+}
+
+/// Runs the first process with the arguments after `instance-init`. Call it before any thread is started.
+///
+/// The exit status is zero when the instance has booted; otherwise standard error, which the driver connects to the
+/// console, says why not.
+pub fn run(arguments: impl Iterator<Item = OsString>) -> ! {
+    match Settings::parse(arguments).and_then(|settings| boot(&settings)) {
+        Ok(()) => process::exit(0),
+        Err(error) => {
+            eprintln!("instance-init: {error}");
+            process::exit(1)
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn arguments(&self) -> [OsString; 4] {
+        [
+            self.directory.clone().into_os_string(),
+            self.processes.clone().into_os_string(),
+            self.hostname.clone(),
+            self.boot_count.to_string().into(),
+        ]
+    }
+
+    fn parse(arguments: impl Iterator<Item = OsString>) -> io::Result<Self> {
+        let arguments: Vec<_> = arguments.collect();
+        let [directory, processes, hostname, boot_count] = arguments.as_slice() else {
+            return Err(io::Error::other("not to be called by hand"));
+        };
+        let boot_count = boot_count.to_str().and_then(|text| text.parse().ok());
+        Ok(Self {
+            directory: directory.into(),
+            processes: processes.into(),
+            hostname: hostname.clone(),
+            boot_count: boot_count.ok_or_else(|| io::Error::other("no boot count"))?,
+        })
+    }
+}
+
+/// Returns in the parent only, when the child has come up.
+fn boot(settings: &Settings) -> io::Result<()> {
+    fs::write(&settings.processes, "0").map_err(in_words("join the cgroup"))?;
+    setsid()?;
+    let network = File::open(settings.directory.join(NETWORK_NAMESPACE))?;
+    setns(network, CloneFlags::CLONE_NEWNET).map_err(in_words("enter the network namespace"))?;
+    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWPID)
+        .map_err(in_words("make namespaces"))?;
+    sethostname(&settings.hostname)?;
+    mount_files(&settings.directory)?;
+    let (mut ready, tell) = io::pipe()?;
+    match sys::fork_single_threaded()? {
+        ForkResult::Child => {
+            drop(ready);
+            serve(settings, tell)
+        }
+        ForkResult::Parent { child } => {
+            drop(tell);
+            let mut byte = [0];
+            ready
+                .read_exact(&mut byte)
+                .map_err(in_words("the first process ended"))?;
+            let record = BootRecord {
+                boot_count: settings.boot_count,
+                process_id: child.as_raw(),
+            };
+            record.write(&settings.directory)
+        }
+    }
+}
+
+/// Process 1. Ends only by being killed, or by an error before it has told that it is ready.
+fn serve(settings: &Settings, mut tell: PipeWriter) -> io::Result<()> {
+    let none: Option<&str> = None;
+    mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none)
+        .map_err(in_words("mount /proc"))?;
+    std::env::set_current_dir("/")?;
+    let mut children = SigSet::empty();
+    children.add(Signal::SIGCHLD);
+    children.thread_block()?;
+    let signals = SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let mut console = Console::open(&settings.directory.join(CONSOLE))?;
+    let script = settings.directory.join(USER_DATA);
+    let started = start_script(&script);
+    tell.write_all(&[1])?;
+    drop(tell);
+    let (script, output) = match started {
+        Ok(Some((script, output))) => (Some(script), Some(output)),
+        Ok(None) => (None, None),
+        Err(error) => {
+            console.append(format!("user-data was not run: {error}\n").as_bytes())?;
+            (None, None)
+        }
+    };
+    let script = script.and_then(|child| Pid::from_raw(child.id().cast_signed()).into());
+    watch(&mut console, script, output, &signals)
+}
+
+fn watch(
+    console: &mut Console,
+    script: Option<Pid>,
+    mut output: Option<PipeReader>,
+    signals: &SignalFd,
+) -> io::Result<()> {
+    let mut bytes = [0; 4096];
+    loop {
+        let mut wait_for = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        if let Some(output) = &output {
+            wait_for.push(PollFd::new(output.as_fd(), PollFlags::POLLIN));
+        }
+        match poll(&mut wait_for, PollTimeout::NONE) {
+            Err(Errno::EINTR) => continue,
+            other => other?,
+        };
+        let printed = wait_for.get(1).is_some_and(|fd| fd.any().unwrap_or(true));
+        if printed && let Some(pipe) = &mut output {
+            match pipe.read(&mut bytes)? {
+                0 => output = None, // no process holds the other end any more
+                length => console.append(bytes.get(..length).unwrap_or_default())?,
+            }
+        }
+        while signals.read_signal()?.is_some() {}
+        reap(console, script)?;
+    }
+}
+
+/// Takes leave of every process that has ended, orphans among them: process 1 inherits those.
+fn reap(console: &mut Console, script: Option<Pid>) -> io::Result<()> {
+    loop {
+        let ended = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(()),
+            Err(Errno::EINTR) => continue,
+            other => other?,
+        };
+        if script.is_some() && ended.pid() == script {
+            let how = match ended {
+                WaitStatus::Exited(_, 0) => continue,
+                WaitStatus::Exited(_, code) => format!("exit code {code}"),
+                WaitStatus::Signaled(_, signal, _) => format!("{signal}"),
+                _ => continue,
+            };
+            console.append(format!("user-data ended with {how}\n").as_bytes())?;
+        }
+    }
+}
+
+/// Starts the boot script, if the user data is one. EC2's cloud-init runs what begins with `#!` (EC2 User Guide, "Run
+/// commands when you launch an EC2 instance with user data input"); other formats are not ours to read.
+fn start_script(path: &Path) -> io::Result<Option<(Child, PipeReader)>> {
+    let user_data = fs::read(path)?;
+    if user_data.is_empty() {
+        return Ok(None);
+    }
+    if !user_data.starts_with(b"#!") {
+        return Err(io::Error::other("it does not begin with #!"));
+    }
+    let (output, input) = io::pipe()?;
+    for _ in 0..BUSY_RETRIES {
+        let mut command = Command::new(path);
+        command
+            .stdin(Stdio::null())
+            .stdout(input.try_clone()?)
+            .stderr(input.try_clone()?)
+            .env_clear()
+            .env("PATH", PATH)
+            .env("HOME", "/root");
+        match command.spawn() {
+            Ok(child) => return Ok(Some((child, output))),
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                thread::sleep(BUSY_DELAY);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Errno::ETXTBSY.into())
+}
+
+/// The search path of root's shells (Debian's `ENV_SUPATH`).
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Gives the mount namespace its own `/etc` files and its own `/sys`, which shows the network namespace's devices.
+fn mount_files(directory: &Path) -> io::Result<()> {
+    let none: Option<&str> = None;
+    // What the host unmounts later goes here too (else it could never be removed); what we mount stays here.
+    let flags = MsFlags::MS_REC | MsFlags::MS_SLAVE;
+    mount(none, "/", none, flags, none).map_err(in_words("detach the mounts"))?;
+    for name in ETC_FILES {
+        let target = Path::new("/etc").join(name);
+        if target.exists() {
+            let source = directory.join(name);
+            mount(Some(&source), &target, none, MsFlags::MS_BIND, none)
+                .map_err(in_words("mount a file on /etc"))?;
+        }
+    }
+    mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), none)
+        .map_err(in_words("mount /sys"))
+}
+
+fn in_words<E: Into<io::Error>>(words: &'static str) -> impl FnOnce(E) -> io::Error {
+    move |error| io::Error::other(format!("{words}: {}", error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_travel_through_the_command_line() {
+        let settings = Settings {
+            directory: "/a b".into(),
+            processes: "/c/cgroup.procs".into(),
+            hostname: "ip-10-0-0-5".into(),
+            boot_count: 7,
+        };
+        let parsed = Settings::parse(settings.arguments().into_iter()).unwrap();
+        assert_eq!(parsed, settings);
+        assert!(Settings::parse(std::iter::empty()).is_err());
+    }
+}

@@ -1,0 +1,233 @@
+//! The namespace driver against the kernel, each test with a region of its own.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::ffi::OsString;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use eni_instance::{InstanceDriver, InstanceError, NamespaceDriver, RunDirectory, exec};
+use eni_netlink::Namespace;
+use eni_plan::{DesiredInstance, DesiredInterface, Plug};
+use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Region {
+    data: tempfile::TempDir,
+    run: RunDirectory,
+    driver: NamespaceDriver,
+}
+
+impl Region {
+    fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let run = RunDirectory::of(data.path()).unwrap();
+        std::fs::create_dir(run.path()).unwrap();
+        let fabric = Namespace::create(&run.fabric()).unwrap();
+        let driver = NamespaceDriver::new(run.clone(), &fabric, vec![init_command()]).unwrap();
+        Self { data, run, driver }
+    }
+
+    /// What a restarted agent sees.
+    fn restart(&mut self) {
+        let fabric = Namespace::open(&self.run.fabric()).unwrap();
+        self.driver =
+            NamespaceDriver::new(self.run.clone(), &fabric, vec![init_command()]).unwrap();
+    }
+
+    fn shell(&self, id: InstanceId, script: &str) -> i32 {
+        let command = ["sh", "-c", script].map(OsString::from);
+        exec(&self.run, id, &command).unwrap()
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        self.driver.remove_all().unwrap();
+        Namespace::delete(&self.run.fabric()).unwrap();
+        assert!(self.data.path().exists());
+    }
+}
+
+fn init_command() -> OsString {
+    let test = std::env::current_exe().unwrap();
+    let target = test.ancestors().nth(2).unwrap();
+    target.join("examples/instance_init").into()
+}
+
+fn id() -> InstanceId {
+    "i-00000000000000001".parse().unwrap()
+}
+
+fn attachment() -> AttachmentId {
+    "eni-attach-00000000000000001".parse().unwrap()
+}
+
+fn instance(user_data: &str, boot_count: u64) -> DesiredInstance {
+    DesiredInstance {
+        boot_count,
+        hostname: "ip-10-0-0-5".to_owned(),
+        domain: "ec2.internal".to_owned(),
+        user_data: user_data.as_bytes().to_vec(),
+    }
+}
+
+fn interface(device_index: u8, addresses: &[u8]) -> DesiredInterface {
+    DesiredInterface {
+        vport: 3 + u32::from(device_index),
+        instance_id: id(),
+        device_index,
+        mac_address: MacAddress([0x02, 0x1a, 0, 0, 0, device_index]),
+        mtu_bytes: eni_instance::MTU_BYTES,
+        subnet: "10.0.0.0/24".parse::<Ipv4Cidr>().unwrap(),
+        router_address: Ipv4Addr::new(10, 0, 0, 1),
+        private_ip_addresses: addresses
+            .iter()
+            .map(|last| Ipv4Addr::new(10, 0, 0, *last))
+            .collect(),
+    }
+}
+
+fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "no {what} within {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn root_a_boot_script_runs_with_the_name_and_the_network_of_its_instance() {
+    let mut region = Region::new();
+    let script =
+        "#!/bin/sh\nhostname\ncat /etc/hostname\nls /sys/class/net\necho pid $$ of $PPID\nexit 3\n";
+    region.driver.create(id()).unwrap();
+    region
+        .driver
+        .plug(attachment(), &interface(0, &[5]))
+        .unwrap();
+    region.driver.start(id(), &instance(script, 1)).unwrap();
+    let console =
+        |region: &Region| String::from_utf8(region.driver.console_output(id()).unwrap()).unwrap();
+    wait_for("exit code", || console(&region).contains("exit code 3"));
+    let printed = console(&region);
+    assert_eq!(
+        printed,
+        "ip-10-0-0-5\nip-10-0-0-5\neth0\nlo\npid 2 of 1\nuser-data ended with exit code 3\n"
+    );
+    assert!(
+        !Path::new("/sys/class/net/eni3").exists(),
+        "the fabric end is not the host's"
+    );
+}
+
+#[test]
+fn root_an_instance_outlives_its_driver_and_ends_when_it_is_stopped() {
+    let mut region = Region::new();
+    let script = "#!/bin/sh\nsleep 1000 &\nsleep 1000\n";
+    region.driver.create(id()).unwrap();
+    region.driver.start(id(), &instance(script, 4)).unwrap();
+    region.restart();
+    let observed = region.driver.instances().unwrap()[&id()];
+    assert_eq!((observed.boot_count, observed.alive), (Some(4), true));
+    assert_eq!(region.shell(id(), "exit 7"), 7);
+    assert_eq!(region.shell(id(), "kill -9 $$"), 137);
+    let child = {
+        let run = region.run.clone();
+        thread::spawn(move || exec(&run, id(), &["sleep", "1000"].map(OsString::from)).unwrap())
+    };
+    wait_for("sleeper", || {
+        region.shell(id(), "pgrep -fx 'sleep 1000' | wc -l | grep -qx 3") == 0
+    });
+    region.driver.stop(id()).unwrap();
+    region.driver.stop(id()).unwrap();
+    assert_eq!(
+        child.join().unwrap(),
+        137,
+        "a command inside ends with the instance"
+    );
+    let observed = region.driver.instances().unwrap()[&id()];
+    assert_eq!((observed.boot_count, observed.alive), (Some(4), false));
+    let refused = exec(&region.run, id(), &["true".into()]);
+    assert!(
+        matches!(refused, Err(InstanceError::NotRunning(_))),
+        "{refused:?}"
+    );
+    region.driver.start(id(), &instance(script, 5)).unwrap();
+    assert_eq!(
+        region.driver.instances().unwrap()[&id()].boot_count,
+        Some(5)
+    );
+    region.driver.destroy(id()).unwrap();
+    region.driver.destroy(id()).unwrap();
+    assert!(region.driver.instances().unwrap().is_empty());
+}
+
+#[test]
+fn root_an_interface_is_configured_and_reconfigured_where_it_is_plugged() {
+    let mut region = Region::new();
+    region.driver.create(id()).unwrap();
+    for (index, addresses) in [(0, [5]), (1, [6])] {
+        let attachment = format!("eni-attach-{index:017x}").parse().unwrap();
+        region
+            .driver
+            .plug(attachment, &interface(index, &addresses))
+            .unwrap();
+        for _ in 0..2 {
+            region
+                .driver
+                .configure(attachment, &interface(index, &addresses))
+                .unwrap();
+        }
+    }
+    region.driver.start(id(), &instance("", 1)).unwrap();
+    let check =
+        |region: &Region, script: &str| assert_eq!(region.shell(id(), script), 0, "{script}");
+    check(&region, "ip link show eth1 | grep -q 'mtu 9001 .*UP'");
+    check(&region, "ip link show eth1 | grep -q 02:1a:00:00:00:01");
+    check(
+        &region,
+        "ip route get 8.8.8.8 | grep -q 'via 10.0.0.1 dev eth0 src 10.0.0.5'",
+    );
+    check(
+        &region,
+        "ip route get 8.8.8.8 from 10.0.0.6 | grep -q 'via 10.0.0.1 dev eth1'",
+    );
+    check(
+        &region,
+        "ip route get 10.0.0.9 from 10.0.0.6 | grep -q 'dev eth1'",
+    );
+    check(&region, "ip route get 10.0.0.9 | grep -q 'dev eth0'");
+    check(&region, "ip addr add 10.0.0.99/24 dev eth1"); // a user's own
+
+    let one = "eni-attach-00000000000000001".parse().unwrap();
+    region.restart();
+    let device = region.driver.devices().unwrap()[&4].clone();
+    assert_eq!(
+        device.plug,
+        Some(Plug {
+            attachment_id: one,
+            instance_id: id(),
+            device_index: 1
+        })
+    );
+    assert_eq!(device.configured, [Ipv4Addr::new(10, 0, 0, 6)]);
+    region
+        .driver
+        .configure(one, &interface(1, &[6, 7]))
+        .unwrap();
+    check(&region, "ip rule | grep -q 'from 10.0.0.7 lookup 10001'");
+    region.driver.configure(one, &interface(1, &[6])).unwrap();
+    check(&region, "! ip rule | grep -q 10.0.0.7");
+    check(&region, "! ip addr show eth1 | grep -q 10.0.0.7");
+    check(&region, "ip addr show eth1 | grep -q 10.0.0.99");
+    region.driver.unplug(4).unwrap();
+    region.driver.unplug(4).unwrap();
+    check(&region, "! ip link show eth1 2>/dev/null");
+    assert_eq!(
+        region.driver.devices().unwrap().keys().collect::<Vec<_>>(),
+        [&3]
+    );
+}

@@ -1,0 +1,240 @@
+//! The handle that the API and the agent share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use eni_model::{Caller, ChangeSet, Context, Ec2Error, RegionSettings, World, bootstrap};
+use eni_store::{Revision, Store, TxnRejection};
+use eni_types::Timestamp;
+use parking_lot::RwLock;
+use tokio::sync::watch;
+
+use crate::call::{Call, Submission, call};
+use crate::environment::{Clock, Environment};
+use crate::error::{OpenError, request_limit_exceeded, unavailable};
+use crate::stored::{self, Tenure};
+use crate::writer::Writer;
+
+/// Calls that may wait for the writer. At two thousand calls a second, a second's worth: whoever comes later would wait
+/// so long that trying again serves them better.
+pub(crate) const MAX_WAITING_CALLS: usize = 2_048;
+
+/// What readers see.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) world: World,
+    pub(crate) revision: Revision,
+}
+
+/// What the handle and the writer thread share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) published: RwLock<Published>,
+    pub(crate) revisions: watch::Sender<Revision>,
+    pub(crate) fenced: AtomicBool,
+    pub(crate) settings: RegionSettings,
+}
+
+/// An open region. Dropping it answers the calls that wait, and ends its writer.
+pub struct Region {
+    shared: Arc<Shared>,
+    clock: Clock,
+    /// `None` only while it is dropped.
+    queue: Option<SyncSender<Box<dyn Call>>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Region {
+    /// Opens the region that `store` holds, with this machine's time and randomness; a new one gets a default VPC.
+    ///
+    /// # Errors
+    /// [`OpenError`], after which the store holds what it held, or a whole new region.
+    pub fn open(store: Arc<dyn Store>, settings: RegionSettings) -> Result<Self, OpenError> {
+        Self::open_in(store, settings, Environment::of_this_machine()?)
+    }
+
+    /// Opens a region with another time and randomness.
+    ///
+    /// # Errors
+    /// As [`Region::open`].
+    pub fn open_in(
+        store: Arc<dyn Store>,
+        settings: RegionSettings,
+        mut environment: Environment,
+    ) -> Result<Self, OpenError> {
+        stored::settle_settings(&*store, &settings)?;
+        let tenure = Tenure::begin(&*store, (environment.clock)())?;
+        // Only now, as no other writer can add anything to what is read.
+        let (world, revision) = load_or_found(&*store, tenure, &settings, &mut environment)?;
+        let pending = world.clone();
+        let shared = Arc::new(Shared {
+            published: RwLock::new(Published { world, revision }),
+            revisions: watch::Sender::new(revision),
+            fenced: AtomicBool::new(false),
+            settings,
+        });
+        let (queue, calls) = sync_channel(MAX_WAITING_CALLS);
+        let clock = Arc::clone(&environment.clock);
+        let writer = Writer::new(Arc::clone(&shared), store, tenure, environment, pending);
+        let writer = std::thread::Builder::new()
+            .name("region-writer".into())
+            .spawn(move || writer.run(&calls))
+            .map_err(OpenError::Thread)?;
+        Ok(Self {
+            shared,
+            clock,
+            queue: Some(queue),
+            writer: Some(writer),
+        })
+    }
+
+    /// The region's settings.
+    #[must_use]
+    pub fn settings(&self) -> &RegionSettings {
+        &self.shared.settings
+    }
+
+    /// The region's time, which signatures are checked against.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// The account that owns the region, as whom the agent reports.
+    #[must_use]
+    pub fn owner(&self) -> Caller {
+        Caller {
+            account_id: self.shared.settings.account_id.clone(),
+        }
+    }
+
+    /// Hands a call to the writer, at once. `fingerprint` is the request's (`Context::fingerprint`). The answer comes
+    /// when what the call changed is durable and published, even if it changed nothing: it may tell of changes before
+    /// it in the same batch.
+    pub fn submit<T: Send + 'static>(
+        &self,
+        caller: Caller,
+        fingerprint: u128,
+        plan: impl FnOnce(&World, &mut Context<'_>) -> Result<(ChangeSet, T), Ec2Error> + Send + 'static,
+    ) -> Submission<T> {
+        let Some(queue) = &self.queue else {
+            return Submission::refused(unavailable());
+        };
+        let (call, submission) = call(caller, fingerprint, Box::new(plan));
+        match queue.try_send(call) {
+            Ok(()) => submission,
+            Err(TrySendError::Full(_)) => Submission::refused(request_limit_exceeded()),
+            Err(TrySendError::Disconnected(_)) => Submission::refused(unavailable()),
+        }
+    }
+
+    /// Looks at the published world. The writer waits for `look` before it publishes again, so keep it short, and do
+    /// not call the region from inside: a second look behind a waiting writer never ends.
+    pub fn read<R>(&self, look: impl FnOnce(&World) -> R) -> R {
+        look(&self.shared.published.read().world)
+    }
+
+    /// Plans a call that changes nothing, such as a Describe, at once against the published world.
+    ///
+    /// # Errors
+    /// The planner's.
+    pub fn query<T>(
+        &self,
+        caller: &Caller,
+        fingerprint: u128,
+        plan: impl FnOnce(&World, &mut Context<'_>) -> Result<T, Ec2Error>,
+    ) -> Result<T, Ec2Error> {
+        let mut context = Context {
+            caller,
+            region: &self.shared.settings,
+            now: self.now(),
+            // Nothing that is remembered comes of a query, so that its randomness need not be the region's.
+            rng: &mut rand::rng(),
+            fingerprint,
+        };
+        plan(&self.shared.published.read().world, &mut context)
+    }
+
+    /// A copy of the published world, which shares its rows, and its revision.
+    #[must_use]
+    pub fn snapshot(&self) -> (World, Revision) {
+        let published = self.shared.published.read();
+        (published.world.clone(), published.revision)
+    }
+
+    /// Tells of each published revision. Slow subscribers see the last one only; they read the world anew anyway.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Revision> {
+        self.shared.revisions.subscribe()
+    }
+
+    /// Waits until `holds` is true of the published world, for `timeout` at most; whether it is.
+    pub async fn wait_until(
+        &self,
+        mut holds: impl FnMut(&World) -> bool,
+        timeout: Duration,
+    ) -> bool {
+        let mut revisions = self.subscribe();
+        let change = async {
+            while !self.read(&mut holds) {
+                if revisions.changed().await.is_err() {
+                    return false;
+                }
+            }
+            true
+        };
+        tokio::time::timeout(timeout, change).await.unwrap_or(false)
+    }
+
+    /// Whether another writer has taken the store over. Then every write is answered with `Unavailable`, and the
+    /// published world stays as it was.
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        self.shared.fenced.load(Ordering::Acquire)
+    }
+}
+
+impl std::fmt::Debug for Region {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Region")
+            .field("region", &self.shared.settings.region)
+            .field("revision", &self.shared.published.read().revision)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(writer) = self.writer.take() {
+            // It ends when it has answered what waits; a panic of its own has been reported by its thread.
+            let _ = writer.join();
+        }
+    }
+}
+
+/// What the store holds; for a new region, what an account finds in one.
+fn load_or_found(
+    store: &dyn Store,
+    tenure: Tenure,
+    settings: &RegionSettings,
+    environment: &mut Environment,
+) -> Result<(World, Revision), OpenError> {
+    let (mut world, revision) = stored::load(store)?;
+    if !world.is_empty() {
+        return Ok((world, revision));
+    }
+    let changes = bootstrap(settings, &mut *environment.rng);
+    match store.transact(tenure.transaction(&changes))? {
+        Ok(response) => {
+            world.apply(&changes);
+            Ok((world, response.revision))
+        }
+        Err(TxnRejection::GuardFailed { .. }) => Err(OpenError::Fenced),
+        Err(rejection) => Err(rejection.into()),
+    }
+}

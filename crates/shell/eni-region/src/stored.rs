@@ -1,0 +1,133 @@
+//! How a region lies in the store.
+//!
+//! Resources are `/openeni/<kind>/<id>`. Beside them stand the settings, which are fixed for the region's life, and the
+//! writer's key: whoever put it last is the writer, and every transaction is guarded by its modification revision.
+
+use std::collections::BTreeMap;
+
+use eni_model::resource::ResourceKey;
+use eni_model::{Change, ChangeSet, RegionSettings, Resource, World};
+use eni_store::{Guard, KeyRange, Revision, Store, Txn, TxnRejection};
+use eni_types::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::OpenError;
+
+const RESOURCES: &str = "/openeni/";
+const SETTINGS: &str = "/openeni-region/settings";
+const WRITER: &str = "/openeni-region/writer";
+
+/// Proof of being the writer, as long as the store's key says so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tenure {
+    revision: Revision,
+}
+
+impl Tenure {
+    /// Becomes the writer: from now on, the transactions of any other are refused.
+    pub(crate) fn begin(store: &dyn Store, now: Timestamp) -> Result<Self, OpenError> {
+        let found = store.range(&KeyRange::Key(WRITER.into()))?;
+        let key = WRITER.to_owned();
+        let guard = match found.key_values.first() {
+            Some(previous) => Guard::ModRevision {
+                key,
+                revision: previous.mod_revision,
+            },
+            None => Guard::Absent { key },
+        };
+        let taken = Txn::new().when(guard).put(WRITER, now.to_string());
+        match store.transact(taken)? {
+            Ok(response) => Ok(Self {
+                revision: response.revision,
+            }),
+            Err(TxnRejection::GuardFailed { .. }) => Err(OpenError::Fenced),
+            Err(rejection) => Err(rejection.into()),
+        }
+    }
+
+    /// The transaction that stores `changes`, if this writer still is the writer.
+    pub(crate) fn transaction(self, changes: &ChangeSet) -> Txn {
+        let mut last: BTreeMap<ResourceKey, &Change> = BTreeMap::new();
+        for change in changes.iter() {
+            last.insert(change.key(), change);
+        }
+        let start = Txn::new().when(Guard::ModRevision {
+            key: WRITER.into(),
+            revision: self.revision,
+        });
+        last.into_iter()
+            .fold(start, |txn, (key, change)| match change {
+                Change::Put(resource) => txn.put(key.to_store_key(), resource.to_json()),
+                Change::Delete(_) => txn.delete(key.to_store_key()),
+            })
+    }
+}
+
+/// Everything the store holds, and the revision it was read at.
+pub(crate) fn load(store: &dyn Store) -> Result<(World, Revision), OpenError> {
+    let found = store.range(&KeyRange::Prefix(RESOURCES.into()))?;
+    let mut world = World::default();
+    for stored in found.key_values {
+        let kind = stored.key[RESOURCES.len()..]
+            .split('/')
+            .next()
+            .unwrap_or_default();
+        let resource =
+            Resource::from_json(kind, &stored.value).map_err(|source| OpenError::Resource {
+                key: stored.key.clone(),
+                source,
+            })?;
+        let belongs = resource.key().to_store_key();
+        if belongs != stored.key {
+            return Err(OpenError::Misplaced {
+                key: stored.key,
+                found: belongs,
+            });
+        }
+        world.put(resource);
+    }
+    Ok((world, found.revision))
+}
+
+/// The settings as they are stored.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct StoredSettings {
+    region: String,
+    availability_zones: Vec<String>,
+    account_id: String,
+    public_pool: String,
+}
+
+/// Stores the settings of a new region; refuses others for an existing one, whose resources were made under its own.
+pub(crate) fn settle_settings(
+    store: &dyn Store,
+    settings: &RegionSettings,
+) -> Result<(), OpenError> {
+    let given = StoredSettings {
+        region: settings.region.clone(),
+        availability_zones: settings.availability_zones.clone(),
+        account_id: settings.account_id.clone(),
+        public_pool: settings.public_pool.to_string(),
+    };
+    let text = serde_json::to_string(&given).expect("a struct of texts has a JSON form");
+    let found = store.range(&KeyRange::Key(SETTINGS.into()))?;
+    let Some(stored) = found.key_values.first() else {
+        let fresh = Txn::new()
+            .when(Guard::Absent {
+                key: SETTINGS.into(),
+            })
+            .put(SETTINGS, text);
+        return match store.transact(fresh)? {
+            Ok(_) => Ok(()),
+            Err(TxnRejection::GuardFailed { .. }) => Err(OpenError::Fenced),
+            Err(rejection) => Err(rejection.into()),
+        };
+    };
+    if serde_json::from_slice::<StoredSettings>(&stored.value).is_ok_and(|stored| stored == given) {
+        return Ok(());
+    }
+    Err(OpenError::Settings {
+        stored: String::from_utf8_lossy(&stored.value).into_owned(),
+        given: text,
+    })
+}

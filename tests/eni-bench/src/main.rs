@@ -1,0 +1,172 @@
+//! Benchmarks: OpenENI beside its peers, in one run. See `docs/BENCHMARKS.md`.
+
+mod api;
+mod openeni;
+mod peer;
+mod report;
+mod traffic;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use eni_client::{PrivateRegion, isolate};
+
+use crate::openeni::Pair;
+use crate::peer::Peer;
+use crate::report::Measured;
+use crate::traffic::Ends;
+
+/// Benchmarks of OpenENI beside its peers.
+#[derive(Parser)]
+struct Options {
+    /// The program under test.
+    #[arg(long, default_value = "target/release/openeni")]
+    openeni: PathBuf,
+    /// Print JSON instead of tables.
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Packets: raw veth, bridge, bridge with 100 rules, OpenENI with 1, 100 and 1,000 rules.
+    Network {
+        /// Rounds, in each of which every path is measured once.
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+        /// Seconds for each measurement.
+        #[arg(long, default_value_t = 1.0)]
+        seconds: f64,
+        /// Leave OpenENI out: what the machine itself gives.
+        #[arg(long)]
+        peers_only: bool,
+    },
+    /// The API: durable creations and describes.
+    Api {
+        /// Interfaces to create.
+        #[arg(long, default_value_t = 10_000)]
+        interfaces: usize,
+    },
+}
+
+/// Rules on the server's interface in OpenENI's variants.
+const RULE_COUNTS: [usize; 3] = [2, 100, 1_000];
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("eni-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> io::Result<()> {
+    let program = std::fs::canonicalize(&options.openeni)
+        .map_err(|error| io::Error::other(format!("{}: {error}", options.openeni.display())))?;
+    isolate()?;
+    match options.what {
+        What::Network {
+            rounds,
+            seconds,
+            peers_only,
+        } => {
+            let time = Duration::try_from_secs_f64(seconds).map_err(io::Error::other)?;
+            let measured = network(&program, rounds, time, peers_only)?;
+            print(options.json, &measured, &report::table(&measured))
+        }
+        What::Api { interfaces } => {
+            let figures = api::measure(&PrivateRegion::start(&program)?, interfaces)?;
+            print(options.json, &figures, &format!("{figures:#?}"))
+        }
+    }
+}
+
+fn print(
+    json: bool,
+    value: &impl serde::Serialize,
+    text: &impl std::fmt::Display,
+) -> io::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(value)?);
+    } else {
+        println!("{text}");
+    }
+    Ok(())
+}
+
+fn network(
+    program: &Path,
+    rounds: u32,
+    time: Duration,
+    peers_only: bool,
+) -> io::Result<Vec<Measured>> {
+    let directory = Scratch::new()?;
+    let peers = [
+        ("raw veth", Peer::raw_veth(&directory.0)?),
+        ("bridge", Peer::bridge(&directory.0, false)?),
+        (
+            "bridge, 100 nftables rules",
+            Peer::bridge(&directory.0, true)?,
+        ),
+    ];
+    let mut paths: Vec<(String, Ends)> = peers
+        .iter()
+        .map(|(name, peer)| ((*name).to_owned(), peer.ends()))
+        .collect();
+    let region = if peers_only {
+        None
+    } else {
+        Some(PrivateRegion::start(program)?)
+    };
+    if let Some(region) = &region {
+        let ec2 = region.ec2()?;
+        for rules in RULE_COUNTS {
+            let name = format!("OpenENI, {rules} security group rules");
+            paths.push((name, Pair::launch(region, &ec2, rules)?.ends()));
+        }
+    }
+    let mut measured: Vec<_> = paths
+        .iter()
+        .map(|(name, _)| Measured {
+            name: name.clone(),
+            rounds: Vec::new(),
+        })
+        .collect();
+    for round in 1..=rounds {
+        for ((name, ends), measured) in paths.iter().zip(&mut measured) {
+            eprintln!("round {round} of {rounds}: {name}");
+            let figures = ends
+                .measure(time)
+                .map_err(|error| io::Error::other(format!("{name}: {error}")))?;
+            measured.rounds.push(figures);
+        }
+    }
+    Ok(measured)
+}
+
+/// A directory that goes with this value.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("openeni-bench-{}", std::process::id()));
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            eprintln!("cannot remove {}: {error}", self.0.display());
+        }
+    }
+}
