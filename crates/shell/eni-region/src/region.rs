@@ -65,10 +65,13 @@ impl Region {
         settings: RegionSettings,
         mut environment: Environment,
     ) -> Result<Self, OpenError> {
-        stored::settle_settings(&*store, &settings)?;
+        // Other settings are refused before the writer at work is fenced for their sake.
+        stored::is_founded(&*store, &settings)?;
         let tenure = Tenure::begin(&*store, (environment.clock)())?;
-        // Only now, as no other writer can add anything to what is read.
-        let (world, revision) = load_or_found(&*store, tenure, &settings, &mut environment)?;
+        if !stored::is_founded(&*store, &settings)? {
+            found(&*store, tenure, &settings, &mut environment)?;
+        }
+        let (world, revision) = stored::load(&*store)?;
         let pending = world.clone();
         let shared = Arc::new(Shared {
             published: RwLock::new(Published { world, revision }),
@@ -217,23 +220,16 @@ impl Drop for Region {
     }
 }
 
-/// What the store holds; for a new region, what an account finds in one.
-fn load_or_found(
+/// Gives a new region what an account finds in one.
+fn found(
     store: &dyn Store,
     tenure: Tenure,
     settings: &RegionSettings,
     environment: &mut Environment,
-) -> Result<(World, Revision), OpenError> {
-    let (mut world, revision) = stored::load(store)?;
-    if !world.is_empty() {
-        return Ok((world, revision));
-    }
-    let changes = bootstrap(settings, &mut *environment.rng);
-    match store.transact(tenure.transaction(&changes))? {
-        Ok(response) => {
-            world.apply(&changes);
-            Ok((world, response.revision))
-        }
+) -> Result<(), OpenError> {
+    let contents = bootstrap(settings, &mut *environment.rng);
+    match store.transact(stored::founding(tenure, settings, &contents))? {
+        Ok(_) => Ok(()),
         Err(TxnRejection::GuardFailed { .. }) => Err(OpenError::Fenced),
         Err(rejection) => Err(rejection.into()),
     }

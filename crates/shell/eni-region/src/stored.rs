@@ -98,36 +98,40 @@ struct StoredSettings {
     public_pool: String,
 }
 
-/// Stores the settings of a new region; refuses others for an existing one, whose resources were made under its own.
-pub(crate) fn settle_settings(
-    store: &dyn Store,
-    settings: &RegionSettings,
-) -> Result<(), OpenError> {
-    let given = StoredSettings {
-        region: settings.region.clone(),
-        availability_zones: settings.availability_zones.clone(),
-        account_id: settings.account_id.clone(),
-        public_pool: settings.public_pool.to_string(),
-    };
-    let text = serde_json::to_string(&given).expect("a struct of texts has a JSON form");
+impl StoredSettings {
+    fn new(settings: &RegionSettings) -> Self {
+        Self {
+            region: settings.region.clone(),
+            availability_zones: settings.availability_zones.clone(),
+            account_id: settings.account_id.clone(),
+            public_pool: settings.public_pool.to_string(),
+        }
+    }
+
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a struct of texts has a JSON form")
+    }
+}
+
+/// Whether the store holds a region. Its settings must then be these: its resources were made under its own.
+pub(crate) fn is_founded(store: &dyn Store, settings: &RegionSettings) -> Result<bool, OpenError> {
+    let given = StoredSettings::new(settings);
     let found = store.range(&KeyRange::Key(SETTINGS.into()))?;
     let Some(stored) = found.key_values.first() else {
-        let fresh = Txn::new()
-            .when(Guard::Absent {
-                key: SETTINGS.into(),
-            })
-            .put(SETTINGS, text);
-        return match store.transact(fresh)? {
-            Ok(_) => Ok(()),
-            Err(TxnRejection::GuardFailed { .. }) => Err(OpenError::Fenced),
-            Err(rejection) => Err(rejection.into()),
-        };
+        return Ok(false);
     };
     if serde_json::from_slice::<StoredSettings>(&stored.value).is_ok_and(|stored| stored == given) {
-        return Ok(());
+        return Ok(true);
     }
     Err(OpenError::Settings {
         stored: String::from_utf8_lossy(&stored.value).into_owned(),
-        given: text,
+        given: given.to_json(),
     })
+}
+
+/// The transaction that founds a region: what an account finds in it, and the settings that say that it is founded. An
+/// account may delete all it found, and must not find it again.
+pub(crate) fn founding(tenure: Tenure, settings: &RegionSettings, contents: &ChangeSet) -> Txn {
+    let text = StoredSettings::new(settings).to_json();
+    tenure.transaction(contents).put(SETTINGS, text)
 }

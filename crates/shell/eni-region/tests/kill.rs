@@ -1,0 +1,136 @@
+//! kill -9 of a region with eight busy callers: every acknowledged call is there, and none is half.
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail them as their own lines do"
+)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use eni_model::ChangeSet;
+use eni_model::testing::check_invariants;
+use eni_region::Region;
+use eni_store::{EmbeddedStore, Store};
+use rand::RngExt;
+
+use support::{marking, settings, submit};
+
+/// Where the child finds the file and which round it is; it is started by this test only.
+const PATH_VARIABLE: &str = "ENI_REGION_KILL_TEST_PATH";
+const ROUND_VARIABLE: &str = "ENI_REGION_KILL_TEST_ROUND";
+const ROUNDS: usize = 20;
+const THREADS: usize = 8;
+/// What each call leaves: the same name in two rows.
+const HALVES: [&str; 2] = ["Left", "Right"];
+
+fn open(path: &Path) -> Region {
+    let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(path).unwrap());
+    Region::open(store, settings()).unwrap()
+}
+
+/// Makes calls from eight threads without end, and names each that was answered.
+#[test]
+#[ignore = "the process that `kill_9_loses_and_halves_no_call` starts and kills"]
+fn child_calls_until_it_is_killed() {
+    let path = std::env::var_os(PATH_VARIABLE).expect("started by the kill test");
+    let round = std::env::var(ROUND_VARIABLE).expect("started by the kill test");
+    let region = open(Path::new(&path));
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (region, round) = (&region, round.as_str());
+            scope.spawn(move || call_without_end(region, &format!("{round}-{thread}")));
+        }
+    });
+}
+
+fn call_without_end(region: &Region, caller: &str) {
+    for number in 0u64.. {
+        let name = format!("{caller}-{number}");
+        let planned = name.clone();
+        let call = submit(region, move |_, context| {
+            let mut changes = ChangeSet::none();
+            for half in HALVES {
+                changes.put(marking(half, &planned, context));
+            }
+            Ok((changes, ()))
+        });
+        call.wait().unwrap();
+        // One write, so that the names of two threads do not mix.
+        let line = format!("\nanswered {name}\n");
+        std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn kill_9_loses_and_halves_no_call() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.redb");
+    let mut rng = rand::rng();
+    let mut answered = BTreeSet::new();
+    for round in 0..ROUNDS {
+        let patience = Duration::from_micros(rng.random_range(0..25_000));
+        run_and_kill(&path, round, patience, &mut answered);
+        let region = open(&path);
+        region.read(|world| {
+            check_invariants(world);
+            let [left, right] = HALVES.map(|half| {
+                let of_half = world
+                    .client_tokens()
+                    .filter(|token| token.key.operation == half);
+                of_half
+                    .map(|token| token.key.token.clone())
+                    .collect::<BTreeSet<_>>()
+            });
+            assert_eq!(left, right, "round {round}: a call is half there");
+            let lost: Vec<_> = answered.difference(&left).collect();
+            assert!(
+                lost.is_empty(),
+                "round {round}: answered and lost: {lost:?}"
+            );
+        });
+    }
+    assert!(answered.len() > ROUNDS, "{} calls in all", answered.len());
+}
+
+/// Adds what a child answered that is killed `patience` after its first answer.
+fn run_and_kill(path: &Path, round: usize, patience: Duration, answered: &mut BTreeSet<String>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "child_calls_until_it_is_killed",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env(PATH_VARIABLE, path)
+        .env(ROUND_VARIABLE, round.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    // The answers are read while they come, or a full pipe would stop the child; a line without its end was cut off.
+    let reader = std::thread::spawn(move || {
+        let mut names = Vec::new();
+        let mut line = String::new();
+        while output.read_line(&mut line).is_ok_and(|length| length > 0) {
+            let whole = line.strip_suffix('\n');
+            names.extend(
+                whole
+                    .and_then(|line| line.strip_prefix("answered "))
+                    .map(String::from),
+            );
+            line.clear();
+        }
+        names
+    });
+    // Opening takes a while, too: some rounds kill it there.
+    std::thread::sleep(Duration::from_millis(40) + patience);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    answered.extend(reader.join().unwrap());
+}
