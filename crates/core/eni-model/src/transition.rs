@@ -10,6 +10,7 @@ use eni_types::{
     AttachmentId, AttachmentStatus, InstanceId, InstanceState, NetworkInterfaceId, Timestamp, quota,
 };
 
+use crate::operations::address::release;
 use crate::resource::{Instance, NetworkInterface};
 use crate::{ChangeSet, IndexKey, World};
 
@@ -261,13 +262,8 @@ impl<'a> Draft<'a> {
 
     /// Leaves no public address at an interface that goes.
     fn release_all(&mut self, id: NetworkInterfaceId) {
-        self.release_lent(id);
         for address in self.world.addresses.by(&IndexKey::NetworkInterface(id)) {
-            if !address.lent {
-                let mut address = crate::resource::Address::clone(address);
-                address.association = None;
-                self.addresses.put(address);
-            }
+            release::disassociate(address, &mut self.addresses);
         }
     }
 }

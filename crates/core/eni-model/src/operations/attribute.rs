@@ -16,6 +16,13 @@ pub struct AttributeBooleanValue {
     pub value: bool,
 }
 
+/// A text attribute: `Description.Value=web` in a request, `<value>web</value>` in an answer.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery, Serialize)]
+pub struct AttributeValue {
+    /// The value.
+    pub value: String,
+}
+
 /// Refuses a Modify call that gives no attribute, or more than one: EC2 changes one at a time.
 ///
 /// # Errors

@@ -4,8 +4,8 @@ use alloc::format;
 use alloc::sync::Arc;
 
 use eni_types::{
-    AllocationId, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId,
-    SecurityGroupId, SubnetId, VpcId,
+    AllocationId, AttachmentId, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterfaceId,
+    RouteTableId, SecurityGroupId, SubnetId, VpcId,
 };
 
 use crate::resource::{
@@ -13,6 +13,21 @@ use crate::resource::{
     Subnet, Vpc,
 };
 use crate::{Ec2Error, ErrorCode, World};
+
+/// The interface that has the attachment `id`.
+pub(crate) fn attached(
+    world: &World,
+    id: AttachmentId,
+) -> Result<&Arc<NetworkInterface>, Ec2Error> {
+    world
+        .network_interface_of_attachment(id)
+        .ok_or_else(|| no_attachment(id))
+}
+
+pub(crate) fn no_attachment(id: AttachmentId) -> Ec2Error {
+    let message = format!("The networkInterface attachment ID '{id}' does not exist");
+    Ec2Error::new(ErrorCode::InvalidAttachmentIdNotFound, message)
+}
 
 macro_rules! lookups {
     ($($name:ident, $missing:ident: $table:ident, $row:ty, $id:ty, $code:ident, $noun:literal;)*) => {

@@ -18,7 +18,12 @@ mod zone;
 
 pub use image::DescribeImages;
 pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
-pub use network_interface::{CreateNetworkInterface, DescribeNetworkInterfaces};
+pub use network_interface::{
+    AssignPrivateIpAddresses, AttachNetworkInterface, CreateNetworkInterface,
+    DeleteNetworkInterface, DescribeNetworkInterfaceAttribute, DescribeNetworkInterfaces,
+    DetachNetworkInterface, ModifyNetworkInterfaceAttribute, ResetNetworkInterfaceAttribute,
+    UnassignPrivateIpAddresses,
+};
 pub use subnet::{
     CreateDefaultSubnet, CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute,
 };
@@ -38,22 +43,30 @@ pub use vpc::{
 macro_rules! for_each_operation {
     ($callback:ident) => {
         $callback! {
+            AssignPrivateIpAddresses,
+            AttachNetworkInterface,
             CreateDefaultSubnet,
             CreateDefaultVpc,
             CreateNetworkInterface,
             CreateSubnet,
             CreateVpc,
+            DeleteNetworkInterface,
             DeleteSubnet,
             DeleteVpc,
             DescribeImages,
             DescribeInstanceTypeOfferings,
             DescribeInstanceTypes,
+            DescribeNetworkInterfaceAttribute,
             DescribeNetworkInterfaces,
             DescribeSubnets,
             DescribeVpcAttribute,
             DescribeVpcs,
+            DetachNetworkInterface,
+            ModifyNetworkInterfaceAttribute,
             ModifySubnetAttribute,
             ModifyVpcAttribute,
+            ResetNetworkInterfaceAttribute,
+            UnassignPrivateIpAddresses,
         }
     };
 }

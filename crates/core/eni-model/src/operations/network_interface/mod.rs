@@ -1,16 +1,36 @@
 //! Network interfaces.
 
+mod assign;
+pub(crate) mod attach;
+pub(crate) mod attribute;
 mod create;
+mod delete;
 mod describe;
 mod description;
+mod detach;
 mod filter;
+pub(crate) mod limits;
 pub(crate) mod private_addresses;
 pub(crate) mod specification;
 #[cfg(test)]
 mod tests;
 
+pub use assign::{
+    AssignPrivateIpAddresses, AssignPrivateIpAddressesResponse, UnassignPrivateIpAddresses,
+};
+pub use attach::{
+    AttachNetworkInterface, AttachNetworkInterfaceResponse, EnaSrdSpecification,
+    EnaSrdUdpSpecification,
+};
+pub use attribute::{
+    AttachmentChanges, DescribeNetworkInterfaceAttribute,
+    DescribeNetworkInterfaceAttributeResponse, ModifyNetworkInterfaceAttribute,
+    ResetNetworkInterfaceAttribute,
+};
 pub use create::{CreateNetworkInterface, CreateNetworkInterfaceResponse};
+pub use delete::DeleteNetworkInterface;
 pub use describe::{DescribeNetworkInterfaces, DescribeNetworkInterfacesResponse};
 pub use description::NetworkInterfaceDescription;
+pub use detach::DetachNetworkInterface;
 pub use private_addresses::PrivateIpAddressSpecification;
 pub use specification::ConnectionTrackingSpecification;

@@ -3,70 +3,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::testing::{TestWorld, check_invariants};
-
-/// A region with a VPC of 10.0.0.0/16 and a subnet of 10.0.1.0/24 in it.
-pub(super) struct Net {
-    pub(super) region: TestWorld,
-    pub(super) vpc: String,
-    pub(super) subnet: String,
-}
-
-impl Net {
-    pub(super) fn new() -> Self {
-        let mut region = TestWorld::bootstrapped();
-        let vpc = region.make("CreateVpc", &[("CidrBlock", "10.0.0.0/16")], "/vpc/vpcId");
-        let mut made = Self {
-            region,
-            vpc,
-            subnet: String::new(),
-        };
-        made.subnet = made.subnet("10.0.1.0/24");
-        made
-    }
-
-    pub(super) fn subnet(&mut self, block: &str) -> String {
-        let parameters = [("VpcId", self.vpc.as_str()), ("CidrBlock", block)];
-        self.region
-            .make("CreateSubnet", &parameters, "/subnet/subnetId")
-    }
-
-    pub(super) fn create(&mut self, parameters: &[(&str, &str)]) -> Value {
-        let subnet = self.subnet.clone();
-        let parameters: Vec<_> = [("SubnetId", subnet.as_str())]
-            .into_iter()
-            .chain(parameters.iter().copied())
-            .collect();
-        let answer = self.region.must("CreateNetworkInterface", &parameters);
-        check_invariants(&self.region.world);
-        answer["networkInterface"].clone()
-    }
-
-    pub(super) fn refused(&mut self, parameters: &[(&str, &str)]) -> String {
-        let subnet = self.subnet.clone();
-        let parameters: Vec<_> = [("SubnetId", subnet.as_str())]
-            .into_iter()
-            .chain(parameters.iter().copied())
-            .collect();
-        self.region.refused("CreateNetworkInterface", &parameters)
-    }
-
-    pub(super) fn describe(&mut self, id: &str) -> Value {
-        let parameters = [("NetworkInterfaceId.1", id)];
-        let answer = self.region.must("DescribeNetworkInterfaces", &parameters);
-        answer["networkInterfaceSet"]["item"][0].clone()
-    }
-}
-
-pub(super) fn id_of(eni: &Value) -> String {
-    eni["networkInterfaceId"].as_str().unwrap().into()
-}
-
-fn addresses_of(eni: &Value) -> Vec<String> {
-    TestWorld::texts(eni, "/privateIpAddressesSet", "/privateIpAddress")
-}
+use super::{Net, addresses_of, id_of};
+use crate::testing::TestWorld;
 
 #[test]
 fn a_created_interface_is_described_as_it_was_answered() {

@@ -1,0 +1,259 @@
+//! `AssignPrivateIpAddresses` and `UnassignPrivateIpAddresses`.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+use eni_query::FromQuery;
+use eni_types::{NetworkInterfaceId, quota};
+use serde::Serialize;
+
+use super::private_addresses::{check_in_subnet, check_number, named_twice, take_free};
+use crate::instance_types::InstanceType;
+use crate::operations::address::release;
+use crate::operations::claims::Claims;
+use crate::operations::{lookup, unsupported};
+use crate::resource::{Address, NetworkInterface};
+use crate::{
+    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, ReturnTrue, World,
+};
+
+/// Gives a network interface further private addresses: all that are asked for, or none.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct AssignPrivateIpAddresses {
+    /// The interface.
+    pub network_interface_id: NetworkInterfaceId,
+    /// The addresses.
+    #[query(name = "PrivateIpAddress")]
+    pub private_ip_addresses: Vec<Ipv4Addr>,
+    /// Or how many, whichever are free.
+    pub secondary_private_ip_address_count: Option<u32>,
+    /// Whether addresses may be taken from other interfaces of the subnet, together with their public addresses.
+    pub allow_reassignment: Option<bool>,
+    /// Asks for IPv4 prefixes.
+    #[query(name = "Ipv4Prefix")]
+    pub ipv4_prefixes: Vec<String>,
+    /// Asks for IPv4 prefixes.
+    pub ipv4_prefix_count: Option<u32>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssignPrivateIpAddressesResponse {
+    network_interface_id: NetworkInterfaceId,
+    assigned_private_ip_addresses_set: ItemSet<AssignedPrivateIpAddress>,
+    r#return: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AssignedPrivateIpAddress {
+    private_ip_address: Ipv4Addr,
+}
+
+impl Operation for AssignPrivateIpAddresses {
+    const NAME: &'static str = "AssignPrivateIpAddresses";
+    const HAS_DRY_RUN: bool = false;
+    type Response = AssignPrivateIpAddressesResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let prefixes = !self.ipv4_prefixes.is_empty() || self.ipv4_prefix_count.unwrap_or(0) > 0;
+        unsupported::refuse("Delegating prefixes", prefixes)?;
+        let count = self.check_parameters()?;
+        let eni = lookup::network_interface(world, self.network_interface_id)?;
+        let subnet = lookup::subnet(world, eni.subnet_id)?;
+        let mut moves = Moves::new(eni, self.allow_reassignment == Some(true));
+        for address in &self.private_ip_addresses {
+            check_in_subnet(*address, subnet)?;
+            moves.add(*address, world)?;
+        }
+        let free = take_free(count, subnet, &mut Claims::default(), world, context)?;
+        moves.to.private_ip_addresses.extend(free.iter().copied());
+        check_number(moves.to.private_ip_addresses.len(), limit_of(eni, world))?;
+        let assigned = self.private_ip_addresses.into_iter().chain(free);
+        let response = AssignPrivateIpAddressesResponse {
+            network_interface_id: self.network_interface_id,
+            assigned_private_ip_addresses_set: assigned
+                .map(|private_ip_address| AssignedPrivateIpAddress { private_ip_address })
+                .collect(),
+            r#return: true,
+        };
+        Ok((moves.into_changes(), response))
+    }
+}
+
+impl AssignPrivateIpAddresses {
+    /// Gives the number of addresses to choose.
+    fn check_parameters(&self) -> Result<usize, Ec2Error> {
+        let named = !self.private_ip_addresses.is_empty();
+        match self.secondary_private_ip_address_count {
+            Some(_) if named => {
+                let message = "You may not specify both privateIpAddresses and secondaryPrivateIpAddressCount.";
+                Err(Ec2Error::new(
+                    ErrorCode::InvalidParameterCombination,
+                    message,
+                ))
+            }
+            None if !named => {
+                let message = "Either privateIpAddresses or secondaryPrivateIpAddressCount must be specified.";
+                Err(Ec2Error::new(ErrorCode::MissingParameter, message))
+            }
+            Some(0) => {
+                let message = "Value (0) for parameter secondaryPrivateIpAddressCount is invalid. A positive number is expected.";
+                Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+            }
+            count => {
+                let count = count.unwrap_or(0) as usize;
+                // Before the search for free ones, which takes as long as there are.
+                check_number(count, quota::PRIVATE_ADDRESSES_PER_NETWORK_INTERFACE)?;
+                Ok(count)
+            }
+        }
+    }
+}
+
+/// Private addresses that one interface may have: as many as its instance's type says, or any type.
+fn limit_of(eni: &NetworkInterface, world: &World) -> usize {
+    eni.attachment
+        .as_ref()
+        .and_then(|attachment| world.instances.get(attachment.instance_id))
+        .and_then(|instance| InstanceType::find(&instance.instance_type))
+        .map_or(
+            quota::PRIVATE_ADDRESSES_PER_NETWORK_INTERFACE,
+            |instance_type| instance_type.ipv4_addresses_per_interface,
+        )
+}
+
+/// Named addresses on their way to an interface, free ones and ones that other interfaces have.
+struct Moves {
+    to: NetworkInterface,
+    allow_reassignment: bool,
+    named: Vec<Ipv4Addr>,
+    from: BTreeMap<NetworkInterfaceId, NetworkInterface>,
+    public: Vec<Address>,
+}
+
+impl Moves {
+    fn new(to: &NetworkInterface, allow_reassignment: bool) -> Self {
+        Self {
+            to: to.clone(),
+            allow_reassignment,
+            named: Vec::new(),
+            from: BTreeMap::new(),
+            public: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, address: Ipv4Addr, world: &World) -> Result<(), Ec2Error> {
+        if self.named.contains(&address) {
+            return Err(named_twice(address));
+        }
+        self.named.push(address);
+        let Some(owner) = world.owner_of_private_address(self.to.vpc_id, address) else {
+            self.to.private_ip_addresses.push(address);
+            return Ok(());
+        };
+        if !self.allow_reassignment {
+            let message = format!("[{address}] assigned, but move is not allowed.");
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
+        if owner.primary_private_ip_address() == Some(address) {
+            let message = format!("The primary private IP address {address} cannot be reassigned.");
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
+        let id = owner.network_interface_id;
+        if id == self.to.network_interface_id {
+            return Ok(());
+        }
+        let from = self
+            .from
+            .entry(id)
+            .or_insert_with(|| NetworkInterface::clone(owner));
+        from.private_ip_addresses.retain(|other| *other != address);
+        self.to.private_ip_addresses.push(address);
+        if let Some(public) = world.public_address_of(id, address) {
+            let mut public = Address::clone(public);
+            if let Some(association) = &mut public.association {
+                association.network_interface_id = self.to.network_interface_id;
+            }
+            self.public.push(public);
+        }
+        Ok(())
+    }
+
+    fn into_changes(self) -> ChangeSet {
+        let mut changes = ChangeSet::none();
+        for (_, eni) in self.from {
+            changes.put(eni);
+        }
+        changes.put(self.to);
+        for address in self.public {
+            changes.put(address);
+        }
+        changes
+    }
+}
+
+/// Takes secondary private addresses away from a network interface. Their Elastic IP addresses stay allocated.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct UnassignPrivateIpAddresses {
+    /// The interface.
+    pub network_interface_id: NetworkInterfaceId,
+    /// The addresses.
+    #[query(name = "PrivateIpAddress")]
+    pub private_ip_addresses: Vec<Ipv4Addr>,
+    /// Asks for the removal of IPv4 prefixes, which no interface has.
+    #[query(name = "Ipv4Prefix")]
+    pub ipv4_prefixes: Vec<String>,
+}
+
+impl Operation for UnassignPrivateIpAddresses {
+    const NAME: &'static str = "UnassignPrivateIpAddresses";
+    const HAS_DRY_RUN: bool = false;
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        unsupported::refuse("Delegating prefixes", !self.ipv4_prefixes.is_empty())?;
+        if self.private_ip_addresses.is_empty() {
+            let message = "The request must contain the parameter privateIpAddresses";
+            return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+        }
+        let id = self.network_interface_id;
+        let mut eni = NetworkInterface::clone(lookup::network_interface(world, id)?);
+        for address in &self.private_ip_addresses {
+            let message = if eni.primary_private_ip_address() == Some(*address) {
+                format!("The primary private IP address {address} cannot be unassigned.")
+            } else if !eni.private_ip_addresses.contains(address) {
+                format!("Some of the specified addresses are not assigned to interface {id}")
+            } else {
+                continue;
+            };
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
+        eni.private_ip_addresses
+            .retain(|address| !self.private_ip_addresses.contains(address));
+        let mut changes = ChangeSet::none();
+        for address in world.addresses.by(&IndexKey::NetworkInterface(id)) {
+            let goes = address.association.as_ref().is_some_and(|association| {
+                self.private_ip_addresses
+                    .contains(&association.private_ip_address)
+            });
+            if goes {
+                release::disassociate(address, &mut changes);
+            }
+        }
+        changes.put(eni);
+        Ok((changes, ReturnTrue::default()))
+    }
+}

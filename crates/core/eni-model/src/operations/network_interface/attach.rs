@@ -1,0 +1,199 @@
+//! `AttachNetworkInterface`.
+
+use alloc::format;
+
+use eni_query::FromQuery;
+use eni_types::{
+    AttachmentId, AttachmentStatus, InstanceId, InstanceState, NetworkInterfaceId, TypedId,
+};
+use serde::Serialize;
+
+use super::limits;
+use crate::operations::{instance_type, lookup, unsupported};
+use crate::resource::{Attachment, Instance, NetworkInterface};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, World};
+
+/// Plugs a network interface into an instance that runs (hot) or is stopped (warm).
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct AttachNetworkInterface {
+    /// The interface.
+    pub network_interface_id: NetworkInterfaceId,
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// N of `ethN`. Indexes need not follow upon each other.
+    pub device_index: u8,
+    /// The network card; the type's default card where absent.
+    pub network_card_index: Option<u8>,
+    /// Asks for ENA Express.
+    pub ena_srd_specification: Option<EnaSrdSpecification>,
+    /// Asks for a number of ENA queues.
+    pub ena_queue_count: Option<u32>,
+}
+
+/// `EnaSrdSpecification`: ENA Express, which this region does not have.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct EnaSrdSpecification {
+    /// For TCP.
+    pub ena_srd_enabled: Option<bool>,
+    /// For UDP.
+    pub ena_srd_udp_specification: Option<EnaSrdUdpSpecification>,
+}
+
+/// `EnaSrdUdpSpecification`.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct EnaSrdUdpSpecification {
+    /// Whether it is asked for.
+    pub ena_srd_udp_enabled: Option<bool>,
+}
+
+impl EnaSrdSpecification {
+    /// Refuses to turn ENA Express on.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse(&self) -> Result<(), Ec2Error> {
+        let udp = self
+            .ena_srd_udp_specification
+            .as_ref()
+            .and_then(|udp| udp.ena_srd_udp_enabled);
+        unsupported::refuse(
+            "ENA Express",
+            self.ena_srd_enabled == Some(true) || udp == Some(true),
+        )
+    }
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachNetworkInterfaceResponse {
+    attachment_id: AttachmentId,
+    network_card_index: u8,
+}
+
+impl Operation for AttachNetworkInterface {
+    const NAME: &'static str = "AttachNetworkInterface";
+    type Response = AttachNetworkInterfaceResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        if let Some(specification) = &self.ena_srd_specification {
+            specification.refuse()?;
+        }
+        unsupported::refuse(
+            "Setting the number of ENA queues",
+            self.ena_queue_count.is_some(),
+        )?;
+        let eni = lookup::network_interface(world, self.network_interface_id)?;
+        let instance = lookup::instance(world, self.instance_id)?;
+        let status = status_at(instance)?;
+        check_interface(eni, instance)?;
+        let network_card_index = self.check_place(eni, instance, world)?;
+        let attachment = Attachment {
+            attachment_id: AttachmentId::generate(context.rng),
+            instance_id: self.instance_id,
+            device_index: self.device_index,
+            network_card_index,
+            attach_time: context.now,
+            status,
+            delete_on_termination: false,
+        };
+        let response = AttachNetworkInterfaceResponse {
+            attachment_id: attachment.attachment_id,
+            network_card_index,
+        };
+        let mut changes = ChangeSet::none();
+        changes.put(NetworkInterface {
+            attachment: Some(attachment),
+            ..NetworkInterface::clone(eni)
+        });
+        Ok((changes, response))
+    }
+}
+
+/// On a running instance the agent has to bring the attachment about; a stopped one has it at once.
+fn status_at(instance: &Instance) -> Result<AttachmentStatus, Ec2Error> {
+    match instance.state {
+        InstanceState::Running => Ok(AttachmentStatus::Attaching),
+        InstanceState::Stopped => Ok(AttachmentStatus::Attached),
+        InstanceState::Pending
+        | InstanceState::ShuttingDown
+        | InstanceState::Stopping
+        | InstanceState::Terminated => {
+            let message = format!(
+                "The instance '{}' is '{}'. It must be 'running' or 'stopped'.",
+                instance.instance_id, instance.state
+            );
+            Err(Ec2Error::new(ErrorCode::IncorrectState, message))
+        }
+    }
+}
+
+fn check_interface(eni: &NetworkInterface, instance: &Instance) -> Result<(), Ec2Error> {
+    if eni.attachment.is_some() {
+        return Err(in_use(eni.network_interface_id));
+    }
+    if eni.availability_zone != instance.availability_zone {
+        let message = "You may not attach a network interface to an instance if they are not in the same availability zone";
+        return Err(Ec2Error::new(
+            ErrorCode::InvalidParameterCombination,
+            message,
+        ));
+    }
+    Ok(())
+}
+
+/// The error for an interface that is attached already.
+pub(crate) fn in_use(id: NetworkInterfaceId) -> Ec2Error {
+    let message = format!("Interface: [{id}] in use.");
+    Ec2Error::new(ErrorCode::InvalidNetworkInterfaceInUse, message)
+}
+
+impl AttachNetworkInterface {
+    /// Checks that the place is there and free, and gives its card.
+    fn check_place(
+        &self,
+        eni: &NetworkInterface,
+        instance: &Instance,
+        world: &World,
+    ) -> Result<u8, Ec2Error> {
+        let instance_type = instance_type::known(&instance.instance_type)?;
+        let card_index = self
+            .network_card_index
+            .unwrap_or(instance_type.default_network_card_index);
+        let card = instance_type
+            .network_card(card_index)
+            .ok_or_else(|| limits::no_card(card_index, &instance_type))?;
+        let (mut on_instance, mut on_card) = (1, 1);
+        for attachment in world
+            .network_interfaces_of(instance.instance_id)
+            .filter_map(|other| other.attachment.as_ref())
+        {
+            on_instance += 1;
+            if attachment.network_card_index == card_index {
+                on_card += 1;
+                if attachment.device_index == self.device_index {
+                    return Err(occupied(instance.instance_id, self.device_index));
+                }
+            }
+        }
+        let card_limit = card.maximum_network_interfaces;
+        limits::check_interfaces(&instance_type, on_instance, on_card, card_limit)?;
+        limits::check_addresses(
+            &instance_type,
+            eni.network_interface_id,
+            eni.private_ip_addresses.len(),
+        )?;
+        Ok(card_index)
+    }
+}
+
+fn occupied(instance_id: InstanceId, device_index: u8) -> Ec2Error {
+    let message = format!(
+        "Instance '{instance_id}' already has an interface attached at device index '{device_index}'."
+    );
+    Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+}

@@ -1,0 +1,63 @@
+//! What an instance type lets be attached.
+
+use alloc::format;
+use core::fmt::Display;
+
+use crate::instance_types::InstanceType;
+use crate::{Ec2Error, ErrorCode};
+
+/// Refuses more interfaces on an instance, or on one of its cards, than its type has places for.
+///
+/// # Errors
+/// `AttachmentLimitExceeded`.
+pub(crate) fn check_interfaces(
+    instance_type: &InstanceType,
+    on_instance: usize,
+    on_card: usize,
+    card_limit: usize,
+) -> Result<(), Ec2Error> {
+    let number = if on_instance > instance_type.maximum_network_interfaces {
+        on_instance
+    } else if on_card > card_limit {
+        on_card
+    } else {
+        return Ok(());
+    };
+    let message = format!(
+        "Interface count {number} exceeds the limit for {}",
+        instance_type.name
+    );
+    Err(Ec2Error::new(ErrorCode::AttachmentLimitExceeded, message))
+}
+
+/// Refuses an interface with more private addresses than the instance's type lets it have. `interface` names it in the
+/// error: its id, or the place that it is launched at.
+///
+/// # Errors
+/// `InvalidInterface.IpAddressLimitExceeded`.
+pub(crate) fn check_addresses(
+    instance_type: &InstanceType,
+    interface: impl Display,
+    number: usize,
+) -> Result<(), Ec2Error> {
+    if number > instance_type.ipv4_addresses_per_interface {
+        let message = format!(
+            "Address count {number} on interface-{interface} exceeds the limit for {}",
+            instance_type.name
+        );
+        return Err(Ec2Error::new(
+            ErrorCode::InvalidInterfaceIpAddressLimitExceeded,
+            message,
+        ));
+    }
+    Ok(())
+}
+
+/// The error for a card that the instance's type does not have.
+pub(crate) fn no_card(index: impl Display, instance_type: &InstanceType) -> Ec2Error {
+    let message = format!(
+        "The network card index {index} is not valid for the instance type {}.",
+        instance_type.name
+    );
+    Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+}
