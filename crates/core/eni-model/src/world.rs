@@ -5,13 +5,14 @@ use alloc::sync::Arc;
 use core::net::Ipv4Addr;
 
 use eni_types::{
-    AttachmentId, InstanceId, InternetGatewayId, NetworkInterfaceId, SubnetId, VpcId, quota,
+    AttachmentId, AttachmentStatus, InstanceId, InstanceState, InternetGatewayId,
+    NetworkInterfaceId, SubnetId, VpcId, quota,
 };
 
 use crate::client_token::ClientTokenKey;
 use crate::resource::{
     Address, Instance, InternetGateway, NetworkAcl, NetworkInterface, Resource, ResourceKey,
-    RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
+    RouteState, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
 };
 use crate::{Change, ChangeSet, ClientToken, IndexKey, Row, Table};
 
@@ -227,6 +228,31 @@ impl World {
         self.route_tables
             .one(&IndexKey::Subnet(subnet.subnet_id))
             .or_else(|| self.main_route_table(subnet.vpc_id))
+    }
+
+    /// Whether a route of a table in the VPC leads anywhere: an internet gateway must be attached to the VPC, an
+    /// interface to a running instance.
+    #[must_use]
+    pub fn route_state(&self, vpc_id: VpcId, target: RouteTarget) -> RouteState {
+        let is_active = match target {
+            RouteTarget::Local => true,
+            RouteTarget::InternetGateway(id) => self
+                .internet_gateways
+                .get(id)
+                .is_some_and(|gateway| gateway.vpc_id == Some(vpc_id)),
+            RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => self
+                .network_interfaces
+                .get(id)
+                .and_then(|eni| eni.attachment.as_ref())
+                .filter(|attachment| attachment.status == AttachmentStatus::Attached)
+                .and_then(|attachment| self.instances.get(attachment.instance_id))
+                .is_some_and(|instance| instance.state == InstanceState::Running),
+        };
+        if is_active {
+            RouteState::Active
+        } else {
+            RouteState::Blackhole
+        }
     }
 
     /// A VPC's main route table.

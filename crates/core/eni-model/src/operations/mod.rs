@@ -8,6 +8,7 @@ pub(crate) mod claims;
 mod dependency;
 pub mod image;
 pub mod instance_type;
+pub mod internet_gateway;
 pub(crate) mod lookup;
 pub mod network_interface;
 pub mod security_group;
@@ -23,6 +24,10 @@ pub use network_interface::{
     DeleteNetworkInterface, DescribeNetworkInterfaceAttribute, DescribeNetworkInterfaces,
     DetachNetworkInterface, ModifyNetworkInterfaceAttribute, ResetNetworkInterfaceAttribute,
     UnassignPrivateIpAddresses,
+pub use network_interface::{CreateNetworkInterface, DescribeNetworkInterfaces};
+pub use internet_gateway::{
+    AttachInternetGateway, CreateInternetGateway, DeleteInternetGateway, DescribeInternetGateways,
+    DetachInternetGateway,
 };
 pub use subnet::{
     CreateDefaultSubnet, CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute,
@@ -45,12 +50,15 @@ macro_rules! for_each_operation {
         $callback! {
             AssignPrivateIpAddresses,
             AttachNetworkInterface,
+            AttachInternetGateway,
             CreateDefaultSubnet,
             CreateDefaultVpc,
             CreateNetworkInterface,
+            CreateInternetGateway,
             CreateSubnet,
             CreateVpc,
             DeleteNetworkInterface,
+            DeleteInternetGateway,
             DeleteSubnet,
             DeleteVpc,
             DescribeImages,
@@ -58,11 +66,13 @@ macro_rules! for_each_operation {
             DescribeInstanceTypes,
             DescribeNetworkInterfaceAttribute,
             DescribeNetworkInterfaces,
+            DescribeInternetGateways,
             DescribeSubnets,
             DescribeVpcAttribute,
             DescribeVpcs,
             DetachNetworkInterface,
             ModifyNetworkInterfaceAttribute,
+            DetachInternetGateway,
             ModifySubnetAttribute,
             ModifyVpcAttribute,
             ResetNetworkInterfaceAttribute,

@@ -28,7 +28,9 @@ pub use network_acl::{
     IcmpTypeCode, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, PortRange, RuleAction,
 };
 pub use network_interface::{Attachment, ConnectionTracking, NetworkInterface};
-pub use route_table::{Route, RouteOrigin, RouteTable, RouteTableAssociation, RouteTarget};
+pub use route_table::{
+    Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,
+};
 pub use security_group::{IpProtocol, RulePeer, SecurityGroup, SecurityGroupRule};
 pub use vpc::{InternetGateway, Subnet, Vpc};
 

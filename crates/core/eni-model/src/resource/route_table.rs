@@ -60,6 +60,38 @@ pub enum RouteOrigin {
     CreateRoute,
 }
 
+impl RouteOrigin {
+    /// The origin as EC2 spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CreateRouteTable => "CreateRouteTable",
+            Self::CreateRoute => "CreateRoute",
+        }
+    }
+}
+
+/// Whether a route leads anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RouteState {
+    /// Packets go to the target.
+    Active,
+    /// Packets are dropped: the target is gone, detached or stopped.
+    Blackhole,
+}
+
+impl RouteState {
+    /// The state as EC2 spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Blackhole => "blackhole",
+        }
+    }
+}
+
 /// The use of a route table by a subnet, or by a VPC as its main table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteTableAssociation {

@@ -1,0 +1,98 @@
+//! `AttachInternetGateway` and `DetachInternetGateway`.
+
+use alloc::format;
+
+use eni_query::FromQuery;
+use eni_types::{InternetGatewayId, VpcId};
+
+use crate::operations::lookup;
+use crate::resource::InternetGateway;
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
+
+/// Attaches an internet gateway to a VPC: each has at most one of the other.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct AttachInternetGateway {
+    /// The gateway.
+    pub internet_gateway_id: InternetGatewayId,
+    /// The VPC.
+    pub vpc_id: VpcId,
+}
+
+impl Operation for AttachInternetGateway {
+    const NAME: &'static str = "AttachInternetGateway";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let gateway = lookup::internet_gateway(world, self.internet_gateway_id)?;
+        let vpc_id = lookup::vpc(world, self.vpc_id)?.vpc_id;
+        if let Some(attached) = gateway.vpc_id {
+            let message = format!(
+                "resource {} is already attached to network {attached}",
+                gateway.internet_gateway_id
+            );
+            return Err(Ec2Error::new(ErrorCode::ResourceAlreadyAssociated, message));
+        }
+        if world.internet_gateway_of(vpc_id).is_some() {
+            let message = format!("Network {vpc_id} already has an internet gateway attached");
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
+        Ok((attach(gateway, Some(vpc_id)), ReturnTrue::default()))
+    }
+}
+
+/// Detaches an internet gateway from a VPC where no interface has a public address any more.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DetachInternetGateway {
+    /// The gateway.
+    pub internet_gateway_id: InternetGatewayId,
+    /// The VPC.
+    pub vpc_id: VpcId,
+}
+
+impl Operation for DetachInternetGateway {
+    const NAME: &'static str = "DetachInternetGateway";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let gateway = lookup::internet_gateway(world, self.internet_gateway_id)?;
+        let vpc_id = lookup::vpc(world, self.vpc_id)?.vpc_id;
+        if gateway.vpc_id != Some(vpc_id) {
+            let message = format!(
+                "resource {} is not attached to network {vpc_id}",
+                gateway.internet_gateway_id
+            );
+            return Err(Ec2Error::new(ErrorCode::GatewayNotAttached, message));
+        }
+        // Detaching is rare, and public addresses are no more than the pool has: not worth an index.
+        let is_mapped = world
+            .addresses
+            .iter()
+            .filter_map(|address| address.association.as_ref())
+            .filter_map(|to| world.network_interfaces.get(to.network_interface_id))
+            .any(|eni| eni.vpc_id == vpc_id);
+        if is_mapped {
+            let message = format!(
+                "Network {vpc_id} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway."
+            );
+            return Err(Ec2Error::new(ErrorCode::DependencyViolation, message));
+        }
+        Ok((attach(gateway, None), ReturnTrue::default()))
+    }
+}
+
+fn attach(gateway: &InternetGateway, vpc_id: Option<VpcId>) -> ChangeSet {
+    let mut changes = ChangeSet::none();
+    changes.put(InternetGateway {
+        vpc_id,
+        ..gateway.clone()
+    });
+    changes
+}

@@ -1,0 +1,133 @@
+//! `DescribeInternetGateways`.
+
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::{InternetGatewayId, VpcId};
+use serde::Serialize;
+
+use crate::describe::{Described, Page, Scope, find};
+use crate::operations::lookup;
+use crate::resource::InternetGateway;
+use crate::tags::TagItem;
+use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, RegionSettings, World};
+
+/// The state of every attachment, as EC2 spells it in answers: botocore's model has no such value.
+const ATTACHED: &str = "available";
+
+/// Finds internet gateways.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeInternetGateways {
+    /// Only these.
+    #[query(name = "InternetGatewayId")]
+    pub internet_gateway_ids: Vec<InternetGatewayId>,
+    /// Filters and paging.
+    #[query(flatten)]
+    pub page: Page,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeInternetGatewaysResponse {
+    internet_gateway_set: ItemSet<InternetGatewayDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+/// `internetGateway` in answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InternetGatewayDescription {
+    internet_gateway_id: InternetGatewayId,
+    owner_id: String,
+    attachment_set: ItemSet<InternetGatewayAttachment>,
+    tag_set: ItemSet<TagItem>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InternetGatewayAttachment {
+    vpc_id: VpcId,
+    state: &'static str,
+}
+
+impl InternetGatewayDescription {
+    pub(super) fn new(gateway: &InternetGateway, region: &RegionSettings) -> Self {
+        Self {
+            internet_gateway_id: gateway.internet_gateway_id,
+            owner_id: region.account_id.clone(),
+            attachment_set: gateway
+                .vpc_id
+                .into_iter()
+                .map(|vpc_id| InternetGatewayAttachment {
+                    vpc_id,
+                    state: ATTACHED,
+                })
+                .collect(),
+            tag_set: gateway.tags.to_items(),
+        }
+    }
+}
+
+impl Operation for DescribeInternetGateways {
+    const NAME: &'static str = "DescribeInternetGateways";
+    const MUTATES: bool = false;
+    type Response = DescribeInternetGatewaysResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let found = find(
+            &world.internet_gateways,
+            &self.internet_gateway_ids,
+            &self.page,
+            Scope::new(world, context),
+            lookup::no_internet_gateway,
+        )?;
+        let response = DescribeInternetGatewaysResponse {
+            internet_gateway_set: found
+                .rows
+                .iter()
+                .map(|gateway| InternetGatewayDescription::new(gateway, context.region))
+                .collect(),
+            next_token: found.next_token,
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+impl Described for InternetGateway {
+    const FILTERS: &'static [&'static str] = &[
+        "attachment.state",
+        "attachment.vpc-id",
+        "internet-gateway-id",
+        "owner-id",
+    ];
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        match (name, self.vpc_id) {
+            ("attachment.state", Some(_)) => give(ATTACHED.into()),
+            ("attachment.vpc-id", Some(vpc_id)) => give(vpc_id.to_string().into()),
+            ("internet-gateway-id", _) => give(self.internet_gateway_id.to_string().into()),
+            ("owner-id", _) => give(scope.region.account_id.as_str().into()),
+            _ => {}
+        }
+    }
+
+    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+        match name {
+            "attachment.vpc-id" => value.parse().ok().map(IndexKey::Vpc),
+            _ => None,
+        }
+    }
+}
