@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 
 use eni_types::{
     AllocationId, AttachmentId, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterfaceId,
+    AllocationId, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterfaceId, ResourceId,
     RouteTableId, SecurityGroupId, SubnetId, VpcId,
 };
 
@@ -56,4 +57,18 @@ lookups! {
         InvalidNetworkInterfaceIdNotFound, "networkInterface ID";
     address, no_address: addresses, Address, AllocationId, InvalidAllocationIdNotFound, "allocation ID";
     instance, no_instance: instances, Instance, InstanceId, InvalidInstanceIdNotFound, "instance ID";
+}
+
+/// EC2's error for the association of an address, a route table or a network ACL that does not exist.
+pub(crate) fn no_association(id: impl Into<ResourceId>) -> Ec2Error {
+    let message = format!("The association ID '{}' does not exist", id.into());
+    Ec2Error::new(ErrorCode::InvalidAssociationIdNotFound, message)
+}
+
+/// EC2's error for an instance that stands for its interface where it has several.
+pub(crate) fn several_interfaces(id: InstanceId) -> Ec2Error {
+    let message = format!(
+        "There are multiple interfaces attached to instance '{id}'. Please specify an interface ID for the operation instead."
+    );
+    Ec2Error::new(ErrorCode::InvalidInstanceId, message)
 }

@@ -12,6 +12,7 @@ pub mod internet_gateway;
 pub(crate) mod lookup;
 pub mod network_interface;
 pub mod security_group;
+pub mod route_table;
 pub mod subnet;
 mod unsupported;
 pub mod vpc;
@@ -28,6 +29,10 @@ pub use network_interface::{CreateNetworkInterface, DescribeNetworkInterfaces};
 pub use internet_gateway::{
     AttachInternetGateway, CreateInternetGateway, DeleteInternetGateway, DescribeInternetGateways,
     DetachInternetGateway,
+};
+pub use route_table::{
+    AssociateRouteTable, CreateRoute, CreateRouteTable, DeleteRoute, DeleteRouteTable,
+    DescribeRouteTables, DisassociateRouteTable, ReplaceRoute, ReplaceRouteTableAssociation,
 };
 pub use subnet::{
     CreateDefaultSubnet, CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute,
@@ -50,15 +55,20 @@ macro_rules! for_each_operation {
         $callback! {
             AssignPrivateIpAddresses,
             AttachNetworkInterface,
+            AssociateRouteTable,
             AttachInternetGateway,
             CreateDefaultSubnet,
             CreateDefaultVpc,
             CreateNetworkInterface,
             CreateInternetGateway,
+            CreateRoute,
+            CreateRouteTable,
             CreateSubnet,
             CreateVpc,
             DeleteNetworkInterface,
             DeleteInternetGateway,
+            DeleteRoute,
+            DeleteRouteTable,
             DeleteSubnet,
             DeleteVpc,
             DescribeImages,
@@ -67,16 +77,20 @@ macro_rules! for_each_operation {
             DescribeNetworkInterfaceAttribute,
             DescribeNetworkInterfaces,
             DescribeInternetGateways,
+            DescribeRouteTables,
             DescribeSubnets,
             DescribeVpcAttribute,
             DescribeVpcs,
             DetachNetworkInterface,
             ModifyNetworkInterfaceAttribute,
             DetachInternetGateway,
+            DisassociateRouteTable,
             ModifySubnetAttribute,
             ModifyVpcAttribute,
             ResetNetworkInterfaceAttribute,
             UnassignPrivateIpAddresses,
+            ReplaceRoute,
+            ReplaceRouteTableAssociation,
         }
     };
 }

@@ -1,0 +1,205 @@
+//! `AssociateRouteTable`, `DisassociateRouteTable` and `ReplaceRouteTableAssociation`.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+
+use eni_query::FromQuery;
+use eni_types::{RouteTableAssociationId, RouteTableId, SubnetId, TypedId};
+use serde::Serialize;
+
+use super::description::AssociationState;
+use crate::operations::{lookup, unsupported};
+use crate::resource::{RouteTable, RouteTableAssociation};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, ReturnTrue, World};
+
+/// Makes a subnet use a route table instead of its VPC's main one.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct AssociateRouteTable {
+    /// The table.
+    pub route_table_id: RouteTableId,
+    /// The subnet.
+    pub subnet_id: Option<SubnetId>,
+    /// Asks for an edge association.
+    pub gateway_id: Option<String>,
+    /// Asks for an edge association.
+    pub public_ipv4_pool: Option<String>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssociateRouteTableResponse {
+    association_id: RouteTableAssociationId,
+    association_state: AssociationState,
+}
+
+impl Operation for AssociateRouteTable {
+    const NAME: &'static str = "AssociateRouteTable";
+    type Response = AssociateRouteTableResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let edge = self.gateway_id.is_some() || self.public_ipv4_pool.is_some();
+        unsupported::refuse("Edge association", edge)?;
+        let table = lookup::route_table(world, self.route_table_id)?;
+        let subnet_id = self.subnet_id.ok_or_else(|| {
+            let message = "The request must contain the parameter subnetId";
+            Ec2Error::new(ErrorCode::MissingParameter, message)
+        })?;
+        check_network(table, subnet_id, world)?;
+        let answer = |association_id| AssociateRouteTableResponse {
+            association_id,
+            association_state: AssociationState::ASSOCIATED,
+        };
+        if let Some(used) = world.route_tables.one(&IndexKey::Subnet(subnet_id)) {
+            let same = used.associations.iter().find(|association| {
+                used.route_table_id == table.route_table_id
+                    && association.subnet_id == Some(subnet_id)
+            });
+            let association = same.ok_or_else(|| conflict(table.route_table_id))?;
+            return Ok((ChangeSet::none(), answer(association.association_id)));
+        }
+        let association = RouteTableAssociation {
+            association_id: RouteTableAssociationId::generate(context.rng),
+            subnet_id: Some(subnet_id),
+        };
+        let response = answer(association.association_id);
+        let mut table = RouteTable::clone(table);
+        table.associations.push(association);
+        let mut changes = ChangeSet::none();
+        changes.put(table);
+        Ok((changes, response))
+    }
+}
+
+/// Makes a subnet use its VPC's main route table again.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DisassociateRouteTable {
+    /// The association to end.
+    pub association_id: RouteTableAssociationId,
+}
+
+impl Operation for DisassociateRouteTable {
+    const NAME: &'static str = "DisassociateRouteTable";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let id = self.association_id;
+        let (table, subnet_id) = association(world, id)?;
+        if subnet_id.is_none() {
+            let message = format!("cannot disassociate the main route table association {id}");
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
+        let mut changes = ChangeSet::none();
+        changes.put(without(table, id));
+        Ok((changes, ReturnTrue::default()))
+    }
+}
+
+/// Makes a subnet use another route table, or a VPC another main one.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct ReplaceRouteTableAssociation {
+    /// The association to end.
+    pub association_id: RouteTableAssociationId,
+    /// The table to use from now on.
+    pub route_table_id: RouteTableId,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplaceRouteTableAssociationResponse {
+    new_association_id: RouteTableAssociationId,
+    association_state: AssociationState,
+}
+
+impl Operation for ReplaceRouteTableAssociation {
+    const NAME: &'static str = "ReplaceRouteTableAssociation";
+    type Response = ReplaceRouteTableAssociationResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let (old, subnet_id) = association(world, self.association_id)?;
+        let new = lookup::route_table(world, self.route_table_id)?;
+        if old.vpc_id != new.vpc_id {
+            let message = format!(
+                "route table {} and route table {} belong to different networks",
+                old.route_table_id, new.route_table_id
+            );
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
+        let new_association_id = RouteTableAssociationId::generate(context.rng);
+        let old = without(old, self.association_id);
+        let mut new = if new.route_table_id == old.route_table_id {
+            old.clone()
+        } else {
+            RouteTable::clone(new)
+        };
+        new.associations.push(RouteTableAssociation {
+            association_id: new_association_id,
+            subnet_id,
+        });
+        // If both are one table, the later write wins.
+        let mut changes = ChangeSet::none();
+        changes.put(old);
+        changes.put(new);
+        let response = ReplaceRouteTableAssociationResponse {
+            new_association_id,
+            association_state: AssociationState::ASSOCIATED,
+        };
+        Ok((changes, response))
+    }
+}
+
+/// The table of an association, and the subnet; `None` for a main association.
+fn association(
+    world: &World,
+    id: RouteTableAssociationId,
+) -> Result<(&Arc<RouteTable>, Option<SubnetId>), Ec2Error> {
+    let found = world
+        .route_tables
+        .one(&IndexKey::RouteTableAssociation(id))
+        .and_then(|table| {
+            let mut associations = table.associations.iter();
+            let association = associations.find(|association| association.association_id == id)?;
+            Some((table, association.subnet_id))
+        });
+    found.ok_or_else(|| lookup::no_association(id))
+}
+
+fn without(table: &RouteTable, id: RouteTableAssociationId) -> RouteTable {
+    let mut table = table.clone();
+    table
+        .associations
+        .retain(|association| association.association_id != id);
+    table
+}
+
+fn check_network(table: &RouteTable, subnet_id: SubnetId, world: &World) -> Result<(), Ec2Error> {
+    if lookup::subnet(world, subnet_id)?.vpc_id == table.vpc_id {
+        return Ok(());
+    }
+    let message = format!(
+        "route table {} and subnet {subnet_id} belong to different networks",
+        table.route_table_id
+    );
+    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+}
+
+fn conflict(id: RouteTableId) -> Ec2Error {
+    let message = format!(
+        "the specified association for route table {id} conflicts with an existing association"
+    );
+    Ec2Error::new(ErrorCode::ResourceAlreadyAssociated, message)
+}

@@ -1,0 +1,155 @@
+//! `DescribeRouteTables`.
+
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::RouteTableId;
+use serde::Serialize;
+
+use super::description::{RouteTableDescription, gateway_of, instance_of};
+use crate::describe::{Described, Page, Scope, find};
+use crate::operations::lookup;
+use crate::resource::RouteTable;
+use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
+
+/// Finds route tables.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeRouteTables {
+    /// Only these.
+    #[query(name = "RouteTableId")]
+    pub route_table_ids: Vec<RouteTableId>,
+    /// Filters and paging.
+    #[query(flatten)]
+    pub page: Page,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeRouteTablesResponse {
+    route_table_set: ItemSet<RouteTableDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+impl Operation for DescribeRouteTables {
+    const NAME: &'static str = "DescribeRouteTables";
+    const MUTATES: bool = false;
+    type Response = DescribeRouteTablesResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let scope = Scope::new(world, context);
+        let found = find(
+            &world.route_tables,
+            &self.route_table_ids,
+            &self.page,
+            scope,
+            lookup::no_route_table,
+        )?;
+        let response = DescribeRouteTablesResponse {
+            route_table_set: found
+                .rows
+                .iter()
+                .map(|table| RouteTableDescription::new(table, scope))
+                .collect(),
+            next_token: found.next_token,
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+impl Described for RouteTable {
+    const FILTERS: &'static [&'static str] = &[
+        "association.gateway-id",
+        "association.main",
+        "association.route-table-association-id",
+        "association.route-table-id",
+        "association.subnet-id",
+        "owner-id",
+        "route-table-id",
+        "route.destination-cidr-block",
+        "route.destination-ipv6-cidr-block",
+        "route.destination-prefix-list-id",
+        "route.egress-only-internet-gateway-id",
+        "route.gateway-id",
+        "route.instance-id",
+        "route.nat-gateway-id",
+        "route.origin",
+        "route.state",
+        "route.transit-gateway-id",
+        "route.vpc-peering-connection-id",
+        "vpc-id",
+    ];
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        match name {
+            "owner-id" => give(scope.region.account_id.as_str().into()),
+            "route-table-id" => give(self.route_table_id.to_string().into()),
+            "vpc-id" => give(self.vpc_id.to_string().into()),
+            _ if name.starts_with("association.") => self.association_values(name, give),
+            _ => self.route_values(name, scope, give),
+        }
+    }
+
+    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+        match name {
+            "association.route-table-association-id" => {
+                value.parse().ok().map(IndexKey::RouteTableAssociation)
+            }
+            "association.subnet-id" => value.parse().ok().map(IndexKey::Subnet),
+            "vpc-id" => value.parse().ok().map(IndexKey::Vpc),
+            _ => None,
+        }
+    }
+}
+
+impl RouteTable {
+    fn association_values<'a>(&'a self, name: &str, give: &mut dyn FnMut(Cow<'a, str>)) {
+        for association in &self.associations {
+            give(match (name, association.subnet_id) {
+                ("association.main", subnet_id) => subnet_id.is_none().to_string().into(),
+                ("association.route-table-association-id", _) => {
+                    association.association_id.to_string().into()
+                }
+                ("association.route-table-id", _) => self.route_table_id.to_string().into(),
+                ("association.subnet-id", Some(subnet_id)) => subnet_id.to_string().into(),
+                _ => continue,
+            });
+        }
+    }
+
+    fn route_values<'a>(
+        &'a self,
+        name: &str,
+        scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        for route in &self.routes {
+            let value = match name {
+                "route.destination-cidr-block" => Some(route.destination.to_string().into()),
+                "route.gateway-id" => gateway_of(route.target).map(Cow::from),
+                "route.instance-id" => {
+                    instance_of(route.target, scope).map(|id| id.to_string().into())
+                }
+                "route.origin" => Some(route.origin.as_str().into()),
+                "route.state" => {
+                    let state = scope.world.route_state(self.vpc_id, route.target);
+                    Some(state.as_str().into())
+                }
+                _ => None,
+            };
+            value.into_iter().for_each(&mut *give);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! `CreateRoute`, `ReplaceRoute` and `DeleteRoute`.
+
+use alloc::format;
+use alloc::string::String;
+use core::net::Ipv4Addr;
+
+use eni_query::FromQuery;
+use eni_types::{Ipv4Cidr, RouteTableId, VpcId, quota};
+
+use super::target::RouteTargetParameters;
+use crate::operations::{lookup, unsupported};
+use crate::resource::{Route, RouteOrigin, RouteTable, RouteTarget};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, ReturnTrue, World};
+
+/// The destination parameters of the route calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
+pub struct RouteDestinationParameters {
+    /// The block that packets go to.
+    pub destination_cidr_block: Option<Ipv4Cidr>,
+    /// Asks for IPv6.
+    pub destination_ipv6_cidr_block: Option<String>,
+    /// Asks for a prefix list.
+    pub destination_prefix_list_id: Option<String>,
+}
+
+impl RouteDestinationParameters {
+    fn resolve(&self) -> Result<Ipv4Cidr, Ec2Error> {
+        unsupported::refuse("IPv6", self.destination_ipv6_cidr_block.is_some())?;
+        unsupported::refuse("Prefix list", self.destination_prefix_list_id.is_some())?;
+        self.destination_cidr_block.ok_or_else(|| {
+            let message = "The request must contain the parameter destinationCidrBlock";
+            Ec2Error::new(ErrorCode::MissingParameter, message)
+        })
+    }
+}
+
+/// Adds a route to a table.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct CreateRoute {
+    /// The table.
+    pub route_table_id: RouteTableId,
+    /// Which packets.
+    #[query(flatten)]
+    pub destination: RouteDestinationParameters,
+    /// Where to.
+    #[query(flatten)]
+    pub target: RouteTargetParameters,
+}
+
+impl Operation for CreateRoute {
+    const NAME: &'static str = "CreateRoute";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let mut table = RouteTable::clone(lookup::route_table(world, self.route_table_id)?);
+        let destination = self.destination.resolve()?;
+        let target = self.target.resolve(&table, world)?.ok_or_else(no_target)?;
+        if find(&mut table, destination).is_some() {
+            let message = format!("The route identified by {destination} already exists.");
+            return Err(Ec2Error::new(ErrorCode::RouteAlreadyExists, message));
+        }
+        check_destination(destination)?;
+        check_within_vpc(destination, target, table.vpc_id, world)?;
+        if table.routes.len() >= quota::ROUTES_PER_ROUTE_TABLE {
+            let message = format!(
+                "The maximum number of routes in route table {} has been reached.",
+                table.route_table_id
+            );
+            return Err(Ec2Error::new(ErrorCode::RouteLimitExceeded, message));
+        }
+        table.routes.push(Route {
+            destination,
+            target,
+            origin: RouteOrigin::CreateRoute,
+        });
+        Ok((put(table), ReturnTrue::default()))
+    }
+}
+
+/// Makes a route of a table lead elsewhere: also the local one, to an interface.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct ReplaceRoute {
+    /// The table.
+    pub route_table_id: RouteTableId,
+    /// Which route.
+    #[query(flatten)]
+    pub destination: RouteDestinationParameters,
+    /// Where to.
+    #[query(flatten)]
+    pub target: RouteTargetParameters,
+    /// Where to: back to the VPC itself.
+    pub local_target: Option<bool>,
+}
+
+impl Operation for ReplaceRoute {
+    const NAME: &'static str = "ReplaceRoute";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let mut table = RouteTable::clone(lookup::route_table(world, self.route_table_id)?);
+        let destination = self.destination.resolve()?;
+        let named = self.target.resolve(&table, world)?;
+        let target = match (named, self.local_target == Some(true)) {
+            (Some(target), false) => target,
+            (None, true) => RouteTarget::Local,
+            (Some(_), true) => {
+                let message = "The parameter localTarget cannot be used with another target";
+                return Err(Ec2Error::new(
+                    ErrorCode::InvalidParameterCombination,
+                    message,
+                ));
+            }
+            (None, false) => return Err(no_target()),
+        };
+        let vpc_id = table.vpc_id;
+        let route = find(&mut table, destination).ok_or_else(|| {
+            let message = format!(
+                "There is no route defined for '{destination}' in the route table. Use CreateRoute instead."
+            );
+            Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+        })?;
+        check_within_vpc(destination, target, vpc_id, world)?;
+        route.target = target;
+        Ok((put(table), ReturnTrue::default()))
+    }
+}
+
+/// Takes a route out of a table.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DeleteRoute {
+    /// The table.
+    pub route_table_id: RouteTableId,
+    /// Which route.
+    #[query(flatten)]
+    pub destination: RouteDestinationParameters,
+}
+
+impl Operation for DeleteRoute {
+    const NAME: &'static str = "DeleteRoute";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let mut table = RouteTable::clone(lookup::route_table(world, self.route_table_id)?);
+        let destination = self.destination.resolve()?;
+        let id = table.route_table_id;
+        let route = find(&mut table, destination).ok_or_else(|| {
+            let message =
+                format!("no route with destination-cidr-block {destination} in route table {id}");
+            Ec2Error::new(ErrorCode::InvalidRouteNotFound, message)
+        })?;
+        if route.origin == RouteOrigin::CreateRouteTable {
+            let message = format!("cannot remove local route {destination} in route table {id}");
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
+        table
+            .routes
+            .retain(|route| route.destination != destination);
+        Ok((put(table), ReturnTrue::default()))
+    }
+}
+
+fn find(table: &mut RouteTable, destination: Ipv4Cidr) -> Option<&mut Route> {
+    table
+        .routes
+        .iter_mut()
+        .find(|route| route.destination == destination)
+}
+
+fn put(table: RouteTable) -> ChangeSet {
+    let mut changes = ChangeSet::none();
+    changes.put(table);
+    changes
+}
+
+fn no_target() -> Ec2Error {
+    let message = "The request must contain exactly one of gatewayId, networkInterfaceId, localTarget or instanceId";
+    Ec2Error::new(ErrorCode::MissingParameter, message)
+}
+
+/// Refuses the block that EC2 keeps for its services ("Route tables", static routes).
+fn check_destination(destination: Ipv4Cidr) -> Result<(), Ec2Error> {
+    let kept = Ipv4Cidr::new(Ipv4Addr::new(169, 254, 168, 0), 22);
+    if kept.is_some_and(|kept| kept.covers(destination)) {
+        let message = format!("The destination CIDR block {destination} is not supported.");
+        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+    }
+    Ok(())
+}
+
+/// Within the VPC's own block, only the whole block may be local, and a more specific route must be to an interface and
+/// match a whole subnet ("Routing for a middlebox appliance"). Outside, nothing is local.
+fn check_within_vpc(
+    destination: Ipv4Cidr,
+    target: RouteTarget,
+    vpc_id: VpcId,
+    world: &World,
+) -> Result<(), Ec2Error> {
+    let own = lookup::vpc(world, vpc_id)?.cidr_block;
+    let to_interface = target.network_interface_id().is_some();
+    let is_subnet = || {
+        world
+            .subnets
+            .by(&IndexKey::Vpc(vpc_id))
+            .any(|subnet| subnet.cidr_block == destination)
+    };
+    let message = if target == RouteTarget::Local {
+        if destination == own {
+            return Ok(());
+        }
+        format!(
+            "The local target is only supported for the VPC's own CIDR block, not {destination}."
+        )
+    } else if !own.covers(destination) {
+        return Ok(());
+    } else if !to_interface {
+        format!(
+            "The destination CIDR block {destination} is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance."
+        )
+    } else if destination != own && !is_subnet() {
+        format!("Route destination {destination} doesn't match any subnet CIDR blocks")
+    } else {
+        return Ok(());
+    };
+    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+}

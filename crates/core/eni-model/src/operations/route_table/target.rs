@@ -1,0 +1,157 @@
+//! Where a route is to lead.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::{InstanceId, InternetGatewayId, NetworkInterfaceId};
+
+use super::description::LOCAL_GATEWAY;
+use crate::operations::{lookup, unsupported};
+use crate::resource::{NetworkInterface, RouteTable, RouteTarget};
+use crate::{Ec2Error, ErrorCode, World};
+
+/// The target parameters of `CreateRoute` and `ReplaceRoute`, of which exactly one must be given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
+pub struct RouteTargetParameters {
+    /// An internet gateway. Virtual private gateways are not offered.
+    pub gateway_id: Option<String>,
+    /// An instance with a single interface.
+    pub instance_id: Option<InstanceId>,
+    /// A network interface.
+    pub network_interface_id: Option<NetworkInterfaceId>,
+    /// Not offered.
+    pub nat_gateway_id: Option<String>,
+    /// Not offered.
+    pub vpc_peering_connection_id: Option<String>,
+    /// Not offered.
+    pub egress_only_internet_gateway_id: Option<String>,
+    /// Not offered.
+    pub transit_gateway_id: Option<String>,
+    /// Not offered.
+    pub vpc_endpoint_id: Option<String>,
+    /// Not offered.
+    pub local_gateway_id: Option<String>,
+    /// Not offered.
+    pub carrier_gateway_id: Option<String>,
+    /// Not offered.
+    pub core_network_arn: Option<String>,
+    /// Not offered.
+    pub odb_network_arn: Option<String>,
+}
+
+impl RouteTargetParameters {
+    /// The target for a route of `table`; `None` if no parameter is given.
+    pub(super) fn resolve(
+        &self,
+        table: &RouteTable,
+        world: &World,
+    ) -> Result<Option<RouteTarget>, Ec2Error> {
+        self.refuse_what_is_absent()?;
+        self.check_count()?;
+        if let Some(id) = &self.gateway_id {
+            return gateway(id, table, world).map(Some);
+        }
+        if let Some(id) = self.network_interface_id {
+            let eni = lookup::network_interface(world, id)?;
+            check_network(eni, table)?;
+            return Ok(Some(RouteTarget::NetworkInterface(id)));
+        }
+        if let Some(id) = self.instance_id {
+            return instance(id, table, world).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn refuse_what_is_absent(&self) -> Result<(), Ec2Error> {
+        for (what, given) in [
+            ("NAT gateway", &self.nat_gateway_id),
+            ("VPC peering", &self.vpc_peering_connection_id),
+            (
+                "Egress-only internet gateway",
+                &self.egress_only_internet_gateway_id,
+            ),
+            ("Transit gateway", &self.transit_gateway_id),
+            ("VPC endpoint", &self.vpc_endpoint_id),
+            ("Local gateway", &self.local_gateway_id),
+            ("Carrier gateway", &self.carrier_gateway_id),
+            ("AWS Cloud WAN", &self.core_network_arn),
+            ("Oracle Database@AWS", &self.odb_network_arn),
+        ] {
+            unsupported::refuse(what, given.is_some())?;
+        }
+        Ok(())
+    }
+
+    fn check_count(&self) -> Result<(), Ec2Error> {
+        let given: Vec<&str> = [
+            ("gatewayId", self.gateway_id.is_some()),
+            ("instanceId", self.instance_id.is_some()),
+            ("networkInterfaceId", self.network_interface_id.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, is_given)| is_given.then_some(name))
+        .collect();
+        if let [first, second, ..] = given.as_slice() {
+            let message =
+                format!("The parameter {first} cannot be used with the parameter {second}");
+            return Err(Ec2Error::new(
+                ErrorCode::InvalidParameterCombination,
+                message,
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn gateway(id: &str, table: &RouteTable, world: &World) -> Result<RouteTarget, Ec2Error> {
+    if id == LOCAL_GATEWAY {
+        return Ok(RouteTarget::Local);
+    }
+    unsupported::refuse("Virtual private gateway", id.starts_with("vgw-"))?;
+    unsupported::refuse("VPC endpoint", id.starts_with("vpce-"))?;
+    let found = id
+        .parse::<InternetGatewayId>()
+        .ok()
+        .and_then(|id| world.internet_gateways.get(id));
+    let gateway = found.ok_or_else(|| {
+        let message = format!("The gateway ID '{id}' does not exist");
+        Ec2Error::new(ErrorCode::InvalidGatewayIdNotFound, message)
+    })?;
+    if gateway.vpc_id != Some(table.vpc_id) {
+        let message = format!(
+            "route table {} and network gateway {id} belong to different networks",
+            table.route_table_id
+        );
+        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+    }
+    Ok(RouteTarget::InternetGateway(gateway.internet_gateway_id))
+}
+
+fn instance(id: InstanceId, table: &RouteTable, world: &World) -> Result<RouteTarget, Ec2Error> {
+    lookup::instance(world, id)?;
+    let mut interfaces = world.network_interfaces_of(id);
+    match (interfaces.next(), interfaces.next()) {
+        (Some(eni), None) => {
+            check_network(eni, table)?;
+            Ok(RouteTarget::Instance(id, eni.network_interface_id))
+        }
+        (Some(_), Some(_)) => Err(lookup::several_interfaces(id)),
+        (None, _) => {
+            let message = format!("The instance '{id}' has no network interface.");
+            Err(Ec2Error::new(ErrorCode::InvalidInstanceId, message))
+        }
+    }
+}
+
+fn check_network(eni: &NetworkInterface, table: &RouteTable) -> Result<(), Ec2Error> {
+    if eni.vpc_id == table.vpc_id {
+        return Ok(());
+    }
+    let message = format!(
+        "route table {} and interface {} belong to different networks",
+        table.route_table_id, eni.network_interface_id
+    );
+    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+}
