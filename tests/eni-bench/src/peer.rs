@@ -102,7 +102,9 @@ impl Peer {
         if filtered {
             // Bridged packets pass the IP hooks, where this kernel tracks connections (bridge-family tracking is not built).
             Namespace::open(bridge)
-                .and_then(|namespace| namespace.write_settings(&[("bridge/bridge-nf-call-iptables", "1")]))
+                .and_then(|namespace| {
+                    namespace.write_settings(&[("bridge/bridge-nf-call-iptables", "1")])
+                })
                 .map_err(io::Error::other)?;
             let file = directory.join("rules.nft");
             std::fs::write(&file, ruleset())?;
@@ -161,9 +163,13 @@ fn ruleset() -> String {
     );
     for number in 1..FILTER_RULES {
         let port = 1_000 + number;
-        rules.push_str(&format!("ip saddr 10.8.{number}.0/24 tcp dport {port} accept\n"));
+        rules.push_str(&format!(
+            "ip saddr 10.8.{number}.0/24 tcp dport {port} accept\n"
+        ));
     }
-    rules.push_str(&format!("ip saddr 10.9.0.0/24 meta l4proto {{ tcp, udp }} th dport {PORT} accept\n}}\n}}\n"));
+    rules.push_str(&format!(
+        "ip saddr 10.9.0.0/24 meta l4proto {{ tcp, udp }} th dport {PORT} accept\n}}\n}}\n"
+    ));
     rules
 }
 

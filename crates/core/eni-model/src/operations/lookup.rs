@@ -5,8 +5,7 @@ use alloc::sync::Arc;
 
 use eni_types::{
     AllocationId, AttachmentId, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterfaceId,
-    AllocationId, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterfaceId, ResourceId,
-    RouteTableId, SecurityGroupId, SubnetId, VpcId,
+    ResourceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
 };
 
 use crate::resource::{

@@ -11,8 +11,8 @@ pub mod instance_type;
 pub mod internet_gateway;
 pub(crate) mod lookup;
 pub mod network_interface;
-pub mod security_group;
 pub mod route_table;
+pub mod security_group;
 pub mod subnet;
 mod unsupported;
 pub mod vpc;
@@ -20,15 +20,15 @@ mod zone;
 
 pub use image::DescribeImages;
 pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
+pub use internet_gateway::{
+    AttachInternetGateway, CreateInternetGateway, DeleteInternetGateway, DescribeInternetGateways,
+    DetachInternetGateway,
+};
 pub use network_interface::{
     AssignPrivateIpAddresses, AttachNetworkInterface, CreateNetworkInterface,
     DeleteNetworkInterface, DescribeNetworkInterfaceAttribute, DescribeNetworkInterfaces,
     DetachNetworkInterface, ModifyNetworkInterfaceAttribute, ResetNetworkInterfaceAttribute,
     UnassignPrivateIpAddresses,
-pub use network_interface::{CreateNetworkInterface, DescribeNetworkInterfaces};
-pub use internet_gateway::{
-    AttachInternetGateway, CreateInternetGateway, DeleteInternetGateway, DescribeInternetGateways,
-    DetachInternetGateway,
 };
 pub use route_table::{
     AssociateRouteTable, CreateRoute, CreateRouteTable, DeleteRoute, DeleteRouteTable,
@@ -54,19 +54,19 @@ macro_rules! for_each_operation {
     ($callback:ident) => {
         $callback! {
             AssignPrivateIpAddresses,
-            AttachNetworkInterface,
             AssociateRouteTable,
             AttachInternetGateway,
+            AttachNetworkInterface,
             CreateDefaultSubnet,
             CreateDefaultVpc,
-            CreateNetworkInterface,
             CreateInternetGateway,
+            CreateNetworkInterface,
             CreateRoute,
             CreateRouteTable,
             CreateSubnet,
             CreateVpc,
-            DeleteNetworkInterface,
             DeleteInternetGateway,
+            DeleteNetworkInterface,
             DeleteRoute,
             DeleteRouteTable,
             DeleteSubnet,
@@ -74,23 +74,23 @@ macro_rules! for_each_operation {
             DescribeImages,
             DescribeInstanceTypeOfferings,
             DescribeInstanceTypes,
+            DescribeInternetGateways,
             DescribeNetworkInterfaceAttribute,
             DescribeNetworkInterfaces,
-            DescribeInternetGateways,
             DescribeRouteTables,
             DescribeSubnets,
             DescribeVpcAttribute,
             DescribeVpcs,
-            DetachNetworkInterface,
-            ModifyNetworkInterfaceAttribute,
             DetachInternetGateway,
+            DetachNetworkInterface,
             DisassociateRouteTable,
+            ModifyNetworkInterfaceAttribute,
             ModifySubnetAttribute,
             ModifyVpcAttribute,
-            ResetNetworkInterfaceAttribute,
-            UnassignPrivateIpAddresses,
             ReplaceRoute,
             ReplaceRouteTableAssociation,
+            ResetNetworkInterfaceAttribute,
+            UnassignPrivateIpAddresses,
         }
     };
 }

@@ -17,5 +17,6 @@ pub use association::{
 pub use create::{CreateRouteTable, CreateRouteTableResponse};
 pub use delete::DeleteRouteTable;
 pub use describe::{DescribeRouteTables, DescribeRouteTablesResponse};
-pub use description::RouteTableDescription;
-pub use route::{CreateRoute, DeleteRoute, ReplaceRoute};
+pub use description::{AssociationState, RouteTableDescription};
+pub use route::{CreateRoute, DeleteRoute, ReplaceRoute, RouteDestinationParameters};
+pub use target::RouteTargetParameters;

@@ -10,11 +10,8 @@ use crate::testing::{TestWorld, check_invariants};
 #[test]
 fn a_subnet_uses_one_table_and_a_vpc_one_main_table() {
     let mut fixture = fixture();
-    let (table, subnet, vpc) = (
-        fixture.table.clone(),
-        fixture.subnet.clone(),
-        fixture.vpc.clone(),
-    );
+    let (table, subnet) = (fixture.table.clone(), fixture.subnet.clone());
+    let vpc = fixture.vpc.clone();
     let region = &mut fixture.region;
     let pair = [
         ("RouteTableId", table.as_str()),
@@ -53,7 +50,13 @@ fn a_subnet_uses_one_table_and_a_vpc_one_main_table() {
         region.refused("DisassociateRouteTable", &[("AssociationId", &moved)]),
         format!("InvalidAssociationID.NotFound: The association ID '{moved}' does not exist")
     );
-    // The main table can be replaced, and the old one then deleted, but the VPC is never without.
+}
+
+#[test]
+fn a_main_table_can_be_replaced_but_a_vpc_is_never_without() {
+    let mut fixture = fixture();
+    let (table, vpc) = (fixture.table.clone(), fixture.vpc.clone());
+    let region = &mut fixture.region;
     let main = region
         .world
         .main_route_table(vpc.parse().unwrap())
