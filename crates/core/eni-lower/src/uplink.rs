@@ -1,0 +1,36 @@
+//! The way to the host.
+
+use eni_abi::{Mac, Vport};
+use eni_model::RegionSettings;
+use eni_plan::{DesiredUplink, Tables, UPLINK_VPORT};
+use eni_types::MacAddress;
+
+/// Beyond an internet gateway packets are at most this large (EC2 User Guide, "Network MTU for your EC2 instance").
+const INTERNET_MTU_BYTES: u32 = 1_500;
+/// The host end's MAC address. The pair has only two ends, so the same one serves every region.
+const HOST_MAC: MacAddress = MacAddress([0x02, 0x00, 0x00, 0x00, 0x00, 0x01]);
+/// The fabric's MAC address as the host sees it.
+const FABRIC_MAC: MacAddress = MacAddress([0x0a, 0x00, 0x00, 0x00, 0x00, 0x01]);
+
+/// Adds the uplink's row and gives its devices.
+pub(crate) fn lower(settings: &RegionSettings, tables: &mut Tables) -> DesiredUplink {
+    let pool = settings.public_pool;
+    tables.vports.insert(
+        UPLINK_VPORT,
+        Vport {
+            flags: Vport::PRESENT | Vport::UPLINK,
+            // The pool's last address is never allocated.
+            router_address: pool.last().into(),
+            mtu: INTERNET_MTU_BYTES,
+            mac: Mac::from_bytes(HOST_MAC.0),
+            router_mac: Mac::from_bytes(FABRIC_MAC.0),
+            ..Vport::default()
+        },
+    );
+    DesiredUplink {
+        host_address: pool.nth(1).unwrap_or(pool.network()),
+        public_pool: pool,
+        host_mac_address: HOST_MAC,
+        mtu_bytes: INTERNET_MTU_BYTES,
+    }
+}
