@@ -4,10 +4,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use eni_abi::Globals;
+use eni_abi::{Globals, Vport};
 use eni_types::{AttachmentId, InstanceId};
 
-use crate::{DesiredUplink, Tables};
+use crate::{DesiredInterface, DesiredUplink, Step, TableChange, Tables, UPLINK_VPORT};
 
 /// Everything of ours found on the machine.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,6 +25,87 @@ pub struct Observed {
     pub tables: Tables,
     /// The one row of the globals.
     pub globals: Globals,
+}
+
+impl Observed {
+    /// Whether packets pass at `vport`: its row is there and not cut.
+    #[must_use]
+    pub fn passes(&self, vport: u32) -> bool {
+        let row = self.tables.vports.get(&vport);
+        row.is_some_and(|row| row.has(Vport::PRESENT) && !row.has(Vport::BLOCKED))
+    }
+
+    /// What is observed after `step` has been done.
+    pub fn apply(&mut self, step: &Step) {
+        match step {
+            Step::Cut(vport, row) | Step::WriteVport(vport, row) | Step::Forget(vport, row) => {
+                self.tables.vports.insert(*vport, *row);
+            }
+            Step::Unplug(vport) => {
+                self.devices.remove(vport);
+                self.programs.remove(vport);
+            }
+            Step::PlugUplink(uplink) => {
+                self.programs.remove(&UPLINK_VPORT);
+                self.uplink = Some(uplink.clone());
+            }
+            Step::CreateInstance(id) => {
+                self.instances.entry(*id).or_default();
+            }
+            Step::Plug(id, interface) => {
+                let device = ObservedDevice {
+                    plug: Some(Plug::of(*id, interface)),
+                    configured: Vec::new(),
+                };
+                self.devices.insert(interface.vport, device);
+            }
+            Step::AttachProgram(vport) => {
+                self.programs.insert(*vport);
+            }
+            Step::Configure(_, interface) => {
+                let device = self.devices.entry(interface.vport).or_default();
+                device
+                    .configured
+                    .clone_from(&interface.private_ip_addresses);
+            }
+            Step::Table(change) => self.tables.apply(change),
+            Step::WriteGlobals(globals) => self.globals = *globals,
+            Step::Halt(id) => {
+                if let Some(instance) = self.instances.get_mut(id) {
+                    instance.alive = false;
+                }
+            }
+            Step::Boot(id, instance) => {
+                let found = self.instances.entry(*id).or_default();
+                found.boot_count = Some(instance.boot_count);
+                found.alive = true;
+            }
+            Step::DestroyInstance(id) => {
+                self.instances.remove(id);
+            }
+        }
+    }
+}
+
+impl Tables {
+    fn apply(&mut self, change: &TableChange) {
+        fn set<K: Ord + Copy, V: Copy>(table: &mut BTreeMap<K, V>, key: &K, row: &Option<V>) {
+            match row {
+                Some(row) => table.insert(*key, *row),
+                None => table.remove(key),
+            };
+        }
+        match change {
+            TableChange::Mapping(key, row) => set(&mut self.mappings, key, row),
+            TableChange::PublicAddress(key, row) => set(&mut self.public_addresses, key, row),
+            TableChange::Mac(key, row) => set(&mut self.macs, key, row),
+            TableChange::Route(key, row) => set(&mut self.routes, key, row),
+            TableChange::Policy(key, row) => set(&mut self.policies, key, row),
+            TableChange::RemoteRule(key, row) => set(&mut self.remote_rules, key, row),
+            TableChange::IdentityRule(key, row) => set(&mut self.identity_rules, key, row),
+            TableChange::PortRule(key, row) => set(&mut self.port_rules, key, row),
+        }
+    }
 }
 
 /// An instance that has a place on the machine.
@@ -54,4 +135,16 @@ pub struct Plug {
     pub instance_id: InstanceId,
     /// N of `ethN`.
     pub device_index: u8,
+}
+
+impl Plug {
+    /// That of a desired interface.
+    #[must_use]
+    pub fn of(id: AttachmentId, interface: &DesiredInterface) -> Self {
+        Self {
+            attachment_id: id,
+            instance_id: interface.instance_id,
+            device_index: interface.device_index,
+        }
+    }
 }

@@ -68,15 +68,7 @@ fn is_plugged(id: AttachmentId, interface: &DesiredInterface, observed: &Observe
     observed
         .devices
         .get(&interface.vport)
-        .is_some_and(|device| device.plug == Some(plug_of(id, interface)))
-}
-
-fn plug_of(id: AttachmentId, interface: &DesiredInterface) -> Plug {
-    Plug {
-        attachment_id: id,
-        instance_id: interface.instance_id,
-        device_index: interface.device_index,
-    }
+        .is_some_and(|device| device.plug == Some(Plug::of(id, interface)))
 }
 
 /// Vports whose device is that of an interface which is still wanted.
