@@ -1,0 +1,299 @@
+//! The agent's thread: when to look, when to act, when to report.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use eni_instance::RunDirectory;
+use eni_model::{World, plan_transitions};
+use eni_plan::{Desired, VportNumbers};
+use eni_region::Region;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::converge::Converger;
+use crate::error::chain;
+use crate::machine::Machine;
+use crate::{AgentError, VportStatus, progress};
+
+/// How often the data plane's memory is rid of expired connections (`eni_bpf_loader::DataPlane::collect_connections`).
+const COLLECT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often the machine is looked at although nothing has been published: a safety net, as nobody else should touch
+/// what is ours.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What only frees resources waits until nothing has been published for this long ...
+const QUIET: Duration = Duration::from_millis(100);
+
+/// ... or, in a region that is never quiet, until it has waited this long.
+const LONGEST_LEISURE: Duration = Duration::from_secs(2);
+
+/// A failed step is tried again after this long, doubled with every failure in a row up to [`LOOK_INTERVAL`].
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+
+/// Requests for the status that may wait.
+const MAX_REQUESTS: usize = 16;
+
+/// What makes desired tables, devices and instances of the published world (`eni-lower`).
+pub type Lower = Box<dyn FnMut(&World, &mut VportNumbers) -> Desired + Send>;
+
+/// What an agent needs.
+pub struct AgentSettings {
+    /// The region's data directory.
+    pub data_directory: PathBuf,
+    /// The command that calls [`eni_instance::init::run`] with the arguments added to it.
+    pub init_command: Vec<OsString>,
+    /// The lowering.
+    pub lower: Lower,
+}
+
+/// A running agent. Dropping it stops the thread and leaves the network as it is.
+pub struct Agent {
+    requests: mpsc::Sender<Request>,
+    thread: Option<JoinHandle<Machine>>,
+}
+
+enum Request {
+    Status(oneshot::Sender<Result<Vec<VportStatus>, AgentError>>),
+    Stop,
+}
+
+impl Agent {
+    /// Takes over what an earlier agent of this region left on the machine, and begins to converge. The calling thread's
+    /// network namespace is the host that [`crate::UPLINK_NAME`] is made in.
+    ///
+    /// # Errors
+    /// [`AgentError`], for example without the right to load the program.
+    pub fn start(region: Arc<Region>, settings: AgentSettings) -> Result<Self, AgentError> {
+        let failed = |action| {
+            let path = settings.data_directory.clone();
+            move |source| AgentError::Io {
+                action,
+                path,
+                source,
+            }
+        };
+        let run = RunDirectory::of(&settings.data_directory).map_err(failed("find"))?;
+        let machine = Machine::open(run, settings.init_command)?;
+        let converger = Converger::new(machine)?;
+        let runtime = Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(failed("start an agent for"))?;
+        let (requests, inbox) = mpsc::channel(MAX_REQUESTS);
+        let worker = Worker {
+            revisions: region.subscribe(),
+            region,
+            converger,
+            lower: settings.lower,
+            inbox,
+            last_look: Instant::now(),
+            last_collection: Instant::now(),
+            leisure_since: None,
+            retry: None,
+        };
+        let thread = thread::Builder::new()
+            .name("agent".to_owned())
+            .spawn(move || worker.run(&runtime))
+            .map_err(|source| AgentError::Io {
+                action: "start a thread for",
+                path: settings.data_directory,
+                source,
+            })?;
+        Ok(Self {
+            requests,
+            thread: Some(thread),
+        })
+    }
+
+    /// What passes and is dropped at each interface.
+    ///
+    /// # Errors
+    /// [`AgentError::Stopped`], or when the counters cannot be read.
+    pub async fn status(&self) -> Result<Vec<VportStatus>, AgentError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Status(reply);
+        let sent = self.requests.send(request).await;
+        sent.map_err(|_| AgentError::Stopped)?;
+        answer.await.unwrap_or(Err(AgentError::Stopped))
+    }
+
+    /// Stops the agent and takes the network down: instances, namespaces, devices, programs and tables of the region.
+    /// Blocks the calling thread; not to be called inside an async task.
+    ///
+    /// # Errors
+    /// The first thing that could not be removed, after all else was.
+    pub fn shutdown(mut self) -> Result<(), AgentError> {
+        self.stop().ok_or(AgentError::Stopped)?.remove()
+    }
+
+    fn stop(&mut self) -> Option<Machine> {
+        let thread = self.thread.take()?;
+        // Either the request arrives, or the thread has ended by itself. A full inbox is being emptied.
+        while let Err(mpsc::error::TrySendError::Full(_)) = self.requests.try_send(Request::Stop) {
+            thread::sleep(FIRST_RETRY);
+        }
+        thread.join().ok()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        drop(self.stop());
+    }
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Agent").finish_non_exhaustive()
+    }
+}
+
+struct Worker {
+    region: Arc<Region>,
+    revisions: watch::Receiver<eni_store::Revision>,
+    converger: Converger,
+    lower: Lower,
+    inbox: mpsc::Receiver<Request>,
+    last_look: Instant,
+    last_collection: Instant,
+    /// Since when something waits for a quiet moment.
+    leisure_since: Option<Instant>,
+    /// When to try again what failed, and how long that was waited for.
+    retry: Option<(Instant, Duration)>,
+}
+
+/// Why the worker woke up.
+enum Wake {
+    Published,
+    Clock,
+    Request(Request),
+}
+
+impl Worker {
+    fn run(mut self, runtime: &Runtime) -> Machine {
+        let mut quiet = false;
+        loop {
+            self.pass(quiet);
+            match runtime.block_on(self.wait()) {
+                Wake::Published => quiet = false,
+                Wake::Clock => {
+                    quiet = true;
+                    self.keep_house();
+                }
+                Wake::Request(Request::Status(reply)) => {
+                    let status = self.converger.machine.status(&self.converger.observed);
+                    // Whoever asked may have gone.
+                    let _ = reply.send(status);
+                }
+                Wake::Request(Request::Stop) => return self.converger.machine,
+            }
+        }
+    }
+
+    /// One pass over the published world. `quiet`: nothing was published for [`QUIET`].
+    fn pass(&mut self, quiet: bool) {
+        self.revisions.mark_unchanged();
+        let (world, _) = self.region.snapshot();
+        let desired = (self.lower)(&world, &mut self.converger.numbers);
+        let plan = self.converger.plan(&desired);
+        self.converger.execute(&plan.now, || false);
+        self.report(&world);
+        if !plan.then.is_empty() {
+            self.execute_unless_published(&plan.then);
+            self.report(&world);
+        }
+        if plan.at_leisure.is_empty() {
+            self.leisure_since = None;
+        } else {
+            let since = *self.leisure_since.get_or_insert_with(Instant::now);
+            if quiet || since.elapsed() > LONGEST_LEISURE {
+                self.execute_unless_published(&plan.at_leisure);
+            }
+        }
+        self.converger.release_numbers(&desired);
+        self.schedule_retry();
+    }
+
+    /// Boots, halts and deletions take long: a newly published world comes between any two of them.
+    fn execute_unless_published(&mut self, steps: &[eni_plan::Step]) {
+        let revisions = self.revisions.clone();
+        let starved = self
+            .leisure_since
+            .is_some_and(|since| since.elapsed() > LONGEST_LEISURE);
+        let published = || !starved && revisions.has_changed().unwrap_or(false);
+        self.converger.execute(steps, published);
+    }
+
+    /// Tells the region what it does not know yet, without waiting for the commit. What is lost is told again.
+    fn report(&self, world: &World) {
+        let converger = &self.converger;
+        let news = progress::transitions(world, &converger.observed, &converger.numbers);
+        if news.is_empty() {
+            return;
+        }
+        let submission = self
+            .region
+            .submit(self.region.owner(), 0, move |world, context| {
+                Ok((plan_transitions(world, &news, context.now), ()))
+            });
+        drop(submission);
+    }
+
+    fn schedule_retry(&mut self) {
+        self.retry = self.converger.in_doubt.then(|| {
+            let delay = match self.retry {
+                Some((_, delay)) => (delay * 2).min(LOOK_INTERVAL),
+                None => FIRST_RETRY,
+            };
+            (Instant::now() + delay, delay)
+        });
+    }
+
+    /// What the clock asks for.
+    fn keep_house(&mut self) {
+        let now = Instant::now();
+        if now.duration_since(self.last_collection) >= COLLECT_INTERVAL {
+            self.last_collection = now;
+            let result = self.converger.machine.collect_connections();
+            log("collect connections", result);
+        }
+        let retry = self.retry.is_some_and(|(when, _)| when <= now);
+        if retry || now.duration_since(self.last_look) >= LOOK_INTERVAL {
+            self.last_look = now;
+            let result = self.converger.look_again();
+            log("observe", result);
+        }
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let now = Instant::now();
+        let collection = COLLECT_INTERVAL.saturating_sub(now - self.last_collection);
+        let retry = self
+            .retry
+            .map(|(when, _)| when.saturating_duration_since(now));
+        let leisure = self.leisure_since.map(|_| QUIET);
+        let sleep = [Some(collection), retry, leisure]
+            .into_iter()
+            .flatten()
+            .min();
+        tokio::select! {
+            biased;
+            changed = self.revisions.changed() => match changed {
+                Ok(()) => Wake::Published,
+                Err(_) => Wake::Request(Request::Stop), // cannot be: we hold the region
+            },
+            request = self.inbox.recv() => Wake::Request(request.unwrap_or(Request::Stop)),
+            () = tokio::time::sleep(sleep.unwrap_or(COLLECT_INTERVAL)) => Wake::Clock,
+        }
+    }
+}
+
+fn log(what: &str, result: Result<(), AgentError>) {
+    if let Err(error) = result {
+        tracing::warn!(error = %chain(&error), "could not {what}");
+    }
+}

@@ -1,0 +1,154 @@
+//! One pass: the steps of a plan, each on its own.
+
+use std::collections::BTreeSet;
+
+use eni_plan::{Desired, Observed, Plan, Step, VportNumbers, plan};
+use eni_types::InstanceId;
+
+use crate::AgentError;
+use crate::error::chain;
+use crate::machine::Machine;
+
+/// The machine, what is known of it, and which attachment has which vport.
+pub(crate) struct Converger {
+    pub(crate) machine: Machine,
+    pub(crate) observed: Observed,
+    pub(crate) numbers: VportNumbers,
+    /// A step has failed since the last look: what is remembered may not be so.
+    pub(crate) in_doubt: bool,
+}
+
+/// What has failed in this pass, and what must therefore be left out of it.
+#[derive(Default)]
+struct Failures {
+    instances: BTreeSet<InstanceId>,
+    vports: BTreeSet<u32>,
+    policies: BTreeSet<u32>,
+}
+
+impl Converger {
+    /// Takes over what is on the machine.
+    pub(crate) fn new(mut machine: Machine) -> Result<Self, AgentError> {
+        let observed = machine.observe()?;
+        let mut numbers = VportNumbers::default();
+        for (vport, device) in &observed.devices {
+            if let Some(plug) = device.plug {
+                numbers.adopt(plug.attachment_id, *vport);
+            }
+        }
+        Ok(Self {
+            machine,
+            observed,
+            numbers,
+            in_doubt: false,
+        })
+    }
+
+    /// Looks at the machine again; at the tables only after a failure.
+    pub(crate) fn look_again(&mut self) -> Result<(), AgentError> {
+        if self.in_doubt {
+            self.observed = self.machine.observe()?;
+            self.in_doubt = false;
+            return Ok(());
+        }
+        self.machine.observe_devices(&mut self.observed)
+    }
+
+    /// What is left to do.
+    pub(crate) fn plan(&self, desired: &Desired) -> Plan {
+        plan(desired, &self.observed)
+    }
+
+    /// Does `steps` in their order, but none that builds on one that failed. Stops early, and says so by `false`, when
+    /// `interrupted` holds between two steps.
+    pub(crate) fn execute(&mut self, steps: &[Step], interrupted: impl Fn() -> bool) -> bool {
+        let mut failures = Failures::default();
+        for step in steps {
+            if interrupted() {
+                return false;
+            }
+            if failures.forbid(step) {
+                continue;
+            }
+            match self.machine.apply(step) {
+                Ok(()) => self.observed.apply(step),
+                Err(error) => {
+                    tracing::warn!(step = %name(step), error = %chain(&error), "a step failed");
+                    self.in_doubt = true;
+                    failures.add(step);
+                }
+            }
+        }
+        true
+    }
+
+    /// Frees the numbers of attachments that have left no trace.
+    pub(crate) fn release_numbers(&mut self, desired: &Desired) {
+        let gone: Vec<_> = self
+            .numbers
+            .iter()
+            .filter(|(id, vport)| {
+                !desired.interfaces.contains_key(id)
+                    && !self.observed.devices.contains_key(vport)
+                    && !self.observed.passes(*vport)
+            })
+            .map(|(id, _)| id)
+            .collect();
+        for id in gone {
+            self.numbers.release(id);
+        }
+    }
+}
+
+impl Failures {
+    fn forbid(&self, step: &Step) -> bool {
+        let names_failed_policy = match step {
+            Step::WriteVport(_, row) => [row.security_policy, row.network_acl_policy]
+                .iter()
+                .any(|policy| self.policies.contains(policy)),
+            _ => false,
+        };
+        names_failed_policy
+            || step
+                .vport()
+                .is_some_and(|vport| self.vports.contains(&vport))
+            || step
+                .instance_id()
+                .is_some_and(|id| self.instances.contains(&id))
+    }
+
+    fn add(&mut self, step: &Step) {
+        match step {
+            // An interface that cannot be plugged says nothing about the instance's others.
+            Step::Plug(..) | Step::Configure(..) => self.vports.extend(step.vport()),
+            Step::Table(change) => self.policies.extend(change.policy()),
+            _ => {
+                self.vports.extend(step.vport());
+                self.instances.extend(step.instance_id());
+            }
+        }
+    }
+}
+
+/// The step without the contents of rows and boot scripts.
+fn name(step: &Step) -> String {
+    match step {
+        Step::Plug(id, interface) => format!("plug {id} into {}", interface.instance_id),
+        Step::Configure(id, interface) => format!("configure {id} in {}", interface.instance_id),
+        Step::Boot(id, instance) => format!("boot {id} for the time {}", instance.boot_count),
+        Step::Halt(id) => format!("halt {id}"),
+        Step::CreateInstance(id) => format!("create {id}"),
+        Step::DestroyInstance(id) => format!("destroy {id}"),
+        Step::PlugUplink(_) => "plug the uplink".to_owned(),
+        Step::Cut(vport, _) => format!("cut vport {vport}"),
+        Step::Unplug(vport) => format!("unplug vport {vport}"),
+        Step::AttachProgram(vport) => format!("attach the program to vport {vport}"),
+        Step::WriteVport(vport, _) => format!("write vport {vport}"),
+        Step::Forget(vport, _) => format!("forget vport {vport}"),
+        Step::WriteGlobals(_) => "write the globals".to_owned(),
+        Step::Table(change) => match change.policy() {
+            Some(policy) => format!("change a rule of policy {policy}"),
+            None => "change a forwarding table".to_owned(),
+        },
+    }
+}

@@ -1,0 +1,316 @@
+//! The whole machine under one agent, in a network and a mount namespace that play the host.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use eni_abi::{
+    Direction, DirectionPolicy, Ipv4, Mac, MacKey, Mapping, MappingKey, PROTOCOL_ANY, Policy,
+    PolicyKey, Port, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Vport,
+};
+use eni_instance::{RunDirectory, exec};
+use eni_plan::{
+    Desired, DesiredInstance, DesiredInterface, DesiredUplink, Tables, UPLINK_VPORT, VportNumbers,
+};
+use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+use crate::converge::Converger;
+use crate::machine::Machine;
+
+const VPC: u32 = 1;
+const SUBNET: u32 = 1;
+const ROUTE_TABLE: u32 = 1;
+const ALLOW_ALL: u32 = 1;
+const ROUTER_MAC: MacAddress = MacAddress([0x02, 0, 0, 0, 0, 1]);
+
+/// Turns the calling thread's surroundings into a host of the test's own, which ends with the thread.
+fn become_a_host() {
+    unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
+    let none: Option<&str> = None;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+    run("ip", &["link", "set", "lo", "up"]);
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let status = Command::new(program).args(arguments).status().unwrap();
+    assert!(status.success(), "{program} {arguments:?}");
+}
+
+fn open(data: &Path) -> Converger {
+    let test = std::env::current_exe().unwrap();
+    let init = test
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .join("examples/instance_init");
+    let run = RunDirectory::of(data).unwrap();
+    Converger::new(Machine::open(run, vec![OsString::from(init)]).unwrap()).unwrap()
+}
+
+fn settle(converger: &mut Converger, desired: &Desired) {
+    let plan = converger.plan(desired);
+    for steps in [&plan.now, &plan.then, &plan.at_leisure] {
+        assert!(converger.execute(steps, || false));
+    }
+    converger.release_numbers(desired);
+    assert!(!converger.in_doubt, "a step failed");
+    converger.look_again().unwrap();
+    let again = converger.plan(desired);
+    assert!(again.is_empty(), "{again:?}");
+}
+
+fn instance_id(number: u8) -> InstanceId {
+    format!("i-{number:017x}").parse().unwrap()
+}
+
+fn attachment_id(number: u8) -> AttachmentId {
+    format!("eni-attach-{number:017x}").parse().unwrap()
+}
+
+fn mac(bytes: MacAddress) -> Mac {
+    Mac::from_bytes(bytes.0)
+}
+
+/// Interfaces of one open subnet: attachment, instance, device index, last byte of the address. The last one has the
+/// public address 203.0.113.9.
+fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers) -> Desired {
+    let mut desired = Desired {
+        instances: BTreeMap::new(),
+        interfaces: BTreeMap::new(),
+        uplink: DesiredUplink {
+            host_address: Ipv4Addr::new(203, 0, 113, 1),
+            public_pool: "203.0.113.0/24".parse().unwrap(),
+            host_mac_address: MacAddress([0x02, 0, 0, 0, 0, 2]),
+            mtu_bytes: 1500,
+        },
+        tables: open_tables(),
+    };
+    for (attachment, instance, device_index, last) in interfaces.iter().copied() {
+        let id = attachment_id(attachment);
+        let vport = numbers.assign(id).unwrap();
+        let address = Ipv4Addr::new(10, 0, 0, last);
+        let mac_address = MacAddress([0x02, 0, 0, 0, 1, attachment]);
+        let instance_id = instance_id(instance);
+        desired.instances.insert(
+            instance_id,
+            DesiredInstance {
+                boot_count: 1,
+                hostname: format!("ip-10-0-0-{last}"),
+                domain: "ec2.internal".to_owned(),
+                user_data: Vec::new(),
+            },
+        );
+        let interface = DesiredInterface {
+            vport,
+            instance_id,
+            device_index,
+            mac_address,
+            mtu_bytes: 9001,
+            subnet: Ipv4Cidr::new(address, 24).unwrap(),
+            router_address: Ipv4Addr::new(10, 0, 0, 1),
+            private_ip_addresses: vec![address],
+        };
+        desired.interfaces.insert(id, interface);
+        let public = Ipv4Addr::new(203, 0, 113, 9).into();
+        let mapping = Mapping {
+            vport,
+            subnet: SUBNET,
+            public_address: public,
+            mac: mac(mac_address),
+            ..Mapping::default()
+        };
+        let tables = &mut desired.tables;
+        tables
+            .mappings
+            .values_mut()
+            .for_each(|other| other.public_address = Ipv4::default());
+        let address = address.into();
+        tables
+            .mappings
+            .insert(MappingKey { vpc: VPC, address }, mapping);
+        tables.macs.insert(
+            MacKey {
+                subnet: SUBNET,
+                mac: mac(mac_address),
+                reserved: 0,
+            },
+            vport,
+        );
+        let owner = PublicAddress {
+            vpc: VPC,
+            private_address: address,
+            vport,
+        };
+        tables.public_addresses.insert(public, owner);
+        tables.vports.insert(vport, vport_row(mac_address));
+    }
+    desired
+}
+
+fn vport_row(mac_address: MacAddress) -> Vport {
+    Vport {
+        flags: Vport::PRESENT | Vport::SOURCE_DEST_CHECK,
+        vpc: VPC,
+        subnet: SUBNET,
+        subnet_address: Ipv4Addr::new(10, 0, 0, 0).into(),
+        subnet_mask: Ipv4Addr::new(255, 255, 255, 0).into(),
+        router_address: Ipv4Addr::new(10, 0, 0, 1).into(),
+        route_table: ROUTE_TABLE,
+        security_policy: ALLOW_ALL,
+        network_acl_policy: ALLOW_ALL,
+        mtu: 9001,
+        tcp_established_seconds: 350,
+        udp_stream_seconds: 180,
+        udp_single_seconds: 30,
+        mac: mac(mac_address),
+        router_mac: mac(ROUTER_MAC),
+        ..Vport::default()
+    }
+}
+
+fn open_tables() -> Tables {
+    let mut tables = Tables::default();
+    let mut first = RuleBits::EMPTY;
+    first.insert(0);
+    let direction = DirectionPolicy {
+        flags: DirectionPolicy::ALL_OPEN_TCP | DirectionPolicy::ALL_OPEN_UDP,
+        world_open: first,
+        allow: first,
+    };
+    tables.policies.insert(
+        ALLOW_ALL,
+        Policy {
+            ingress: direction,
+            egress: direction,
+        },
+    );
+    for direction in [Direction::Ingress, Direction::Egress] {
+        let policy = PolicyKey::new(ALLOW_ALL, direction);
+        let anyone = RemoteKey::prefix(policy, Ipv4::default(), 0);
+        tables.remote_rules.insert(anyone, first);
+        let anything = PortKey::prefix(policy, PROTOCOL_ANY, Port::default(), 0);
+        tables.port_rules.insert(anything, first);
+    }
+    let local = RouteKey::prefix(ROUTE_TABLE, Ipv4Addr::new(10, 0, 0, 0).into(), 16);
+    tables.routes.insert(
+        local,
+        Route {
+            kind: Route::LOCAL,
+            vport: 0,
+        },
+    );
+    let default = RouteKey::prefix(ROUTE_TABLE, Ipv4::default(), 0);
+    tables.routes.insert(
+        default,
+        Route {
+            kind: Route::INTERNET_GATEWAY,
+            vport: 0,
+        },
+    );
+    let uplink = Vport {
+        flags: Vport::PRESENT | Vport::UPLINK,
+        mtu: 1500,
+        router_address: Ipv4Addr::new(203, 0, 113, 2).into(),
+        mac: mac(MacAddress([0x02, 0, 0, 0, 0, 2])),
+        router_mac: mac(ROUTER_MAC),
+        ..Vport::default()
+    };
+    tables.vports.insert(UPLINK_VPORT, uplink);
+    tables
+}
+
+struct Host {
+    data: tempfile::TempDir,
+}
+
+impl Host {
+    fn pings(&self, instance: u8, address: &str) -> bool {
+        let run = RunDirectory::of(self.data.path()).unwrap();
+        let command = ["ping", "-nqc1", "-W1", address].map(OsString::from);
+        exec(&run, instance_id(instance), &command).unwrap() == 0
+    }
+}
+
+#[test]
+fn root_interfaces_are_made_moved_and_taken_over_by_the_next_agent() {
+    become_a_host();
+    let host = Host {
+        data: tempfile::tempdir().unwrap(),
+    };
+    let mut converger = open(host.data.path());
+    let here = [(1, 1, 0, 5), (2, 2, 0, 6), (3, 1, 1, 7)];
+    let desired = lower(&here, &mut converger.numbers);
+    settle(&mut converger, &desired);
+    assert!(host.pings(1, "10.0.0.6"));
+    assert!(host.pings(2, "10.0.0.7"));
+    run("ping", &["-nqc1", "-W1", "203.0.113.9"]);
+
+    drop(converger); // as kill -9 would
+    assert!(host.pings(2, "10.0.0.5"), "no agent, no interruption");
+    let mut converger = open(host.data.path());
+    let plan = converger.plan(&desired);
+    assert!(
+        plan.is_empty(),
+        "nothing is to be done after a restart: {plan:?}"
+    );
+
+    let there = lower(
+        &[(1, 1, 0, 5), (2, 2, 0, 6), (4, 2, 1, 7)],
+        &mut converger.numbers,
+    );
+    let start = Instant::now();
+    let plan = converger.plan(&there);
+    assert!(converger.execute(&plan.now, || false));
+    eprintln!("moved in {:?}", start.elapsed());
+    assert!(host.pings(1, "10.0.0.7"));
+    run("ping", &["-nqc1", "-W1", "203.0.113.9"]);
+    settle(&mut converger, &there);
+
+    let nothing = lower(&[], &mut converger.numbers);
+    settle(&mut converger, &nothing);
+    assert_eq!(converger.numbers, VportNumbers::default());
+    converger.machine.remove().unwrap();
+    assert!(!Path::new("/sys/class/net/openeni0").exists());
+    let left: Vec<_> = std::fs::read_dir(host.data.path().join("run"))
+        .unwrap()
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn root_one_interface_that_cannot_be_made_keeps_no_other_waiting() {
+    become_a_host();
+    let host = Host {
+        data: tempfile::tempdir().unwrap(),
+    };
+    let mut converger = open(host.data.path());
+    let mut desired = lower(
+        &[(1, 1, 0, 5), (2, 2, 0, 6), (3, 1, 1, 7)],
+        &mut converger.numbers,
+    );
+    let broken = desired.interfaces.get_mut(&attachment_id(3)).unwrap();
+    broken.mac_address = MacAddress([0xff; 6]); // the kernel takes no group address
+    let vport = broken.vport;
+    let plan = converger.plan(&desired);
+    assert!(converger.execute(&plan.now, || false));
+    assert!(converger.execute(&plan.then, || false));
+    assert!(converger.in_doubt);
+    assert!(
+        !converger.observed.passes(vport),
+        "released without a device"
+    );
+    assert!(host.pings(1, "10.0.0.6"));
+    converger.look_again().unwrap();
+    let repaired = lower(
+        &[(1, 1, 0, 5), (2, 2, 0, 6), (3, 1, 1, 7)],
+        &mut converger.numbers,
+    );
+    settle(&mut converger, &repaired);
+    assert!(host.pings(2, "10.0.0.7"));
+    converger.machine.remove().unwrap();
+}

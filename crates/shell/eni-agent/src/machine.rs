@@ -1,0 +1,244 @@
+//! The machine: what is observed on it, and how each step is done.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use eni_abi::{LpmKey, Plain};
+use eni_bpf_loader::{DataPlane, DataPlaneError, HashTable, LpmTable, mount_bpffs, unmount_bpffs};
+use eni_instance::{InstanceDriver, NamespaceDriver, RunDirectory};
+use eni_netlink::{Namespace, Netlink};
+use eni_plan::{Observed, Plug, Step, TableChange, Tables, UPLINK_VPORT};
+
+use crate::uplink::Host;
+use crate::{AgentError, VportStatus};
+
+/// Nothing is ever handed to the fabric's own stack; should anything reach it, it neither answers nor forwards.
+const FABRIC_SETTINGS: &[(&str, &str)] = &[
+    ("ipv4/ip_forward", "0"),
+    ("ipv4/conf/all/arp_ignore", "8"),
+    ("ipv4/conf/default/arp_ignore", "8"),
+];
+const FABRIC_IPV6_SETTINGS: &[(&str, &str)] = &[
+    ("ipv6/conf/all/disable_ipv6", "1"),
+    ("ipv6/conf/default/disable_ipv6", "1"),
+];
+
+/// One region's part of the machine.
+pub(crate) struct Machine {
+    run: RunDirectory,
+    host: Host,
+    fabric: Namespace,
+    fabric_netlink: Netlink,
+    data_plane: DataPlane,
+    driver: NamespaceDriver,
+}
+
+impl Machine {
+    /// Opens what is there, and makes what is missing of the region's frame: run directory, BPF filesystem, fabric.
+    pub(crate) fn open(run: RunDirectory, init_command: Vec<OsString>) -> Result<Self, AgentError> {
+        fs::create_dir_all(run.path()).map_err(io_error("make", run.path()))?;
+        mount_bpffs(&run.bpf())?;
+        let fabric = Namespace::create(&run.fabric())?;
+        fabric.write_settings(FABRIC_SETTINGS)?;
+        if Path::new("/proc/sys/net/ipv6").exists() {
+            fabric.write_settings(FABRIC_IPV6_SETTINGS)?;
+        }
+        Ok(Self {
+            host: Host::current()?,
+            fabric_netlink: fabric.netlink()?,
+            data_plane: DataPlane::open(&run.bpf())?,
+            driver: NamespaceDriver::new(run.clone(), &fabric, init_command)?,
+            fabric,
+            run,
+        })
+    }
+
+    /// Everything of the region on this machine.
+    pub(crate) fn observe(&mut self) -> Result<Observed, AgentError> {
+        let tables = &self.data_plane.tables;
+        let globals = tables.globals.get(0)?;
+        let rows = (0..).zip(tables.vports.values()?);
+        let tables = Tables {
+            vports: rows.filter(|(_, row)| *row != Default::default()).collect(),
+            mappings: all(&tables.mappings)?,
+            public_addresses: all(&tables.public_addresses)?,
+            macs: all(&tables.macs)?,
+            routes: all_prefixes(&tables.routes)?,
+            policies: all(&tables.policies)?,
+            remote_rules: all_prefixes(&tables.remote_rules)?,
+            identity_rules: all(&tables.identity_rules)?,
+            port_rules: all_prefixes(&tables.port_rules)?,
+        };
+        let mut observed = Observed {
+            tables,
+            globals,
+            ..Observed::default()
+        };
+        self.observe_devices(&mut observed)?;
+        Ok(observed)
+    }
+
+    /// Refreshes all of `observed` but the tables, which nobody else writes.
+    pub(crate) fn observe_devices(&mut self, observed: &mut Observed) -> Result<(), AgentError> {
+        observed.instances = self.driver.instances()?;
+        observed.devices = self.driver.devices()?;
+        observed.uplink = self.host.observe(&mut self.fabric_netlink)?;
+        let attachments = self.data_plane.attachments()?;
+        let alive = attachments.iter().filter(|attachment| attachment.alive);
+        observed.programs = alive.map(|attachment| attachment.vport).collect();
+        Ok(())
+    }
+
+    /// Does one step.
+    pub(crate) fn apply(&mut self, step: &Step) -> Result<(), AgentError> {
+        match step {
+            Step::Cut(vport, row) | Step::WriteVport(vport, row) => {
+                self.data_plane.tables.vports.set(*vport, row)?;
+            }
+            Step::Unplug(vport) => {
+                self.data_plane.detach(*vport)?;
+                self.driver.unplug(*vport)?;
+            }
+            Step::PlugUplink(uplink) => {
+                self.data_plane.detach(UPLINK_VPORT)?;
+                self.host.plug(&mut self.fabric_netlink, uplink)?;
+            }
+            Step::CreateInstance(id) => self.driver.create(*id)?,
+            Step::Plug(id, interface) => self.driver.plug(*id, interface)?,
+            Step::AttachProgram(vport) => self.data_plane.attach(*vport, &self.fabric)?,
+            Step::Configure(id, interface) => self.driver.configure(*id, interface)?,
+            Step::Table(change) => self.change_table(change)?,
+            Step::WriteGlobals(globals) => self.data_plane.tables.globals.set(0, globals)?,
+            Step::Halt(id) => self.driver.stop(*id)?,
+            Step::Boot(id, instance) => self.driver.start(*id, instance)?,
+            Step::Forget(vport, row) => {
+                self.data_plane.forget_connections(*vport)?;
+                self.data_plane.reset_counters(*vport)?;
+                self.data_plane.tables.vports.set(*vport, row)?;
+            }
+            Step::DestroyInstance(id) => self.driver.destroy(*id)?,
+        }
+        Ok(())
+    }
+
+    fn change_table(&mut self, change: &TableChange) -> Result<(), DataPlaneError> {
+        let tables = &mut self.data_plane.tables;
+        match change {
+            TableChange::Mapping(key, row) => set(&mut tables.mappings, key, row.as_ref()),
+            TableChange::PublicAddress(key, row) => {
+                set(&mut tables.public_addresses, key, row.as_ref())
+            }
+            TableChange::Mac(key, row) => set(&mut tables.macs, key, row.as_ref()),
+            TableChange::Route(key, row) => set_prefix(&mut tables.routes, key, row.as_ref()),
+            TableChange::Policy(key, row) => set(&mut tables.policies, key, row.as_ref()),
+            TableChange::RemoteRule(key, row) => {
+                set_prefix(&mut tables.remote_rules, key, row.as_ref())
+            }
+            TableChange::IdentityRule(key, row) => {
+                set(&mut tables.identity_rules, key, row.as_ref())
+            }
+            TableChange::PortRule(key, row) => {
+                set_prefix(&mut tables.port_rules, key, row.as_ref())
+            }
+        }
+    }
+
+    /// Removes expired connections from the data plane's memory.
+    pub(crate) fn collect_connections(&mut self) -> Result<(), AgentError> {
+        self.data_plane.collect_connections()?;
+        Ok(())
+    }
+
+    /// What passed and was dropped at each vport of `observed`.
+    pub(crate) fn status(&self, observed: &Observed) -> Result<Vec<VportStatus>, AgentError> {
+        let plugs = observed
+            .devices
+            .iter()
+            .map(|(vport, device)| (*vport, device.plug));
+        [(UPLINK_VPORT, None)]
+            .into_iter()
+            .chain(plugs)
+            .map(|(vport, plug): (u32, Option<Plug>)| {
+                Ok(VportStatus {
+                    vport,
+                    plug,
+                    passes: observed.passes(vport),
+                    traffic: self.data_plane.traffic(vport)?,
+                    drops: self.data_plane.drops(vport)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Takes everything down: instances, devices, programs, tables, namespaces.
+    pub(crate) fn remove(mut self) -> Result<(), AgentError> {
+        let instances = self.driver.remove_all();
+        let uplink = self.fabric_netlink.delete_link(UPLINK_VPORT);
+        let Self {
+            run,
+            fabric,
+            fabric_netlink,
+            data_plane,
+            driver,
+            host,
+        } = self;
+        drop((fabric, fabric_netlink, data_plane, driver, host));
+        unmount_bpffs(&run.bpf())?;
+        Namespace::delete(&run.fabric())?;
+        for directory in [run.bpf(), run.instances()] {
+            match fs::remove_dir(&directory) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(io_error("remove", &directory)(error));
+                }
+                _ => {}
+            }
+        }
+        uplink?;
+        Ok(instances?)
+    }
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> AgentError {
+    move |source| AgentError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn all<K: Plain + Ord, V: Plain>(
+    table: &HashTable<K, V>,
+) -> Result<BTreeMap<K, V>, DataPlaneError> {
+    Ok(table.entries()?.into_iter().collect())
+}
+
+fn all_prefixes<K: Plain + Ord, V: Plain>(
+    table: &LpmTable<K, V>,
+) -> Result<BTreeMap<LpmKey<K>, V>, DataPlaneError> {
+    Ok(table.entries()?.into_iter().collect())
+}
+
+fn set<K: Plain, V: Plain>(
+    table: &mut HashTable<K, V>,
+    key: &K,
+    row: Option<&V>,
+) -> Result<(), DataPlaneError> {
+    match row {
+        Some(row) => table.insert(key, row),
+        None => table.remove(key).map(drop),
+    }
+}
+
+fn set_prefix<K: Plain, V: Plain>(
+    table: &mut LpmTable<K, V>,
+    key: &LpmKey<K>,
+    row: Option<&V>,
+) -> Result<(), DataPlaneError> {
+    match row {
+        Some(row) => table.insert(key, row),
+        None => table.remove(key).map(drop),
+    }
+}
