@@ -128,6 +128,7 @@ error_codes! {
     InvalidVpcIdNotFound = "InvalidVpcID.NotFound", 400;
     InvalidZoneNotFound = "InvalidZone.NotFound", 400;
     MalformedQueryString = "MalformedQueryString", 400;
+    MissingInput = "MissingInput", 400;
     MissingParameter = "MissingParameter", 400;
     NetworkAclEntryAlreadyExists = "NetworkAclEntryAlreadyExists", 400;
     NetworkAclEntryLimitExceeded = "NetworkAclEntryLimitExceeded", 400;
@@ -149,6 +150,7 @@ error_codes! {
     Unavailable = "Unavailable", 503;
     UnknownParameter = "UnknownParameter", 400;
     UnsupportedOperation = "UnsupportedOperation", 400;
+    VpcIdNotSpecified = "VPCIdNotSpecified", 400;
     VpcLimitExceeded = "VpcLimitExceeded", 400;
 }
 

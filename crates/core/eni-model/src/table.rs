@@ -7,7 +7,7 @@ use core::net::Ipv4Addr;
 
 use eni_types::{
     AssociationId, AttachmentId, InstanceId, MacAddress, NetworkAclAssociationId,
-    NetworkInterfaceId, RouteTableAssociationId, SecurityGroupId, SubnetId, VpcId,
+    NetworkInterfaceId, ReservationId, RouteTableAssociationId, SecurityGroupId, SubnetId, VpcId,
 };
 
 use crate::tags::Tags;
@@ -19,6 +19,8 @@ pub enum IndexKey {
     Vpc(VpcId),
     /// Lies in, or is associated with, this subnet.
     Subnet(SubnetId),
+    /// Was launched with this reservation.
+    Reservation(ReservationId),
     /// Is attached to this instance.
     Instance(InstanceId),
     /// Is associated with this network interface.

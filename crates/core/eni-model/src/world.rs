@@ -280,10 +280,14 @@ impl World {
     /// A VPC's default security group.
     #[must_use]
     pub fn default_security_group(&self, vpc_id: VpcId) -> Option<&Arc<SecurityGroup>> {
-        self.security_groups.one(&IndexKey::GroupName(
-            vpc_id,
-            SecurityGroup::DEFAULT_NAME.into(),
-        ))
+        self.security_group_named(vpc_id, SecurityGroup::DEFAULT_NAME)
+    }
+
+    /// The security group of a VPC with this name, without regard to case.
+    #[must_use]
+    pub fn security_group_named(&self, vpc_id: VpcId, name: &str) -> Option<&Arc<SecurityGroup>> {
+        self.security_groups
+            .one(&IndexKey::GroupName(vpc_id, name.to_lowercase()))
     }
 
     /// The default VPC.

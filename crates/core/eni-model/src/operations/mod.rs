@@ -7,6 +7,7 @@ mod attribute;
 pub(crate) mod claims;
 mod dependency;
 pub mod image;
+pub mod instance;
 pub mod instance_type;
 pub mod internet_gateway;
 pub(crate) mod lookup;
@@ -19,6 +20,7 @@ pub mod vpc;
 mod zone;
 
 pub use image::DescribeImages;
+pub use instance::RunInstances;
 pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
 pub use internet_gateway::{
     AttachInternetGateway, CreateInternetGateway, DeleteInternetGateway, DescribeInternetGateways,
@@ -90,6 +92,7 @@ macro_rules! for_each_operation {
             ReplaceRoute,
             ReplaceRouteTableAssociation,
             ResetNetworkInterfaceAttribute,
+            RunInstances,
             UnassignPrivateIpAddresses,
         }
     };

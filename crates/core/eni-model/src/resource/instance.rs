@@ -45,8 +45,51 @@ pub struct Instance {
     pub instance_initiated_shutdown_behavior: String,
     /// Attribute `ebsOptimized`; described, without effect.
     pub ebs_optimized: bool,
+    /// Attribute `disableApiStop`.
+    #[serde(default)]
+    pub disable_api_stop: bool,
+    /// Whether detailed monitoring was asked for; described, without effect.
+    #[serde(default)]
+    pub monitoring: bool,
+    /// How instance metadata is served; described, without effect until it is served.
+    #[serde(default)]
+    pub metadata_options: MetadataOptions,
+    /// `standard` or `unlimited`, as asked for at launch; described, without effect.
+    #[serde(default)]
+    pub cpu_credits: Option<String>,
+    /// The launch's client token.
+    #[serde(default)]
+    pub client_token: Option<String>,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// Settings of the instance metadata service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetadataOptions {
+    /// `optional` or `required`.
+    pub http_tokens: String,
+    /// 1 to 64.
+    pub http_put_response_hop_limit: u8,
+    /// `enabled` or `disabled`.
+    pub http_endpoint: String,
+    /// `enabled` or `disabled`.
+    pub http_protocol_ipv6: String,
+    /// `enabled` or `disabled`.
+    pub instance_metadata_tags: String,
+}
+
+impl Default for MetadataOptions {
+    /// What EC2 sets for a launch that says nothing.
+    fn default() -> Self {
+        Self {
+            http_tokens: "optional".into(),
+            http_put_response_hop_limit: 1,
+            http_endpoint: "enabled".into(),
+            http_protocol_ipv6: "disabled".into(),
+            instance_metadata_tags: "disabled".into(),
+        }
+    }
 }
 
 /// The reason for a change of state.
@@ -60,6 +103,20 @@ pub struct InstanceTransition {
     pub time: Timestamp,
 }
 
+impl Instance {
+    /// Whether the instance is, or is becoming, one whose interfaces carry packets.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        matches!(self.state, InstanceState::Pending | InstanceState::Running)
+    }
+
+    /// Whether the instance has gone and is only described.
+    #[must_use]
+    pub fn is_terminated(&self) -> bool {
+        self.state == InstanceState::Terminated
+    }
+}
+
 impl Row for Instance {
     type Id = InstanceId;
     fn id(&self) -> InstanceId {
@@ -71,5 +128,6 @@ impl Row for Instance {
     fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
         add(IndexKey::Vpc(self.vpc_id));
         add(IndexKey::Subnet(self.subnet_id));
+        add(IndexKey::Reservation(self.reservation_id));
     }
 }

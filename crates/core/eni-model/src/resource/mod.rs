@@ -23,7 +23,7 @@ use crate::Row;
 use crate::client_token::{ClientToken, ClientTokenKey};
 
 pub use address::{Address, AddressAssociation};
-pub use instance::{Instance, InstanceTransition};
+pub use instance::{Instance, InstanceTransition, MetadataOptions};
 pub use network_acl::{
     IcmpTypeCode, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, PortRange, RuleAction,
 };

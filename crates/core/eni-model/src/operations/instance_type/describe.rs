@@ -189,7 +189,6 @@ impl Described for InstanceType {
 #[cfg(test)]
 mod tests {
     use crate::testing::TestWorld;
-    use alloc::format;
     use alloc::vec::Vec;
 
     #[test]
@@ -268,8 +267,7 @@ mod tests {
             assert_eq!(
                 region.refused("DescribeInstanceTypes", parameters),
                 want,
-                "{}",
-                format!("{parameters:?}")
+                "{parameters:?}"
             );
         }
     }

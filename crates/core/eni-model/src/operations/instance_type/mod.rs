@@ -1,9 +1,11 @@
 //! Instance types as EC2 describes them.
 
+mod architecture;
 mod describe;
 mod description;
 mod offerings;
 
+pub(crate) use architecture::check_architecture;
 pub use describe::{DescribeInstanceTypes, DescribeInstanceTypesResponse};
 pub use offerings::{DescribeInstanceTypeOfferings, DescribeInstanceTypeOfferingsResponse};
 

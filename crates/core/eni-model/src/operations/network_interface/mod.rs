@@ -6,7 +6,7 @@ pub(crate) mod attribute;
 mod create;
 mod delete;
 mod describe;
-mod description;
+pub(crate) mod description;
 mod detach;
 mod filter;
 pub(crate) mod limits;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use eni_types::{InstanceState, SubnetId, Timestamp, VpcId};
 
 use crate::Resource;
-use crate::resource::Instance;
+use crate::resource::{Instance, MetadataOptions};
 use crate::tags::Tags;
 use crate::testing::TestWorld;
 
@@ -120,6 +120,11 @@ impl Fixture {
             disable_api_termination: false,
             instance_initiated_shutdown_behavior: "stop".into(),
             ebs_optimized: false,
+            disable_api_stop: false,
+            monitoring: false,
+            metadata_options: MetadataOptions::default(),
+            cpu_credits: None,
+            client_token: None,
             tags: Tags::default(),
         }));
     }

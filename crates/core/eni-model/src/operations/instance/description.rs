@@ -1,0 +1,489 @@
+//! An instance as answers show it.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::net::Ipv4Addr;
+
+use eni_types::{
+    AttachmentId, AttachmentStatus, ImageId, InstanceId, InstanceState, MacAddress,
+    NetworkInterfaceId, NetworkInterfaceStatus, NetworkInterfaceType, SubnetId, Timestamp, VpcId,
+};
+use serde::Serialize;
+
+use crate::ItemSet;
+use crate::describe::Scope;
+use crate::instance_types::InstanceType;
+use crate::operations::image::Image;
+use crate::operations::network_interface::description::{
+    GroupIdentifier, Names, groups_of, owner_of,
+};
+use crate::resource::{Address, Attachment, Instance, MetadataOptions, NetworkInterface};
+use crate::tags::TagItem;
+
+/// `instancesSet.item`. Members about disks, IPv6 and services that are not here are empty or left out, as EC2 does for
+/// instances without them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InstanceDescription {
+    instance_id: InstanceId,
+    image_id: ImageId,
+    instance_state: StateDescription,
+    private_dns_name: String,
+    dns_name: String,
+    reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_name: Option<String>,
+    ami_launch_index: u32,
+    product_codes: ItemSet<()>,
+    instance_type: String,
+    launch_time: String,
+    placement: Placement,
+    monitoring: Monitoring,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subnet_id: Option<SubnetId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vpc_id: Option<VpcId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    private_ip_address: Option<Ipv4Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip_address: Option<Ipv4Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_dest_check: Option<bool>,
+    group_set: ItemSet<GroupIdentifier>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_reason: Option<StateReason>,
+    architecture: &'static str,
+    root_device_type: &'static str,
+    root_device_name: &'static str,
+    block_device_mapping: ItemSet<()>,
+    virtualization_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_token: Option<String>,
+    tag_set: ItemSet<TagItem>,
+    hypervisor: &'static str,
+    network_interface_set: ItemSet<InterfaceDescription>,
+    ebs_optimized: bool,
+    ena_support: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_options: Option<CpuOptions>,
+    capacity_reservation_specification: CapacityReservationSpecification,
+    hibernation_options: HibernationOptions,
+    metadata_options: MetadataOptionsDescription,
+    enclave_options: EnclaveOptions,
+    boot_mode: &'static str,
+    platform_details: &'static str,
+    usage_operation: &'static str,
+    usage_operation_update_time: String,
+    private_dns_name_options: PrivateDnsNameOptions,
+    maintenance_options: MaintenanceOptions,
+    current_instance_boot_mode: &'static str,
+    operator: Operator,
+}
+
+/// `instanceState` and its like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct StateDescription {
+    code: u16,
+    name: InstanceState,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Placement {
+    availability_zone: String,
+    availability_zone_id: String,
+    group_name: &'static str,
+    tenancy: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Monitoring {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct StateReason {
+    code: String,
+    message: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CpuOptions {
+    core_count: u32,
+    threads_per_core: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CapacityReservationSpecification {
+    capacity_reservation_preference: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct HibernationOptions {
+    configured: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MetadataOptionsDescription {
+    state: &'static str,
+    http_tokens: String,
+    http_put_response_hop_limit: u8,
+    http_endpoint: String,
+    http_protocol_ipv6: String,
+    instance_metadata_tags: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct EnclaveOptions {
+    enabled: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PrivateDnsNameOptions {
+    hostname_type: &'static str,
+    enable_resource_name_dns_a_record: bool,
+    #[serde(rename = "enableResourceNameDnsAAAARecord")]
+    enable_resource_name_dns_aaaa_record: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MaintenanceOptions {
+    auto_recovery: &'static str,
+    reboot_migration: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Operator {
+    managed: bool,
+}
+
+/// `networkInterfaceSet.item`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InterfaceDescription {
+    network_interface_id: NetworkInterfaceId,
+    subnet_id: SubnetId,
+    vpc_id: VpcId,
+    description: String,
+    owner_id: String,
+    status: NetworkInterfaceStatus,
+    mac_address: MacAddress,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    private_ip_address: Option<Ipv4Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    private_dns_name: Option<String>,
+    source_dest_check: bool,
+    group_set: ItemSet<GroupIdentifier>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attachment: Option<InterfaceAttachment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    association: Option<InterfaceAssociation>,
+    private_ip_addresses_set: ItemSet<InterfaceAddress>,
+    ipv6_addresses_set: ItemSet<()>,
+    interface_type: NetworkInterfaceType,
+    operator: Operator,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InterfaceAttachment {
+    attachment_id: AttachmentId,
+    device_index: u8,
+    network_card_index: u8,
+    status: AttachmentStatus,
+    attach_time: String,
+    delete_on_termination: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InterfaceAssociation {
+    public_ip: Ipv4Addr,
+    public_dns_name: String,
+    ip_owner_id: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InterfaceAddress {
+    private_ip_address: Ipv4Addr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    private_dns_name: Option<String>,
+    primary: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    association: Option<InterfaceAssociation>,
+}
+
+impl From<InstanceState> for StateDescription {
+    fn from(state: InstanceState) -> Self {
+        Self {
+            code: state.code(),
+            name: state,
+        }
+    }
+}
+
+impl InstanceDescription {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one line for each member of EC2's answer"
+    )]
+    pub(crate) fn new(instance: &Instance, scope: Scope<'_>) -> Self {
+        let primary = scope.world.primary_network_interface(instance.instance_id);
+        let private_ip_address = primary.and_then(|eni| eni.primary_private_ip_address());
+        let public = primary
+            .zip(private_ip_address)
+            .and_then(|(eni, private)| public_address(eni, private, scope));
+        let image = image_of(instance);
+        let launch_time = instance.launch_time.to_string();
+        let present = !instance.is_terminated();
+        Self {
+            instance_id: instance.instance_id,
+            image_id: instance.image_id,
+            instance_state: instance.state.into(),
+            private_dns_name: private_dns_name(instance, scope).unwrap_or_default(),
+            dns_name: public_dns_name(instance, scope).unwrap_or_default(),
+            reason: state_transition_reason(instance),
+            key_name: instance.key_name.clone(),
+            ami_launch_index: instance.ami_launch_index,
+            product_codes: ItemSet::default(),
+            instance_type: instance.instance_type.clone(),
+            launch_time: launch_time.clone(),
+            placement: Placement {
+                availability_zone: instance.availability_zone.clone(),
+                availability_zone_id: scope
+                    .region
+                    .availability_zone_id(&instance.availability_zone),
+                group_name: "",
+                tenancy: "default",
+            },
+            monitoring: Monitoring {
+                state: monitoring_state(instance),
+            },
+            subnet_id: present.then_some(instance.subnet_id),
+            vpc_id: present.then_some(instance.vpc_id),
+            private_ip_address,
+            ip_address: public.map(|address| address.public_ip),
+            source_dest_check: primary.map(|eni| eni.source_dest_check),
+            group_set: primary.map_or_else(ItemSet::default, |eni| groups_of(eni, scope)),
+            state_reason: StateReason::of(instance),
+            architecture: image.architecture,
+            root_device_type: "ebs",
+            root_device_name: image.root_device_name,
+            block_device_mapping: ItemSet::default(),
+            virtualization_type: "hvm",
+            client_token: instance.client_token.clone(),
+            tag_set: instance.tags.to_items(),
+            hypervisor: "xen",
+            network_interface_set: interfaces_of(instance, scope),
+            ebs_optimized: instance.ebs_optimized,
+            ena_support: true,
+            cpu_options: CpuOptions::of(instance),
+            capacity_reservation_specification: CapacityReservationSpecification {
+                capacity_reservation_preference: "open",
+            },
+            hibernation_options: HibernationOptions { configured: false },
+            metadata_options: (&instance.metadata_options).into(),
+            enclave_options: EnclaveOptions { enabled: false },
+            boot_mode: "uefi-preferred",
+            platform_details: "Linux/UNIX",
+            usage_operation: "RunInstances",
+            usage_operation_update_time: launch_time,
+            private_dns_name_options: PrivateDnsNameOptions {
+                hostname_type: "ip-name",
+                enable_resource_name_dns_a_record: false,
+                enable_resource_name_dns_aaaa_record: false,
+            },
+            maintenance_options: MaintenanceOptions {
+                auto_recovery: "default",
+                reboot_migration: "default",
+            },
+            current_instance_boot_mode: "uefi",
+            operator: Operator { managed: false },
+        }
+    }
+}
+
+/// The image of an instance: the namespace driver has one.
+pub(super) fn image_of(_instance: &Instance) -> Image {
+    let [image] = Image::all();
+    image
+}
+
+/// `reason`: `User initiated (2026-11-20 19:40:44 GMT)`; empty while nothing has happened.
+pub(super) fn state_transition_reason(instance: &Instance) -> String {
+    let ended = instance
+        .transition
+        .as_ref()
+        .filter(|_| !instance.is_up())
+        .map(|transition| transition.time);
+    ended.map_or_else(String::new, |time| {
+        format!("User initiated ({})", gmt(time))
+    })
+}
+
+/// `2026-11-20 19:40:44 GMT`.
+fn gmt(time: Timestamp) -> String {
+    let text = time.to_string();
+    let seconds = text.split_once('.').map_or(text.as_str(), |(head, _)| head);
+    format!("{} GMT", seconds.replace('T', " "))
+}
+
+/// The name that EC2 gives the instance inside its VPC; every instance has one, whatever its VPC's attributes.
+pub(super) fn private_dns_name(instance: &Instance, scope: Scope<'_>) -> Option<String> {
+    scope
+        .world
+        .primary_network_interface(instance.instance_id)
+        .and_then(|eni| eni.primary_private_ip_address())
+        .map(|address| scope.region.private_dns_name(address))
+}
+
+/// The name of the instance's public address, where its VPC gives names.
+pub(super) fn public_dns_name(instance: &Instance, scope: Scope<'_>) -> Option<String> {
+    let eni = scope
+        .world
+        .primary_network_interface(instance.instance_id)?;
+    let address = public_address(eni, eni.primary_private_ip_address()?, scope)?;
+    Names::of(eni.vpc_id, scope).public(address.public_ip)
+}
+
+pub(super) fn public_address<'a>(
+    eni: &NetworkInterface,
+    private: Ipv4Addr,
+    scope: Scope<'a>,
+) -> Option<&'a Address> {
+    scope
+        .world
+        .public_address_of(eni.network_interface_id, private)
+        .map(AsRef::as_ref)
+}
+
+pub(super) fn monitoring_state(instance: &Instance) -> &'static str {
+    if instance.monitoring {
+        "enabled"
+    } else {
+        "disabled"
+    }
+}
+
+impl StateReason {
+    fn of(instance: &Instance) -> Option<Self> {
+        match instance.state {
+            InstanceState::Pending => Some(Self {
+                code: "pending".into(),
+                message: "pending".into(),
+            }),
+            InstanceState::Running => None,
+            _ => instance.transition.as_ref().map(|transition| Self {
+                code: transition.code.clone(),
+                message: transition.message.clone(),
+            }),
+        }
+    }
+}
+
+impl CpuOptions {
+    fn of(instance: &Instance) -> Option<Self> {
+        InstanceType::find(&instance.instance_type).map(|row| Self {
+            core_count: row.cores,
+            threads_per_core: row.threads_per_core,
+        })
+    }
+}
+
+impl From<&MetadataOptions> for MetadataOptionsDescription {
+    fn from(options: &MetadataOptions) -> Self {
+        Self {
+            state: "applied",
+            http_tokens: options.http_tokens.clone(),
+            http_put_response_hop_limit: options.http_put_response_hop_limit,
+            http_endpoint: options.http_endpoint.clone(),
+            http_protocol_ipv6: options.http_protocol_ipv6.clone(),
+            instance_metadata_tags: options.instance_metadata_tags.clone(),
+        }
+    }
+}
+
+/// The interfaces of an instance, by card and device index.
+fn interfaces_of(instance: &Instance, scope: Scope<'_>) -> ItemSet<InterfaceDescription> {
+    let mut attached: alloc::vec::Vec<_> = scope
+        .world
+        .network_interfaces_of(instance.instance_id)
+        .collect();
+    attached.sort_by_key(|eni| {
+        eni.attachment
+            .as_ref()
+            .map(|attachment| (attachment.network_card_index, attachment.device_index))
+    });
+    attached
+        .into_iter()
+        .map(|eni| InterfaceDescription::new(eni, scope))
+        .collect()
+}
+
+impl InterfaceDescription {
+    fn new(eni: &NetworkInterface, scope: Scope<'_>) -> Self {
+        let names = Names::of(eni.vpc_id, scope);
+        let primary = eni.primary_private_ip_address();
+        let association = |private| InterfaceAssociation::of(eni, private, scope);
+        Self {
+            network_interface_id: eni.network_interface_id,
+            subnet_id: eni.subnet_id,
+            vpc_id: eni.vpc_id,
+            description: eni.description.clone(),
+            owner_id: scope.region.account_id.clone(),
+            status: eni.status(),
+            mac_address: eni.mac_address,
+            private_ip_address: primary,
+            private_dns_name: primary.and_then(|address| names.private(address)),
+            source_dest_check: eni.source_dest_check,
+            group_set: groups_of(eni, scope),
+            attachment: eni.attachment.as_ref().map(Into::into),
+            association: primary.and_then(association),
+            private_ip_addresses_set: eni
+                .private_ip_addresses
+                .iter()
+                .map(|address| InterfaceAddress {
+                    private_ip_address: *address,
+                    private_dns_name: names.private(*address),
+                    primary: Some(*address) == primary,
+                    association: association(*address),
+                })
+                .collect(),
+            ipv6_addresses_set: ItemSet::default(),
+            interface_type: eni.interface_type,
+            operator: Operator { managed: false },
+        }
+    }
+}
+
+impl From<&Attachment> for InterfaceAttachment {
+    fn from(attachment: &Attachment) -> Self {
+        Self {
+            attachment_id: attachment.attachment_id,
+            device_index: attachment.device_index,
+            network_card_index: attachment.network_card_index,
+            status: attachment.status,
+            attach_time: attachment.attach_time.to_string(),
+            delete_on_termination: attachment.delete_on_termination,
+        }
+    }
+}
+
+impl InterfaceAssociation {
+    fn of(eni: &NetworkInterface, private: Ipv4Addr, scope: Scope<'_>) -> Option<Self> {
+        let address = public_address(eni, private, scope)?;
+        Some(Self {
+            public_ip: address.public_ip,
+            public_dns_name: Names::of(eni.vpc_id, scope)
+                .public(address.public_ip)
+                .unwrap_or_default(),
+            ip_owner_id: owner_of(address, scope.region).into(),
+        })
+    }
+}

@@ -1,0 +1,418 @@
+//! The network interfaces of a launch.
+
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use eni_types::{
+    AttachmentId, AttachmentStatus, InstanceId, NetworkInterfaceId, SecurityGroupId, TypedId,
+};
+
+use super::request::{LaunchNetworkInterface, RunInstances};
+use super::settings::tags_of;
+use super::subnet_choice;
+use crate::instance_types::InstanceType;
+use crate::operations::address::pool;
+use crate::operations::claims::Claims;
+use crate::operations::lookup;
+use crate::operations::network_interface::attach::in_use;
+use crate::operations::network_interface::limits;
+use crate::operations::network_interface::private_addresses::PrivateAddressRequest;
+use crate::operations::network_interface::specification::{NetworkInterfaceSpecification, build};
+use crate::resource::{Address, Attachment, ConnectionTracking, NetworkInterface, Subnet};
+use crate::tags::Tags;
+use crate::{Context, Ec2Error, ErrorCode, World};
+
+/// The interfaces that each instance of a launch gets, checked.
+pub(super) struct LaunchNetwork<'a> {
+    /// By card and device index, so the primary one first.
+    interfaces: Vec<PlannedInterface<'a>>,
+    /// Tags for new interfaces.
+    tags: Tags,
+}
+
+/// An interface of an instance that was just launched.
+pub(super) struct LaunchedInterface {
+    /// It, attaching.
+    pub(super) eni: NetworkInterface,
+    /// The public address that was lent to it.
+    pub(super) lent: Option<Address>,
+}
+
+struct PlannedInterface<'a> {
+    network_card_index: u8,
+    device_index: u8,
+    delete_on_termination: bool,
+    subnet: &'a Subnet,
+    source: Source<'a>,
+}
+
+enum Source<'a> {
+    Existing(&'a Arc<NetworkInterface>),
+    New(NewInterface),
+}
+
+struct NewInterface {
+    description: String,
+    group_ids: Vec<SecurityGroupId>,
+    private_addresses: PrivateAddressRequest,
+    connection_tracking: ConnectionTracking,
+    associate_public_ip_address: Option<bool>,
+}
+
+impl<'a> LaunchNetwork<'a> {
+    /// Reads and checks what a launch of `count` instances says about their interfaces.
+    ///
+    /// # Errors
+    /// EC2's for the first rule that is broken.
+    pub(super) fn check(
+        request: &RunInstances,
+        count: u32,
+        instance_type: &InstanceType,
+        world: &'a World,
+        context: &Context<'_>,
+    ) -> Result<Self, Ec2Error> {
+        let specified = specifications(request)?;
+        check_slots(&specified, instance_type)?;
+        check_public_addresses(&specified)?;
+        if count > 1 {
+            check_many(&specified)?;
+        }
+        let mut interfaces = specified
+            .iter()
+            .enumerate()
+            .map(|(place, given)| {
+                let planned =
+                    PlannedInterface::check(request, given, instance_type, world, context)?;
+                limits::check_addresses(instance_type, place, planned.address_count())?;
+                Ok(planned)
+            })
+            .collect::<Result<Vec<_>, Ec2Error>>()?;
+        interfaces.sort_by_key(|planned| (planned.network_card_index, planned.device_index));
+        check_one_zone(&interfaces)?;
+        Ok(Self {
+            interfaces,
+            tags: tags_of("network-interface", &request.tag_specifications)?,
+        })
+    }
+
+    /// The subnet of the primary interface.
+    pub(super) fn primary_subnet(&self) -> &'a Subnet {
+        // `check_slots` refuses a launch without the interface at index 0 of card 0, which sorts first.
+        self.interfaces[0].subnet
+    }
+
+    /// The interfaces of one instance. The only interface of an instance, if new, gets a public address where its
+    /// subnet or the call says so.
+    pub(super) fn launch(
+        &self,
+        instance_id: InstanceId,
+        claims: &mut Claims,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<Vec<LaunchedInterface>, Ec2Error> {
+        let is_only = self.interfaces.len() == 1;
+        let mut launched = Vec::with_capacity(self.interfaces.len());
+        for planned in &self.interfaces {
+            let mut eni = planned.make(&self.tags, claims, world, context)?;
+            eni.attachment = Some(Attachment {
+                attachment_id: AttachmentId::generate(context.rng),
+                instance_id,
+                device_index: planned.device_index,
+                network_card_index: planned.network_card_index,
+                attach_time: context.now,
+                status: AttachmentStatus::Attaching,
+                delete_on_termination: planned.delete_on_termination,
+            });
+            let is_new = matches!(planned.source, Source::New(_));
+            let lent = if is_only && is_new && eni.map_public_ip_on_launch {
+                pool::lend(&eni, claims, world, context)?
+            } else {
+                None
+            };
+            launched.push(LaunchedInterface { eni, lent });
+        }
+        Ok(launched)
+    }
+}
+
+impl<'a> PlannedInterface<'a> {
+    fn check(
+        request: &RunInstances,
+        given: &LaunchNetworkInterface,
+        instance_type: &InstanceType,
+        world: &'a World,
+        context: &Context<'_>,
+    ) -> Result<Self, Ec2Error> {
+        let (subnet, source) = match given.network_interface_id {
+            Some(id) => {
+                let eni = existing(id, given, world)?;
+                let subnet: &Subnet = lookup::subnet(world, eni.subnet_id)?;
+                subnet_choice::check_zone(subnet, request.placement.as_ref(), context)?;
+                (subnet, Source::Existing(eni))
+            }
+            None => {
+                let subnet = subnet_choice::choose(
+                    given.subnet_id,
+                    request.placement.as_ref(),
+                    world,
+                    context,
+                )?;
+                let group_ids = groups(request, given, subnet, world)?;
+                (subnet, Source::New(NewInterface::check(given, group_ids)?))
+            }
+        };
+        let is_new = matches!(source, Source::New(_));
+        Ok(Self {
+            network_card_index: card_of(given, instance_type),
+            device_index: given.device_index.unwrap_or(0),
+            delete_on_termination: given.delete_on_termination.unwrap_or(is_new),
+            subnet,
+            source,
+        })
+    }
+
+    fn address_count(&self) -> usize {
+        match &self.source {
+            Source::Existing(eni) => eni.private_ip_addresses.len(),
+            Source::New(new) => {
+                1 + new.private_addresses.secondary.len() + new.private_addresses.secondary_count
+            }
+        }
+    }
+
+    fn make(
+        &self,
+        tags: &Tags,
+        claims: &mut Claims,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<NetworkInterface, Ec2Error> {
+        match &self.source {
+            Source::Existing(eni) => Ok(NetworkInterface::clone(eni)),
+            Source::New(new) => {
+                let specification = NetworkInterfaceSpecification {
+                    subnet: self.subnet,
+                    description: new.description.clone(),
+                    group_ids: new.group_ids.clone(),
+                    private_addresses: new.private_addresses.clone(),
+                    connection_tracking: new.connection_tracking,
+                    associate_public_ip_address: new.associate_public_ip_address,
+                    tags: tags.clone(),
+                };
+                build(specification, claims, world, context)
+            }
+        }
+    }
+}
+
+impl NewInterface {
+    fn check(
+        given: &LaunchNetworkInterface,
+        group_ids: Vec<SecurityGroupId>,
+    ) -> Result<Self, Ec2Error> {
+        Ok(Self {
+            description: given.description.clone().unwrap_or_default(),
+            group_ids,
+            private_addresses: PrivateAddressRequest::new(
+                given.private_ip_address,
+                &given.private_ip_addresses,
+                given.secondary_private_ip_address_count,
+            )?,
+            connection_tracking: given
+                .connection_tracking_specification
+                .unwrap_or_default()
+                .checked()?,
+            associate_public_ip_address: given.associate_public_ip_address,
+        })
+    }
+}
+
+fn combination(message: impl Into<String>) -> Ec2Error {
+    Ec2Error::new(ErrorCode::InvalidParameterCombination, message)
+}
+
+/// The interfaces that the call describes, or the one that its other parameters do.
+fn specifications(request: &RunInstances) -> Result<Vec<LaunchNetworkInterface>, Ec2Error> {
+    if request.network_interfaces.is_empty() {
+        return Ok(vec![LaunchNetworkInterface {
+            device_index: Some(0),
+            subnet_id: request.subnet_id,
+            private_ip_address: request.private_ip_address,
+            group_ids: request.security_group_ids.clone(),
+            ..LaunchNetworkInterface::default()
+        }]);
+    }
+    let groups = !request.security_group_ids.is_empty() || !request.security_groups.is_empty();
+    for (what, is_given) in [
+        ("security groups", groups),
+        ("subnet ID", request.subnet_id.is_some()),
+        ("private IP address", request.private_ip_address.is_some()),
+    ] {
+        if is_given {
+            let message = format!(
+                "Network interfaces and an instance-level {what} may not be specified on the same request"
+            );
+            return Err(combination(message));
+        }
+    }
+    Ok(request.network_interfaces.clone())
+}
+
+fn card_of(given: &LaunchNetworkInterface, instance_type: &InstanceType) -> u8 {
+    given
+        .network_card_index
+        .unwrap_or(instance_type.default_network_card_index)
+}
+
+/// Refuses interfaces without, or with the same, place; a launch without a primary one; and what the type cannot carry.
+fn check_slots(
+    specified: &[LaunchNetworkInterface],
+    instance_type: &InstanceType,
+) -> Result<(), Ec2Error> {
+    let mut slots = BTreeSet::new();
+    for given in specified {
+        let device_index = given
+            .device_index
+            .ok_or_else(|| combination("Each network interface requires a device index."))?;
+        if !slots.insert((card_of(given, instance_type), device_index)) {
+            let message = "Each network interface requires a unique device index.";
+            return Err(combination(message));
+        }
+    }
+    check_cards(&slots, instance_type)?;
+    if !slots.contains(&(0, 0)) {
+        let message = "You must specify a network interface with device index 0.";
+        return Err(combination(message));
+    }
+    Ok(())
+}
+
+fn check_cards(slots: &BTreeSet<(u8, u8)>, instance_type: &InstanceType) -> Result<(), Ec2Error> {
+    for (index, _) in slots {
+        let card = instance_type
+            .network_card(*index)
+            .ok_or_else(|| limits::no_card(index, instance_type))?;
+        let on_card = slots.iter().filter(|(card, _)| card == index).count();
+        let card_limit = card.maximum_network_interfaces;
+        limits::check_interfaces(instance_type, slots.len(), on_card, card_limit)?;
+    }
+    Ok(())
+}
+
+/// Only the only interface, if it is new, can have a public address from the start.
+fn check_public_addresses(specified: &[LaunchNetworkInterface]) -> Result<(), Ec2Error> {
+    for given in specified {
+        if given.associate_public_ip_address.is_none() {
+            continue;
+        }
+        if given.network_interface_id.is_some() {
+            let message = "The associatePublicIPAddress parameter cannot be specified for an existing network interface.";
+            return Err(combination(message));
+        }
+        if given.associate_public_ip_address == Some(true) && specified.len() > 1 {
+            let message = "The associatePublicIPAddress parameter cannot be specified when launching with multiple network interfaces.";
+            return Err(combination(message));
+        }
+    }
+    Ok(())
+}
+
+/// Several instances cannot have one interface or one address.
+fn check_many(specified: &[LaunchNetworkInterface]) -> Result<(), Ec2Error> {
+    for given in specified {
+        if given.network_interface_id.is_some() {
+            let message = "You may only specify an existing network interface when launching a single instance.";
+            return Err(combination(message));
+        }
+        if given.private_ip_address.is_some() || !given.private_ip_addresses.is_empty() {
+            let message =
+                "You may only specify private IP addresses when launching a single instance.";
+            return Err(combination(message));
+        }
+    }
+    Ok(())
+}
+
+/// The existing interface `id`, if it is free and nothing else is asked of it.
+fn existing<'a>(
+    id: NetworkInterfaceId,
+    given: &LaunchNetworkInterface,
+    world: &'a World,
+) -> Result<&'a Arc<NetworkInterface>, Ec2Error> {
+    let eni = lookup::network_interface(world, id)?;
+    if eni.attachment.is_some() {
+        return Err(in_use(id));
+    }
+    let describes_a_new_one = given.subnet_id.is_some()
+        || !given.group_ids.is_empty()
+        || given.description.is_some()
+        || given.private_ip_address.is_some()
+        || !given.private_ip_addresses.is_empty()
+        || given.secondary_private_ip_address_count.is_some()
+        || given.connection_tracking_specification.is_some();
+    if describes_a_new_one {
+        let message = "A network interface may not specify both a network interface ID and attributes of a new network interface.";
+        return Err(combination(message));
+    }
+    Ok(eni)
+}
+
+/// The security groups of a new interface: named by id, or (for a launch without interfaces of its own) by name.
+fn groups(
+    request: &RunInstances,
+    given: &LaunchNetworkInterface,
+    subnet: &Subnet,
+    world: &World,
+) -> Result<Vec<SecurityGroupId>, Ec2Error> {
+    let mut group_ids = given.group_ids.clone();
+    if !request.security_groups.is_empty() && request.subnet_id.is_some() {
+        let message = "The parameter groupName cannot be used with the parameter subnet";
+        return Err(combination(message));
+    }
+    for name in &request.security_groups {
+        let group = world
+            .security_group_named(subnet.vpc_id, name)
+            .ok_or_else(|| {
+                let message = format!(
+                    "The security group '{name}' does not exist in VPC '{}'",
+                    subnet.vpc_id
+                );
+                Ec2Error::new(ErrorCode::InvalidGroupNotFound, message)
+            })?;
+        group_ids.push(group.group_id);
+    }
+    for id in &group_ids {
+        if lookup::security_group(world, *id)?.vpc_id != subnet.vpc_id {
+            let message = format!(
+                "Security group {id} and subnet {} belong to different networks.",
+                subnet.subnet_id
+            );
+            return Err(Ec2Error::new(ErrorCode::InvalidParameter, message));
+        }
+    }
+    Ok(group_ids)
+}
+
+fn check_one_zone(interfaces: &[PlannedInterface<'_>]) -> Result<(), Ec2Error> {
+    let mut zones = interfaces
+        .iter()
+        .map(|planned| &planned.subnet.availability_zone);
+    let first = zones.next();
+    if zones.any(|zone| Some(zone) != first) {
+        let message = "You may not attach a network interface to an instance if they are not in the same availability zone";
+        return Err(combination(message));
+    }
+    let mut existing = BTreeSet::new();
+    for planned in interfaces {
+        if let Source::Existing(eni) = &planned.source
+            && !existing.insert(eni.network_interface_id)
+        {
+            return Err(in_use(eni.network_interface_id));
+        }
+    }
+    Ok(())
+}

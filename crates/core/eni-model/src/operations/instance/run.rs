@@ -1,0 +1,215 @@
+//! `RunInstances`.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use eni_types::{InstanceId, InstanceState, ReservationId, ResourceId, TypedId, quota};
+
+use super::launch_network::{LaunchNetwork, LaunchedInterface};
+use super::request::RunInstances;
+use super::reservation::ReservationDescription;
+use super::settings::{check_choice, check_user_data, tags_of};
+use crate::client_token::Replay;
+use crate::describe::Scope;
+use crate::instance_types::InstanceType;
+use crate::operations::claims::Claims;
+use crate::operations::{image, instance_type};
+use crate::resource::{Address, Instance, SecurityGroup, Vpc};
+use crate::{ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, IndexKey, Operation, World};
+
+/// The type that EC2 launches where none is named.
+const DEFAULT_INSTANCE_TYPE: &str = "m1.small";
+
+/// The answer: the reservation.
+pub type RunInstancesResponse = ReservationDescription;
+
+impl Operation for RunInstances {
+    const NAME: &'static str = "RunInstances";
+    type Response = RunInstancesResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        self.refuse_what_is_absent()?;
+        if let Some(reservation_id) = self.made_before(world, context)? {
+            let response = described(reservation_id, Scope::new(world, context));
+            return Ok((ChangeSet::none(), response));
+        }
+        let count = self.count(world)?;
+        let instance_type = self.checked_type()?;
+        let network = LaunchNetwork::check(&self, count, &instance_type, world, context)?;
+        let template = self.template(&instance_type, &network, context)?;
+        let mut changes = launch(&template, &network, count, world, context)?;
+        if let Some(token) = &self.client_token {
+            let made = template.reservation_id;
+            changes.put(ClientToken::record(Self::NAME, token, made, context));
+        }
+        let shown = world_of(&changes, world);
+        let response = described(template.reservation_id, Scope::new(&shown, context));
+        Ok((changes, response))
+    }
+}
+
+/// Makes `count` instances like `template`, each with interfaces of its own.
+fn launch(
+    template: &Instance,
+    network: &LaunchNetwork<'_>,
+    count: u32,
+    world: &World,
+    context: &mut Context<'_>,
+) -> Result<ChangeSet, Ec2Error> {
+    let (mut changes, mut claims) = (ChangeSet::none(), Claims::default());
+    for ami_launch_index in 0..count {
+        let instance = Instance {
+            instance_id: InstanceId::generate(context.rng),
+            ami_launch_index,
+            ..template.clone()
+        };
+        let launched = network.launch(instance.instance_id, &mut claims, world, context)?;
+        changes.put(instance);
+        for LaunchedInterface { eni, lent } in launched {
+            changes.put(eni);
+            lent.into_iter().for_each(|address| changes.put(address));
+        }
+    }
+    Ok(changes)
+}
+
+/// What `changes` make, beside what their description refers to in `world`.
+fn world_of(changes: &ChangeSet, world: &World) -> World {
+    let mut shown = World::default();
+    shown.apply(changes);
+    let interfaces: Vec<_> = shown.network_interfaces.iter().cloned().collect();
+    for eni in interfaces {
+        if let Some(vpc) = world.vpcs.get(eni.vpc_id) {
+            shown.put(Vpc::clone(vpc).into());
+        }
+        for id in &eni.group_ids {
+            if let Some(group) = world.security_groups.get(*id) {
+                shown.put(SecurityGroup::clone(group).into());
+            }
+        }
+        let key = IndexKey::NetworkInterface(eni.network_interface_id);
+        for address in world.addresses.by(&key) {
+            shown.put(Address::clone(address).into());
+        }
+    }
+    shown
+}
+
+fn described(reservation_id: ReservationId, scope: Scope<'_>) -> ReservationDescription {
+    let key = IndexKey::Reservation(reservation_id);
+    let instances: Vec<_> = scope.world.instances.by(&key).cloned().collect();
+    ReservationDescription::new(reservation_id, &instances, scope)
+}
+
+impl RunInstances {
+    fn made_before(
+        &self,
+        world: &World,
+        context: &Context<'_>,
+    ) -> Result<Option<ReservationId>, Ec2Error> {
+        let token = self.client_token.as_deref();
+        match ClientToken::replay(Self::NAME, token, world, context)? {
+            Replay::Yes(ResourceId::ReservationId(id)) => Ok(Some(id)),
+            Replay::Yes(_) | Replay::No => Ok(None),
+        }
+    }
+
+    /// How many instances are launched: as many as may be, but not fewer than `MinCount`.
+    fn count(&self, world: &World) -> Result<u32, Ec2Error> {
+        let invalid =
+            |message: String| Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        if self.min_count < 1 {
+            return invalid(format!(
+                "Value ({}) for parameter minCount is invalid. Must be greater than or equal to 1.",
+                self.min_count
+            ));
+        }
+        if self.max_count < self.min_count {
+            return invalid(format!(
+                "Value ({}) for parameter maxCount is invalid. Must be greater than or equal to minCount.",
+                self.max_count
+            ));
+        }
+        let live = world
+            .instances
+            .iter()
+            .filter(|instance| !instance.is_terminated())
+            .count();
+        let room = quota::INSTANCES_PER_REGION.saturating_sub(live);
+        let room = u32::try_from(room).unwrap_or(u32::MAX);
+        if self.min_count > room {
+            let message = format!(
+                "You have requested more instances ({}) than your current instance limit of {} allows.",
+                live + self.min_count as usize,
+                quota::INSTANCES_PER_REGION
+            );
+            return Err(Ec2Error::new(ErrorCode::InstanceLimitExceeded, message));
+        }
+        Ok(self.max_count.min(room))
+    }
+
+    /// The type, if the image runs on it.
+    fn checked_type(&self) -> Result<InstanceType, Ec2Error> {
+        let image = image::known(self.image_id)?;
+        let name = self
+            .instance_type
+            .as_deref()
+            .unwrap_or(DEFAULT_INSTANCE_TYPE);
+        let instance_type = instance_type::known(name)?;
+        instance_type::check_architecture(&instance_type, image.architecture)?;
+        Ok(instance_type)
+    }
+
+    /// The row that all instances of the launch share but for id and launch index.
+    fn template(
+        &self,
+        instance_type: &InstanceType,
+        network: &LaunchNetwork<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<Instance, Ec2Error> {
+        let given = self.instance_initiated_shutdown_behavior.as_deref();
+        let behavior = given.unwrap_or("stop");
+        check_choice(
+            "instanceInitiatedShutdownBehavior",
+            behavior,
+            &["stop", "terminate"],
+        )?;
+        let credits = self.credit_specification.as_ref();
+        let cpu_credits = credits.map(|given| given.cpu_credits.clone());
+        if let Some(credits) = &cpu_credits {
+            check_choice("cpuCredits", credits, &["standard", "unlimited"])?;
+        }
+        self.user_data.as_deref().map(check_user_data).transpose()?;
+        let subnet = network.primary_subnet();
+        Ok(Instance {
+            instance_id: InstanceId::generate(context.rng),
+            reservation_id: ReservationId::generate(context.rng),
+            ami_launch_index: 0,
+            image_id: self.image_id,
+            instance_type: instance_type.name.into(),
+            subnet_id: subnet.subnet_id,
+            vpc_id: subnet.vpc_id,
+            availability_zone: subnet.availability_zone.clone(),
+            state: InstanceState::Pending,
+            transition: None,
+            launch_time: context.now,
+            boot_count: 1,
+            user_data: self.user_data.clone().filter(|text| !text.is_empty()),
+            key_name: self.key_name.clone(),
+            disable_api_termination: self.disable_api_termination.unwrap_or(false),
+            disable_api_stop: self.disable_api_stop.unwrap_or(false),
+            instance_initiated_shutdown_behavior: behavior.into(),
+            ebs_optimized: self.ebs_optimized.unwrap_or(false),
+            monitoring: self.monitoring.is_some_and(|given| given.enabled),
+            metadata_options: self.checked_metadata_options()?,
+            cpu_credits,
+            client_token: self.client_token.clone(),
+            tags: tags_of("instance", &self.tag_specifications)?,
+        })
+    }
+}

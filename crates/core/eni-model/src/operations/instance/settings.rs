@@ -1,0 +1,123 @@
+//! Checks of settings that several calls take.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use eni_types::quota;
+
+use super::request::{MetadataOptionsParameter, RunInstances};
+use crate::resource::MetadataOptions;
+use crate::tags::{TagSpecification, Tags};
+use crate::{Ec2Error, ErrorCode};
+
+/// Kinds of resources that a launch can tag. Only the first two exist here.
+const LAUNCH_TAGGABLE: [&str; 4] = [
+    "instance",
+    "network-interface",
+    "volume",
+    "spot-instances-request",
+];
+
+/// Refuses a value that is none of `choices`.
+///
+/// # Errors
+/// `InvalidParameterValue`.
+pub(super) fn check_choice(parameter: &str, value: &str, choices: &[&str]) -> Result<(), Ec2Error> {
+    if choices.contains(&value) {
+        return Ok(());
+    }
+    let message = format!("Value ({value}) for parameter {parameter} is invalid.");
+    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+}
+
+/// Refuses user data that is not base64 or too long.
+///
+/// # Errors
+/// `InvalidUserData.Malformed`, `InvalidParameterValue`.
+pub(super) fn check_user_data(text: &str) -> Result<(), Ec2Error> {
+    let decoded: Vec<u8> = STANDARD.decode(text).map_err(|_| {
+        let message = "Invalid BASE64 encoding of user data";
+        Ec2Error::new(ErrorCode::InvalidUserDataMalformed, message)
+    })?;
+    if decoded.len() > quota::USER_DATA_BYTES {
+        let message = format!("User data is limited to {} bytes", quota::USER_DATA_BYTES);
+        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+    }
+    Ok(())
+}
+
+/// The tags that a launch gives to its resources of the kind `resource_type`.
+///
+/// # Errors
+/// `InvalidParameterValue` for a kind that a launch does not make; as [`Tags::insert`].
+pub(super) fn tags_of(
+    resource_type: &str,
+    specifications: &[TagSpecification],
+) -> Result<Tags, Ec2Error> {
+    let mut tags = Tags::default();
+    for specification in specifications {
+        let given = specification.resource_type.as_deref().unwrap_or_default();
+        if !LAUNCH_TAGGABLE.contains(&given) {
+            let message =
+                format!("'{given}' is not a valid taggable resource type for this operation.");
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
+        if given == resource_type {
+            tags.insert(&specification.tags)?;
+        }
+    }
+    Ok(tags)
+}
+
+impl RunInstances {
+    /// The metadata service's settings, with EC2's where nothing is said.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue`.
+    pub(super) fn checked_metadata_options(&self) -> Result<MetadataOptions, Ec2Error> {
+        let given = self.metadata_options.clone().unwrap_or_default();
+        given.checked(MetadataOptions::default())
+    }
+}
+
+impl MetadataOptionsParameter {
+    /// `before` with what is given changed.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue`.
+    fn checked(self, before: MetadataOptions) -> Result<MetadataOptions, Ec2Error> {
+        let switch = ["enabled", "disabled"];
+        let hops = self
+            .http_put_response_hop_limit
+            .unwrap_or(before.http_put_response_hop_limit);
+        if !(1..=64).contains(&hops) {
+            let message =
+                format!("Value ({hops}) for parameter HttpPutResponseHopLimit is invalid.");
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
+        let options = MetadataOptions {
+            http_tokens: self.http_tokens.unwrap_or(before.http_tokens),
+            http_put_response_hop_limit: hops,
+            http_endpoint: self.http_endpoint.unwrap_or(before.http_endpoint),
+            http_protocol_ipv6: self.http_protocol_ipv6.unwrap_or(before.http_protocol_ipv6),
+            instance_metadata_tags: self
+                .instance_metadata_tags
+                .unwrap_or(before.instance_metadata_tags),
+        };
+        check_choice(
+            "HttpTokens",
+            &options.http_tokens,
+            &["optional", "required"],
+        )?;
+        check_choice("HttpEndpoint", &options.http_endpoint, &switch)?;
+        check_choice("HttpProtocolIpv6", &options.http_protocol_ipv6, &switch)?;
+        check_choice(
+            "InstanceMetadataTags",
+            &options.instance_metadata_tags,
+            &switch,
+        )?;
+        Ok(options)
+    }
+}
