@@ -31,7 +31,7 @@ pub use network_interface::{Attachment, ConnectionTracking, NetworkInterface};
 pub use route_table::{
     Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,
 };
-pub use security_group::{IpProtocol, RulePeer, SecurityGroup, SecurityGroupRule};
+pub use security_group::{IpProtocol, RulePeer, SecurityGroup, SecurityGroupRule, UnknownProtocol};
 pub use vpc::{InternetGateway, Subnet, Vpc};
 
 /// A stored text that is no resource of its kind.

@@ -1,6 +1,8 @@
 //! Security groups and their rules.
 
 use alloc::string::String;
+use core::fmt;
+use core::str::FromStr;
 
 use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId, SecurityGroupRuleId, VpcId};
 use serde::{Deserialize, Serialize};
@@ -104,11 +106,50 @@ impl IpProtocol {
     pub const TCP: Self = Self::Number(6);
     /// UDP.
     pub const UDP: Self = Self::Number(17);
+    /// ICMP for IPv6.
+    pub const ICMPV6: Self = Self::Number(58);
 
     /// Whether ports mean something to it.
     #[must_use]
     pub fn has_ports(self) -> bool {
         matches!(self, Self::TCP | Self::UDP)
+    }
+}
+
+/// The text is neither `-1`, nor a protocol's name that EC2 knows, nor a number up to 255.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a protocol")]
+pub struct UnknownProtocol;
+
+impl FromStr for IpProtocol {
+    type Err = UnknownProtocol;
+
+    fn from_str(text: &str) -> Result<Self, UnknownProtocol> {
+        match text.to_ascii_lowercase().as_str() {
+            "-1" | "all" => Ok(Self::All),
+            "icmp" => Ok(Self::ICMP),
+            "tcp" => Ok(Self::TCP),
+            "udp" => Ok(Self::UDP),
+            "icmpv6" => Ok(Self::ICMPV6),
+            number => number
+                .parse()
+                .map(Self::Number)
+                .map_err(|_| UnknownProtocol),
+        }
+    }
+}
+
+/// As security group rules spell it; network ACLs spell all protocols as numbers.
+impl fmt::Display for IpProtocol {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::All => formatter.write_str("-1"),
+            Self::ICMP => formatter.write_str("icmp"),
+            Self::TCP => formatter.write_str("tcp"),
+            Self::UDP => formatter.write_str("udp"),
+            Self::ICMPV6 => formatter.write_str("icmpv6"),
+            Self::Number(number) => write!(formatter, "{number}"),
+        }
     }
 }
 
