@@ -11,6 +11,7 @@ pub mod instance;
 pub mod instance_type;
 pub mod internet_gateway;
 pub(crate) mod lookup;
+pub mod network_acl;
 pub mod network_interface;
 pub mod route_table;
 pub mod security_group;
@@ -25,6 +26,10 @@ pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
 pub use internet_gateway::{
     AttachInternetGateway, CreateInternetGateway, DeleteInternetGateway, DescribeInternetGateways,
     DetachInternetGateway,
+};
+pub use network_acl::{
+    CreateNetworkAcl, CreateNetworkAclEntry, DeleteNetworkAcl, DeleteNetworkAclEntry,
+    DescribeNetworkAcls, ReplaceNetworkAclAssociation, ReplaceNetworkAclEntry,
 };
 pub use network_interface::{
     AssignPrivateIpAddresses, AttachNetworkInterface, CreateNetworkInterface,
@@ -62,12 +67,16 @@ macro_rules! for_each_operation {
             CreateDefaultSubnet,
             CreateDefaultVpc,
             CreateInternetGateway,
+            CreateNetworkAcl,
+            CreateNetworkAclEntry,
             CreateNetworkInterface,
             CreateRoute,
             CreateRouteTable,
             CreateSubnet,
             CreateVpc,
             DeleteInternetGateway,
+            DeleteNetworkAcl,
+            DeleteNetworkAclEntry,
             DeleteNetworkInterface,
             DeleteRoute,
             DeleteRouteTable,
@@ -77,6 +86,7 @@ macro_rules! for_each_operation {
             DescribeInstanceTypeOfferings,
             DescribeInstanceTypes,
             DescribeInternetGateways,
+            DescribeNetworkAcls,
             DescribeNetworkInterfaceAttribute,
             DescribeNetworkInterfaces,
             DescribeRouteTables,
@@ -89,6 +99,8 @@ macro_rules! for_each_operation {
             ModifyNetworkInterfaceAttribute,
             ModifySubnetAttribute,
             ModifyVpcAttribute,
+            ReplaceNetworkAclAssociation,
+            ReplaceNetworkAclEntry,
             ReplaceRoute,
             ReplaceRouteTableAssociation,
             ResetNetworkInterfaceAttribute,

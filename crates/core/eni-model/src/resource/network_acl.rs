@@ -74,6 +74,17 @@ pub enum RuleAction {
     Deny,
 }
 
+impl RuleAction {
+    /// The action as EC2 spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
+}
+
 /// The use of a network ACL by a subnet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkAclAssociation {

@@ -1,0 +1,77 @@
+//! `ReplaceNetworkAclAssociation`.
+
+use alloc::format;
+
+use eni_query::FromQuery;
+use eni_types::{NetworkAclAssociationId, NetworkAclId, TypedId};
+use serde::Serialize;
+
+use crate::operations::lookup;
+use crate::resource::{NetworkAcl, NetworkAclAssociation};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, World};
+
+/// Makes a subnet use another network ACL.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct ReplaceNetworkAclAssociation {
+    /// The association to end.
+    pub association_id: NetworkAclAssociationId,
+    /// The network ACL to use from now on.
+    pub network_acl_id: NetworkAclId,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplaceNetworkAclAssociationResponse {
+    new_association_id: NetworkAclAssociationId,
+}
+
+impl Operation for ReplaceNetworkAclAssociation {
+    const NAME: &'static str = "ReplaceNetworkAclAssociation";
+    type Response = ReplaceNetworkAclAssociationResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let id = self.association_id;
+        let old = world
+            .network_acls
+            .one(&IndexKey::NetworkAclAssociation(id))
+            .ok_or_else(|| lookup::no_association(id))?;
+        let new = lookup::network_acl(world, self.network_acl_id)?;
+        let mut old = NetworkAcl::clone(old);
+        let place = old
+            .associations
+            .iter()
+            .position(|association| association.association_id == id)
+            .ok_or_else(|| lookup::no_association(id))?;
+        let subnet_id = old.associations.remove(place).subnet_id;
+        if old.vpc_id != new.vpc_id {
+            let message = format!(
+                "network ACL {} and subnet {subnet_id} belong to different networks",
+                new.network_acl_id
+            );
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
+        let new_association_id = NetworkAclAssociationId::generate(context.rng);
+        let mut new = if new.network_acl_id == old.network_acl_id {
+            old.clone()
+        } else {
+            NetworkAcl::clone(new)
+        };
+        new.associations.push(NetworkAclAssociation {
+            association_id: new_association_id,
+            subnet_id,
+        });
+        // If both are one network ACL, the later write wins.
+        let mut changes = ChangeSet::none();
+        changes.put(old);
+        changes.put(new);
+        Ok((
+            changes,
+            ReplaceNetworkAclAssociationResponse { new_association_id },
+        ))
+    }
+}

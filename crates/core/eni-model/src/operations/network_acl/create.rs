@@ -1,0 +1,83 @@
+//! `CreateNetworkAcl`.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::{NetworkAclId, ResourceId, TypedId, VpcId, quota};
+use serde::Serialize;
+
+use super::description::NetworkAclDescription;
+use crate::operations::lookup;
+use crate::resource::NetworkAcl;
+use crate::tags::{TagSpecification, Tags};
+use crate::{
+    ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, IndexKey, Operation, Replay, World,
+};
+
+/// Makes a network ACL that denies everything and that nothing uses yet.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct CreateNetworkAcl {
+    /// The VPC.
+    pub vpc_id: VpcId,
+    /// Tags for the network ACL.
+    #[query(name = "TagSpecification")]
+    pub tag_specifications: Vec<TagSpecification>,
+    /// Makes the call idempotent.
+    pub client_token: Option<String>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateNetworkAclResponse {
+    network_acl: NetworkAclDescription,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_token: Option<String>,
+}
+
+impl Operation for CreateNetworkAcl {
+    const NAME: &'static str = "CreateNetworkAcl";
+    type Response = CreateNetworkAclResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let token = self.client_token.as_deref();
+        let replay = ClientToken::replay(Self::NAME, token, world, context)?;
+        if let Replay::Yes(ResourceId::NetworkAclId(id)) = replay {
+            let acl = lookup::network_acl(world, id)?;
+            let response = CreateNetworkAclResponse {
+                network_acl: NetworkAclDescription::new(acl, context.region),
+                client_token: self.client_token,
+            };
+            return Ok((ChangeSet::none(), response));
+        }
+        let vpc_id = lookup::vpc(world, self.vpc_id)?.vpc_id;
+        if world.network_acls.count(&IndexKey::Vpc(vpc_id)) >= quota::NETWORK_ACLS_PER_VPC {
+            let message = "The maximum number of network ACLs has been reached.";
+            return Err(Ec2Error::new(ErrorCode::NetworkAclLimitExceeded, message));
+        }
+        let acl = NetworkAcl {
+            network_acl_id: NetworkAclId::generate(context.rng),
+            vpc_id,
+            is_default: false,
+            entries: Vec::new(),
+            associations: Vec::new(),
+            tags: Tags::for_created("network-acl", &self.tag_specifications)?,
+        };
+        let response = CreateNetworkAclResponse {
+            network_acl: NetworkAclDescription::new(&acl, context.region),
+            client_token: self.client_token.clone(),
+        };
+        let mut changes = ChangeSet::none();
+        if let Some(token) = &self.client_token {
+            let made = acl.network_acl_id;
+            changes.put(ClientToken::record(Self::NAME, token, made, context));
+        }
+        changes.put(acl);
+        Ok((changes, response))
+    }
+}

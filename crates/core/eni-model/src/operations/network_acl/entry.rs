@@ -1,0 +1,266 @@
+//! `CreateNetworkAclEntry`, `ReplaceNetworkAclEntry` and `DeleteNetworkAclEntry`.
+
+use alloc::format;
+use alloc::string::String;
+
+use eni_query::FromQuery;
+use eni_types::{Ipv4Cidr, NetworkAclId, quota};
+
+use super::description::LAST_RULE_NUMBER;
+use crate::operations::{lookup, unsupported};
+use crate::resource::{
+    IcmpTypeCode, IpProtocol, NetworkAcl, NetworkAclEntry, PortRange, RuleAction,
+};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
+
+/// An entry as the calls give it.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct NetworkAclEntryParameters {
+    /// 1 to 32766.
+    pub rule_number: i32,
+    /// Whether it applies to packets that leave the subnet.
+    pub egress: bool,
+    /// A number or a name; `-1` for all.
+    pub protocol: String,
+    /// `allow` or `deny`.
+    pub rule_action: String,
+    /// The remote block.
+    pub cidr_block: Option<Ipv4Cidr>,
+    /// Asks for IPv6.
+    pub ipv6_cidr_block: Option<String>,
+    /// Required for TCP and UDP; without meaning for others, as in EC2.
+    pub port_range: Option<PortRangeParameters>,
+    /// Required for ICMP; without meaning for others, as in EC2.
+    pub icmp: Option<IcmpParameters>,
+}
+
+/// `PortRange.From` and `PortRange.To`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQuery)]
+pub struct PortRangeParameters {
+    /// The first port.
+    pub from: i32,
+    /// The last port.
+    pub to: i32,
+}
+
+/// `Icmp.Type` and `Icmp.Code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQuery)]
+pub struct IcmpParameters {
+    /// -1 to 255.
+    #[query(name = "Type")]
+    pub icmp_type: i32,
+    /// -1 to 255.
+    pub code: i32,
+}
+
+impl NetworkAclEntryParameters {
+    fn read(&self) -> Result<NetworkAclEntry, Ec2Error> {
+        unsupported::refuse("IPv6", self.ipv6_cidr_block.is_some())?;
+        let rule_number = rule_number(self.rule_number)?;
+        let protocol: IpProtocol = self
+            .protocol
+            .parse()
+            .map_err(|_| invalid("protocol", &self.protocol, "Unknown protocol."))?;
+        let rule_action = match self.rule_action.as_str() {
+            "allow" => RuleAction::Allow,
+            "deny" => RuleAction::Deny,
+            other => return Err(invalid("ruleAction", other, "Expected 'allow' or 'deny'.")),
+        };
+        let cidr_block = self.cidr_block.ok_or_else(|| missing("cidrBlock"))?;
+        Ok(NetworkAclEntry {
+            rule_number,
+            egress: self.egress,
+            protocol,
+            rule_action,
+            cidr_block,
+            port_range: if protocol.has_ports() {
+                Some(self.ports()?)
+            } else {
+                None
+            },
+            icmp_type_code: if protocol == IpProtocol::ICMP {
+                Some(self.icmp()?)
+            } else {
+                None
+            },
+        })
+    }
+
+    fn ports(&self) -> Result<PortRange, Ec2Error> {
+        let given = self.port_range.ok_or_else(|| missing("portRange"))?;
+        match (u16::try_from(given.from), u16::try_from(given.to)) {
+            (Ok(from), Ok(to)) if from <= to => Ok(PortRange { from, to }),
+            _ => {
+                let value = format!("{}-{}", given.from, given.to);
+                Err(invalid(
+                    "portRange",
+                    &value,
+                    "Ports are 0 to 65535, the first not above the last.",
+                ))
+            }
+        }
+    }
+
+    fn icmp(&self) -> Result<IcmpTypeCode, Ec2Error> {
+        let given = self.icmp.ok_or_else(|| missing("icmpTypeCode"))?;
+        let octet = |number: i32| {
+            i16::try_from(number)
+                .ok()
+                .filter(|number| (-1..=255).contains(number))
+        };
+        match (octet(given.icmp_type), octet(given.code)) {
+            (Some(icmp_type), Some(code)) => Ok(IcmpTypeCode { icmp_type, code }),
+            _ => {
+                let value = format!("{},{}", given.icmp_type, given.code);
+                Err(invalid(
+                    "icmpTypeCode",
+                    &value,
+                    "Type and code are -1 to 255.",
+                ))
+            }
+        }
+    }
+}
+
+/// Adds an entry to a network ACL.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct CreateNetworkAclEntry {
+    /// The network ACL.
+    pub network_acl_id: NetworkAclId,
+    /// The entry.
+    #[query(flatten)]
+    pub entry: NetworkAclEntryParameters,
+}
+
+impl Operation for CreateNetworkAclEntry {
+    const NAME: &'static str = "CreateNetworkAclEntry";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let mut acl = NetworkAcl::clone(lookup::network_acl(world, self.network_acl_id)?);
+        let entry = self.entry.read()?;
+        if place(&acl, entry.egress, entry.rule_number).is_some() {
+            let message = format!(
+                "The network acl entry identified by {} already exists.",
+                entry.rule_number
+            );
+            return Err(Ec2Error::new(
+                ErrorCode::NetworkAclEntryAlreadyExists,
+                message,
+            ));
+        }
+        let same_direction = acl
+            .entries
+            .iter()
+            .filter(|other| other.egress == entry.egress);
+        if same_direction.count() >= quota::RULES_PER_NETWORK_ACL {
+            let message = "The maximum number of network acl entries has been reached.";
+            return Err(Ec2Error::new(
+                ErrorCode::NetworkAclEntryLimitExceeded,
+                message,
+            ));
+        }
+        acl.entries.push(entry);
+        Ok((put(acl), ReturnTrue::default()))
+    }
+}
+
+/// Replaces the entry of the same direction and number.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct ReplaceNetworkAclEntry {
+    /// The network ACL.
+    pub network_acl_id: NetworkAclId,
+    /// The entry.
+    #[query(flatten)]
+    pub entry: NetworkAclEntryParameters,
+}
+
+impl Operation for ReplaceNetworkAclEntry {
+    const NAME: &'static str = "ReplaceNetworkAclEntry";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let mut acl = NetworkAcl::clone(lookup::network_acl(world, self.network_acl_id)?);
+        let entry = self.entry.read()?;
+        let place = place(&acl, entry.egress, entry.rule_number)
+            .ok_or_else(|| no_entry(entry.rule_number))?;
+        acl.entries[place] = entry;
+        Ok((put(acl), ReturnTrue::default()))
+    }
+}
+
+/// Takes an entry out of a network ACL.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DeleteNetworkAclEntry {
+    /// The network ACL.
+    pub network_acl_id: NetworkAclId,
+    /// The entry's number.
+    pub rule_number: i32,
+    /// The entry's direction.
+    pub egress: bool,
+}
+
+impl Operation for DeleteNetworkAclEntry {
+    const NAME: &'static str = "DeleteNetworkAclEntry";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let mut acl = NetworkAcl::clone(lookup::network_acl(world, self.network_acl_id)?);
+        let number = rule_number(self.rule_number)?;
+        let place = place(&acl, self.egress, number).ok_or_else(|| no_entry(number))?;
+        acl.entries.remove(place);
+        Ok((put(acl), ReturnTrue::default()))
+    }
+}
+
+fn place(acl: &NetworkAcl, egress: bool, rule_number: u16) -> Option<usize> {
+    acl.entries
+        .iter()
+        .position(|entry| (entry.egress, entry.rule_number) == (egress, rule_number))
+}
+
+fn put(acl: NetworkAcl) -> ChangeSet {
+    let mut changes = ChangeSet::none();
+    changes.put(acl);
+    changes
+}
+
+fn rule_number(given: i32) -> Result<u16, Ec2Error> {
+    u16::try_from(given)
+        .ok()
+        .filter(|number| (1..LAST_RULE_NUMBER).contains(number))
+        .ok_or_else(|| {
+            invalid(
+                "ruleNumber",
+                &format!("{given}"),
+                "Rules are numbered 1 to 32766.",
+            )
+        })
+}
+
+fn no_entry(rule_number: u16) -> Ec2Error {
+    let message = format!("The network acl entry identified by {rule_number} does not exist.");
+    Ec2Error::new(ErrorCode::InvalidNetworkAclEntryNotFound, message)
+}
+
+fn missing(parameter: &str) -> Ec2Error {
+    let message = format!("The request must contain the parameter {parameter}");
+    Ec2Error::new(ErrorCode::MissingParameter, message)
+}
+
+fn invalid(parameter: &str, value: &str, reason: &str) -> Ec2Error {
+    let message = format!("Value ({value}) for parameter {parameter} is invalid. {reason}");
+    Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+}
