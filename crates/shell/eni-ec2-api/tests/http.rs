@@ -14,7 +14,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use support::{Connection, Endpoint, credentials, ec2_signer, error, without_request_id};
+use support::{
+    Connection, Endpoint, code, credentials, ec2_signer, error, text_of, without_request_id,
+};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const IDENTITY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
@@ -56,11 +58,7 @@ async fn calls_share_a_connection_and_see_each_others_writes() {
     let create = "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.0.0.0%2F16";
     let (status, created) = connection.post(&ec2_signer(), create).await;
     assert_eq!(status, 200, "{created}");
-    let id = created
-        .split_once("<vpcId>")
-        .and_then(|(_, rest)| rest.split_once("</vpcId>"))
-        .unwrap()
-        .0;
+    let id = text_of(&created, "vpcId");
     let described = connection
         .post(&ec2_signer(), &format!("{DESCRIBE}&VpcId.1={id}"))
         .await;
@@ -78,21 +76,17 @@ async fn a_dry_run_says_that_it_would_have_succeeded_and_writes_nothing() {
     let answer = endpoint.call(create).await;
     assert_eq!(
         error(&answer),
-        (
-            412,
-            "DryRunOperation",
-            "Request would have succeeded, but DryRun flag is set."
-        )
+        "412 DryRunOperation: Request would have succeeded, but DryRun flag is set."
     );
     let would_fail = create.replace("2F16", "2F8");
     assert_eq!(
-        error(&endpoint.call(&would_fail).await).1,
-        "InvalidVpc.Range"
+        code(&endpoint.call(&would_fail).await),
+        "400 InvalidVpc.Range"
     );
     let unclear = create.replace("true", "perhaps");
     assert_eq!(
-        error(&endpoint.call(&unclear).await).1,
-        "InvalidParameterValue"
+        code(&endpoint.call(&unclear).await),
+        "400 InvalidParameterValue"
     );
     assert_eq!(
         endpoint.region.read(|world| world.vpcs.iter().count()),
@@ -106,67 +100,35 @@ async fn what_is_no_call_of_ours_is_refused_with_ec2s_code() {
     let cases = [
         (
             "Action=Fly&Version=2016-11-15",
-            (
-                400,
-                "InvalidAction",
-                "The action Fly is not valid for this web service.",
-            ),
+            "400 InvalidAction: The action Fly is not valid for this web service.",
         ),
         (
             "Action=DescribeVpcs&Version=2010-03-31",
-            (
-                400,
-                "NoSuchVersion",
-                "The requested version (2010-03-31) of service AmazonEC2 does not exist",
-            ),
+            "400 NoSuchVersion: The requested version (2010-03-31) of service AmazonEC2 does not exist",
         ),
         (
             "Action=DescribeVpcs",
-            (
-                400,
-                "MissingParameter",
-                "The request must contain the parameter Version",
-            ),
+            "400 MissingParameter: The request must contain the parameter Version",
         ),
         (
             "Version=2016-11-15",
-            (
-                400,
-                "MissingParameter",
-                "The request must contain the parameter Action",
-            ),
+            "400 MissingParameter: The request must contain the parameter Action",
         ),
         (
             "Action=DescribeVpcs&Version=2016-11-15&VpcId.1=vpc-%3Cx%3E",
-            (
-                400,
-                "InvalidVpcId.Malformed",
-                "Invalid id: \"vpc-&lt;x&gt;\" (expecting \"vpc-...\")",
-            ),
+            "400 InvalidVpcId.Malformed: Invalid id: \"vpc-&lt;x&gt;\" (expecting \"vpc-...\")",
         ),
         (
             "Action=DescribeVpcs&Version=2016-11-15&Color=red",
-            (
-                400,
-                "UnknownParameter",
-                "The parameter Color is not recognized",
-            ),
+            "400 UnknownParameter: The parameter Color is not recognized",
         ),
         (
             "Action=DescribeVpcs&Version=2016-11-15&Action=x",
-            (
-                400,
-                "MalformedQueryString",
-                "A parameter is given more than once",
-            ),
+            "400 MalformedQueryString: A parameter is given more than once",
         ),
         (
             "Action=%ff",
-            (
-                400,
-                "MalformedQueryString",
-                "The request is not encoded in UTF-8",
-            ),
+            "400 MalformedQueryString: The request is not encoded in UTF-8",
         ),
     ];
     for (form, want) in cases {
@@ -175,11 +137,7 @@ async fn what_is_no_call_of_ours_is_refused_with_ec2s_code() {
     let unknown = IDENTITY.replace("GetCallerIdentity", "AssumeRole");
     assert_eq!(
         error(&endpoint.post(&sts_signer(), &unknown).await),
-        (
-            400,
-            "InvalidAction",
-            "Could not find operation AssumeRole for version 2011-06-15"
-        )
+        "400 InvalidAction: Could not find operation AssumeRole for version 2011-06-15"
     );
 }
 
@@ -190,47 +148,39 @@ async fn who_is_not_authenticated_is_refused_as_each_service_does() {
         (
             with_secret("AKIDOTHER", "secret", Service::Ec2),
             DESCRIBE,
-            401,
-            "AuthFailure",
+            "401 AuthFailure",
         ),
         (
             with_secret("AKIDEXAMPLE", "secret", Service::Ec2),
             DESCRIBE,
-            401,
-            "AuthFailure",
+            "401 AuthFailure",
         ),
-        (sts_signer(), DESCRIBE, 401, "AuthFailure"),
+        (sts_signer(), DESCRIBE, "401 AuthFailure"),
         (
             with_secret("AKIDOTHER", "secret", Service::Sts),
             IDENTITY,
-            403,
-            "InvalidClientTokenId",
+            "403 InvalidClientTokenId",
         ),
         (
             with_secret("AKIDEXAMPLE", "secret", Service::Sts),
             IDENTITY,
-            403,
-            "SignatureDoesNotMatch",
+            "403 SignatureDoesNotMatch",
         ),
-        (ec2_signer(), IDENTITY, 403, "SignatureDoesNotMatch"),
+        (ec2_signer(), IDENTITY, "403 SignatureDoesNotMatch"),
     ];
-    for (signer, form, status, code) in cases {
+    for (signer, form, want) in cases {
         let answer = endpoint.post(&signer, form).await;
-        assert_eq!(error(&answer).0, status, "{answer:?}");
-        assert_eq!(error(&answer).1, code, "{answer:?}");
+        assert_eq!(code(&answer), want);
     }
     let mut connection = Connection::open(endpoint.address).await;
     let unsigned = connection
         .send("POST", "/", HeaderMap::new(), DESCRIBE.as_bytes())
         .await;
-    assert_eq!(error(&unsigned).1, "MissingParameter");
+    assert_eq!(code(&unsigned), "400 MissingParameter");
     for skew in [-1000, 1000] {
         endpoint.set_clock_ahead(skew);
         let answer = endpoint.call(DESCRIBE).await;
-        assert_eq!(
-            error(&answer),
-            (400, "RequestExpired", "Request has expired.")
-        );
+        assert_eq!(error(&answer), "400 RequestExpired: Request has expired.");
     }
 }
 
@@ -249,7 +199,7 @@ async fn any_credentials_lets_every_key_in_but_still_asks_for_one() {
     let unsigned = connection
         .send("POST", "/", HeaderMap::new(), DESCRIBE.as_bytes())
         .await;
-    assert_eq!(error(&unsigned).1, "MissingParameter");
+    assert_eq!(code(&unsigned), "400 MissingParameter");
 }
 
 /// What `aws ec2 describe-vpcs` could be given as a link: all parameters in the query, none in the body.
@@ -270,7 +220,7 @@ async fn a_query_is_a_call_too() {
     assert_eq!(status, 200, "{document}");
     let forged = format!("/?{}", query.replace("=true", "=false"));
     let refused = connection.send("GET", &forged, headers, b"").await;
-    assert_eq!(error(&refused).1, "AuthFailure");
+    assert_eq!(code(&refused), "401 AuthFailure");
 }
 
 #[tokio::test]
@@ -304,10 +254,7 @@ async fn what_is_no_request_of_the_api_leaves_the_server_serving() {
         let answer = connection
             .send(method, target, HeaderMap::new(), body)
             .await;
-        assert_eq!(
-            (error(&answer).0, error(&answer).1),
-            (status, "InvalidHttpRequest")
-        );
+        assert_eq!(code(&answer), format!("{status} InvalidHttpRequest"));
         connection = Connection::open(endpoint.address).await;
     }
     assert_eq!(endpoint.call(DESCRIBE).await.0, 200);

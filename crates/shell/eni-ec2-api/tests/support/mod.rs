@@ -1,4 +1,10 @@
 //! A region in memory behind a real listener, and a signing client.
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    unreachable_pub,
+    reason = "part of several test binaries, each of which uses some of it"
+)]
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -74,19 +80,22 @@ impl Endpoint {
     }
 }
 
-pub fn region(now: &Arc<AtomicI64>) -> Arc<Region> {
-    let settings = RegionSettings {
+pub fn settings() -> RegionSettings {
+    RegionSettings {
         region: "us-east-1".into(),
         availability_zones: vec!["us-east-1a".into(), "us-east-1b".into()],
         account_id: "123456789012".into(),
         public_pool: "203.0.113.0/24".parse().unwrap(),
-    };
+    }
+}
+
+pub fn region(now: &Arc<AtomicI64>) -> Arc<Region> {
     let now = Arc::clone(now);
     let environment = Environment {
         clock: Arc::new(move || Timestamp(now.load(Ordering::SeqCst))),
         rng: Box::new(TestRng::new(0)),
     };
-    Arc::new(Region::open_in(Arc::new(MemoryStore::new()), settings, environment).unwrap())
+    Arc::new(Region::open_in(Arc::new(MemoryStore::new()), settings(), environment).unwrap())
 }
 
 pub fn ec2_signer() -> Signer {
@@ -111,11 +120,15 @@ impl Connection {
     }
 
     pub async fn post(&mut self, signer: &Signer, form: &str) -> (u16, String) {
+        self.post_at(signer, form, NOW).await
+    }
+
+    pub async fn post_at(&mut self, signer: &Signer, form: &str, now: Timestamp) -> (u16, String) {
         let mut headers = HeaderMap::new();
         headers.insert("host", self.host.clone());
         headers.insert("content-type", HeaderValue::from_static(FORM));
         signer
-            .sign("POST", "", &mut headers, form.as_bytes(), NOW)
+            .sign("POST", "", &mut headers, form.as_bytes(), now)
             .unwrap();
         self.send("POST", "/", headers, form.as_bytes()).await
     }
@@ -132,6 +145,7 @@ impl Connection {
         *request.method_mut() = method.parse().unwrap();
         *request.uri_mut() = target.parse().unwrap();
         *request.headers_mut() = headers;
+        self.sender.ready().await.unwrap();
         let response = self.sender.send_request(request).await.unwrap();
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -139,17 +153,24 @@ impl Connection {
     }
 }
 
-/// Code and text of an error, whichever service's.
-pub fn error((status, document): &(u16, String)) -> (u16, &str, &str) {
-    let between = |open: &str, close: &str| {
-        let rest = document.split_once(open).map_or("", |(_, rest)| rest);
-        rest.split_once(close).map_or("", |(inside, _)| inside)
-    };
-    (
-        *status,
-        between("<Code>", "</Code>"),
-        between("<Message>", "</Message>"),
-    )
+/// `STATUS CODE: message` of an error, whichever service's.
+pub fn error((status, document): &(u16, String)) -> String {
+    let (code, message) = (text_of(document, "Code"), text_of(document, "Message"));
+    format!("{status} {code}: {message}")
+}
+
+/// `STATUS CODE` of an error.
+pub fn code(answer: &(u16, String)) -> String {
+    format!("{} {}", answer.0, text_of(&answer.1, "Code"))
+}
+
+/// The text of the first element `name`.
+pub fn text_of(document: &str, name: &str) -> String {
+    let after = document
+        .split_once(&format!("<{name}>"))
+        .map(|(_, after)| after);
+    let inside = after.and_then(|after| after.split_once('<'));
+    inside.map_or_else(String::new, |(text, _)| text.into())
 }
 
 /// The document with its request id, which is new each time, replaced.
