@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! store.redb     the region's state
-//! settings.json  what was fixed at the first start
 //! credentials    the key pair, mode 0600
 //! lock           held by the running region
 //! run/           derived: sockets, namespaces, pins; the region's endpoint
@@ -15,12 +14,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use eni_client::KeyPair;
-use eni_types::Ipv4Cidr;
+use eni_instance::RunDirectory;
 use nix::fcntl::{Flock, FlockArg};
 use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
-
-use crate::cli::DevOptions;
 
 /// What can be wrong with a data directory.
 #[derive(Debug, thiserror::Error)]
@@ -31,14 +28,6 @@ pub(crate) enum DirectoryError {
     /// No region runs there.
     #[error("no region is running in {}: start one with `openeni dev --data-dir {}`", path.display(), path.display())]
     NotRunning { path: PathBuf },
-    /// The region there was made with another setting.
-    #[error("the region in {} was made with {setting} {kept}, not {given}", path.display())]
-    Settings {
-        path: PathBuf,
-        setting: &'static str,
-        kept: String,
-        given: String,
-    },
     /// A file there is not what it should be.
     #[error("cannot read {}: {source}", path.display())]
     Corrupt {
@@ -55,14 +44,6 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
         path: path.into(),
         source,
     }
-}
-
-/// What is fixed for the region's life.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Settings {
-    pub(crate) region: String,
-    pub(crate) account_id: String,
-    pub(crate) public_pool: Ipv4Cidr,
 }
 
 /// Where the running region answers.
@@ -111,18 +92,22 @@ impl Directory {
         &self.path
     }
 
-    pub(crate) fn store(&self) -> PathBuf {
-        self.path.join("store.redb")
+    /// Where everything derived is.
+    pub(crate) fn run_directory(&self) -> Result<RunDirectory, DirectoryError> {
+        RunDirectory::of(&self.path).map_err(io_error(&self.path))
     }
 
-    /// Everything derived: may be deleted when no region runs.
-    pub(crate) fn run(&self) -> PathBuf {
-        self.path.join("run")
+    pub(crate) fn store(&self) -> PathBuf {
+        self.path.join("store.redb")
     }
 
     /// Where `openeni status` asks.
     pub(crate) fn status_socket(&self) -> PathBuf {
         self.run().join("status.sock")
+    }
+
+    fn run(&self) -> PathBuf {
+        self.path.join("run")
     }
 
     /// Takes the directory for this process.
@@ -141,41 +126,6 @@ impl Directory {
             }),
             Err((_, errno)) => Err(io_error(&path)(errno.into())),
         }
-    }
-
-    /// The region's settings: those of the first start. A later start must ask for the same.
-    pub(crate) fn settings(&self, options: &DevOptions) -> Result<Settings, DirectoryError> {
-        let given = Settings {
-            region: options.region.clone(),
-            account_id: options.account_id.clone(),
-            public_pool: options.public_pool,
-        };
-        let path = self.path.join("settings.json");
-        let Some(kept) = self.read::<Settings>(&path)? else {
-            write_durably(&path, &given, 0o644)?;
-            return Ok(given);
-        };
-        let differs =
-            |setting, kept: &dyn ToString, given: &dyn ToString| DirectoryError::Settings {
-                path: self.path.clone(),
-                setting,
-                kept: kept.to_string(),
-                given: given.to_string(),
-            };
-        if kept.region != given.region {
-            return Err(differs("--region", &kept.region, &given.region));
-        }
-        if kept.account_id != given.account_id {
-            return Err(differs("--account-id", &kept.account_id, &given.account_id));
-        }
-        if kept.public_pool != given.public_pool {
-            return Err(differs(
-                "--public-pool",
-                &kept.public_pool,
-                &given.public_pool,
-            ));
-        }
-        Ok(kept)
     }
 
     /// The region's key pair, made at the first start.
@@ -203,10 +153,11 @@ impl Directory {
         write_durably(&run.join("endpoint.json"), endpoint, 0o644)
     }
 
-    /// Takes the saying back.
+    /// Takes the saying back, and the status socket with it.
     pub(crate) fn withdraw_endpoint(&self) {
         // A file left behind is overwritten by the next start, and `lock` tells whether a region runs.
         let _ = fs::remove_file(self.run().join("endpoint.json"));
+        let _ = fs::remove_file(self.status_socket());
     }
 
     /// Where the running region answers.
@@ -264,16 +215,7 @@ fn write_durably(path: &Path, value: &impl Serialize, mode: u32) -> Result<(), D
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
     use std::os::unix::fs::PermissionsExt;
-
-    fn options(arguments: &[&str]) -> DevOptions {
-        let all = ["openeni", "dev"].iter().chain(arguments);
-        match crate::cli::Cli::parse_from(all).command {
-            crate::cli::Command::Dev(options) => options,
-            other => panic!("{other:?}"),
-        }
-    }
 
     #[test]
     fn only_one_region_at_a_time_runs_in_a_directory() {
@@ -300,28 +242,6 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[test]
-    fn what_was_fixed_at_the_first_start_cannot_be_asked_for_differently() {
-        let temporary = tempfile::tempdir().unwrap();
-        let directory = Directory::open_or_create(temporary.path()).unwrap();
-        directory
-            .settings(&options(&["--region", "eu-west-1"]))
-            .unwrap();
-        assert!(
-            directory
-                .settings(&options(&["--region", "eu-west-1"]))
-                .is_ok()
-        );
-        let refused = directory
-            .settings(&options(&["--region", "us-east-1"]))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            refused.contains("--region eu-west-1, not us-east-1"),
-            "{refused}"
-        );
     }
 
     #[test]

@@ -41,12 +41,18 @@ impl Traffic {
 
     /// The first answer to a probe from `name` after `from`.
     pub(crate) fn first_answer(&self, name: &str, from: Instant) -> Option<Instant> {
-        self.answers.iter().find(|answer| answer.name == name && answer.at >= from).map(|answer| answer.at)
+        self.answers
+            .iter()
+            .find(|answer| answer.name == name && answer.at >= from)
+            .map(|answer| answer.at)
     }
 
     /// The first line of a TCP connection from `name` after `from`.
     pub(crate) fn first_connection(&self, name: &str, from: Instant) -> Option<Instant> {
-        self.connections.iter().find(|answer| answer.name == name && answer.at >= from).map(|answer| answer.at)
+        self.connections
+            .iter()
+            .find(|answer| answer.name == name && answer.at >= from)
+            .map(|answer| answer.at)
     }
 }
 
@@ -67,7 +73,8 @@ impl Client {
         let traffic = Arc::new(Mutex::new(Traffic::default()));
         let tasks: [Box<dyn FnOnce() + Send>; 3] = [
             Box::new({
-                let (socket, stop, traffic) = (Arc::clone(&socket), Arc::clone(&stop), Arc::clone(&traffic));
+                let (socket, stop, traffic) =
+                    (Arc::clone(&socket), Arc::clone(&stop), Arc::clone(&traffic));
                 move || send_probes(&socket, &stop, &traffic)
             }),
             Box::new({
@@ -79,12 +86,19 @@ impl Client {
                 move || follow_streams(target, &stop, &traffic)
             }),
         ];
-        Ok(Self { stop, traffic, threads: tasks.into_iter().map(thread::spawn).collect() })
+        Ok(Self {
+            stop,
+            traffic,
+            threads: tasks.into_iter().map(thread::spawn).collect(),
+        })
     }
 
     /// What came so far.
     pub(crate) fn so_far(&self) -> Traffic {
-        self.traffic.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.traffic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Ends the traffic and says what came of it.
@@ -94,7 +108,10 @@ impl Client {
             // A panicked thread has said so on standard error; the others' figures stand.
             let _ = thread.join();
         }
-        self.traffic.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.traffic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -106,7 +123,10 @@ fn send_probes(socket: &UdpSocket, stop: &AtomicBool, traffic: &Mutex<Traffic>) 
         }
         // A refused or unroutable probe is a lost one; the next may fare better.
         let _ = socket.send(&sequence.to_be_bytes());
-        traffic.lock().unwrap_or_else(PoisonError::into_inner).probes_sent += 1;
+        traffic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .probes_sent += 1;
         next += PROBE_INTERVAL;
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
@@ -116,11 +136,22 @@ fn receive_answers(socket: &UdpSocket, stop: &AtomicBool, traffic: &Mutex<Traffi
     let mut buffer = [0; PROBE_BYTES];
     let mut last = Instant::now();
     while !stop.load(Ordering::Relaxed) || last.elapsed() < LINGER {
-        let Ok(length) = socket.recv(&mut buffer) else { continue };
-        let Some(name) = buffer.get(8..length) else { continue };
+        let Ok(length) = socket.recv(&mut buffer) else {
+            continue;
+        };
+        let Some(name) = buffer.get(8..length) else {
+            continue;
+        };
         last = Instant::now();
-        let answer = Answer { at: last, name: String::from_utf8_lossy(name).into_owned() };
-        traffic.lock().unwrap_or_else(PoisonError::into_inner).answers.push(answer);
+        let answer = Answer {
+            at: last,
+            name: String::from_utf8_lossy(name).into_owned(),
+        };
+        traffic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .answers
+            .push(answer);
     }
 }
 
@@ -134,8 +165,17 @@ fn follow_streams(target: SocketAddr, stop: &AtomicBool, traffic: &Mutex<Traffic
             continue;
         }
         let mut lines = BufReader::new(stream).lines();
-        let Some(Ok(name)) = lines.next() else { continue };
-        traffic.lock().unwrap_or_else(PoisonError::into_inner).connections.push(Answer { at: Instant::now(), name });
+        let Some(Ok(name)) = lines.next() else {
+            continue;
+        };
+        traffic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .connections
+            .push(Answer {
+                at: Instant::now(),
+                name,
+            });
         while !stop.load(Ordering::Relaxed) && matches!(lines.next(), Some(Ok(_))) {}
     }
 }

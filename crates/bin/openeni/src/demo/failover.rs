@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eni_client::{CallError, Ec2, PrivateRegion, isolate};
+use eni_instance::{InstanceError, RunDirectory};
 
 use super::client::{Client, Traffic};
 use super::timeline::{Report, Timeline, median, milliseconds, render};
@@ -30,9 +31,18 @@ pub(crate) enum FailoverError {
     /// A call to the region failed.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The instance could not be killed.
+    #[error(transparent)]
+    Crash(#[from] InstanceError),
     /// The machine refused something.
     #[error("{what}: {source}")]
-    Machine { what: &'static str, source: io::Error },
+    Machine {
+        what: &'static str,
+        source: io::Error,
+    },
+    /// A call answered what it should not.
+    #[error("{0} was answered that is none")]
+    Nonsense(&'static str),
     /// Something did not happen in time.
     #[error("{0} did not happen within {PATIENCE:?}")]
     Late(&'static str),
@@ -59,10 +69,14 @@ struct Player {
 
 /// Runs the demonstration and prints what came of it. Must be called while the process has one thread.
 pub(crate) fn run(options: &FailoverOptions) -> Result<(), FailoverError> {
-    isolate().map_err(machine("cannot make a network namespace for the demonstration (it needs root)"))?;
+    isolate().map_err(machine(
+        "cannot make a network namespace for the demonstration (it needs root)",
+    ))?;
     let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
     let region = PrivateRegion::start(&program).map_err(machine("cannot start a region"))?;
-    let ec2 = region.ec2().map_err(machine("cannot read the region's credentials"))?;
+    let ec2 = region
+        .ec2()
+        .map_err(machine("cannot read the region's credentials"))?;
     let mut reports = Vec::new();
     let (scene, mut active, mut standby) = Scene::set_up(ec2, region)?;
     for _ in 0..options.runs {
@@ -79,7 +93,10 @@ fn print(output: Output, reports: &[Report]) {
     let middle = median(&mut blackouts);
     match (output, reports) {
         (Output::Json, [report]) => println!("{}", json(report)),
-        (Output::Json, _) => println!("{}", json(&serde_json::json!({ "median_blackout_ms": middle, "runs": reports }))),
+        (Output::Json, _) => println!(
+            "{}",
+            json(&serde_json::json!({ "median_blackout_ms": middle, "runs": reports }))
+        ),
         (Output::Table, [report]) => print!("{}", render(report)),
         (Output::Table, _) => {
             for (number, report) in reports.iter().enumerate() {
@@ -91,7 +108,11 @@ fn print(output: Output, reports: &[Report]) {
                     report.probes_sent
                 );
             }
-            println!("median blackout {:.3} ms over {} runs", middle.unwrap_or_default(), reports.len());
+            println!(
+                "median blackout {:.3} ms over {} runs",
+                middle.unwrap_or_default(),
+                reports.len()
+            );
         }
     }
 }
@@ -102,10 +123,19 @@ fn json(value: &impl serde::Serialize) -> String {
 
 impl Scene {
     fn set_up(ec2: Ec2, region: PrivateRegion) -> Result<(Self, Player, Player), FailoverError> {
-        let filters = [("Filter.1.Name", "availability-zone"), ("Filter.1.Value.1", "us-east-1a")];
+        let filters = [
+            ("Filter.1.Name", "availability-zone"),
+            ("Filter.1.Value.1", "us-east-1a"),
+        ];
         let subnet_id = ec2.call("DescribeSubnets", &filters)?.first("subnetId")?;
         let group_id = ec2
-            .call("CreateSecurityGroup", &[("GroupName", "demo"), ("GroupDescription", "Probes and streams")])?
+            .call(
+                "CreateSecurityGroup",
+                &[
+                    ("GroupName", "demo"),
+                    ("GroupDescription", "Probes and streams"),
+                ],
+            )?
             .first("groupId")?;
         for protocol in ["tcp", "udp"] {
             let rule = [
@@ -117,7 +147,9 @@ impl Scene {
             ];
             ec2.call("AuthorizeSecurityGroupIngress", &rule)?;
         }
-        let image_id = ec2.call("DescribeImages", &[("Owner.1", "amazon")])?.first("imageId")?;
+        let image_id = ec2
+            .call("DescribeImages", &[("Owner.1", "amazon")])?
+            .first("imageId")?;
         let active = launch(&ec2, "active", &image_id, &subnet_id)?;
         let standby = launch(&ec2, "standby", &image_id, &subnet_id)?;
         let made = ec2.call(
@@ -135,9 +167,22 @@ impl Scene {
             ("AllocationId", address.first("allocationId")?),
             ("NetworkInterfaceId", network_interface_id.clone()),
         ];
-        ec2.call("AssociateAddress", &association.each_ref().map(|(name, value)| (*name, value.as_str())))?;
-        let public_address = address.first("publicIp")?.parse().map_err(|_| FailoverError::Late("a public address"))?;
-        let scene = Self { ec2, region, network_interface_id, public_address };
+        ec2.call(
+            "AssociateAddress",
+            &association
+                .each_ref()
+                .map(|(name, value)| (*name, value.as_str())),
+        )?;
+        let public_address = address
+            .first("publicIp")?
+            .parse()
+            .map_err(|_| FailoverError::Nonsense("a public address"))?;
+        let scene = Self {
+            ec2,
+            region,
+            network_interface_id,
+            public_address,
+        };
         scene.wait_running(&active)?;
         scene.wait_running(&standby)?;
         scene.attach(&active)?;
@@ -146,8 +191,15 @@ impl Scene {
 
     fn wait_running(&self, player: &Player) -> Result<(), FailoverError> {
         wait("a running instance", || {
-            let described = self.ec2.call("DescribeInstances", &[("InstanceId.1", &player.instance_id)])?;
-            Ok(described.all("name").iter().any(|state| state == "running").then_some(()))
+            let described = self.ec2.call(
+                "DescribeInstances",
+                &[("InstanceId.1", &player.instance_id)],
+            )?;
+            Ok(described
+                .all("name")
+                .iter()
+                .any(|state| state == "running")
+                .then_some(()))
         })
     }
 
@@ -163,14 +215,19 @@ impl Scene {
 
     fn attachment_id(&self) -> Result<String, FailoverError> {
         let named = [("NetworkInterfaceId.1", self.network_interface_id.as_str())];
-        Ok(self.ec2.call("DescribeNetworkInterfaces", &named)?.first("attachmentId")?)
+        Ok(self
+            .ec2
+            .call("DescribeNetworkInterfaces", &named)?
+            .first("attachmentId")?)
     }
 
     fn fail_over(&self, active: &Player, standby: &Player) -> Result<Report, FailoverError> {
         let target = SocketAddr::from((self.public_address, PORT));
         let client = Client::start(target).map_err(machine("cannot start the client"))?;
         let began = Instant::now();
-        wait("the active instance's answers", || Ok(client.so_far().first_answer(active.name, began)))?;
+        wait("the active instance's answers", || {
+            Ok(client.so_far().first_answer(active.name, began))
+        })?;
         let before = client.so_far();
         thread::sleep(STEADY);
         let attachment_id = self.attachment_id()?;
@@ -178,44 +235,89 @@ impl Scene {
         let died = Instant::now();
         self.crash(active)?;
         let detach = Instant::now();
-        self.ec2.call("DetachNetworkInterface", &[("AttachmentId", &attachment_id), ("Force", "true")])?;
+        self.ec2.call(
+            "DetachNetworkInterface",
+            &[("AttachmentId", &attachment_id), ("Force", "true")],
+        )?;
         let detached = Instant::now();
         self.attach(standby)?;
         let attached = Instant::now();
 
-        let answered = wait("the standby's answer", || Ok(client.so_far().first_answer(standby.name, detach)))?;
-        let resumed = wait("a TCP connection to the standby", || Ok(client.so_far().first_connection(standby.name, detach)))?;
+        let answered = wait("the standby's answer", || {
+            Ok(client.so_far().first_answer(standby.name, detach))
+        })?;
+        let resumed = wait("a TCP connection to the standby", || {
+            Ok(client.so_far().first_connection(standby.name, detach))
+        })?;
         thread::sleep(STEADY);
         let traffic = client.finish();
 
         let mut timeline = Timeline::new(died);
         if let Some(first) = before.first_answer(active.name, began) {
-            timeline.add(first, format!("{} answers probes and streams TCP at {}", active.name, self.public_address));
+            timeline.add(
+                first,
+                format!(
+                    "{} answers probes and streams TCP at {}",
+                    active.name, self.public_address
+                ),
+            );
         }
-        timeline.add(died, format!("{} ({}) dies", active.name, active.instance_id));
-        timeline.add(detach, format!("DetachNetworkInterface {} Force=true", self.network_interface_id));
+        timeline.add(
+            died,
+            format!("{} ({}) dies", active.name, active.instance_id),
+        );
+        timeline.add(
+            detach,
+            format!(
+                "DetachNetworkInterface {} Force=true",
+                self.network_interface_id
+            ),
+        );
         timeline.add(detached, "  answered: the interface is available");
-        timeline.add(detached, format!("AttachNetworkInterface to {} ({})", standby.name, standby.instance_id));
+        timeline.add(
+            detached,
+            format!(
+                "AttachNetworkInterface to {} ({})",
+                standby.name, standby.instance_id
+            ),
+        );
         timeline.add(attached, "  answered");
-        timeline.add(answered, format!("{} answers the first probe", standby.name));
+        timeline.add(
+            answered,
+            format!("{} answers the first probe", standby.name),
+        );
         timeline.add(resumed, format!("{} streams TCP", standby.name));
         Ok(report(&traffic, timeline, detach, answered, resumed))
     }
 
+    /// Kills every process of an instance, as its crash would. Nobody tells the region.
     fn crash(&self, player: &Player) -> Result<(), FailoverError> {
-        let group = eni_instance::control_group(&self.region.run_directory(), &player.instance_id)
-            .map_err(machine("cannot find the instance's control group"))?;
-        crash(&group).map_err(machine("cannot kill the instance"))
+        let run = RunDirectory::of(self.region.data_directory())
+            .map_err(machine("cannot find the region"))?;
+        let id = player
+            .instance_id
+            .parse()
+            .map_err(|_| FailoverError::Nonsense("an instance id"))?;
+        let command = ["/bin/sh", "-c", "kill -9 -1"].map(Into::into);
+        eni_instance::exec(&run, id, &command)?;
+        Ok(())
     }
 
     /// Boots a dead instance again: what a supervisor would do before the next failover.
     fn revive(&self, player: &Player) -> Result<(), FailoverError> {
-        self.ec2.call("RebootInstances", &[("InstanceId.1", &player.instance_id)])?;
+        self.ec2
+            .call("RebootInstances", &[("InstanceId.1", &player.instance_id)])?;
         self.wait_running(player)
     }
 }
 
-fn report(traffic: &Traffic, timeline: Timeline, detach: Instant, answered: Instant, resumed: Instant) -> Report {
+fn report(
+    traffic: &Traffic,
+    timeline: Timeline,
+    detach: Instant,
+    answered: Instant,
+    resumed: Instant,
+) -> Report {
     Report {
         blackout_ms: milliseconds(answered - detach),
         probes_sent: traffic.probes_sent,
@@ -225,10 +327,18 @@ fn report(traffic: &Traffic, timeline: Timeline, detach: Instant, answered: Inst
     }
 }
 
-fn launch(ec2: &Ec2, name: &'static str, image_id: &str, subnet_id: &str) -> Result<Player, FailoverError> {
+fn launch(
+    ec2: &Ec2,
+    name: &'static str,
+    image_id: &str,
+    subnet_id: &str,
+) -> Result<Player, FailoverError> {
     let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
     let listen = SocketAddr::from((MOVING_ADDRESS, PORT));
-    let script = format!("#!/bin/sh\nexec '{}' demo-responder --listen {listen} --name {name}\n", program.display());
+    let script = format!(
+        "#!/bin/sh\nexec '{}' demo-responder --listen {listen} --name {name}\n",
+        program.display()
+    );
     let launched = ec2.call(
         "RunInstances",
         &[
@@ -240,10 +350,16 @@ fn launch(ec2: &Ec2, name: &'static str, image_id: &str, subnet_id: &str) -> Res
             ("UserData", &STANDARD.encode(script)),
         ],
     )?;
-    Ok(Player { name, instance_id: launched.first("instanceId")? })
+    Ok(Player {
+        name,
+        instance_id: launched.first("instanceId")?,
+    })
 }
 
-fn wait<T>(what: &'static str, mut look: impl FnMut() -> Result<Option<T>, FailoverError>) -> Result<T, FailoverError> {
+fn wait<T>(
+    what: &'static str,
+    mut look: impl FnMut() -> Result<Option<T>, FailoverError>,
+) -> Result<T, FailoverError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look()? {

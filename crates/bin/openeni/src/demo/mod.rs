@@ -5,4 +5,4 @@ mod failover;
 pub(crate) mod responder;
 mod timeline;
 
-pub(crate) use failover::{FailoverError, run as failover};
+pub(crate) use failover::run as failover;

@@ -10,7 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket, sockopt,
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket,
+    sockopt,
 };
 
 /// Time between two lines of the TCP stream.
@@ -34,11 +35,16 @@ pub(crate) fn run(address: SocketAddr, name: &str) -> io::Result<()> {
 }
 
 fn bound(kind: SockType, address: SocketAddr) -> io::Result<OwnedFd> {
-    let SocketAddr::V4(address) = address else { return Err(io::ErrorKind::Unsupported.into()) };
+    let SocketAddr::V4(address) = address else {
+        return Err(io::ErrorKind::Unsupported.into());
+    };
     let socket = socket(AddressFamily::Inet, kind, SockFlag::SOCK_CLOEXEC, None)?;
     setsockopt(&socket, sockopt::IpFreebind, &true)?;
     setsockopt(&socket, sockopt::ReuseAddr, &true)?;
-    bind(std::os::fd::AsRawFd::as_raw_fd(&socket), &SockaddrIn::from(address))?;
+    bind(
+        std::os::fd::AsRawFd::as_raw_fd(&socket),
+        &SockaddrIn::from(address),
+    )?;
     if kind == SockType::Stream {
         listen(&socket, Backlog::MAXCONN)?;
     }

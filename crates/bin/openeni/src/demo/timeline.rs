@@ -36,7 +36,10 @@ pub(crate) struct Timeline {
 
 impl Timeline {
     pub(crate) fn new(zero: Instant) -> Self {
-        Self { zero, events: Vec::new() }
+        Self {
+            zero,
+            events: Vec::new(),
+        }
     }
 
     pub(crate) fn add(&mut self, at: Instant, what: impl Into<String>) {
@@ -50,7 +53,8 @@ impl Timeline {
         self.events
             .into_iter()
             .map(|(at, what)| {
-                let at_ms = milliseconds(at.saturating_duration_since(zero)) - milliseconds(zero.saturating_duration_since(at));
+                let at_ms = milliseconds(at.saturating_duration_since(zero))
+                    - milliseconds(zero.saturating_duration_since(at));
                 Event { at_ms, what }
             })
             .collect()
@@ -103,7 +107,14 @@ mod tests {
         let mut timeline = Timeline::new(zero);
         timeline.add(zero + Duration::from_micros(2_500), "after");
         timeline.add(zero - Duration::from_millis(3), "before");
-        let told: Vec<_> = timeline.finish().into_iter().map(|event| (event.at_ms, event.what)).collect();
-        assert_eq!(told, [(-3.0, "before".to_owned()), (2.5, "after".to_owned())]);
+        let told: Vec<_> = timeline
+            .finish()
+            .into_iter()
+            .map(|event| (event.at_ms, event.what))
+            .collect();
+        assert_eq!(
+            told,
+            [(-3.0, "before".to_owned()), (2.5, "after".to_owned())]
+        );
     }
 }

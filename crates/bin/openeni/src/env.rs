@@ -1,0 +1,20 @@
+//! `openeni env`: what a shell needs to reach the region.
+
+use crate::directory::{Directory, DirectoryError};
+
+/// Lines for `eval`. Values hold no character that a shell reads otherwise: the key pair is letters and digits.
+pub(crate) fn exports(directory: &Directory) -> Result<String, DirectoryError> {
+    let endpoint = directory.endpoint()?;
+    let key_pair = directory.key_pair()?;
+    let variables = [
+        ("AWS_ENDPOINT_URL", format!("http://{}", endpoint.listen)),
+        ("AWS_ACCESS_KEY_ID", key_pair.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", key_pair.secret_access_key),
+        ("AWS_REGION", endpoint.region.clone()),
+        ("AWS_DEFAULT_REGION", endpoint.region),
+    ];
+    Ok(variables
+        .iter()
+        .map(|(name, value)| format!("export {name}={value}\n"))
+        .collect())
+}

@@ -1,0 +1,108 @@
+//! `openeni status`: the running region answers on a socket in its data directory with one JSON document.
+
+mod report;
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use eni_agent::{Agent, AgentError, VportStatus};
+use eni_region::Region;
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixListener;
+use tokio::time::timeout;
+use tracing::warn;
+
+use self::report::{Counters, Report};
+use crate::cli::Output;
+use crate::directory::{Directory, DirectoryError};
+
+/// How long a region may take to tell its status, and a reader to take it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why there is no status.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StatusError {
+    /// No region runs, or its directory cannot be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The region does not answer.
+    #[error("the region does not tell its status: {0}")]
+    Unanswered(#[from] io::Error),
+    /// The region answers something else.
+    #[error("the region tells its status in a form that this version does not know: {0}")]
+    Form(#[from] serde_json::Error),
+}
+
+/// Asks the running region.
+pub(crate) fn ask(directory: &Directory, output: Output) -> Result<String, StatusError> {
+    // Says so if no region runs, rather than that a socket is missing.
+    directory.endpoint()?;
+    let mut stream = UnixStream::connect(directory.status_socket())?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let report: Report = serde_json::from_str(&text)?;
+    Ok(match output {
+        Output::Json => text + "\n",
+        Output::Table => report.render(),
+    })
+}
+
+/// Answers every connection with the region's status until `stop` completes.
+pub(crate) async fn serve(
+    listener: UnixListener,
+    region: Arc<Region>,
+    agent: Arc<Agent>,
+    stop: impl Future<Output = ()>,
+) {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut stop => return,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((mut stream, _)) = accepted else {
+            continue;
+        };
+        let text = match report(&region, &agent).await {
+            Ok(text) => text,
+            Err(error) => {
+                warn!(%error, "cannot read the counters");
+                continue;
+            }
+        };
+        // A reader that has gone needs no answer.
+        let _ = timeout(PATIENCE, stream.write_all(text.as_bytes())).await;
+    }
+}
+
+async fn report(region: &Region, agent: &Agent) -> Result<String, AgentError> {
+    let (mut interfaces, mut uplink) = (BTreeMap::new(), Counters::default());
+    for vport in agent.status().await? {
+        match vport.plug {
+            Some(plug) => drop(interfaces.insert(plug.attachment_id, counters(&vport))),
+            None => uplink = counters(&vport),
+        }
+    }
+    let name = &region.settings().region;
+    let report = region.read(|world| Report::new(name, world, interfaces, uplink));
+    Ok(serde_json::to_string(&report).expect("reports have string keys"))
+}
+
+fn counters(vport: &VportStatus) -> Counters {
+    let traffic = vport.traffic;
+    Counters {
+        ingress_packets: traffic.ingress_packets,
+        ingress_bytes: traffic.ingress_bytes,
+        egress_packets: traffic.egress_packets,
+        egress_bytes: traffic.egress_bytes,
+        drops: vport
+            .drops
+            .iter()
+            .map(|(reason, count)| (reason.as_str().to_owned(), *count))
+            .collect(),
+    }
+}
