@@ -21,7 +21,10 @@ pub mod vpc;
 mod zone;
 
 pub use image::DescribeImages;
-pub use instance::RunInstances;
+pub use instance::{
+    DescribeInstances, RebootInstances, RunInstances, StartInstances, StopInstances,
+    TerminateInstances,
+};
 pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
 pub use internet_gateway::{
     AttachInternetGateway, CreateInternetGateway, DeleteInternetGateway, DescribeInternetGateways,
@@ -85,6 +88,7 @@ macro_rules! for_each_operation {
             DescribeImages,
             DescribeInstanceTypeOfferings,
             DescribeInstanceTypes,
+            DescribeInstances,
             DescribeInternetGateways,
             DescribeNetworkAcls,
             DescribeNetworkInterfaceAttribute,
@@ -99,12 +103,16 @@ macro_rules! for_each_operation {
             ModifyNetworkInterfaceAttribute,
             ModifySubnetAttribute,
             ModifyVpcAttribute,
+            RebootInstances,
             ReplaceNetworkAclAssociation,
             ReplaceNetworkAclEntry,
             ReplaceRoute,
             ReplaceRouteTableAssociation,
             ResetNetworkInterfaceAttribute,
             RunInstances,
+            StartInstances,
+            StopInstances,
+            TerminateInstances,
             UnassignPrivateIpAddresses,
         }
     };

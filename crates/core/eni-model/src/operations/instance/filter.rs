@@ -1,0 +1,208 @@
+//! The filters of `DescribeInstances`.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::ToString;
+
+use super::description::{
+    image_of, monitoring_state, private_dns_name, public_address, public_dns_name,
+    state_transition_reason,
+};
+use crate::IndexKey;
+use crate::describe::{Described, Scope};
+use crate::resource::{Instance, NetworkInterface};
+
+impl Described for Instance {
+    const FILTERS: &'static [&'static str] = &[
+        "affinity",
+        "architecture",
+        "availability-zone",
+        "availability-zone-id",
+        "client-token",
+        "dns-name",
+        "ena-support",
+        "hypervisor",
+        "image-id",
+        "instance-id",
+        "instance-lifecycle",
+        "instance-state-code",
+        "instance-state-name",
+        "instance-type",
+        "instance.group-id",
+        "instance.group-name",
+        "ip-address",
+        "key-name",
+        "launch-index",
+        "launch-time",
+        "metadata-options.http-endpoint",
+        "metadata-options.http-tokens",
+        "monitoring-state",
+        "network-interface.addresses.association.public-ip",
+        "network-interface.addresses.primary",
+        "network-interface.addresses.private-ip-address",
+        "network-interface.association.allocation-id",
+        "network-interface.association.association-id",
+        "network-interface.association.ip-owner-id",
+        "network-interface.association.public-ip",
+        "network-interface.attachment.attach-time",
+        "network-interface.attachment.attachment-id",
+        "network-interface.attachment.delete-on-termination",
+        "network-interface.attachment.device-index",
+        "network-interface.attachment.instance-id",
+        "network-interface.attachment.instance-owner-id",
+        "network-interface.attachment.status",
+        "network-interface.availability-zone",
+        "network-interface.description",
+        "network-interface.group-id",
+        "network-interface.group-name",
+        "network-interface.ipv6-addresses.ipv6-address",
+        "network-interface.mac-address",
+        "network-interface.network-interface-id",
+        "network-interface.owner-id",
+        "network-interface.private-dns-name",
+        "network-interface.private-ip-address",
+        "network-interface.requester-id",
+        "network-interface.requester-managed",
+        "network-interface.source-dest-check",
+        "network-interface.status",
+        "network-interface.subnet-id",
+        "network-interface.vpc-id",
+        "owner-id",
+        "placement-group-name",
+        "platform",
+        "private-dns-name",
+        "private-ip-address",
+        "product-code",
+        "reason",
+        "requester-id",
+        "reservation-id",
+        "root-device-name",
+        "root-device-type",
+        "source-dest-check",
+        "spot-instance-request-id",
+        "state-reason-code",
+        "state-reason-message",
+        "subnet-id",
+        "tenancy",
+        "virtualization-type",
+        "vpc-id",
+    ];
+    const ID_FILTER: Option<&'static str> = Some("instance-id");
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        let key = IndexKey::Instance(self.instance_id);
+        if let Some(name) = name.strip_prefix("network-interface.") {
+            for eni in scope.world.network_interfaces.by(&key) {
+                eni.filter_values(name, scope, give);
+            }
+        } else if let Some(name) = name.strip_prefix("instance.") {
+            // `instance.group-id` and `instance.group-name`: those of all its interfaces.
+            for eni in scope.world.network_interfaces.by(&key) {
+                eni.filter_values(name, scope, give);
+            }
+        } else if matches!(
+            name,
+            "dns-name"
+                | "ip-address"
+                | "private-dns-name"
+                | "private-ip-address"
+                | "source-dest-check"
+        ) {
+            if let Some(eni) = scope.world.primary_network_interface(self.instance_id) {
+                primary_values(self, eni, name, scope, give);
+            }
+        } else {
+            own_values(self, name, scope, give);
+        }
+    }
+
+    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+        Some(match name {
+            "vpc-id" => IndexKey::Vpc(value.parse().ok()?),
+            "subnet-id" => IndexKey::Subnet(value.parse().ok()?),
+            "reservation-id" => IndexKey::Reservation(value.parse().ok()?),
+            _ => return None,
+        })
+    }
+}
+
+/// The values of filters that look at the primary interface.
+fn primary_values<'a>(
+    instance: &Instance,
+    eni: &'a NetworkInterface,
+    name: &str,
+    scope: Scope<'a>,
+    give: &mut dyn FnMut(Cow<'a, str>),
+) {
+    let private = eni.primary_private_ip_address();
+    match name {
+        "source-dest-check" => eni.filter_values(name, scope, give),
+        "private-ip-address" => eni.filter_values(name, scope, give),
+        "private-dns-name" => private_dns_name(instance, scope)
+            .into_iter()
+            .for_each(|name| give(name.into())),
+        "dns-name" => public_dns_name(instance, scope)
+            .into_iter()
+            .for_each(|name| give(name.into())),
+        _ => private
+            .and_then(|private| public_address(eni, private, scope))
+            .into_iter()
+            .for_each(|address| give(address.public_ip.to_string().into())),
+    }
+}
+
+/// The values of filters that look at the instance itself.
+fn own_values<'a>(
+    instance: &'a Instance,
+    name: &str,
+    scope: Scope<'a>,
+    give: &mut dyn FnMut(Cow<'a, str>),
+) {
+    let zone = &instance.availability_zone;
+    let transition = instance.transition.as_ref().filter(|_| !instance.is_up());
+    match name {
+        "architecture" => give(image_of(instance).architecture.into()),
+        "availability-zone" => give(zone.as_str().into()),
+        "availability-zone-id" => give(scope.region.availability_zone_id(zone).into()),
+        "client-token" => give(instance.client_token.as_deref().unwrap_or_default().into()),
+        "ena-support" => give("true".into()),
+        "hypervisor" => give("xen".into()),
+        "image-id" => give(instance.image_id.to_string().into()),
+        "instance-id" => give(instance.instance_id.to_string().into()),
+        "instance-state-code" => give(instance.state.code().to_string().into()),
+        "instance-state-name" => give(instance.state.as_str().into()),
+        "instance-type" => give(instance.instance_type.as_str().into()),
+        "key-name" => give(instance.key_name.as_deref().unwrap_or_default().into()),
+        "launch-index" => give(format!("{}", instance.ami_launch_index).into()),
+        "launch-time" => give(instance.launch_time.to_string().into()),
+        "metadata-options.http-endpoint" => {
+            give(instance.metadata_options.http_endpoint.as_str().into());
+        }
+        "metadata-options.http-tokens" => {
+            give(instance.metadata_options.http_tokens.as_str().into());
+        }
+        "monitoring-state" => give(monitoring_state(instance).into()),
+        "owner-id" => give(scope.region.account_id.as_str().into()),
+        "reason" => give(state_transition_reason(instance).into()),
+        "reservation-id" => give(instance.reservation_id.to_string().into()),
+        "root-device-name" => give(image_of(instance).root_device_name.into()),
+        "root-device-type" => give("ebs".into()),
+        "state-reason-code" => transition
+            .into_iter()
+            .for_each(|transition| give(transition.code.as_str().into())),
+        "state-reason-message" => transition
+            .into_iter()
+            .for_each(|transition| give(transition.message.as_str().into())),
+        "subnet-id" => give(instance.subnet_id.to_string().into()),
+        "tenancy" => give("default".into()),
+        "virtualization-type" => give("hvm".into()),
+        "vpc-id" => give(instance.vpc_id.to_string().into()),
+        // No instance has what the other filters look for, such as a lifecycle other than on demand.
+        _ => {}
+    }
+}

@@ -1,0 +1,323 @@
+//! `StartInstances`, `StopInstances`, `RebootInstances` and `TerminateInstances`.
+//!
+//! Each call is all or nothing. An instance that is already where the call would take it stays as it is.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::{InstanceId, InstanceState, Timestamp};
+use serde::Serialize;
+
+use super::description::StateDescription;
+use crate::operations::address::pool;
+use crate::operations::claims::Claims;
+use crate::operations::{lookup, unsupported};
+use crate::resource::{Address, Instance, InstanceTransition};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, ReturnTrue, World};
+
+/// Starts stopped instances.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct StartInstances {
+    /// Which.
+    #[query(name = "InstanceId")]
+    pub instance_ids: Vec<InstanceId>,
+    /// Reserved by EC2; without effect.
+    pub additional_info: Option<String>,
+}
+
+/// Stops running instances: they keep their interfaces and private addresses.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct StopInstances {
+    /// Which.
+    #[query(name = "InstanceId")]
+    pub instance_ids: Vec<InstanceId>,
+    /// Asks to keep the memory.
+    pub hibernate: Option<bool>,
+    /// Without effect: an instance's processes are always ended at once.
+    pub force: Option<bool>,
+    /// Without effect, as `force`.
+    pub skip_os_shutdown: Option<bool>,
+}
+
+/// Boots running instances anew.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct RebootInstances {
+    /// Which.
+    #[query(name = "InstanceId")]
+    pub instance_ids: Vec<InstanceId>,
+}
+
+/// Ends instances for good.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct TerminateInstances {
+    /// Which.
+    #[query(name = "InstanceId")]
+    pub instance_ids: Vec<InstanceId>,
+    /// Without effect: an instance's processes are always ended at once.
+    pub force: Option<bool>,
+    /// Without effect, as `force`.
+    pub skip_os_shutdown: Option<bool>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceStateChangesResponse {
+    instances_set: ItemSet<InstanceStateChange>,
+}
+
+/// One instance's change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InstanceStateChange {
+    instance_id: InstanceId,
+    current_state: StateDescription,
+    previous_state: StateDescription,
+}
+
+/// The changes of one call so far.
+#[derive(Default)]
+struct Changes {
+    changes: ChangeSet,
+    shown: Vec<InstanceStateChange>,
+}
+
+impl Changes {
+    fn stay(&mut self, instance: &Instance) {
+        self.show(instance, instance.state);
+    }
+
+    fn replace(&mut self, before: &Instance, after: Instance) {
+        self.show(before, after.state);
+        self.changes.put(after);
+    }
+
+    fn show(&mut self, before: &Instance, after: InstanceState) {
+        self.shown.push(InstanceStateChange {
+            instance_id: before.instance_id,
+            current_state: after.into(),
+            previous_state: before.state.into(),
+        });
+    }
+
+    fn into_answer(self) -> (ChangeSet, InstanceStateChangesResponse) {
+        let response = InstanceStateChangesResponse {
+            instances_set: self.shown.into(),
+        };
+        (self.changes, response)
+    }
+}
+
+/// The instances that a call names, each once.
+///
+/// # Errors
+/// `MissingParameter` for none, `InvalidInstanceID.NotFound`.
+pub(super) fn named<'a>(
+    ids: &[InstanceId],
+    world: &'a World,
+) -> Result<Vec<&'a Arc<Instance>>, Ec2Error> {
+    if ids.is_empty() {
+        let message = "The request must contain the parameter InstanceId";
+        return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+    }
+    let missing: Vec<String> = ids
+        .iter()
+        .filter(|id| world.instances.get(**id).is_none())
+        .map(|id| format!("{id}"))
+        .collect();
+    match missing.as_slice() {
+        [] => {}
+        [_] => {
+            for id in ids {
+                lookup::instance(world, *id)?;
+            }
+        }
+        several => {
+            let message = format!("The instance IDs '{}' do not exist", several.join(", "));
+            return Err(Ec2Error::new(ErrorCode::InvalidInstanceIdNotFound, message));
+        }
+    }
+    let mut found: Vec<_> = ids
+        .iter()
+        .filter_map(|id| world.instances.get(*id))
+        .collect();
+    let mut seen = alloc::collections::BTreeSet::new();
+    found.retain(|instance| seen.insert(instance.instance_id));
+    Ok(found)
+}
+
+fn wrong_state(instance: &Instance, done: &str) -> Ec2Error {
+    let message = format!(
+        "The instance '{}' is not in a state from which it can be {done}.",
+        instance.instance_id
+    );
+    Ec2Error::new(ErrorCode::IncorrectInstanceState, message)
+}
+
+fn protected(instance: &Instance, done: &str, attribute: &str) -> Ec2Error {
+    let message = format!(
+        "The instance '{}' may not be {done}. Modify its '{attribute}' instance attribute and try again.",
+        instance.instance_id
+    );
+    Ec2Error::new(ErrorCode::OperationNotPermitted, message)
+}
+
+/// The instance on its way to `state` because the user asked for it.
+fn user_initiated(instance: &Instance, state: InstanceState, now: Timestamp) -> Instance {
+    Instance {
+        state,
+        transition: Some(InstanceTransition {
+            code: "Client.UserInitiatedShutdown".into(),
+            message: "Client.UserInitiatedShutdown: User initiated shutdown".into(),
+            time: now,
+        }),
+        ..instance.clone()
+    }
+}
+
+impl Operation for StartInstances {
+    const NAME: &'static str = "StartInstances";
+    type Response = InstanceStateChangesResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let (mut changes, mut claims) = (Changes::default(), Claims::default());
+        for instance in named(&self.instance_ids, world)? {
+            match instance.state {
+                InstanceState::Pending | InstanceState::Running => changes.stay(instance),
+                InstanceState::Stopped => {
+                    let after = Instance {
+                        state: InstanceState::Pending,
+                        transition: None,
+                        launch_time: context.now,
+                        boot_count: instance.boot_count + 1,
+                        ..Instance::clone(instance)
+                    };
+                    let lent = lent_at_start(instance, &mut claims, world, context)?;
+                    lent.into_iter()
+                        .for_each(|address| changes.changes.put(address));
+                    changes.replace(instance, after);
+                }
+                InstanceState::Stopping
+                | InstanceState::ShuttingDown
+                | InstanceState::Terminated => return Err(wrong_state(instance, "started")),
+            }
+        }
+        Ok(changes.into_answer())
+    }
+}
+
+/// The public address that EC2 lends at a start: to the only interface, if it asks for one and has none.
+fn lent_at_start(
+    instance: &Instance,
+    claims: &mut Claims,
+    world: &World,
+    context: &mut Context<'_>,
+) -> Result<Option<Address>, Ec2Error> {
+    let mut interfaces = world.network_interfaces_of(instance.instance_id);
+    let (Some(eni), None) = (interfaces.next(), interfaces.next()) else {
+        return Ok(None);
+    };
+    let has_one = eni.primary_private_ip_address().is_some_and(|private| {
+        world
+            .public_address_of(eni.network_interface_id, private)
+            .is_some()
+    });
+    if has_one || !eni.map_public_ip_on_launch {
+        return Ok(None);
+    }
+    pool::lend(eni, claims, world, context)
+}
+
+impl Operation for StopInstances {
+    const NAME: &'static str = "StopInstances";
+    type Response = InstanceStateChangesResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        unsupported::refuse("Hibernation", self.hibernate == Some(true))?;
+        let mut changes = Changes::default();
+        for instance in named(&self.instance_ids, world)? {
+            match instance.state {
+                InstanceState::Stopping | InstanceState::Stopped => changes.stay(instance),
+                InstanceState::Running if instance.disable_api_stop => {
+                    return Err(protected(instance, "stopped", "disableApiStop"));
+                }
+                InstanceState::Running => {
+                    let after = user_initiated(instance, InstanceState::Stopping, context.now);
+                    changes.replace(instance, after);
+                }
+                InstanceState::Pending
+                | InstanceState::ShuttingDown
+                | InstanceState::Terminated => return Err(wrong_state(instance, "stopped")),
+            }
+        }
+        Ok(changes.into_answer())
+    }
+}
+
+impl Operation for RebootInstances {
+    const NAME: &'static str = "RebootInstances";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let mut changes = ChangeSet::none();
+        for instance in named(&self.instance_ids, world)? {
+            match instance.state {
+                // It boots anyway.
+                InstanceState::Pending => {}
+                InstanceState::Running => changes.put(Instance {
+                    boot_count: instance.boot_count + 1,
+                    ..Instance::clone(instance)
+                }),
+                InstanceState::Stopping
+                | InstanceState::Stopped
+                | InstanceState::ShuttingDown
+                | InstanceState::Terminated => return Err(wrong_state(instance, "rebooted")),
+            }
+        }
+        Ok((changes, ReturnTrue::default()))
+    }
+}
+
+impl Operation for TerminateInstances {
+    const NAME: &'static str = "TerminateInstances";
+    type Response = InstanceStateChangesResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let mut changes = Changes::default();
+        for instance in named(&self.instance_ids, world)? {
+            match instance.state {
+                InstanceState::ShuttingDown | InstanceState::Terminated => changes.stay(instance),
+                _ if instance.disable_api_termination => {
+                    return Err(protected(instance, "terminated", "disableApiTermination"));
+                }
+                InstanceState::Pending
+                | InstanceState::Running
+                | InstanceState::Stopping
+                | InstanceState::Stopped => {
+                    let after = user_initiated(instance, InstanceState::ShuttingDown, context.now);
+                    changes.replace(instance, after);
+                }
+            }
+        }
+        Ok(changes.into_answer())
+    }
+}
