@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Display;
 use core::net::Ipv4Addr;
 
 use eni_types::{Ipv4Cidr, Timestamp};
@@ -52,6 +53,16 @@ impl RegionSettings {
             "us-east-1" => alloc::format!("ec2-{address}.compute-1.amazonaws.com"),
             region => alloc::format!("ec2-{address}.{region}.compute.amazonaws.com"),
         }
+    }
+
+    /// The Amazon resource name of the `kind` (`security-group`) named `id`.
+    #[must_use]
+    pub fn arn(&self, kind: &str, id: impl Display) -> String {
+        alloc::format!(
+            "arn:aws:ec2:{}:{}:{kind}/{id}",
+            self.region,
+            self.account_id
+        )
     }
 
     /// The zone's id, such as `use1-az1`, which EC2 keeps stable across accounts.

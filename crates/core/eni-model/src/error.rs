@@ -116,6 +116,7 @@ error_codes! {
     InvalidPermissionDuplicate = "InvalidPermission.Duplicate", 400;
     InvalidPermissionMalformed = "InvalidPermission.Malformed", 400;
     InvalidPermissionNotFound = "InvalidPermission.NotFound", 400;
+    InvalidPrefixListIdNotFound = "InvalidPrefixListID.NotFound", 400;
     InvalidRouteNotFound = "InvalidRoute.NotFound", 400;
     InvalidRouteTableIdNotFound = "InvalidRouteTableID.NotFound", 400;
     InvalidSecurityGroupIdNotFound = "InvalidSecurityGroupID.NotFound", 400;

@@ -5,12 +5,12 @@ use alloc::sync::Arc;
 
 use eni_types::{
     AllocationId, AttachmentId, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterfaceId,
-    ResourceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
+    ResourceId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId,
 };
 
 use crate::resource::{
     Address, Instance, InternetGateway, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup,
-    Subnet, Vpc,
+    SecurityGroupRule, Subnet, Vpc,
 };
 use crate::{Ec2Error, ErrorCode, World};
 
@@ -27,6 +27,16 @@ pub(crate) fn attached(
 pub(crate) fn no_attachment(id: AttachmentId) -> Ec2Error {
     let message = format!("The networkInterface attachment ID '{id}' does not exist");
     Ec2Error::new(ErrorCode::InvalidAttachmentIdNotFound, message)
+}
+
+/// EC2's error for a call that relies on the default VPC of a region that has none.
+pub(crate) fn no_default_vpc() -> Ec2Error {
+    Ec2Error::new(ErrorCode::VpcIdNotSpecified, "No default VPC for this user")
+}
+
+pub(crate) fn no_security_group_named(name: &str, vpc_id: VpcId) -> Ec2Error {
+    let message = format!("The security group '{name}' does not exist in VPC '{vpc_id}'");
+    Ec2Error::new(ErrorCode::InvalidGroupNotFound, message)
 }
 
 macro_rules! lookups {
@@ -52,6 +62,8 @@ lookups! {
     network_acl, no_network_acl: network_acls, NetworkAcl, NetworkAclId, InvalidNetworkAclIdNotFound, "networkAcl ID";
     security_group, no_security_group: security_groups, SecurityGroup, SecurityGroupId, InvalidGroupNotFound,
         "security group";
+    security_group_rule, no_security_group_rule: security_group_rules, SecurityGroupRule, SecurityGroupRuleId,
+        InvalidSecurityGroupRuleIdNotFound, "security group rule ID";
     network_interface, no_network_interface: network_interfaces, NetworkInterface, NetworkInterfaceId,
         InvalidNetworkInterfaceIdNotFound, "networkInterface ID";
     address, no_address: addresses, Address, AllocationId, InvalidAllocationIdNotFound, "allocation ID";

@@ -44,6 +44,13 @@ pub use route_table::{
     AssociateRouteTable, CreateRoute, CreateRouteTable, DeleteRoute, DeleteRouteTable,
     DescribeRouteTables, DisassociateRouteTable, ReplaceRoute, ReplaceRouteTableAssociation,
 };
+pub use security_group::{
+    AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, CreateSecurityGroup,
+    DeleteSecurityGroup, DescribeSecurityGroupReferences, DescribeSecurityGroupRules,
+    DescribeSecurityGroups, GetSecurityGroupsForVpc, ModifySecurityGroupRules,
+    RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
+    UpdateSecurityGroupRuleDescriptionsEgress, UpdateSecurityGroupRuleDescriptionsIngress,
+};
 pub use subnet::{
     CreateDefaultSubnet, CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute,
 };
@@ -67,6 +74,8 @@ macro_rules! for_each_operation {
             AssociateRouteTable,
             AttachInternetGateway,
             AttachNetworkInterface,
+            AuthorizeSecurityGroupEgress,
+            AuthorizeSecurityGroupIngress,
             CreateDefaultSubnet,
             CreateDefaultVpc,
             CreateInternetGateway,
@@ -75,6 +84,7 @@ macro_rules! for_each_operation {
             CreateNetworkInterface,
             CreateRoute,
             CreateRouteTable,
+            CreateSecurityGroup,
             CreateSubnet,
             CreateVpc,
             DeleteInternetGateway,
@@ -83,6 +93,7 @@ macro_rules! for_each_operation {
             DeleteNetworkInterface,
             DeleteRoute,
             DeleteRouteTable,
+            DeleteSecurityGroup,
             DeleteSubnet,
             DeleteVpc,
             DescribeImages,
@@ -94,13 +105,18 @@ macro_rules! for_each_operation {
             DescribeNetworkInterfaceAttribute,
             DescribeNetworkInterfaces,
             DescribeRouteTables,
+            DescribeSecurityGroupReferences,
+            DescribeSecurityGroupRules,
+            DescribeSecurityGroups,
             DescribeSubnets,
             DescribeVpcAttribute,
             DescribeVpcs,
             DetachInternetGateway,
             DetachNetworkInterface,
             DisassociateRouteTable,
+            GetSecurityGroupsForVpc,
             ModifyNetworkInterfaceAttribute,
+            ModifySecurityGroupRules,
             ModifySubnetAttribute,
             ModifyVpcAttribute,
             RebootInstances,
@@ -109,11 +125,15 @@ macro_rules! for_each_operation {
             ReplaceRoute,
             ReplaceRouteTableAssociation,
             ResetNetworkInterfaceAttribute,
+            RevokeSecurityGroupEgress,
+            RevokeSecurityGroupIngress,
             RunInstances,
             StartInstances,
             StopInstances,
             TerminateInstances,
             UnassignPrivateIpAddresses,
+            UpdateSecurityGroupRuleDescriptionsEgress,
+            UpdateSecurityGroupRuleDescriptionsIngress,
         }
     };
 }

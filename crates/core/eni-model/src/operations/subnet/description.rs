@@ -1,6 +1,5 @@
 //! A subnet as answers show it.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 
 use eni_types::{SubnetId, SubnetState, VpcId};
@@ -80,8 +79,5 @@ impl SubnetDescription {
 
 /// The subnet's Amazon resource name.
 pub(crate) fn arn(subnet: &Subnet, region: &RegionSettings) -> String {
-    format!(
-        "arn:aws:ec2:{}:{}:subnet/{}",
-        region.region, region.account_id, subnet.subnet_id
-    )
+    region.arn("subnet", subnet.subnet_id)
 }

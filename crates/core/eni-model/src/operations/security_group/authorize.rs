@@ -1,0 +1,174 @@
+//! `AuthorizeSecurityGroupIngress` and `AuthorizeSecurityGroupEgress`.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::{SecurityGroupId, SecurityGroupRuleId, TypedId, quota};
+use serde::Serialize;
+
+use super::description::SecurityGroupRuleDescription;
+use super::membership::{NewRules, check_rules, too_many_rules};
+use super::named::named;
+use super::permission::PermissionParameters;
+use super::rule::{Direction, RuleMatch, rules_of};
+use crate::describe::Scope;
+use crate::operations::lookup;
+use crate::resource::{SecurityGroup, SecurityGroupRule};
+use crate::tags::{TagSpecification, Tags};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, World};
+
+/// Adds rules for what enters: all that are named, or none.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct AuthorizeSecurityGroupIngress {
+    /// The group.
+    pub group_id: Option<SecurityGroupId>,
+    /// Or its name, in the default VPC.
+    pub group_name: Option<String>,
+    /// The rules.
+    #[query(flatten)]
+    pub permissions: PermissionParameters,
+    /// Tags for each of the rules.
+    #[query(name = "TagSpecification")]
+    pub tag_specifications: Vec<TagSpecification>,
+}
+
+/// Adds rules for what leaves: all that are named, or none.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct AuthorizeSecurityGroupEgress {
+    /// The group.
+    pub group_id: SecurityGroupId,
+    /// The rules.
+    #[query(flatten)]
+    pub permissions: PermissionParameters,
+    /// Tags for each of the rules.
+    #[query(name = "TagSpecification")]
+    pub tag_specifications: Vec<TagSpecification>,
+}
+
+/// The answer: the rules that were added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthorizeSecurityGroupResponse {
+    r#return: bool,
+    security_group_rule_set: ItemSet<SecurityGroupRuleDescription>,
+}
+
+impl Operation for AuthorizeSecurityGroupIngress {
+    const NAME: &'static str = "AuthorizeSecurityGroupIngress";
+    type Response = AuthorizeSecurityGroupResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let group = named(self.group_id, self.group_name.as_deref(), world)?;
+        let tags = Tags::for_created("security-group-rule", &self.tag_specifications)?;
+        authorize(
+            group,
+            Direction::Ingress,
+            self.permissions,
+            &tags,
+            world,
+            context,
+        )
+    }
+}
+
+impl Operation for AuthorizeSecurityGroupEgress {
+    const NAME: &'static str = "AuthorizeSecurityGroupEgress";
+    type Response = AuthorizeSecurityGroupResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let group = lookup::security_group(world, self.group_id)?;
+        let tags = Tags::for_created("security-group-rule", &self.tag_specifications)?;
+        authorize(
+            group,
+            Direction::Egress,
+            self.permissions,
+            &tags,
+            world,
+            context,
+        )
+    }
+}
+
+fn authorize(
+    group: &SecurityGroup,
+    direction: Direction,
+    permissions: PermissionParameters,
+    tags: &Tags,
+    world: &World,
+    context: &mut Context<'_>,
+) -> Result<(ChangeSet, AuthorizeSecurityGroupResponse), Ec2Error> {
+    let asked = permissions.resolve(group, world, context)?;
+    if asked.is_empty() {
+        let message = "The request must contain the parameter ipPermissions";
+        return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+    }
+    let there: BTreeSet<_> = rules_of(group.group_id, direction, world)
+        .map(RuleMatch::of)
+        .collect();
+    if let Some(rule) = asked.iter().find(|rule| there.contains(&rule.matched)) {
+        return Err(rule.matched.duplicate());
+    }
+    check_limits(group, direction, there.len(), asked.len(), world)?;
+    let rules: Vec<_> = asked
+        .into_iter()
+        .map(|rule| SecurityGroupRule {
+            description: rule.description,
+            tags: tags.clone(),
+            ..rule.matched.into_rule(
+                SecurityGroupRuleId::generate(context.rng),
+                group.group_id,
+                direction,
+            )
+        })
+        .collect();
+    let scope = Scope::new(world, context);
+    let response = AuthorizeSecurityGroupResponse {
+        r#return: true,
+        security_group_rule_set: rules
+            .iter()
+            .map(|rule| SecurityGroupRuleDescription::new(rule, scope))
+            .collect(),
+    };
+    let mut changes = ChangeSet::none();
+    for rule in rules {
+        changes.put(rule);
+    }
+    Ok((changes, response))
+}
+
+/// Refuses more rules than the group may have, or than an interface with this and other groups may.
+fn check_limits(
+    group: &SecurityGroup,
+    direction: Direction,
+    there: usize,
+    number: usize,
+    world: &World,
+) -> Result<(), Ec2Error> {
+    if there + number > quota::RULES_PER_SECURITY_GROUP {
+        return Err(too_many_rules());
+    }
+    let more = NewRules {
+        is_egress: direction.is_egress(),
+        number,
+    };
+    let mut checked = BTreeSet::new();
+    for eni in world
+        .network_interfaces
+        .by(&IndexKey::SecurityGroup(group.group_id))
+    {
+        if eni.group_ids.len() > 1 && checked.insert(&eni.group_ids) {
+            check_rules(&eni.group_ids, Some(more), world)?;
+        }
+    }
+    Ok(())
+}

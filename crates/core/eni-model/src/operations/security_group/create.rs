@@ -1,0 +1,116 @@
+//! `CreateSecurityGroup`.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::{Ipv4Cidr, SecurityGroupId, TypedId, VpcId, quota};
+use serde::Serialize;
+
+use super::rule::is_text;
+use crate::operations::lookup;
+use crate::operations::vpc::contents::allow_all;
+use crate::resource::{RulePeer, SecurityGroup};
+use crate::tags::{TagItem, TagSpecification, Tags};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, World};
+
+/// Makes a security group that lets nothing in and everything out.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct CreateSecurityGroup {
+    /// Its name, unique in the VPC without regard to case.
+    pub group_name: String,
+    /// Its description.
+    pub group_description: String,
+    /// Its VPC; the default VPC where absent.
+    pub vpc_id: Option<VpcId>,
+    /// Tags for the group.
+    #[query(name = "TagSpecification")]
+    pub tag_specifications: Vec<TagSpecification>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateSecurityGroupResponse {
+    r#return: bool,
+    group_id: SecurityGroupId,
+    tag_set: ItemSet<TagItem>,
+    security_group_arn: String,
+}
+
+impl Operation for CreateSecurityGroup {
+    const NAME: &'static str = "CreateSecurityGroup";
+    type Response = CreateSecurityGroupResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        check_text("GroupName", &self.group_name)?;
+        check_text("GroupDescription", &self.group_description)?;
+        let vpc = match self.vpc_id {
+            Some(id) => lookup::vpc(world, id)?,
+            None => world.default_vpc().ok_or_else(lookup::no_default_vpc)?,
+        };
+        check_name(&self.group_name, vpc.vpc_id, world)?;
+        if world.security_groups.len() >= quota::SECURITY_GROUPS_PER_REGION {
+            let message = "The maximum number of security groups has been reached.";
+            return Err(Ec2Error::new(
+                ErrorCode::SecurityGroupLimitExceeded,
+                message,
+            ));
+        }
+        let group = SecurityGroup {
+            group_id: SecurityGroupId::generate(context.rng),
+            group_name: self.group_name,
+            description: self.group_description,
+            vpc_id: vpc.vpc_id,
+            tags: Tags::for_created("security-group", &self.tag_specifications)?,
+        };
+        let response = CreateSecurityGroupResponse {
+            r#return: true,
+            group_id: group.group_id,
+            tag_set: group.tags.to_items(),
+            security_group_arn: context.region.arn("security-group", group.group_id),
+        };
+        let mut changes = ChangeSet::none();
+        let everywhere = RulePeer::CidrIpv4(Ipv4Cidr::ANY);
+        changes.put(allow_all(group.group_id, true, everywhere, context.rng));
+        changes.put(group);
+        Ok((changes, response))
+    }
+}
+
+fn check_text(parameter: &str, text: &str) -> Result<(), Ec2Error> {
+    if !text.is_empty() && is_text(text) {
+        return Ok(());
+    }
+    let message = format!(
+        "Value ({text}) for parameter {parameter} is invalid. Character sets beyond ASCII are not supported."
+    );
+    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+}
+
+fn check_name(name: &str, vpc_id: VpcId, world: &World) -> Result<(), Ec2Error> {
+    let lower = name.to_lowercase();
+    let (code, message) = if lower == SecurityGroup::DEFAULT_NAME {
+        let message = format!("Cannot use reserved security group name: {name}");
+        (ErrorCode::InvalidParameterValue, message)
+    } else if lower.starts_with("sg-") {
+        let message =
+            format!("Invalid group name: {name}. Group names may not be in the format sg-*");
+        (ErrorCode::InvalidParameterValue, message)
+    } else if world
+        .security_groups
+        .count(&IndexKey::GroupName(vpc_id, lower))
+        > 0
+    {
+        let message = format!("The security group '{name}' already exists for VPC '{vpc_id}'");
+        (ErrorCode::InvalidGroupDuplicate, message)
+    } else {
+        return Ok(());
+    };
+    Err(Ec2Error::new(code, message))
+}

@@ -1,0 +1,77 @@
+//! `DeleteSecurityGroup`.
+
+use alloc::format;
+use alloc::string::String;
+
+use eni_query::FromQuery;
+use eni_types::SecurityGroupId;
+use serde::Serialize;
+
+use super::named::named;
+use crate::resource::SecurityGroup;
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, World};
+
+/// Deletes a security group that no interface has and no other group's rule names, with its rules.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DeleteSecurityGroup {
+    /// The group.
+    pub group_id: Option<SecurityGroupId>,
+    /// Or its name, in the default VPC.
+    pub group_name: Option<String>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteSecurityGroupResponse {
+    r#return: bool,
+    group_id: SecurityGroupId,
+}
+
+impl Operation for DeleteSecurityGroup {
+    const NAME: &'static str = "DeleteSecurityGroup";
+    type Response = DeleteSecurityGroupResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let group = named(self.group_id, self.group_name.as_deref(), world)?;
+        check_deletable(group, world)?;
+        let mut changes = ChangeSet::none();
+        for rule in world
+            .security_group_rules
+            .by(&IndexKey::SecurityGroup(group.group_id))
+        {
+            changes.delete(rule.security_group_rule_id);
+        }
+        changes.delete(group.group_id);
+        let response = DeleteSecurityGroupResponse {
+            r#return: true,
+            group_id: group.group_id,
+        };
+        Ok((changes, response))
+    }
+}
+
+fn check_deletable(group: &SecurityGroup, world: &World) -> Result<(), Ec2Error> {
+    let id = group.group_id;
+    if group.is_default() {
+        let message = format!(
+            "the specified group: \"{id}\" name: \"{}\" cannot be deleted by a user",
+            group.group_name
+        );
+        return Err(Ec2Error::new(ErrorCode::CannotDelete, message));
+    }
+    let is_worn = world.network_interfaces.count(&IndexKey::SecurityGroup(id)) > 0;
+    let is_named = world
+        .security_group_rules
+        .by(&IndexKey::PeerSecurityGroup(id))
+        .any(|rule| rule.group_id != id);
+    if is_worn || is_named {
+        let message = format!("resource {id} has a dependent object");
+        return Err(Ec2Error::new(ErrorCode::DependencyViolation, message));
+    }
+    Ok(())
+}

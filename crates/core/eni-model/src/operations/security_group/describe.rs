@@ -1,0 +1,157 @@
+//! `DescribeSecurityGroups`.
+
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::SecurityGroupId;
+use serde::Serialize;
+
+use super::description::{SecurityGroupDescription, split};
+use super::named::in_default_vpc;
+use super::protocol::protocol_text;
+use super::rule::{Direction, rules_of};
+use crate::describe::{Described, Page, Scope, find};
+use crate::operations::lookup;
+use crate::resource::{SecurityGroup, SecurityGroupRule};
+use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
+
+/// Describes security groups with their rules.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeSecurityGroups {
+    /// Only these.
+    #[query(name = "GroupId")]
+    pub group_ids: Vec<SecurityGroupId>,
+    /// Only those of the default VPC with these names.
+    #[query(name = "GroupName")]
+    pub group_names: Vec<String>,
+    /// Filters and paging.
+    #[query(flatten)]
+    pub page: Page,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeSecurityGroupsResponse {
+    security_group_info: ItemSet<SecurityGroupDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+impl Operation for DescribeSecurityGroups {
+    const NAME: &'static str = "DescribeSecurityGroups";
+    const MUTATES: bool = false;
+    type Response = DescribeSecurityGroupsResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let scope = Scope::new(world, context);
+        let mut ids = self.group_ids;
+        for name in &self.group_names {
+            ids.push(in_default_vpc(name, world)?.group_id);
+        }
+        let groups = &world.security_groups;
+        let found = find(groups, &ids, &self.page, scope, lookup::no_security_group)?;
+        let response = DescribeSecurityGroupsResponse {
+            security_group_info: found
+                .rows
+                .iter()
+                .map(|group| SecurityGroupDescription::new(group, scope))
+                .collect(),
+            next_token: found.next_token,
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+impl Described for SecurityGroup {
+    const FILTERS: &'static [&'static str] = &[
+        "description",
+        "egress.ip-permission.cidr",
+        "egress.ip-permission.from-port",
+        "egress.ip-permission.group-id",
+        "egress.ip-permission.group-name",
+        "egress.ip-permission.ipv6-cidr",
+        "egress.ip-permission.prefix-list-id",
+        "egress.ip-permission.protocol",
+        "egress.ip-permission.to-port",
+        "egress.ip-permission.user-id",
+        "group-id",
+        "group-name",
+        "ip-permission.cidr",
+        "ip-permission.from-port",
+        "ip-permission.group-id",
+        "ip-permission.group-name",
+        "ip-permission.ipv6-cidr",
+        "ip-permission.prefix-list-id",
+        "ip-permission.protocol",
+        "ip-permission.to-port",
+        "ip-permission.user-id",
+        "owner-id",
+        "primary-vpc-id",
+        "vpc-id",
+    ];
+    const ID_FILTER: Option<&'static str> = Some("group-id");
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        let (direction, rule_member) = match name.strip_prefix("egress.") {
+            Some(rest) => (Direction::Egress, rest),
+            None => (Direction::Ingress, name),
+        };
+        if let Some(member) = rule_member.strip_prefix("ip-permission.") {
+            for rule in rules_of(self.group_id, direction, scope.world) {
+                if let Some(value) = rule_value(rule, member, scope) {
+                    give(value);
+                }
+            }
+            return;
+        }
+        give(match name {
+            "description" => self.description.as_str().into(),
+            "group-id" => self.group_id.to_string().into(),
+            "group-name" => self.group_name.as_str().into(),
+            "owner-id" => scope.region.account_id.as_str().into(),
+            _ => self.vpc_id.to_string().into(),
+        });
+    }
+
+    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+        match name {
+            "vpc-id" | "primary-vpc-id" => Some(IndexKey::Vpc(value.parse().ok()?)),
+            _ => None,
+        }
+    }
+}
+
+/// The value of a filter on permissions for one rule. No rule has a prefix list.
+fn rule_value<'a>(
+    rule: &'a SecurityGroupRule,
+    member: &str,
+    scope: Scope<'a>,
+) -> Option<Cow<'a, str>> {
+    let (ipv4, ipv6, group_id) = split(rule.peer);
+    match member {
+        "cidr" => ipv4.map(|block| block.to_string().into()),
+        "ipv6-cidr" => ipv6.map(|block| block.to_string().into()),
+        "from-port" => Some(rule.from_port.to_string().into()),
+        "to-port" => Some(rule.to_port.to_string().into()),
+        "protocol" => Some(protocol_text(rule.ip_protocol).into()),
+        "group-id" => group_id.map(|id| id.to_string().into()),
+        "group-name" => {
+            let group = scope.world.security_groups.get(group_id?)?;
+            Some(group.group_name.as_str().into())
+        }
+        "user-id" => group_id.map(|_| scope.region.account_id.as_str().into()),
+        _ => None,
+    }
+}

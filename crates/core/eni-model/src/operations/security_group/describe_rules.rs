@@ -1,0 +1,89 @@
+//! `DescribeSecurityGroupRules`.
+
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::SecurityGroupRuleId;
+use serde::Serialize;
+
+use super::description::SecurityGroupRuleDescription;
+use crate::describe::{Described, Page, Scope, find};
+use crate::operations::lookup;
+use crate::resource::SecurityGroupRule;
+use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
+
+/// Describes the rules of security groups.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeSecurityGroupRules {
+    /// Only these.
+    #[query(name = "SecurityGroupRuleId")]
+    pub security_group_rule_ids: Vec<SecurityGroupRuleId>,
+    /// Filters and paging.
+    #[query(flatten)]
+    pub page: Page,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeSecurityGroupRulesResponse {
+    security_group_rule_set: ItemSet<SecurityGroupRuleDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+impl Operation for DescribeSecurityGroupRules {
+    const NAME: &'static str = "DescribeSecurityGroupRules";
+    const MUTATES: bool = false;
+    type Response = DescribeSecurityGroupRulesResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let scope = Scope::new(world, context);
+        let found = find(
+            &world.security_group_rules,
+            &self.security_group_rule_ids,
+            &self.page,
+            scope,
+            lookup::no_security_group_rule,
+        )?;
+        let response = DescribeSecurityGroupRulesResponse {
+            security_group_rule_set: found
+                .rows
+                .iter()
+                .map(|rule| SecurityGroupRuleDescription::new(rule, scope))
+                .collect(),
+            next_token: found.next_token,
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+impl Described for SecurityGroupRule {
+    const FILTERS: &'static [&'static str] = &["group-id", "security-group-rule-id"];
+    const ID_FILTER: Option<&'static str> = Some("security-group-rule-id");
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        _scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        give(match name {
+            "group-id" => self.group_id.to_string().into(),
+            _ => self.security_group_rule_id.to_string().into(),
+        });
+    }
+
+    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+        match name {
+            "group-id" => Some(IndexKey::SecurityGroup(value.parse().ok()?)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Security groups and their rules as answers show them.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId, SecurityGroupRuleId, VpcId};
+use serde::Serialize;
+
+use super::protocol::{ProtocolPorts, protocol_text};
+use super::rule::{Direction, RuleMatch, rules_of};
+use crate::describe::Scope;
+use crate::resource::{RulePeer, SecurityGroup, SecurityGroupRule};
+use crate::tags::TagItem;
+use crate::{ItemSet, RegionSettings};
+
+/// A security group with its rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecurityGroupDescription {
+    owner_id: String,
+    group_id: SecurityGroupId,
+    security_group_arn: String,
+    group_name: String,
+    group_description: String,
+    vpc_id: VpcId,
+    ip_permissions: ItemSet<IpPermissionDescription>,
+    ip_permissions_egress: ItemSet<IpPermissionDescription>,
+    tag_set: ItemSet<TagItem>,
+}
+
+/// Rules of one direction that share protocol and ports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IpPermissionDescription {
+    ip_protocol: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_port: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_port: Option<i32>,
+    groups: ItemSet<UserIdGroupPairDescription>,
+    ip_ranges: ItemSet<IpRangeDescription>,
+    ipv6_ranges: ItemSet<Ipv6RangeDescription>,
+    prefix_list_ids: ItemSet<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UserIdGroupPairDescription {
+    user_id: String,
+    group_id: SecurityGroupId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct IpRangeDescription {
+    cidr_ip: Ipv4Cidr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Ipv6RangeDescription {
+    cidr_ipv6: Ipv6Cidr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+}
+
+/// A rule with its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecurityGroupRuleDescription {
+    security_group_rule_id: SecurityGroupRuleId,
+    group_id: SecurityGroupId,
+    group_owner_id: String,
+    is_egress: bool,
+    ip_protocol: String,
+    from_port: i32,
+    to_port: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cidr_ipv4: Option<Ipv4Cidr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cidr_ipv6: Option<Ipv6Cidr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    referenced_group_info: Option<ReferencedGroupInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    tag_set: ItemSet<TagItem>,
+    security_group_rule_arn: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReferencedGroupInfo {
+    group_id: SecurityGroupId,
+    user_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vpc_id: Option<VpcId>,
+}
+
+impl SecurityGroupDescription {
+    pub(crate) fn new(group: &SecurityGroup, scope: Scope<'_>) -> Self {
+        let permissions = |direction| {
+            permissions(
+                rules_of(group.group_id, direction, scope.world)
+                    .map(|rule| (RuleMatch::of(rule), rule.description.clone())),
+                scope.region,
+            )
+        };
+        Self {
+            owner_id: scope.region.account_id.clone(),
+            group_id: group.group_id,
+            security_group_arn: scope.region.arn("security-group", group.group_id),
+            group_name: group.group_name.clone(),
+            group_description: group.description.clone(),
+            vpc_id: group.vpc_id,
+            ip_permissions: permissions(Direction::Ingress),
+            ip_permissions_egress: permissions(Direction::Egress),
+            tag_set: group.tags.to_items(),
+        }
+    }
+}
+
+/// Rules as permissions: one for each protocol and range of ports.
+pub(crate) fn permissions(
+    rules: impl Iterator<Item = (RuleMatch, Option<String>)>,
+    region: &RegionSettings,
+) -> ItemSet<IpPermissionDescription> {
+    let mut grouped: BTreeMap<ProtocolPorts, Vec<_>> = BTreeMap::new();
+    for (matched, description) in rules {
+        let peers = grouped.entry(matched.ports).or_default();
+        peers.push((matched.peer, description));
+    }
+    grouped
+        .into_iter()
+        .map(|(ports, peers)| IpPermissionDescription::new(ports, peers, region))
+        .collect()
+}
+
+impl IpPermissionDescription {
+    fn new(
+        ports: ProtocolPorts,
+        peers: Vec<(RulePeer, Option<String>)>,
+        region: &RegionSettings,
+    ) -> Self {
+        let (from_port, to_port) = ports.shown_ports().unzip();
+        let mut made = Self {
+            ip_protocol: ports.protocol_text(),
+            from_port,
+            to_port,
+            groups: ItemSet::default(),
+            ip_ranges: ItemSet::default(),
+            ipv6_ranges: ItemSet::default(),
+            prefix_list_ids: ItemSet::default(),
+        };
+        for (peer, description) in peers {
+            match peer {
+                RulePeer::CidrIpv4(cidr_ip) => made.ip_ranges.items.push(IpRangeDescription {
+                    cidr_ip,
+                    description,
+                }),
+                RulePeer::CidrIpv6(cidr_ipv6) => {
+                    made.ipv6_ranges.items.push(Ipv6RangeDescription {
+                        cidr_ipv6,
+                        description,
+                    })
+                }
+                RulePeer::SecurityGroup(group_id) => {
+                    made.groups.items.push(UserIdGroupPairDescription {
+                        user_id: region.account_id.clone(),
+                        group_id,
+                        description,
+                    });
+                }
+            }
+        }
+        made
+    }
+}
+
+impl SecurityGroupRuleDescription {
+    pub(crate) fn new(rule: &SecurityGroupRule, scope: Scope<'_>) -> Self {
+        let account = &scope.region.account_id;
+        let referenced = |group_id| ReferencedGroupInfo {
+            group_id,
+            user_id: account.clone(),
+            vpc_id: scope
+                .world
+                .security_groups
+                .get(group_id)
+                .map(|group| group.vpc_id),
+        };
+        let (cidr_ipv4, cidr_ipv6, group_id) = split(rule.peer);
+        Self {
+            security_group_rule_id: rule.security_group_rule_id,
+            group_id: rule.group_id,
+            group_owner_id: account.clone(),
+            is_egress: rule.is_egress,
+            ip_protocol: protocol_text(rule.ip_protocol),
+            from_port: rule.from_port,
+            to_port: rule.to_port,
+            cidr_ipv4,
+            cidr_ipv6,
+            referenced_group_info: group_id.map(referenced),
+            description: rule.description.clone(),
+            tag_set: rule.tags.to_items(),
+            security_group_rule_arn: scope.region.arn(
+                "security-group-rule",
+                rule.security_group_rule_id.to_string(),
+            ),
+        }
+    }
+}
+
+/// The peer as the members of an answer, of which one is there.
+pub(crate) fn split(
+    peer: RulePeer,
+) -> (Option<Ipv4Cidr>, Option<Ipv6Cidr>, Option<SecurityGroupId>) {
+    match peer {
+        RulePeer::CidrIpv4(block) => (Some(block), None, None),
+        RulePeer::CidrIpv6(block) => (None, Some(block), None),
+        RulePeer::SecurityGroup(id) => (None, None, Some(id)),
+    }
+}

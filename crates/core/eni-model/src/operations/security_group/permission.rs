@@ -1,0 +1,275 @@
+//! Rules as calls name them: `IpPermissions.N`, and the parameters of a single rule from EC2's first versions.
+
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId};
+
+use super::protocol::ProtocolPorts;
+use super::rule::{NamedRule, RuleMatch, check_description};
+use crate::operations::{lookup, unsupported};
+use crate::resource::{RulePeer, SecurityGroup};
+use crate::{Context, Ec2Error, ErrorCode, IndexKey, World};
+
+/// The rules that a call names by what they allow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
+pub struct PermissionParameters {
+    /// Rules, each with any number of peers.
+    pub ip_permissions: Vec<IpPermission>,
+    /// The protocol of a single rule.
+    pub ip_protocol: Option<String>,
+    /// Its first port or ICMP type.
+    pub from_port: Option<i32>,
+    /// Its last port or ICMP code.
+    pub to_port: Option<i32>,
+    /// Its peer, a block.
+    pub cidr_ip: Option<Ipv4Cidr>,
+    /// Its peer, a group. Without a protocol it stands for all of TCP, UDP and ICMP.
+    pub source_security_group_name: Option<String>,
+    /// The account of that group.
+    pub source_security_group_owner_id: Option<String>,
+}
+
+/// `IpPermissions.N`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
+pub struct IpPermission {
+    /// `tcp`, `udp`, `icmp`, `icmpv6`, a number, or `-1` for all.
+    pub ip_protocol: Option<String>,
+    /// First port or ICMP type.
+    pub from_port: Option<i32>,
+    /// Last port or ICMP code.
+    pub to_port: Option<i32>,
+    /// Peers that are groups.
+    pub groups: Vec<UserIdGroupPair>,
+    /// Peers that are IPv4 blocks.
+    pub ip_ranges: Vec<IpRange>,
+    /// Peers that are IPv6 blocks.
+    pub ipv6_ranges: Vec<Ipv6Range>,
+    /// Peers that are prefix lists.
+    pub prefix_list_ids: Vec<PrefixListId>,
+}
+
+/// `IpPermissions.N.Groups.N`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
+pub struct UserIdGroupPair {
+    /// The group.
+    pub group_id: Option<SecurityGroupId>,
+    /// Or its name, in the rule's VPC.
+    pub group_name: Option<String>,
+    /// Its account.
+    pub user_id: Option<String>,
+    /// Its VPC. Without effect, as the id says it.
+    pub vpc_id: Option<String>,
+    /// Asks for a group in a peered VPC.
+    pub vpc_peering_connection_id: Option<String>,
+    /// Without effect: a client gives back what it was answered.
+    pub peering_status: Option<String>,
+    /// The rule's description.
+    pub description: Option<String>,
+}
+
+/// `IpPermissions.N.IpRanges.N`.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct IpRange {
+    /// The block.
+    pub cidr_ip: Ipv4Cidr,
+    /// The rule's description.
+    pub description: Option<String>,
+}
+
+/// `IpPermissions.N.Ipv6Ranges.N`.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct Ipv6Range {
+    /// The block.
+    pub cidr_ipv6: Ipv6Cidr,
+    /// The rule's description.
+    pub description: Option<String>,
+}
+
+/// `IpPermissions.N.PrefixListIds.N`.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct PrefixListId {
+    /// The list.
+    pub prefix_list_id: String,
+    /// The rule's description.
+    pub description: Option<String>,
+}
+
+impl PermissionParameters {
+    /// Whether nothing is named.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The rules that are named, for `group`.
+    ///
+    /// # Errors
+    /// EC2's for what is malformed, for peers that do not exist, and for a rule named twice.
+    pub(crate) fn resolve(
+        self,
+        group: &SecurityGroup,
+        world: &World,
+        context: &Context<'_>,
+    ) -> Result<Vec<NamedRule>, Ec2Error> {
+        let permissions = self.into_permissions()?;
+        let mut named = Vec::new();
+        for permission in permissions {
+            permission.resolve(group, world, context, &mut named)?;
+        }
+        let mut seen = BTreeSet::new();
+        if !named.iter().all(|rule| seen.insert(rule.matched)) {
+            let message = "The same permission must not appear multiple times";
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
+        Ok(named)
+    }
+
+    fn into_permissions(self) -> Result<Vec<IpPermission>, Ec2Error> {
+        let single = Self {
+            ip_permissions: Vec::new(),
+            ..self.clone()
+        };
+        if single.is_empty() {
+            return Ok(self.ip_permissions);
+        }
+        if !self.ip_permissions.is_empty() {
+            let message = "The parameter 'ipPermissions' may not be used in combination with the parameters of a single rule";
+            return Err(Ec2Error::new(
+                ErrorCode::InvalidParameterCombination,
+                message,
+            ));
+        }
+        Ok(single.into_single())
+    }
+
+    /// The single rule, or the three that a group's name without a protocol stands for.
+    fn into_single(self) -> Vec<IpPermission> {
+        let groups = self.source_security_group_name.map(|name| UserIdGroupPair {
+            group_name: Some(name),
+            user_id: self.source_security_group_owner_id,
+            ..UserIdGroupPair::default()
+        });
+        let ip_ranges = self.cidr_ip.map(|cidr_ip| IpRange {
+            cidr_ip,
+            description: None,
+        });
+        let permission = IpPermission {
+            ip_protocol: self.ip_protocol,
+            from_port: self.from_port,
+            to_port: self.to_port,
+            groups: groups.into_iter().collect(),
+            ip_ranges: ip_ranges.into_iter().collect(),
+            ..IpPermission::default()
+        };
+        if permission.ip_protocol.is_some() || permission.groups.is_empty() {
+            return vec![permission];
+        }
+        [("tcp", 0, 65_535), ("udp", 0, 65_535), ("icmp", -1, -1)]
+            .map(|(protocol, from, to)| IpPermission {
+                ip_protocol: Some(protocol.into()),
+                from_port: Some(from),
+                to_port: Some(to),
+                ..permission.clone()
+            })
+            .into()
+    }
+}
+
+impl IpPermission {
+    fn resolve(
+        self,
+        group: &SecurityGroup,
+        world: &World,
+        context: &Context<'_>,
+        named: &mut Vec<NamedRule>,
+    ) -> Result<(), Ec2Error> {
+        let protocol = self.ip_protocol.as_deref().ok_or_else(|| {
+            let message = "The request must contain the parameter ipProtocol";
+            Ec2Error::new(ErrorCode::MissingParameter, message)
+        })?;
+        let ports = ProtocolPorts::new(protocol, self.from_port, self.to_port)?;
+        let before = named.len();
+        let mut add = |peer, description: Option<String>| {
+            check_description(description.as_deref())?;
+            named.push(NamedRule {
+                matched: RuleMatch { ports, peer },
+                description,
+            });
+            Ok::<(), Ec2Error>(())
+        };
+        for range in self.ip_ranges {
+            add(RulePeer::CidrIpv4(range.cidr_ip), range.description)?;
+        }
+        for range in self.ipv6_ranges {
+            add(RulePeer::CidrIpv6(range.cidr_ipv6), range.description)?;
+        }
+        if let Some(list) = self.prefix_list_ids.first() {
+            return Err(no_prefix_list(&list.prefix_list_id));
+        }
+        for pair in self.groups {
+            let peer = pair.resolve(group, world, context)?;
+            add(RulePeer::SecurityGroup(peer), pair.description)?;
+        }
+        if named.len() == before {
+            let message = "A permission must name a CIDR block, a prefix list or a security group.";
+            return Err(Ec2Error::new(
+                ErrorCode::InvalidPermissionMalformed,
+                message,
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl UserIdGroupPair {
+    fn resolve(
+        &self,
+        group: &SecurityGroup,
+        world: &World,
+        context: &Context<'_>,
+    ) -> Result<SecurityGroupId, Ec2Error> {
+        unsupported::refuse("VPC peering", self.vpc_peering_connection_id.is_some())?;
+        let account = self.user_id.as_deref();
+        let is_foreign = account.is_some_and(|account| account != context.region.account_id);
+        let peer = match (self.group_id, &self.group_name) {
+            (Some(id), _) if is_foreign => return Err(lookup::no_security_group(id)),
+            (Some(id), _) => return check_peer(id, group, world),
+            (None, Some(name)) => {
+                let key = IndexKey::GroupName(group.vpc_id, name.to_lowercase());
+                let found = world.security_groups.one(&key).filter(|_| !is_foreign);
+                found.ok_or_else(|| lookup::no_security_group_named(name, group.vpc_id))?
+            }
+            (None, None) => {
+                let message = "Source group ID missing.";
+                return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+            }
+        };
+        Ok(peer.group_id)
+    }
+}
+
+/// Refuses a peer that does not exist or, as there is no peering, lies in another VPC.
+///
+/// # Errors
+/// `InvalidGroup.NotFound`.
+pub(crate) fn check_peer(
+    id: SecurityGroupId,
+    group: &SecurityGroup,
+    world: &World,
+) -> Result<SecurityGroupId, Ec2Error> {
+    if lookup::security_group(world, id)?.vpc_id != group.vpc_id {
+        let message = "You have specified two resources that belong to different networks.";
+        return Err(Ec2Error::new(ErrorCode::InvalidGroupNotFound, message));
+    }
+    Ok(id)
+}
+
+/// The error for a prefix list: the region has none.
+pub(crate) fn no_prefix_list(id: &str) -> Ec2Error {
+    let message = format!("The prefix list ID '{id}' does not exist");
+    Ec2Error::new(ErrorCode::InvalidPrefixListIdNotFound, message)
+}

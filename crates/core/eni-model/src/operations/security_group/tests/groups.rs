@@ -1,0 +1,253 @@
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use serde_json::json;
+
+use super::{Net, permission};
+use crate::testing::{TestWorld, check_invariants};
+
+#[test]
+fn a_new_group_lets_nothing_in_and_everything_out() {
+    let mut net = Net::new();
+    check_invariants(&net.region.world);
+    let (group, vpc) = (net.group.clone(), net.vpc.clone());
+    let everything = json!({"item": [{
+        "ipProtocol": "-1",
+        "groups": {"item": []},
+        "ipRanges": {"item": [{"cidrIp": "0.0.0.0/0"}]},
+        "ipv6Ranges": {"item": []},
+        "prefixListIds": {"item": []},
+    }]});
+    assert_eq!(
+        net.describe(),
+        json!({
+            "ownerId": "123456789012",
+            "groupId": group,
+            "securityGroupArn": format!("arn:aws:ec2:us-east-1:123456789012:security-group/{group}"),
+            "groupName": "web",
+            "groupDescription": "a group",
+            "vpcId": vpc,
+            "ipPermissions": {"item": []},
+            "ipPermissionsEgress": everything,
+            "tagSet": {"item": []},
+        })
+    );
+}
+
+#[test]
+fn what_create_security_group_refuses() {
+    let mut net = Net::new();
+    let vpc = net.vpc.clone();
+    let long = "x".repeat(256);
+    let taken =
+        format!("InvalidGroup.Duplicate: The security group 'WEB' already exists for VPC '{vpc}'");
+    let too_long = format!(
+        "InvalidParameterValue: Value ({long}) for parameter GroupName is invalid. Character sets beyond ASCII are not supported."
+    );
+    for (name, vpc, error) in [
+        ("WEB", vpc.as_str(), taken.as_str()),
+        (
+            "Default",
+            &vpc,
+            "InvalidParameterValue: Cannot use reserved security group name: Default",
+        ),
+        (
+            "sg-web",
+            &vpc,
+            "InvalidParameterValue: Invalid group name: sg-web. Group names may not be in the format sg-*",
+        ),
+        (&long, &vpc, &too_long),
+        (
+            "web",
+            "vpc-12345678",
+            "InvalidVpcID.NotFound: The vpc ID 'vpc-12345678' does not exist",
+        ),
+    ] {
+        let parameters = [
+            ("GroupName", name),
+            ("GroupDescription", "a"),
+            ("VpcId", vpc),
+        ];
+        assert_eq!(
+            net.region.refused("CreateSecurityGroup", &parameters),
+            error
+        );
+    }
+    assert_eq!(
+        net.region
+            .refused("CreateSecurityGroup", &[("GroupName", "a")]),
+        "MissingParameter: The request must contain the parameter GroupDescription"
+    );
+    // Without a VPC, the default one: names there are others.
+    let parameters = [("GroupName", "web"), ("GroupDescription", "a")];
+    net.region.must("CreateSecurityGroup", &parameters);
+    check_invariants(&net.region.world);
+}
+
+#[test]
+fn a_group_goes_with_its_rules_unless_something_needs_it() {
+    let mut net = Net::new();
+    let group = net.group.clone();
+    let own = ("IpPermissions.1.Groups.1.GroupId", group.as_str());
+    net.on_group(
+        "AuthorizeSecurityGroupIngress",
+        &permission("-1", None, own),
+    );
+    let other = net.create("other");
+    let named = [
+        [("GroupId", other.as_str())].as_slice(),
+        &permission("-1", None, own),
+    ]
+    .concat();
+    net.region.must("AuthorizeSecurityGroupIngress", &named);
+    let needed = format!("DependencyViolation: resource {group} has a dependent object");
+    assert_eq!(net.refused("DeleteSecurityGroup", &[]), needed);
+    net.region.must("RevokeSecurityGroupIngress", &named);
+
+    let subnet = net.region.make(
+        "CreateSubnet",
+        &[("VpcId", &net.vpc), ("CidrBlock", "10.0.0.0/24")],
+        "/subnet/subnetId",
+    );
+    let parameters = [("SubnetId", subnet.as_str()), ("SecurityGroupId.1", &group)];
+    let eni = net.region.make(
+        "CreateNetworkInterface",
+        &parameters,
+        "/networkInterface/networkInterfaceId",
+    );
+    assert_eq!(net.refused("DeleteSecurityGroup", &[]), needed);
+    net.region
+        .must("DeleteNetworkInterface", &[("NetworkInterfaceId", &eni)]);
+
+    assert_eq!(
+        net.on_group("DeleteSecurityGroup", &[])["groupId"],
+        json!(group)
+    );
+    net.group = net.default_group_of_default_vpc();
+    let default = format!(
+        "CannotDelete: the specified group: \"{}\" name: \"default\" cannot be deleted by a user",
+        net.group
+    );
+    assert_eq!(net.refused("DeleteSecurityGroup", &[]), default);
+}
+
+#[test]
+fn a_group_is_named_by_its_id_or_in_the_default_vpc_by_its_name() {
+    let mut net = Net::new();
+    let vpc = net.region.world.default_vpc().unwrap().vpc_id;
+    let id = ("GroupId", "sg-12345678");
+    let name = ("GroupName", "web");
+    let unknown =
+        format!("InvalidGroup.NotFound: The security group 'web' does not exist in VPC '{vpc}'");
+    for (parameters, error) in [
+        (
+            Vec::new(),
+            "MissingParameter: The request must contain the parameter groupName or groupId",
+        ),
+        (
+            Vec::from([id, name]),
+            "InvalidParameterCombination: The parameter groupName cannot be used with the parameter groupId",
+        ),
+        (
+            Vec::from([id]),
+            "InvalidGroup.NotFound: The security group 'sg-12345678' does not exist",
+        ),
+        (Vec::from([name]), &unknown),
+    ] {
+        assert_eq!(
+            net.region.refused("DeleteSecurityGroup", &parameters),
+            error
+        );
+    }
+    net.region
+        .must("CreateSecurityGroup", &[name, ("GroupDescription", "a")]);
+    assert_eq!(
+        TestWorld::texts(
+            &net.region
+                .must("DescribeSecurityGroups", &[("GroupName.1", "web")]),
+            "/securityGroupInfo",
+            "/vpcId"
+        ),
+        [vpc.to_string()]
+    );
+    net.region.must("DeleteSecurityGroup", &[name]);
+}
+
+#[test]
+fn groups_are_found_by_what_they_are_and_by_what_their_rules_say() {
+    let mut net = Net::new();
+    let group = net.group.clone();
+    let peer = net.create("peer");
+    net.on_group(
+        "AuthorizeSecurityGroupIngress",
+        &permission(
+            "tcp",
+            Some(("80", "443")),
+            ("IpPermissions.1.IpRanges.1.CidrIp", "192.0.2.0/24"),
+        ),
+    );
+    net.on_group(
+        "AuthorizeSecurityGroupIngress",
+        &permission(
+            "icmp",
+            Some(("8", "0")),
+            ("IpPermissions.1.Groups.1.GroupId", &peer),
+        ),
+    );
+    net.on_group(
+        "AuthorizeSecurityGroupEgress",
+        &permission(
+            "udp",
+            Some(("53", "53")),
+            ("IpPermissions.1.Ipv6Ranges.1.CidrIpv6", "2001:db8::/32"),
+        ),
+    );
+    let vpc = net.vpc.clone();
+    let only = [group.as_str()];
+    for (name, value) in [
+        ("group-id", group.as_str()),
+        ("group-name", "web"),
+        ("ip-permission.cidr", "192.0.2.0/24"),
+        ("ip-permission.from-port", "80"),
+        ("ip-permission.to-port", "443"),
+        ("ip-permission.protocol", "icmp"),
+        ("ip-permission.group-id", &peer),
+        ("ip-permission.group-name", "peer"),
+        ("egress.ip-permission.ipv6-cidr", "2001:db8::/32"),
+        ("egress.ip-permission.protocol", "udp"),
+        ("egress.ip-permission.from-port", "53"),
+    ] {
+        let filter = [
+            ("Filter.1.Name", name),
+            ("Filter.1.Value.1", value),
+            ("Filter.2.Name", "vpc-id"),
+            ("Filter.2.Value.1", &vpc),
+        ];
+        let answer = net.region.must("DescribeSecurityGroups", &filter);
+        assert_eq!(
+            TestWorld::texts(&answer, "/securityGroupInfo", "/groupId"),
+            only,
+            "{name}"
+        );
+    }
+    // Every group says who owns it; those of the VPC are three.
+    let filter = [
+        ("Filter.1.Name", "owner-id"),
+        ("Filter.1.Value.1", "123456789012"),
+        ("VpcId", &vpc),
+    ];
+    let answer = net.region.must("GetSecurityGroupsForVpc", &filter);
+    let mut names = TestWorld::texts(&answer, "/securityGroupForVpcSet", "/groupName");
+    names.sort();
+    assert_eq!(names, ["default", "peer", "web"]);
+    let answer = net
+        .region
+        .must("DescribeSecurityGroupReferences", &[("GroupId.1", &group)]);
+    assert_eq!(answer["securityGroupReferenceSet"]["item"], json!([]));
+    assert_eq!(
+        net.region
+            .refused("DescribeSecurityGroups", &[("Filter.1.Name", "color")]),
+        "InvalidParameterValue: The filter 'color' is invalid"
+    );
+}
