@@ -18,6 +18,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, feature = "testing"))]
+extern crate alloc;
+
 mod admission;
 mod arp;
 mod connection;
@@ -29,6 +32,8 @@ mod packet;
 mod rewrite;
 mod rules;
 mod slow;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod traits;
 
 pub use connection::{

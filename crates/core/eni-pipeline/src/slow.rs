@@ -30,20 +30,16 @@ pub(crate) fn decide<F: Frame, T: Tables, M: Memory>(
     scratch: &mut Scratch,
 ) -> Verdict {
     scratch.charged_vport = arrival.vport;
-    match forward(frame, arrival, tables, memory, scratch) {
-        Ok(()) => {
-            let target = scratch.path.target;
-            memory.count_delivery(arrival.vport, target, frame.packets(), frame.length());
-            Verdict::deliver(target)
-        }
-        Err(reason) => {
-            memory.count_drop(scratch.charged_vport, reason);
-            if reason == DropReason::MtuExceeded && scratch.path.target == arrival.vport {
-                return Verdict::deliver(arrival.vport);
-            }
-            Verdict::DROP
+    if let Err(reason) = forward(frame, arrival, tables, memory, scratch) {
+        memory.count_drop(scratch.charged_vport, reason);
+        // A packet that was too large may have become the router's answer, which is delivered like any other.
+        if reason != DropReason::MtuExceeded || scratch.path.target != arrival.vport {
+            return Verdict::DROP;
         }
     }
+    let target = scratch.path.target;
+    memory.count_delivery(arrival.vport, target, frame.packets(), frame.length());
+    Verdict::deliver(target)
 }
 
 #[inline(always)]

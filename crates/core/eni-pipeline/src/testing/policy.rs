@@ -1,0 +1,163 @@
+//! Fills the rule tables from plain rules: slowly, and by the letter of `eni_abi`'s docs.
+
+use alloc::collections::BTreeSet;
+use eni_abi::{
+    Direction, DirectionPolicy, IdentityKey, Ipv4, PROTOCOL_ANY, PolicyKey, Port, PortKey,
+    RemoteKey,
+};
+
+use super::MemoryTables;
+
+/// Whom a rule names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remote {
+    /// A network: its first address and prefix length.
+    Network(Ipv4, u8),
+    /// All interfaces of an identity.
+    Identity(u32),
+}
+
+/// One rule of a security group or network ACL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The packets' direction.
+    pub direction: Direction,
+    /// Source of ingress, destination of egress.
+    pub remote: Remote,
+    /// IP protocol number, or [`PROTOCOL_ANY`].
+    pub protocol: u8,
+    /// A port (ICMP: type and code) and how many of its first bits count: 0 for all ports, 16 for one.
+    pub ports: (u16, u8),
+    /// Allows or, in a network ACL, denies.
+    pub allow: bool,
+}
+
+impl Rule {
+    /// All traffic with everybody, in `direction`.
+    #[must_use]
+    pub const fn everything(direction: Direction) -> Self {
+        let remote = Remote::Network(Ipv4::UNSPECIFIED, 0);
+        Self {
+            direction,
+            remote,
+            protocol: PROTOCOL_ANY,
+            ports: (0, 0),
+            allow: true,
+        }
+    }
+
+    /// Allows `protocol` to one port from or to `remote`.
+    #[must_use]
+    pub const fn port(direction: Direction, remote: Remote, protocol: u8, port: u16) -> Self {
+        Self {
+            direction,
+            remote,
+            protocol,
+            ports: (port, 16),
+            allow: true,
+        }
+    }
+}
+
+/// Adds `rules`, in order, as policy number `policy`.
+pub fn add_policy(tables: &mut MemoryTables, policy: u32, rules: &[Rule]) {
+    tables.policies.insert(policy, eni_abi::Policy::default());
+    for direction in [Direction::Ingress, Direction::Egress] {
+        let rules: alloc::vec::Vec<Rule> = rules
+            .iter()
+            .filter(|rule| rule.direction == direction)
+            .copied()
+            .collect();
+        let row = tables.policies.entry(policy).or_default();
+        let half = match direction {
+            Direction::Ingress => &mut row.ingress,
+            Direction::Egress => &mut row.egress,
+        };
+        describe(half, &rules);
+        add_remotes(tables, PolicyKey::new(policy, direction), &rules);
+        add_ports(tables, PolicyKey::new(policy, direction), &rules);
+    }
+}
+
+fn describe(half: &mut DirectionPolicy, rules: &[Rule]) {
+    for (number, rule) in rules.iter().enumerate() {
+        let world = matches!(rule.remote, Remote::Network(_, 0));
+        if world {
+            half.world_open.insert(number);
+        }
+        if rule.allow {
+            half.allow.insert(number);
+        }
+        let all_ports = world && rule.ports.1 == 0;
+        if all_ports && matches!(rule.protocol, PROTOCOL_ANY | eni_wire::protocol::TCP) {
+            half.flags |= DirectionPolicy::ALL_OPEN_TCP;
+        }
+        if all_ports && matches!(rule.protocol, PROTOCOL_ANY | eni_wire::protocol::UDP) {
+            half.flags |= DirectionPolicy::ALL_OPEN_UDP;
+        }
+    }
+}
+
+fn add_remotes(tables: &mut MemoryTables, policy: PolicyKey, rules: &[Rule]) {
+    for rule in rules {
+        match rule.remote {
+            Remote::Network(network, length) => {
+                let bits = tables
+                    .remote_rules
+                    .entry(RemoteKey::prefix(policy, network, length))
+                    .or_default();
+                for (number, other) in rules.iter().enumerate() {
+                    let Remote::Network(other, other_length) = other.remote else {
+                        continue;
+                    };
+                    if other_length <= length && network.is_in(other, Ipv4::mask(other_length)) {
+                        bits.insert(number);
+                    }
+                }
+            }
+            Remote::Identity(identity) => {
+                let bits = tables
+                    .identity_rules
+                    .entry(IdentityKey { policy, identity })
+                    .or_default();
+                for (number, other) in rules.iter().enumerate() {
+                    if other.remote == rule.remote {
+                        bits.insert(number);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn add_ports(tables: &mut MemoryTables, policy: PolicyKey, rules: &[Rule]) {
+    let protocols: BTreeSet<u8> = rules.iter().map(|rule| rule.protocol).collect();
+    for protocol in protocols {
+        let under = |rule: &&Rule| rule.protocol == protocol || rule.protocol == PROTOCOL_ANY;
+        for rule in rules.iter().filter(under) {
+            let (port, length) = rule.ports;
+            let first = Port::new(first_of_prefix(port, length));
+            let bits = tables
+                .port_rules
+                .entry(PortKey::prefix(policy, protocol, first, length))
+                .or_default();
+            for (number, other) in rules.iter().enumerate().filter(|(_, rule)| under(rule)) {
+                let (other_port, other_length) = other.ports;
+                let contains = first_of_prefix(port, other_length)
+                    == first_of_prefix(other_port, other_length);
+                if other_length <= length && contains {
+                    bits.insert(number);
+                }
+            }
+        }
+    }
+}
+
+/// The first port that shares the first `length` bits of `port`.
+pub(super) fn first_of_prefix(port: u16, length: u8) -> u16 {
+    match length {
+        0 => 0,
+        1..=16 => port & u16::MAX << (16 - u32::from(length)),
+        _ => port,
+    }
+}

@@ -1,0 +1,186 @@
+//! A small region that most tests begin with.
+
+use core::net::Ipv4Addr;
+use eni_abi::{
+    Globals, Ipv4, LpmKey, Mac, MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey, Vport,
+};
+
+use super::{MemoryTables, Rule, add_policy};
+use eni_abi::Direction::{Egress, Ingress};
+
+/// The vport that leads to the host.
+pub const UPLINK: u32 = 9;
+/// In subnet 1, identity 1, with the public address 203.0.113.10.
+pub const ANNA: u32 = 10;
+/// In subnet 1, identity 2, with the public address 203.0.113.11.
+pub const BERT: u32 = 11;
+/// In subnet 2, identity 2, without public address.
+pub const CARL: u32 = 12;
+/// The only VPC: 10.0.0.0/16 with subnets 10.0.1.0/24 and 10.0.2.0/24.
+pub const VPC: u32 = 1;
+/// The only route table: local, and the internet gateway for the rest.
+pub const ROUTE_TABLE: u32 = 1;
+/// Everybody's security policy: everything in both directions.
+pub const OPEN_GROUP: u32 = 1;
+/// Everybody's network ACL: everything in both directions.
+pub const OPEN_ACL: u32 = 2;
+
+/// An address from four numbers.
+#[must_use]
+pub fn ip(octets: [u8; 4]) -> Ipv4 {
+    Ipv4Addr::from(octets).into()
+}
+
+/// The private address of a guest.
+#[must_use]
+pub fn private(vport: u32) -> [u8; 4] {
+    match vport {
+        CARL => [10, 0, 2, 12],
+        other => [10, 0, 1, other as u8],
+    }
+}
+
+/// The public address of a guest that has one.
+#[must_use]
+pub fn public(vport: u32) -> [u8; 4] {
+    [203, 0, 113, vport as u8]
+}
+
+/// The MAC address behind a vport.
+#[must_use]
+pub const fn mac(vport: u32) -> [u8; 6] {
+    [2, 0, 0, 0, 1, vport as u8]
+}
+
+/// The MAC address of the routers as a vport sees it.
+#[must_use]
+pub const fn router_mac(vport: u32) -> [u8; 6] {
+    [
+        2,
+        0,
+        0,
+        0,
+        0,
+        if vport == UPLINK {
+            9
+        } else if vport == CARL {
+            2
+        } else {
+            1
+        },
+    ]
+}
+
+/// Three guests, two subnets, one uplink; everything allowed.
+#[must_use]
+pub fn small_region() -> MemoryTables {
+    let mut tables = MemoryTables {
+        globals: Globals {
+            topology_generation: 1,
+            uplink_vport: UPLINK,
+            abi_version: eni_abi::ABI_VERSION,
+        },
+        ..MemoryTables::default()
+    };
+    add_guest(&mut tables, ANNA, 1, Some(public(ANNA)));
+    add_guest(&mut tables, BERT, 2, Some(public(BERT)));
+    add_guest(&mut tables, CARL, 2, None);
+    let uplink = Vport {
+        generation: 1,
+        flags: Vport::PRESENT | Vport::UPLINK,
+        router_address: ip([169, 254, 0, 1]),
+        mtu: 1500,
+        mac: Mac::from_bytes(mac(UPLINK)),
+        router_mac: Mac::from_bytes(router_mac(UPLINK)),
+        ..Vport::default()
+    };
+    tables.vports.insert(UPLINK, uplink);
+    add_route(
+        &mut tables,
+        [10, 0, 0, 0],
+        16,
+        Route {
+            kind: Route::LOCAL,
+            vport: 0,
+        },
+    );
+    add_route(
+        &mut tables,
+        [0, 0, 0, 0],
+        0,
+        Route {
+            kind: Route::INTERNET_GATEWAY,
+            vport: 0,
+        },
+    );
+    let open = [Rule::everything(Ingress), Rule::everything(Egress)];
+    add_policy(&mut tables, OPEN_GROUP, &open);
+    add_policy(&mut tables, OPEN_ACL, &open);
+    tables
+}
+
+/// Adds a route to [`ROUTE_TABLE`].
+pub fn add_route(tables: &mut MemoryTables, destination: [u8; 4], length: u8, route: Route) {
+    let key: LpmKey<RouteKey> = RouteKey::prefix(ROUTE_TABLE, ip(destination), length);
+    tables.routes.insert(key, route);
+}
+
+fn add_guest(
+    tables: &mut MemoryTables,
+    vport: u32,
+    identity: u32,
+    public_address: Option<[u8; 4]>,
+) {
+    let address = ip(private(vport));
+    let [a, b, subnet, _] = private(vport);
+    let row = Vport {
+        generation: 1,
+        flags: Vport::PRESENT | Vport::SOURCE_DEST_CHECK,
+        vpc: VPC,
+        subnet: u32::from(subnet),
+        subnet_address: ip([a, b, subnet, 0]),
+        subnet_mask: Ipv4::mask(24),
+        router_address: ip([a, b, subnet, 1]),
+        route_table: ROUTE_TABLE,
+        security_policy: OPEN_GROUP,
+        identity,
+        network_acl_policy: OPEN_ACL,
+        mtu: 9001,
+        tcp_established_seconds: 432_000,
+        udp_stream_seconds: 180,
+        udp_single_seconds: 30,
+        mac: Mac::from_bytes(mac(vport)),
+        router_mac: Mac::from_bytes(router_mac(vport)),
+        reserved: 0,
+    };
+    tables.vports.insert(vport, row);
+    let mapping = Mapping {
+        vport,
+        subnet: row.subnet,
+        identity,
+        public_address: public_address.map_or(Ipv4::UNSPECIFIED, ip),
+        mac: row.mac,
+        reserved: 0,
+    };
+    tables
+        .mappings
+        .insert(MappingKey { vpc: VPC, address }, mapping);
+    tables.macs.insert(
+        MacKey {
+            subnet: row.subnet,
+            mac: row.mac,
+            reserved: 0,
+        },
+        vport,
+    );
+    if let Some(public_address) = public_address {
+        tables.public_addresses.insert(
+            ip(public_address),
+            PublicAddress {
+                vpc: VPC,
+                private_address: address,
+                vport,
+            },
+        );
+    }
+}

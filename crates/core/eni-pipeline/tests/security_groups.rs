@@ -1,0 +1,492 @@
+//! Security groups and connection tracking, as EC2 defines them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use eni_abi::Direction::{Egress, Ingress};
+use eni_abi::{ConnectionState, PROTOCOL_ANY, Vport};
+use eni_pipeline::testing::frames::{Datagram, echo, icmp_error, tcp, udp};
+use eni_pipeline::testing::region::{ANNA, BERT, CARL, ip, private};
+use eni_pipeline::testing::{Remote, Rule, add_policy};
+use eni_wire::protocol::{ICMP, TCP, UDP};
+use eni_wire::tcp_flag::{ACK, FIN, RST, SYN};
+use support::Bench;
+
+const WORLD: Remote = Remote::Network(eni_abi::Ipv4(0), 0);
+const PASSES: &[&str] = &["10 out", "11 in"];
+const ANSWERS: &[&str] = &["11 out", "10 in"];
+
+fn vpc_network() -> Remote {
+    Remote::Network(ip([10, 0, 0, 0]), 8)
+}
+
+/// Gives `vport` the only policy `rules`, as a change does: a new number, then the vport's row.
+fn set_rules(bench: &mut Bench, vport: u32, rules: &[Rule]) {
+    let policy = bench.tables.policies.keys().max().unwrap() + 1;
+    add_policy(&mut bench.tables, policy, rules);
+    let row = bench.tables.vports.get_mut(&vport).unwrap();
+    row.security_policy = policy;
+    row.generation += 1;
+}
+
+fn connections_of(bench: &Bench, vport: u32) -> Vec<u32> {
+    bench
+        .memory
+        .connections
+        .iter()
+        .filter(|(key, _)| key.vport == vport)
+        .map(|(_, value)| value.state)
+        .collect()
+}
+
+#[test]
+fn what_no_rule_allows_is_dropped_at_the_end_that_says_so() {
+    let frame = tcp(ANNA, private(BERT), (1000, 80), SYN).bytes();
+    let cases: [(u32, &[Rule], &[&str]); 6] = [
+        (BERT, &[], &["11 security_group_ingress"]),
+        (ANNA, &[], &["10 security_group_egress"]),
+        (
+            BERT,
+            &[Rule::port(Ingress, WORLD, TCP, 81)],
+            &["11 security_group_ingress"],
+        ),
+        (
+            BERT,
+            &[Rule::port(Ingress, WORLD, UDP, 80)],
+            &["11 security_group_ingress"],
+        ),
+        (
+            BERT,
+            &[Rule::port(
+                Ingress,
+                Remote::Network(ip([10, 0, 1, 11]), 32),
+                TCP,
+                80,
+            )],
+            &["11 security_group_ingress"],
+        ),
+        (
+            BERT,
+            &[Rule::port(
+                Ingress,
+                Remote::Network(ip([10, 0, 1, 10]), 32),
+                TCP,
+                80,
+            )],
+            PASSES,
+        ),
+    ];
+    for (vport, rules, moved) in cases {
+        let mut bench = Bench::new();
+        set_rules(&mut bench, vport, rules);
+        println!("{rules:?}");
+        bench.step(ANNA, &frame, moved);
+    }
+    let mut bench = Bench::new();
+    bench.tables.vports.get_mut(&BERT).unwrap().security_policy = 0;
+    bench.step(ANNA, &frame, &["11 security_group_ingress"]);
+}
+
+#[test]
+fn a_tracked_flow_is_answered_without_a_rule_and_outlives_its_own() {
+    let mut bench = Bench::new();
+    set_rules(
+        &mut bench,
+        BERT,
+        &[Rule::port(Ingress, vpc_network(), TCP, 22)],
+    );
+    let (to, from) = ((1000, 22), (22, 1000));
+    bench.step(ANNA, &tcp(ANNA, private(BERT), to, SYN).bytes(), PASSES);
+    bench.step(
+        BERT,
+        &tcp(BERT, private(ANNA), from, SYN | ACK).bytes(),
+        ANSWERS,
+    );
+    bench.step(ANNA, &tcp(ANNA, private(BERT), to, ACK).bytes(), PASSES);
+    assert_eq!(
+        connections_of(&bench, BERT),
+        [ConnectionState::Established as u32]
+    );
+    set_rules(&mut bench, BERT, &[]);
+    bench.step(ANNA, &tcp(ANNA, private(BERT), to, ACK).bytes(), PASSES);
+    bench.step(BERT, &tcp(BERT, private(ANNA), from, ACK).bytes(), ANSWERS);
+    bench.step(
+        ANNA,
+        &tcp(ANNA, private(BERT), (1001, 22), SYN).bytes(),
+        &["11 security_group_ingress"],
+    );
+    bench.pass_seconds(432_001);
+    bench.step(
+        ANNA,
+        &tcp(ANNA, private(BERT), to, ACK).bytes(),
+        &["11 security_group_ingress"],
+    );
+}
+
+#[test]
+fn an_untracked_flow_leaves_no_entry_and_is_cut_by_the_next_packet_after_a_revoke() {
+    for protocol in [TCP, UDP] {
+        let frame = |vport, destination, ports, flags| match protocol {
+            TCP => tcp(vport, destination, ports, flags).bytes(),
+            _ => udp(vport, destination, ports).bytes(),
+        };
+        let mut bench = Bench::new();
+        let open = [
+            Rule::port(Ingress, WORLD, protocol, 80),
+            Rule::everything(Egress),
+        ];
+        set_rules(&mut bench, BERT, &open);
+        bench.step(ANNA, &frame(ANNA, private(BERT), (1000, 80), SYN), PASSES);
+        bench.step(
+            BERT,
+            &frame(BERT, private(ANNA), (80, 1000), SYN | ACK),
+            ANSWERS,
+        );
+        bench.step(ANNA, &frame(ANNA, private(BERT), (1000, 80), ACK), PASSES);
+        assert!(
+            connections_of(&bench, BERT).is_empty(),
+            "protocol {protocol}"
+        );
+        set_rules(&mut bench, BERT, &[Rule::everything(Egress)]);
+        bench.step(
+            ANNA,
+            &frame(ANNA, private(BERT), (1000, 80), ACK),
+            &["11 security_group_ingress"],
+        );
+    }
+}
+
+/// EC2's conditions one by one: the matching rule is open to the world, and the other direction is open for all.
+#[test]
+fn a_flow_is_tracked_unless_both_directions_are_open() {
+    let ingress = |remote| Rule::port(Ingress, remote, TCP, 80);
+    let all_tcp = Rule {
+        protocol: TCP,
+        ..Rule::everything(Egress)
+    };
+    let all_udp = Rule {
+        protocol: UDP,
+        ..Rule::everything(Egress)
+    };
+    let half_the_ports = Rule {
+        ports: (0, 1),
+        ..all_tcp
+    };
+    let half_the_world = Rule {
+        remote: Remote::Network(ip([0, 0, 0, 0]), 1),
+        ..all_tcp
+    };
+    let cases: [(&str, &[Rule], bool); 8] = [
+        (
+            "both open",
+            &[ingress(WORLD), Rule::everything(Egress)],
+            false,
+        ),
+        ("both open, TCP only", &[ingress(WORLD), all_tcp], false),
+        (
+            "a narrow and a wide rule",
+            &[ingress(vpc_network()), ingress(WORLD), all_tcp],
+            false,
+        ),
+        ("no egress rule", &[ingress(WORLD)], true),
+        ("egress for UDP", &[ingress(WORLD), all_udp], true),
+        (
+            "egress to some ports",
+            &[ingress(WORLD), half_the_ports],
+            true,
+        ),
+        (
+            "egress to some addresses",
+            &[ingress(WORLD), half_the_world],
+            true,
+        ),
+        (
+            "ingress from some",
+            &[ingress(vpc_network()), Rule::everything(Egress)],
+            true,
+        ),
+    ];
+    for (what, rules, tracked) in cases {
+        let mut bench = Bench::new();
+        set_rules(&mut bench, BERT, rules);
+        bench.step(
+            ANNA,
+            &tcp(ANNA, private(BERT), (1000, 80), SYN).bytes(),
+            PASSES,
+        );
+        assert_eq!(!connections_of(&bench, BERT).is_empty(), tracked, "{what}");
+    }
+}
+
+#[test]
+fn icmp_is_tracked_even_when_all_is_open() {
+    let mut bench = Bench::new();
+    bench.step(ANNA, &echo(ANNA, private(BERT), 8, 5).bytes(), PASSES);
+    assert_eq!(bench.memory.connections.len(), 2);
+    set_rules(&mut bench, BERT, &[]);
+    bench.step(BERT, &echo(BERT, private(ANNA), 0, 5).bytes(), ANSWERS);
+    bench.step(
+        ANNA,
+        &echo(ANNA, private(BERT), 8, 6).bytes(),
+        &["11 security_group_ingress"],
+    );
+    bench.pass_seconds(31);
+    bench.step(
+        ANNA,
+        &echo(ANNA, private(BERT), 8, 5).bytes(),
+        &["11 security_group_ingress"],
+    );
+}
+
+#[test]
+fn icmp_rules_name_type_and_code() {
+    let any_code = Rule {
+        ports: (8 << 8, 8),
+        ..Rule::port(Ingress, WORLD, ICMP, 0)
+    };
+    let other_code = Rule {
+        ports: (8 << 8 | 1, 16),
+        ..any_code
+    };
+    for (rule, moved) in [
+        (any_code, PASSES),
+        (other_code, &["11 security_group_ingress"][..]),
+    ] {
+        let mut bench = Bench::new();
+        set_rules(&mut bench, BERT, &[rule]);
+        bench.step(ANNA, &echo(ANNA, private(BERT), 8, 5).bytes(), moved);
+    }
+}
+
+#[test]
+fn group_sources_match_only_members_that_speak_for_themselves() {
+    let from_group = |identity| Rule {
+        remote: Remote::Identity(identity),
+        ..Rule::everything(Ingress)
+    };
+    let frame = udp(ANNA, private(BERT), (1, 2));
+    let mut bench = Bench::new();
+    set_rules(&mut bench, BERT, &[from_group(1)]);
+    bench.step(ANNA, &frame.bytes(), PASSES);
+    set_rules(&mut bench, BERT, &[from_group(2)]);
+    bench.pass_seconds(31);
+    bench.step(ANNA, &frame.bytes(), &["11 security_group_ingress"]);
+    // A member that forwards for another is no source of its group.
+    set_rules(&mut bench, BERT, &[from_group(1)]);
+    bench.tables.vports.get_mut(&ANNA).unwrap().flags &= !Vport::SOURCE_DEST_CHECK;
+    let forwarded = Datagram {
+        source: private(CARL),
+        ..frame.clone()
+    };
+    bench.step(ANNA, &forwarded.bytes(), &["11 security_group_ingress"]);
+}
+
+#[test]
+fn group_destinations_match_only_when_the_owner_is_reached() {
+    let to_group = Rule {
+        remote: Remote::Identity(2),
+        ..Rule::everything(Egress)
+    };
+    let mut bench = Bench::new();
+    set_rules(&mut bench, ANNA, &[to_group]);
+    bench.step(ANNA, &udp(ANNA, private(BERT), (1, 2)).bytes(), PASSES);
+    bench.step(
+        ANNA,
+        &udp(ANNA, private(CARL), (1, 2)).bytes(),
+        &["10 out", "12 in"],
+    );
+    // Carl's address, but on the way to Bert.
+    let misled = Datagram {
+        destination_mac: eni_pipeline::testing::region::mac(BERT),
+        ..udp(ANNA, private(CARL), (3, 4))
+    };
+    bench.step(ANNA, &misled.bytes(), &["10 security_group_egress"]);
+}
+
+#[test]
+fn udp_answers_make_a_stream_that_lives_longer() {
+    // Idle seconds survived: after a request, after one answer, after a second request.
+    for (packets, survives, dies) in [(1, 29, 31), (2, 29, 31), (3, 179, 181)] {
+        for (idle, alive) in [(survives, true), (dies, false)] {
+            let mut bench = Bench::new();
+            set_rules(
+                &mut bench,
+                BERT,
+                &[Rule::port(Ingress, vpc_network(), UDP, 53)],
+            );
+            for packet in 0..packets {
+                match packet % 2 {
+                    0 => bench.step(ANNA, &udp(ANNA, private(BERT), (9, 53)).bytes(), PASSES),
+                    _ => bench.step(BERT, &udp(BERT, private(ANNA), (53, 9)).bytes(), ANSWERS),
+                };
+            }
+            set_rules(&mut bench, BERT, &[]);
+            bench.pass_seconds(idle);
+            let moved: &[&str] = if alive {
+                PASSES
+            } else {
+                &["11 security_group_ingress"]
+            };
+            println!("{packets} packets, {idle} s");
+            bench.step(ANNA, &udp(ANNA, private(BERT), (9, 53)).bytes(), moved);
+        }
+    }
+}
+
+#[test]
+fn tcp_goes_through_its_states_and_their_timeouts() {
+    const A: u32 = ANNA;
+    const B: u32 = BERT;
+    use ConnectionState::{Closed, Closing, Established, SynReceived, SynSent};
+    let handshake = [(A, SYN), (B, SYN | ACK), (A, ACK)];
+    let cases: [(&[(u32, u8)], ConnectionState, u64); 8] = [
+        (&handshake[..1], SynSent, 120),
+        (&[(A, SYN), (A, SYN)], SynSent, 120),
+        (&handshake[..2], SynReceived, 60),
+        (&handshake, Established, 432_000),
+        (
+            &[handshake[0], handshake[1], handshake[2], (B, FIN | ACK)],
+            Closing,
+            120,
+        ),
+        (
+            &[
+                handshake[0],
+                handshake[1],
+                handshake[2],
+                (B, FIN | ACK),
+                (A, FIN | ACK),
+                (B, ACK),
+            ],
+            Closed,
+            10,
+        ),
+        (&[(A, SYN), (B, RST | ACK)], Closed, 10),
+        (&[(A, ACK)], Established, 432_000), // picked up in its middle
+    ];
+    for (packets, state, timeout) in cases {
+        let mut bench = Bench::new();
+        set_rules(
+            &mut bench,
+            BERT,
+            &[Rule::port(Ingress, vpc_network(), TCP, 22)],
+        );
+        for (from, flags) in packets {
+            match *from {
+                A => bench.step(A, &tcp(A, private(B), (9, 22), *flags).bytes(), PASSES),
+                _ => bench.step(B, &tcp(B, private(A), (22, 9), *flags).bytes(), ANSWERS),
+            };
+        }
+        assert_eq!(connections_of(&bench, BERT), [state as u32], "{packets:?}");
+        let expires = bench
+            .memory
+            .connections
+            .values()
+            .map(|connection| connection.expires_ns)
+            .max()
+            .unwrap();
+        assert_eq!(
+            (expires - bench.now_ns) / 1_000_000_000,
+            timeout,
+            "{packets:?}"
+        );
+    }
+}
+
+#[test]
+fn a_syn_on_a_closed_connection_asks_the_rules_again() {
+    let mut bench = Bench::new();
+    set_rules(
+        &mut bench,
+        BERT,
+        &[Rule::port(Ingress, vpc_network(), TCP, 22)],
+    );
+    let frame = |flags| tcp(ANNA, private(BERT), (9, 22), flags).bytes();
+    bench.step(ANNA, &frame(SYN), PASSES);
+    bench.step(ANNA, &frame(RST), PASSES);
+    bench.step(ANNA, &frame(SYN), PASSES);
+    assert_eq!(
+        connections_of(&bench, BERT),
+        [ConnectionState::SynSent as u32]
+    );
+    bench.step(ANNA, &frame(RST), PASSES);
+    set_rules(&mut bench, BERT, &[]);
+    bench.step(ANNA, &frame(SYN), &["11 security_group_ingress"]);
+}
+
+#[test]
+fn other_protocols_are_tracked_by_address_for_ten_minutes() {
+    const GRE: u8 = 47;
+    let any = Rule {
+        protocol: PROTOCOL_ANY,
+        remote: vpc_network(),
+        ..Rule::everything(Ingress)
+    };
+    for (idle, moved) in [(599, PASSES), (601, &["11 security_group_ingress"][..])] {
+        let mut bench = Bench::new();
+        set_rules(&mut bench, BERT, &[any]);
+        let there = Datagram::new(ANNA, private(BERT), GRE, vec![0; 8]).bytes();
+        let back = Datagram::new(BERT, private(ANNA), GRE, vec![0; 8]).bytes();
+        bench.step(ANNA, &there, PASSES);
+        set_rules(&mut bench, BERT, &[]);
+        bench.step(BERT, &back, ANSWERS);
+        bench.pass_seconds(idle);
+        bench.step(ANNA, &there, moved);
+    }
+}
+
+#[test]
+fn an_icmp_error_passes_only_with_the_flow_it_is_about() {
+    let mut bench = Bench::new();
+    // Both ends track, and neither allows ICMP.
+    set_rules(&mut bench, ANNA, &[Rule::port(Egress, WORLD, UDP, 53)]);
+    set_rules(&mut bench, BERT, &[Rule::port(Ingress, WORLD, UDP, 53)]);
+    let request = udp(ANNA, private(BERT), (9, 53));
+    let unreachable = icmp_error(BERT, private(ANNA), [3, 3], &request.datagram()).bytes();
+    bench.step(BERT, &unreachable, &["11 security_group_egress"]);
+    bench.step(ANNA, &request.bytes(), PASSES);
+    bench.step(BERT, &unreachable, ANSWERS);
+    let about_another = icmp_error(
+        BERT,
+        private(ANNA),
+        [3, 3],
+        &udp(ANNA, private(BERT), (10, 53)).datagram(),
+    );
+    bench.step(BERT, &about_another.bytes(), &["11 security_group_egress"]);
+}
+
+#[test]
+fn a_full_table_drops_new_tracked_flows_only() {
+    let mut bench = Bench::new();
+    set_rules(
+        &mut bench,
+        BERT,
+        &[Rule::port(Ingress, vpc_network(), UDP, 53)],
+    );
+    bench.memory.max_connections = 1;
+    bench.step(ANNA, &udp(ANNA, private(BERT), (9, 53)).bytes(), PASSES);
+    bench.step(
+        ANNA,
+        &udp(ANNA, private(BERT), (10, 53)).bytes(),
+        &["11 conntrack_allowance_exceeded"],
+    );
+    bench.step(ANNA, &udp(ANNA, private(BERT), (9, 53)).bytes(), PASSES);
+}
+
+#[test]
+fn the_last_of_a_thousand_rules_counts_like_the_first() {
+    let mut rules = vec![Rule::port(Ingress, WORLD, TCP, 1); 999];
+    rules.push(Rule::port(Ingress, vpc_network(), TCP, 443));
+    let mut bench = Bench::new();
+    set_rules(&mut bench, BERT, &rules);
+    bench.step(
+        ANNA,
+        &tcp(ANNA, private(BERT), (9, 443), SYN).bytes(),
+        PASSES,
+    );
+    bench.step(
+        ANNA,
+        &tcp(ANNA, private(BERT), (9, 444), SYN).bytes(),
+        &["11 security_group_ingress"],
+    );
+}

@@ -1,0 +1,242 @@
+//! Real packets between real namespaces. Needs root.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use eni_abi::Direction::{Egress, Ingress};
+use eni_abi::{ConnectionState, DropReason, Vport};
+use eni_bpf_loader::DataPlane;
+use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, small_region};
+use eni_pipeline::testing::{MemoryTables, Remote, Rule, add_policy};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::Duration;
+use support::{Lab, fill};
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+const BULK: usize = 8 * 1024 * 1024;
+
+fn lab_with(tables: &MemoryTables) -> (Lab, DataPlane) {
+    let lab = Lab::new();
+    let mut data_plane = lab.open();
+    fill(&mut data_plane, tables);
+    lab.attach(&mut data_plane);
+    (lab, data_plane)
+}
+
+/// A policy that tracks all flows: everything may come and go, but not by rules open to the world.
+fn tracking_region() -> MemoryTables {
+    let mut tables = small_region();
+    let halves = [0, 128].map(|first| Remote::Network(Ipv4Addr::new(first, 0, 0, 0).into(), 1));
+    let rules = halves.map(|remote| {
+        [Ingress, Egress].map(|direction| Rule {
+            remote,
+            ..Rule::everything(direction)
+        })
+    });
+    add_policy(&mut tables, 7, &rules.concat());
+    tables
+        .vports
+        .values_mut()
+        .for_each(|row| row.security_policy = 7);
+    tables
+}
+
+#[test]
+fn root_guests_reach_each_other_their_routers_and_the_host() {
+    let (lab, data_plane) = lab_with(&small_region());
+    let cases = [
+        (ANNA, "10.0.1.11", "in the same subnet"),
+        (ANNA, "10.0.2.12", "in another subnet"),
+        (CARL, "10.0.1.10", "in another subnet, the other way"),
+        (ANNA, "10.0.1.1", "its router"),
+        (
+            ANNA,
+            "198.51.100.1",
+            "the host, through the internet gateway",
+        ),
+        (UPLINK, "203.0.113.10", "from the host by public address"),
+        (ANNA, "203.0.113.11", "a neighbour by its public address"),
+    ];
+    for (from, to, what) in cases {
+        let (answered, text) = lab.try_in(from, &format!("ping -c1 -W5 {to}"));
+        let drops = [UPLINK, ANNA, BERT, CARL].map(|vport| data_plane.drops(vport).unwrap());
+        assert!(answered, "{what}: {text} {drops:?}");
+    }
+    assert!(
+        !lab.try_in(ANNA, "ping -c1 -W1 10.0.2.1").0,
+        "another subnet's router does not answer"
+    );
+    assert!(
+        !lab.try_in(CARL, "ping -c1 -W1 198.51.100.1").0,
+        "no public address, no internet"
+    );
+    assert_eq!(
+        data_plane.drops(CARL).unwrap(),
+        [(DropReason::NoPublicAddress, 1)]
+    );
+}
+
+/// Offloaded segments of 64 KB with checksums still to be completed, translated at the internet gateway.
+#[test]
+fn root_bulk_tcp_crosses_every_way_unharmed() {
+    let (lab, _data_plane) = lab_with(&tracking_region());
+    let cases = [
+        (ANNA, BERT, [10, 0, 1, 11]),
+        (ANNA, CARL, [10, 0, 2, 12]),
+        (UPLINK, BERT, [203, 0, 113, 11]),
+        (BERT, UPLINK, [198, 51, 100, 1]),
+        (ANNA, BERT, [203, 0, 113, 11]),
+    ];
+    for (client, server, address) in cases {
+        let listener = lab.in_guest(server, || {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, 7000)).unwrap()
+        });
+        let receiver = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            let mut received = Vec::new();
+            stream.read_to_end(&mut received).unwrap();
+            received
+        });
+        let mut stream = lab.in_guest(client, || connect(address, 7000));
+        let sent: Vec<u8> = (0..BULK).map(|position| (position / 7) as u8).collect();
+        stream.write_all(&sent).unwrap();
+        drop(stream);
+        assert!(
+            receiver.join().unwrap() == sent,
+            "{client} to {server} by {address:?}"
+        );
+    }
+}
+
+/// A process that dies and starts again takes over what is pinned: the stream does not notice, and neither does a flow
+/// whose rules went away meanwhile.
+#[test]
+fn root_a_restart_interrupts_no_connection() {
+    let (lab, data_plane) = lab_with(&tracking_region());
+    let mut echo = Echo::start(&lab, BERT, ANNA);
+    echo.exchange();
+    let before = data_plane.tables.connections.entries().unwrap();
+    assert!(
+        before
+            .iter()
+            .all(|(_, connection)| connection.state == ConnectionState::Established as u32),
+        "{before:?}"
+    );
+    assert_eq!(before.len(), 2);
+    drop(data_plane);
+    echo.exchange();
+    let mut data_plane = lab.open();
+    let attachments = data_plane.attachments().unwrap();
+    assert_eq!(attachments.len(), 4);
+    assert!(attachments.iter().all(|attachment| attachment.alive));
+    echo.exchange();
+    for vport in [ANNA, BERT] {
+        let row = data_plane.tables.vports.get(vport).unwrap();
+        let without_rules = Vport {
+            security_policy: 0,
+            generation: row.generation + 1,
+            ..row
+        };
+        data_plane.tables.vports.set(vport, &without_rules).unwrap();
+    }
+    echo.exchange();
+    assert_eq!(data_plane.forget_connections(ANNA).unwrap(), 1);
+    assert_eq!(data_plane.tables.connections.entries().unwrap().len(), 1);
+}
+
+#[test]
+fn root_a_detached_vport_passes_nothing_and_can_be_attached_again() {
+    let (lab, mut data_plane) = lab_with(&small_region());
+    lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11");
+    assert!(data_plane.detach(BERT).unwrap());
+    assert!(!data_plane.detach(BERT).unwrap(), "already detached");
+    // What Anna sends still reaches Bert, but no answer comes back: fail closed.
+    assert!(!lab.try_in(ANNA, "ping -c1 -W1 10.0.1.11").0);
+    data_plane.attach(BERT, lab.fabric_file()).unwrap();
+    data_plane.attach(BERT, lab.fabric_file()).unwrap();
+    lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11");
+    support::shell(&format!("ip -n {} link del v{CARL}", lab.fabric()));
+    let dead: Vec<u32> = data_plane
+        .attachments()
+        .unwrap()
+        .iter()
+        .filter(|found| !found.alive)
+        .map(|found| found.vport)
+        .collect();
+    assert_eq!(dead, [CARL]);
+    drop(data_plane);
+    lab.open();
+}
+
+#[test]
+fn root_expired_connections_are_collected() {
+    let (lab, mut data_plane) = lab_with(&tracking_region());
+    lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11");
+    assert_eq!(data_plane.collect_connections().unwrap(), 0);
+    let entries = data_plane.tables.connections.entries().unwrap();
+    assert_eq!(entries.len(), 2);
+    for (key, connection) in entries {
+        let expired = eni_abi::Connection {
+            expires_ns: 1,
+            ..connection
+        };
+        data_plane
+            .tables
+            .connections
+            .insert(&key, &expired)
+            .unwrap();
+    }
+    assert_eq!(data_plane.collect_connections().unwrap(), 2);
+    assert_eq!(data_plane.tables.connections.entries().unwrap(), []);
+    let traffic = data_plane.traffic(BERT).unwrap();
+    assert!(
+        traffic.ingress_packets > 0 && traffic.egress_packets > 0,
+        "{traffic:?}"
+    );
+    data_plane.reset_counters(BERT).unwrap();
+    assert_eq!(
+        data_plane.traffic(BERT).unwrap(),
+        eni_abi::Traffic::default()
+    );
+}
+
+fn connect(address: [u8; 4], port: u16) -> TcpStream {
+    let address = (Ipv4Addr::from(address), port).into();
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// A connection that is asked to carry a byte there and back.
+struct Echo {
+    stream: TcpStream,
+}
+
+impl Echo {
+    fn start(lab: &Lab, server: u32, client: u32) -> Self {
+        let listener = lab.in_guest(server, || {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, 7001)).unwrap()
+        });
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut byte = [0];
+            while stream.read_exact(&mut byte).is_ok() {
+                stream.write_all(&byte).unwrap();
+            }
+        });
+        let stream = lab.in_guest(client, || {
+            connect(eni_pipeline::testing::region::private(server), 7001)
+        });
+        Self { stream }
+    }
+
+    #[track_caller]
+    fn exchange(&mut self) {
+        self.stream.write_all(b"x").unwrap();
+        self.stream.read_exact(&mut [0]).unwrap();
+    }
+}

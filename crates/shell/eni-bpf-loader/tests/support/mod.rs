@@ -1,0 +1,217 @@
+//! Namespaces, devices and tables for tests on a real kernel. Everything bears a name of this process and is removed on
+//! drop.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use eni_bpf_loader::{DataPlane, mount_bpffs, unmount_bpffs};
+use eni_pipeline::testing::MemoryTables;
+use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, mac, private, router_mac};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A fabric namespace with a veth pair for each vport of the small region, its guest end in a namespace of its own.
+pub(crate) struct Lab {
+    name: String,
+    vports: Vec<u32>,
+    bpffs: PathBuf,
+}
+
+impl Lab {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "enilab{}x{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let bpffs = std::env::temp_dir().join(&name);
+        mount_bpffs(&bpffs).unwrap();
+        let lab = Self {
+            name,
+            vports: vec![UPLINK, ANNA, BERT, CARL],
+            bpffs,
+        };
+        shell(&format!("ip netns add {}", lab.fabric()));
+        for vport in &lab.vports {
+            lab.add_guest(*vport);
+        }
+        lab
+    }
+
+    fn add_guest(&self, vport: u32) {
+        let (fabric, guest) = (self.fabric(), self.guest(vport));
+        let mac = mac_text(mac(vport));
+        shell(&format!("ip netns add {guest}"));
+        shell(&format!(
+            "ip -n {fabric} link add v{vport} index {vport} type veth peer name eth0 address {mac} netns {guest}"
+        ));
+        let mtu = if vport == UPLINK { 1500 } else { 9001 };
+        shell(&format!(
+            "ip netns exec {guest} sysctl -qw net.ipv6.conf.all.disable_ipv6=1"
+        ));
+        shell(&format!(
+            "ip netns exec {fabric} sysctl -qw net.ipv6.conf.v{vport}.disable_ipv6=1"
+        ));
+        shell(&format!("ip -n {fabric} link set v{vport} mtu {mtu} up"));
+        shell(&format!(
+            "ip -n {guest} link set eth0 mtu {mtu} up && ip -n {guest} link set lo up"
+        ));
+        if vport == UPLINK {
+            shell(&format!("ip -n {guest} addr add 198.51.100.1/32 dev eth0"));
+            shell(&format!(
+                "ip -n {guest} route add 203.0.113.0/24 dev eth0 src 198.51.100.1"
+            ));
+        } else {
+            let [a, b, c, d] = private(vport);
+            shell(&format!(
+                "ip -n {guest} addr add {a}.{b}.{c}.{d}/24 dev eth0"
+            ));
+            shell(&format!(
+                "ip -n {guest} route add default via {a}.{b}.{c}.1"
+            ));
+        }
+    }
+
+    pub(crate) fn open(&self) -> DataPlane {
+        DataPlane::open(&self.bpffs).unwrap()
+    }
+
+    /// Attaches every vport.
+    pub(crate) fn attach(&self, data_plane: &mut DataPlane) {
+        let fabric = self.fabric_file();
+        for vport in &self.vports {
+            data_plane.attach(*vport, &fabric).unwrap();
+        }
+    }
+
+    /// Runs `work` on a thread inside the fabric's network namespace.
+    pub(crate) fn in_fabric<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        in_namespace(&self.fabric_file(), work)
+    }
+
+    /// Runs `work` on a thread inside a guest's network namespace.
+    pub(crate) fn in_guest<R: Send>(&self, vport: u32, work: impl FnOnce() -> R + Send) -> R {
+        in_namespace(
+            &File::open(format!("/run/netns/{}", self.guest(vport))).unwrap(),
+            work,
+        )
+    }
+
+    pub(crate) fn bpffs(&self) -> &Path {
+        &self.bpffs
+    }
+
+    pub(crate) fn fabric_file(&self) -> File {
+        File::open(format!("/run/netns/{}", self.fabric())).unwrap()
+    }
+
+    pub(crate) fn fabric(&self) -> String {
+        format!("{}f", self.name)
+    }
+
+    pub(crate) fn guest(&self, vport: u32) -> String {
+        format!("{}g{vport}", self.name)
+    }
+
+    /// Runs a command in a guest's namespace; whether it succeeded, and what it said.
+    pub(crate) fn try_in(&self, vport: u32, command: &str) -> (bool, String) {
+        let guest = self.guest(vport);
+        let output = Command::new("ip")
+            .args(["netns", "exec", &guest, "sh", "-c", command])
+            .output()
+            .unwrap();
+        let text =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        (output.status.success(), text.into_owned())
+    }
+
+    pub(crate) fn run_in(&self, vport: u32, command: &str) -> String {
+        let (succeeded, text) = self.try_in(vport, command);
+        assert!(succeeded, "{command}: {text}");
+        text
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for vport in &self.vports {
+            shell(&format!("ip netns del {}", self.guest(*vport)));
+        }
+        shell(&format!("ip netns del {}", self.fabric()));
+        unmount_bpffs(&self.bpffs).unwrap();
+        std::fs::remove_dir(&self.bpffs).unwrap();
+    }
+}
+
+/// Writes all of `tables`, the globals last.
+pub(crate) fn fill(data_plane: &mut DataPlane, tables: &MemoryTables) {
+    let to = &mut data_plane.tables;
+    tables
+        .vports
+        .iter()
+        .for_each(|(key, value)| to.vports.set(*key, value).unwrap());
+    tables
+        .mappings
+        .iter()
+        .for_each(|(key, value)| to.mappings.insert(key, value).unwrap());
+    tables
+        .public_addresses
+        .iter()
+        .for_each(|(key, value)| to.public_addresses.insert(key, value).unwrap());
+    tables
+        .macs
+        .iter()
+        .for_each(|(key, value)| to.macs.insert(key, value).unwrap());
+    tables
+        .routes
+        .iter()
+        .for_each(|(key, value)| to.routes.insert(key, value).unwrap());
+    tables
+        .policies
+        .iter()
+        .for_each(|(key, value)| to.policies.insert(key, value).unwrap());
+    tables
+        .remote_rules
+        .iter()
+        .for_each(|(key, value)| to.remote_rules.insert(key, value).unwrap());
+    tables
+        .identity_rules
+        .iter()
+        .for_each(|(key, value)| to.identity_rules.insert(key, value).unwrap());
+    tables
+        .port_rules
+        .iter()
+        .for_each(|(key, value)| to.port_rules.insert(key, value).unwrap());
+    to.globals.set(0, &tables.globals).unwrap();
+}
+
+fn in_namespace<R: Send>(namespace: &File, work: impl FnOnce() -> R + Send) -> R {
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+            work()
+        });
+        worker
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+pub(crate) fn shell(command: &str) {
+    let output = Command::new("sh").args(["-c", command]).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+pub(crate) fn mac_text(mac: [u8; 6]) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+/// The MAC of the routers, as text.
+pub(crate) fn router_mac_text(vport: u32) -> String {
+    mac_text(router_mac(vport))
+}
