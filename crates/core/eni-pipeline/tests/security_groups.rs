@@ -13,6 +13,9 @@ use eni_wire::tcp_flag::{ACK, FIN, RST, SYN};
 use support::Bench;
 
 const WORLD: Remote = Remote::Network(eni_abi::Ipv4(0), 0);
+/// Who sends, and TCP's flags.
+type Packets<'a> = &'a [(u32, u8)];
+
 const PASSES: &[&str] = &["10 out", "11 in"];
 const ANSWERS: &[&str] = &["11 out", "10 in"];
 
@@ -339,7 +342,7 @@ fn tcp_goes_through_its_states_and_their_timeouts() {
     const B: u32 = BERT;
     use ConnectionState::{Closed, Closing, Established, SynReceived, SynSent};
     let handshake = [(A, SYN), (B, SYN | ACK), (A, ACK)];
-    let cases: [(&[(u32, u8)], ConnectionState, u64); 8] = [
+    let cases: [(Packets<'_>, ConnectionState, u64); 8] = [
         (&handshake[..1], SynSent, 120),
         (&[(A, SYN), (A, SYN)], SynSent, 120),
         (&handshake[..2], SynReceived, 60),
