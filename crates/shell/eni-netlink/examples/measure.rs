@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn measure(fabric: &Namespace, guest: &Namespace) -> Result<(), NetlinkError> {
-    let mut costs: [Vec<u128>; 5] = Default::default();
+    let mut costs: [Vec<u128>; 6] = Default::default();
     let mut fabric_netlink = fabric.netlink()?;
     for _ in 0..ROUNDS {
         let mut clock = Instant::now();
@@ -31,20 +31,26 @@ fn measure(fabric: &Namespace, guest: &Namespace) -> Result<(), NetlinkError> {
             cost.push(clock.elapsed().as_micros());
             clock = Instant::now();
         };
-        let [open, add, up, addresses, delete] = &mut costs;
+        let [open, add, move_in, up, addresses, delete] = &mut costs;
         let mut netlink = guest.netlink()?;
         lap(open);
         fabric_netlink.add_veth(&VethSpec {
             name: "eni77",
             index: Some(77),
             mac: None,
-            peer_name: "eth1",
+            peer_name: "spare77",
             peer_mac: Some(MacAddress([2, 0, 0, 0, 0, 7])),
-            peer_namespace: Some(guest.as_fd()),
+            peer_namespace: None,
             mtu_bytes: 9001,
             no_arp: true,
         })?;
         lap(add);
+        let links = fabric_netlink.links()?;
+        let peer = links.iter().find(|link| link.name == "spare77");
+        let peer = peer.map_or(0, |link| link.index);
+        let mac = MacAddress([2, 0, 0, 0, 0, 8]);
+        fabric_netlink.move_link(peer, guest.as_fd(), "eth1", mac)?;
+        lap(move_in);
         fabric_netlink.set_link_alias(77, "eni-attach-1")?;
         let index = netlink.links()?.last().map_or(0, |link| link.index);
         netlink.set_link_up(index, Some("eni-attach-1"))?;
@@ -54,7 +60,7 @@ fn measure(fabric: &Namespace, guest: &Namespace) -> Result<(), NetlinkError> {
         fabric_netlink.delete_link(77)?;
         lap(delete);
     }
-    for (name, cost) in ["open", "add", "up", "addresses", "delete"]
+    for (name, cost) in ["open", "add", "move", "up", "addresses", "delete"]
         .iter()
         .zip(&mut costs)
     {

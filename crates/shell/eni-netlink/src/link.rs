@@ -1,6 +1,6 @@
 //! Links: veth pairs and what can be set on a device.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use eni_types::MacAddress;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
@@ -75,7 +75,7 @@ impl Netlink {
         peer.attributes.extend(spec.peer_mac.map(mac_attribute));
         if let Some(namespace) = spec.peer_namespace {
             peer.attributes
-                .push(LinkAttribute::NetNsFd(namespace.as_fd().as_raw_fd()));
+                .push(LinkAttribute::NetNsFd(namespace.as_raw_fd()));
         }
         let mut message = LinkMessage::default();
         message.header.index = spec.index.unwrap_or(0);
@@ -152,6 +152,30 @@ impl Netlink {
     /// [`NetlinkError::Refused`] when there is no such device.
     pub fn set_link_mtu(&mut self, index: u32, mtu_bytes: u32) -> Result<(), NetlinkError> {
         self.set_link(index, None, Some(LinkAttribute::Mtu(mtu_bytes)))
+    }
+
+    /// Moves the device `index` into `namespace`, and gives it a name and a MAC address there. It arrives down. The
+    /// device must be down: taking it down would cost another grace period.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`] when there is no such device, or the name is taken in `namespace`.
+    pub fn move_link(
+        &mut self,
+        index: u32,
+        namespace: BorrowedFd<'_>,
+        name: &str,
+        mac: MacAddress,
+    ) -> Result<(), NetlinkError> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.attributes = vec![
+            LinkAttribute::NetNsFd(namespace.as_raw_fd()),
+            LinkAttribute::IfName(name.to_owned()),
+            mac_attribute(mac),
+        ];
+        self.request(RouteNetlinkMessage::SetLink(message), 0, || {
+            format!("move link {index} to {name}")
+        })
     }
 
     /// The devices of the namespace, in the order of their indexes.
