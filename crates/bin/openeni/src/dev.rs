@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use eni_agent::{Agent, AgentSettings};
 use eni_ec2_api::{Access, Credentials, QueryApi, SecretAccessKey, serve};
-use eni_lower::{lower, wanted_attachments};
 use eni_model::RegionSettings;
 use eni_region::Region;
 use eni_store::EmbeddedStore;
@@ -117,7 +116,7 @@ async fn serve_region(
 
     let agent = Arc::new(Agent::start(
         Arc::clone(&region),
-        agent_settings(directory, &region)?,
+        agent_settings(directory)?,
     )?);
     let statuses = status_listener(directory)?;
     directory.publish_endpoint(&Endpoint {
@@ -159,20 +158,11 @@ async fn serve_region(
     Ok(ended.map_err(|panic| machine("the agent")(panic.into()))??)
 }
 
-fn agent_settings(directory: &Directory, region: &Region) -> Result<AgentSettings, DevError> {
+fn agent_settings(directory: &Directory) -> Result<AgentSettings, DevError> {
     let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
-    let settings = region.settings().clone();
     Ok(AgentSettings {
         data_directory: directory.path().to_owned(),
         init_command: vec![program.into(), "instance-init".into()],
-        lower: Box::new(move |world, numbers| {
-            for attachment in wanted_attachments(world) {
-                if numbers.assign(attachment).is_err() {
-                    tracing::error!(%attachment, "no vport is free: the interface stays unattached");
-                }
-            }
-            lower(world, &settings, numbers)
-        }),
     })
 }
 

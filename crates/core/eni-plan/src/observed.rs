@@ -17,7 +17,9 @@ pub struct Observed {
     /// Veth pairs, by vport; the uplink's is not among them.
     pub devices: BTreeMap<u32, ObservedDevice>,
     /// Vports whose fabric end runs our program; the uplink's among them.
-    pub programs: BTreeSet<u32>,
+    pub guarded: BTreeSet<u32>,
+    /// Those of them that run it by a link.
+    pub linked: BTreeSet<u32>,
     /// The way to the host, if it is complete.
     pub uplink: Option<DesiredUplink>,
     /// The packet tables. Rows of [`Tables::vports`] carry their generations; rows that are not
@@ -43,10 +45,12 @@ impl Observed {
             }
             Step::Unplug(vport) => {
                 self.devices.remove(vport);
-                self.programs.remove(vport);
+                self.guarded.remove(vport);
+                self.linked.remove(vport);
             }
             Step::PlugUplink(uplink) => {
-                self.programs.remove(&UPLINK_VPORT);
+                self.guarded.remove(&UPLINK_VPORT);
+                self.linked.remove(&UPLINK_VPORT);
                 self.uplink = Some(uplink.clone());
             }
             Step::CreateInstance(id) => {
@@ -59,8 +63,11 @@ impl Observed {
                 };
                 self.devices.insert(interface.vport, device);
             }
-            Step::AttachProgram(vport) => {
-                self.programs.insert(*vport);
+            Step::Guard(vport) => {
+                self.guarded.insert(*vport);
+            }
+            Step::Link(vport) => {
+                self.linked.insert(*vport);
             }
             Step::Configure(_, interface) => {
                 let device = self.devices.entry(interface.vport).or_default();

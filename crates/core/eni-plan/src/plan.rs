@@ -40,6 +40,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     run_instances(desired, observed, &mut plan.then);
     forget(desired, observed, &numbers, &mut plan.then);
     plan.then.extend(later.into_iter().map(Step::Table));
+    link(desired, observed, &mut plan.at_leisure);
     free(desired, observed, &mut plan.at_leisure);
     plan
 }
@@ -133,8 +134,8 @@ fn make_uplink(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>) {
     if replaced {
         steps.push(Step::PlugUplink(desired.uplink.clone()));
     }
-    if replaced || !observed.programs.contains(&UPLINK_VPORT) {
-        steps.push(Step::AttachProgram(UPLINK_VPORT));
+    if replaced || !observed.guarded.contains(&UPLINK_VPORT) {
+        steps.push(Step::Guard(UPLINK_VPORT));
     }
 }
 
@@ -150,8 +151,8 @@ fn make_interfaces(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>
         if !plugged {
             steps.push(Step::Plug(*id, interface.clone()));
         }
-        if !plugged || !observed.programs.contains(&interface.vport) {
-            steps.push(Step::AttachProgram(interface.vport));
+        if !plugged || !observed.guarded.contains(&interface.vport) {
+            steps.push(Step::Guard(interface.vport));
         }
         let device = observed.devices.get(&interface.vport);
         let configured =
@@ -228,6 +229,19 @@ fn forget(desired: &Desired, observed: &Observed, numbers: &Generations, steps: 
     for (vport, row) in &observed.tables.vports {
         if row.has(Vport::PRESENT) && !desired.tables.vports.contains_key(vport) {
             steps.push(Step::Forget(*vport, tombstone(numbers)));
+        }
+    }
+}
+
+fn link(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>) {
+    let uplink_is_new = observed.uplink.as_ref() != Some(&desired.uplink);
+    if uplink_is_new || !observed.linked.contains(&UPLINK_VPORT) {
+        steps.push(Step::Link(UPLINK_VPORT));
+    }
+    for (id, interface) in &desired.interfaces {
+        let vport = interface.vport;
+        if !is_plugged(*id, interface, observed) || !observed.linked.contains(&vport) {
+            steps.push(Step::Link(vport));
         }
     }
 }

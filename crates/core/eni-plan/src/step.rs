@@ -18,8 +18,8 @@ pub struct Plan {
     pub now: Vec<Step>,
     /// What no packet waits for: instances boot and halt, rows nothing names any more go.
     pub then: Vec<Step>,
-    /// What only frees resources. Deleting a device holds up every other change of devices for tens of milliseconds,
-    /// so this waits until the region has been quiet for a moment.
+    /// What changes nothing for packets: programs are linked, what is left over is freed. Each holds up every other
+    /// change of devices for tens of milliseconds, so this waits until the region has been quiet for a moment.
     pub at_leisure: Vec<Step>,
 }
 
@@ -53,8 +53,11 @@ pub enum Step {
     CreateInstance(InstanceId),
     /// Makes a veth pair into an instance's namespace. It passes nothing yet.
     Plug(AttachmentId, DesiredInterface),
-    /// Attaches the program to a fabric end.
-    AttachProgram(u32),
+    /// Puts the program on a fabric end, at once.
+    Guard(u32),
+    /// Puts the program on a guarded fabric end by a link that a restart takes over. This takes the kernel a grace
+    /// period.
+    Link(u32),
     /// Brings addresses, routes and rules of the guest end up to date.
     Configure(AttachmentId, DesiredInterface),
     /// Writes or removes a row of a packet table.
@@ -94,7 +97,8 @@ impl Step {
         match self {
             Self::Cut(vport, _)
             | Self::Unplug(vport)
-            | Self::AttachProgram(vport)
+            | Self::Guard(vport)
+            | Self::Link(vport)
             | Self::WriteVport(vport, _)
             | Self::Forget(vport, _) => Some(*vport),
             Self::Plug(_, interface) | Self::Configure(_, interface) => Some(interface.vport),

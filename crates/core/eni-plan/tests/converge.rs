@@ -158,9 +158,10 @@ impl Machine {
             }
             Step::CreateInstance(id) => assert!(!observed.instances.contains_key(id)),
             Step::Plug(id, interface) => self.check_plug(&Plug::of(*id, interface), interface),
-            Step::AttachProgram(vport) => {
+            Step::Guard(vport) => {
                 assert!(*vport == UPLINK_VPORT || observed.devices.contains_key(vport));
             }
+            Step::Link(vport) => assert!(observed.guarded.contains(vport)),
             Step::Configure(_, interface) => {
                 assert!(observed.devices.contains_key(&interface.vport));
             }
@@ -171,7 +172,7 @@ impl Machine {
             }
             Step::WriteVport(vport, row) => {
                 assert!(
-                    observed.programs.contains(vport),
+                    observed.guarded.contains(vport),
                     "released without its program"
                 );
                 assert!(
@@ -304,16 +305,17 @@ fn a_move_cuts_first_releases_last_and_deletes_at_leisure() {
         [
             "Cut",
             "Plug",
-            "AttachProgram",
+            "Guard",
             "Configure",
             "Table",
             "WriteVport",
             "WriteGlobals",
             "Forget",
+            "Link",
             "Unplug",
         ]
     );
-    assert_eq!((plan.then.len(), plan.at_leisure.len()), (1, 1));
+    assert_eq!((plan.then.len(), plan.at_leisure.len()), (1, 2));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use eni_instance::RunDirectory;
 use eni_model::{World, plan_transitions};
-use eni_plan::{Desired, VportNumbers};
+use eni_plan::Desired;
 use eni_region::Region;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -37,17 +37,12 @@ const FIRST_RETRY: Duration = Duration::from_millis(50);
 /// Requests for the status that may wait.
 const MAX_REQUESTS: usize = 16;
 
-/// What makes desired tables, devices and instances of the published world (`eni-lower`).
-pub type Lower = Box<dyn FnMut(&World, &mut VportNumbers) -> Desired + Send>;
-
 /// What an agent needs.
 pub struct AgentSettings {
     /// The region's data directory.
     pub data_directory: PathBuf,
     /// The command that calls [`eni_instance::init::run`] with the arguments added to it.
     pub init_command: Vec<OsString>,
-    /// The lowering.
-    pub lower: Lower,
 }
 
 /// A running agent. Dropping it stops the thread and leaves the network as it is.
@@ -88,7 +83,6 @@ impl Agent {
             revisions: region.subscribe(),
             region,
             converger,
-            lower: settings.lower,
             inbox,
             last_look: Instant::now(),
             last_collection: Instant::now(),
@@ -156,7 +150,6 @@ struct Worker {
     region: Arc<Region>,
     revisions: watch::Receiver<eni_store::Revision>,
     converger: Converger,
-    lower: Lower,
     inbox: mpsc::Receiver<Request>,
     last_look: Instant,
     last_collection: Instant,
@@ -175,6 +168,7 @@ enum Wake {
 
 impl Worker {
     fn run(mut self, runtime: &Runtime) -> Machine {
+        log("enter the fabric", self.converger.machine.enter_fabric());
         let mut quiet = false;
         loop {
             self.pass(quiet);
@@ -198,7 +192,7 @@ impl Worker {
     fn pass(&mut self, quiet: bool) {
         self.revisions.mark_unchanged();
         let (world, _) = self.region.snapshot();
-        let desired = (self.lower)(&world, &mut self.converger.numbers);
+        let desired = self.lower(&world);
         let plan = self.converger.plan(&desired);
         self.converger.execute(&plan.now, || false);
         self.report(&world);
@@ -216,6 +210,16 @@ impl Worker {
         }
         self.converger.release_numbers(&desired);
         self.schedule_retry();
+    }
+
+    fn lower(&mut self, world: &World) -> Desired {
+        let numbers = &mut self.converger.numbers;
+        for id in eni_lower::wanted_attachments(world) {
+            if numbers.assign(id).is_err() {
+                tracing::warn!(attachment = %id, "no vport is free: the interface passes nothing");
+            }
+        }
+        eni_lower::lower(world, self.region.settings(), numbers)
     }
 
     /// Boots, halts and deletions take long: a newly published world comes between any two of them.

@@ -115,41 +115,46 @@ fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers) -> Desired
             router_address: Ipv4Addr::new(10, 0, 0, 1),
             private_ip_addresses: vec![address],
         };
+        add_rows(&mut desired.tables, &interface);
         desired.interfaces.insert(id, interface);
-        let public = Ipv4Addr::new(203, 0, 113, 9).into();
-        let mapping = Mapping {
-            vport,
-            subnet: SUBNET,
-            public_address: public,
-            mac: mac(mac_address),
-            ..Mapping::default()
-        };
-        let tables = &mut desired.tables;
-        tables
-            .mappings
-            .values_mut()
-            .for_each(|other| other.public_address = Ipv4::default());
-        let address = address.into();
-        tables
-            .mappings
-            .insert(MappingKey { vpc: VPC, address }, mapping);
-        tables.macs.insert(
-            MacKey {
-                subnet: SUBNET,
-                mac: mac(mac_address),
-                reserved: 0,
-            },
-            vport,
-        );
-        let owner = PublicAddress {
-            vpc: VPC,
-            private_address: address,
-            vport,
-        };
-        tables.public_addresses.insert(public, owner);
-        tables.vports.insert(vport, vport_row(mac_address));
     }
     desired
+}
+
+fn add_rows(tables: &mut Tables, interface: &DesiredInterface) {
+    let (vport, mac_address) = (interface.vport, interface.mac_address);
+    let address = interface.private_ip_addresses[0];
+    let public = Ipv4Addr::new(203, 0, 113, 9).into();
+    let mapping = Mapping {
+        vport,
+        subnet: SUBNET,
+        public_address: public,
+        mac: mac(mac_address),
+        ..Mapping::default()
+    };
+    tables
+        .mappings
+        .values_mut()
+        .for_each(|other| other.public_address = Ipv4::default());
+    let address = address.into();
+    tables
+        .mappings
+        .insert(MappingKey { vpc: VPC, address }, mapping);
+    tables.macs.insert(
+        MacKey {
+            subnet: SUBNET,
+            mac: mac(mac_address),
+            reserved: 0,
+        },
+        vport,
+    );
+    let owner = PublicAddress {
+        vpc: VPC,
+        private_address: address,
+        vport,
+    };
+    tables.public_addresses.insert(public, owner);
+    tables.vports.insert(vport, vport_row(mac_address));
 }
 
 fn vport_row(mac_address: MacAddress) -> Vport {

@@ -26,7 +26,7 @@ mod progress;
 mod status;
 mod uplink;
 
-pub use agent::{Agent, AgentSettings, Lower};
+pub use agent::{Agent, AgentSettings};
 pub use eni_instance::RunDirectory;
 pub use error::AgentError;
 pub use status::VportStatus;

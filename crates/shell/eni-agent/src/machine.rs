@@ -56,6 +56,11 @@ impl Machine {
         })
     }
 
+    /// Moves the calling thread into the fabric, where programs are attached: that saves a thread for each.
+    pub(crate) fn enter_fabric(&self) -> Result<(), AgentError> {
+        Ok(self.fabric.enter()?)
+    }
+
     /// Everything of the region on this machine.
     pub(crate) fn observe(&mut self) -> Result<Observed, AgentError> {
         let tables = &self.data_plane.tables;
@@ -88,7 +93,18 @@ impl Machine {
         observed.uplink = self.host.observe(&mut self.fabric_netlink)?;
         let attachments = self.data_plane.attachments()?;
         let alive = attachments.iter().filter(|attachment| attachment.alive);
-        observed.programs = alive.map(|attachment| attachment.vport).collect();
+        observed.linked = alive.map(|attachment| attachment.vport).collect();
+        // Filters are not listed. Those put in place by this process stay as long as their devices.
+        let Observed {
+            guarded,
+            devices,
+            uplink,
+            ..
+        } = observed;
+        guarded.retain(|vport| {
+            devices.contains_key(vport) || *vport == UPLINK_VPORT && uplink.is_some()
+        });
+        guarded.extend(&observed.linked);
         Ok(())
     }
 
@@ -108,7 +124,8 @@ impl Machine {
             }
             Step::CreateInstance(id) => self.driver.create(*id)?,
             Step::Plug(id, interface) => self.driver.plug(*id, interface)?,
-            Step::AttachProgram(vport) => self.data_plane.attach(*vport, &self.fabric)?,
+            Step::Guard(vport) => self.data_plane.guard(*vport, &self.fabric)?,
+            Step::Link(vport) => self.data_plane.attach(*vport, &self.fabric)?,
             Step::Configure(id, interface) => self.driver.configure(*id, interface)?,
             Step::Table(change) => self.change_table(change)?,
             Step::WriteGlobals(globals) => self.data_plane.tables.globals.set(0, globals)?,

@@ -2,10 +2,11 @@
 
 use crate::{DataPlaneError, sys};
 use aya::programs::links::{FdLink, PinnedLink};
-use aya::programs::tc::{SchedClassifierLink, TcAttachOptions};
-use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
+use aya::programs::tc::{NlOptions, TcAttachOptions, TcError, qdisc_add_clsact};
+use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType};
 use nix::net::if_::if_indextoname;
 use nix::sched::{CloneFlags, setns};
+use nix::sys::stat::{fstat, stat};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
@@ -39,12 +40,10 @@ impl Links {
             return Ok(());
         }
         self.detach(vport)?;
-        // The kernel looks the device up in the namespace of the calling thread: borrow one that may stay there.
-        let link = std::thread::scope(|scope| {
-            let worker = scope.spawn(|| create_link(vport, namespace, program));
-            worker
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let link = in_namespace(vport, namespace, |name| {
+            let options = TcAttachOptions::TcxOrder(LinkOrder::default());
+            let id = program.attach_with_options(name, TcAttachType::Ingress, options)?;
+            Ok(program.take_link(id)?)
         })?;
         let link: FdLink = link.try_into()?;
         link.pin(self.pin(vport))?;
@@ -124,19 +123,80 @@ impl Links {
     }
 }
 
-fn create_link(
+/// Priority and handle of the guard's filter: the device is ours, no other filter is there.
+const GUARD: (u16, u32) = (1, 1);
+
+/// Attaches `program` as a classic filter (`clsact`), which stays until its device goes.
+pub(crate) fn guard(
     vport: u32,
     namespace: BorrowedFd<'_>,
     program: &mut SchedClassifier,
-) -> Result<SchedClassifierLink, DataPlaneError> {
-    setns(namespace, CloneFlags::CLONE_NEWNET).map_err(|errno| DataPlaneError::Io {
-        call: "setns",
-        path: PathBuf::from("the network namespace"),
-        source: errno.into(),
-    })?;
-    let name = if_indextoname(vport).map_err(|_| DataPlaneError::NoDevice(vport))?;
-    let name = name.to_string_lossy();
-    let options = TcAttachOptions::TcxOrder(LinkOrder::default());
-    let id = program.attach_with_options(&name, TcAttachType::Ingress, options)?;
-    Ok(program.take_link(id)?)
+) -> Result<(), DataPlaneError> {
+    in_namespace(vport, namespace, |name| {
+        there_is_fine(qdisc_add_clsact(name).map_err(ProgramError::from))?;
+        let (priority, handle) = GUARD;
+        let options = TcAttachOptions::Netlink(NlOptions {
+            priority,
+            handle: handle.into(),
+            ..NlOptions::default()
+        });
+        let attached = program.attach_with_options(name, TcAttachType::Ingress, options);
+        there_is_fine(attached.and_then(|id| {
+            // Dropping the link would take the filter away.
+            std::mem::forget(program.take_link(id)?);
+            Ok(())
+        }))?;
+        Ok(())
+    })
+}
+
+/// The qdisc or the filter may be there: a step is repeated after a crash.
+fn there_is_fine(result: Result<(), ProgramError>) -> Result<(), ProgramError> {
+    match result {
+        Err(ProgramError::TcError(TcError::NetlinkError(error)))
+            if error.raw_os_error() == Some(libc::EEXIST) =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Does `work` with the name of the device `vport` in `namespace`. The kernel looks devices up in the namespace of the
+/// calling thread: if that is another one, borrow a thread that may stay there.
+fn in_namespace<T: Send>(
+    vport: u32,
+    namespace: BorrowedFd<'_>,
+    work: impl FnOnce(&str) -> Result<T, DataPlaneError> + Send,
+) -> Result<T, DataPlaneError> {
+    let work_here = || {
+        let name = if_indextoname(vport).map_err(|_| DataPlaneError::NoDevice(vport))?;
+        work(&name.to_string_lossy())
+    };
+    if is_current(namespace) {
+        return work_here();
+    }
+    let enter_and_work = || {
+        setns(namespace, CloneFlags::CLONE_NEWNET).map_err(|errno| DataPlaneError::Io {
+            call: "setns",
+            path: PathBuf::from("the network namespace"),
+            source: errno.into(),
+        })?;
+        work_here()
+    };
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(enter_and_work);
+        worker
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// Whether `namespace` is the calling thread's; no, if that cannot be told.
+fn is_current(namespace: BorrowedFd<'_>) -> bool {
+    let found = (fstat(namespace), stat("/proc/thread-self/ns/net"));
+    let (Ok(there), Ok(here)) = found else {
+        return false;
+    };
+    (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
 }

@@ -107,6 +107,16 @@ impl Namespace {
         .map_err(|source| failure("enter namespace", &self.path, source))
     }
 
+    /// Moves the calling thread into this namespace for the rest of its life. Threads and processes that it starts are
+    /// born there.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Namespace`] when the namespace cannot be entered.
+    pub fn enter(&self) -> Result<(), NetlinkError> {
+        setns(&self.file, CloneFlags::CLONE_NEWNET)
+            .map_err(|errno| failure("enter namespace", &self.path, errno.into()))
+    }
+
     /// A netlink socket inside this namespace.
     ///
     /// # Errors
