@@ -289,7 +289,8 @@ where
     )
 }
 
-fn has_wildcards(pattern: &str) -> bool {
+/// Whether a filter value may match more than one text.
+pub(crate) fn has_wildcards(pattern: &str) -> bool {
     pattern.contains(['*', '?', '\\'])
 }
 

@@ -67,6 +67,12 @@ impl Tags {
         Ok(tags)
     }
 
+    /// A single tag.
+    #[must_use]
+    pub fn one(key: &str, value: &str) -> Self {
+        Self(BTreeMap::from([(key.into(), value.into())]))
+    }
+
     /// Adds or overwrites `tags`.
     ///
     /// # Errors

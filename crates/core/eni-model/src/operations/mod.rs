@@ -13,9 +13,11 @@ pub mod internet_gateway;
 pub(crate) mod lookup;
 pub mod network_acl;
 pub mod network_interface;
+pub mod region;
 pub mod route_table;
 pub mod security_group;
 pub mod subnet;
+pub mod tag;
 mod unsupported;
 pub mod vpc;
 mod zone;
@@ -40,6 +42,7 @@ pub use network_interface::{
     DetachNetworkInterface, ModifyNetworkInterfaceAttribute, ResetNetworkInterfaceAttribute,
     UnassignPrivateIpAddresses,
 };
+pub use region::{DescribeAccountAttributes, DescribeAvailabilityZones, DescribeRegions};
 pub use route_table::{
     AssociateRouteTable, CreateRoute, CreateRouteTable, DeleteRoute, DeleteRouteTable,
     DescribeRouteTables, DisassociateRouteTable, ReplaceRoute, ReplaceRouteTableAssociation,
@@ -54,6 +57,7 @@ pub use security_group::{
 pub use subnet::{
     CreateDefaultSubnet, CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute,
 };
+pub use tag::{CreateTags, DeleteTags, DescribeTags};
 pub use vpc::{
     CreateDefaultVpc, CreateVpc, DeleteVpc, DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute,
 };
@@ -86,6 +90,7 @@ macro_rules! for_each_operation {
             CreateRouteTable,
             CreateSecurityGroup,
             CreateSubnet,
+            CreateTags,
             CreateVpc,
             DeleteInternetGateway,
             DeleteNetworkAcl,
@@ -95,7 +100,10 @@ macro_rules! for_each_operation {
             DeleteRouteTable,
             DeleteSecurityGroup,
             DeleteSubnet,
+            DeleteTags,
             DeleteVpc,
+            DescribeAccountAttributes,
+            DescribeAvailabilityZones,
             DescribeImages,
             DescribeInstanceTypeOfferings,
             DescribeInstanceTypes,
@@ -104,11 +112,13 @@ macro_rules! for_each_operation {
             DescribeNetworkAcls,
             DescribeNetworkInterfaceAttribute,
             DescribeNetworkInterfaces,
+            DescribeRegions,
             DescribeRouteTables,
             DescribeSecurityGroupReferences,
             DescribeSecurityGroupRules,
             DescribeSecurityGroups,
             DescribeSubnets,
+            DescribeTags,
             DescribeVpcAttribute,
             DescribeVpcs,
             DetachInternetGateway,

@@ -108,6 +108,7 @@ impl Described for InternetGateway {
         "internet-gateway-id",
         "owner-id",
     ];
+    const ID_FILTER: Option<&'static str> = Some("internet-gateway-id");
 
     fn filter_values<'a>(
         &'a self,

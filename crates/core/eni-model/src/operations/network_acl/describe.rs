@@ -83,6 +83,7 @@ impl Described for NetworkAcl {
         "owner-id",
         "vpc-id",
     ];
+    const ID_FILTER: Option<&'static str> = Some("network-acl-id");
 
     fn filter_values<'a>(
         &'a self,

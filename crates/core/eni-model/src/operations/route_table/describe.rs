@@ -86,6 +86,7 @@ impl Described for RouteTable {
         "route.vpc-peering-connection-id",
         "vpc-id",
     ];
+    const ID_FILTER: Option<&'static str> = Some("route-table-id");
 
     fn filter_values<'a>(
         &'a self,

@@ -96,6 +96,7 @@ impl Described for Subnet {
         "subnet-id",
         "vpc-id",
     ];
+    const ID_FILTER: Option<&'static str> = Some("subnet-id");
 
     fn filter_values<'a>(
         &'a self,

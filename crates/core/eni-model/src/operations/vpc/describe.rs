@@ -79,6 +79,7 @@ impl Described for Vpc {
         "state",
         "vpc-id",
     ];
+    const ID_FILTER: Option<&'static str> = Some("vpc-id");
 
     fn filter_values<'a>(
         &'a self,

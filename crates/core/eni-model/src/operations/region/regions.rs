@@ -1,0 +1,108 @@
+//! `DescribeRegions`.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::quota;
+use serde::Serialize;
+
+use super::OPT_IN_NOT_REQUIRED;
+use crate::describe::{Described, Filter, Page, Scope, find_among};
+use crate::tags::Tags;
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, Row, World};
+
+/// Finds regions: this one is all there is.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeRegions {
+    /// Only these.
+    #[query(name = "RegionName")]
+    pub region_names: Vec<String>,
+    /// All must match.
+    #[query(name = "Filter")]
+    pub filters: Vec<Filter>,
+    /// Also regions that the account has not opted in to: there are none.
+    pub all_regions: Option<bool>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeRegionsResponse {
+    region_info: ItemSet<RegionDescription>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RegionDescription {
+    region_name: String,
+    region_endpoint: String,
+    opt_in_status: &'static str,
+}
+
+impl Operation for DescribeRegions {
+    const NAME: &'static str = "DescribeRegions";
+    const MUTATES: bool = false;
+    type Response = DescribeRegionsResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let own = &context.region.region;
+        if let Some(unknown) = self.region_names.iter().find(|name| *name != own) {
+            let message = format!("Invalid region provided: [{unknown}]");
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
+        let region = RegionDescription {
+            region_name: own.clone(),
+            region_endpoint: format!("ec2.{own}.amazonaws.com"),
+            opt_in_status: OPT_IN_NOT_REQUIRED,
+        };
+        let page = Page {
+            filters: self.filters,
+            ..Page::default()
+        };
+        let (found, _) = find_among(
+            [region].into_iter(),
+            false,
+            |region| region.region_name.clone(),
+            &page,
+            &quota::PAGE_SIZES,
+            Scope::new(world, context),
+        )?;
+        let response = DescribeRegionsResponse {
+            region_info: found.into(),
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+impl Row for RegionDescription {
+    type Id = ();
+    fn id(&self) {}
+    fn tags(&self) -> &Tags {
+        Tags::NONE
+    }
+    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
+}
+
+impl Described for RegionDescription {
+    const FILTERS: &'static [&'static str] = &["endpoint", "opt-in-status", "region-name"];
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        _scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        give(match name {
+            "endpoint" => self.region_endpoint.as_str().into(),
+            "opt-in-status" => self.opt_in_status.into(),
+            _ => self.region_name.as_str().into(),
+        });
+    }
+}

@@ -1,0 +1,169 @@
+//! `DescribeAvailabilityZones`.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::quota;
+use serde::Serialize;
+
+use super::OPT_IN_NOT_REQUIRED;
+use crate::describe::{Described, Filter, Page, Scope, find_among};
+use crate::tags::Tags;
+use crate::{
+    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, RegionSettings, Row,
+    World,
+};
+
+/// Finds the region's availability zones.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeAvailabilityZones {
+    /// Only these, by name.
+    #[query(name = "ZoneName")]
+    pub zone_names: Vec<String>,
+    /// Only these, by id.
+    #[query(name = "ZoneId")]
+    pub zone_ids: Vec<String>,
+    /// All must match.
+    #[query(name = "Filter")]
+    pub filters: Vec<Filter>,
+    /// Also zones that the account has not opted in to: there are none.
+    pub all_availability_zones: Option<bool>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeAvailabilityZonesResponse {
+    availability_zone_info: ItemSet<ZoneDescription>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ZoneDescription {
+    zone_name: String,
+    zone_id: String,
+    zone_state: &'static str,
+    zone_type: &'static str,
+    region_name: String,
+    group_name: String,
+    network_border_group: String,
+    opt_in_status: &'static str,
+    message_set: ItemSet<String>,
+}
+
+impl ZoneDescription {
+    fn new(zone: &str, region: &RegionSettings) -> Self {
+        Self {
+            zone_name: zone.into(),
+            zone_id: region.availability_zone_id(zone),
+            zone_state: "available",
+            zone_type: "availability-zone",
+            region_name: region.region.clone(),
+            group_name: format!("{}-zg-1", region.region),
+            network_border_group: region.region.clone(),
+            opt_in_status: OPT_IN_NOT_REQUIRED,
+            message_set: ItemSet::default(),
+        }
+    }
+}
+
+impl Operation for DescribeAvailabilityZones {
+    const NAME: &'static str = "DescribeAvailabilityZones";
+    const MUTATES: bool = false;
+    type Response = DescribeAvailabilityZonesResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let zones: Vec<_> = context
+            .region
+            .availability_zones
+            .iter()
+            .map(|zone| ZoneDescription::new(zone, context.region))
+            .collect();
+        check_known(&self.zone_names, |name| {
+            zones.iter().any(|zone| zone.zone_name == name)
+        })?;
+        check_known(&self.zone_ids, |id| {
+            zones.iter().any(|zone| zone.zone_id == id)
+        })?;
+        let is_wanted = |names: &[String], name: &String| names.is_empty() || names.contains(name);
+        let named = zones.into_iter().filter(|zone| {
+            is_wanted(&self.zone_names, &zone.zone_name) && is_wanted(&self.zone_ids, &zone.zone_id)
+        });
+        let page = Page {
+            filters: self.filters,
+            ..Page::default()
+        };
+        let (found, _) = find_among(
+            named,
+            false,
+            |zone| zone.zone_name.clone(),
+            &page,
+            &quota::PAGE_SIZES,
+            Scope::new(world, context),
+        )?;
+        let response = DescribeAvailabilityZonesResponse {
+            availability_zone_info: found.into(),
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+fn check_known(given: &[String], is_known: impl Fn(&str) -> bool) -> Result<(), Ec2Error> {
+    match given.iter().find(|name| !is_known(name)) {
+        None => Ok(()),
+        Some(unknown) => {
+            let message = format!("Invalid availability zone: [{unknown}]");
+            Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+        }
+    }
+}
+
+impl Row for ZoneDescription {
+    type Id = ();
+    fn id(&self) {}
+    fn tags(&self) -> &Tags {
+        Tags::NONE
+    }
+    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
+}
+
+impl Described for ZoneDescription {
+    const FILTERS: &'static [&'static str] = &[
+        "group-long-name",
+        "group-name",
+        "message",
+        "opt-in-status",
+        "parent-zone-id",
+        "parent-zone-name",
+        "region-name",
+        "state",
+        "zone-id",
+        "zone-name",
+        "zone-type",
+    ];
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        _scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        give(match name {
+            "group-name" => self.group_name.as_str().into(),
+            "opt-in-status" => self.opt_in_status.into(),
+            "region-name" => self.region_name.as_str().into(),
+            "state" => self.zone_state.into(),
+            "zone-id" => self.zone_id.as_str().into(),
+            "zone-name" => self.zone_name.as_str().into(),
+            "zone-type" => self.zone_type.into(),
+            _ => return,
+        });
+    }
+}

@@ -1,0 +1,98 @@
+//! `CreateTags` and `DeleteTags`.
+
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::ResourceId;
+
+use super::taggable::{not_taggable, with_tags};
+use crate::tags::{TagParameter, Tags};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
+
+/// Adds tags to resources, or overwrites those with the same keys: to all of the resources or to none.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct CreateTags {
+    /// Resources of any kinds.
+    #[query(name = "ResourceId")]
+    pub resource_ids: Vec<String>,
+    /// The tags.
+    #[query(name = "Tag")]
+    pub tags: Vec<TagParameter>,
+}
+
+impl Operation for CreateTags {
+    const NAME: &'static str = "CreateTags";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        if self.tags.is_empty() {
+            return Err(missing("tagSet"));
+        }
+        let changes = change_all(&self.resource_ids, world, |tags| tags.insert(&self.tags))?;
+        Ok((changes, ReturnTrue::default()))
+    }
+}
+
+/// Removes tags from resources: those named, with a value only where they have it; without any named, all.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DeleteTags {
+    /// Resources of any kinds.
+    #[query(name = "ResourceId")]
+    pub resource_ids: Vec<String>,
+    /// The tags.
+    #[query(name = "Tag")]
+    pub tags: Vec<TagParameter>,
+}
+
+impl Operation for DeleteTags {
+    const NAME: &'static str = "DeleteTags";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let changes = change_all(&self.resource_ids, world, |tags| {
+            if self.tags.is_empty() {
+                tags.clear();
+            }
+            for tag in &self.tags {
+                tags.remove(&tag.key, tag.value.as_deref());
+            }
+            Ok(())
+        })?;
+        Ok((changes, ReturnTrue::default()))
+    }
+}
+
+fn change_all(
+    ids: &[String],
+    world: &World,
+    change: impl Fn(&mut Tags) -> Result<(), Ec2Error>,
+) -> Result<ChangeSet, Ec2Error> {
+    if ids.is_empty() {
+        return Err(missing("resourceIdSet"));
+    }
+    let ids = ids
+        .iter()
+        .map(|id| id.parse().map_err(|_| not_taggable(id)))
+        .collect::<Result<BTreeSet<ResourceId>, _>>()?;
+    let mut changes = ChangeSet::none();
+    for id in ids {
+        changes.put(with_tags(world, id, &change)?);
+    }
+    Ok(changes)
+}
+
+fn missing(parameter: &str) -> Ec2Error {
+    let message = format!("The request must contain the parameter {parameter}");
+    Ec2Error::new(ErrorCode::MissingParameter, message)
+}

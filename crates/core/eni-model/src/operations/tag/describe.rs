@@ -1,0 +1,174 @@
+//! `DescribeTags`.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::{ResourceId, quota};
+use serde::Serialize;
+
+use super::taggable::{Which, for_each_tagged};
+use crate::describe::{Described, Filter, Page, Scope, find_among, has_wildcards};
+use crate::tags::Tags;
+use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, Row, World};
+
+/// Finds tags of resources of all kinds.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeTags {
+    /// Filters and paging.
+    #[query(flatten)]
+    pub page: Page,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeTagsResponse {
+    tag_set: ItemSet<TagDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TagDescription {
+    resource_id: String,
+    resource_type: &'static str,
+    key: String,
+    value: String,
+}
+
+/// One tag of one resource, as a row that filters look at.
+struct TagRow {
+    resource_id: ResourceId,
+    resource_type: &'static str,
+    only: Tags,
+}
+
+impl Operation for DescribeTags {
+    const NAME: &'static str = "DescribeTags";
+    const MUTATES: bool = false;
+    type Response = DescribeTagsResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let mut rows = Vec::new();
+        for_each_tagged(world, &which(&self.page.filters), &mut |tagged| {
+            rows.extend(tagged.tags.iter().map(|(key, value)| TagRow {
+                resource_id: tagged.resource_id,
+                resource_type: tagged.resource_type,
+                only: Tags::one(key, value),
+            }));
+        });
+        rows.sort_by_cached_key(TagRow::position);
+        // A resource with two of the tags that were looked for was found twice.
+        rows.dedup_by(|row, other| {
+            (row.resource_id, &row.only) == (other.resource_id, &other.only)
+        });
+        let (found, next_token) = find_among(
+            rows.into_iter(),
+            false,
+            TagRow::position,
+            &self.page,
+            &quota::PAGE_SIZES,
+            Scope::new(world, context),
+        )?;
+        let response = DescribeTagsResponse {
+            tag_set: found.iter().map(TagRow::describe).collect(),
+            next_token,
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+impl TagRow {
+    fn key_and_value(&self) -> (&str, &str) {
+        self.only.iter().next().unwrap_or_default()
+    }
+
+    /// Where the row stands among all: by resource, then by key.
+    fn position(&self) -> String {
+        format!("{} {}", self.resource_id, self.key_and_value().0)
+    }
+
+    fn describe(&self) -> TagDescription {
+        let (key, value) = self.key_and_value();
+        TagDescription {
+            resource_id: self.resource_id.to_string(),
+            resource_type: self.resource_type,
+            key: key.into(),
+            value: value.into(),
+        }
+    }
+}
+
+impl Row for TagRow {
+    type Id = ResourceId;
+    fn id(&self) -> ResourceId {
+        self.resource_id
+    }
+    fn tags(&self) -> &Tags {
+        &self.only
+    }
+    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
+}
+
+impl Described for TagRow {
+    const FILTERS: &'static [&'static str] = &["key", "resource-id", "resource-type", "value"];
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        _scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        let (key, value) = self.key_and_value();
+        give(match name {
+            "key" => key.into(),
+            "resource-id" => self.resource_id.to_string().into(),
+            "resource-type" => self.resource_type.into(),
+            "value" => value.into(),
+            _ => return,
+        });
+    }
+}
+
+/// Where tags that pass the filters can be.
+fn which(filters: &[Filter]) -> Which {
+    let exact = |name: &str| {
+        filters
+            .iter()
+            .find(|filter| filter.name == name)
+            .map(|filter| &filter.values)
+            .filter(|values| !values.iter().any(|value| has_wildcards(value)))
+    };
+    if let Some(ids) = exact("resource-id") {
+        return Which::Resources(ids.iter().filter_map(|id| id.parse().ok()).collect());
+    }
+    let named = filters.iter().find_map(|filter| {
+        let key = filter.name.strip_prefix("tag:")?;
+        let is_exact = !filter.values.iter().any(|value| has_wildcards(value));
+        is_exact.then(|| keys(&[key.into()], &filter.values))
+    });
+    match (named, exact("key"), exact("value")) {
+        (Some(keys), _, _) => Which::WithTag(keys),
+        (None, Some(names), Some(values)) => Which::WithTag(keys(names, values)),
+        _ => Which::All,
+    }
+}
+
+fn keys(names: &[String], values: &[String]) -> Vec<IndexKey> {
+    names
+        .iter()
+        .flat_map(|name| {
+            values
+                .iter()
+                .map(|value| IndexKey::Tag(name.clone(), value.clone()))
+        })
+        .collect()
+}

@@ -1,0 +1,10 @@
+//! Tags of resources of every kind.
+
+mod change;
+mod describe;
+mod taggable;
+#[cfg(test)]
+mod tests;
+
+pub use change::{CreateTags, DeleteTags};
+pub use describe::{DescribeTags, DescribeTagsResponse};
