@@ -20,12 +20,13 @@ test: ## Every test: Rust, then the AWS CLI and boto3 against a running region.
 
 bench: ## OpenENI against a veth pair, a bridge, and a bridge with nftables rules.
 	scripts/setup bench
-	cargo build --locked --release --package openeni-bench
-	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/openeni-bench
+	cargo build --locked --release --package eni-bench
+	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/eni-bench
 
 lint: ## What CI checks before the tests.
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	cargo fmt --manifest-path ebpf/eni-bpf/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	cargo xtask layers
 	cargo xtask tidy

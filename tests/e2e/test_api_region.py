@@ -1,0 +1,69 @@
+"""What a region offers: its name, zones, instance types and images."""
+
+import pytest
+
+from region import refused
+
+
+def test_the_caller_is_the_account(shared_region):
+    identity = shared_region.client("sts").get_caller_identity()
+    assert identity["Account"] == "123456789012"
+    assert identity["Arn"].startswith("arn:aws:iam::123456789012:")
+    assert identity["UserId"]
+
+
+def test_regions_and_zones_are_described(ec2):
+    (region,) = ec2.describe_regions(RegionNames=["us-east-1"])["Regions"]
+    assert region["RegionName"] == "us-east-1"
+    zones = ec2.describe_availability_zones()["AvailabilityZones"]
+    assert zones[0]["ZoneName"] == "us-east-1a"
+    assert zones[0]["ZoneId"] == "use1-az1"
+    assert {zone["State"] for zone in zones} == {"available"}
+    (one,) = ec2.describe_availability_zones(ZoneNames=["us-east-1b"])["AvailabilityZones"]
+    assert one["RegionName"] == "us-east-1"
+    with refused("InvalidParameterValue"):
+        ec2.describe_availability_zones(ZoneNames=["mars-north-1a"])
+
+
+def test_instance_types_say_what_network_they_have(ec2):
+    (medium,) = ec2.describe_instance_types(InstanceTypes=["t3.medium"])["InstanceTypes"]
+    network = medium["NetworkInfo"]
+    assert network["MaximumNetworkInterfaces"] == 3
+    assert network["Ipv4AddressesPerInterface"] == 6
+    assert network["MaximumNetworkCards"] == 1
+    with refused("InvalidInstanceType"):
+        ec2.describe_instance_types(InstanceTypes=["t3.gigantic"])
+    filters = [{"Name": "instance-type", "Values": ["p5.48xlarge"]}]
+    (large,) = ec2.describe_instance_types(Filters=filters)["InstanceTypes"]
+    assert len(large["NetworkInfo"]["NetworkCards"]) == 32
+    page = ec2.describe_instance_types(MaxResults=100)
+    assert len(page["InstanceTypes"]) == 100 and page["NextToken"]
+    names = {
+        found["InstanceType"]
+        for page in ec2.get_paginator("describe_instance_types").paginate()
+        for found in page["InstanceTypes"]
+    }
+    assert len(names) > 1000
+    offered = ec2.describe_instance_type_offerings(
+        Filters=[{"Name": "instance-type", "Values": ["t3.medium"]}]
+    )["InstanceTypeOfferings"]
+    assert [(offer["InstanceType"], offer["Location"]) for offer in offered] == [("t3.medium", "us-east-1")]
+
+
+def test_the_namespace_image_is_amazons(ec2):
+    (image,) = ec2.describe_images(Owners=["amazon"])["Images"]
+    assert image["State"] == "available"
+    assert image["ImageOwnerAlias"] == "amazon"
+    assert ec2.describe_images(ImageIds=[image["ImageId"]])["Images"] == [image]
+    assert ec2.describe_images(Owners=["self"])["Images"] == []
+    with refused("InvalidAMIID.NotFound"):
+        ec2.describe_images(ImageIds=["ami-0123456789abcdef0"])
+    with refused("InvalidAMIID.Malformed"):
+        ec2.describe_images(ImageIds=["amy"])
+
+
+@pytest.mark.parametrize("operation", ["create_key_pair", "describe_volumes"])
+def test_an_operation_of_ec2_that_is_not_here_is_an_invalid_action(ec2, operation):
+    arguments = {"KeyName": "k"} if operation == "create_key_pair" else {}
+    with refused("InvalidAction"):
+        getattr(ec2, operation)(**arguments)
