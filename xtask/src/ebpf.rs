@@ -124,10 +124,16 @@ fn describe(core: &Core) -> Result<String, Failure> {
     ))
 }
 
+/// Where the repository is mounted for the build, in a mount namespace of its own.
+///
+/// Cargo hashes the absolute path of a dependency outside the workspace into its symbols, and LLVM's order, so its
+/// inlining, follows the symbols: two clones would give two objects.
+const BUILD_ROOT: &str = "/mnt";
+
 /// Builds the program and gives the linked object's bytes.
 fn build(core: &Core) -> Result<Vec<u8>, Failure> {
     let root = repository::root();
-    let target_dir = root.join("target/ebpf");
+    let target_dir = Path::new(BUILD_ROOT).join("target/ebpf");
     let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home
         .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
@@ -137,11 +143,19 @@ fn build(core: &Core) -> Result<Vec<u8>, Failure> {
         "-Clink-arg=--btf".to_owned(),
         "-Ctarget-cpu=v3".to_owned(),
         "--cfg=bpf_target_arch=\"x86_64\"".to_owned(),
-        format!("--remap-path-prefix={}=/openeni", root.display()),
+        format!("--remap-path-prefix={BUILD_ROOT}=/openeni"),
         format!("--remap-path-prefix={}=/cargo", cargo_home.display()),
     ];
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(root.join("ebpf/eni-bpf"));
+    let mut cargo = Command::new("unshare");
+    if repository::output(Command::new("id").arg("-u"))?.trim() != "0" {
+        cargo.arg("--map-root-user");
+    }
+    let at_build_root = format!(
+        "mount --bind \"$0\" {BUILD_ROOT} && cd {BUILD_ROOT}/ebpf/eni-bpf && exec cargo \"$@\""
+    );
+    cargo
+        .args(["--mount", "sh", "-c", &at_build_root])
+        .arg(&root);
     cargo
         .args([
             "build",
@@ -157,7 +171,8 @@ fn build(core: &Core) -> Result<Vec<u8>, Failure> {
     cargo
         .env("RUSTC_BOOTSTRAP", "1")
         .env_remove("RUSTC_WRAPPER")
-        .env_remove("RUSTFLAGS");
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_INCREMENTAL");
     match core {
         Core::Debian => cargo.env("RUSTC", DEBIAN_RUSTC),
         Core::Source => cargo.arg("-Zbuild-std=core"),
@@ -170,7 +185,11 @@ fn build(core: &Core) -> Result<Vec<u8>, Failure> {
     let path = std::iter::once(rustc_bin).chain(std::env::split_paths(&path));
     let path = std::env::join_paths(path).map_err(|error| Failure::Other(error.to_string()))?;
     repository::run(cargo.env("PATH", path))?;
-    read(&target_dir.join(TARGET).join("release/eni-bpf"))
+    read(
+        &Path::new("target/ebpf")
+            .join(TARGET)
+            .join("release/eni-bpf"),
+    )
 }
 
 /// Removes the DWARF that BTF was made from: nine tenths of the object, and nothing the kernel reads.
