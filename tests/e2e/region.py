@@ -140,11 +140,12 @@ class Region:
         return json.loads(self.openeni("status", "--output", "json").stdout)
 
     def drops(self, network_interface_id):
-        """Counters of dropped packets of an interface, by reason."""
-        for interface in self.status()["network_interfaces"]:
-            if interface["network_interface_id"] == network_interface_id:
-                return interface["drops"]
-        raise AssertionError(f"status does not show {network_interface_id}")
+        """Counters of dropped packets of an attached interface, by reason."""
+        for instance in self.status()["instances"]:
+            for interface in instance["interfaces"]:
+                if interface["network_interface_id"] == network_interface_id:
+                    return interface["counters"]["drops"]
+        raise AssertionError(f"status shows no running {network_interface_id}")
 
 
 @contextlib.contextmanager
