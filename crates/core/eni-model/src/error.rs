@@ -106,6 +106,7 @@ error_codes! {
     InvalidInterfaceIpAddressLimitExceeded = "InvalidInterface.IpAddressLimitExceeded", 400;
     InvalidInternetGatewayIdNotFound = "InvalidInternetGatewayID.NotFound", 400;
     InvalidIpAddressInUse = "InvalidIPAddress.InUse", 400;
+    InvalidKeyPairNotFound = "InvalidKeyPair.NotFound", 400;
     InvalidNetworkAclEntryNotFound = "InvalidNetworkAclEntry.NotFound", 400;
     InvalidNetworkAclIdNotFound = "InvalidNetworkAclID.NotFound", 400;
     InvalidNetworkInterfaceInUse = "InvalidNetworkInterface.InUse", 400;
@@ -126,6 +127,7 @@ error_codes! {
     InvalidSubnetRange = "InvalidSubnet.Range", 400;
     InvalidSubnetIdNotFound = "InvalidSubnetID.NotFound", 400;
     InvalidUserDataMalformed = "InvalidUserData.Malformed", 400;
+    InvalidVolumeNotFound = "InvalidVolume.NotFound", 400;
     InvalidVpcRange = "InvalidVpc.Range", 400;
     InvalidVpcIdNotFound = "InvalidVpcID.NotFound", 400;
     InvalidZoneNotFound = "InvalidZone.NotFound", 400;

@@ -24,8 +24,9 @@ mod zone;
 
 pub use image::DescribeImages;
 pub use instance::{
-    DescribeInstances, RebootInstances, RunInstances, StartInstances, StopInstances,
-    TerminateInstances,
+    DescribeInstanceAttribute, DescribeInstanceCreditSpecifications, DescribeInstanceStatus,
+    DescribeInstances, DescribeKeyPairs, DescribeVolumes, ModifyInstanceAttribute, RebootInstances,
+    ResetInstanceAttribute, RunInstances, StartInstances, StopInstances, TerminateInstances,
 };
 pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
 pub use internet_gateway::{
@@ -105,10 +106,14 @@ macro_rules! for_each_operation {
             DescribeAccountAttributes,
             DescribeAvailabilityZones,
             DescribeImages,
+            DescribeInstanceAttribute,
+            DescribeInstanceCreditSpecifications,
+            DescribeInstanceStatus,
             DescribeInstanceTypeOfferings,
             DescribeInstanceTypes,
             DescribeInstances,
             DescribeInternetGateways,
+            DescribeKeyPairs,
             DescribeNetworkAcls,
             DescribeNetworkInterfaceAttribute,
             DescribeNetworkInterfaces,
@@ -119,12 +124,14 @@ macro_rules! for_each_operation {
             DescribeSecurityGroups,
             DescribeSubnets,
             DescribeTags,
+            DescribeVolumes,
             DescribeVpcAttribute,
             DescribeVpcs,
             DetachInternetGateway,
             DetachNetworkInterface,
             DisassociateRouteTable,
             GetSecurityGroupsForVpc,
+            ModifyInstanceAttribute,
             ModifyNetworkInterfaceAttribute,
             ModifySecurityGroupRules,
             ModifySubnetAttribute,
@@ -134,6 +141,7 @@ macro_rules! for_each_operation {
             ReplaceNetworkAclEntry,
             ReplaceRoute,
             ReplaceRouteTableAssociation,
+            ResetInstanceAttribute,
             ResetNetworkInterfaceAttribute,
             RevokeSecurityGroupEgress,
             RevokeSecurityGroupIngress,

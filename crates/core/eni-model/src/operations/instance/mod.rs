@@ -1,17 +1,30 @@
 //! Instances.
 
+mod absent;
+mod credit;
 mod describe;
+mod describe_attribute;
 mod description;
 mod filter;
 mod launch_network;
+mod modify_attribute;
 mod request;
 mod reservation;
 mod run;
 mod settings;
 mod state_change;
+mod status;
 mod subnet_choice;
 
+pub use absent::{
+    DescribeKeyPairs, DescribeKeyPairsResponse, DescribeVolumes, DescribeVolumesResponse,
+};
+pub use credit::{
+    DescribeInstanceCreditSpecifications, DescribeInstanceCreditSpecificationsResponse,
+};
 pub use describe::{DescribeInstances, DescribeInstancesResponse};
+pub use describe_attribute::{DescribeInstanceAttribute, DescribeInstanceAttributeResponse};
+pub use modify_attribute::{ModifyInstanceAttribute, ResetInstanceAttribute};
 pub use request::RunInstances;
 pub use reservation::ReservationDescription;
 pub use run::RunInstancesResponse;
@@ -19,6 +32,9 @@ pub use state_change::{
     InstanceStateChangesResponse, RebootInstances, StartInstances, StopInstances,
     TerminateInstances,
 };
+pub use status::{DescribeInstanceStatus, DescribeInstanceStatusResponse};
+#[cfg(test)]
+mod attribute_tests;
 #[cfg(test)]
 mod lifecycle_tests;
 #[cfg(test)]

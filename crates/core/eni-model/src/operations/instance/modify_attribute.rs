@@ -1,0 +1,299 @@
+//! `ModifyInstanceAttribute` and `ResetInstanceAttribute`.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::{InstanceId, InstanceState, SecurityGroupId};
+
+use super::description::image_of;
+use super::settings::{check_choice, check_user_data};
+use crate::operations::attribute::{
+    AttributeBooleanValue, AttributeValue, only_one, unknown_attribute,
+};
+use crate::operations::network_interface::limits;
+use crate::operations::security_group::membership;
+use crate::operations::{instance_type, lookup, unsupported};
+use crate::resource::{Instance, NetworkInterface};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
+
+/// Changes one attribute of an instance, given by its own parameter or as `Attribute` and `Value`.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct ModifyInstanceAttribute {
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// The attribute's name.
+    pub attribute: Option<String>,
+    /// Its new value.
+    pub value: Option<String>,
+    /// Whether the only interface may only send from, and receive for, its own addresses.
+    pub source_dest_check: Option<AttributeBooleanValue>,
+    /// The security groups of the only interface.
+    #[query(name = "GroupId")]
+    pub groups: Vec<SecurityGroupId>,
+    /// The type of a stopped instance.
+    pub instance_type: Option<AttributeValue>,
+    /// The boot script of a stopped instance, in base64.
+    pub user_data: Option<AttributeValue>,
+    /// Whether it is protected from `TerminateInstances`.
+    pub disable_api_termination: Option<AttributeBooleanValue>,
+    /// Whether it is protected from `StopInstances`.
+    pub disable_api_stop: Option<AttributeBooleanValue>,
+    /// `stop` or `terminate`.
+    pub instance_initiated_shutdown_behavior: Option<AttributeValue>,
+    /// Of a stopped instance; described, without effect.
+    pub ebs_optimized: Option<AttributeBooleanValue>,
+    /// Of a stopped instance: may only be true, as it is.
+    pub ena_support: Option<AttributeBooleanValue>,
+    /// Of a stopped instance: may only be `simple`, as it is.
+    pub sriov_net_support: Option<AttributeValue>,
+    /// Asks for another kernel.
+    pub kernel: Option<AttributeValue>,
+    /// Asks for another RAM disk.
+    pub ramdisk: Option<AttributeValue>,
+}
+
+impl Operation for ModifyInstanceAttribute {
+    const NAME: &'static str = "ModifyInstanceAttribute";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let id = self.instance_id;
+        let request = self.spelled_out()?;
+        request.check_only_one()?;
+        let instance = lookup::instance(world, id)?;
+        let mut changes = ChangeSet::none();
+        if request.source_dest_check.is_some() || !request.groups.is_empty() {
+            changes.put(request.changed_interface(instance, world)?);
+        } else {
+            changes.put(request.changed(instance, world)?);
+        }
+        Ok((changes, ReturnTrue::default()))
+    }
+}
+
+impl ModifyInstanceAttribute {
+    /// The request with `Attribute` and `Value` moved to the attribute's own parameter.
+    fn spelled_out(mut self) -> Result<Self, Ec2Error> {
+        let Some(name) = self.attribute.take() else {
+            return Ok(self);
+        };
+        let value = self.value.take().ok_or_else(|| {
+            let message = "The request must contain the parameter value";
+            Ec2Error::new(ErrorCode::MissingParameter, message)
+        })?;
+        let flag = || match value.to_ascii_lowercase().as_str() {
+            "true" => Ok(Some(AttributeBooleanValue { value: true })),
+            "false" => Ok(Some(AttributeBooleanValue { value: false })),
+            _ => {
+                let message = format!("Value ({value}) for parameter value is invalid.");
+                Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+            }
+        };
+        let text = || {
+            Some(AttributeValue {
+                value: value.clone(),
+            })
+        };
+        match name.as_str() {
+            "sourceDestCheck" => self.source_dest_check = flag()?,
+            "disableApiTermination" => self.disable_api_termination = flag()?,
+            "disableApiStop" => self.disable_api_stop = flag()?,
+            "ebsOptimized" => self.ebs_optimized = flag()?,
+            "enaSupport" => self.ena_support = flag()?,
+            "instanceType" => self.instance_type = text(),
+            "userData" => self.user_data = text(),
+            "instanceInitiatedShutdownBehavior" => {
+                self.instance_initiated_shutdown_behavior = text();
+            }
+            "sriovNetSupport" => self.sriov_net_support = text(),
+            "kernel" => self.kernel = text(),
+            "ramdisk" => self.ramdisk = text(),
+            other => return Err(unknown_attribute(other)),
+        }
+        Ok(self)
+    }
+
+    fn check_only_one(&self) -> Result<(), Ec2Error> {
+        only_one(&[
+            ("sourceDestCheck", self.source_dest_check.is_some()),
+            ("groupSet", !self.groups.is_empty()),
+            ("instanceType", self.instance_type.is_some()),
+            ("userData", self.user_data.is_some()),
+            (
+                "disableApiTermination",
+                self.disable_api_termination.is_some(),
+            ),
+            ("disableApiStop", self.disable_api_stop.is_some()),
+            (
+                "instanceInitiatedShutdownBehavior",
+                self.instance_initiated_shutdown_behavior.is_some(),
+            ),
+            ("ebsOptimized", self.ebs_optimized.is_some()),
+            ("enaSupport", self.ena_support.is_some()),
+            ("sriovNetSupport", self.sriov_net_support.is_some()),
+            ("kernel", self.kernel.is_some()),
+            ("ramdisk", self.ramdisk.is_some()),
+        ])
+    }
+
+    fn changed_interface(
+        &self,
+        instance: &Instance,
+        world: &World,
+    ) -> Result<NetworkInterface, Ec2Error> {
+        let mut eni = NetworkInterface::clone(only_interface(instance, world)?);
+        if let Some(check) = self.source_dest_check {
+            eni.source_dest_check = check.value;
+        }
+        if !self.groups.is_empty() {
+            eni.group_ids = membership::check(self.groups.clone(), eni.vpc_id, world)?;
+        }
+        Ok(eni)
+    }
+
+    fn changed(self, instance: &Instance, world: &World) -> Result<Instance, Ec2Error> {
+        let needs_stop = self.instance_type.is_some()
+            || self.user_data.is_some()
+            || self.ebs_optimized.is_some()
+            || self.ena_support.is_some()
+            || self.sriov_net_support.is_some()
+            || self.kernel.is_some()
+            || self.ramdisk.is_some();
+        if needs_stop && instance.state != InstanceState::Stopped {
+            let message = format!(
+                "The instance '{}' is not in the 'stopped' state.",
+                instance.instance_id
+            );
+            return Err(Ec2Error::new(ErrorCode::IncorrectInstanceState, message));
+        }
+        let other_kernel = self.kernel.is_some() || self.ramdisk.is_some();
+        unsupported::refuse("Changing the kernel or RAM disk", other_kernel)?;
+        let no_ena = self.ena_support.is_some_and(|given| !given.value);
+        unsupported::refuse("Turning ENA off", no_ena)?;
+        if let Some(given) = &self.sriov_net_support {
+            check_choice("sriovNetSupport", &given.value, &["simple"])?;
+        }
+        let mut changed = instance.clone();
+        if let Some(given) = self.instance_type {
+            check_new_type(&given.value, instance, world)?;
+            changed.instance_type = given.value;
+        }
+        if let Some(given) = self.user_data {
+            check_user_data(&given.value)?;
+            changed.user_data = Some(given.value).filter(|text| !text.is_empty());
+        }
+        if let Some(given) = self.instance_initiated_shutdown_behavior {
+            check_choice(
+                "instanceInitiatedShutdownBehavior",
+                &given.value,
+                &["stop", "terminate"],
+            )?;
+            changed.instance_initiated_shutdown_behavior = given.value;
+        }
+        if let Some(given) = self.disable_api_termination {
+            changed.disable_api_termination = given.value;
+        }
+        if let Some(given) = self.disable_api_stop {
+            changed.disable_api_stop = given.value;
+        }
+        if let Some(given) = self.ebs_optimized {
+            changed.ebs_optimized = given.value;
+        }
+        Ok(changed)
+    }
+}
+
+/// The only interface of an instance, which stands for it in calls that act on an interface.
+///
+/// # Errors
+/// `InvalidInstanceID` where it has several; `IncorrectInstanceState` where it has none any more.
+pub(super) fn only_interface<'a>(
+    instance: &Instance,
+    world: &'a World,
+) -> Result<&'a Arc<NetworkInterface>, Ec2Error> {
+    let mut interfaces = world.network_interfaces_of(instance.instance_id);
+    match (interfaces.next(), interfaces.next()) {
+        (Some(eni), None) => Ok(eni),
+        (Some(_), Some(_)) => Err(lookup::several_interfaces(instance.instance_id)),
+        (None, _) => {
+            let message = format!(
+                "The instance '{}' is in the '{}' state.",
+                instance.instance_id, instance.state
+            );
+            Err(Ec2Error::new(ErrorCode::IncorrectInstanceState, message))
+        }
+    }
+}
+
+/// Refuses a type that the instance's image or interfaces do not fit.
+fn check_new_type(name: &str, instance: &Instance, world: &World) -> Result<(), Ec2Error> {
+    let instance_type = instance_type::known(name)?;
+    instance_type::check_architecture(&instance_type, image_of(instance).architecture)?;
+    let interfaces: Vec<_> = world.network_interfaces_of(instance.instance_id).collect();
+    for eni in &interfaces {
+        let card_of = |eni: &NetworkInterface| {
+            eni.attachment
+                .as_ref()
+                .map_or(0, |attachment| attachment.network_card_index)
+        };
+        let index = card_of(eni);
+        let card = instance_type
+            .network_card(index)
+            .ok_or_else(|| limits::no_card(index, &instance_type))?;
+        let on_card = interfaces
+            .iter()
+            .filter(|eni| card_of(eni) == index)
+            .count();
+        limits::check_interfaces(
+            &instance_type,
+            interfaces.len(),
+            on_card,
+            card.maximum_network_interfaces,
+        )?;
+        limits::check_addresses(
+            &instance_type,
+            eni.network_interface_id.to_string(),
+            eni.private_ip_addresses.len(),
+        )?;
+    }
+    Ok(())
+}
+
+/// Sets an attribute back to what it is at launch: `sourceDestCheck` to true.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct ResetInstanceAttribute {
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// `sourceDestCheck`; `kernel` and `ramdisk` are always as at launch.
+    pub attribute: String,
+}
+
+impl Operation for ResetInstanceAttribute {
+    const NAME: &'static str = "ResetInstanceAttribute";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        _context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let instance = lookup::instance(world, self.instance_id)?;
+        let mut changes = ChangeSet::none();
+        match self.attribute.as_str() {
+            "sourceDestCheck" => changes.put(NetworkInterface {
+                source_dest_check: true,
+                ..NetworkInterface::clone(only_interface(instance, world)?)
+            }),
+            "kernel" | "ramdisk" => {}
+            other => return Err(unknown_attribute(other)),
+        }
+        Ok((changes, ReturnTrue::default()))
+    }
+}

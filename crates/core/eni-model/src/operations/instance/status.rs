@@ -1,0 +1,209 @@
+//! `DescribeInstanceStatus`.
+
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::{InstanceId, InstanceState, quota};
+use serde::Serialize;
+
+use super::description::StateDescription;
+use super::state_change::named;
+use crate::describe::{Described, Page, Scope, find_among};
+use crate::resource::Instance;
+use crate::tags::Tags;
+use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, Row, World};
+
+/// Describes the health of instances.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeInstanceStatus {
+    /// Only these.
+    #[query(name = "InstanceId")]
+    pub instance_ids: Vec<InstanceId>,
+    /// Whether to list instances that do not run.
+    pub include_all_instances: Option<bool>,
+    /// Without effect: no instance here is managed by a service.
+    pub include_managed_resources: Option<bool>,
+    /// Filters and paging.
+    #[query(flatten)]
+    pub page: Page,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeInstanceStatusResponse {
+    instance_status_set: ItemSet<InstanceStatusDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+/// One instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InstanceStatusDescription {
+    instance_id: InstanceId,
+    availability_zone: String,
+    availability_zone_id: String,
+    instance_state: StateDescription,
+    system_status: Summary,
+    instance_status: Summary,
+    attached_ebs_status: Summary,
+    events_set: ItemSet<()>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Summary {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<ItemSet<Detail>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+struct Detail {
+    name: &'static str,
+    status: &'static str,
+}
+
+/// An instance as this call sees and filters it.
+struct Health<'a>(&'a Arc<Instance>);
+
+impl Health<'_> {
+    /// The checks' verdict: an instance is reachable when the agent has reported that it runs.
+    fn status(&self) -> &'static str {
+        match self.0.state {
+            InstanceState::Running => "ok",
+            InstanceState::Pending => "initializing",
+            _ => "not-applicable",
+        }
+    }
+
+    fn reachability(&self) -> Option<&'static str> {
+        match self.0.state {
+            InstanceState::Running => Some("passed"),
+            InstanceState::Pending => Some("initializing"),
+            _ => None,
+        }
+    }
+
+    fn summary(&self) -> Summary {
+        Summary {
+            status: self.status(),
+            details: self.reachability().map(|status| {
+                let name = "reachability";
+                [Detail { name, status }].into_iter().collect()
+            }),
+        }
+    }
+
+    fn describe(&self, scope: Scope<'_>) -> InstanceStatusDescription {
+        let zone = &self.0.availability_zone;
+        InstanceStatusDescription {
+            instance_id: self.0.instance_id,
+            availability_zone: zone.clone(),
+            availability_zone_id: scope.region.availability_zone_id(zone),
+            instance_state: self.0.state.into(),
+            system_status: self.summary(),
+            instance_status: self.summary(),
+            attached_ebs_status: self.summary(),
+            events_set: ItemSet::default(),
+        }
+    }
+}
+
+impl Operation for DescribeInstanceStatus {
+    const NAME: &'static str = "DescribeInstanceStatus";
+    const MUTATES: bool = false;
+    type Response = DescribeInstanceStatusResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let has_ids = !self.instance_ids.is_empty();
+        let mut instances: Vec<_> = if has_ids {
+            named(&self.instance_ids, world)?
+        } else {
+            world.instances.iter().collect()
+        };
+        instances.sort_by_key(|instance| instance.instance_id);
+        if self.include_all_instances != Some(true) {
+            instances.retain(|instance| instance.state == InstanceState::Running);
+        }
+        let scope = Scope::new(world, context);
+        let key = |row: &Health<'_>| row.0.instance_id.to_string();
+        let rows = instances.into_iter().map(Health);
+        let (rows, next_token) =
+            find_among(rows, has_ids, key, &self.page, &quota::PAGE_SIZES, scope)?;
+        let response = DescribeInstanceStatusResponse {
+            instance_status_set: rows.iter().map(|row| row.describe(scope)).collect(),
+            next_token,
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+impl Row for Health<'_> {
+    type Id = InstanceId;
+    fn id(&self) -> InstanceId {
+        self.0.instance_id
+    }
+    fn tags(&self) -> &Tags {
+        &self.0.tags
+    }
+    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
+}
+
+impl Described for Health<'_> {
+    const FILTERS: &'static [&'static str] = &[
+        "attached-ebs-status.status",
+        "availability-zone",
+        "availability-zone-id",
+        "event.code",
+        "event.description",
+        "event.instance-event-id",
+        "event.not-after",
+        "event.not-before",
+        "event.not-before-deadline",
+        "instance-state-code",
+        "instance-state-name",
+        "instance-status.reachability",
+        "instance-status.status",
+        "operator.managed",
+        "operator.principal",
+        "system-status.reachability",
+        "system-status.status",
+    ];
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        match name {
+            "availability-zone" => give(self.0.availability_zone.as_str().into()),
+            "availability-zone-id" => give(
+                scope
+                    .region
+                    .availability_zone_id(&self.0.availability_zone)
+                    .into(),
+            ),
+            "instance-state-code" => give(self.0.state.code().to_string().into()),
+            "instance-state-name" => give(self.0.state.as_str().into()),
+            "operator.managed" => give("false".into()),
+            "instance-status.reachability" | "system-status.reachability" => self
+                .reachability()
+                .into_iter()
+                .for_each(|status| give(status.into())),
+            "attached-ebs-status.status" | "instance-status.status" | "system-status.status" => {
+                give(self.status().into());
+            }
+            // There are no events.
+            _ => {}
+        }
+    }
+}
