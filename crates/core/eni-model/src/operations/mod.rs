@@ -60,7 +60,10 @@ pub use subnet::{
 };
 pub use tag::{CreateTags, DeleteTags, DescribeTags};
 pub use vpc::{
-    CreateDefaultVpc, CreateVpc, DeleteVpc, DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute,
+    CreateDefaultVpc, CreateVpc, DeleteVpc, DescribeVpcAttribute, DescribeVpcClassicLink,
+    DescribeVpcClassicLinkDnsSupport, DescribeVpcs, DisableVpcClassicLink,
+    DisableVpcClassicLinkDnsSupport, EnableVpcClassicLink, EnableVpcClassicLinkDnsSupport,
+    ModifyVpcAttribute,
 };
 
 /// Calls the macro `callback` with the request types of all operations, by name.
@@ -126,10 +129,16 @@ macro_rules! for_each_operation {
             DescribeTags,
             DescribeVolumes,
             DescribeVpcAttribute,
+            DescribeVpcClassicLink,
+            DescribeVpcClassicLinkDnsSupport,
             DescribeVpcs,
             DetachInternetGateway,
             DetachNetworkInterface,
+            DisableVpcClassicLink,
+            DisableVpcClassicLinkDnsSupport,
             DisassociateRouteTable,
+            EnableVpcClassicLink,
+            EnableVpcClassicLinkDnsSupport,
             GetSecurityGroupsForVpc,
             ModifyInstanceAttribute,
             ModifyNetworkInterfaceAttribute,

@@ -1,6 +1,7 @@
 //! VPCs.
 
 mod attribute;
+mod classic_link;
 pub(crate) mod contents;
 mod create;
 mod default;
@@ -11,6 +12,10 @@ mod description;
 mod tests;
 
 pub use attribute::{DescribeVpcAttribute, DescribeVpcAttributeResponse, ModifyVpcAttribute};
+pub use classic_link::{
+    DescribeVpcClassicLink, DescribeVpcClassicLinkDnsSupport, DisableVpcClassicLink,
+    DisableVpcClassicLinkDnsSupport, EnableVpcClassicLink, EnableVpcClassicLinkDnsSupport,
+};
 pub(crate) use create::no_block;
 pub use create::{CreateVpc, CreateVpcResponse};
 pub use default::{CreateDefaultVpc, CreateDefaultVpcResponse};

@@ -225,3 +225,21 @@ fn one_attribute_is_changed_and_read_at_a_time() {
         "InvalidParameterValue: Value (color) for parameter attribute is invalid. Unknown attribute."
     );
 }
+
+#[test]
+fn classic_link_is_refused_as_ec2_refuses_it_since_its_retirement() {
+    let mut region = TestWorld::bootstrapped();
+    let id = region.world.default_vpc().unwrap().vpc_id.to_string();
+    let refusal =
+        "UnsupportedOperation: The functionality you requested is not available in this region.";
+    for (action, parameter) in [
+        ("DescribeVpcClassicLink", "VpcId.1"),
+        ("DescribeVpcClassicLinkDnsSupport", "VpcIds.1"),
+        ("EnableVpcClassicLink", "VpcId"),
+        ("DisableVpcClassicLink", "VpcId"),
+        ("EnableVpcClassicLinkDnsSupport", "VpcId"),
+        ("DisableVpcClassicLinkDnsSupport", "VpcId"),
+    ] {
+        assert_eq!(region.refused(action, &[(parameter, &id)]), refusal);
+    }
+}
