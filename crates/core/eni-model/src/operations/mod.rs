@@ -2,7 +2,7 @@
 //!
 //! An operation is registered by its name in [`for_each_operation!`](crate::for_each_operation) and its re-export here.
 
-pub(crate) mod address;
+pub mod address;
 mod attribute;
 pub(crate) mod claims;
 mod dependency;
@@ -22,6 +22,10 @@ mod unsupported;
 pub mod vpc;
 mod zone;
 
+pub use address::{
+    AllocateAddress, AssociateAddress, DescribeAddresses, DescribeAddressesAttribute,
+    DisassociateAddress, ReleaseAddress,
+};
 pub use image::DescribeImages;
 pub use instance::{
     DescribeInstanceAttribute, DescribeInstanceCreditSpecifications, DescribeInstanceStatus,
@@ -78,7 +82,9 @@ pub use vpc::{
 macro_rules! for_each_operation {
     ($callback:ident) => {
         $callback! {
+            AllocateAddress,
             AssignPrivateIpAddresses,
+            AssociateAddress,
             AssociateRouteTable,
             AttachInternetGateway,
             AttachNetworkInterface,
@@ -107,6 +113,8 @@ macro_rules! for_each_operation {
             DeleteTags,
             DeleteVpc,
             DescribeAccountAttributes,
+            DescribeAddresses,
+            DescribeAddressesAttribute,
             DescribeAvailabilityZones,
             DescribeImages,
             DescribeInstanceAttribute,
@@ -136,6 +144,7 @@ macro_rules! for_each_operation {
             DetachNetworkInterface,
             DisableVpcClassicLink,
             DisableVpcClassicLinkDnsSupport,
+            DisassociateAddress,
             DisassociateRouteTable,
             EnableVpcClassicLink,
             EnableVpcClassicLinkDnsSupport,
@@ -146,6 +155,7 @@ macro_rules! for_each_operation {
             ModifySubnetAttribute,
             ModifyVpcAttribute,
             RebootInstances,
+            ReleaseAddress,
             ReplaceNetworkAclAssociation,
             ReplaceNetworkAclEntry,
             ReplaceRoute,

@@ -6,9 +6,10 @@ use core::ops::RangeInclusive;
 use eni_types::{AllocationId, AssociationId, Ipv4Cidr, TypedId};
 
 use crate::operations::claims::Claims;
+use crate::operations::network_interface::attribute::is_primary_of_running;
 use crate::resource::{Address, AddressAssociation, NetworkInterface};
 use crate::tags::Tags;
-use crate::{Context, Ec2Error, ErrorCode, IndexKey, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, World};
 
 /// Addresses at the pool's start that are never allocated: the network's own and the host's end.
 const RESERVED_FIRST_ADDRESSES: u64 = 2;
@@ -72,6 +73,31 @@ pub(crate) fn lend(
         lent: true,
         tags: Tags::default(),
     }))
+}
+
+/// Lends a public address to an interface that loses the Elastic IP address of `ended`, where EC2 does: at the primary
+/// address of the only interface of a running instance that was launched to have one (EC2 User Guide, "Public IPv4
+/// addresses"). Where the pool is used up, it goes without.
+pub(crate) fn lend_again(
+    ended: &AddressAssociation,
+    world: &World,
+    context: &mut Context<'_>,
+    changes: &mut ChangeSet,
+) {
+    let Some(eni) = world.network_interfaces.get(ended.network_interface_id) else {
+        return;
+    };
+    let is_only = eni
+        .attachment
+        .as_ref()
+        .is_some_and(|attachment| world.network_interfaces_of(attachment.instance_id).count() == 1);
+    let is_due = eni.map_public_ip_on_launch
+        && eni.primary_private_ip_address() == Some(ended.private_ip_address)
+        && is_only
+        && is_primary_of_running(eni, world);
+    if is_due && let Ok(Some(address)) = lend(eni, &mut Claims::default(), world, context) {
+        changes.put(address);
+    }
 }
 
 #[cfg(test)]

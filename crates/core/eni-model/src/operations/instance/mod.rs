@@ -38,4 +38,4 @@ mod attribute_tests;
 #[cfg(test)]
 mod lifecycle_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

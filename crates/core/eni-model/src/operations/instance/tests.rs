@@ -37,7 +37,7 @@ fn instance_type() -> &'static str {
 }
 
 /// Launches one instance and gives its description.
-pub(super) fn launched(region: &mut TestWorld, parameters: &[(&str, &str)]) -> Value {
+pub(crate) fn launched(region: &mut TestWorld, parameters: &[(&str, &str)]) -> Value {
     let image = image();
     let answer = region.must("RunInstances", &launch(&image, parameters));
     check_invariants(&region.world);

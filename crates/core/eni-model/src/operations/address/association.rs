@@ -1,0 +1,270 @@
+//! `AssociateAddress`, `DisassociateAddress` and `ReleaseAddress`.
+
+use alloc::format;
+use alloc::string::String;
+use core::net::Ipv4Addr;
+
+use eni_query::FromQuery;
+use eni_types::{
+    AllocationId, AssociationId, InstanceId, InstanceState, NetworkInterfaceId, TypedId,
+};
+use serde::Serialize;
+
+use super::named::{by_public_ip, named};
+use super::{pool, release};
+use crate::operations::lookup;
+use crate::resource::{Address, AddressAssociation, NetworkInterface};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, ReturnTrue, World};
+
+/// Translates an Elastic IP address to a private address, in place of what it translated to before.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct AssociateAddress {
+    /// The address by its allocation.
+    pub allocation_id: Option<AllocationId>,
+    /// Or by itself.
+    pub public_ip: Option<Ipv4Addr>,
+    /// The instance whose only interface is meant.
+    pub instance_id: Option<InstanceId>,
+    /// Or the interface.
+    pub network_interface_id: Option<NetworkInterfaceId>,
+    /// One of the interface's private addresses; the primary one where absent.
+    pub private_ip_address: Option<Ipv4Addr>,
+    /// Whether an association that stands in the way is ended; true where absent.
+    pub allow_reassociation: Option<bool>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssociateAddressResponse {
+    r#return: bool,
+    association_id: AssociationId,
+}
+
+impl Operation for AssociateAddress {
+    const NAME: &'static str = "AssociateAddress";
+    type Response = AssociateAddressResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let address = named(self.allocation_id, self.public_ip, world)?;
+        let eni = self.interface(world)?;
+        let private = self.private_address(eni)?;
+        if world.internet_gateway_of(eni.vpc_id).is_none() {
+            let message = format!(
+                "Network {} is not attached to any internet gateway",
+                eni.vpc_id
+            );
+            return Err(Ec2Error::new(ErrorCode::GatewayNotAttached, message));
+        }
+        let answer = |association_id| AssociateAddressResponse {
+            r#return: true,
+            association_id,
+        };
+        let before = address.association.as_ref();
+        if let Some(same) = before.filter(|association| {
+            (
+                association.network_interface_id,
+                association.private_ip_address,
+            ) == (eni.network_interface_id, private)
+        }) {
+            return Ok((ChangeSet::none(), answer(same.association_id)));
+        }
+        let in_place = world.public_address_of(eni.network_interface_id, private);
+        if self.allow_reassociation == Some(false) {
+            let own = in_place.filter(|address| !address.lent);
+            own.into_iter()
+                .chain([address])
+                .try_for_each(|address| refuse_associated(address))?;
+        }
+        let mut changes = ChangeSet::none();
+        if let Some(in_place) = in_place {
+            release::disassociate(in_place, &mut changes);
+        }
+        if let Some(before) = before {
+            pool::lend_again(before, world, context, &mut changes);
+        }
+        let association_id = AssociationId::generate(context.rng);
+        changes.put(Address {
+            association: Some(AddressAssociation {
+                association_id,
+                network_interface_id: eni.network_interface_id,
+                private_ip_address: private,
+            }),
+            ..Address::clone(address)
+        });
+        Ok((changes, answer(association_id)))
+    }
+}
+
+impl AssociateAddress {
+    fn interface<'a>(&self, world: &'a World) -> Result<&'a NetworkInterface, Ec2Error> {
+        match (self.instance_id, self.network_interface_id) {
+            (None, Some(id)) => Ok(lookup::network_interface(world, id)?),
+            (Some(id), None) => only_interface(id, world),
+            (None, None) => {
+                let message = "Either instance ID or network interface ID must be specified.";
+                Err(Ec2Error::new(ErrorCode::MissingParameter, message))
+            }
+            (Some(_), Some(_)) => {
+                let message = "You may specify instance ID or network interface ID, but not both in the same call.";
+                Err(Ec2Error::new(
+                    ErrorCode::InvalidParameterCombination,
+                    message,
+                ))
+            }
+        }
+    }
+
+    fn private_address(&self, eni: &NetworkInterface) -> Result<Ipv4Addr, Ec2Error> {
+        let id = eni.network_interface_id;
+        let found = match self.private_ip_address {
+            Some(given) => eni
+                .private_ip_addresses
+                .iter()
+                .find(|own| **own == given)
+                .copied(),
+            None => eni.primary_private_ip_address(),
+        };
+        found.ok_or_else(|| {
+            let message = match self.private_ip_address {
+                Some(given) => format!("The private IP address {given} is not assigned to the network interface '{id}'."),
+                None => format!("The network interface '{id}' has no private IP address."),
+            };
+            Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+        })
+    }
+}
+
+/// The only interface of an instance that can have an address now.
+fn only_interface(id: InstanceId, world: &World) -> Result<&NetworkInterface, Ec2Error> {
+    let instance = lookup::instance(world, id)?;
+    let wrong_state = || {
+        let state = instance.state;
+        let message =
+            format!("The {state} instance '{id}' is not in a valid state for this operation.");
+        Ec2Error::new(ErrorCode::IncorrectInstanceState, message)
+    };
+    match instance.state {
+        InstanceState::Running | InstanceState::Stopping | InstanceState::Stopped => {}
+        InstanceState::Pending | InstanceState::ShuttingDown | InstanceState::Terminated => {
+            return Err(wrong_state());
+        }
+    }
+    let mut interfaces = world.network_interfaces_of(id);
+    match (interfaces.next(), interfaces.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => Err(lookup::several_interfaces(id)),
+        (None, _) => Err(wrong_state()),
+    }
+}
+
+fn refuse_associated(address: &Address) -> Result<(), Ec2Error> {
+    let Some(association) = &address.association else {
+        return Ok(());
+    };
+    let message = format!(
+        "resource {} is already associated with associate-id {}",
+        address.allocation_id, association.association_id
+    );
+    Err(Ec2Error::new(ErrorCode::ResourceAlreadyAssociated, message))
+}
+
+/// Ends the translation of an Elastic IP address, which stays allocated.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DisassociateAddress {
+    /// The association.
+    pub association_id: Option<AssociationId>,
+    /// Or the address. One without an association is left as it is.
+    pub public_ip: Option<Ipv4Addr>,
+}
+
+impl Operation for DisassociateAddress {
+    const NAME: &'static str = "DisassociateAddress";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let address = match (self.association_id, self.public_ip) {
+            (Some(id), None) => world
+                .addresses
+                .one(&IndexKey::Association(id))
+                .filter(|address| !address.lent)
+                .ok_or_else(|| lookup::no_association(id))?,
+            (None, Some(public_ip)) => by_public_ip(public_ip, world)?,
+            (None, None) => {
+                let message = "Either public IP or association ID must be specified.";
+                return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+            }
+            (Some(_), Some(_)) => {
+                let message =
+                    "You may specify public IP or association ID, but not both in the same call.";
+                return Err(Ec2Error::new(
+                    ErrorCode::InvalidParameterCombination,
+                    message,
+                ));
+            }
+        };
+        let mut changes = ChangeSet::none();
+        if let Some(association) = &address.association {
+            release::disassociate(address, &mut changes);
+            pool::lend_again(association, world, context, &mut changes);
+        }
+        Ok((changes, ReturnTrue::default()))
+    }
+}
+
+/// Gives an Elastic IP address back to the pool.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct ReleaseAddress {
+    /// The address by its allocation.
+    pub allocation_id: Option<AllocationId>,
+    /// Or by itself.
+    pub public_ip: Option<Ipv4Addr>,
+    /// Without effect: the address is known without its border group.
+    pub network_border_group: Option<String>,
+}
+
+impl Operation for ReleaseAddress {
+    const NAME: &'static str = "ReleaseAddress";
+    type Response = ReturnTrue;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let address = named(self.allocation_id, self.public_ip, world)?;
+        let mut changes = ChangeSet::none();
+        if let Some(association) = &address.association {
+            check_releasable(address, association, world)?;
+            pool::lend_again(association, world, context, &mut changes);
+        }
+        changes.delete(address.allocation_id);
+        Ok((changes, ReturnTrue::default()))
+    }
+}
+
+/// In a default VPC the release ends the association, elsewhere the association forbids it (EC2 API reference).
+fn check_releasable(
+    address: &Address,
+    association: &AddressAssociation,
+    world: &World,
+) -> Result<(), Ec2Error> {
+    let is_in_default_vpc = world
+        .network_interfaces
+        .get(association.network_interface_id)
+        .and_then(|eni| world.vpcs.get(eni.vpc_id))
+        .is_some_and(|vpc| vpc.is_default);
+    if is_in_default_vpc {
+        return Ok(());
+    }
+    let message = format!("Address {} is in use.", address.public_ip);
+    Err(Ec2Error::new(ErrorCode::InvalidIpAddressInUse, message))
+}

@@ -1,0 +1,255 @@
+//! `DescribeAddresses` and `DescribeAddressesAttribute`.
+
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+use eni_query::FromQuery;
+use eni_types::{AllocationId, AssociationId, InstanceId, NetworkInterfaceId, SubnetId};
+use serde::Serialize;
+
+use super::named::{by_allocation, by_public_ip};
+use super::{AMAZON_POOL, DOMAIN};
+use crate::describe::{Described, Filter, Page, Scope, find};
+use crate::operations::attribute::{only_one, unknown_attribute};
+use crate::operations::lookup;
+use crate::resource::{Address, NetworkInterface};
+use crate::tags::TagItem;
+use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
+
+/// Describes Elastic IP addresses. Lent addresses are described with their interfaces only.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeAddresses {
+    /// Only these, by allocation.
+    #[query(name = "AllocationId")]
+    pub allocation_ids: Vec<AllocationId>,
+    /// Only these.
+    #[query(name = "PublicIp")]
+    pub public_ips: Vec<Ipv4Addr>,
+    /// Filters. There is no paging.
+    #[query(name = "Filter")]
+    pub filters: Vec<Filter>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeAddressesResponse {
+    addresses_set: ItemSet<AddressDescription>,
+}
+
+/// An Elastic IP address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AddressDescription {
+    public_ip: Ipv4Addr,
+    allocation_id: AllocationId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    association_id: Option<AssociationId>,
+    domain: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance_id: Option<InstanceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_interface_id: Option<NetworkInterfaceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_interface_owner_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    private_ip_address: Option<Ipv4Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subnet_id: Option<SubnetId>,
+    tag_set: ItemSet<TagItem>,
+    public_ipv4_pool: &'static str,
+    network_border_group: String,
+}
+
+impl Operation for DescribeAddresses {
+    const NAME: &'static str = "DescribeAddresses";
+    const MUTATES: bool = false;
+    type Response = DescribeAddressesResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let mut ids = named(&self.allocation_ids, world)?;
+        for public_ip in self.public_ips {
+            ids.push(by_public_ip(public_ip, world)?.allocation_id);
+        }
+        let page = Page {
+            filters: self.filters,
+            ..Page::default()
+        };
+        let scope = Scope::new(world, context);
+        let found = find(&world.addresses, &ids, &page, scope, lookup::no_address)?;
+        let response = DescribeAddressesResponse {
+            addresses_set: found
+                .rows
+                .iter()
+                .filter(|address| !address.lent)
+                .map(|address| AddressDescription::new(address, scope))
+                .collect(),
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+/// The allocations that a call names, none of them lent.
+fn named(ids: &[AllocationId], world: &World) -> Result<Vec<AllocationId>, Ec2Error> {
+    ids.iter()
+        .map(|id| by_allocation(*id, world).map(|address| address.allocation_id))
+        .collect()
+}
+
+impl AddressDescription {
+    fn new(address: &Address, scope: Scope<'_>) -> Self {
+        let association = address.association.as_ref();
+        let eni = interface_of(address, scope);
+        Self {
+            public_ip: address.public_ip,
+            allocation_id: address.allocation_id,
+            association_id: association.map(|association| association.association_id),
+            domain: DOMAIN,
+            instance_id: eni.and_then(instance_of),
+            network_interface_id: association.map(|association| association.network_interface_id),
+            network_interface_owner_id: association.map(|_| scope.region.account_id.clone()),
+            private_ip_address: association.map(|association| association.private_ip_address),
+            subnet_id: eni.map(|eni| eni.subnet_id),
+            tag_set: address.tags.to_items(),
+            public_ipv4_pool: AMAZON_POOL,
+            network_border_group: scope.region.region.clone(),
+        }
+    }
+}
+
+fn interface_of<'a>(address: &Address, scope: Scope<'a>) -> Option<&'a NetworkInterface> {
+    let id = address.association.as_ref()?.network_interface_id;
+    scope.world.network_interfaces.get(id).map(|eni| &**eni)
+}
+
+fn instance_of(eni: &NetworkInterface) -> Option<InstanceId> {
+    eni.attachment
+        .as_ref()
+        .map(|attachment| attachment.instance_id)
+}
+
+impl Described for Address {
+    const FILTERS: &'static [&'static str] = &[
+        "allocation-id",
+        "association-id",
+        "domain",
+        "instance-id",
+        "network-border-group",
+        "network-interface-id",
+        "network-interface-owner-id",
+        "private-ip-address",
+        "public-ip",
+    ];
+    const ID_FILTER: Option<&'static str> = Some("allocation-id");
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        let value: Option<Cow<'a, str>> = match name {
+            "allocation-id" => Some(self.allocation_id.to_string().into()),
+            "domain" => Some(DOMAIN.into()),
+            "network-border-group" => Some(scope.region.region.as_str().into()),
+            "public-ip" => Some(self.public_ip.to_string().into()),
+            "instance-id" => interface_of(self, scope)
+                .and_then(instance_of)
+                .map(|id| id.to_string().into()),
+            other => self.association.as_ref().map(|association| match other {
+                "association-id" => association.association_id.to_string().into(),
+                "network-interface-id" => association.network_interface_id.to_string().into(),
+                "network-interface-owner-id" => scope.region.account_id.as_str().into(),
+                _ => association.private_ip_address.to_string().into(),
+            }),
+        };
+        value.into_iter().for_each(give);
+    }
+
+    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+        Some(match name {
+            "public-ip" => IndexKey::PublicAddress(value.parse().ok()?),
+            "association-id" => IndexKey::Association(value.parse().ok()?),
+            "network-interface-id" => IndexKey::NetworkInterface(value.parse().ok()?),
+            _ => return None,
+        })
+    }
+}
+
+/// Describes an attribute of Elastic IP addresses: the domain name that their reverse lookup gives. None has one.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeAddressesAttribute {
+    /// Only these.
+    #[query(name = "AllocationId")]
+    pub allocation_ids: Vec<AllocationId>,
+    /// `domain-name`.
+    pub attribute: Option<String>,
+    /// Members of one answer.
+    pub max_results: Option<u32>,
+    /// Where the previous answer stopped.
+    pub next_token: Option<String>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeAddressesAttributeResponse {
+    address_set: ItemSet<AddressAttribute>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AddressAttribute {
+    public_ip: Ipv4Addr,
+    allocation_id: AllocationId,
+}
+
+impl Operation for DescribeAddressesAttribute {
+    const NAME: &'static str = "DescribeAddressesAttribute";
+    const MUTATES: bool = false;
+    type Response = DescribeAddressesAttributeResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        only_one(&[("attribute", self.attribute.is_some())])?;
+        if let Some(other) = self
+            .attribute
+            .as_deref()
+            .filter(|name| *name != "domain-name")
+        {
+            return Err(unknown_attribute(other));
+        }
+        let ids = named(&self.allocation_ids, world)?;
+        let page = Page {
+            filters: Vec::new(),
+            max_results: self.max_results,
+            next_token: self.next_token,
+        };
+        let scope = Scope::new(world, context);
+        let found = find(&world.addresses, &ids, &page, scope, lookup::no_address)?;
+        let response = DescribeAddressesAttributeResponse {
+            address_set: found
+                .rows
+                .iter()
+                .filter(|address| !address.lent)
+                .map(|address| AddressAttribute {
+                    public_ip: address.public_ip,
+                    allocation_id: address.allocation_id,
+                })
+                .collect(),
+            next_token: found.next_token,
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
