@@ -20,8 +20,10 @@ test: ## Every test: Rust, then the AWS CLI and boto3 against a running region.
 
 bench: ## OpenENI against a veth pair, a bridge, and a bridge with nftables rules.
 	scripts/setup bench
-	cargo build --locked --release --package eni-bench
-	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/eni-bench
+	cargo build --locked --release --package eni-bench --package openeni
+	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/eni-bench network
+	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/eni-bench api
+	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/openeni demo failover --runs 20
 
 lint: ## What CI checks before the tests.
 	cargo fmt --all --check
