@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use eni_instance::RunDirectory;
-use eni_model::{World, plan_transitions};
+use eni_model::plan_transitions;
 use eni_plan::Desired;
 use eni_region::Region;
 use tokio::runtime::{Builder, Runtime};
@@ -191,14 +191,13 @@ impl Worker {
     /// One pass over the published world. `quiet`: nothing was published for [`QUIET`].
     fn pass(&mut self, quiet: bool) {
         self.revisions.mark_unchanged();
-        let (world, _) = self.region.snapshot();
-        let desired = self.lower(&world);
+        let desired = self.lower();
         let plan = self.converger.plan(&desired);
         self.converger.execute(&plan.now, || false);
-        self.report(&world);
+        self.report();
         if !plan.then.is_empty() {
             self.execute_unless_published(&plan.then);
-            self.report(&world);
+            self.report();
         }
         if plan.at_leisure.is_empty() {
             self.leisure_since = None;
@@ -212,14 +211,17 @@ impl Worker {
         self.schedule_retry();
     }
 
-    fn lower(&mut self, world: &World) -> Desired {
-        let numbers = &mut self.converger.numbers;
-        for id in eni_lower::wanted_attachments(world) {
-            if numbers.assign(id).is_err() {
-                tracing::warn!(attachment = %id, "no vport is free: the interface passes nothing");
+    /// Looks at the published world in place: a copy of a large one takes longer than lowering what runs of it.
+    fn lower(&mut self) -> Desired {
+        let (region, numbers) = (&self.region, &mut self.converger.numbers);
+        region.read(|world| {
+            for id in eni_lower::wanted_attachments(world) {
+                if numbers.assign(id).is_err() {
+                    tracing::warn!(attachment = %id, "no vport is free: the interface passes nothing");
+                }
             }
-        }
-        eni_lower::lower(world, self.region.settings(), numbers)
+            eni_lower::lower(world, region.settings(), numbers)
+        })
     }
 
     /// Boots, halts and deletions take long: a newly published world comes between any two of them.
@@ -233,9 +235,13 @@ impl Worker {
     }
 
     /// Tells the region what it does not know yet, without waiting for the commit. What is lost is told again.
-    fn report(&self, world: &World) {
-        let converger = &self.converger;
-        let news = progress::transitions(world, &converger.observed, &converger.numbers);
+    fn report(&self) {
+        let Converger {
+            observed, numbers, ..
+        } = &self.converger;
+        let news = self
+            .region
+            .read(|world| progress::transitions(world, observed, numbers));
         if news.is_empty() {
             return;
         }

@@ -319,3 +319,31 @@ fn root_one_interface_that_cannot_be_made_keeps_no_other_waiting() {
     assert!(host.pings(2, "10.0.0.7"));
     converger.machine.remove().unwrap();
 }
+
+#[test]
+fn root_an_agent_that_dies_after_any_step_is_followed_by_one_that_converges() {
+    become_a_host();
+    let host = Host {
+        data: tempfile::tempdir().unwrap(),
+    };
+    let here: &[_] = &[(1, 1, 0, 5), (2, 2, 0, 6), (3, 1, 1, 7)];
+    let there: &[_] = &[(1, 1, 0, 5), (2, 2, 0, 6), (4, 2, 1, 7)];
+    let moves = [(here, 2), (there, 1)].into_iter().cycle();
+    for (survived, (wanted, peer)) in moves.enumerate() {
+        let mut converger = open(host.data.path());
+        let desired = lower(wanted, &mut converger.numbers);
+        let plan = converger.plan(&desired);
+        let steps: Vec<_> = plan.steps().cloned().collect();
+        if steps.len() < survived {
+            settle(&mut converger, &desired);
+            converger.machine.remove().unwrap();
+            return;
+        }
+        converger.execute(&steps[..survived], || false);
+        drop(converger);
+        let mut converger = open(host.data.path());
+        let desired = lower(wanted, &mut converger.numbers);
+        settle(&mut converger, &desired);
+        assert!(host.pings(peer, "10.0.0.7"), "after {survived} steps");
+    }
+}

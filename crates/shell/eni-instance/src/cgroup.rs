@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use eni_types::InstanceId;
-use nix::mount::{MsFlags, mount};
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
 use crate::error::file_error;
@@ -19,7 +20,11 @@ const KILL_POLL: Duration = Duration::from_millis(1);
 
 /// The directory that holds a region's cgroups: `openeni-KEY` in the machine's cgroup v2 hierarchy.
 #[derive(Clone, Debug)]
-pub(crate) struct RegionCgroup(PathBuf);
+pub(crate) struct RegionCgroup {
+    directory: PathBuf,
+    /// The mount of our own, where the machine has none.
+    own_mount: PathBuf,
+}
 
 /// The cgroup of one instance.
 #[derive(Clone, Debug)]
@@ -33,26 +38,39 @@ impl RegionCgroup {
         let table = fs::read_to_string(mounts).map_err(file_error("read", mounts))?;
         let mount_point = match mounted(&table) {
             Some(mount_point) => mount_point,
-            None => mount_at(own)?,
+            None => mount_at(own.clone())?,
         };
-        Ok(Self(mount_point.join(format!("openeni-{}", run.key()))))
+        Ok(Self {
+            directory: mount_point.join(format!("openeni-{}", run.key())),
+            own_mount: own,
+        })
     }
 
     pub(crate) fn instance(&self, id: InstanceId) -> InstanceCgroup {
-        InstanceCgroup(self.0.join(id.to_string()))
+        InstanceCgroup(self.directory.join(id.to_string()))
     }
 
     /// The instances that have a cgroup.
     pub(crate) fn instances(&self) -> Vec<InstanceId> {
-        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let entries = fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten();
         entries
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
             .collect()
     }
 
-    /// Removes the region's directory. Its instances' are gone before.
+    /// Removes the region's directory, and the hierarchy's mount if it is ours. Its instances' are gone before.
     pub(crate) fn remove(&self) -> Result<(), InstanceError> {
-        gone_is_fine(fs::remove_dir(&self.0)).map_err(file_error("remove", &self.0))
+        gone_is_fine(fs::remove_dir(&self.directory))
+            .map_err(file_error("remove", &self.directory))?;
+        let failed = |source| file_error("unmount", &self.own_mount)(source);
+        match umount2(&self.own_mount, MntFlags::MNT_DETACH) {
+            Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => {}
+            Err(errno) => return Err(failed(errno.into())),
+        }
+        gone_is_fine(fs::remove_dir(&self.own_mount)).map_err(failed)
     }
 }
 
