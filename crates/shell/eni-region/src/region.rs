@@ -1,5 +1,6 @@
 //! The handle that the API and the agent share.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::call::{Call, Submission, call};
 use crate::environment::{Clock, Environment};
-use crate::error::{OpenError, request_limit_exceeded, unavailable};
+use crate::error::{OpenError, internal_error, request_limit_exceeded, unavailable};
 use crate::stored::{self, Tenure};
 use crate::writer::Writer;
 
@@ -143,7 +144,7 @@ impl Region {
     /// Plans a call that changes nothing, such as a Describe, at once against the published world.
     ///
     /// # Errors
-    /// The planner's.
+    /// The planner's, or `InternalError` if it panics.
     pub fn query<T>(
         &self,
         caller: &Caller,
@@ -158,7 +159,14 @@ impl Region {
             rng: &mut rand::rng(),
             fingerprint,
         };
-        plan(&self.shared.published.read().world, &mut context)
+        // A planner sees the world through a shared reference: a panic leaves nothing half behind.
+        let planned = catch_unwind(AssertUnwindSafe(|| {
+            plan(&self.shared.published.read().world, &mut context)
+        }));
+        planned.unwrap_or_else(|_panic| {
+            tracing::error!("a planner panicked");
+            Err(internal_error())
+        })
     }
 
     /// A copy of the published world, which shares its rows, and its revision.

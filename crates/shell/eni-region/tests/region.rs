@@ -231,6 +231,11 @@ fn a_planner_that_panics_costs_its_own_call_only() {
     assert_eq!(panicking.wait().unwrap_err().code, ErrorCode::InternalError);
     after.wait().unwrap();
     assert_eq!(commits.count(), 2);
+    let query = region.query(&region.owner(), 0, |_, _| -> Result<(), _> {
+        panic!("on purpose")
+    });
+    assert_eq!(query.unwrap_err().code, ErrorCode::InternalError);
+    submit(&region, mark("after the query")).wait().unwrap();
 }
 
 #[test]
