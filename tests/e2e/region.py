@@ -15,6 +15,7 @@ import botocore.exceptions
 import pytest
 
 import namespaces
+import wire_shape
 from namespaces import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -106,7 +107,10 @@ class Region:
             "aws_secret_access_key": environment["AWS_SECRET_ACCESS_KEY"],
             "config": config,
         }
-        return boto3.session.Session().client(service, **(settings | options))
+        client = boto3.session.Session().client(service, **(settings | options))
+        if service == "ec2":
+            wire_shape.watch(client)
+        return client
 
     def aws(self, *arguments):
         """Runs the AWS CLI as a user would and gives what it prints, read as JSON."""

@@ -78,7 +78,7 @@ def test_an_unknown_key_is_refused(shared_region):
 
 def test_a_changed_body_is_refused(shared_region):
     request = signed(shared_region)
-    changed = request.body.replace("Regions", "Vpcs").encode()
+    changed = request.body.replace("Regions", "Subnets").encode()
     assert send(request.url, changed, request.headers)[0] == 401
 
 

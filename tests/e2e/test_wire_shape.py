@@ -1,0 +1,40 @@
+"""Every operation takes the parameters that the SDKs' model of EC2 has for it."""
+
+import re
+import urllib.parse
+
+import botocore.session
+import pytest
+
+from test_coverage import OPERATIONS
+from test_signatures import send, signed
+from wire_shape import parameters_of
+
+# Parameters of what this region does not have, which it refuses as unknown rather than silently do without.
+ABSENT = re.compile(
+    r"AdditionalInfo|ElasticGpuSpecification\.|ElasticInferenceAccelerator\.|KernelId|LicenseSpecification\."
+    r"|NetworkPerformanceOptions\.|Operator\.|RamdiskId|SecondaryInterface\.|VpcEncryptionControl\."
+)
+
+
+def operations():
+    table = OPERATIONS.read_text().split("macro_rules! for_each_operation", 1)[1]
+    return re.findall(r"^ {12}(\w+),$", table, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", operations())
+def test_every_parameter_of_the_model_is_known(shared_region, name):
+    model = botocore.session.get_session().get_service_model("ec2").operation_model(name)
+    # Nothing is to be made, or found, by a call that may lack what it needs.
+    common = {"Action": name, "Version": "2016-11-15"}
+    if "DryRun" in model.input_shape.members:
+        common["DryRun"] = "true"
+    unknown = []
+    for parameter, value in parameters_of(model.input_shape):
+        form = urllib.parse.urlencode(common | {parameter: value})
+        request = signed(shared_region, form)
+        status, code = send(request.url, request.body.encode(), request.headers)
+        assert 400 <= status < 500, f"{parameter}={value}: {status} {code}"
+        if code == "UnknownParameter" and not ABSENT.match(parameter):
+            unknown.append(parameter)
+    assert unknown == []
