@@ -212,7 +212,7 @@ def test_interfaces_are_deleted(ec2, eni):
     ec2.delete_network_interface(NetworkInterfaceId=eni)
     with refused("InvalidNetworkInterfaceID.NotFound", f"The networkInterface ID '{eni}' does not exist"):
         ec2.delete_network_interface(NetworkInterfaceId=eni)
-    with refused("InvalidNetworkInterfaceID.Malformed"):
+    with refused("InvalidNetworkInterfaceId.Malformed"):
         ec2.delete_network_interface(NetworkInterfaceId="eni-xyz")
 
 

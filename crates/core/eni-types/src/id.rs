@@ -140,7 +140,7 @@ macro_rules! typed_ids {
 
 typed_ids! {
     /// Id of a VPC.
-    VpcId, "vpc", "InvalidVpcId.Malformed";
+    VpcId, "vpc", "InvalidVpcID.Malformed";
     /// Id of the association of a CIDR block with a VPC.
     VpcCidrAssociationId, "vpc-cidr-assoc", "InvalidVpcCidrBlockAssociationID.Malformed";
     /// Id of a subnet.

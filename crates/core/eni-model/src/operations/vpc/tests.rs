@@ -106,7 +106,7 @@ fn a_vpc_that_something_lies_in_cannot_be_deleted() {
     );
     assert_eq!(
         region.refused("DeleteVpc", &[("VpcId", "vpc-1")]),
-        "InvalidVpcId.Malformed: Invalid id: \"vpc-1\" (expecting \"vpc-...\")"
+        "InvalidVpcID.Malformed: Invalid id: \"vpc-1\" (expecting \"vpc-...\")"
     );
 }
 
