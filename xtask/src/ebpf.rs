@@ -51,7 +51,9 @@ pub(crate) fn run(task: &Task) -> Result<(), Failure> {
             ));
         }
     }
-    let built = strip(&build(&core)?)?;
+    let mut built = build(&core)?;
+    forget_hashes(&mut built);
+    let built = strip(&built)?;
     match task {
         Task::Build => {
             write(Path::new(OBJECT), &built)?;
@@ -190,6 +192,24 @@ fn build(core: &Core) -> Result<Vec<u8>, Failure> {
             .join(TARGET)
             .join("release/eni-bpf"),
     )
+}
+
+/// Blanks the hash at the end of every mangled name: it depends on where the repository lies.
+fn forget_hashes(object: &mut [u8]) {
+    const PREFIX: &[u8] = b"17h";
+    const HASH_LENGTH: usize = 16;
+    let length = PREFIX.len() + HASH_LENGTH + 1;
+    for start in 0..object.len().saturating_sub(length) {
+        let Some((hash, end)) = object[start..start + length]
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split_at_checked(HASH_LENGTH))
+        else {
+            continue;
+        };
+        if end == b"E" && hash.iter().all(u8::is_ascii_hexdigit) {
+            object[start + PREFIX.len()..][..HASH_LENGTH].fill(b'0');
+        }
+    }
 }
 
 /// Removes the DWARF that BTF was made from: nine tenths of the object, and nothing the kernel reads.
