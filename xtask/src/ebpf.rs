@@ -7,12 +7,15 @@
 use crate::repository::{self, Failure};
 use object::build::elf::{Builder, SectionData};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 const OBJECT: &str = "ebpf/openeni.bpf.o";
 const TOOLCHAIN: &str = "ebpf/openeni.bpf.toolchain";
 const TARGET: &str = "bpfel-unknown-none";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+
+/// Set in the environment of a build whose rustc we wrap.
+const WRAPPER_MARK: &str = "OPENENI_XTASK_WRAPS_RUSTC";
 
 const INSTALL_HINT: &str = "it takes either\n  \
     apt-get install -y --no-install-recommends rustc-web libstd-rust-web-dev-bpf\nor\n  \
@@ -51,9 +54,7 @@ pub(crate) fn run(task: &Task) -> Result<(), Failure> {
             ));
         }
     }
-    let mut built = build(&core)?;
-    forget_hashes(&mut built);
-    let built = strip(&built)?;
+    let built = strip(&build(&core)?)?;
     match task {
         Task::Build => {
             write(Path::new(OBJECT), &built)?;
@@ -126,16 +127,10 @@ fn describe(core: &Core) -> Result<String, Failure> {
     ))
 }
 
-/// Where the repository is mounted for the build, in a mount namespace of its own.
-///
-/// Cargo hashes the absolute path of a dependency outside the workspace into its symbols, and LLVM's order, so its
-/// inlining, follows the symbols: two clones would give two objects.
-const BUILD_ROOT: &str = "/mnt";
-
 /// Builds the program and gives the linked object's bytes.
 fn build(core: &Core) -> Result<Vec<u8>, Failure> {
     let root = repository::root();
-    let target_dir = Path::new(BUILD_ROOT).join("target/ebpf");
+    let target_dir = root.join("target/ebpf");
     let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home
         .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
@@ -145,19 +140,11 @@ fn build(core: &Core) -> Result<Vec<u8>, Failure> {
         "-Clink-arg=--btf".to_owned(),
         "-Ctarget-cpu=v3".to_owned(),
         "--cfg=bpf_target_arch=\"x86_64\"".to_owned(),
-        format!("--remap-path-prefix={BUILD_ROOT}=/openeni"),
+        format!("--remap-path-prefix={}=/openeni", root.display()),
         format!("--remap-path-prefix={}=/cargo", cargo_home.display()),
     ];
-    let mut cargo = Command::new("unshare");
-    if repository::output(Command::new("id").arg("-u"))?.trim() != "0" {
-        cargo.arg("--map-root-user");
-    }
-    let at_build_root = format!(
-        "mount --bind \"$0\" {BUILD_ROOT} && cd {BUILD_ROOT}/ebpf/eni-bpf && exec cargo \"$@\""
-    );
-    cargo
-        .args(["--mount", "sh", "-c", &at_build_root])
-        .arg(&root);
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(root.join("ebpf/eni-bpf"));
     cargo
         .args([
             "build",
@@ -170,9 +157,11 @@ fn build(core: &Core) -> Result<Vec<u8>, Failure> {
         .arg(&target_dir);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     // Nothing of the caller's build environment may reach the object.
+    let ourselves = std::env::current_exe().map_err(|error| Failure::Other(error.to_string()))?;
     cargo
         .env("RUSTC_BOOTSTRAP", "1")
-        .env_remove("RUSTC_WRAPPER")
+        .env("RUSTC_WRAPPER", ourselves)
+        .env(WRAPPER_MARK, "1")
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_INCREMENTAL");
     match core {
@@ -187,29 +176,37 @@ fn build(core: &Core) -> Result<Vec<u8>, Failure> {
     let path = std::iter::once(rustc_bin).chain(std::env::split_paths(&path));
     let path = std::env::join_paths(path).map_err(|error| Failure::Other(error.to_string()))?;
     repository::run(cargo.env("PATH", path))?;
-    read(
-        &Path::new("target/ebpf")
-            .join(TARGET)
-            .join("release/eni-bpf"),
-    )
+    read(&target_dir.join(TARGET).join("release/eni-bpf"))
 }
 
-/// Blanks the hash at the end of every mangled name: it depends on where the repository lies.
-fn forget_hashes(object: &mut [u8]) {
-    const PREFIX: &[u8] = b"17h";
-    const HASH_LENGTH: usize = 16;
-    let length = PREFIX.len() + HASH_LENGTH + 1;
-    for start in 0..object.len().saturating_sub(length) {
-        let Some((hash, end)) = object[start..start + length]
-            .strip_prefix(PREFIX)
-            .and_then(|rest| rest.split_at_checked(HASH_LENGTH))
-        else {
-            continue;
-        };
-        if end == b"E" && hash.iter().all(u8::is_ascii_hexdigit) {
-            object[start + PREFIX.len()..][..HASH_LENGTH].fill(b'0');
+/// Acts as cargo's `RUSTC_WRAPPER` if [`build`] has called cargo with us in that role.
+///
+/// Cargo tells crates apart by a hash of where they lie, and mangled names carry it: they, and the order of functions
+/// with them, would differ from clone to clone. For the BPF target it is replaced by the crate's name, which is unique
+/// among the few crates built there.
+pub(crate) fn wrap_rustc() -> Option<ExitCode> {
+    std::env::var_os(WRAPPER_MARK)?;
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let value_of = |option: &str| {
+        let position = arguments.iter().position(|argument| argument == option)?;
+        arguments.get(position + 1).cloned()
+    };
+    if let (Some(TARGET), Some(name)) = (value_of("--target").as_deref(), value_of("--crate-name"))
+    {
+        for argument in &mut arguments {
+            if argument.starts_with("metadata=") {
+                *argument = format!("metadata={name}");
+            }
         }
     }
+    let (rustc, arguments) = arguments.split_first()?;
+    let status = Command::new(rustc).args(arguments).status();
+    let succeeded = status.is_ok_and(|status| status.success());
+    Some(if succeeded {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Removes the DWARF that BTF was made from: nine tenths of the object, and nothing the kernel reads.

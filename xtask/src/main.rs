@@ -32,6 +32,9 @@ enum Task {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = ebpf::wrap_rustc() {
+        return code;
+    }
     let outcome = match Arguments::parse().task {
         Task::Layers(options) => layers::run(&options),
         Task::Tidy => tidy::run(),
