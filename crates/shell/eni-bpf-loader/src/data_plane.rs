@@ -106,6 +106,8 @@ impl DataPlane {
 
     /// Detaches the program from `vport`; whether it was attached. The tables are left as they are.
     ///
+    /// The kernel lets go of the link a moment after the call: [`eni_abi::Vport::BLOCKED`] is what cuts at once.
+    ///
     /// # Errors
     /// [`DataPlaneError::Io`].
     pub fn detach(&mut self, vport: u32) -> Result<bool, DataPlaneError> {
