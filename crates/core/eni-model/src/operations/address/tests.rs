@@ -90,6 +90,10 @@ fn an_allocated_address_is_described_until_it_is_released() {
         let answer = region.must("DescribeAddresses", parameters);
         assert_eq!(answer["addressesSet"]["item"], want);
     }
+    assert_eq!(
+        region.refused("DescribeAddressesAttribute", &[("Attribute", "color")]),
+        "InvalidParameterValue: Value (color) for parameter attribute is invalid. Unknown attribute."
+    );
     let attribute = [("Attribute", "domain-name"), ("AllocationId.1", &id)];
     assert_eq!(
         region.must("DescribeAddressesAttribute", &attribute)["addressSet"]["item"],
@@ -108,24 +112,14 @@ fn an_allocated_address_is_described_until_it_is_released() {
 }
 
 #[test]
-fn what_the_address_calls_refuse() {
+fn what_allocating_and_releasing_refuse() {
     let mut region = TestWorld::bootstrapped();
     let (id, ip) = allocate(&mut region, &[]);
-    let (instance, eni) = running(&mut region);
+    let (_, eni) = running(&mut region);
     let lent = text(&association_of(&mut region, &eni)["publicIp"]);
-    let pending = text(&launched(&mut region, &[])["instanceId"]);
     let (id, ip) = (("AllocationId", &*id), ("PublicIp", &*ip));
-    let eni = ("NetworkInterfaceId", &*eni);
-    let instance = ("InstanceId", &*instance);
     let taken = format!("InvalidAddress.NotFound: Address '{}' not found.", ip.1);
     let not_lent = format!("InvalidAddress.NotFound: Address '{lent}' not found.");
-    let is_pending = format!(
-        "IncorrectInstanceState: The pending instance '{pending}' is not in a valid state for this operation."
-    );
-    let not_its_own = format!(
-        "InvalidParameterValue: The private IP address 10.9.9.9 is not assigned to the network interface '{}'.",
-        eni.1
-    );
     let unknown =
         "InvalidAllocationID.NotFound: The allocation ID 'eipalloc-12345678' does not exist";
     for (action, parameters, error) in [
@@ -179,41 +173,6 @@ fn what_the_address_calls_refuse() {
             Vec::from([("PublicIp.1", &*lent)]),
             &not_lent,
         ),
-        (
-            "DescribeAddressesAttribute",
-            Vec::from([("Attribute", "color")]),
-            "InvalidParameterValue: Value (color) for parameter attribute is invalid. Unknown attribute.",
-        ),
-        (
-            "AssociateAddress",
-            Vec::from([id]),
-            "MissingParameter: Either instance ID or network interface ID must be specified.",
-        ),
-        (
-            "AssociateAddress",
-            Vec::from([id, eni, instance]),
-            "InvalidParameterCombination: You may specify instance ID or network interface ID, but not both in the same call.",
-        ),
-        (
-            "AssociateAddress",
-            Vec::from([id, ("InstanceId", &*pending)]),
-            &is_pending,
-        ),
-        (
-            "AssociateAddress",
-            Vec::from([id, eni, ("PrivateIpAddress", "10.9.9.9")]),
-            &not_its_own,
-        ),
-        (
-            "DisassociateAddress",
-            Vec::new(),
-            "MissingParameter: Either public IP or association ID must be specified.",
-        ),
-        (
-            "DisassociateAddress",
-            Vec::from([("AssociationId", "eipassoc-12345678")]),
-            "InvalidAssociationID.NotFound: The association ID 'eipassoc-12345678' does not exist",
-        ),
     ] {
         assert_eq!(
             region.refused(action, &parameters),
@@ -221,8 +180,58 @@ fn what_the_address_calls_refuse() {
             "{action} {parameters:?}"
         );
     }
+}
+
+#[test]
+fn what_associating_refuses() {
+    let mut region = TestWorld::bootstrapped();
+    let (id, ip) = allocate(&mut region, &[]);
+    let (instance, eni) = running(&mut region);
+    let pending = text(&launched(&mut region, &[])["instanceId"]);
+    let id = ("AllocationId", &*id);
+    let eni = ("NetworkInterfaceId", &*eni);
+    let is_pending = format!(
+        "IncorrectInstanceState: The pending instance '{pending}' is not in a valid state for this operation."
+    );
+    let not_its_own = format!(
+        "InvalidParameterValue: The private IP address 10.9.9.9 is not assigned to the network interface '{}'.",
+        eni.1
+    );
+    for (parameters, error) in [
+        (
+            Vec::from([id]),
+            "MissingParameter: Either instance ID or network interface ID must be specified.",
+        ),
+        (
+            Vec::from([id, eni, ("InstanceId", &*instance)]),
+            "InvalidParameterCombination: You may specify instance ID or network interface ID, but not both in the same call.",
+        ),
+        (Vec::from([id, ("InstanceId", &*pending)]), &is_pending),
+        (
+            Vec::from([id, eni, ("PrivateIpAddress", "10.9.9.9")]),
+            &not_its_own,
+        ),
+    ] {
+        assert_eq!(
+            region.refused("AssociateAddress", &parameters),
+            error,
+            "{parameters:?}"
+        );
+    }
+    for (parameters, error) in [
+        (
+            [].as_slice(),
+            "MissingParameter: Either public IP or association ID must be specified.",
+        ),
+        (
+            &[("AssociationId", "eipassoc-12345678")],
+            "InvalidAssociationID.NotFound: The association ID 'eipassoc-12345678' does not exist",
+        ),
+    ] {
+        assert_eq!(region.refused("DisassociateAddress", parameters), error);
+    }
     // Without an association there is nothing to end.
-    region.must("DisassociateAddress", &[ip]);
+    region.must("DisassociateAddress", &[("PublicIp", &ip)]);
 }
 
 #[test]

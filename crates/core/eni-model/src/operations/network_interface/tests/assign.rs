@@ -117,7 +117,7 @@ fn a_reassigned_address_moves_with_its_elastic_ip_address() {
 }
 
 #[test]
-fn what_assigning_and_unassigning_refuse() {
+fn what_assigning_refuses() {
     let mut net = Net::new();
     let instance = net.instance("t3.micro", "running");
     let eni = id_of(&net.create(&[
@@ -126,9 +126,6 @@ fn what_assigning_and_unassigning_refuse() {
     ]));
     net.attach(&eni, &instance, "1");
     let id = ("NetworkInterfaceId", eni.as_str());
-    let not_assigned = alloc::format!(
-        "InvalidParameterValue: Some of the specified addresses are not assigned to interface {eni}"
-    );
     for (action, parameters, error) in [
         (
             "AssignPrivateIpAddresses",
@@ -166,6 +163,25 @@ fn what_assigning_and_unassigning_refuse() {
             Vec::from([("SecondaryPrivateIpAddressCount", "1")]),
             "PrivateIpAddressLimitExceeded: Number of private addresses will exceed limit.",
         ),
+    ] {
+        let parameters: Vec<_> = [id].into_iter().chain(parameters).collect();
+        assert_eq!(
+            net.region.refused(action, &parameters),
+            error,
+            "{action} {parameters:?}"
+        );
+    }
+}
+
+#[test]
+fn what_unassigning_refuses() {
+    let mut net = Net::new();
+    let eni = id_of(&net.create(&[("PrivateIpAddress", "10.0.1.10")]));
+    let id = ("NetworkInterfaceId", eni.as_str());
+    let not_assigned = alloc::format!(
+        "InvalidParameterValue: Some of the specified addresses are not assigned to interface {eni}"
+    );
+    for (action, parameters, error) in [
         (
             "UnassignPrivateIpAddresses",
             Vec::new(),

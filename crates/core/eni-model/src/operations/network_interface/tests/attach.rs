@@ -135,6 +135,14 @@ fn what_attach_network_interface_refuses() {
             error
         );
     }
+}
+
+#[test]
+fn a_place_is_a_card_and_an_index() {
+    let mut net = Net::new();
+    let large = net.instance("c6in.32xlarge", "running");
+    let [taken, eni] = [(), ()].map(|()| id_of(&net.create(&[])));
+    net.attach(&taken, &large, "1");
     let card = [
         ("NetworkInterfaceId", eni.as_str()),
         ("InstanceId", &large),
@@ -145,7 +153,6 @@ fn what_attach_network_interface_refuses() {
         net.region.refused("AttachNetworkInterface", &card),
         "InvalidParameterValue: The network card index 2 is not valid for the instance type c6in.32xlarge."
     );
-    // A slot is a card and an index.
     let card = [card[0], card[1], card[2], ("NetworkCardIndex", "1")];
     assert_eq!(
         net.region.must("AttachNetworkInterface", &card)["networkCardIndex"],

@@ -1,4 +1,3 @@
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -76,10 +75,112 @@ fn addresses_are_those_asked_for_and_free_ones_of_the_subnet_for_the_rest() {
     );
 }
 
+/// What a call of its own parameters breaks, whatever else there is.
+const REFUSED: &[(&[(&str, &str)], &str)] = &[
+    (
+        &[("PrivateIpAddress", "10.0.2.5")],
+        "InvalidParameterValue: Address 10.0.2.5 does not fall within the subnet's address range",
+    ),
+    (
+        &[("PrivateIpAddress", "10.0.1.3")],
+        "InvalidParameterValue: Address 10.0.1.3 is in subnet's reserved address range",
+    ),
+    (
+        &[("PrivateIpAddress", "10.0.1.255")],
+        "InvalidParameterValue: Address 10.0.1.255 is in subnet's reserved address range",
+    ),
+    (
+        &[("PrivateIpAddress", "10.0.1")],
+        "InvalidParameterValue: Value (10.0.1) for parameter PrivateIpAddress is invalid. An IPv4 address is expected.",
+    ),
+    (
+        &[
+            ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.7"),
+            ("PrivateIpAddresses.2.PrivateIpAddress", "10.0.1.7"),
+        ],
+        "InvalidParameterValue: The address 10.0.1.7 is specified more than once.",
+    ),
+    (
+        &[
+            ("PrivateIpAddress", "10.0.1.8"),
+            ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.7"),
+            ("PrivateIpAddresses.1.Primary", "true"),
+        ],
+        "InvalidParameterCombination: Only one primary private IP address can be specified.",
+    ),
+    (
+        &[
+            ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.7"),
+            ("SecondaryPrivateIpAddressCount", "1"),
+        ],
+        "InvalidParameterCombination: You may not specify both privateIpAddresses and secondaryPrivateIpAddressCount.",
+    ),
+    (
+        &[("SecondaryPrivateIpAddressCount", "50")],
+        "PrivateIpAddressLimitExceeded: Number of private addresses will exceed limit.",
+    ),
+    (
+        &[("SecurityGroupId.1", "sg-12345678")],
+        "InvalidGroup.NotFound: The security group 'sg-12345678' does not exist",
+    ),
+    (
+        &[("InterfaceType", "efa")],
+        "UnsupportedOperation: The interface type 'efa' is not supported in this region.",
+    ),
+    (
+        &[("InterfaceType", "lambda")],
+        "InvalidParameterValue: Value (lambda) for parameter interfaceType is invalid.",
+    ),
+    (
+        &[("Ipv6AddressCount", "1")],
+        "UnsupportedOperation: IPv6 is not supported in this region.",
+    ),
+    (
+        &[("Ipv4PrefixCount", "1")],
+        "UnsupportedOperation: Delegating prefixes is not supported in this region.",
+    ),
+    (
+        &[(
+            "ConnectionTrackingSpecification.TcpEstablishedTimeout",
+            "59",
+        )],
+        "InvalidParameterValue: Value (59) for parameter tcpEstablishedTimeout is invalid. Valid values are from 60 to 432000.",
+    ),
+    (
+        &[
+            ("TagSpecification.1.ResourceType", "subnet"),
+            ("TagSpecification.1.Tag.1.Key", "a"),
+        ],
+        "InvalidParameterValue: 'subnet' is not a valid taggable resource type for this operation.",
+    ),
+];
+
 #[test]
 fn what_create_network_interface_refuses() {
     let mut net = Net::new();
+    for (parameters, error) in REFUSED {
+        assert_eq!(net.refused(parameters), *error, "{parameters:?}");
+    }
+    let long = "x".repeat(256);
+    assert_eq!(
+        net.refused(&[("Description", &long)]),
+        "InvalidParameterValue: Description exceeds the maximum length of 255 characters."
+    );
+    net.subnet = "subnet-12345678".into();
+    assert_eq!(
+        net.refused(&[]),
+        "InvalidSubnetID.NotFound: The subnet ID 'subnet-12345678' does not exist"
+    );
+}
+
+#[test]
+fn an_interface_takes_no_address_in_use_and_no_group_of_another_vpc() {
+    let mut net = Net::new();
     net.create(&[("PrivateIpAddress", "10.0.1.10")]);
+    assert_eq!(
+        net.refused(&[("PrivateIpAddress", "10.0.1.10")]),
+        "InvalidIPAddress.InUse: The specified address is already in use."
+    );
     let default_vpc = net.region.world.default_vpc().unwrap().vpc_id;
     let foreign = net
         .region
@@ -88,107 +189,9 @@ fn what_create_network_interface_refuses() {
         .unwrap()
         .group_id
         .to_string();
-    let foreign = [("SecurityGroupId.1", foreign.as_str())];
-    let long = "x".repeat(256);
-    let long = [("Description", long.as_str())];
-    let many = [("SecondaryPrivateIpAddressCount", "50")];
-    let cases: &[(&[(&str, &str)], &str)] = &[
-        (
-            &[("PrivateIpAddress", "10.0.2.5")],
-            "InvalidParameterValue: Address 10.0.2.5 does not fall within the subnet's address range",
-        ),
-        (
-            &[("PrivateIpAddress", "10.0.1.3")],
-            "InvalidParameterValue: Address 10.0.1.3 is in subnet's reserved address range",
-        ),
-        (
-            &[("PrivateIpAddress", "10.0.1.255")],
-            "InvalidParameterValue: Address 10.0.1.255 is in subnet's reserved address range",
-        ),
-        (
-            &[("PrivateIpAddress", "10.0.1.10")],
-            "InvalidIPAddress.InUse: The specified address is already in use.",
-        ),
-        (
-            &[("PrivateIpAddress", "10.0.1")],
-            "InvalidParameterValue: Value (10.0.1) for parameter PrivateIpAddress is invalid. An IPv4 address is expected.",
-        ),
-        (
-            &[
-                ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.7"),
-                ("PrivateIpAddresses.2.PrivateIpAddress", "10.0.1.7"),
-            ],
-            "InvalidParameterValue: The address 10.0.1.7 is specified more than once.",
-        ),
-        (
-            &[
-                ("PrivateIpAddress", "10.0.1.8"),
-                ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.7"),
-                ("PrivateIpAddresses.1.Primary", "true"),
-            ],
-            "InvalidParameterCombination: Only one primary private IP address can be specified.",
-        ),
-        (
-            &[
-                ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.7"),
-                ("SecondaryPrivateIpAddressCount", "1"),
-            ],
-            "InvalidParameterCombination: You may not specify both privateIpAddresses and secondaryPrivateIpAddressCount.",
-        ),
-        (
-            &many,
-            "PrivateIpAddressLimitExceeded: Number of private addresses will exceed limit.",
-        ),
-        (
-            &[("SecurityGroupId.1", "sg-12345678")],
-            "InvalidGroup.NotFound: The security group 'sg-12345678' does not exist",
-        ),
-        (
-            &foreign,
-            "InvalidGroup.NotFound: You have specified two resources that belong to different networks.",
-        ),
-        (
-            &long,
-            "InvalidParameterValue: Description exceeds the maximum length of 255 characters.",
-        ),
-        (
-            &[("InterfaceType", "efa")],
-            "UnsupportedOperation: The interface type 'efa' is not supported in this region.",
-        ),
-        (
-            &[("InterfaceType", "lambda")],
-            "InvalidParameterValue: Value (lambda) for parameter interfaceType is invalid.",
-        ),
-        (
-            &[("Ipv6AddressCount", "1")],
-            "UnsupportedOperation: IPv6 is not supported in this region.",
-        ),
-        (
-            &[("Ipv4PrefixCount", "1")],
-            "UnsupportedOperation: Delegating prefixes is not supported in this region.",
-        ),
-        (
-            &[(
-                "ConnectionTrackingSpecification.TcpEstablishedTimeout",
-                "59",
-            )],
-            "InvalidParameterValue: Value (59) for parameter tcpEstablishedTimeout is invalid. Valid values are from 60 to 432000.",
-        ),
-        (
-            &[
-                ("TagSpecification.1.ResourceType", "subnet"),
-                ("TagSpecification.1.Tag.1.Key", "a"),
-            ],
-            "InvalidParameterValue: 'subnet' is not a valid taggable resource type for this operation.",
-        ),
-    ];
-    for (parameters, error) in cases {
-        assert_eq!(net.refused(parameters), *error, "{parameters:?}");
-    }
-    net.subnet = "subnet-12345678".into();
     assert_eq!(
-        net.refused(&[]),
-        "InvalidSubnetID.NotFound: The subnet ID 'subnet-12345678' does not exist"
+        net.refused(&[("SecurityGroupId.1", &foreign)]),
+        "InvalidGroup.NotFound: You have specified two resources that belong to different networks."
     );
 }
 
@@ -202,8 +205,8 @@ fn a_client_token_makes_the_call_idempotent() {
     assert!(error.starts_with("IdempotentParameterMismatch"), "{error}");
 }
 
-#[test]
-fn each_filter_finds_what_it_names_and_nothing_else() {
+/// Two interfaces in subnets of their own, of which the first is the one that most filters want.
+fn two_interfaces() -> (Net, serde_json::Value, serde_json::Value) {
     let mut net = Net::new();
     net.region.must(
         "ModifyVpcAttribute",
@@ -221,32 +224,32 @@ fn each_filter_finds_what_it_names_and_nothing_else() {
         ("TagSpecification.1.Tag.1.Key", "Role"),
         ("TagSpecification.1.Tag.1.Value", "web"),
     ]);
-    let (id, mac) = (
-        id_of(&wanted),
-        wanted["macAddress"].as_str().unwrap().to_string(),
-    );
-    let (subnet, vpc) = (net.subnet.clone(), net.vpc.clone());
     net.subnet = other_subnet;
-    let other = id_of(&net.create(&[]));
+    let other = net.create(&[]);
+    (net, wanted, other)
+}
+
+#[test]
+fn each_filter_finds_what_it_names_and_nothing_else() {
+    let (mut net, wanted, other) = two_interfaces();
+    let member = |name: &str| wanted[name].as_str().unwrap();
+    let id = member("networkInterfaceId");
     let group = wanted
         .pointer("/groupSet/item/0/groupId")
         .unwrap()
         .as_str()
         .unwrap();
-    let (both, only, neither) = (
-        [id.clone(), other].to_vec(),
-        Vec::from([id.clone()]),
-        Vec::new(),
-    );
+    let both = Vec::from([id.to_string(), id_of(&other)]);
+    let (only, neither) = (Vec::from([id.to_string()]), Vec::new());
     let cases = [
-        ("network-interface-id", id.as_str(), &only),
+        ("network-interface-id", id, &only),
         ("network-interface-id", "eni-*", &both),
         ("network-interface-id", "nothing", &neither),
-        ("subnet-id", &subnet, &only),
-        ("vpc-id", &vpc, &both),
+        ("subnet-id", member("subnetId"), &only),
+        ("vpc-id", member("vpcId"), &both),
         ("group-id", group, &both),
         ("group-name", "default", &both),
-        ("mac-address", &mac, &only),
+        ("mac-address", member("macAddress"), &only),
         ("private-ip-address", "10.0.1.10", &only),
         // The address of the interface is its primary one.
         ("private-ip-address", "10.0.1.11", &neither),
@@ -274,7 +277,8 @@ fn each_filter_finds_what_it_names_and_nothing_else() {
         let answer = net.region.must("DescribeNetworkInterfaces", &parameters);
         let mut found = TestWorld::texts(&answer, "/networkInterfaceSet", "/networkInterfaceId");
         let mut want = want.clone();
-        (found.sort(), want.sort());
+        found.sort();
+        want.sort();
         assert_eq!(found, want, "{name}={value}");
     }
     let error = net
@@ -328,8 +332,7 @@ fn pages_together_give_every_interface_once() {
         assert_eq!(
             net.region.refused("DescribeNetworkInterfaces", parameters),
             code,
-            "{}",
-            format!("{parameters:?}")
+            "{parameters:?}"
         );
     }
 }

@@ -1,5 +1,5 @@
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use serde_json::json;
@@ -174,10 +174,9 @@ fn a_group_is_named_by_its_id_or_in_the_default_vpc_by_its_name() {
     net.region.must("DeleteSecurityGroup", &[name]);
 }
 
-#[test]
-fn groups_are_found_by_what_they_are_and_by_what_their_rules_say() {
+/// A group `web` with rules of three kinds, and the group `peer` that one of them names.
+fn with_rules() -> (Net, String) {
     let mut net = Net::new();
-    let group = net.group.clone();
     let peer = net.create("peer");
     net.on_group(
         "AuthorizeSecurityGroupIngress",
@@ -203,6 +202,13 @@ fn groups_are_found_by_what_they_are_and_by_what_their_rules_say() {
             ("IpPermissions.1.Ipv6Ranges.1.CidrIpv6", "2001:db8::/32"),
         ),
     );
+    (net, peer)
+}
+
+#[test]
+fn groups_are_found_by_what_they_are_and_by_what_their_rules_say() {
+    let (mut net, peer) = with_rules();
+    let group = net.group.clone();
     let vpc = net.vpc.clone();
     let only = [group.as_str()];
     for (name, value) in [
@@ -231,6 +237,12 @@ fn groups_are_found_by_what_they_are_and_by_what_their_rules_say() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn the_groups_of_a_vpc_are_found_and_peered_ones_there_are_none() {
+    let (mut net, _) = with_rules();
+    let (group, vpc) = (net.group.clone(), net.vpc.clone());
     // Every group says who owns it; those of the VPC are three.
     let filter = [
         ("Filter.1.Name", "owner-id"),

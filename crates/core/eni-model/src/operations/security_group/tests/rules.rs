@@ -108,20 +108,13 @@ fn a_single_rule_is_named_by_its_own_parameters() {
 #[test]
 fn what_authorize_refuses() {
     let mut net = Net::new();
-    net.on_group(INGRESS, &permission("tcp", HTTPS, (IPV4, "0.0.0.0/0")));
-    let foreign = net.default_group_of_default_vpc();
     let mut twice = permission("-1", None, (IPV4, "192.0.2.0/24"));
     twice.push(("IpPermissions.1.IpRanges.2.CidrIp", "192.0.2.9/24"));
     let mut described = permission("-1", None, (IPV4, "192.0.2.0/24"));
     described.push(("IpPermissions.1.IpRanges.1.Description", "größe"));
     let mut mixed = permission("-1", None, (IPV4, "192.0.2.0/24"));
     mixed.push(("CidrIp", "192.0.2.0/24"));
-    let group = "IpPermissions.1.Groups.1.GroupId";
     for (parameters, error) in [
-        (
-            permission("6", HTTPS, (IPV4, "0.0.0.0/0")),
-            "InvalidPermission.Duplicate: the specified rule \"peer: 0.0.0.0/0, TCP, from port: 443, to port: 443, ALLOW\" already exists",
-        ),
         (
             twice,
             "InvalidParameterValue: The same permission must not appear multiple times",
@@ -146,45 +139,57 @@ fn what_authorize_refuses() {
             Vec::from([(IPV4, "0.0.0.0/0")]),
             "MissingParameter: The request must contain the parameter ipProtocol",
         ),
+    ] {
+        assert_eq!(net.refused(INGRESS, &parameters), error, "{parameters:?}");
+    }
+    let https = permission("tcp", HTTPS, (IPV4, "0.0.0.0/0"));
+    net.on_group(INGRESS, &https);
+    assert_eq!(
+        net.refused(INGRESS, &permission("6", HTTPS, (IPV4, "0.0.0.0/0"))),
+        "InvalidPermission.Duplicate: the specified rule \"peer: 0.0.0.0/0, TCP, from port: 443, to port: 443, ALLOW\" already exists"
+    );
+}
+
+#[test]
+fn what_authorize_refuses_as_a_peer() {
+    let mut net = Net::new();
+    let foreign = net.default_group_of_default_vpc();
+    let group = "IpPermissions.1.Groups.1.GroupId";
+    for (peer, error) in [
         (
-            permission("-1", None, (IPV4, "0.0.0.0")),
+            (IPV4, "0.0.0.0"),
             "InvalidParameterValue: Value (0.0.0.0) for parameter IpPermissions.1.IpRanges.1.CidrIp is invalid. This is not a valid CIDR block.",
         ),
         (
-            permission("-1", None, (group, "sg-12345678")),
+            (group, "sg-12345678"),
             "InvalidGroup.NotFound: The security group 'sg-12345678' does not exist",
         ),
         (
-            permission("-1", None, (group, &foreign)),
+            (group, &*foreign),
             "InvalidGroup.NotFound: You have specified two resources that belong to different networks.",
         ),
         (
-            permission("-1", None, ("IpPermissions.1.Groups.1.UserId", "1")),
+            ("IpPermissions.1.Groups.1.UserId", "1"),
             "MissingParameter: Source group ID missing.",
         ),
         (
-            permission(
-                "-1",
-                None,
-                ("IpPermissions.1.Groups.1.VpcPeeringConnectionId", "pcx-1"),
-            ),
+            ("IpPermissions.1.Groups.1.VpcPeeringConnectionId", "pcx-1"),
             "UnsupportedOperation: VPC peering is not supported in this region.",
         ),
         (
-            permission(
-                "-1",
-                None,
-                (
-                    "IpPermissions.1.PrefixListIds.1.PrefixListId",
-                    "pl-12345678",
-                ),
+            (
+                "IpPermissions.1.PrefixListIds.1.PrefixListId",
+                "pl-12345678",
             ),
             "InvalidPrefixListID.NotFound: The prefix list ID 'pl-12345678' does not exist",
         ),
     ] {
-        assert_eq!(net.refused(INGRESS, &parameters), error, "{parameters:?}");
+        assert_eq!(
+            net.refused(INGRESS, &permission("-1", None, peer)),
+            error,
+            "{peer:?}"
+        );
     }
-    check_invariants(&net.region.world);
 }
 
 #[test]
@@ -234,40 +239,36 @@ fn a_rule_is_revoked_by_what_it_allows_or_by_its_id() {
     assert_eq!(answer["revokedSecurityGroupRuleSet"]["item"], json!([]));
 }
 
+/// Changes the rule `id` of the group to these members.
+fn modify(net: &mut Net, id: &str, members: &[(&str, &str)]) -> Result<Value, String> {
+    let mut parameters = Vec::from([("SecurityGroupRule.1.SecurityGroupRuleId".to_string(), id)]);
+    parameters.extend(members.iter().map(|(name, value)| {
+        (
+            format!("SecurityGroupRule.1.SecurityGroupRule.{name}"),
+            *value,
+        )
+    }));
+    let parameters: Vec<_> = parameters
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value))
+        .collect();
+    let group = net.group.clone();
+    let answer = net
+        .region
+        .call("ModifySecurityGroupRules", &with_group(&group, &parameters));
+    check_invariants(&net.region.world);
+    answer.map_err(|error| error.to_string())
+}
+
 #[test]
 fn a_rule_is_modified_in_place() {
     let mut net = Net::new();
-    let group = net.group.clone();
-    let id =
-        rule_ids(&net.on_group(INGRESS, &permission("tcp", HTTPS, (IPV4, "0.0.0.0/0"))))[0].clone();
+    let https = permission("tcp", HTTPS, (IPV4, "0.0.0.0/0"));
+    let id = rule_ids(&net.on_group(INGRESS, &https))[0].clone();
     net.on_group(
         INGRESS,
         &permission("tcp", Some(("80", "80")), (IPV4, "0.0.0.0/0")),
     );
-    let rule = |extra: &[(&'static str, &'static str)]| {
-        let mut parameters = Vec::from([(
-            "SecurityGroupRule.1.SecurityGroupRuleId".to_string(),
-            id.clone(),
-        )]);
-        parameters.extend(extra.iter().map(|(name, value)| {
-            (
-                format!("SecurityGroupRule.1.SecurityGroupRule.{name}"),
-                (*value).to_string(),
-            )
-        }));
-        parameters
-    };
-    let call = |net: &mut Net, parameters: Vec<(String, String)>| {
-        let parameters: Vec<_> = parameters
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        let answer = net
-            .region
-            .call("ModifySecurityGroupRules", &with_group(&group, &parameters));
-        check_invariants(&net.region.world);
-        answer.map_err(|error| error.to_string())
-    };
     let https = [
         ("IpProtocol", "tcp"),
         ("FromPort", "8443"),
@@ -275,7 +276,7 @@ fn a_rule_is_modified_in_place() {
         ("CidrIpv4", "192.0.2.0/24"),
         ("Description", "new"),
     ];
-    call(&mut net, rule(&https)).unwrap();
+    modify(&mut net, &id, &https).unwrap();
     let row = net
         .region
         .world
@@ -318,7 +319,7 @@ fn a_rule_is_modified_in_place() {
             "MissingParameter: The request must contain the parameter ipProtocol",
         ),
     ] {
-        assert_eq!(call(&mut net, rule(extra)).unwrap_err(), error);
+        assert_eq!(modify(&mut net, &id, extra).unwrap_err(), error);
     }
 }
 
