@@ -68,7 +68,10 @@ def test_addresses_are_chosen_by_the_caller_or_by_ec2(ec2, place):
     with refused("InvalidParameterCombination"):
         ec2.create_network_interface(
             SubnetId=place.subnet_id,
-            PrivateIpAddresses=[{"PrivateIpAddress": "10.0.1.120", "Primary": True}],
+            PrivateIpAddresses=[
+                {"PrivateIpAddress": "10.0.1.120", "Primary": True},
+                {"PrivateIpAddress": "10.0.1.121", "Primary": False},
+            ],
             SecondaryPrivateIpAddressCount=1,
         )
 
@@ -81,7 +84,7 @@ def test_creation_refuses_what_does_not_exist_or_fit(ec2, place):
     with refused("InvalidGroup.NotFound"):
         ec2.create_network_interface(SubnetId=place.subnet_id, Groups=["sg-0123456789abcdef0"])
     elsewhere = Place(ec2)
-    with refused("InvalidParameter", "different networks"):
+    with refused("InvalidGroup.NotFound", "different networks"):
         ec2.create_network_interface(SubnetId=place.subnet_id, Groups=[elsewhere.group_id])
     groups = [
         ec2.create_security_group(GroupName=f"many-{n}", Description="n", VpcId=place.vpc_id)["GroupId"]
