@@ -33,15 +33,7 @@ pub(crate) fn locate<T: Tables>(
         return enter_from_outside(scratch, tables);
     }
     if packet.destination_mac != sender.router_mac {
-        path.routed = false;
-        let key = MacKey {
-            subnet: sender.subnet,
-            mac: packet.destination_mac,
-            reserved: 0,
-        };
-        path.target = tables.mac(&key).ok_or(DropReason::UnknownMac)?;
-        recognise_owner(scratch, sender.vpc, tables);
-        return Ok(());
+        return deliver_by_mac(scratch, sender, tables);
     }
     let route = tables
         .route(sender.route_table, packet.destination)
@@ -70,6 +62,50 @@ pub(crate) fn locate<T: Tables>(
         Route::INTERNET_GATEWAY => leave_by_internet_gateway(scratch, sender.vpc, arrival, tables),
         _ => Err(DropReason::Blackhole),
     }
+}
+
+/// Inside a subnet the MAC says who gets the packet, so that an appliance that forwards can be the next hop.
+///
+/// Where that interface would refuse it, the packet goes to the address's owner in the subnet: neighbours remember the
+/// MAC of a reassigned address for as long as their connections confirm it (RFC 4861, 7.3.1, as Linux does for ARP).
+#[inline(always)]
+fn deliver_by_mac<T: Tables>(
+    scratch: &mut Scratch,
+    sender: &Vport,
+    tables: &T,
+) -> Result<(), DropReason> {
+    let Scratch { packet, path, .. } = scratch;
+    path.routed = false;
+    let key = MacKey {
+        subnet: sender.subnet,
+        mac: packet.destination_mac,
+        reserved: 0,
+    };
+    let target = tables.mac(&key);
+    let mapping = tables.mapping(&MappingKey {
+        vpc: sender.vpc,
+        address: packet.destination,
+    });
+    if let Some(mapping) = mapping
+        && mapping.subnet == sender.subnet
+        && refuses_others(target, tables)
+    {
+        path.routed = target != Some(mapping.vport);
+        path.target = mapping.vport;
+        path.target_identity = mapping.identity;
+        return Ok(());
+    }
+    path.target = target.ok_or(DropReason::UnknownMac)?;
+    recognise_owner(scratch, sender.vpc, tables);
+    Ok(())
+}
+
+/// Whether packets for addresses of others are lost on this vport.
+#[inline(always)]
+fn refuses_others<T: Tables>(target: Option<u32>, tables: &T) -> bool {
+    target
+        .and_then(|vport| tables.vport(vport))
+        .is_none_or(|vport| vport.has(Vport::SOURCE_DEST_CHECK))
 }
 
 /// Group rules name the destination's owner only if the packet is delivered to it.

@@ -3,9 +3,11 @@
 
 mod support;
 
-use eni_abi::{Route, Vport};
+use eni_abi::{MappingKey, Route, Vport};
 use eni_pipeline::testing::frames::{arp_request, checksums_hold, echo, tcp, udp};
-use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, mac, private, public, router_mac};
+use eni_pipeline::testing::region::{
+    ANNA, BERT, CARL, UPLINK, VPC, ip, mac, private, public, router_mac,
+};
 use support::Bench;
 
 #[test]
@@ -95,10 +97,36 @@ fn frames_that_end_before_their_headers_are_dropped() {
 #[test]
 fn a_mac_of_nobody_in_the_subnet_leads_nowhere() {
     for stranger in [[2, 0, 0, 0, 1, 99], mac(CARL)] {
-        let mut datagram = udp(ANNA, private(BERT), (1, 2));
+        let mut datagram = udp(ANNA, [10, 0, 1, 99], (1, 2));
         datagram.destination_mac = stranger;
         Bench::new().step(ANNA, &datagram.bytes(), &["10 unknown_mac"]);
     }
+}
+
+#[test]
+fn a_reassigned_address_is_reached_at_the_mac_that_neighbours_remember() {
+    let address = [10, 0, 1, 200];
+    let mut bench = Bench::new();
+    let key = |octets| MappingKey {
+        vpc: VPC,
+        address: ip(octets),
+    };
+    let owner = bench.tables.mappings[&key(private(BERT))];
+    bench.tables.mappings.insert(key(address), owner);
+    // The MAC of an interface that had the address before, and that of one that is gone.
+    for remembered in [mac(ANNA), [2, 0, 0, 0, 1, 99]] {
+        let mut datagram = udp(ANNA, address, (1, 2));
+        datagram.destination_mac = remembered;
+        let delivered = bench
+            .step(ANNA, &datagram.bytes(), &["10 out", "11 in"])
+            .unwrap();
+        assert_eq!(delivered[..6], mac(BERT));
+    }
+    // Whoever forwards for others still gets what is sent to its MAC.
+    bench.tables.vports.get_mut(&ANNA).unwrap().flags &= !Vport::SOURCE_DEST_CHECK;
+    let mut datagram = udp(ANNA, address, (3, 4));
+    datagram.destination_mac = mac(ANNA);
+    bench.step(ANNA, &datagram.bytes(), &["10 out", "10 in"]);
 }
 
 #[test]
