@@ -138,15 +138,15 @@ fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// The writable cgroup v2 mount in a `mountinfo` table (proc_pid_mountinfo(5)).
+/// The writable cgroup v2 mount in a `mountinfo` table (proc_pid_mountinfo(5)). Only below `/sys`, where systems mount it:
+/// one elsewhere may be another region's own, and go with it.
 fn mounted(table: &str) -> Option<PathBuf> {
     table.lines().find_map(|line| {
         let (left, right) = line.split_once(" - ")?;
         let mut fields = left.split(' ').skip(4);
         let (mount_point, options) = (fields.next()?, fields.next()?);
         let writable = options.split(',').any(|option| option == "rw");
-        // The table writes a space as \040; no standard mount point has one.
-        (right.starts_with("cgroup2 ") && writable && !mount_point.contains('\\'))
+        (right.starts_with("cgroup2 ") && writable && mount_point.starts_with("/sys/"))
             .then(|| mount_point.into())
     })
 }
@@ -187,6 +187,10 @@ mod tests {
             ),
             (
                 "30 23 0:26 / /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw",
+                None,
+            ),
+            (
+                "99 23 0:26 / /var/lib/openeni/run/cgroup rw - cgroup2 cgroup2 rw",
                 None,
             ),
             (
