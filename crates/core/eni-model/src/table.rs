@@ -66,7 +66,7 @@ pub trait Row {
 }
 
 /// All rows of one kind, in the order of their ids. Rows are shared, so that a copy of a table is cheap.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Table<R: Row> {
     rows: BTreeMap<R::Id, Arc<R>>,
     index: BTreeMap<IndexKey, BTreeSet<R::Id>>,

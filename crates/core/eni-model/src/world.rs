@@ -17,7 +17,7 @@ use crate::resource::{
 use crate::{Change, ChangeSet, ClientToken, IndexKey, Row, Table};
 
 /// All resources of a region, by id and by what else they are found by. A copy shares the rows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[allow(missing_docs, reason = "each table is named for its rows")]
 pub struct World {
     pub vpcs: Table<Vpc>,
@@ -67,10 +67,7 @@ impl World {
     fn delete(&mut self, key: &ResourceKey) {
         match key {
             ResourceKey::Vpc(id) => self.vpcs.delete(*id),
-            ResourceKey::Subnet(id) => {
-                self.subnets.delete(*id);
-                self.private_address_counts.remove(id);
-            }
+            ResourceKey::Subnet(id) => self.subnets.delete(*id),
             ResourceKey::InternetGateway(id) => self.internet_gateways.delete(*id),
             ResourceKey::RouteTable(id) => self.route_tables.delete(*id),
             ResourceKey::NetworkAcl(id) => self.network_acls.delete(*id),
@@ -87,10 +84,12 @@ impl World {
 
     fn put_network_interface(&mut self, row: NetworkInterface) {
         self.delete_network_interface(row.network_interface_id);
-        *self
-            .private_address_counts
-            .entry(row.subnet_id)
-            .or_default() += row.private_ip_addresses.len();
+        if !row.private_ip_addresses.is_empty() {
+            *self
+                .private_address_counts
+                .entry(row.subnet_id)
+                .or_default() += row.private_ip_addresses.len();
+        }
         self.network_interfaces.put(Arc::new(row));
     }
 
@@ -100,6 +99,9 @@ impl World {
         };
         if let Some(count) = self.private_address_counts.get_mut(&row.subnet_id) {
             *count -= row.private_ip_addresses.len();
+            if *count == 0 {
+                self.private_address_counts.remove(&row.subnet_id);
+            }
         }
         self.network_interfaces.delete(id);
     }

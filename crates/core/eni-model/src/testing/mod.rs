@@ -2,6 +2,8 @@
 
 mod invariants;
 mod rng;
+#[cfg(test)]
+mod sequences;
 
 use alloc::format;
 use alloc::string::String;

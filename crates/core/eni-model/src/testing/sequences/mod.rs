@@ -1,0 +1,192 @@
+//! Random sequences of calls and of the agent's reports: whatever they are, the world stays consistent.
+
+mod grammar;
+mod population;
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use eni_types::quota;
+use proptest::prelude::*;
+use rand_core::Rng;
+
+use super::{TestRng, TestWorld, check_invariants};
+use crate::transition::expire;
+use crate::{Ec2Error, ErrorCode, Operation, Transition, plan_transitions};
+use grammar::{GRAMMAR, Rule, Source};
+
+/// A nonexistent id of any kind, for calls that name what is gone.
+const GONE: [&str; 6] = [
+    "vpc-00000000",
+    "subnet-00000000",
+    "eni-00000000",
+    "sg-00000000",
+    "i-00000000",
+    "eipalloc-00000000",
+];
+/// One in so many ids names nothing that exists.
+const ONE_IN_GONE: u64 = 24;
+
+fn below(bound: usize, rng: &mut TestRng) -> usize {
+    usize::try_from(rng.next_u64() % bound as u64).expect("less than a usize")
+}
+
+fn value(source: &Source, region: &TestWorld, rng: &mut TestRng) -> Option<String> {
+    match source {
+        Source::Any(texts) => Some(texts[below(texts.len(), rng)].into()),
+        Source::Maybe(percent, source) => {
+            (below(100, rng) < *percent).then(|| value(source, region, rng))?
+        }
+        Source::Of(ids) => {
+            let ids = ids(&region.world);
+            if ids.is_empty() || rng.next_u64() % ONE_IN_GONE == 0 {
+                return Some(GONE[below(GONE.len(), rng)].into());
+            }
+            Some(ids[below(ids.len(), rng)].clone())
+        }
+    }
+}
+
+/// Makes one call that follows the rule.
+fn call(rule: &Rule, region: &mut TestWorld, rng: &mut TestRng) -> Result<(), Ec2Error> {
+    region.now.0 += 1000;
+    let parameters: Vec<(&str, String)> = rule
+        .parameters
+        .iter()
+        .filter_map(|(name, source)| Some((*name, value(source, region, rng)?)))
+        .collect();
+    let parameters: Vec<_> = parameters
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    region.call(rule.action, &parameters).map(drop)
+}
+
+/// Reports something about an instance or an attachment that exists, whether it makes sense or not.
+fn report(region: &mut TestWorld, rng: &mut TestRng) {
+    let mut possible = Vec::new();
+    for instance in region.world.instances.iter() {
+        let (instance_id, boot_count) = (instance.instance_id, instance.boot_count);
+        possible.extend([
+            Transition::InstanceRunning {
+                instance_id,
+                boot_count,
+            },
+            Transition::InstanceStopped {
+                instance_id,
+                boot_count,
+            },
+            Transition::InstanceTerminated { instance_id },
+        ]);
+    }
+    for eni in region.world.network_interfaces.iter() {
+        if let Some(attachment) = &eni.attachment {
+            let attachment_id = attachment.attachment_id;
+            possible.extend([
+                Transition::AttachmentAttached { attachment_id },
+                Transition::AttachmentDetached { attachment_id },
+            ]);
+        }
+    }
+    if !possible.is_empty() {
+        let reported = [possible[below(possible.len(), rng)]];
+        let changes = plan_transitions(&region.world, &reported, region.now);
+        region.world.apply(&changes);
+    }
+}
+
+/// Lets so much time pass that terminated instances are forgotten.
+fn pass_time(region: &mut TestWorld) {
+    region.now.0 += (quota::TERMINATED_INSTANCE_SECONDS + 1) * 1000;
+    let changes = expire(&region.world, region.now);
+    region.world.apply(&changes);
+}
+
+/// Does what `choice` and `seed` choose, and says which rule a successful call followed.
+fn step(choice: u32, seed: u64, region: &mut TestWorld) -> Option<&'static str> {
+    let mut rng = TestRng::new(seed);
+    let total: u32 = GRAMMAR.iter().map(|rule| rule.weight).sum();
+    // A quarter of all steps are the agent's, and one in 64 is a pause.
+    match choice % 64 {
+        0 => pass_time(region),
+        1..16 => report(region, &mut rng),
+        _ => {
+            let mut chosen = (choice / 64) % total;
+            let rule = GRAMMAR.iter().find(|rule| {
+                let is_chosen = chosen < rule.weight;
+                chosen = chosen.saturating_sub(rule.weight);
+                is_chosen
+            })?;
+            return match call(rule, region, &mut rng) {
+                Ok(()) => Some(rule.action),
+                Err(error) => {
+                    assert_ne!(error.code, ErrorCode::InternalError, "{rule:?}: {error}");
+                    None
+                }
+            };
+        }
+    }
+    None
+}
+
+fn start(is_bootstrapped: bool) -> TestWorld {
+    if is_bootstrapped {
+        TestWorld::bootstrapped()
+    } else {
+        TestWorld::empty()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn no_sequence_of_calls_and_reports_makes_a_world_inconsistent(
+        is_bootstrapped in any::<bool>(),
+        steps in proptest::collection::vec((any::<u32>(), any::<u64>()), 1..160)
+    ) {
+        let mut region = start(is_bootstrapped);
+        for (choice, seed) in steps {
+            step(choice, seed, &mut region);
+            check_invariants(&region.world);
+        }
+    }
+}
+
+/// A rule that never leads to a call that succeeds tests nothing.
+#[test]
+fn every_rule_of_the_grammar_leads_to_calls_that_succeed() {
+    let mut succeeded = BTreeSet::new();
+    for seed in 0..12 {
+        let mut rng = TestRng::new(seed);
+        let mut region = start(seed % 2 == 0);
+        for _ in 0..1500 {
+            succeeded.extend(step(rng.next_u32(), rng.next_u64(), &mut region));
+        }
+        check_invariants(&region.world);
+    }
+    let never: Vec<_> = GRAMMAR
+        .iter()
+        .map(|rule| rule.action)
+        .filter(|action| !succeeded.contains(action))
+        .collect();
+    assert!(never.is_empty(), "never succeeded: {never:?}");
+}
+
+#[test]
+fn every_operation_that_changes_the_world_has_a_rule() {
+    macro_rules! changing {
+        ($($operation:ident,)*) => {
+            [$((crate::operations::$operation::NAME, crate::operations::$operation::MUTATES)),*]
+        };
+    }
+    let all = crate::for_each_operation!(changing);
+    let missing: Vec<_> = all
+        .iter()
+        .filter(|(_, changes)| *changes)
+        .map(|(name, _)| *name)
+        .filter(|name| !GRAMMAR.iter().any(|rule| rule.action == *name))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

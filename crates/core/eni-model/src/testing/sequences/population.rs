@@ -1,0 +1,108 @@
+//! What exists in a world, as the texts that calls name it by.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::Display;
+
+use crate::{Row, Table, World};
+
+fn ids<R: Row<Id: Display>>(table: &Table<R>) -> Vec<String> {
+    table.iter().map(|row| row.id().to_string()).collect()
+}
+
+pub(super) fn vpcs(world: &World) -> Vec<String> {
+    ids(&world.vpcs)
+}
+
+pub(super) fn subnets(world: &World) -> Vec<String> {
+    ids(&world.subnets)
+}
+
+pub(super) fn internet_gateways(world: &World) -> Vec<String> {
+    ids(&world.internet_gateways)
+}
+
+pub(super) fn route_tables(world: &World) -> Vec<String> {
+    ids(&world.route_tables)
+}
+
+pub(super) fn network_acls(world: &World) -> Vec<String> {
+    ids(&world.network_acls)
+}
+
+pub(super) fn security_groups(world: &World) -> Vec<String> {
+    ids(&world.security_groups)
+}
+
+pub(super) fn security_group_rules(world: &World) -> Vec<String> {
+    ids(&world.security_group_rules)
+}
+
+pub(super) fn network_interfaces(world: &World) -> Vec<String> {
+    ids(&world.network_interfaces)
+}
+
+pub(super) fn addresses(world: &World) -> Vec<String> {
+    ids(&world.addresses)
+}
+
+pub(super) fn instances(world: &World) -> Vec<String> {
+    ids(&world.instances)
+}
+
+pub(super) fn everything(world: &World) -> Vec<String> {
+    [
+        vpcs,
+        subnets,
+        internet_gateways,
+        route_tables,
+        network_acls,
+        security_groups,
+        security_group_rules,
+        network_interfaces,
+        addresses,
+        instances,
+    ]
+    .iter()
+    .flat_map(|ids| ids(world))
+    .collect()
+}
+
+pub(super) fn attachments(world: &World) -> Vec<String> {
+    let attachments = world.network_interfaces.iter();
+    attachments
+        .filter_map(|eni| eni.attachment.as_ref())
+        .map(|attachment| attachment.attachment_id.to_string())
+        .collect()
+}
+
+pub(super) fn route_table_associations(world: &World) -> Vec<String> {
+    let tables = world.route_tables.iter();
+    tables
+        .flat_map(|table| &table.associations)
+        .map(|association| association.association_id.to_string())
+        .collect()
+}
+
+pub(super) fn network_acl_associations(world: &World) -> Vec<String> {
+    let acls = world.network_acls.iter();
+    acls.flat_map(|acl| &acl.associations)
+        .map(|association| association.association_id.to_string())
+        .collect()
+}
+
+pub(super) fn address_associations(world: &World) -> Vec<String> {
+    let addresses = world.addresses.iter();
+    addresses
+        .filter_map(|address| address.association.as_ref())
+        .map(|association| association.association_id.to_string())
+        .collect()
+}
+
+pub(super) fn private_addresses(world: &World) -> Vec<String> {
+    let interfaces = world.network_interfaces.iter();
+    interfaces
+        .flat_map(|eni| &eni.private_ip_addresses)
+        .map(ToString::to_string)
+        .collect()
+}
