@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeSet;
 
-use eni_types::SubnetId;
+use eni_types::{InstanceState, SubnetId};
 
 use crate::resource::{RulePeer, Subnet};
 use crate::{IndexKey, Resource, World};
@@ -16,6 +16,7 @@ pub fn check_invariants(world: &World) {
     check_subnets(world);
     check_security_groups(world);
     check_network_interfaces(world);
+    check_instances(world);
     check_addresses(world);
     check_stored_form(world);
 }
@@ -60,7 +61,11 @@ fn check_vpcs(world: &World) {
         assert!(world.vpcs.get(table.vpc_id).is_some(), "{table:?}");
         for association in &table.associations {
             if let Some(subnet_id) = association.subnet_id {
-                assert!(world.subnets.get(subnet_id).is_some(), "{table:?}");
+                assert_eq!(
+                    subnet_of(world, subnet_id).vpc_id,
+                    table.vpc_id,
+                    "{table:?}"
+                );
             }
         }
     }
@@ -192,6 +197,22 @@ fn check_network_interfaces(world: &World) {
     }
 }
 
+fn check_instances(world: &World) {
+    for instance in world.instances.iter() {
+        let id = instance.instance_id;
+        let primary = world.primary_network_interface(id);
+        if instance.state == InstanceState::Terminated {
+            let left = world.network_interfaces_of(id).count();
+            assert_eq!(left, 0, "{id} is terminated and keeps interfaces");
+        } else {
+            assert!(
+                primary.is_some_and(|eni| eni.subnet_id == instance.subnet_id),
+                "{instance:?} has the primary interface {primary:?}"
+            );
+        }
+    }
+}
+
 fn subnet_of(world: &World, id: SubnetId) -> &Subnet {
     world
         .subnets
@@ -204,6 +225,7 @@ fn check_addresses(world: &World) {
     for address in world.addresses.iter() {
         assert!(public.insert(address.public_ip), "{address:?} twice");
         let Some(association) = &address.association else {
+            assert!(!address.lent, "{address:?} is lent to nobody");
             continue;
         };
         let eni = world
@@ -214,6 +236,11 @@ fn check_addresses(world: &World) {
                 .private_ip_addresses
                 .contains(&association.private_ip_address)),
             "{address:?}"
+        );
+        // EC2 lends addresses whether or not they lead anywhere.
+        assert!(
+            address.lent || eni.is_some_and(|eni| world.internet_gateway_of(eni.vpc_id).is_some()),
+            "{address:?} is mapped where there is no way to the internet"
         );
         let translated = (
             association.network_interface_id,

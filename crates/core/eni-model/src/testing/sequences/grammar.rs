@@ -412,6 +412,24 @@ pub(super) const GRAMMAR: &[Rule] = &[
             ("Attribute", Any(&["sourceDestCheck"])),
         ],
     ),
+    rule(4, "AllocateAddress", &[]),
+    rule(
+        8,
+        "AssociateAddress",
+        &[
+            ("AllocationId", Of(addresses)),
+            ("NetworkInterfaceId", Maybe(60, &Of(network_interfaces))),
+            ("InstanceId", Maybe(40, &Of(instances))),
+            ("PrivateIpAddress", Maybe(30, &Of(private_addresses))),
+            ("AllowReassociation", Maybe(50, &BOOLEAN)),
+        ],
+    ),
+    rule(
+        3,
+        "DisassociateAddress",
+        &[("AssociationId", Of(address_associations))],
+    ),
+    rule(2, "ReleaseAddress", &[("AllocationId", Of(addresses))]),
     rule(
         3,
         "CreateTags",

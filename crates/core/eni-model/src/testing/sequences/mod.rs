@@ -40,7 +40,7 @@ fn value(source: &Source, region: &TestWorld, rng: &mut TestRng) -> Option<Strin
         }
         Source::Of(ids) => {
             let ids = ids(&region.world);
-            if ids.is_empty() || rng.next_u64() % ONE_IN_GONE == 0 {
+            if ids.is_empty() || rng.next_u64().is_multiple_of(ONE_IN_GONE) {
                 return Some(GONE[below(GONE.len(), rng)].into());
             }
             Some(ids[below(ids.len(), rng)].clone())
