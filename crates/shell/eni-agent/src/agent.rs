@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use eni_instance::RunDirectory;
-use eni_model::plan_transitions;
+use eni_model::{expire, plan_transitions};
 use eni_plan::Desired;
 use eni_region::Region;
 use tokio::runtime::{Builder, Runtime};
@@ -30,6 +30,9 @@ const QUIET: Duration = Duration::from_millis(100);
 
 /// ... or, in a region that is never quiet, until it has waited this long.
 const LONGEST_LEISURE: Duration = Duration::from_secs(2);
+
+/// How often the region forgets what EC2 forgets with time (terminated instances after an hour).
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A failed step is tried again after this long, doubled with every failure in a row up to [`LOOK_INTERVAL`].
 const FIRST_RETRY: Duration = Duration::from_millis(50);
@@ -84,8 +87,10 @@ impl Agent {
             region,
             converger,
             inbox,
+            last_published: Instant::now(),
             last_look: Instant::now(),
             last_collection: Instant::now(),
+            last_expiry: Instant::now(),
             leisure_since: None,
             retry: None,
         };
@@ -151,8 +156,10 @@ struct Worker {
     revisions: watch::Receiver<eni_store::Revision>,
     converger: Converger,
     inbox: mpsc::Receiver<Request>,
+    last_published: Instant,
     last_look: Instant,
     last_collection: Instant,
+    last_expiry: Instant,
     /// Since when something waits for a quiet moment.
     leisure_since: Option<Instant>,
     /// When to try again what failed, and how long that was waited for.
@@ -169,15 +176,11 @@ enum Wake {
 impl Worker {
     fn run(mut self, runtime: &Runtime) -> Machine {
         log("enter the fabric", self.converger.machine.enter_fabric());
-        let mut quiet = false;
         loop {
-            self.pass(quiet);
+            self.pass();
             match runtime.block_on(self.wait()) {
-                Wake::Published => quiet = false,
-                Wake::Clock => {
-                    quiet = true;
-                    self.keep_house();
-                }
+                Wake::Published => self.last_published = Instant::now(),
+                Wake::Clock => self.keep_house(),
                 Wake::Request(Request::Status(reply)) => {
                     let status = self.converger.machine.status(&self.converger.observed);
                     // Whoever asked may have gone.
@@ -188,8 +191,8 @@ impl Worker {
         }
     }
 
-    /// One pass over the published world. `quiet`: nothing was published for [`QUIET`].
-    fn pass(&mut self, quiet: bool) {
+    /// One pass over the published world.
+    fn pass(&mut self) {
         self.revisions.mark_unchanged();
         let desired = self.lower();
         let plan = self.converger.plan(&desired);
@@ -203,6 +206,7 @@ impl Worker {
             self.leisure_since = None;
         } else {
             let since = *self.leisure_since.get_or_insert_with(Instant::now);
+            let quiet = self.last_published.elapsed() >= QUIET;
             if quiet || since.elapsed() > LONGEST_LEISURE {
                 self.execute_unless_published(&plan.at_leisure);
             }
@@ -226,11 +230,8 @@ impl Worker {
 
     /// Boots, halts and deletions take long: a newly published world comes between any two of them.
     fn execute_unless_published(&mut self, steps: &[eni_plan::Step]) {
-        let revisions = self.revisions.clone();
-        let starved = self
-            .leisure_since
-            .is_some_and(|since| since.elapsed() > LONGEST_LEISURE);
-        let published = || !starved && revisions.has_changed().unwrap_or(false);
+        let revisions = &self.revisions;
+        let published = || revisions.has_changed().unwrap_or(false);
         self.converger.execute(steps, published);
     }
 
@@ -254,13 +255,16 @@ impl Worker {
     }
 
     fn schedule_retry(&mut self) {
-        self.retry = self.converger.in_doubt.then(|| {
-            let delay = match self.retry {
-                Some((_, delay)) => (delay * 2).min(LOOK_INTERVAL),
-                None => FIRST_RETRY,
-            };
-            (Instant::now() + delay, delay)
-        });
+        let now = Instant::now();
+        self.retry = match self.retry {
+            _ if !self.converger.in_doubt => None,
+            None => Some((now + FIRST_RETRY, FIRST_RETRY)),
+            Some((when, delay)) if when <= now => {
+                let delay = (delay * 2).min(LOOK_INTERVAL);
+                Some((now + delay, delay))
+            }
+            waiting => waiting,
+        };
     }
 
     /// What the clock asks for.
@@ -271,11 +275,24 @@ impl Worker {
             let result = self.converger.machine.collect_connections();
             log("collect connections", result);
         }
+        if now.duration_since(self.last_expiry) >= EXPIRY_INTERVAL {
+            self.last_expiry = now;
+            self.expire();
+        }
         let retry = self.retry.is_some_and(|(when, _)| when <= now);
         if retry || now.duration_since(self.last_look) >= LOOK_INTERVAL {
             self.last_look = now;
             let result = self.converger.look_again();
             log("observe", result);
+        }
+    }
+
+    fn expire(&self) {
+        let region = &self.region;
+        if !region.read(|world| expire(world, region.now()).is_empty()) {
+            drop(region.submit(region.owner(), 0, |world, context| {
+                Ok((expire(world, context.now), ()))
+            }));
         }
     }
 
@@ -285,7 +302,11 @@ impl Worker {
         let retry = self
             .retry
             .map(|(when, _)| when.saturating_duration_since(now));
-        let leisure = self.leisure_since.map(|_| QUIET);
+        // After a failure the retry's delay counts.
+        let leisure = self
+            .leisure_since
+            .filter(|_| retry.is_none())
+            .map(|_| QUIET.saturating_sub(now - self.last_published));
         let sleep = [Some(collection), retry, leisure]
             .into_iter()
             .flatten()

@@ -1,6 +1,7 @@
 //! One pass: the steps of a plan, each on its own.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use eni_plan::{Desired, Observed, Plan, Step, VportNumbers, plan};
 use eni_types::InstanceId;
@@ -60,17 +61,20 @@ impl Converger {
     }
 
     /// Does `steps` in their order, but none that builds on one that failed. Stops early, and says so by `false`, when
-    /// `interrupted` holds between two steps.
+    /// `interrupted` holds between two steps. The first is done in any case, so that every pass comes nearer to the end.
     pub(crate) fn execute(&mut self, steps: &[Step], interrupted: impl Fn() -> bool) -> bool {
         let mut failures = Failures::default();
-        for step in steps {
-            if interrupted() {
+        for (index, step) in steps.iter().enumerate() {
+            if index > 0 && interrupted() {
                 return false;
             }
             if failures.forbid(step) {
                 continue;
             }
-            match self.machine.apply(step) {
+            let begun = Instant::now();
+            let done = self.machine.apply(step);
+            tracing::debug!(step = %name(step), took = ?begun.elapsed());
+            match done {
                 Ok(()) => self.observed.apply(step),
                 Err(error) => {
                     tracing::warn!(step = %name(step), error = %chain(&error), "a step failed");
