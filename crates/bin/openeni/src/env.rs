@@ -13,8 +13,11 @@ pub(crate) fn exports(directory: &Directory) -> Result<String, DirectoryError> {
         ("AWS_REGION", endpoint.region.clone()),
         ("AWS_DEFAULT_REGION", endpoint.region),
     ];
-    Ok(variables
+    let exports = variables
         .iter()
-        .map(|(name, value)| format!("export {name}={value}\n"))
+        .map(|(name, value)| format!("export {name}={value}\n"));
+    // A token left over from other credentials would be sent along, and the region issues none.
+    Ok(exports
+        .chain(["unset AWS_SESSION_TOKEN\n".into()])
         .collect())
 }
