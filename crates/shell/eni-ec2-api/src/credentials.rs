@@ -55,7 +55,8 @@ impl CredentialStore for Credentials {
 pub enum Access {
     /// Those signed with a key pair of the store.
     Verified(Arc<dyn CredentialStore>),
-    /// Those that name any access key; signatures are not looked at. For listeners that only this machine reaches.
+    /// Those that name any access key in their `Authorization` header; signatures are not looked at. For listeners that
+    /// only this machine reaches.
     AnyCredentials {
         /// The account that all callers act for: twelve digits.
         account_id: String,

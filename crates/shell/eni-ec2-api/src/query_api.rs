@@ -1,16 +1,19 @@
 //! One call, from its bytes to its answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use eni_model::{Caller, Ec2Error, ErrorCode};
 use eni_query::{QueryError, QueryTree};
 use eni_region::Region;
-use http::header::AUTHORIZATION;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
+use http::uri::Authority;
 use tracing::debug;
 
 use crate::operations::{self, Call};
-use crate::sigv4::{Claim, Refusal, RequestParts, Service, SigningKeys};
+use crate::sigv4::{Claim, Placement, Refusal, RequestParts, Service, SigningKeys};
 use crate::{Access, Fault, sts, xml};
 
 /// The version of the EC2 API, which all SDKs have sent since 2016.
@@ -112,6 +115,7 @@ impl QueryApi {
         let claim = Claim::read(&head.headers, query)?;
         let store = match &self.access {
             Access::AnyCredentials { account_id } => {
+                refuse_browsers(&claim, &head.headers)?;
                 let account_id = account_id.clone();
                 return Ok(Caller { account_id });
             }
@@ -149,6 +153,25 @@ fn read_parameters(head: &Parts, body: &[u8]) -> Result<QueryTree, QueryError> {
     })?;
     tree.add_form(body, |_| false)?;
     Ok(tree)
+}
+
+/// Where no signature is looked at, a page in a browser of this machine must not be able to call. It can send a form
+/// anywhere, but no `Authorization` header without asking first (Fetch Standard, CORS preflight), which is not answered;
+/// and it can have its own name lead here (DNS rebinding), but then that name is in `Host`.
+fn refuse_browsers(claim: &Claim<'_>, headers: &HeaderMap) -> Result<(), Refusal> {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.and_then(|host| host.parse::<Authority>().ok());
+    let is_loopback = host.is_some_and(|host| {
+        let name = host.host().trim_matches(['[', ']']);
+        name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    });
+    if is_loopback && claim.placement == Placement::Header {
+        return Ok(());
+    }
+    let reason = "Any credentials are accepted in the Authorization header of requests to a loopback address.";
+    Err(Refusal::Scope {
+        reason: reason.into(),
+    })
 }
 
 fn refused(service: Service, request_id: String, fault: &Fault) -> Answer {

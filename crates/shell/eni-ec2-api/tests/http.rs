@@ -202,6 +202,48 @@ async fn any_credentials_lets_every_key_in_but_still_asks_for_one() {
     assert_eq!(code(&unsigned), "400 MissingParameter");
 }
 
+#[tokio::test]
+async fn any_credentials_are_not_for_pages_in_a_browser() {
+    let access = Access::AnyCredentials {
+        account_id: "123456789012".into(),
+    };
+    let endpoint = Endpoint::start_with(access).await;
+    let port = endpoint.address.port();
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, SignedHeaders=host, Signature={}",
+        "0".repeat(64)
+    );
+    let cases = [
+        (format!("127.0.0.1:{port}"), 200),
+        (format!("localhost:{port}"), 200),
+        (format!("[::1]:{port}"), 200),
+        (format!("rebound.example:{port}"), 401),
+        ("127.0.0.1.example".into(), 401),
+    ];
+    for (host, status) in cases {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::try_from(&host).unwrap());
+        headers.insert("x-amz-date", HeaderValue::from_static("20261120T191054Z"));
+        headers.insert(
+            "authorization",
+            HeaderValue::try_from(&authorization).unwrap(),
+        );
+        let mut connection = Connection::open(endpoint.address).await;
+        let answer = connection
+            .send("POST", "/", headers, DESCRIBE.as_bytes())
+            .await;
+        assert_eq!(answer.0, status, "{host}: {answer:?}");
+    }
+    let link = format!(
+        "/?{DESCRIBE}&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a/b/c/d/e&X-Amz-Date=20261120T191054Z\
+         &X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature={}",
+        "0".repeat(64)
+    );
+    let mut connection = Connection::open(endpoint.address).await;
+    let answer = connection.send("GET", &link, HeaderMap::new(), b"").await;
+    assert_eq!(code(&answer), "401 AuthFailure");
+}
+
 /// What `aws ec2 describe-vpcs` could be given as a link: all parameters in the query, none in the body.
 #[tokio::test]
 async fn a_query_is_a_call_too() {
