@@ -30,11 +30,13 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unread;
 
 pub use eni_query_derive::FromQuery;
 pub use error::QueryError;
 pub use form::form_pairs;
 pub use tree::{MAX_DEPTH, MAX_PARAMETERS, QueryNode, QueryTree};
+pub use unread::Unread;
 
 /// What can be read from a node of the tree.
 pub trait FromQuery: Sized {

@@ -90,3 +90,44 @@ fn gateways_are_found_by_every_filter() {
         assert_eq!(found.contains(&id), is_found, "{filter}={value}");
     }
 }
+
+#[test]
+fn a_gateway_stays_while_public_addresses_are_mapped_in_its_vpc() {
+    let mut region = TestWorld::bootstrapped();
+    let vpc_id = region.world.default_vpc().unwrap().vpc_id;
+    let subnet = region
+        .world
+        .subnets
+        .one(&IndexKey::Vpc(vpc_id))
+        .unwrap()
+        .subnet_id
+        .to_string();
+    let eni = region.make(
+        "CreateNetworkInterface",
+        &[("SubnetId", &subnet)],
+        "/networkInterface/networkInterfaceId",
+    );
+    let allocation = region.make("AllocateAddress", &[], "/allocationId");
+    let association = region.make(
+        "AssociateAddress",
+        &[("AllocationId", &allocation), ("NetworkInterfaceId", &eni)],
+        "/associationId",
+    );
+    let (gateway, vpc) = (
+        region
+            .world
+            .internet_gateway_of(vpc_id)
+            .unwrap()
+            .to_string(),
+        vpc_id.to_string(),
+    );
+    let detach = [("InternetGatewayId", gateway.as_str()), ("VpcId", &vpc)];
+    assert_eq!(
+        region.refused("DetachInternetGateway", &detach),
+        format!(
+            "DependencyViolation: Network {vpc} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway."
+        )
+    );
+    region.must("DisassociateAddress", &[("AssociationId", &association)]);
+    region.must("DetachInternetGateway", &detach);
+}

@@ -314,3 +314,28 @@ fn a_subnet_attribute_is_changed_or_refused() {
         "InvalidSubnetID.NotFound: The subnet ID 'subnet-12345678' does not exist"
     );
 }
+
+#[test]
+fn a_default_vpc_without_a_free_block_gets_no_default_subnet() {
+    let mut region = TestWorld::bootstrapped();
+    let vpc = region.world.default_vpc().unwrap().clone();
+    let lost = region.world.subnets.iter().next().unwrap().subnet_id;
+    let zone = region
+        .world
+        .subnets
+        .get(lost)
+        .unwrap()
+        .availability_zone
+        .clone();
+    region.must("DeleteSubnet", &[("SubnetId", &lost.to_string())]);
+    let id = vpc.vpc_id.to_string();
+    for block in crate::operations::vpc::default_blocks(vpc.cidr_block) {
+        // Blocks of the other default subnets are taken already.
+        let block = block.to_string();
+        let _ = region.call("CreateSubnet", &[("VpcId", &id), ("CidrBlock", &block)]);
+    }
+    assert_eq!(
+        region.refused("CreateDefaultSubnet", &[("AvailabilityZone", &zone)]),
+        "InsufficientCidrBlocks: The default VPC has no free block of the size of a default subnet."
+    );
+}

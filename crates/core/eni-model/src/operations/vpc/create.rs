@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use eni_query::FromQuery;
+use eni_query::{FromQuery, Unread};
 use eni_types::{Ipv4Cidr, TypedId, VpcCidrAssociationId, VpcId, VpcState, quota};
 use serde::Serialize;
 
@@ -39,6 +39,8 @@ pub struct CreateVpc {
     pub ipv4_ipam_pool_id: Option<String>,
     /// Asks for a block from an address pool.
     pub ipv4_netmask_length: Option<u8>,
+    /// Asks for encryption in transit.
+    pub vpc_encryption_control: Option<Unread>,
     /// Tags for the VPC.
     #[query(name = "TagSpecification")]
     pub tag_specifications: Vec<TagSpecification>,
@@ -92,7 +94,11 @@ impl CreateVpc {
             || self.ipv6_cidr_block_network_border_group.is_some();
         unsupported::refuse("IPv6", ipv6)?;
         let ipam = self.ipv4_ipam_pool_id.is_some() || self.ipv4_netmask_length.is_some();
-        unsupported::refuse("IPAM", ipam)
+        unsupported::refuse("IPAM", ipam)?;
+        unsupported::refuse(
+            "VPC encryption control",
+            self.vpc_encryption_control.is_some(),
+        )
     }
 }
 

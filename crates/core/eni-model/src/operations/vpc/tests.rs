@@ -64,6 +64,13 @@ fn what_create_vpc_refuses() {
             "UnsupportedOperation: IPAM is not supported in this region.",
         ),
         (
+            &[
+                ("CidrBlock", "10.0.0.0/16"),
+                ("VpcEncryptionControl.Mode", "monitor"),
+            ],
+            "UnsupportedOperation: VPC encryption control is not supported in this region.",
+        ),
+        (
             &[("CidrBlock", "10.0.0.0/16"), ("InstanceTenancy", "host")],
             "InvalidParameterValue: Value (host) for parameter instanceTenancy is invalid. Expected 'default' or 'dedicated'.",
         ),

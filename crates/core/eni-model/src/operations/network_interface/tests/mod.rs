@@ -29,7 +29,22 @@ impl Net {
             subnet: String::new(),
         };
         made.subnet = made.subnet("10.0.1.0/24");
+        made.attach_gateway();
         made
+    }
+
+    /// Public addresses are only mapped where an internet gateway is.
+    fn attach_gateway(&mut self) {
+        let gateway = self.region.make(
+            "CreateInternetGateway",
+            &[],
+            "/internetGateway/internetGatewayId",
+        );
+        let pair = [
+            ("InternetGatewayId", gateway.as_str()),
+            ("VpcId", &self.vpc),
+        ];
+        self.region.must("AttachInternetGateway", &pair);
     }
 
     pub(super) fn subnet(&mut self, block: &str) -> String {
