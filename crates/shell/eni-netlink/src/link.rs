@@ -122,36 +122,12 @@ impl Netlink {
         self.set_link(index, Some(LinkFlags::Up), alias)
     }
 
-    /// Sets the device `index` administratively down.
-    ///
-    /// # Errors
-    /// [`NetlinkError::Refused`] when there is no such device.
-    pub fn set_link_down(&mut self, index: u32) -> Result<(), NetlinkError> {
-        self.set_link(index, Some(LinkFlags::empty()), None)
-    }
-
     /// Sets the alias of the device `index`: at most 255 bytes.
     ///
     /// # Errors
     /// [`NetlinkError::Refused`] when there is no such device.
     pub fn set_link_alias(&mut self, index: u32, alias: &str) -> Result<(), NetlinkError> {
         self.set_link(index, None, Some(LinkAttribute::IfAlias(alias.to_owned())))
-    }
-
-    /// Sets the MAC address of the device `index`.
-    ///
-    /// # Errors
-    /// [`NetlinkError::Refused`] when there is no such device.
-    pub fn set_link_mac(&mut self, index: u32, mac: MacAddress) -> Result<(), NetlinkError> {
-        self.set_link(index, None, Some(mac_attribute(mac)))
-    }
-
-    /// Sets the MTU of the device `index`, in bytes.
-    ///
-    /// # Errors
-    /// [`NetlinkError::Refused`] when there is no such device.
-    pub fn set_link_mtu(&mut self, index: u32, mtu_bytes: u32) -> Result<(), NetlinkError> {
-        self.set_link(index, None, Some(LinkAttribute::Mtu(mtu_bytes)))
     }
 
     /// Moves the device `index` into `namespace`, and gives it a name and a MAC address there. It arrives down. The
