@@ -55,6 +55,8 @@ pub(crate) struct Policies<'a> {
     of_groups: BTreeMap<GroupSet, Content>,
     of_network_acls: BTreeMap<NetworkAclId, Content>,
     identities: BTreeMap<GroupSet, u32>,
+    /// The identities whose sets hold a group.
+    identities_with: BTreeMap<SecurityGroupId, Vec<u32>>,
     world: &'a World,
 }
 
@@ -71,12 +73,20 @@ impl<'a> Policies<'a> {
             .iter()
             .map(|set| (set.clone(), security_content(world, set)))
             .collect();
+        let identities = number(sets, |set| alloc::format!("{set:?}"));
+        let mut identities_with: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+        for (set, identity) in &identities {
+            for group in set {
+                identities_with.entry(*group).or_default().push(*identity);
+            }
+        }
         let contents = of_groups.values().chain(of_network_acls.values()).cloned();
         Self {
             numbers: number(contents, |content| alloc::format!("{content:?}")),
             of_groups,
             of_network_acls,
-            identities: number(sets, |set| alloc::format!("{set:?}")),
+            identities,
+            identities_with,
             world,
         }
     }
@@ -134,19 +144,16 @@ impl<'a> Policies<'a> {
             let row = RemoteKey::prefix(key, block.network().into(), block.prefix_length());
             tables.remote_rules.insert(row, bits);
         }
-        for (set, identity) in &self.identities {
-            let bits = bits_of(
-                rules,
-                |rule| matches!(rule.peer, Peer::Group(group) if set.contains(&group)),
-            );
-            if !bits.is_empty() {
-                tables.identity_rules.insert(
-                    IdentityKey {
-                        policy: key,
-                        identity: *identity,
-                    },
-                    bits,
-                );
+        for (index, rule) in rules.iter().enumerate().take(MAX_RULES) {
+            let Peer::Group(group) = rule.peer else {
+                continue;
+            };
+            for identity in self.identities_with.get(&group).into_iter().flatten() {
+                let row = IdentityKey {
+                    policy: key,
+                    identity: *identity,
+                };
+                tables.identity_rules.entry(row).or_default().insert(index);
             }
         }
         let protocols: BTreeSet<IpProtocol> = rules.iter().map(|rule| rule.protocol).collect();

@@ -1,0 +1,424 @@
+//! A small region in both readings: rows for the oracle, lowered tables for the pipeline.
+
+mod traffic;
+
+use std::net::Ipv4Addr;
+
+use eni_lower::{lower, wanted_attachments};
+use eni_model::resource::{
+    Address, AddressAssociation, Instance, IpProtocol, NetworkAcl, NetworkAclEntry,
+    NetworkInterface, PortRange, Route, RouteOrigin, RouteTable, RouteTarget, RuleAction, RulePeer,
+    SecurityGroup, SecurityGroupRule,
+};
+use eni_model::tags::Tags;
+use eni_model::testing::TestWorld;
+use eni_model::{ChangeSet, World};
+
+use eni_pipeline::testing::scenario::Dice;
+use eni_pipeline::testing::{MemoryMemory, MemoryTables};
+use eni_plan::{UPLINK_VPORT, VportNumbers};
+use eni_types::{
+    AllocationId, AssociationId, AttachmentStatus, InstanceState, Ipv4Cidr, NetworkInterfaceId,
+    SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId, VpcId,
+};
+
+const SUBNETS: [&str; 2] = ["10.0.1.0/24", "10.0.2.0/24"];
+const INSTANCES: usize = 5;
+/// Ports in use: the neighbours of prefixes and of each other.
+const PORTS: [u16; 8] = [0, 22, 80, 81, 443, 1_023, 1_024, 65_535];
+const GRE: u8 = 47;
+
+/// A region, what its data plane has, and the time.
+pub(crate) struct Region {
+    model: TestWorld,
+    vpc_id: VpcId,
+    subnet_ids: Vec<SubnetId>,
+    pub(crate) group_ids: Vec<SecurityGroupId>,
+    numbers: VportNumbers,
+    tables: MemoryTables,
+    memory: MemoryMemory,
+    now_ns: u64,
+    epoch: u64,
+    ids: eni_model::testing::TestRng,
+}
+
+impl Region {
+    /// A VPC of two subnets, an internet gateway, three groups and five instances, with random rules.
+    pub(crate) fn new(dice: &mut Dice) -> Self {
+        let mut model = TestWorld::bootstrapped();
+        let vpc = model.make("CreateVpc", &[("CidrBlock", "10.0.0.0/16")], "/vpc/vpcId");
+        let subnets = SUBNETS.map(|block| {
+            let parameters = [("VpcId", vpc.as_str()), ("CidrBlock", block)];
+            model.make("CreateSubnet", &parameters, "/subnet/subnetId")
+        });
+        let gateway = model.make(
+            "CreateInternetGateway",
+            &[],
+            "/internetGateway/internetGatewayId",
+        );
+        model.must(
+            "AttachInternetGateway",
+            &[("InternetGatewayId", &gateway), ("VpcId", &vpc)],
+        );
+        let vpc_id: VpcId = vpc.parse().unwrap();
+        let mut region = Self {
+            vpc_id,
+            subnet_ids: subnets.iter().map(|id| id.parse().unwrap()).collect(),
+            group_ids: Vec::new(),
+            numbers: VportNumbers::default(),
+            tables: MemoryTables::default(),
+            memory: MemoryMemory::default(),
+            now_ns: 1_000_000_000_000,
+            epoch: 0,
+            ids: eni_model::testing::TestRng::new(1),
+            model,
+        };
+        region.add_groups();
+        for _ in 0..INSTANCES {
+            region.launch(dice);
+        }
+        region.randomise(dice);
+        region.lower();
+        region
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.model.world
+    }
+
+    fn put(&mut self, resource: impl Into<eni_model::Resource>) {
+        let mut changes = ChangeSet::none();
+        changes.put(resource);
+        self.model.world.apply(&changes);
+    }
+
+    fn add_groups(&mut self) {
+        for number in 0..3 {
+            let group_id = SecurityGroupId::generate(&mut self.ids);
+            self.group_ids.push(group_id);
+            let vpc_id = self.vpc_id;
+            self.put(SecurityGroup {
+                group_id,
+                group_name: format!("group-{number}"),
+                description: String::new(),
+                vpc_id,
+                tags: Tags::default(),
+            });
+        }
+    }
+
+    fn launch(&mut self, dice: &mut Dice) {
+        let images = self.model.must("DescribeImages", &[]);
+        let image = images["imagesSet"]["item"][0].clone();
+        let instance_type = match image["architecture"].as_str() {
+            Some("arm64") => "t4g.medium",
+            _ => "t3.medium",
+        };
+        let subnet = dice.pick(&self.subnet_ids).to_string();
+        let group = dice.pick(&self.group_ids).to_string();
+        self.model.must(
+            "RunInstances",
+            &[
+                ("ImageId", image["imageId"].as_str().unwrap()),
+                ("InstanceType", instance_type),
+                ("MinCount", "1"),
+                ("MaxCount", "1"),
+                ("NetworkInterface.1.DeviceIndex", "0"),
+                ("NetworkInterface.1.SubnetId", &subnet),
+                ("NetworkInterface.1.SecurityGroupId.1", &group),
+                ("NetworkInterface.1.SecondaryPrivateIpAddressCount", "1"),
+            ],
+        );
+    }
+
+    /// Random rules, entries, routes, checks and addresses.
+    fn randomise(&mut self, dice: &mut Dice) {
+        for _ in 0..dice.roll(10) {
+            self.add_rule(dice);
+        }
+        if dice.hits(2) {
+            for group_id in self.group_ids.clone() {
+                let world = RulePeer::CidrIpv4(Ipv4Cidr::ANY);
+                self.put_rule(group_id, true, (IpProtocol::All, -1, -1), world);
+            }
+        }
+        for _ in 0..dice.roll(4) {
+            self.add_entry(dice);
+        }
+        for _ in 0..2 {
+            self.set_route(dice);
+        }
+        for _ in 0..3 {
+            self.move_public_address(dice);
+        }
+        if dice.hits(2) {
+            self.toggle_check(dice);
+        }
+    }
+
+    /// Changes one thing that the data plane must notice.
+    pub(crate) fn change(&mut self, dice: &mut Dice) {
+        match dice.roll(9) {
+            0 | 1 => self.remove_rule(dice),
+            2 => self.add_rule(dice),
+            3 => self.add_entry(dice),
+            4 => self.remove_entry(dice),
+            5 => self.toggle_check(dice),
+            6 => self.set_route(dice),
+            7 => self.move_public_address(dice),
+            _ => self.disturb(dice),
+        }
+        self.lower();
+    }
+
+    fn add_rule(&mut self, dice: &mut Dice) {
+        let group_id = dice.pick(&self.group_ids);
+        let ports = any_ports(dice);
+        let peer = if dice.hits(3) {
+            RulePeer::SecurityGroup(dice.pick(&self.group_ids))
+        } else {
+            RulePeer::CidrIpv4(any_block(dice))
+        };
+        self.put_rule(group_id, dice.hits(2), ports, peer);
+    }
+
+    fn put_rule(
+        &mut self,
+        group_id: SecurityGroupId,
+        is_egress: bool,
+        (ip_protocol, from_port, to_port): (IpProtocol, i32, i32),
+        peer: RulePeer,
+    ) {
+        let security_group_rule_id = SecurityGroupRuleId::generate(&mut self.ids);
+        self.put(SecurityGroupRule {
+            security_group_rule_id,
+            group_id,
+            is_egress,
+            ip_protocol,
+            from_port,
+            to_port,
+            peer,
+            description: None,
+            tags: Tags::default(),
+        });
+    }
+
+    fn remove_rule(&mut self, dice: &mut Dice) {
+        let rules: Vec<_> = self
+            .world()
+            .security_group_rules
+            .iter()
+            .filter(|rule| self.group_ids.contains(&rule.group_id))
+            .map(|rule| rule.security_group_rule_id)
+            .collect();
+        if !rules.is_empty() {
+            let mut changes = ChangeSet::none();
+            changes.delete(dice.pick(&rules));
+            self.model.world.apply(&changes);
+        }
+    }
+
+    fn add_entry(&mut self, dice: &mut Dice) {
+        let mut acl = self.network_acl(dice);
+        let (egress, rule_number) = (dice.hits(2), dice.pick(&[10, 50, 90, 110, 150]));
+        acl.entries
+            .retain(|entry| (entry.egress, entry.rule_number) != (egress, rule_number));
+        let (protocol, from, to) = any_ports(dice);
+        let ports = u16::try_from(from).ok().zip(u16::try_from(to).ok());
+        acl.entries.push(NetworkAclEntry {
+            rule_number,
+            egress,
+            protocol,
+            rule_action: if dice.hits(2) {
+                RuleAction::Allow
+            } else {
+                RuleAction::Deny
+            },
+            cidr_block: any_block(dice),
+            port_range: ports
+                .filter(|_| protocol.has_ports())
+                .map(|(from, to)| PortRange { from, to }),
+            icmp_type_code: None,
+        });
+        self.put(acl);
+    }
+
+    fn remove_entry(&mut self, dice: &mut Dice) {
+        let mut acl = self.network_acl(dice);
+        if !acl.entries.is_empty() {
+            acl.entries
+                .remove(dice.roll(acl.entries.len() as u64) as usize);
+            self.put(acl);
+        }
+    }
+
+    fn network_acl(&self, dice: &mut Dice) -> NetworkAcl {
+        let subnet_id = dice.pick(&self.subnet_ids);
+        NetworkAcl::clone(self.world().network_acl_of(subnet_id).unwrap())
+    }
+
+    fn set_route(&mut self, dice: &mut Dice) {
+        let mut table = RouteTable::clone(self.world().main_route_table(self.vpc_id).unwrap());
+        let gateway = self.world().internet_gateway_of(self.vpc_id).unwrap();
+        let eni = dice.pick(&self.interfaces());
+        let destination = dice
+            .pick(&["0.0.0.0/0", "198.51.100.0/24", "10.0.2.0/24"])
+            .parse()
+            .unwrap();
+        table
+            .routes
+            .retain(|route| route.destination != destination);
+        let target = if dice.hits(2) {
+            RouteTarget::NetworkInterface(eni)
+        } else {
+            RouteTarget::InternetGateway(gateway)
+        };
+        if !dice.hits(5) {
+            table.routes.push(Route {
+                destination,
+                target,
+                origin: RouteOrigin::CreateRoute,
+            });
+        }
+        self.put(table);
+    }
+
+    fn toggle_check(&mut self, dice: &mut Dice) {
+        let mut eni = self.interface(dice.pick(&self.interfaces()));
+        eni.source_dest_check = !eni.source_dest_check;
+        self.put(eni);
+    }
+
+    /// Associates an Elastic IP address with another private address, or with none.
+    fn move_public_address(&mut self, dice: &mut Dice) {
+        let number = dice.roll(3);
+        let eni = self.interface(dice.pick(&self.interfaces()));
+        let private = dice.pick(&eni.private_ip_addresses);
+        let taken = self
+            .world()
+            .public_address_of(eni.network_interface_id, private)
+            .is_some();
+        let association_id = AssociationId::generate(&mut self.ids);
+        let association = (!taken && !dice.hits(5)).then_some(AddressAssociation {
+            association_id,
+            network_interface_id: eni.network_interface_id,
+            private_ip_address: private,
+        });
+        let allocation_id: AllocationId = format!("eipalloc-0000000{number}").parse().unwrap();
+        self.put(Address {
+            allocation_id,
+            public_ip: public(number),
+            association,
+            lent: false,
+            tags: Tags::default(),
+        });
+    }
+
+    /// Stops an instance, gives an interface other groups, or detaches it.
+    fn disturb(&mut self, dice: &mut Dice) {
+        let mut eni = self.interface(dice.pick(&self.interfaces()));
+        match dice.roll(4) {
+            0 => {
+                let id = eni.attachment.as_ref().unwrap().instance_id;
+                let mut instance = Instance::clone(self.world().instances.get(id).unwrap());
+                instance.state = InstanceState::Stopping;
+                self.put(instance);
+            }
+            1 => {
+                eni.attachment.as_mut().unwrap().status = AttachmentStatus::Detaching;
+                self.put(eni);
+            }
+            _ => {
+                eni.group_ids = vec![dice.pick(&self.group_ids), dice.pick(&self.group_ids)];
+                eni.group_ids.dedup();
+                self.put(eni);
+            }
+        }
+    }
+
+    pub(crate) fn interfaces(&self) -> Vec<NetworkInterfaceId> {
+        self.world()
+            .network_interfaces
+            .iter()
+            .map(|eni| eni.network_interface_id)
+            .collect()
+    }
+
+    pub(crate) fn interface(&self, id: NetworkInterfaceId) -> NetworkInterface {
+        NetworkInterface::clone(self.world().network_interfaces.get(id).unwrap())
+    }
+
+    /// Fills the tables anew, as an agent does after every change.
+    fn lower(&mut self) {
+        for id in wanted_attachments(&self.model.world) {
+            self.numbers.assign(id).unwrap();
+        }
+        let desired = lower(&self.model.world, &self.model.region, &self.numbers);
+        self.epoch += 1;
+        let tables = desired.tables;
+        self.tables = MemoryTables {
+            vports: tables.vports,
+            mappings: tables.mappings,
+            public_addresses: tables.public_addresses,
+            macs: tables.macs,
+            routes: tables.routes,
+            policies: tables.policies,
+            remote_rules: tables.remote_rules,
+            identity_rules: tables.identity_rules,
+            port_rules: tables.port_rules,
+            ..MemoryTables::default()
+        };
+        self.tables.globals.topology_generation = self.epoch;
+        self.tables.globals.uplink_vport = UPLINK_VPORT;
+        for row in self.tables.vports.values_mut() {
+            row.generation = self.epoch;
+        }
+    }
+}
+
+fn public(number: u64) -> Ipv4Addr {
+    Ipv4Addr::new(203, 0, 113, 10 + number as u8)
+}
+
+fn any_block(dice: &mut Dice) -> Ipv4Cidr {
+    let blocks = [
+        "0.0.0.0/0",
+        "0.0.0.0/0",
+        "10.0.0.0/16",
+        "10.0.1.0/24",
+        "10.0.2.0/24",
+        "10.0.1.0/25",
+        "198.51.100.1/32",
+        "203.0.113.0/24",
+        "203.0.113.11/32",
+    ];
+    dice.pick(&blocks).parse().unwrap()
+}
+
+/// A protocol with its ports, or type and code.
+fn any_ports(dice: &mut Dice) -> (IpProtocol, i32, i32) {
+    let protocol = dice.pick(&[
+        IpProtocol::All,
+        IpProtocol::TCP,
+        IpProtocol::TCP,
+        IpProtocol::UDP,
+        IpProtocol::ICMP,
+        IpProtocol::Number(GRE),
+    ]);
+    if protocol == IpProtocol::ICMP {
+        return dice.pick(&[
+            (protocol, -1, -1),
+            (protocol, 8, -1),
+            (protocol, 0, 0),
+            (protocol, 8, 0),
+        ]);
+    }
+    if !protocol.has_ports() {
+        return (protocol, -1, -1);
+    }
+    if dice.hits(3) {
+        return (protocol, 0, 65_535);
+    }
+    let (one, other) = (i32::from(dice.pick(&PORTS)), i32::from(dice.pick(&PORTS)));
+    (protocol, one.min(other), one.max(other))
+}
