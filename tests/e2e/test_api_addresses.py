@@ -55,6 +55,8 @@ def test_addresses_are_allocated_described_and_released(ec2, allocate):
         ec2.release_address(AllocationId=made["AllocationId"])
     with refused("InvalidAllocationID.NotFound"):
         ec2.describe_addresses(AllocationIds=[made["AllocationId"]])
+    attributes = ec2.describe_addresses_attribute(Attribute="domain-name")["Addresses"]
+    assert made["AllocationId"] not in [found["AllocationId"] for found in attributes]
     with refused("InvalidAddress.NotFound"):
         ec2.describe_addresses(PublicIps=[made["PublicIp"]])
 

@@ -138,6 +138,11 @@ def test_instance_attributes(ec2, running, group):
     ec2.modify_instance_attribute(InstanceId=instance_id, SourceDestCheck={"Value": False})
     check = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="sourceDestCheck")
     assert check["SourceDestCheck"] == {"Value": False}
+    ec2.reset_instance_attribute(InstanceId=instance_id, Attribute="sourceDestCheck")
+    check = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="sourceDestCheck")
+    assert check["SourceDestCheck"] == {"Value": True}
+    credits = ec2.describe_instance_credit_specifications(InstanceIds=[instance_id])
+    assert credits["InstanceCreditSpecifications"][0]["CpuCredits"] in ("standard", "unlimited")
     groups = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="groupSet")["Groups"]
     assert [found["GroupId"] for found in groups] == [group]
     with refused("InvalidParameterValue"):

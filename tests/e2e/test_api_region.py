@@ -62,7 +62,41 @@ def test_the_namespace_image_is_amazons(ec2):
         ec2.describe_images(ImageIds=["amy"])
 
 
-@pytest.mark.parametrize("operation", ["create_key_pair", "describe_volumes"])
+def test_what_instances_do_not_have_is_an_empty_list(ec2):
+    assert ec2.describe_volumes()["Volumes"] == []
+    assert ec2.describe_key_pairs()["KeyPairs"] == []
+    with refused("InvalidVolume.NotFound"):
+        ec2.describe_volumes(VolumeIds=["vol-0123456789abcdef0"])
+    with refused("InvalidKeyPair.NotFound"):
+        ec2.describe_key_pairs(KeyNames=["mine"])
+
+
+def test_account_attributes_name_the_default_vpc(ec2):
+    (default,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    attributes = ec2.describe_account_attributes()["AccountAttributes"]
+    values = {
+        attribute["AttributeName"]: [value["AttributeValue"] for value in attribute["AttributeValues"]]
+        for attribute in attributes
+    }
+    assert values["default-vpc"] == [default["VpcId"]]
+    assert values["supported-platforms"] == ["VPC"]
+
+
+def test_classic_link_is_retired(ec2):
+    (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    for call, arguments in [
+        (ec2.describe_vpc_classic_link, {}),
+        (ec2.describe_vpc_classic_link_dns_support, {}),
+        (ec2.enable_vpc_classic_link, {"VpcId": vpc["VpcId"]}),
+        (ec2.disable_vpc_classic_link, {"VpcId": vpc["VpcId"]}),
+        (ec2.enable_vpc_classic_link_dns_support, {"VpcId": vpc["VpcId"]}),
+        (ec2.disable_vpc_classic_link_dns_support, {"VpcId": vpc["VpcId"]}),
+    ]:
+        with refused("UnsupportedOperation"):
+            call(**arguments)
+
+
+@pytest.mark.parametrize("operation", ["create_key_pair", "describe_nat_gateways"])
 def test_an_operation_of_ec2_that_is_not_here_is_an_invalid_action(ec2, operation):
     arguments = {"KeyName": "k"} if operation == "create_key_pair" else {}
     with refused("InvalidAction"):

@@ -172,3 +172,10 @@ def test_a_group_holds_a_thousand_rules_in_each_direction(ec2, group):
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[WEB])
     with refused("DryRunOperation"):
         ec2.delete_security_group(GroupId=group, DryRun=True)
+
+
+def test_groups_of_a_vpc_are_listed(ec2, vpc, group):
+    found = ec2.get_security_groups_for_vpc(VpcId=vpc)["SecurityGroupForVpcs"]
+    assert group in [one["GroupId"] for one in found]
+    with refused("InvalidVpcID.NotFound"):
+        ec2.get_security_groups_for_vpc(VpcId="vpc-0123456789abcdef0")
