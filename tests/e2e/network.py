@@ -29,6 +29,11 @@ class Network:
         self.vpc_id = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         self.subnet_a = self._subnet("10.0.1.0/24")
         self.subnet_b = self._subnet("10.0.2.0/24")
+        # Given in order: EC2 chooses at random, and tests use addresses above .90 for other things.
+        self._free = {
+            self.subnet_a: (f"10.0.1.{host}" for host in range(10, 90)),
+            self.subnet_b: (f"10.0.2.{host}" for host in range(10, 90)),
+        }
         gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         self.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self.vpc_id)
         self.route_table_id = self.ec2.describe_route_tables(
@@ -52,6 +57,8 @@ class Network:
 
     def interface(self, subnet_id, *groups, **more):
         """A network interface, as CreateNetworkInterface gives it."""
+        if "PrivateIpAddress" not in more and subnet_id in self._free:
+            more["PrivateIpAddress"] = next(self._free[subnet_id])
         made = self.ec2.create_network_interface(SubnetId=subnet_id, Groups=list(groups), **more)
         return made["NetworkInterface"]
 

@@ -47,7 +47,8 @@ def test_a_new_interface_has_ec2s_defaults(ec2, place):
     assert "Attachment" not in found
 
 
-def test_addresses_are_chosen_by_the_caller_or_by_ec2(ec2, place):
+def test_addresses_are_chosen_by_the_caller_or_by_ec2(ec2):
+    place = Place(ec2)
     made = ec2.create_network_interface(
         SubnetId=place.subnet_id,
         Description="with addresses",
@@ -180,13 +181,17 @@ def test_attributes_are_modified_described_and_reset(ec2, place, eni):
         describe(NetworkInterfaceId=NO_INTERFACE, Attribute="description")
 
 
-def test_private_addresses_are_assigned_moved_and_unassigned(ec2, place, eni):
+def test_private_addresses_are_assigned_moved_and_unassigned(ec2):
+    place = Place(ec2)  # its addresses are chosen at random: in a shared subnet 10.0.1.200 may be taken
+    eni = ec2.create_network_interface(SubnetId=place.subnet_id, PrivateIpAddress="10.0.1.10")
+    eni = eni["NetworkInterface"]["NetworkInterfaceId"]
     assigned = ec2.assign_private_ip_addresses(NetworkInterfaceId=eni, PrivateIpAddresses=["10.0.1.200"])
     assert assigned["NetworkInterfaceId"] == eni
     assert [found["PrivateIpAddress"] for found in assigned["AssignedPrivateIpAddresses"]] == ["10.0.1.200"]
     ec2.assign_private_ip_addresses(NetworkInterfaceId=eni, SecondaryPrivateIpAddressCount=2)
     assert len(described(ec2, eni)["PrivateIpAddresses"]) == 4
-    other = ec2.create_network_interface(SubnetId=place.subnet_id)["NetworkInterface"]["NetworkInterfaceId"]
+    other = ec2.create_network_interface(SubnetId=place.subnet_id, PrivateIpAddress="10.0.1.11")
+    other = other["NetworkInterface"]["NetworkInterfaceId"]
     with refused("InvalidParameterValue", "[10.0.1.200] assigned, but move is not allowed."):
         ec2.assign_private_ip_addresses(NetworkInterfaceId=other, PrivateIpAddresses=["10.0.1.200"])
     ec2.assign_private_ip_addresses(

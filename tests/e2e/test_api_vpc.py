@@ -52,7 +52,7 @@ def test_malformed_input_has_ec2s_codes(ec2):
         ec2.create_vpc(CidrBlock="10.0.0.0/33")
     with refused("MissingParameter"):
         ec2.create_subnet(CidrBlock="10.0.0.0/24")
-    with refused("InvalidVpcId.Malformed"):
+    with refused("InvalidVpcID.Malformed"):
         ec2.delete_vpc(VpcId="vpc-123")
     with refused("InvalidSubnetID.Malformed"):
         ec2.delete_subnet(SubnetId="sub-0123456789abcdef0")
