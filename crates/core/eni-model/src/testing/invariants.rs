@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeSet;
 
-use eni_types::{InstanceState, SubnetId};
+use eni_types::SubnetId;
 
 use crate::resource::{RulePeer, Subnet};
 use crate::{IndexKey, Resource, World};
@@ -16,7 +16,6 @@ pub fn check_invariants(world: &World) {
     check_subnets(world);
     check_security_groups(world);
     check_network_interfaces(world);
-    check_instances(world);
     check_addresses(world);
     check_stored_form(world);
 }
@@ -193,22 +192,6 @@ fn check_network_interfaces(world: &World) {
                 attachment.device_index,
             );
             assert!(slots.insert(slot), "the slot of {eni:?} is taken");
-        }
-    }
-}
-
-fn check_instances(world: &World) {
-    for instance in world.instances.iter() {
-        let id = instance.instance_id;
-        let primary = world.primary_network_interface(id);
-        if instance.state == InstanceState::Terminated {
-            let left = world.network_interfaces_of(id).count();
-            assert_eq!(left, 0, "{id} is terminated and keeps interfaces");
-        } else {
-            assert!(
-                primary.is_some_and(|eni| eni.subnet_id == instance.subnet_id),
-                "{instance:?} has the primary interface {primary:?}"
-            );
         }
     }
 }

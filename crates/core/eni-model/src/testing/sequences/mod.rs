@@ -7,13 +7,13 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use eni_types::quota;
+use eni_types::{InstanceState, quota};
 use proptest::prelude::*;
 use rand_core::Rng;
 
 use super::{TestRng, TestWorld, check_invariants};
 use crate::transition::expire;
-use crate::{Ec2Error, ErrorCode, Operation, Transition, plan_transitions};
+use crate::{Ec2Error, ErrorCode, Operation, Transition, World, plan_transitions};
 use grammar::{GRAMMAR, Rule, Source};
 
 /// A nonexistent id of any kind, for calls that name what is gone.
@@ -138,6 +138,23 @@ fn start(is_bootstrapped: bool) -> TestWorld {
     }
 }
 
+/// What also holds where only calls and reports have made instances.
+fn check_instances(world: &World) {
+    for instance in world.instances.iter() {
+        let id = instance.instance_id;
+        let primary = world.primary_network_interface(id);
+        if instance.state == InstanceState::Terminated {
+            let left = world.network_interfaces_of(id).count();
+            assert_eq!(left, 0, "{id} is terminated and keeps interfaces");
+        } else {
+            assert!(
+                primary.is_some_and(|eni| eni.subnet_id == instance.subnet_id),
+                "{instance:?} has the primary interface {primary:?}"
+            );
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -150,6 +167,7 @@ proptest! {
         for (choice, seed) in steps {
             step(choice, seed, &mut region);
             check_invariants(&region.world);
+            check_instances(&region.world);
         }
     }
 }
