@@ -234,10 +234,18 @@ struct Host {
 }
 
 impl Host {
-    fn pings(&self, instance: u8, address: &str) -> bool {
+    fn exec(&self, instance: u8, command: &[&str]) -> i32 {
         let run = RunDirectory::of(self.data.path()).unwrap();
-        let command = ["ping", "-nqc1", "-W1", address].map(OsString::from);
-        exec(&run, instance_id(instance), &command).unwrap() == 0
+        let command: Vec<_> = command.iter().map(OsString::from).collect();
+        exec(&run, instance_id(instance), &command).unwrap()
+    }
+
+    fn shell(&self, instance: u8, script: &str) {
+        assert_eq!(self.exec(instance, &["sh", "-c", script]), 0, "{script}");
+    }
+
+    fn pings(&self, instance: u8, address: &str) -> bool {
+        self.exec(instance, &["ping", "-nqc1", "-W1", address]) == 0
     }
 }
 
@@ -317,6 +325,36 @@ fn root_one_interface_that_cannot_be_made_keeps_no_other_waiting() {
     );
     settle(&mut converger, &repaired);
     assert!(host.pings(2, "10.0.0.7"));
+    converger.machine.remove().unwrap();
+}
+
+#[test]
+fn root_what_a_guest_deletes_is_made_again_and_what_it_renames_stays() {
+    become_a_host();
+    let host = Host {
+        data: tempfile::tempdir().unwrap(),
+    };
+    let mut converger = open(host.data.path());
+    let interfaces = [(1, 1, 0, 5), (2, 2, 0, 6), (3, 1, 1, 7)];
+    let desired = lower(&interfaces, &mut converger.numbers);
+    settle(&mut converger, &desired);
+    host.shell(1, "ip link delete eth1");
+    converger.look_again().unwrap();
+    settle(&mut converger, &desired);
+    assert!(host.pings(2, "10.0.0.7"), "made again");
+    host.shell(
+        1,
+        "ip link set eth1 down && ip link set eth1 name spare && ip link set spare up",
+    );
+    converger.look_again().unwrap();
+    let plan = converger.plan(&desired);
+    assert!(plan.is_empty(), "a guest may rename: {plan:?}");
+    let mut more = desired.clone();
+    let interface = more.interfaces.get_mut(&attachment_id(3)).unwrap();
+    let secondary = Ipv4Addr::new(10, 0, 0, 8);
+    interface.private_ip_addresses.push(secondary);
+    settle(&mut converger, &more);
+    host.shell(1, "ip addr show spare | grep -q 10.0.0.8");
     converger.machine.remove().unwrap();
 }
 

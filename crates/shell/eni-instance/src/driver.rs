@@ -43,7 +43,7 @@ pub trait InstanceDriver: Send {
     /// Brings the guest's addresses, routes and rules for the interface up to date.
     ///
     /// # Errors
-    /// [`InstanceError::NoDevice`] when the guest has given the device another name, or deleted it.
+    /// [`InstanceError::NoDevice`] when the guest has deleted the device.
     fn configure(
         &mut self,
         id: AttachmentId,

@@ -43,7 +43,7 @@ pub enum InstanceError {
         #[source]
         source: io::Error,
     },
-    /// The guest end of an interface is not in the instance's namespace.
+    /// The guest end of an interface, `ethN` unless renamed, is not in the instance's namespace.
     #[error("{id} has no device eth{device_index}")]
     NoDevice {
         /// The instance.

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use eni_netlink::{Namespace, Netlink, VethSpec};
+use eni_netlink::{Link, Namespace, Netlink, VethSpec};
 use eni_plan::{DesiredInstance, DesiredInterface, ObservedDevice, ObservedInstance, Plug};
 use eni_types::{AttachmentId, InstanceId};
 
@@ -242,7 +242,7 @@ impl InstanceDriver for NamespaceDriver {
             mtu_bytes: interface.mtu_bytes,
             no_arp: true,
         })?;
-        let link = guest_link(&mut guest.netlink, interface)?;
+        let link = guest_link(&mut guest.netlink, interface, |link| link.name == name)?;
         guest.netlink.set_link_up(link, Some(&id.to_string()))?;
         // The last step names the device: one without an alias is unfinished.
         let alias = format!("{id} {instance_id} {}", interface.device_index);
@@ -270,7 +270,9 @@ impl InstanceDriver for NamespaceDriver {
             write(&[stale.as_slice(), wanted].concat())?;
         }
         let netlink = &mut self.guest(interface.instance_id)?.netlink;
-        let link = guest_link(netlink, interface)?;
+        let alias = id.to_string();
+        let ours = |link: &Link| link.alias.as_ref() == Some(&alias); // whatever the guest calls it
+        let link = guest_link(netlink, interface, ours)?;
         interface::configure(netlink, link, interface, &stale)?;
         write(wanted)
     }
@@ -343,10 +345,12 @@ fn prepare(namespace: &Namespace) -> Result<(), InstanceError> {
     Ok(())
 }
 
-fn guest_link(netlink: &mut Netlink, interface: &DesiredInterface) -> Result<u32, InstanceError> {
-    let name = device_name(interface.device_index);
-    let links = netlink.links()?;
-    let link = links.into_iter().find(|link| link.name == name);
+fn guest_link(
+    netlink: &mut Netlink,
+    interface: &DesiredInterface,
+    ours: impl Fn(&Link) -> bool,
+) -> Result<u32, InstanceError> {
+    let link = netlink.links()?.into_iter().find(ours);
     link.map(|link| link.index).ok_or(InstanceError::NoDevice {
         id: interface.instance_id,
         device_index: interface.device_index,
