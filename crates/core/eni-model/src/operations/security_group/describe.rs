@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use super::description::{SecurityGroupDescription, split};
 use super::named::in_default_vpc;
-use super::protocol::protocol_text;
 use super::rule::{Direction, rules_of};
 use crate::describe::{Described, Page, Scope, find};
 use crate::operations::lookup;
@@ -145,7 +144,7 @@ fn rule_value<'a>(
         "ipv6-cidr" => ipv6.map(|block| block.to_string().into()),
         "from-port" => Some(rule.from_port.to_string().into()),
         "to-port" => Some(rule.to_port.to_string().into()),
-        "protocol" => Some(protocol_text(rule.ip_protocol).into()),
+        "protocol" => Some(rule.ip_protocol.to_string().into()),
         "group-id" => group_id.map(|id| id.to_string().into()),
         "group-name" => {
             let group = scope.world.security_groups.get(group_id?)?;

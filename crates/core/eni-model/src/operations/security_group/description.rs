@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId, SecurityGroupRuleId, VpcId};
 use serde::Serialize;
 
-use super::protocol::{ProtocolPorts, protocol_text};
+use super::protocol::ProtocolPorts;
 use super::rule::{Direction, RuleMatch, rules_of};
 use crate::describe::Scope;
 use crate::resource::{RulePeer, SecurityGroup, SecurityGroupRule};
@@ -148,7 +148,7 @@ impl IpPermissionDescription {
     ) -> Self {
         let (from_port, to_port) = ports.shown_ports().unzip();
         let mut made = Self {
-            ip_protocol: ports.protocol_text(),
+            ip_protocol: ports.protocol.to_string(),
             from_port,
             to_port,
             groups: ItemSet::default(),
@@ -199,7 +199,7 @@ impl SecurityGroupRuleDescription {
             group_id: rule.group_id,
             group_owner_id: account.clone(),
             is_egress: rule.is_egress,
-            ip_protocol: protocol_text(rule.ip_protocol),
+            ip_protocol: rule.ip_protocol.to_string(),
             from_port: rule.from_port,
             to_port: rule.to_port,
             cidr_ipv4,

@@ -1,20 +1,11 @@
 //! Protocols and ports as security group rules spell them.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use crate::resource::IpProtocol;
 use crate::{Ec2Error, ErrorCode};
 
-/// ICMPv6 (IANA, "Protocol Numbers").
-const ICMPV6: IpProtocol = IpProtocol::Number(58);
-/// Protocols that rules spell by name.
-const NAMED: [(IpProtocol, &str); 4] = [
-    (IpProtocol::TCP, "tcp"),
-    (IpProtocol::UDP, "udp"),
-    (IpProtocol::ICMP, "icmp"),
-    (ICMPV6, "icmpv6"),
-];
 /// The largest port number.
 const LAST_PORT: i32 = 65_535;
 /// Stands for all ports, ICMP types or codes.
@@ -40,7 +31,11 @@ impl ProtocolPorts {
         from_port: Option<i32>,
         to_port: Option<i32>,
     ) -> Result<Self, Ec2Error> {
-        let protocol = parse(protocol)?;
+        let protocol: IpProtocol = protocol.parse().map_err(|_| {
+            invalid(format!(
+                "Invalid value '{protocol}' for IP protocol. Unknown protocol."
+            ))
+        })?;
         let (from_port, to_port) = if protocol.has_ports() {
             check_ports(from_port, to_port)?
         } else if has_types(protocol) {
@@ -56,11 +51,6 @@ impl ProtocolPorts {
         })
     }
 
-    /// The protocol as rules spell it.
-    pub(crate) fn protocol_text(self) -> String {
-        protocol_text(self.protocol)
-    }
-
     /// The ports as permissions show them: not at all where the protocol has none.
     pub(crate) fn shown_ports(self) -> Option<(i32, i32)> {
         (self.protocol.has_ports() || has_types(self.protocol))
@@ -68,33 +58,9 @@ impl ProtocolPorts {
     }
 }
 
-/// The protocol as rules spell it: `-1`, a name or a number.
-pub(crate) fn protocol_text(protocol: IpProtocol) -> String {
-    let named = NAMED.iter().find(|(known, _)| *known == protocol);
-    match (protocol, named) {
-        (_, Some((_, name))) => (*name).into(),
-        (IpProtocol::All, None) => "-1".into(),
-        (IpProtocol::Number(number), None) => number.to_string(),
-    }
-}
-
 /// Whether a type and a code stand in the places of the ports.
 fn has_types(protocol: IpProtocol) -> bool {
-    matches!(protocol, IpProtocol::ICMP | ICMPV6)
-}
-
-fn parse(text: &str) -> Result<IpProtocol, Ec2Error> {
-    let lower = text.to_ascii_lowercase();
-    if let Some((protocol, _)) = NAMED.iter().find(|(_, name)| *name == lower) {
-        return Ok(*protocol);
-    }
-    match (lower.as_str(), lower.parse()) {
-        ("-1" | "all", _) => Ok(IpProtocol::All),
-        (_, Ok(number)) => Ok(IpProtocol::Number(number)),
-        (_, Err(_)) => Err(invalid(format!(
-            "Invalid value '{text}' for IP protocol. Unknown protocol."
-        ))),
-    }
+    matches!(protocol, IpProtocol::ICMP | IpProtocol::ICMPV6)
 }
 
 fn check_ports(from: Option<i32>, to: Option<i32>) -> Result<(i32, i32), Ec2Error> {
@@ -132,6 +98,8 @@ fn invalid(message: impl Into<String>) -> Ec2Error {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
 
     #[test]
@@ -149,7 +117,7 @@ mod tests {
             let (from, to) = ports.unzip();
             let read = ProtocolPorts::new(given, from, to).unwrap();
             assert_eq!(
-                (read.protocol_text().as_str(), read.shown_ports()),
+                (read.protocol.to_string().as_str(), read.shown_ports()),
                 want,
                 "{given}"
             );

@@ -1,7 +1,7 @@
 //! `RevokeSecurityGroupIngress` and `RevokeSecurityGroupEgress`.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use eni_query::FromQuery;
@@ -11,7 +11,6 @@ use serde::Serialize;
 use super::description::{IpPermissionDescription, permissions, split};
 use super::named::named;
 use super::permission::PermissionParameters;
-use super::protocol::protocol_text;
 use super::rule::{Direction, NamedRule, RuleMatch, rule_of, rules_of};
 use crate::operations::lookup;
 use crate::resource::{SecurityGroup, SecurityGroupRule};
@@ -208,7 +207,7 @@ impl RevokedSecurityGroupRule {
             security_group_rule_id: rule.security_group_rule_id,
             group_id: rule.group_id,
             is_egress: rule.is_egress,
-            ip_protocol: protocol_text(rule.ip_protocol),
+            ip_protocol: rule.ip_protocol.to_string(),
             from_port: rule.from_port,
             to_port: rule.to_port,
             cidr_ipv4,

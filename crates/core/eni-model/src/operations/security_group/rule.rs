@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 
 use eni_types::{SecurityGroupId, SecurityGroupRuleId, quota};
 
-use super::protocol::{ProtocolPorts, protocol_text};
+use super::protocol::ProtocolPorts;
 use crate::operations::lookup;
 use crate::resource::{RulePeer, SecurityGroup, SecurityGroupRule};
 use crate::tags::Tags;
@@ -77,7 +77,7 @@ impl RuleMatch {
             RulePeer::CidrIpv6(block) => block.to_string(),
             RulePeer::SecurityGroup(id) => id.to_string(),
         };
-        let protocol = match protocol_text(self.ports.protocol).as_str() {
+        let protocol = match self.ports.protocol.to_string().as_str() {
             "-1" => "ALL".into(),
             name => name.to_ascii_uppercase(),
         };
