@@ -2,13 +2,13 @@
 
 use eni_abi::{Flow, FlowKey, Ipv4, Port};
 use eni_wire::tcp_flag::{FIN, RST, SYN};
-use eni_wire::{ETHERNET_LENGTH, EtherType, IPV4_LENGTH, Mac, UDP_LENGTH, protocol};
+use eni_wire::{ETHERNET_LENGTH, EtherType, IPV4_LENGTH, Mac, TCP_LENGTH, UDP_LENGTH, protocol};
 
 use crate::rewrite::{self, Translation};
 use crate::{Arrival, Frame, Memory, Tables, Verdict};
 
-/// Words up to the ports of TCP and UDP without IP options.
-const PORTS_END: usize = 19;
+/// Words up to the ports of TCP and UDP without IP options, and UDP's length.
+const PORTS_END: usize = 20;
 /// Words up to TCP's flags.
 const FLAGS_END: usize = 24;
 /// Version 4, five words of header.
@@ -79,6 +79,7 @@ fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
         db,
         sp,
         dp,
+        udp_length,
     ] = *words;
     let [version_and_length, _] = first.to_ne_bytes();
     let [_, protocol] = lifetime.to_ne_bytes();
@@ -90,18 +91,28 @@ fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
     if !plain {
         return None;
     }
-    let headers_length = match protocol {
+    // Lengths that contradict each other are for the slow way to refuse.
+    let transport_length = match protocol {
         protocol::TCP => {
             let [.., offset_and_flags] = *frame.head::<FLAGS_END>()?;
             let [offset, flags] = offset_and_flags.to_ne_bytes();
-            if flags & (SYN | FIN | RST) != 0 {
+            let length = u32::from(offset >> 4) * 4;
+            if flags & (SYN | FIN | RST) != 0 || length < TCP_LENGTH {
                 return None;
             }
-            IPV4_LENGTH + u32::from(offset >> 4) * 4
+            length
         }
-        protocol::UDP => IPV4_LENGTH + UDP_LENGTH,
+        protocol::UDP => {
+            let length = u32::from(u16::from_be(udp_length));
+            let whole = frame.segment_size() == 0;
+            if length < UDP_LENGTH || (whole && IPV4_LENGTH + length > total_length) {
+                return None;
+            }
+            UDP_LENGTH
+        }
         _ => return None,
     };
+    let headers_length = IPV4_LENGTH + transport_length;
     if total_length < headers_length {
         return None;
     }

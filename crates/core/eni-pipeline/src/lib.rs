@@ -4,8 +4,8 @@
 //! connections, cached flows, fragments and counters through [`Memory`], and reads and rewrites the packet through
 //! [`Frame`]. Nothing else reaches in: the time is an argument.
 //!
-//! Order: parse → anti-spoof → services of the router → where to → egress security group → egress network ACL →
-//! ingress network ACL → destination check → ingress security group → MTU → rewrite → deliver. Where the packet goes is
+//! Order: parse → anti-spoof → services of the router → where to → egress security group → egress network ACL → MTU →
+//! ingress network ACL → destination check → ingress security group → rewrite → deliver. Where the packet goes is
 //! asked before the security group, because an egress rule whose destination is a group matches the receiver.
 //!
 //! **Written for BPF.** Loops are bounded, nothing indexes or divides by an unknown, functions that stay functions take

@@ -2,7 +2,7 @@
 
 use eni_pipeline::Arrival;
 use eni_pipeline::testing::frames::checksums_hold;
-use eni_pipeline::testing::scenario::{Dice, any_frame, any_tables};
+use eni_pipeline::testing::scenario::{Dice, any_frame, any_tables, next_frame};
 use eni_pipeline::testing::{MemoryMemory, run};
 use eni_wire::FragmentPart;
 use proptest::prelude::*;
@@ -52,12 +52,7 @@ proptest! {
         let (mut cached, mut plain) = (MemoryMemory::default(), MemoryMemory::default());
         let mut sent: Vec<(u32, Vec<u8>)> = Vec::new();
         for _ in 0..FRAMES {
-            // Half of the packets repeat one before, so that they find its flow.
-            let (vport, frame) = match sent.len() {
-                0 => any_frame(&mut dice),
-                count if dice.hits(2) => sent[dice.roll(count as u64) as usize].clone(),
-                _ => any_frame(&mut dice),
-            };
+            let (vport, frame) = next_frame(&mut dice, &sent);
             let arrival = Arrival { vport, now_ns: NOW };
             plain.flows.clear();
             prop_assert_eq!(run(&tables, &mut cached, arrival, &frame), run(&tables, &mut plain, arrival, &frame));

@@ -311,3 +311,30 @@ fn an_appliance_forwards_for_others_when_its_check_is_off() {
         (&mac(BERT)[..], &router_mac(BERT)[..])
     );
 }
+
+/// What a cached flow lets pass must still be a packet: the fast way believes lengths no more than the slow one.
+#[test]
+fn lengths_are_checked_in_the_middle_of_a_flow_too() {
+    use eni_wire::tcp_flag::ACK;
+    let (stream, datagram) = (
+        tcp(ANNA, private(BERT), (1, 2), ACK).bytes(),
+        udp(ANNA, private(BERT), (1, 2)).bytes(),
+    );
+    let cases = [
+        (&stream, 46, 0x00, "a TCP header of nothing"),
+        (&stream, 46, 0x40, "a TCP header of four words"),
+        (&stream, 46, 0xf0, "a TCP header longer than its packet"),
+        (&datagram, 39, 7, "UDP shorter than its header"),
+        (&datagram, 39, 19, "UDP longer than its packet"),
+        (&datagram, 17, 39, "a packet longer than its frame"),
+    ];
+    for (frame, offset, byte, what) in cases {
+        println!("{what}");
+        let mut bench = Bench::new();
+        bench.step(ANNA, frame, &["10 out", "11 in"]);
+        assert_eq!(bench.memory.flows.len(), 1);
+        let mut bent = frame.clone();
+        bent[offset] = byte;
+        bench.step(ANNA, &bent, &["10 malformed_header"]);
+    }
+}

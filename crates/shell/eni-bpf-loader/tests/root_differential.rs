@@ -8,7 +8,7 @@ use eni_abi::{DropReason, Traffic};
 use eni_bpf_loader::DataPlane;
 use eni_pipeline::Arrival;
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK};
-use eni_pipeline::testing::scenario::{Dice, any_frame, any_tables};
+use eni_pipeline::testing::scenario::{Dice, any_tables, next_frame};
 use eni_pipeline::testing::{MemoryMemory, MemoryTables, run};
 use std::collections::BTreeMap;
 use support::{Lab, fill};
@@ -43,11 +43,7 @@ fn compare(seed: u64, data_plane: &mut DataPlane) -> usize {
     let mut memory = MemoryMemory::default();
     let (mut sent, mut delivered): (Vec<(u32, Vec<u8>)>, usize) = (Vec::new(), 0);
     while sent.len() < FRAMES {
-        let (vport, frame) = match sent.len() {
-            0 => any_frame(&mut dice),
-            count if dice.hits(2) => sent[dice.roll(count as u64) as usize].clone(),
-            _ => any_frame(&mut dice),
-        };
+        let (vport, frame) = next_frame(&mut dice, &sent);
         if frame.len() < SHORTEST_FRAME {
             continue;
         }

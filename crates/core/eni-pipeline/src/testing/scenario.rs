@@ -157,6 +157,19 @@ pub fn any_frame(dice: &mut Dice) -> (u32, Vec<u8>) {
     (vport, frame)
 }
 
+/// One more frame after those `sent`: half of them repeat one, so that they find its flow, some with a bit flipped.
+pub fn next_frame(dice: &mut Dice, sent: &[(u32, Vec<u8>)]) -> (u32, Vec<u8>) {
+    if sent.is_empty() || dice.hits(2) {
+        return any_frame(dice);
+    }
+    let (vport, mut frame) = sent[dice.roll(sent.len() as u64) as usize].clone();
+    if dice.hits(4) {
+        let position = dice.roll(frame.len() as u64) as usize;
+        frame[position] ^= 1 << dice.roll(8);
+    }
+    (vport, frame)
+}
+
 fn any_datagram(dice: &mut Dice, vport: u32, destination: [u8; 4]) -> Datagram {
     let ports = (
         dice.pick(&[80, 53, 1000, 40_000]),
