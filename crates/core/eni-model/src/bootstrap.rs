@@ -57,4 +57,24 @@ mod tests {
         );
         check_invariants(world);
     }
+
+    #[test]
+    fn what_a_new_region_answers_is_pinned() {
+        let mut region = TestWorld::bootstrapped();
+        for action in [
+            "DescribeAccountAttributes",
+            "DescribeAvailabilityZones",
+            "DescribeInternetGateways",
+            "DescribeNetworkAcls",
+            "DescribeRegions",
+            "DescribeRouteTables",
+            "DescribeSecurityGroupRules",
+            "DescribeSecurityGroups",
+            "DescribeSubnets",
+            "DescribeVpcs",
+        ] {
+            let answer = region.must(action, &[]);
+            insta::assert_snapshot!(action, alloc::format!("{answer:#}"));
+        }
+    }
 }
