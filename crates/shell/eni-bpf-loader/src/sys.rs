@@ -1,10 +1,11 @@
-//! The unsafe code of the loader: the claim that layouts are bytes, and two system calls that aya keeps to itself.
+//! The unsafe code of the loader: the claim that layouts are bytes, and three system calls that aya keeps to itself or lacks.
 
 use eni_abi::Plain;
+use std::cell::UnsafeCell;
 use std::ffi::CString;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -51,7 +52,21 @@ struct ObjectGet {
     flags: u32,
 }
 
+/// Linux' `struct bpf_attr` for `BPF_MAP_LOOKUP_BATCH`.
+#[repr(C)]
+struct LookupBatch {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map_fd: u32,
+    element_flags: u64,
+    flags: u64,
+}
+
 const BPF_OBJ_GET: libc::c_long = 7;
+const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
 
 /// The interface index that the tcx link pinned at `path` is attached to, or 0 when its device is gone.
@@ -77,6 +92,55 @@ pub(crate) fn tcx_link_ifindex(path: &Path) -> io::Result<u32> {
     // SAFETY: `attributes` and the `info` it points to live through the call and have the sizes given.
     unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes)? };
     Ok(info.ifindex)
+}
+
+/// Entries asked for by one call; a hash map's bucket must fit.
+const BATCH: usize = 1_024;
+
+/// All entries of the array, hash map or trie behind `map`, by few system calls instead of two for each entry.
+///
+/// `K` and `V` must be what the map was made with: the kernel writes their sizes.
+pub(crate) fn lookup_all<K: Plain, V: Plain>(map: BorrowedFd<'_>) -> io::Result<Vec<(K, V)>> {
+    let mut entries = Vec::new();
+    let mut keys = Vec::<K>::with_capacity(BATCH);
+    let mut values = Vec::<V>::with_capacity(BATCH);
+    // Where the last call ended: a key or, in hash maps, a bucket's number.
+    let mut position = vec![0_u8; size_of::<K>().max(size_of::<u32>())];
+    let mut next_position = position.clone();
+    let mut first = true;
+    loop {
+        let attributes = LookupBatch {
+            in_batch: if first { 0 } else { position.as_ptr() as u64 },
+            out_batch: next_position.as_mut_ptr() as u64,
+            keys: keys.as_mut_ptr() as u64,
+            values: values.as_mut_ptr() as u64,
+            count: BATCH as u32,
+            map_fd: map.as_raw_fd() as u32,
+            element_flags: 0,
+            flags: 0,
+        };
+        // The kernel writes the count back into the attributes.
+        let attributes = UnsafeCell::new(attributes);
+        // SAFETY: all buffers live through the call and have room for what is asked for.
+        let result = unsafe { bpf(BPF_MAP_LOOKUP_BATCH, &attributes) };
+        let ended = match result {
+            Ok(_) => false,
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
+            Err(error) => return Err(error),
+        };
+        let found = (attributes.into_inner().count as usize).min(BATCH);
+        // SAFETY: the kernel has written so many, within the capacity, and any bytes are a `Plain` value.
+        unsafe {
+            keys.set_len(found);
+            values.set_len(found);
+        }
+        entries.extend(keys.iter().copied().zip(values.iter().copied()));
+        if ended {
+            return Ok(entries);
+        }
+        std::mem::swap(&mut position, &mut next_position);
+        first = false;
+    }
 }
 
 /// # Safety

@@ -1,7 +1,7 @@
 //! Typed access to the maps.
 
 use crate::DataPlaneError;
-use crate::sys::Raw;
+use crate::sys::{self, Raw};
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use eni_abi::{
@@ -9,6 +9,9 @@ use eni_abi::{
     MappingKey, Plain, Policy, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Vport,
     map,
 };
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// All tables that a process may read or write. See `eni_abi::map`.
 #[allow(missing_docs, reason = "each field is the map of its name")]
@@ -54,13 +57,19 @@ impl Tables {
 pub struct ArrayTable<V: Plain> {
     name: &'static str,
     map: Array<MapData, Raw<V>>,
+    descriptor: OwnedFd,
 }
 
 impl<V: Plain> ArrayTable<V> {
     fn new(name: &'static str, map: Map) -> Result<Self, DataPlaneError> {
+        let descriptor = descriptor(name, &map)?;
         let map =
             Array::try_from(map).map_err(|source| DataPlaneError::Map { map: name, source })?;
-        Ok(Self { name, map })
+        Ok(Self {
+            name,
+            map,
+            descriptor,
+        })
     }
 
     /// The value at `index`.
@@ -91,11 +100,8 @@ impl<V: Plain> ArrayTable<V> {
     /// # Errors
     /// [`DataPlaneError::Map`].
     pub fn values(&self) -> Result<Vec<V>, DataPlaneError> {
-        self.map
-            .iter()
-            .map(|value| value.map(|Raw(value)| value))
-            .collect::<Result<_, _>>()
-            .map_err(|e| self.failed(e))
+        let entries = lookup_all::<u32, V>(self.name, &self.descriptor)?;
+        Ok(entries.into_iter().map(|(_, value)| value).collect())
     }
 
     fn failed(&self, source: MapError) -> DataPlaneError {
@@ -110,13 +116,19 @@ impl<V: Plain> ArrayTable<V> {
 pub struct HashTable<K: Plain, V: Plain> {
     name: &'static str,
     map: HashMap<MapData, Raw<K>, Raw<V>>,
+    descriptor: OwnedFd,
 }
 
 impl<K: Plain, V: Plain> HashTable<K, V> {
     fn new(name: &'static str, map: Map) -> Result<Self, DataPlaneError> {
+        let descriptor = descriptor(name, &map)?;
         let map =
             HashMap::try_from(map).map_err(|source| DataPlaneError::Map { map: name, source })?;
-        Ok(Self { name, map })
+        Ok(Self {
+            name,
+            map,
+            descriptor,
+        })
     }
 
     /// The value of `key`.
@@ -156,13 +168,7 @@ impl<K: Plain, V: Plain> HashTable<K, V> {
     /// # Errors
     /// [`DataPlaneError::Map`].
     pub fn entries(&self) -> Result<Vec<(K, V)>, DataPlaneError> {
-        let entries = self
-            .map
-            .iter()
-            .map(|entry| entry.map(|(Raw(key), Raw(value))| (key, value)));
-        entries
-            .collect::<Result<_, _>>()
-            .map_err(|source| self.failed(source))
+        lookup_all(self.name, &self.descriptor)
     }
 
     fn failed(&self, source: MapError) -> DataPlaneError {
@@ -177,13 +183,19 @@ impl<K: Plain, V: Plain> HashTable<K, V> {
 pub struct LpmTable<K: Plain, V: Plain> {
     name: &'static str,
     map: LpmTrie<MapData, Raw<K>, Raw<V>>,
+    descriptor: OwnedFd,
 }
 
 impl<K: Plain, V: Plain> LpmTable<K, V> {
     fn new(name: &'static str, map: Map) -> Result<Self, DataPlaneError> {
+        let descriptor = descriptor(name, &map)?;
         let map =
             LpmTrie::try_from(map).map_err(|source| DataPlaneError::Map { map: name, source })?;
-        Ok(Self { name, map })
+        Ok(Self {
+            name,
+            map,
+            descriptor,
+        })
     }
 
     /// The value of the longest prefix that contains `key`.
@@ -223,20 +235,7 @@ impl<K: Plain, V: Plain> LpmTable<K, V> {
     /// # Errors
     /// [`DataPlaneError::Map`].
     pub fn entries(&self) -> Result<Vec<(LpmKey<K>, V)>, DataPlaneError> {
-        let entries = self.map.iter().map(|entry| {
-            entry.map(|(key, Raw(value))| {
-                (
-                    LpmKey {
-                        prefix_length: key.prefix_len(),
-                        data: key.data().0,
-                    },
-                    value,
-                )
-            })
-        });
-        entries
-            .collect::<Result<_, _>>()
-            .map_err(|source| self.failed(source))
+        lookup_all(self.name, &self.descriptor)
     }
 
     fn failed(&self, source: MapError) -> DataPlaneError {
@@ -244,6 +243,31 @@ impl<K: Plain, V: Plain> LpmTable<K, V> {
             map: self.name,
             source,
         }
+    }
+}
+
+/// A descriptor of `map` for the calls that aya lacks.
+fn descriptor(name: &'static str, map: &Map) -> Result<OwnedFd, DataPlaneError> {
+    let (Map::Array(data) | Map::HashMap(data) | Map::LruHashMap(data) | Map::LpmTrie(data)) = map
+    else {
+        return Err(DataPlaneError::Missing(name));
+    };
+    let cloned = data.fd().as_fd().try_clone_to_owned();
+    cloned.map_err(|source| failed_call("dup", name, source))
+}
+
+fn lookup_all<K: Plain, V: Plain>(
+    name: &'static str,
+    map: &OwnedFd,
+) -> Result<Vec<(K, V)>, DataPlaneError> {
+    sys::lookup_all(map.as_fd()).map_err(|source| failed_call("BPF_MAP_LOOKUP_BATCH", name, source))
+}
+
+fn failed_call(call: &'static str, name: &'static str, source: io::Error) -> DataPlaneError {
+    DataPlaneError::Io {
+        call,
+        path: name.into(),
+        source,
     }
 }
 

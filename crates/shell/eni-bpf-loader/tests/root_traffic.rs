@@ -242,3 +242,66 @@ impl Echo {
         self.stream.read_exact(&mut [0]).unwrap();
     }
 }
+
+/// More entries than one call gives, in every kind of table.
+#[test]
+fn root_dumps_give_every_entry_once() {
+    const ENTRIES: u32 = 3_000;
+    let lab = Lab::new();
+    let tables = &mut lab.open().tables;
+    assert_eq!(tables.macs.entries().unwrap(), []);
+    assert_eq!(tables.routes.entries().unwrap(), []);
+    for number in 0..ENTRIES {
+        let destination = Ipv4Addr::from(number).into();
+        let route = eni_abi::Route {
+            kind: 1,
+            vport: number,
+        };
+        let (key, mac) = (
+            eni_abi::RouteKey::prefix(7, destination, 32),
+            eni_abi::MacKey {
+                subnet: number,
+                ..Default::default()
+            },
+        );
+        tables.routes.insert(&key, &route).unwrap();
+        tables.macs.insert(&mac, &number).unwrap();
+        tables
+            .vports
+            .set(
+                number,
+                &Vport {
+                    vpc: number,
+                    ..Vport::default()
+                },
+            )
+            .unwrap();
+    }
+    let mut routes: Vec<u32> = tables
+        .routes
+        .entries()
+        .unwrap()
+        .iter()
+        .map(|(_, route)| route.vport)
+        .collect();
+    let mut macs: Vec<u32> = tables
+        .macs
+        .entries()
+        .unwrap()
+        .iter()
+        .map(|(_, vport)| *vport)
+        .collect();
+    routes.sort_unstable();
+    macs.sort_unstable();
+    let numbers: Vec<u32> = (0..ENTRIES).collect();
+    assert_eq!((&routes, &macs), (&numbers, &numbers));
+    let vports: Vec<u32> = tables
+        .vports
+        .values()
+        .unwrap()
+        .iter()
+        .map(|row| row.vpc)
+        .collect();
+    assert_eq!(vports.len(), eni_abi::MAX_VPORTS as usize);
+    assert_eq!(vports[..ENTRIES as usize], numbers);
+}
