@@ -1,1 +1,0 @@
-//! Namespaces, guests and regions for tests.
