@@ -59,7 +59,7 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
     }
     let directory = Directory::open_or_create(&options.directory.data_dir)?;
     let _lock = directory.lock()?;
-    let store = EmbeddedStore::open(&directory.store())?;
+    let store = EmbeddedStore::open(directory.store())?;
     let region = Arc::new(Region::open(Arc::new(store), region_settings(options))?);
     let access = access(options, &directory)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
