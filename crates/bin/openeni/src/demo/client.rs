@@ -29,14 +29,23 @@ pub(crate) struct Traffic {
     pub(crate) probes_sent: u64,
     /// Answers to probes, in the order they came.
     pub(crate) answers: Vec<Answer>,
+    /// The first probe that was answered: those before it found nobody there yet.
+    first_answered: Option<u64>,
     /// First lines of TCP connections.
     pub(crate) connections: Vec<Answer>,
 }
 
 impl Traffic {
-    /// Probes that were never answered.
+    /// Probes sent since somebody answered.
+    pub(crate) fn probes_counted(&self) -> u64 {
+        self.probes_sent
+            .saturating_sub(self.first_answered.unwrap_or(self.probes_sent))
+    }
+
+    /// Those of them that were never answered.
     pub(crate) fn probes_lost(&self) -> u64 {
-        self.probes_sent.saturating_sub(self.answers.len() as u64)
+        self.probes_counted()
+            .saturating_sub(self.answers.len() as u64)
     }
 
     /// The first answer to a probe from `name` after `from`.
@@ -139,7 +148,10 @@ fn receive_answers(socket: &UdpSocket, stop: &AtomicBool, traffic: &Mutex<Traffi
         let Ok(length) = socket.recv(&mut buffer) else {
             continue;
         };
-        let Some(name) = buffer.get(8..length) else {
+        let Some((sequence, name)) = buffer
+            .get(..length)
+            .and_then(|answer| answer.split_first_chunk())
+        else {
             continue;
         };
         last = Instant::now();
@@ -147,11 +159,11 @@ fn receive_answers(socket: &UdpSocket, stop: &AtomicBool, traffic: &Mutex<Traffi
             at: last,
             name: String::from_utf8_lossy(name).into_owned(),
         };
+        let mut traffic = traffic.lock().unwrap_or_else(PoisonError::into_inner);
         traffic
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .answers
-            .push(answer);
+            .first_answered
+            .get_or_insert(u64::from_be_bytes(*sequence));
+        traffic.answers.push(answer);
     }
 }
 

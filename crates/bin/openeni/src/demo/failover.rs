@@ -320,7 +320,7 @@ fn report(
 ) -> Report {
     Report {
         blackout_ms: milliseconds(answered - detach),
-        probes_sent: traffic.probes_sent,
+        probes_sent: traffic.probes_counted(),
         probes_lost: traffic.probes_lost(),
         tcp_resumed_ms: Some(milliseconds(resumed - detach)),
         events: timeline.finish(),

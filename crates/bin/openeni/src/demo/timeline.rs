@@ -18,7 +18,7 @@ pub(crate) struct Event {
 pub(crate) struct Report {
     /// Milliseconds from the detach call to the first answer of the standby.
     pub(crate) blackout_ms: f64,
-    /// Probes sent, one a millisecond, over the whole failover.
+    /// Probes sent since the first answer, one a millisecond.
     pub(crate) probes_sent: u64,
     /// Probes that nobody answered.
     pub(crate) probes_lost: u64,
