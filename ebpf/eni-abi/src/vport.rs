@@ -71,6 +71,13 @@ impl Vport {
     /// Cut: nothing passes in either direction. Set first on detach and until the last step of attach.
     pub const BLOCKED: u32 = 1 << 3;
 
+    /// The subnet's last address, to which RFC 919 broadcasts; `255.255.255.255` on the uplink.
+    #[must_use]
+    #[inline(always)]
+    pub const fn broadcast_address(&self) -> Ipv4 {
+        Ipv4(self.subnet_address.0 | !self.subnet_mask.0)
+    }
+
     /// Whether all bits of `flags` are set.
     #[must_use]
     #[inline(always)]

@@ -2,15 +2,14 @@
 
 use eni_abi::{DropReason, Ipv4, MacKey, MappingKey, Route, Vport};
 
+use crate::Tables;
 use crate::packet::Scratch;
-use crate::{Arrival, Tables};
 
 /// Fills `scratch.path` for a packet of the guest behind `sender`.
 #[inline(never)]
 pub(crate) fn locate<T: Tables>(
     scratch: &mut Scratch,
     sender: &Vport,
-    arrival: Arrival,
     tables: &T,
 ) -> Result<(), DropReason> {
     let Scratch { packet, path, .. } = scratch;
@@ -59,7 +58,7 @@ pub(crate) fn locate<T: Tables>(
             recognise_owner(scratch, sender.vpc, tables);
             Ok(())
         }
-        Route::INTERNET_GATEWAY => leave_by_internet_gateway(scratch, sender.vpc, arrival, tables),
+        Route::INTERNET_GATEWAY => leave_by_internet_gateway(scratch, sender.vpc, tables),
         _ => Err(DropReason::Blackhole),
     }
 }
@@ -127,7 +126,6 @@ fn recognise_owner<T: Tables>(scratch: &mut Scratch, vpc: u32, tables: &T) {
 fn leave_by_internet_gateway<T: Tables>(
     scratch: &mut Scratch,
     vpc: u32,
-    _arrival: Arrival,
     tables: &T,
 ) -> Result<(), DropReason> {
     let Scratch { packet, path, .. } = scratch;

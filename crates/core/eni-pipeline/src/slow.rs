@@ -58,7 +58,7 @@ fn forward<F: Frame, T: Tables, M: Memory>(
         return Ok(());
     }
     scratch.packet.resolve_fragment(memory, arrival)?;
-    locate::locate(scratch, sender, arrival, tables)?;
+    locate::locate(scratch, sender, tables)?;
     let target_vport = scratch.path.target;
     let target = tables
         .vport(target_vport)
@@ -122,7 +122,7 @@ fn receive<F: Frame, T: Tables>(
     packet.destination_mac = ethernet.destination;
     packet.source_mac = ethernet.source;
     packet.parse(frame)?;
-    refuse_groups(packet)?;
+    refuse_groups(packet, sender)?;
     check_source(packet, sender, arrival, tables)?;
     if packet.destination == sender.router_address && packet.destination_mac == sender.router_mac {
         return icmp::echo(frame, packet).map(|()| Received::Answered);
@@ -132,8 +132,11 @@ fn receive<F: Frame, T: Tables>(
 
 /// A VPC carries neither broadcast nor multicast.
 #[inline(always)]
-fn refuse_groups(packet: &Packet) -> Result<(), DropReason> {
-    if packet.destination_mac == Mac::BROADCAST || packet.destination == Ipv4::BROADCAST {
+fn refuse_groups(packet: &Packet, sender: &Vport) -> Result<(), DropReason> {
+    if packet.destination_mac == Mac::BROADCAST
+        || packet.destination == Ipv4::BROADCAST
+        || packet.destination == sender.broadcast_address()
+    {
         return Err(DropReason::Broadcast);
     }
     if packet.destination_mac.is_multicast() || packet.destination.is_multicast() {

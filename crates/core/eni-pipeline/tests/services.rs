@@ -61,13 +61,19 @@ fn arp_is_answered_for_the_router_and_for_neighbours_only() {
 #[test]
 fn frames_that_a_vpc_does_not_carry_are_dropped_with_their_reason() {
     // What is written where into a good frame, what that makes of it, and the reason.
-    let cases: [(usize, &[u8], &str, &str); 15] = [
+    let cases: [(usize, &[u8], &str, &str); 16] = [
         (12, &[0x86, 0xdd], "IPv6", "ipv6"),
         (12, &[0x81, 0], "802.1Q", "vlan"),
         (12, &[0x88, 0xa8], "802.1ad", "vlan"),
         (12, &[0x88, 0xcc], "LLDP", "unsupported_ether_type"),
         (0, &[0xff; 6], "broadcast MAC", "broadcast"),
         (30, &[255; 4], "broadcast address", "broadcast"),
+        (
+            30,
+            &[10, 0, 1, 255],
+            "the subnet's last address",
+            "broadcast",
+        ),
         (0, &[1, 0, 0x5e, 0, 0, 1], "multicast MAC", "multicast"),
         (30, &[224, 0, 0, 251], "multicast address", "multicast"),
         (6, &mac(BERT), "another's MAC", "spoofed_mac"),
