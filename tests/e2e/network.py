@@ -121,21 +121,17 @@ class Network:
         """Whether an echo request is answered within a second."""
         return self.region.succeeds(instance_id, f"ping -n -c 1 -W 1 {options} {address}")
 
-    def serve(self, instance_id, text, port=80, bind="0.0.0.0"):
+    def serve(self, instance_id, text, port=80):
         """Starts a web server in the instance that answers every request with `text`."""
-        script = f"""
-mkdir -p /tmp/{instance_id}-{port} && cd /tmp/{instance_id}-{port} && printf %s '{text}' > index.html
-"""
-        self.region.run(instance_id, script)
+        pages = self.region.directory / f"{instance_id}-{port}"
+        pages.mkdir()
+        (pages / "index.html").write_text(text)
         self.region.run(
             instance_id,
-            f"cd /tmp/{instance_id}-{port} && "
-            f"setsid python3 -m http.server {port} --bind {bind} </dev/null >/dev/null 2>&1 &",
+            f"cd {pages} && setsid python3 -m http.server {port} </dev/null >/dev/null 2>&1 &",
         )
         until(
-            lambda: self.region.succeeds(instance_id, f"curl -sf -m 1 http://127.0.0.1:{port}/ -o /dev/null")
-            if bind == "0.0.0.0"
-            else self.region.succeeds(instance_id, f"curl -sf -m 1 http://{bind}:{port}/ -o /dev/null"),
+            lambda: self.region.succeeds(instance_id, f"curl -sf -m 1 http://127.0.0.1:{port}/ -o /dev/null"),
             f"the server on {instance_id} does not answer itself",
         )
 

@@ -103,9 +103,15 @@ def test_a_client_token_makes_a_launch_idempotent(ec2, net):
 
 
 def test_instances_stop_start_and_reboot(ec2, net, group, shared_region):
-    script = "#!/bin/sh\nmkdir -p /tmp/$(hostname) && echo boot >> /tmp/$(hostname)/boots\n"
+    boots = shared_region.directory / "boots"
+    script = f"#!/bin/sh\necho boot >> {boots}\n"
+
+    def booted(times):
+        until(lambda: boots.exists() and boots.read_text().count("boot") == times, f"not booted {times} times")
+
     interface = net.interface(net.subnet_a, group)["NetworkInterfaceId"]
     instance_id = net.instance(interface, user_data=script)
+    booted(1)
     with refused("IncorrectInstanceState"):
         ec2.modify_instance_attribute(InstanceId=instance_id, InstanceType={"Value": "t3.large"})
     ec2.stop_instances(InstanceIds=[instance_id])
@@ -120,7 +126,9 @@ def test_instances_stop_start_and_reboot(ec2, net, group, shared_region):
     assert base64.b64decode(user_data["Value"]).decode() == script
     ec2.start_instances(InstanceIds=[instance_id])
     net.wait_for_state(instance_id, "running")
+    booted(2)
     ec2.reboot_instances(InstanceIds=[instance_id])
+    booted(3)
     until(lambda: shared_region.succeeds(instance_id, "true"), "no exec after the reboot", 30)
     assert net.state(instance_id) == "running"
     ec2.terminate_instances(InstanceIds=[instance_id])

@@ -84,11 +84,13 @@ def test_a_restart_interrupts_no_flow_and_changes_what_it_must(region, network):
         "while (data := peer.recv(64)):\n"
         "    peer.sendall(data)\n"
     )
-    region.run(server, f"cat > /tmp/{server}-echo.py <<'X'\n{echo}X\nsetsid python3 /tmp/{server}-echo.py </dev/null >/dev/null 2>&1 &")
+    files = region.directory
+    (files / "echo.py").write_text(echo)
+    region.run(server, f"setsid python3 {files}/echo.py </dev/null >/dev/null 2>&1 &")
     # One connection for the whole test: it writes the longest wait between question and answer when it ends.
     probe = (
         "import pathlib, socket, time\n"
-        f"stop = pathlib.Path(\"/tmp/{client}-stop\")\n"
+        f"stop = pathlib.Path(\"{files}/stop\")\n"
         "deadline = time.monotonic() + 10\n"
         "while True:\n"
         "    try:\n"
@@ -104,9 +106,10 @@ def test_a_restart_interrupts_no_flow_and_changes_what_it_must(region, network):
         "    assert peer.recv(1)\n"
         "    longest, asked = max(longest, time.monotonic() - start), asked + 1\n"
         "    time.sleep(0.001)\n"
-        f"pathlib.Path(\"/tmp/{client}-result\").write_text(f\"{{longest}} {{asked}}\")\n"
+        f"pathlib.Path(\"{files}/result\").write_text(f\"{{longest}} {{asked}}\")\n"
     )
-    region.run(client, f"cat > /tmp/{client}-probe.py <<'X'\n{probe}X\nsetsid python3 /tmp/{client}-probe.py </dev/null >/tmp/{client}-log 2>&1 &")
+    (files / "probe.py").write_text(probe)
+    region.run(client, f"setsid python3 {files}/probe.py </dev/null >{files}/probe.log 2>&1 &")
     time.sleep(1)
     for _ in range(5):
         region.kill()
@@ -115,12 +118,9 @@ def test_a_restart_interrupts_no_flow_and_changes_what_it_must(region, network):
     # The restarted agent governs: a change after the last kill takes effect.
     network.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[allow("icmp")])
     until(lambda: not network.pings(client, address), "a rule revoked after the restart still lets in")
-    region.run(client, f"touch /tmp/{client}-stop")
-    result = until(
-        lambda: region.run(client, f"cat /tmp/{client}-result 2>/dev/null || true"),
-        "the probing connection broke",
-    )
-    longest, asked = result.split()
+    (files / "stop").touch()
+    until((files / "result").exists, "the probing connection broke")
+    longest, asked = until((files / "result").read_text, "the result is empty").split()
     # Retransmission would show as 200 ms and more. The machine under test is busy restarting a debug build.
     assert float(longest) < 0.2, f"an answer took {longest} s"
     assert int(asked) > 500

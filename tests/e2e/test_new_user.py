@@ -1,9 +1,12 @@
 """The story of a new user with the AWS CLI: the README's tour, word for word in its effects."""
 
+import subprocess
+
 import pytest
 
 import namespaces
-from network import INSTANCE_SECONDS
+import region as regions
+from network import INSTANCE_SECONDS, allow
 from region import refused
 
 
@@ -62,7 +65,7 @@ def test_a_new_user_builds_a_network_with_the_aws_cli(region):
     # Both interfaces answer on the one that was asked.
     for eni in (first_eni, second_eni):
         assert region.succeeds(peer, f"ping -n -c 3 -i 0.2 -W 2 {eni['PrivateIpAddress']}")
-    region.run(first, "cd /tmp && setsid python3 -m http.server 80 </dev/null >/dev/null 2>&1 &")
+    region.run(first, f"cd {region.directory} && setsid python3 -m http.server 80 </dev/null >/dev/null 2>&1 &")
     for eni in (first_eni, second_eni):
         namespaces.until(
             lambda eni=eni: region.succeeds(peer, f"curl -sf -m 2 -o /dev/null http://{eni['PrivateIpAddress']}/"),
@@ -77,18 +80,16 @@ def test_a_new_user_builds_a_network_with_the_aws_cli(region):
 
 
 def test_the_host_reaches_an_elastic_ip(region, network):
-    group = network.group("web", {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]})
+    group = network.group("web", allow("tcp", port=80))
     instance_id, eni = network.host(network.subnet_a, group)
     address = network.elastic_address(eni["NetworkInterfaceId"])
     network.serve(instance_id, "hello from inside")
-    import subprocess
-
     fetch = ["curl", "-sf", "-m", "5", f"http://{address}/"]
     namespaces.until(
         lambda: subprocess.run(fetch, capture_output=True, text=True, check=False).stdout == "hello from inside",
         f"the host does not reach http://{address}/",
     )
-    # The instance reaches the host back through its Elastic IP, and never sees it on its own devices.
+    # The instance never sees its public address.
     assert address not in region.run(instance_id, "ip addr")
 
 
@@ -101,8 +102,6 @@ def test_status_shows_the_region(region, network):
 
 
 def test_env_and_exec_without_a_region_say_so(tmp_path):
-    import region as regions
-
     stranger = regions.Region(tmp_path)
     for command in (["env"], ["status"], ["exec", "i-0123456789abcdef0", "--", "true"]):
         done = stranger.openeni(command[0], *command[1:], check=False)
@@ -137,8 +136,6 @@ def test_a_region_keeps_its_data_and_its_key_over_a_restart(region, network):
 
 @pytest.mark.parametrize("key", ["AKIAIOSFODNN7EXAMPLE", "test"])
 def test_any_credentials_lets_any_key_in(tmp_path, key):
-    import region as regions
-
     with regions.running(tmp_path, "--any-credentials") as region:
         ec2 = region.client(aws_access_key_id=key, aws_secret_access_key="anything")
         assert ec2.describe_vpcs()["Vpcs"]
