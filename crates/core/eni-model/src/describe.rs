@@ -1,7 +1,8 @@
 //! What the Describe calls share: filters and paging.
 
 use alloc::borrow::Cow;
-use alloc::collections::BTreeSet;
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -192,48 +193,53 @@ where
     let wanted = |row: &&Arc<R>| {
         start.is_none_or(|start| row.id() >= start) && passes(&***row, &page.filters, scope)
     };
-    let mut rows: Vec<Arc<R>> = if !ids.is_empty() {
-        let mut named = ids
-            .iter()
-            .map(|id| table.get(*id).cloned().ok_or_else(|| missing(*id)))
-            .collect::<Result<Vec<_>, _>>()?;
-        named.sort_by_key(|row| row.id());
-        named.dedup_by_key(|row| row.id());
-        named.iter().filter(wanted).cloned().collect()
-    } else if let Some(ids) = ids_of_filter::<R>(&page.filters) {
-        ids.iter()
-            .filter_map(|id| table.get(*id))
-            .filter(wanted)
-            .cloned()
-            .collect()
-    } else if let Some(keys) = best_index(table, &page.filters) {
-        let mut indexed: Vec<_> = keys
-            .iter()
-            .flat_map(|key| table.by(key))
-            .filter(wanted)
-            .cloned()
-            .collect();
-        indexed.sort_by_key(|row| row.id());
-        indexed.dedup_by_key(|row| row.id());
-        indexed
-    } else if let Some(start) = start {
-        table
-            .iter_from(start)
-            .filter(wanted)
-            .take(limit.saturating_add(1))
-            .cloned()
-            .collect()
-    } else {
-        table
-            .iter()
-            .filter(wanted)
-            .take(limit.saturating_add(1))
-            .cloned()
-            .collect()
-    };
+    let rows = candidates(table, ids, &page.filters, start, missing)?;
+    let mut rows: Vec<Arc<R>> = rows
+        .filter(wanted)
+        .take(limit.saturating_add(1))
+        .cloned()
+        .collect();
     let next_token = rows.get(limit).map(|row| encode_token(row.id()));
     rows.truncate(limit);
     Ok(Found { rows, next_token })
+}
+
+/// The rows that can be among those asked for, by id and each once: as few as ids or an index tell.
+fn candidates<'a, R>(
+    table: &'a crate::Table<R>,
+    ids: &[R::Id],
+    filters: &[Filter],
+    start: Option<R::Id>,
+    missing: impl Fn(R::Id) -> Ec2Error,
+) -> Result<Box<dyn Iterator<Item = &'a Arc<R>> + 'a>, Ec2Error>
+where
+    R: Described,
+    R::Id: FromStr,
+{
+    if !ids.is_empty() {
+        let named = ids.iter().map(|id| {
+            let row = table.get(*id).ok_or_else(|| missing(*id))?;
+            Ok((*id, row))
+        });
+        let named = named.collect::<Result<BTreeMap<_, _>, Ec2Error>>()?;
+        return Ok(Box::new(named.into_values()));
+    }
+    if let Some(ids) = ids_of_filter::<R>(filters) {
+        return Ok(Box::new(
+            ids.into_iter().filter_map(move |id| table.get(id)),
+        ));
+    }
+    Ok(match (best_index(table, filters).as_deref(), start) {
+        // The rows of one key come by id already, so that a page looks at no more of them than it needs.
+        (Some([key]), _) => Box::new(table.by(key)),
+        (Some(keys), _) => {
+            let rows = keys.iter().flat_map(|key| table.by(key));
+            let rows: BTreeMap<_, _> = rows.map(|row| (row.id(), row)).collect();
+            Box::new(rows.into_values())
+        }
+        (None, Some(start)) => Box::new(table.iter_from(start)),
+        (None, None) => Box::new(table.iter()),
+    })
 }
 
 /// As [`find`], for rows that are no part of the world: `rows`, in the order of their keys, are filtered and cut.

@@ -1,4 +1,4 @@
-//! Protocols and ports as security group rules spell them.
+//! The ports of security group rules.
 
 use alloc::format;
 use alloc::string::String;
