@@ -27,7 +27,8 @@ impl Both {
         }
     }
 
-    /// Sends a packet through both; they must agree on whether, to whom and with which addresses it arrives.
+    /// Sends a packet through both; they must agree on whether, to whom and with which addresses it arrives,
+    /// and on which flows are tracked.
     fn send(
         &mut self,
         from: Place,
@@ -43,6 +44,12 @@ impl Both {
         );
         let got = self.region.send(from, next_hop, &packet);
         prop_assert_eq!(got, want, "{:?} by {:?} from {:?}", packet, next_hop, from);
+        prop_assert_eq!(
+            self.region.tracked(),
+            self.tracked.0.clone(),
+            "after {:?}",
+            packet
+        );
         self.sent.push((from, next_hop, packet));
         self.delivered
             .extend(got.map(|delivery| (packet, delivery)));

@@ -62,10 +62,13 @@ pub(crate) struct Delivery {
 
 /// The tracked flows: at which attachment, and between which ends as its guest sees them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tracked(BTreeSet<(AttachmentId, u8, End, End)>);
+pub(crate) struct Tracked(pub(crate) BTreeSet<TrackedFlow>);
+
+/// Attachment, protocol, the guest's own end and the other one.
+pub(crate) type TrackedFlow = (AttachmentId, u8, End, End);
 
 /// An address and a port.
-type End = (Ipv4Addr, u16);
+pub(crate) type End = (Ipv4Addr, u16);
 
 /// Where a packet goes, before any rule is asked.
 struct Way {

@@ -6,9 +6,9 @@ use std::net::Ipv4Addr;
 
 use eni_lower::{lower, wanted_attachments};
 use eni_model::resource::{
-    Address, AddressAssociation, Instance, IpProtocol, NetworkAcl, NetworkAclEntry,
-    NetworkInterface, PortRange, Route, RouteOrigin, RouteTable, RouteTarget, RuleAction, RulePeer,
-    SecurityGroup, SecurityGroupRule,
+    Address, AddressAssociation, Instance, InternetGateway, IpProtocol, NetworkAcl,
+    NetworkAclEntry, NetworkInterface, PortRange, Route, RouteOrigin, RouteTable, RouteTarget,
+    RuleAction, RulePeer, SecurityGroup, SecurityGroupRule,
 };
 use eni_model::tags::Tags;
 use eni_model::testing::TestWorld;
@@ -18,8 +18,8 @@ use eni_pipeline::testing::scenario::Dice;
 use eni_pipeline::testing::{MemoryMemory, MemoryTables};
 use eni_plan::{UPLINK_VPORT, VportNumbers};
 use eni_types::{
-    AllocationId, AssociationId, AttachmentStatus, InstanceState, Ipv4Cidr, NetworkInterfaceId,
-    SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId, VpcId,
+    AllocationId, AssociationId, AttachmentStatus, InstanceState, InternetGatewayId, Ipv4Cidr,
+    NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId, VpcId,
 };
 
 const SUBNETS: [&str; 2] = ["10.0.1.0/24", "10.0.2.0/24"];
@@ -33,6 +33,7 @@ pub(crate) struct Region {
     model: TestWorld,
     vpc_id: VpcId,
     subnet_ids: Vec<SubnetId>,
+    gateway_id: InternetGatewayId,
     pub(crate) group_ids: Vec<SecurityGroupId>,
     numbers: VportNumbers,
     tables: MemoryTables,
@@ -64,6 +65,7 @@ impl Region {
         let mut region = Self {
             vpc_id,
             subnet_ids: subnets.iter().map(|id| id.parse().unwrap()).collect(),
+            gateway_id: gateway.parse().unwrap(),
             group_ids: Vec::new(),
             numbers: VportNumbers::default(),
             tables: MemoryTables::default(),
@@ -158,7 +160,7 @@ impl Region {
 
     /// Changes one thing that the data plane must notice.
     pub(crate) fn change(&mut self, dice: &mut Dice) {
-        match dice.roll(9) {
+        match dice.roll(10) {
             0 | 1 => self.remove_rule(dice),
             2 => self.add_rule(dice),
             3 => self.add_entry(dice),
@@ -166,6 +168,7 @@ impl Region {
             5 => self.toggle_check(dice),
             6 => self.set_route(dice),
             7 => self.move_public_address(dice),
+            8 => self.toggle_gateway(),
             _ => self.disturb(dice),
         }
         self.lower();
@@ -259,7 +262,6 @@ impl Region {
 
     fn set_route(&mut self, dice: &mut Dice) {
         let mut table = RouteTable::clone(self.world().main_route_table(self.vpc_id).unwrap());
-        let gateway = self.world().internet_gateway_of(self.vpc_id).unwrap();
         let eni = dice.pick(&self.interfaces());
         let destination = dice
             .pick(&["0.0.0.0/0", "198.51.100.0/24", "10.0.2.0/24"])
@@ -271,7 +273,7 @@ impl Region {
         let target = if dice.hits(2) {
             RouteTarget::NetworkInterface(eni)
         } else {
-            RouteTarget::InternetGateway(gateway)
+            RouteTarget::InternetGateway(self.gateway_id)
         };
         if !dice.hits(5) {
             table.routes.push(Route {
@@ -287,6 +289,17 @@ impl Region {
         let mut eni = self.interface(dice.pick(&self.interfaces()));
         eni.source_dest_check = !eni.source_dest_check;
         self.put(eni);
+    }
+
+    /// Detaches the internet gateway, or attaches it again.
+    fn toggle_gateway(&mut self) {
+        let gateway = self.world().internet_gateways.get(self.gateway_id).unwrap();
+        let mut gateway = InternetGateway::clone(gateway);
+        gateway.vpc_id = match gateway.vpc_id {
+            Some(_) => None,
+            None => Some(self.vpc_id),
+        };
+        self.put(gateway);
     }
 
     /// Associates an Elastic IP address with another private address, or with none.

@@ -1,5 +1,6 @@
 //! Packets through the lowered tables, and packets worth sending.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use eni_pipeline::Arrival;
@@ -7,9 +8,10 @@ use eni_pipeline::testing::frames::{Datagram, checksums_hold};
 use eni_pipeline::testing::run;
 use eni_pipeline::testing::scenario::Dice;
 use eni_plan::UPLINK_VPORT;
+use eni_types::AttachmentId;
 
 use super::{GRE, PORTS, Region, public};
-use crate::oracle::{Delivery, NextHop, Packet, Place};
+use crate::oracle::{Delivery, NextHop, Packet, Place, TrackedFlow};
 
 impl Region {
     fn vport(&self, place: Place) -> Option<u32> {
@@ -65,6 +67,24 @@ impl Region {
             source: address(26),
             destination: address(30),
         })
+    }
+
+    /// The flows that the pipeline tracks.
+    pub(crate) fn tracked(&self) -> BTreeSet<TrackedFlow> {
+        let attachments: BTreeMap<u32, AttachmentId> = self
+            .numbers
+            .iter()
+            .map(|(attachment, vport)| (vport, attachment))
+            .collect();
+        self.memory
+            .connections
+            .keys()
+            .map(|key| {
+                let local = (key.local_address.into(), key.local_port.number());
+                let remote = (key.remote_address.into(), key.remote_port.number());
+                (attachments[&key.vport], key.protocol as u8, local, remote)
+            })
+            .collect()
     }
 
     fn place_of(&self, vport: u32) -> Place {
