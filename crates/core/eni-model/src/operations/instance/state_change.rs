@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::description::StateDescription;
 use crate::operations::address::pool;
 use crate::operations::claims::Claims;
+use crate::operations::network_interface::attribute::has_no_public_address;
 use crate::operations::{lookup, unsupported};
 use crate::resource::{Address, Instance, InstanceTransition};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, ReturnTrue, World};
@@ -224,12 +225,7 @@ fn lent_at_start(
     let (Some(eni), None) = (interfaces.next(), interfaces.next()) else {
         return Ok(None);
     };
-    let has_one = eni.primary_private_ip_address().is_some_and(|private| {
-        world
-            .public_address_of(eni.network_interface_id, private)
-            .is_some()
-    });
-    if has_one || !eni.map_public_ip_on_launch {
+    if !eni.map_public_ip_on_launch || !has_no_public_address(eni, world) {
         return Ok(None);
     }
     pool::lend(eni, claims, world, context)

@@ -198,7 +198,8 @@ pub(crate) fn is_primary_of_running(eni: &NetworkInterface, world: &World) -> bo
     })
 }
 
-fn has_no_public_address(eni: &NetworkInterface, world: &World) -> bool {
+/// Whether the primary private address of `eni` has no public one.
+pub(crate) fn has_no_public_address(eni: &NetworkInterface, world: &World) -> bool {
     eni.primary_private_ip_address().is_some_and(|private| {
         world
             .public_address_of(eni.network_interface_id, private)
