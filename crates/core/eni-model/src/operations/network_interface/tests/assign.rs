@@ -1,25 +1,24 @@
 use alloc::vec::Vec;
 
+use serde_json::Value;
+
 use super::{Net, addresses_of, id_of};
-use crate::resource::{Address, AddressAssociation};
-use crate::tags::Tags;
 use crate::testing::{TestWorld, check_invariants};
 
-/// Gives `private` of `eni` the Elastic IP address 203.0.113.9.
-fn translate(net: &mut Net, eni: &str, private: &str) {
-    let address = Address {
-        allocation_id: "eipalloc-12345678".parse().unwrap(),
-        public_ip: "203.0.113.9".parse().unwrap(),
-        association: Some(AddressAssociation {
-            association_id: "eipassoc-12345678".parse().unwrap(),
-            network_interface_id: eni.parse().unwrap(),
-            private_ip_address: private.parse().unwrap(),
-        }),
-        lent: false,
-        tags: Tags::default(),
-    };
-    net.region.world.put(address.into());
+/// Gives `private` of `eni` an Elastic IP address.
+fn translate(net: &mut Net, eni: &str, private: &str) -> Value {
+    let allocation = net.region.make("AllocateAddress", &[], "/allocationId");
+    let associate = [
+        ("AllocationId", allocation.as_str()),
+        ("NetworkInterfaceId", eni),
+        ("PrivateIpAddress", private),
+    ];
+    net.region.must("AssociateAddress", &associate);
     check_invariants(&net.region.world);
+    let answer = net
+        .region
+        .must("DescribeAddresses", &[("AllocationId.1", &allocation)]);
+    answer["addressesSet"]["item"][0].clone()
 }
 
 #[test]
@@ -80,7 +79,7 @@ fn a_reassigned_address_moves_with_its_elastic_ip_address() {
         ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.11"),
     ]));
     let to = id_of(&net.create(&[("PrivateIpAddress", "10.0.1.20")]));
-    translate(&mut net, &from, "10.0.1.11");
+    let translated = translate(&mut net, &from, "10.0.1.11");
     let id = ("NetworkInterfaceId", to.as_str());
     let address = ("PrivateIpAddress.1", "10.0.1.11");
     assert_eq!(
@@ -96,8 +95,8 @@ fn a_reassigned_address_moves_with_its_elastic_ip_address() {
     let moved = net.describe(&to);
     assert_eq!(addresses_of(&moved), ["10.0.1.20", "10.0.1.11"]);
     let association = &moved["privateIpAddressesSet"]["item"][1]["association"];
-    assert_eq!(association["publicIp"], "203.0.113.9");
-    assert_eq!(association["associationId"], "eipassoc-12345678");
+    assert_eq!(association["publicIp"], translated["publicIp"]);
+    assert_eq!(association["associationId"], translated["associationId"]);
 
     let before = net.region.world.resources().collect::<Vec<_>>();
     net.region
