@@ -38,9 +38,12 @@ fn call(region: &mut TestWorld, form: &[u8]) {
         tree.to_form()
     );
 
-    let Some(action) = tree.take("Action").filter(|action| is_operation(action)) else {
+    let Ok(Some(action)) = tree.take::<Option<String>>("Action") else {
         return;
     };
+    if !is_operation(&action) {
+        return;
+    }
     let written = tree.to_form();
     let pairs: Vec<(String, String)> = eni_query::form_pairs(written.as_bytes())
         .map(|(name, value)| {
