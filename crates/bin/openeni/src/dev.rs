@@ -9,6 +9,7 @@ use eni_ec2_api::{Access, Credentials, QueryApi, SecretAccessKey, serve};
 use eni_model::RegionSettings;
 use eni_region::Region;
 use eni_store::EmbeddedStore;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -57,6 +58,7 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
     if options.any_credentials && !options.listen.ip().is_loopback() {
         return Err(DevError::AnyCredentials(options.listen));
     }
+    raise_descriptor_limit().map_err(machine("cannot raise the limit of open files"))?;
     let directory = Directory::open_or_create(&options.directory.data_dir)?;
     let _lock = directory.lock()?;
     let store = EmbeddedStore::open(directory.store())?;
@@ -68,6 +70,12 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
         .build()
         .map_err(machine("cannot start threads"))?;
     runtime.block_on(serve_region(options, &directory, region, access))
+}
+
+/// Every running instance and every connection keeps descriptors open, more than the usual soft limit of 1,024 allows.
+fn raise_descriptor_limit() -> io::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?)
 }
 
 fn region_settings(options: &DevOptions) -> RegionSettings {
