@@ -119,11 +119,8 @@ fn judge<T: Tables>(scratch: &mut Scratch, vport: &Vport, tables: &T) -> Result<
     if !any(&scratch.bits) {
         return Err(denied);
     }
-    // An ICMP error that belongs to no tracked flow begins none either. Nor does a TCP packet from the middle of one:
-    // a late answer of an untracked flow would otherwise bring the flow back after its rule was revoked, which EC2 cuts
-    // at once (EC2 User Guide, "Security group connection tracking").
-    let middle = scratch.packet.protocol == protocol::TCP && may_answer;
-    if scratch.packet.has_embedded || middle {
+    // An ICMP error that belongs to no tracked flow begins none either.
+    if scratch.packet.has_embedded {
         return Ok(false);
     }
     let untracked = policy.direction(opposite).flags & all_open != 0

@@ -159,38 +159,6 @@ fn an_untracked_flow_leaves_no_entry_and_is_cut_by_the_next_packet_after_a_revok
     }
 }
 
-/// A late answer matches the open egress rule, but begins no connection that would let the other side in again.
-#[test]
-fn a_late_answer_does_not_bring_a_revoked_untracked_flow_back() {
-    let mut bench = Bench::new();
-    let open = [
-        Rule::port(Ingress, WORLD, TCP, 80),
-        Rule::everything(Egress),
-    ];
-    set_rules(&mut bench, BERT, &open);
-    bench.step(
-        ANNA,
-        &tcp(ANNA, private(BERT), (1000, 80), SYN).bytes(),
-        PASSES,
-    );
-    bench.step(
-        BERT,
-        &tcp(BERT, private(ANNA), (80, 1000), SYN | ACK).bytes(),
-        ANSWERS,
-    );
-    set_rules(&mut bench, BERT, &[Rule::everything(Egress)]);
-    bench.step(
-        BERT,
-        &tcp(BERT, private(ANNA), (80, 1000), ACK).bytes(),
-        ANSWERS,
-    );
-    bench.step(
-        ANNA,
-        &tcp(ANNA, private(BERT), (1000, 80), ACK).bytes(),
-        &["11 security_group_ingress"],
-    );
-}
-
 /// EC2's conditions one by one: the matching rule is open to the world, and the other direction is open for all.
 #[test]
 fn a_flow_is_tracked_unless_both_directions_are_open() {
@@ -374,7 +342,7 @@ fn tcp_goes_through_its_states_and_their_timeouts() {
     const B: u32 = BERT;
     use ConnectionState::{Closed, Closing, Established, SynReceived, SynSent};
     let handshake = [(A, SYN), (B, SYN | ACK), (A, ACK)];
-    let cases: [(Packets<'_>, ConnectionState, u64); 7] = [
+    let cases: [(Packets<'_>, ConnectionState, u64); 8] = [
         (&handshake[..1], SynSent, 120),
         (&[(A, SYN), (A, SYN)], SynSent, 120),
         (&handshake[..2], SynReceived, 60),
@@ -397,6 +365,7 @@ fn tcp_goes_through_its_states_and_their_timeouts() {
             10,
         ),
         (&[(A, SYN), (B, RST | ACK)], Closed, 10),
+        (&[(A, ACK)], Established, 432_000), // picked up in its middle
     ];
     for (packets, state, timeout) in cases {
         let mut bench = Bench::new();

@@ -398,9 +398,7 @@ fn security_groups_allow(
         allowed = true;
         for_everybody |= is_world(rule);
     }
-    // A packet from the middle of a TCP connection begins nothing that could be tracked.
-    let begins = packet.protocol != TCP || packet.opens;
-    if allowed && begins && !(for_everybody && all_to_all(!seen.is_egress)) {
+    if allowed && !(for_everybody && all_to_all(!seen.is_egress)) {
         tracked.0.insert(flow);
     }
     allowed
