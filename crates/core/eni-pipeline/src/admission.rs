@@ -36,7 +36,7 @@ pub(crate) fn admit<T: Tables, M: Memory>(
     if !judge(scratch, vport, tables)? {
         return Ok(());
     }
-    let state = connection::first_state(scratch.packet.protocol, scratch.packet.tcp_flags);
+    let state = connection::first_state(scratch.packet.protocol);
     scratch.path.steady &= connection::is_steady(state);
     let entry = Connection {
         expires_ns: now_ns.wrapping_add(connection::timeout_ns(state, vport)),
@@ -121,6 +121,11 @@ fn judge<T: Tables>(scratch: &mut Scratch, vport: &Vport, tables: &T) -> Result<
     }
     // An ICMP error that belongs to no tracked flow begins none either.
     if scratch.packet.has_embedded {
+        return Ok(false);
+    }
+    // Only a SYN begins a TCP connection. Did other packets, the server of an untracked flow would keep it alive after
+    // its rule is revoked: what it sends is allowed by the other direction, and would be tracked now.
+    if scratch.packet.protocol == protocol::TCP && may_answer {
         return Ok(false);
     }
     let untracked = policy.direction(opposite).flags & all_open != 0

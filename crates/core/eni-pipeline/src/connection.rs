@@ -18,16 +18,11 @@ const OTHER_SECONDS: u32 = 600;
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
-/// The state after the first packet of a connection.
-///
-/// A TCP packet that is no first SYN opens an established connection: EC2 tracks flows that were untracked before a rule
-/// changed, if the rules allow them.
+/// The state after the first packet of a connection; TCP's is a SYN.
 #[inline(always)]
-pub(crate) fn first_state(protocol: u8, tcp_flags: u8) -> ConnectionState {
+pub(crate) fn first_state(protocol: u8) -> ConnectionState {
     match protocol {
-        eni_wire::protocol::TCP if tcp_flags & RST != 0 => ConnectionState::Closed,
-        eni_wire::protocol::TCP if tcp_flags & (SYN | ACK) == SYN => ConnectionState::SynSent,
-        eni_wire::protocol::TCP => ConnectionState::Established,
+        eni_wire::protocol::TCP => ConnectionState::SynSent,
         eni_wire::protocol::UDP => ConnectionState::UdpRequest,
         eni_wire::protocol::ICMP => ConnectionState::Icmp,
         _ => ConnectionState::Other,

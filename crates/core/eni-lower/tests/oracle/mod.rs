@@ -398,7 +398,9 @@ fn security_groups_allow(
         allowed = true;
         for_everybody |= is_world(rule);
     }
-    if allowed && !(for_everybody && all_to_all(!seen.is_egress)) {
+    // A connection that the middle of a flow began would let an untracked one go on after its rule is revoked.
+    let begins = packet.opens || packet.protocol != TCP;
+    if allowed && begins && !(for_everybody && all_to_all(!seen.is_egress)) {
         tracked.0.insert(flow);
     }
     allowed
