@@ -5,10 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use eni_client::{Ec2, PrivateRegion};
+use eni_client::{Ec2, PrivateRegion, median};
 use serde::Serialize;
-
-use crate::report::median;
 
 /// Concurrent clients, each with a connection of its own.
 const CLIENTS: usize = 8;
@@ -114,7 +112,7 @@ fn describe(ec2: &Ec2, parameters: &[(&str, &str)]) -> io::Result<f64> {
             .map_err(io::Error::other)?;
         times.push(began.elapsed().as_secs_f64() * 1e3);
     }
-    Ok(median(times))
+    Ok(median(times).unwrap_or_default())
 }
 
 fn first(

@@ -1,6 +1,7 @@
 //! Medians, ratios and how they are printed.
 
 use comfy_table::Table;
+use eni_client::median;
 use serde::Serialize;
 
 use crate::traffic::Figures;
@@ -10,17 +11,6 @@ use crate::traffic::Figures;
 pub(crate) struct Measured {
     pub(crate) name: String,
     pub(crate) rounds: Vec<Figures>,
-}
-
-/// The middle value; the mean of the two middle ones of an even number; zero of none.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => 0.0,
-        odd if odd % 2 == 1 => values[middle],
-        _ => f64::midpoint(values[middle - 1], values[middle]),
-    }
 }
 
 /// A figure's name, how it is read, and how it is written.
@@ -36,7 +26,7 @@ const COLUMNS: [Column; 5] = [
 
 impl Measured {
     fn median(&self, read: fn(&Figures) -> f64) -> f64 {
-        median(self.rounds.iter().map(read).collect())
+        median(self.rounds.iter().map(read).collect()).unwrap_or_default()
     }
 }
 
@@ -57,7 +47,11 @@ pub(crate) fn table(paths: &[Measured]) -> Table {
                 .zip(&first.rounds)
                 .map(|(own, base)| read(own) / read(base))
                 .collect();
-            format!("{:.3} ({:.2}x)", path.median(*read), median(ratios))
+            format!(
+                "{:.3} ({:.2}x)",
+                path.median(*read),
+                median(ratios).unwrap_or_default()
+            )
         });
         table.add_row(std::iter::once(path.name.clone()).chain(cells));
     }

@@ -2,8 +2,10 @@
 
 mod ec2;
 mod key_pair;
+mod median;
 mod region;
 
 pub use ec2::{Answer, CallError, Ec2};
 pub use key_pair::KeyPair;
+pub use median::median;
 pub use region::{PrivateRegion, isolate};

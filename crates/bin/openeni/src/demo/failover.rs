@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use eni_client::{CallError, Ec2, PrivateRegion, isolate};
+use eni_client::{CallError, Ec2, PrivateRegion, isolate, median};
 use eni_instance::{InstanceError, RunDirectory};
 
 use super::client::{Client, Traffic};
-use super::timeline::{Report, Timeline, median, milliseconds, render};
+use super::timeline::{Report, Timeline, milliseconds, render};
 use crate::cli::{FailoverOptions, Output};
 
 /// The port that the instances answer on.
@@ -89,8 +89,7 @@ pub(crate) fn run(options: &FailoverOptions) -> Result<(), FailoverError> {
 }
 
 fn print(output: Output, reports: &[Report]) {
-    let mut blackouts: Vec<f64> = reports.iter().map(|report| report.blackout_ms).collect();
-    let middle = median(&mut blackouts);
+    let middle = median(reports.iter().map(|report| report.blackout_ms).collect());
     match (output, reports) {
         (Output::Json, [report]) => println!("{}", json(report)),
         (Output::Json, _) => println!(
