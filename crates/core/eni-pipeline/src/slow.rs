@@ -53,6 +53,12 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     let sender = tables
         .vport(arrival.vport)
         .ok_or(DropReason::UnknownVport)?;
+    // Generations are read before what they stand for: a row that changes while the packet is decided makes the cached
+    // verdict stale, not the stale verdict valid.
+    scratch.flow.topology_generation = tables
+        .globals()
+        .map_or(0, |globals| globals.topology_generation);
+    scratch.flow.sender_generation = sender.generation;
     scratch.path.target = arrival.vport;
     if let Received::Answered = receive(frame, arrival, sender, tables, scratch)? {
         return Ok(());
@@ -63,6 +69,7 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     let target = tables
         .vport(target_vport)
         .ok_or(DropReason::ReceiverBlocked)?;
+    scratch.flow.target_generation = target.generation;
     if !target.has(Vport::PRESENT) || target.has(Vport::BLOCKED) {
         return Err(DropReason::ReceiverBlocked);
     }
@@ -86,7 +93,7 @@ fn forward<F: Frame, T: Tables, M: Memory>(
         enter(target, arrival, tables, memory, scratch)?;
         scratch.charged_vport = arrival.vport;
     }
-    finish(frame, arrival, sender, target, scratch, tables, memory)
+    finish(frame, arrival, target, scratch, memory)
 }
 
 /// Parse, anti-spoof, and the services of the router.
@@ -223,13 +230,11 @@ fn check_size<F: Frame>(
 
 /// Caches the verdict and writes it into the frame.
 #[inline(always)]
-fn finish<F: Frame, T: Tables, M: Memory>(
+fn finish<F: Frame, M: Memory>(
     frame: &mut F,
     arrival: Arrival,
-    sender: &Vport,
     target: &Vport,
     scratch: &mut Scratch,
-    tables: &T,
     memory: &mut M,
 ) -> Result<(), DropReason> {
     let Scratch {
@@ -237,11 +242,6 @@ fn finish<F: Frame, T: Tables, M: Memory>(
     } = scratch;
     let translated = path.new_source != packet.source || path.new_destination != packet.destination;
     *flow = Flow {
-        topology_generation: tables
-            .globals()
-            .map_or(0, |globals| globals.topology_generation),
-        sender_generation: sender.generation,
-        target_generation: target.generation,
         refresh_ns: arrival.now_ns.wrapping_add(FLOW_REFRESH_NS),
         target_vport: path.target,
         mtu: target.mtu,
@@ -253,6 +253,7 @@ fn finish<F: Frame, T: Tables, M: Memory>(
         new_destination_mac: target.mac,
         new_source_mac: target.router_mac,
         reserved: 0,
+        ..*flow
     };
     if packet.is_cacheable() {
         remember(arrival.vport, packet, path, flow, memory);
