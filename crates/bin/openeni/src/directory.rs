@@ -70,7 +70,7 @@ impl Directory {
     pub(crate) fn open_or_create(path: &Path) -> Result<Self, DirectoryError> {
         fs::DirBuilder::new()
             .recursive(true)
-            .mode(0o755)
+            .mode(0o700)
             .create(path)
             .map_err(io_error(path))?;
         Self::open(path)
@@ -216,6 +216,15 @@ fn write_durably(path: &Path, value: &impl Serialize, mode: u32) -> Result<(), D
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_a_region_keeps_is_its_owners_alone() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("region");
+        Directory::open_or_create(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
 
     #[test]
     fn only_one_region_at_a_time_runs_in_a_directory() {

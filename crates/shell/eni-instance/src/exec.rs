@@ -12,11 +12,11 @@ use eni_types::InstanceId;
 use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::cgroup::RegionCgroup;
-use crate::init::BootRecord;
+use crate::init::{BootRecord, set_environment};
 use crate::{InstanceError, RunDirectory, sys};
 
 /// Runs `command` inside the instance, as root, in its namespaces and its cgroup, with the caller's standard input and
-/// output. Gives its exit code, or 128 and the signal's number, as shells do.
+/// output, but without the caller's environment. Gives its exit code, or 128 and the signal's number, as shells do.
 ///
 /// # Errors
 /// [`InstanceError::NotRunning`], or [`InstanceError::Exec`], for example when there is no such command.
@@ -65,6 +65,11 @@ fn run_inside(
     }
     let mut command = Command::new(program);
     command.args(arguments).current_dir("/");
+    // The caller's environment may hold the region's secret key, which is none of the instance's.
+    set_environment(&mut command);
+    if let Some(terminal) = std::env::var_os("TERM") {
+        command.env("TERM", terminal);
+    }
     sys::join_cgroup_first(&mut command, processes);
     command.status()
 }

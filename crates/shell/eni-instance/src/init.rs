@@ -217,10 +217,8 @@ fn start_script(path: &Path) -> io::Result<Option<(Child, PipeReader)>> {
         command
             .stdin(Stdio::null())
             .stdout(input.try_clone()?)
-            .stderr(input.try_clone()?)
-            .env_clear()
-            .env("PATH", PATH)
-            .env("HOME", "/root");
+            .stderr(input.try_clone()?);
+        set_environment(&mut command);
         match command.spawn() {
             Ok(child) => return Ok(Some((child, output))),
             Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
@@ -230,6 +228,11 @@ fn start_script(path: &Path) -> io::Result<Option<(Child, PipeReader)>> {
         }
     }
     Err(Errno::ETXTBSY.into())
+}
+
+/// Gives a command of an instance root's environment, and nothing of this process's.
+pub(crate) fn set_environment(command: &mut Command) {
+    command.env_clear().env("PATH", PATH).env("HOME", "/root");
 }
 
 /// The search path of root's shells (Debian's `ENV_SUPATH`).

@@ -133,6 +133,8 @@ fn root_an_instance_outlives_its_driver_and_ends_when_it_is_stopped() {
     let observed = region.driver.instances().unwrap()[&id()];
     assert_eq!((observed.boot_count, observed.alive), (Some(4), true));
     assert_eq!(region.shell(id(), "exit 7"), 7);
+    // Cargo sets this for every test: what the caller has in its environment stays outside.
+    assert_eq!(region.shell(id(), "test -z \"$CARGO_MANIFEST_DIR\""), 0);
     assert_eq!(region.shell(id(), "kill -9 $$"), 137);
     let child = {
         let run = region.run.clone();
