@@ -1,8 +1,10 @@
 //! One pass: the steps of a plan, each on its own.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use eni_abi::Vport;
 use eni_plan::{Desired, Observed, Plan, Step, VportNumbers, plan};
 use eni_types::InstanceId;
 
@@ -68,18 +70,18 @@ impl Converger {
             if index > 0 && interrupted() {
                 return false;
             }
-            if failures.forbid(step) {
+            let Some(step) = failures.allow(step) else {
                 continue;
-            }
+            };
             let begun = Instant::now();
-            let done = self.machine.apply(step);
-            tracing::debug!(step = %name(step), took = ?begun.elapsed());
+            let done = self.machine.apply(&step);
+            tracing::debug!(step = %name(&step), took = ?begun.elapsed());
             match done {
-                Ok(()) => self.observed.apply(step),
+                Ok(()) => self.observed.apply(&step),
                 Err(error) => {
-                    tracing::warn!(step = %name(step), error = %chain(&error), "a step failed");
+                    tracing::warn!(step = %name(&step), error = %chain(&error), "a step failed");
                     self.in_doubt = true;
-                    failures.add(step);
+                    failures.add(&step);
                 }
             }
         }
@@ -105,20 +107,33 @@ impl Converger {
 }
 
 impl Failures {
-    fn forbid(&self, step: &Step) -> bool {
-        let names_failed_policy = match step {
-            Step::WriteVport(_, row) => [row.security_policy, row.network_acl_policy]
-                .iter()
-                .any(|policy| self.policies.contains(policy)),
-            _ => false,
-        };
-        names_failed_policy
-            || step
-                .vport()
-                .is_some_and(|vport| self.vports.contains(&vport))
-            || step
-                .instance_id()
-                .is_some_and(|id| self.instances.contains(&id))
+    /// The step, if none that it builds on has failed. A vport whose new policy could not be written whole is cut: under
+    /// its old one it would let in what a rule removed since has let in.
+    fn allow<'a>(&self, step: &'a Step) -> Option<Cow<'a, Step>> {
+        let vport_failed = step
+            .vport()
+            .is_some_and(|vport| self.vports.contains(&vport));
+        let instance_failed = step
+            .instance_id()
+            .is_some_and(|id| self.instances.contains(&id));
+        if vport_failed || instance_failed {
+            return None;
+        }
+        match step {
+            Step::WriteVport(vport, row) if self.lacks_policy(row) => {
+                let cut = Vport {
+                    flags: row.flags | Vport::BLOCKED,
+                    ..*row
+                };
+                Some(Cow::Owned(Step::WriteVport(*vport, cut)))
+            }
+            _ => Some(Cow::Borrowed(step)),
+        }
+    }
+
+    fn lacks_policy(&self, row: &Vport) -> bool {
+        let named = [row.security_policy, row.network_acl_policy];
+        named.iter().any(|policy| self.policies.contains(policy))
     }
 
     fn add(&mut self, step: &Step) {
@@ -155,5 +170,32 @@ fn name(step: &Step) -> String {
             Some(policy) => format!("change a rule of policy {policy}"),
             None => "change a forwarding table".to_owned(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eni_abi::Policy;
+    use eni_plan::TableChange;
+
+    #[test]
+    fn a_vport_whose_new_policy_could_not_be_written_is_cut_and_others_are_not() {
+        let mut failures = Failures::default();
+        failures.add(&Step::Table(TableChange::Policy(
+            7,
+            Some(Policy::default()),
+        )));
+        let row = |security_policy| Vport {
+            flags: Vport::PRESENT,
+            security_policy,
+            ..Vport::default()
+        };
+        let written = |policy| match failures.allow(&Step::WriteVport(3, row(policy))).as_deref() {
+            Some(Step::WriteVport(3, row)) => row.flags,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(written(7), Vport::PRESENT | Vport::BLOCKED);
+        assert_eq!(written(8), Vport::PRESENT);
     }
 }
