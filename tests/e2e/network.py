@@ -58,9 +58,19 @@ class Network:
     def interface(self, subnet_id, *groups, **more):
         """A network interface, as CreateNetworkInterface gives it."""
         if "PrivateIpAddress" not in more and subnet_id in self._free:
-            more["PrivateIpAddress"] = next(self._free[subnet_id])
+            more["PrivateIpAddress"] = self._free_address(subnet_id)
         made = self.ec2.create_network_interface(SubnetId=subnet_id, Groups=list(groups), **more)
         return made["NetworkInterface"]
+
+    def _free_address(self, subnet_id):
+        """The next address in order that no test has been given by EC2's choice."""
+        filters = [{"Name": "subnet-id", "Values": [subnet_id]}]
+        taken = {
+            address["PrivateIpAddress"]
+            for interface in self.ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
+            for address in interface["PrivateIpAddresses"]
+        }
+        return next(address for address in self._free[subnet_id] if address not in taken)
 
     def instance(self, network_interface_id, instance_type="t3.medium", user_data=None):
         """A running instance with this interface at index 0."""
