@@ -7,9 +7,9 @@ use eni_abi::{Ipv4, Mac, MacKey, Mapping, MappingKey, PublicAddress, Vport};
 use eni_model::World;
 use eni_model::instance_types::InstanceType;
 use eni_plan::{DesiredInterface, Tables};
-use eni_types::{MacAddress, SubnetId, VpcId};
+use eni_types::{MacAddress, SubnetId, VpcId, fnv1a};
 
-use crate::number::{hash, number};
+use crate::number::number;
 use crate::policy::Policies;
 use crate::{Plug, route};
 
@@ -153,7 +153,7 @@ fn router(plug: &Plug<'_>) -> core::net::Ipv4Addr {
 /// The router's MAC address in a subnet. Interfaces' addresses start with 02, routers' with 0a: they never meet.
 fn router_mac(subnet: SubnetId) -> Mac {
     let MacAddress([_, rest @ ..]) =
-        MacAddress::locally_administered(hash(subnet.to_string().as_bytes()));
+        MacAddress::locally_administered(fnv1a(subnet.to_string().as_bytes()));
     let [b, c, d, e, f] = rest;
     Mac::from_bytes([0x0a, b, c, d, e, f])
 }

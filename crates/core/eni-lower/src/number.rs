@@ -2,15 +2,10 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
+use eni_types::fnv1a;
+
 /// The highest number that every table takes: policy numbers share a word with a direction.
 const HIGHEST: u32 = (1 << 31) - 1;
-
-/// FNV-1a, 64 bits (RFC 9923): the same in every version and on every machine.
-pub(crate) fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
 
 /// Numbers for `things`: 1 to 2³¹ − 1, each the hash of `bytes_of` the thing. Where two of them have the same hash, the
 /// later one in their order gets the next free number: two things of one world never share a number.
@@ -23,7 +18,7 @@ pub(crate) fn number<T: Ord + Clone, B: AsRef<[u8]>>(
     things
         .into_iter()
         .map(|thing| {
-            let hash = hash(bytes_of(&thing).as_ref());
+            let hash = fnv1a(bytes_of(&thing).as_ref());
             let mut number = fold(hash);
             while !taken.insert(number) {
                 number = number % HIGHEST + 1;

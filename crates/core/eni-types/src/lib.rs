@@ -7,12 +7,14 @@
 extern crate alloc;
 
 mod address;
+mod hash;
 mod id;
 pub mod quota;
 mod state;
 mod time;
 
 pub use address::{Ipv4Cidr, Ipv6Cidr, MacAddress, MalformedCidr, MalformedIpv6Cidr, MalformedMac};
+pub use hash::fnv1a;
 pub use id::{
     AllocationId, AssociationId, AttachmentId, ImageId, InstanceId, InternetGatewayId, MalformedId,
     NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, ReservationId, ResourceId,

@@ -13,9 +13,6 @@ use eni_netlink::{Address, MAIN_TABLE, Netlink, NetlinkError, Route, Rule};
 use eni_plan::DesiredInterface;
 use eni_types::{AttachmentId, Ipv4Cidr};
 
-/// Jumbo frames, as in every VPC (EC2 User Guide, "Network MTU for your EC2 instance").
-pub const MTU_BYTES: u32 = 9001;
-
 /// amazon-ec2-net-utils: the metric of eth0's default route; the others follow by index.
 const FIRST_METRIC: u32 = 512;
 

@@ -25,6 +25,5 @@ pub use console::CONSOLE_BYTES;
 pub use driver::InstanceDriver;
 pub use error::InstanceError;
 pub use exec::exec;
-pub use interface::MTU_BYTES;
 pub use namespace_driver::NamespaceDriver;
 pub use run_directory::RunDirectory;

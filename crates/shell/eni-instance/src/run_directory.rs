@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use eni_types::InstanceId;
+use eni_types::{InstanceId, fnv1a};
 
 /// The directory `run` in a region's data directory: namespaces, pins, instances. Derived: it may be deleted when the
 /// region is stopped.
@@ -79,13 +79,6 @@ pub(crate) const NETWORK_NAMESPACE: &str = "net";
 pub(crate) const CONSOLE: &str = "console.log";
 pub(crate) const USER_DATA: &str = "user-data";
 pub(crate) const BOOT_RECORD: &str = "boot";
-
-/// FNV-1a, 64 bits (RFC 9923): stable over versions, which the standard library's hasher is not.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
 
 #[cfg(test)]
 mod tests {

@@ -80,7 +80,7 @@ fn interface(device_index: u8, addresses: &[u8]) -> DesiredInterface {
         instance_id: id(),
         device_index,
         mac_address: MacAddress([0x02, 0x1a, 0, 0, 0, device_index]),
-        mtu_bytes: eni_instance::MTU_BYTES,
+        mtu_bytes: 9_001,
         subnet: "10.0.0.0/24".parse::<Ipv4Cidr>().unwrap(),
         router_address: Ipv4Addr::new(10, 0, 0, 1),
         private_ip_addresses: addresses
