@@ -155,8 +155,9 @@ fn make_interfaces(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>
             steps.push(Step::Guard(interface.vport));
         }
         let device = observed.devices.get(&interface.vport);
-        let configured =
-            device.is_some_and(|device| device.configured == interface.private_ip_addresses);
+        let configured = device.is_some_and(|device| {
+            device.configured == interface.private_ip_addresses && !device.has_lost_routes
+        });
         if !plugged || !configured {
             steps.push(Step::Configure(*id, interface.clone()));
         }

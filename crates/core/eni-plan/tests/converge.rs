@@ -339,6 +339,24 @@ fn an_instance_that_died_stays_down_until_its_next_boot() {
     assert_eq!(steps, ["Boot"]);
 }
 
+#[test]
+fn a_device_that_lost_its_routes_is_configured_again_and_nothing_else_is_done() {
+    let mut machine = Machine::default();
+    let mut numbers = VportNumbers::default();
+    let wanted = lower(&[(1, 0, 1, 5, 1), (1, 1, 2, 6, 1)], 1, &mut numbers);
+    settle(&mut machine, &wanted);
+    let second = attachment_id(2, 1, 1);
+    let vport = wanted.interfaces[&second].vport;
+    let device = machine.observed.devices.get_mut(&vport).unwrap();
+    device.has_lost_routes = true;
+    let plan = plan(&wanted, &machine.observed);
+    let steps: Vec<_> = plan.steps().collect();
+    let again = Step::Configure(second, wanted.interfaces[&second].clone());
+    assert_eq!(steps, [&again]);
+    assert_eq!(plan.now.len(), 1, "packets wait for it");
+    settle(&mut machine, &wanted);
+}
+
 fn name_of(step: &Step) -> String {
     let text = format!("{step:?}");
     text.split(['(', ' ']).next().unwrap().to_owned()

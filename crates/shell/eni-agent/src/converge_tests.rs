@@ -347,14 +347,88 @@ fn root_what_a_guest_deletes_is_made_again_and_what_it_renames_stays() {
         "ip link set eth1 down && ip link set eth1 name spare && ip link set spare up",
     );
     converger.look_again().unwrap();
-    let plan = converger.plan(&desired);
-    assert!(plan.is_empty(), "a guest may rename: {plan:?}");
+    settle(&mut converger, &desired);
+    host.shell(1, "ip route show default | grep -q 'dev spare'");
+    host.shell(1, "! ip link show eth1 2>/dev/null");
     let mut more = desired.clone();
     let interface = more.interfaces.get_mut(&attachment_id(3)).unwrap();
     let secondary = Ipv4Addr::new(10, 0, 0, 8);
     interface.private_ip_addresses.push(secondary);
     settle(&mut converger, &more);
     host.shell(1, "ip addr show spare | grep -q 10.0.0.8");
+    converger.machine.remove().unwrap();
+}
+
+#[test]
+fn root_a_device_set_down_and_up_gets_its_routes_back_and_one_left_down_is_left_alone() {
+    become_a_host();
+    let host = Host {
+        data: tempfile::tempdir().unwrap(),
+    };
+    let mut converger = open(host.data.path());
+    let interfaces = [(1, 1, 0, 5), (2, 2, 0, 6), (3, 1, 1, 7)];
+    let desired = lower(&interfaces, &mut converger.numbers);
+    settle(&mut converger, &desired);
+    host.shell(1, "ip link set eth1 down");
+    converger.look_again().unwrap();
+    let plan = converger.plan(&desired);
+    assert!(plan.is_empty(), "a guest may set its device down: {plan:?}");
+    host.shell(1, "ip link set eth1 up");
+    host.shell(1, "! ip route show table 10001 | grep -q default");
+    drop(converger); // a restart in between sees it as well
+    let mut converger = open(host.data.path());
+    settle(&mut converger, &desired);
+    host.shell(
+        1,
+        "ip route show table 10001 | grep -q 'default via 10.0.0.1 dev eth1'",
+    );
+    host.shell(1, "ip route show default | grep -q 'dev eth1 .*metric 513'");
+
+    // What is asked for while the device is down is done as far as it goes, and completed when it is up.
+    host.shell(1, "ip link set eth1 down");
+    let mut more = desired.clone();
+    let interface = more.interfaces.get_mut(&attachment_id(3)).unwrap();
+    let secondary = Ipv4Addr::new(10, 0, 0, 8);
+    interface.private_ip_addresses.push(secondary);
+    settle(&mut converger, &more);
+    host.shell(1, "ip addr show eth1 | grep -q 10.0.0.8");
+    host.shell(1, "ip link set eth1 up");
+    converger.look_again().unwrap();
+    settle(&mut converger, &more);
+    host.shell(1, "ip route show table 10001 | grep -q default");
+
+    // A route that the guest takes away by itself stays away.
+    host.shell(1, "ip route delete default dev eth1");
+    converger.look_again().unwrap();
+    let plan = converger.plan(&more);
+    assert!(
+        plan.is_empty(),
+        "a guest may have routes of its own: {plan:?}"
+    );
+    converger.machine.remove().unwrap();
+}
+
+#[test]
+fn root_a_device_that_a_guest_moves_into_a_namespace_of_its_own_is_its_own() {
+    become_a_host();
+    let host = Host {
+        data: tempfile::tempdir().unwrap(),
+    };
+    let mut converger = open(host.data.path());
+    let interfaces = [(1, 1, 0, 5), (2, 2, 0, 6), (3, 1, 1, 7)];
+    let desired = lower(&interfaces, &mut converger.numbers);
+    settle(&mut converger, &desired);
+    let script = "unshare --net sleep 1000 </dev/null >/dev/null 2>&1 &
+        while [ $(readlink /proc/$!/ns/net) = $(readlink /proc/self/ns/net) ]; do sleep 0.01; done
+        ip link set eth1 netns $! && nsenter --net --target $! ip link set eth1 up";
+    host.shell(1, script);
+    converger.look_again().unwrap();
+    settle(&mut converger, &desired);
+    let mut more = desired.clone();
+    let interface = more.interfaces.get_mut(&attachment_id(3)).unwrap();
+    let secondary = Ipv4Addr::new(10, 0, 0, 8);
+    interface.private_ip_addresses.push(secondary);
+    settle(&mut converger, &more);
     converger.machine.remove().unwrap();
 }
 

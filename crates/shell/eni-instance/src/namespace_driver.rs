@@ -17,7 +17,7 @@ use eni_types::{AttachmentId, InstanceId};
 use crate::cgroup::RegionCgroup;
 use crate::error::file_error;
 use crate::init::{BootRecord, Settings};
-use crate::interface::{self, AddressRecord, device_name};
+use crate::interface::{self, Configuration, ConfigurationRecord, GuestDevice, device_name};
 use crate::run_directory::{CONSOLE, USER_DATA};
 use crate::{InstanceDriver, InstanceError, RunDirectory, console};
 
@@ -222,7 +222,7 @@ impl InstanceDriver for NamespaceDriver {
         interface: &DesiredInterface,
     ) -> Result<(), InstanceError> {
         let instance_id = interface.instance_id;
-        let record = AddressRecord::of(&self.run.instance(instance_id), id);
+        let record = ConfigurationRecord::of(&self.run.instance(instance_id), id);
         record
             .remove()
             .map_err(file_error("remove", record.path()))?;
@@ -242,8 +242,15 @@ impl InstanceDriver for NamespaceDriver {
             mtu_bytes: interface.mtu_bytes,
             no_arp: true,
         })?;
-        let link = guest_link(&mut guest.netlink, interface, |link| link.name == name)?;
-        guest.netlink.set_link_up(link, Some(&id.to_string()))?;
+        let links = guest.netlink.links()?;
+        let link = links.iter().find(|link| link.name == name);
+        let link = link.ok_or(InstanceError::NoDevice {
+            id: instance_id,
+            device_index: interface.device_index,
+        })?;
+        guest
+            .netlink
+            .set_link_up(link.index, Some(&id.to_string()))?;
         // The last step names the device: one without an alias is unfinished.
         let alias = format!("{id} {instance_id} {}", interface.device_index);
         self.fabric_netlink
@@ -256,25 +263,39 @@ impl InstanceDriver for NamespaceDriver {
         id: AttachmentId,
         interface: &DesiredInterface,
     ) -> Result<(), InstanceError> {
-        let record = AddressRecord::of(&self.run.instance(interface.instance_id), id);
-        let write = |addresses: &[_]| {
+        let record = ConfigurationRecord::of(&self.run.instance(interface.instance_id), id);
+        let write = |configuration: &Configuration| {
             record
-                .write(addresses)
+                .write(configuration)
                 .map_err(file_error("write", record.path()))
         };
         let wanted = &interface.private_ip_addresses;
-        let mut stale = record.read();
+        let mut stale = record.read().addresses;
         stale.retain(|address| !wanted.contains(address));
         // Cut short, this leaves a record of every address that may be there, and of too many to be taken for done.
         if !stale.is_empty() {
-            write(&[stale.as_slice(), wanted].concat())?;
+            write(&Configuration {
+                addresses: [stale.as_slice(), wanted].concat(),
+                routed_at: None,
+            })?;
         }
+        // Asked before anything is done: whatever the guest does meanwhile is seen afterwards.
+        let fabric_end = self.fabric_netlink.link(interface.vport)?;
+        let up = fabric_end.filter(|link| link.carrier);
         let netlink = &mut self.guest(interface.instance_id)?.netlink;
         let alias = id.to_string();
         let ours = |link: &Link| link.alias.as_ref() == Some(&alias); // whatever the guest calls it
-        let link = guest_link(netlink, interface, ours)?;
-        interface::configure(netlink, link, interface, &stale)?;
-        write(wanted)
+        if let Some(link) = netlink.links()?.into_iter().find(ours) {
+            let device = GuestDevice {
+                link_index: link.index,
+                is_up: up.is_some(),
+            };
+            interface::configure(netlink, device, interface, &stale)?;
+        }
+        write(&Configuration {
+            addresses: wanted.clone(),
+            routed_at: up.map(|link| link.carrier_downs),
+        })
     }
 
     fn unplug(&mut self, vport: u32) -> Result<(), InstanceError> {
@@ -307,11 +328,18 @@ impl InstanceDriver for NamespaceDriver {
                 continue;
             }
             let plug = link.alias.as_deref().and_then(plug_of);
-            let configured = plug.map(|plug| {
-                AddressRecord::of(&self.run.instance(plug.instance_id), plug.attachment_id).read()
+            let configuration = plug.map(|plug| {
+                let directory = self.run.instance(plug.instance_id);
+                ConfigurationRecord::of(&directory, plug.attachment_id).read()
             });
-            let configured = configured.unwrap_or_default();
-            devices.insert(link.index, ObservedDevice { plug, configured });
+            let configuration = configuration.unwrap_or_default();
+            let device = ObservedDevice {
+                plug,
+                has_lost_routes: link.carrier
+                    && configuration.routed_at != Some(link.carrier_downs),
+                configured: configuration.addresses,
+            };
+            devices.insert(link.index, device);
         }
         Ok(devices)
     }
@@ -343,18 +371,6 @@ fn prepare(namespace: &Namespace) -> Result<(), InstanceError> {
         }
     }
     Ok(())
-}
-
-fn guest_link(
-    netlink: &mut Netlink,
-    interface: &DesiredInterface,
-    ours: impl Fn(&Link) -> bool,
-) -> Result<u32, InstanceError> {
-    let link = netlink.links()?.into_iter().find(ours);
-    link.map(|link| link.index).ok_or(InstanceError::NoDevice {
-        id: interface.instance_id,
-        device_index: interface.device_index,
-    })
 }
 
 fn plug_of(alias: &str) -> Option<Plug> {
