@@ -433,6 +433,42 @@ fn root_a_device_that_a_guest_moves_into_a_namespace_of_its_own_is_its_own() {
 }
 
 #[test]
+fn root_a_host_with_the_uplink_of_another_region_is_refused_before_anything_is_made() {
+    become_a_host();
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut converger = open(first.path());
+    let nothing = lower(&[], &mut converger.numbers);
+    settle(&mut converger, &nothing);
+    let refuse = || {
+        let run = RunDirectory::of(second.path()).unwrap();
+        let refused = Machine::open(run, Vec::new()).err().unwrap();
+        let made: Vec<_> = std::fs::read_dir(second.path()).unwrap().collect();
+        assert!(made.is_empty(), "{made:?}");
+        refused.to_string()
+    };
+    let text = refuse();
+    assert!(text.contains(first.path().to_str().unwrap()), "{text}");
+    assert!(converger.plan(&nothing).is_empty());
+    drop(converger); // killed: the device stays, and is still the first one's
+    assert!(refuse().contains(first.path().to_str().unwrap()));
+    let converger = open(first.path());
+    let plan = converger.plan(&nothing);
+    assert!(plan.is_empty(), "taken over: {plan:?}");
+    converger.machine.remove().unwrap();
+
+    run(
+        "ip",
+        &["link", "add", "openeni0", "type", "veth", "peer", "other"],
+    );
+    let text = refuse();
+    assert!(text.contains("ip link delete openeni0"), "{text}");
+    run("ip", &["link", "delete", "openeni0"]);
+    let mut converger = open(second.path());
+    settle(&mut converger, &lower(&[], &mut VportNumbers::default()));
+    converger.machine.remove().unwrap();
+}
+
+#[test]
 fn root_an_agent_that_dies_after_any_step_is_followed_by_one_that_converges() {
     become_a_host();
     let host = Host {

@@ -28,6 +28,6 @@ mod uplink;
 
 pub use agent::{Agent, AgentSettings};
 pub use eni_instance::RunDirectory;
-pub use error::AgentError;
+pub use error::{AgentError, chain};
 pub use status::VportStatus;
 pub use uplink::UPLINK_NAME;

@@ -12,7 +12,7 @@ use eni_instance::{InstanceDriver, NamespaceDriver, RunDirectory};
 use eni_netlink::{Namespace, Netlink};
 use eni_plan::{Observed, Plug, Step, TableChange, Tables, UPLINK_VPORT};
 
-use crate::uplink::Host;
+use crate::uplink::{Host, UplinkOwner};
 use crate::{AgentError, VportStatus};
 
 /// Nothing is ever handed to the fabric's own stack; should anything reach it, it neither answers nor forwards.
@@ -30,6 +30,7 @@ const FABRIC_IPV6_SETTINGS: &[(&str, &str)] = &[
 pub(crate) struct Machine {
     run: RunDirectory,
     host: Host,
+    owner: UplinkOwner,
     fabric: Namespace,
     fabric_netlink: Netlink,
     data_plane: DataPlane,
@@ -39,6 +40,10 @@ pub(crate) struct Machine {
 impl Machine {
     /// Opens what is there, and makes what is missing of the region's frame: run directory, BPF filesystem, fabric.
     pub(crate) fn open(run: RunDirectory, init_command: Vec<OsString>) -> Result<Self, AgentError> {
+        let mut host = Host::current()?;
+        let owner = UplinkOwner::of(&run);
+        // Before anything is made.
+        host.check(existing_fabric(&run)?.as_mut(), &owner)?;
         fs::create_dir_all(run.path()).map_err(io_error("make", run.path()))?;
         mount_bpffs(&run.bpf())?;
         let fabric = Namespace::create(&run.fabric())?;
@@ -47,7 +52,8 @@ impl Machine {
             fabric.write_settings(FABRIC_IPV6_SETTINGS)?;
         }
         Ok(Self {
-            host: Host::current()?,
+            host,
+            owner,
             fabric_netlink: fabric.netlink()?,
             data_plane: DataPlane::open(&run.bpf())?,
             driver: NamespaceDriver::new(run.clone(), &fabric, init_command)?,
@@ -90,7 +96,7 @@ impl Machine {
     pub(crate) fn observe_devices(&mut self, observed: &mut Observed) -> Result<(), AgentError> {
         observed.instances = self.driver.instances()?;
         observed.devices = self.driver.devices()?;
-        observed.uplink = self.host.observe(&mut self.fabric_netlink)?;
+        observed.uplink = self.host.observe(&mut self.fabric_netlink, &self.owner)?;
         let attachments = self.data_plane.attachments()?;
         let alive = attachments.iter().filter(|attachment| attachment.alive);
         observed.linked = alive.map(|attachment| attachment.vport).collect();
@@ -120,7 +126,8 @@ impl Machine {
             }
             Step::PlugUplink(uplink) => {
                 self.data_plane.detach(UPLINK_VPORT)?;
-                self.host.plug(&mut self.fabric_netlink, uplink)?;
+                self.host
+                    .plug(&mut self.fabric_netlink, uplink, &self.owner)?;
             }
             Step::CreateInstance(id) => self.driver.create(*id)?,
             Step::Plug(id, interface) => self.driver.plug(*id, interface)?,
@@ -201,6 +208,7 @@ impl Machine {
             data_plane,
             driver,
             host,
+            owner: _,
         } = self;
         drop((fabric, fabric_netlink, data_plane, driver, host));
         unmount_bpffs(&run.bpf())?;
@@ -216,6 +224,14 @@ impl Machine {
         uplink?;
         Ok(instances?)
     }
+}
+
+/// The fabric that an earlier agent left.
+fn existing_fabric(run: &RunDirectory) -> Result<Option<Netlink>, AgentError> {
+    if !Namespace::exists(&run.fabric()) {
+        return Ok(None);
+    }
+    Ok(Some(Namespace::open(&run.fabric())?.netlink()?))
 }
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> AgentError {
