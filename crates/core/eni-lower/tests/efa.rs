@@ -238,6 +238,30 @@ fn an_adapter_alone_is_no_network_device_and_an_efa_is_one_like_any_other() {
     assert_eq!(desired.tables.mappings.len(), 1);
 }
 
+#[test]
+fn interfaces_at_one_index_of_two_cards_are_two_devices_in_the_guest() {
+    use NetworkInterfaceType::Efa;
+    let mut region = Region::new();
+    let group = region.group("g");
+    let both = region.launch(0, &[&group], &[Efa, Efa]);
+    let mut numbers = VportNumbers::default();
+    for id in both {
+        let mut eni = region.interface(id);
+        let attachment = eni.attachment.as_mut().unwrap();
+        attachment.device_index = 0;
+        numbers.assign(attachment.attachment_id).unwrap();
+        region.put(eni);
+    }
+    let desired = lower(region.world(), &region.model.region, &numbers);
+    let mut names: Vec<_> = desired
+        .interfaces
+        .values()
+        .map(|interface| interface.device_number)
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, [0, 256]);
+}
+
 /// The parameters of some rules.
 type Rules<'a> = &'a [Vec<(&'a str, &'a str)>];
 
