@@ -13,6 +13,7 @@
 
 extern crate alloc;
 
+pub mod efa;
 mod interface;
 mod number;
 mod policy;
@@ -62,7 +63,8 @@ pub fn lower(world: &World, settings: &RegionSettings, numbers: &VportNumbers) -
     }
 }
 
-/// The attachments that need a vport.
+/// The attachments that need a vport: all but those of interfaces that carry no IP. An `efa-only` interface is no
+/// network device in the guest, as on EC2; see [`efa`] for what it is.
 pub fn wanted_attachments(world: &World) -> impl Iterator<Item = AttachmentId> {
     plugs(world).map(|(_, attachment)| attachment.attachment_id)
 }
@@ -94,6 +96,11 @@ impl<'a> Plug<'a> {
 }
 
 fn plugs(world: &World) -> impl Iterator<Item = (&NetworkInterface, &Attachment)> {
+    attached(world).filter(|(eni, _)| eni.interface_type.carries_ip())
+}
+
+/// The interfaces that are, or are to be, at instances that run, or are to run.
+fn attached(world: &World) -> impl Iterator<Item = (&NetworkInterface, &Attachment)> {
     world
         .instances
         .iter()

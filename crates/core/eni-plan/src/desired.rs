@@ -44,8 +44,8 @@ pub struct DesiredInterface {
     pub vport: u32,
     /// The instance.
     pub instance_id: InstanceId,
-    /// N of `ethN`.
-    pub device_index: u8,
+    /// N of `ethN`: unique in the instance.
+    pub device_number: u16,
     /// The guest end's MAC address.
     pub mac_address: MacAddress,
     /// In bytes: 9001 in a VPC (EC2 User Guide, "Network MTU for your EC2 instance").

@@ -144,7 +144,7 @@ pub struct Plug {
     /// The instance that has the guest end.
     pub instance_id: InstanceId,
     /// N of `ethN`.
-    pub device_index: u8,
+    pub device_number: u16,
 }
 
 impl Plug {
@@ -154,7 +154,7 @@ impl Plug {
         Self {
             attachment_id: id,
             instance_id: interface.instance_id,
-            device_index: interface.device_index,
+            device_number: interface.device_number,
         }
     }
 }

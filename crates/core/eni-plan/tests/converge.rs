@@ -74,7 +74,7 @@ fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers) -> Desire
             DesiredInterface {
                 vport,
                 instance_id,
-                device_index: index,
+                device_number: index.into(),
                 mac_address: MacAddress([2, 0, 0, 0, 0, attachment]),
                 mtu_bytes: 9001,
                 subnet: Ipv4Cidr::new(address, 24).unwrap(),
@@ -210,7 +210,7 @@ impl Machine {
         );
         let name = |device: &&ObservedDevice| {
             device.plug.is_some_and(|found| {
-                (found.instance_id, found.device_index) == (plug.instance_id, plug.device_index)
+                (found.instance_id, found.device_number) == (plug.instance_id, plug.device_number)
             })
         };
         assert_eq!(

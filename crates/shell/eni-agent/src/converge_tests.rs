@@ -108,7 +108,7 @@ fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers) -> Desired
         let interface = DesiredInterface {
             vport,
             instance_id,
-            device_index,
+            device_number: device_index.into(),
             mac_address,
             mtu_bytes: 9001,
             subnet: Ipv4Cidr::new(address, 24).unwrap(),

@@ -20,8 +20,8 @@ const FIRST_METRIC: u32 = 512;
 const FIRST_TABLE: u32 = 10_000;
 
 /// The device's name in the guest.
-pub(crate) fn device_name(device_index: u8) -> String {
-    format!("eth{device_index}")
+pub(crate) fn device_name(device_number: u16) -> String {
+    format!("eth{device_number}")
 }
 
 /// The guest's end of an interface.
@@ -40,7 +40,7 @@ pub(crate) fn configure(
     interface: &DesiredInterface,
     stale: &[Ipv4Addr],
 ) -> Result<(), NetlinkError> {
-    let index = u32::from(interface.device_index);
+    let index = u32::from(interface.device_number);
     let (metric, table) = (FIRST_METRIC + index, FIRST_TABLE + index);
     let rule = |source| Rule {
         source,

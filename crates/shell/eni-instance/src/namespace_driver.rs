@@ -227,7 +227,7 @@ impl InstanceDriver for NamespaceDriver {
             .remove()
             .map_err(file_error("remove", record.path()))?;
         self.guest(instance_id)?;
-        let name = device_name(interface.device_index);
+        let name = device_name(interface.device_number);
         let guest = self
             .guests
             .get_mut(&instance_id)
@@ -246,13 +246,13 @@ impl InstanceDriver for NamespaceDriver {
         let link = links.iter().find(|link| link.name == name);
         let link = link.ok_or(InstanceError::NoDevice {
             id: instance_id,
-            device_index: interface.device_index,
+            device_number: interface.device_number,
         })?;
         guest
             .netlink
             .set_link_up(link.index, Some(&id.to_string()))?;
         // The last step names the device: one without an alias is unfinished.
-        let alias = format!("{id} {instance_id} {}", interface.device_index);
+        let alias = format!("{id} {instance_id} {}", interface.device_number);
         self.fabric_netlink
             .set_link_alias(interface.vport, &alias)?;
         Ok(())
@@ -378,7 +378,7 @@ fn plug_of(alias: &str) -> Option<Plug> {
     let plug = Plug {
         attachment_id: words.next()?.parse().ok()?,
         instance_id: words.next()?.parse().ok()?,
-        device_index: words.next()?.parse().ok()?,
+        device_number: words.next()?.parse().ok()?,
     };
     words.next().is_none().then_some(plug)
 }

@@ -74,12 +74,12 @@ fn instance(user_data: &str, boot_count: u64) -> DesiredInstance {
     }
 }
 
-fn interface(device_index: u8, addresses: &[u8]) -> DesiredInterface {
+fn interface(device_number: u8, addresses: &[u8]) -> DesiredInterface {
     DesiredInterface {
-        vport: 3 + u32::from(device_index),
+        vport: 3 + u32::from(device_number),
         instance_id: id(),
-        device_index,
-        mac_address: MacAddress([0x02, 0x1a, 0, 0, 0, device_index]),
+        device_number: device_number.into(),
+        mac_address: MacAddress([0x02, 0x1a, 0, 0, 0, device_number]),
         mtu_bytes: 9_001,
         subnet: "10.0.0.0/24".parse::<Ipv4Cidr>().unwrap(),
         router_address: Ipv4Addr::new(10, 0, 0, 1),
@@ -212,7 +212,7 @@ fn root_an_interface_is_configured_and_reconfigured_where_it_is_plugged() {
         Some(Plug {
             attachment_id: one,
             instance_id: id(),
-            device_index: 1
+            device_number: 1
         })
     );
     assert_eq!(device.configured, [Ipv4Addr::new(10, 0, 0, 6)]);
