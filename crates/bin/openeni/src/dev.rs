@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -188,8 +189,10 @@ async fn serve_region(
 
 fn agent_settings(directory: &Directory) -> Result<AgentSettings, DevError> {
     let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
+    let libraries = program.parent().unwrap_or(Path::new("/"));
     Ok(AgentSettings {
         data_directory: directory.path().to_owned(),
+        efa_libraries: libraries.to_owned(),
         init_command: vec![program.into(), "instance-init".into()],
     })
 }

@@ -14,16 +14,14 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
+use eni_efa_abi::Gid;
 use eni_model::resource::{Attachment, IpProtocol, NetworkInterface, RulePeer};
 use eni_model::{IndexKey, World};
 use eni_types::{
     AttachmentId, InstanceId, Ipv4Cidr, MacAddress, NetworkInterfaceId, SecurityGroupId, SubnetId,
 };
 
-use crate::attached;
-
-/// An adapter's address on the fabric.
-pub type Gid = [u8; 16];
+use crate::{attached_to, runs};
 
 /// The adapter of an interface at an instance that runs, or is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,11 +36,13 @@ pub struct EfaDevice {
     pub network_card_index: u8,
     /// Its place on the card.
     pub device_index: u8,
+    /// N of `efa_N`: its place among the instance's adapters, by card and place on the card.
+    pub number: usize,
     /// The subnet that its traffic stays in.
     pub subnet_id: SubnetId,
     /// The interface's MAC address.
     pub mac_address: MacAddress,
-    /// Made from the MAC address, and as unique: see [`gid`].
+    /// Made from the MAC address, and as unique: see [`Gid::from_mac`].
     pub gid: Gid,
     /// The interface's primary private address; none for `efa-only`.
     pub private_ip_address: Option<Ipv4Addr>,
@@ -96,13 +96,19 @@ impl EfaDevices {
     pub fn of(world: &World) -> Self {
         let mut made = Self::default();
         let mut numbers = BTreeMap::new();
-        for (eni, attachment) in attached(world).filter(|(eni, _)| eni.interface_type.has_efa()) {
-            let groups: BTreeSet<_> = eni.group_ids.iter().copied().collect();
-            let group_set = *numbers.entry(groups).or_insert_with_key(|groups| {
-                made.group_sets.push(GroupSet::of(groups, world));
-                made.group_sets.len() - 1
+        for instance in world.instances.iter().filter(|instance| runs(instance)) {
+            let mut adapters: Vec<_> = interfaces_of(world, instance.instance_id).collect();
+            adapters.sort_by_key(|(_, attachment)| {
+                (attachment.network_card_index, attachment.device_index)
             });
-            made.add(EfaDevice::new(eni, attachment, group_set));
+            for (number, (eni, attachment)) in adapters.into_iter().enumerate() {
+                let groups: BTreeSet<_> = eni.group_ids.iter().copied().collect();
+                let group_set = *numbers.entry(groups).or_insert_with_key(|groups| {
+                    made.group_sets.push(GroupSet::of(groups, world));
+                    made.group_sets.len() - 1
+                });
+                made.add(EfaDevice::new(eni, attachment, number, group_set));
+            }
         }
         made
     }
@@ -174,17 +180,31 @@ impl EfaDevices {
     }
 }
 
+/// The interfaces with an adapter that are, or are to be, at an instance.
+pub(crate) fn interfaces_of(
+    world: &World,
+    id: InstanceId,
+) -> impl Iterator<Item = (&NetworkInterface, &Attachment)> {
+    attached_to(world, id).filter(|(eni, _)| eni.interface_type.has_efa())
+}
+
 impl EfaDevice {
-    fn new(eni: &NetworkInterface, attachment: &Attachment, group_set: usize) -> Self {
+    fn new(
+        eni: &NetworkInterface,
+        attachment: &Attachment,
+        number: usize,
+        group_set: usize,
+    ) -> Self {
         Self {
             network_interface_id: eni.network_interface_id,
             attachment_id: attachment.attachment_id,
             instance_id: attachment.instance_id,
             network_card_index: attachment.network_card_index,
             device_index: attachment.device_index,
+            number,
             subnet_id: eni.subnet_id,
             mac_address: eni.mac_address,
-            gid: gid(eni.mac_address),
+            gid: Gid::from_mac(eni.mac_address),
             private_ip_address: eni.primary_private_ip_address(),
             group_set,
         }
@@ -224,15 +244,4 @@ impl Allowed {
         let in_block = |address| self.blocks.iter().any(|block| block.contains(address));
         !self.groups.is_disjoint(groups) || peer.private_ip_address.is_some_and(in_block)
     }
-}
-
-/// The address of the adapter with this MAC address: fe80::/64 and the MAC address as a modified EUI-64 (RFC 4291,
-/// appendix A), as RDMA devices on Ethernet have it.
-#[must_use]
-pub fn gid(mac_address: MacAddress) -> Gid {
-    /// The bit of a MAC address that says who gave it; EUI-64 turns it over.
-    const UNIVERSAL_OR_LOCAL: u8 = 0x02;
-    let MacAddress([a, b, c, d, e, f]) = mac_address;
-    let a = a ^ UNIVERSAL_OR_LOCAL;
-    [0xfe, 0x80, 0, 0, 0, 0, 0, 0, a, b, c, 0xff, 0xfe, d, e, f]
 }

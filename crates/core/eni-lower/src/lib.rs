@@ -27,7 +27,7 @@ use base64::engine::general_purpose::STANDARD;
 use eni_model::resource::{Attachment, Instance, NetworkInterface};
 use eni_model::{RegionSettings, World};
 use eni_plan::{Desired, DesiredInstance, Tables, VportNumbers};
-use eni_types::{AttachmentId, AttachmentStatus, InstanceState};
+use eni_types::{AttachmentId, AttachmentStatus, InstanceId, InstanceState};
 
 use crate::policy::Policies;
 
@@ -105,7 +105,16 @@ fn attached(world: &World) -> impl Iterator<Item = (&NetworkInterface, &Attachme
         .instances
         .iter()
         .filter(|instance| runs(instance))
-        .flat_map(|instance| world.network_interfaces_of(instance.instance_id))
+        .flat_map(|instance| attached_to(world, instance.instance_id))
+}
+
+/// The interfaces that are, or are to be, at an instance.
+fn attached_to(
+    world: &World,
+    id: InstanceId,
+) -> impl Iterator<Item = (&NetworkInterface, &Attachment)> {
+    world
+        .network_interfaces_of(id)
         .filter_map(|eni| Some((&**eni, eni.attachment.as_ref()?)))
         .filter(|(_, attachment)| {
             matches!(
@@ -144,5 +153,6 @@ fn desired_instance(
         hostname: hostname.unwrap_or_else(|| alloc::format!("{}", instance.instance_id)),
         domain: settings.private_domain(),
         user_data: user_data.unwrap_or_default(),
+        efa_devices: efa::interfaces_of(world, instance.instance_id).count(),
     }
 }

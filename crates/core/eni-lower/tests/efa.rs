@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use eni_lower::efa::{EfaDevices, EfaRefusal, gid};
+use eni_efa_abi::Gid;
+use eni_lower::efa::{EfaDevices, EfaRefusal};
 use eni_lower::{lower, wanted_attachments};
 use eni_model::resource::{Instance, IpProtocol, NetworkInterface, RulePeer};
 use eni_model::testing::TestWorld;
@@ -11,8 +12,7 @@ use eni_model::{ChangeSet, Resource, World};
 use eni_pipeline::testing::scenario::Dice;
 use eni_plan::VportNumbers;
 use eni_types::{
-    AttachmentStatus, InstanceId, InstanceState, MacAddress, NetworkInterfaceId,
-    NetworkInterfaceType,
+    AttachmentStatus, InstanceId, InstanceState, NetworkInterfaceId, NetworkInterfaceType,
 };
 use proptest::prelude::*;
 
@@ -167,13 +167,6 @@ impl Region {
 }
 
 #[test]
-fn an_address_is_the_mac_address_as_an_interface_identifier() {
-    let mac = MacAddress([0x02, 0x1a, 0x2b, 0x3c, 0x4d, 0x5e]);
-    let written: std::net::Ipv6Addr = "fe80::1a:2bff:fe3c:4d5e".parse().unwrap();
-    assert_eq!(gid(mac), written.octets());
-}
-
-#[test]
 fn every_adapter_of_a_running_instance_is_a_device_and_nothing_else_is() {
     use NetworkInterfaceType::{Efa, EfaOnly, Interface};
     let mut region = Region::new();
@@ -197,7 +190,7 @@ fn every_adapter_of_a_running_instance_is_a_device_and_nothing_else_is() {
     assert_eq!(found, want);
     for device in devices.iter() {
         let eni = region.interface(device.network_interface_id);
-        assert_eq!(device.gid, gid(eni.mac_address));
+        assert_eq!(device.gid, Gid::from_mac(eni.mac_address));
         assert_eq!(
             device.instance_id,
             region.instance_of(eni.network_interface_id)
@@ -205,7 +198,7 @@ fn every_adapter_of_a_running_instance_is_a_device_and_nothing_else_is() {
         assert_eq!(device.attachment_id, eni.attachment.unwrap().attachment_id);
         assert_eq!(devices.by_gid(device.gid), Some(device));
     }
-    assert_eq!(devices.by_gid([0; 16]), None);
+    assert_eq!(devices.by_gid(Gid([0; 16])), None);
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub struct DesiredInstance {
     pub domain: String,
     /// The boot script, decoded; empty for none.
     pub user_data: Vec<u8>,
+    /// How many Elastic Fabric Adapters the instance boots with.
+    pub efa_devices: usize,
 }
 
 /// An interface plugged into a running instance.

@@ -213,7 +213,7 @@ mod tests {
         let interface = DesiredInterface {
             vport: 3,
             instance_id: "i-00000000000000001".parse().unwrap(),
-            device_index: 1,
+            device_number: 1,
             mac_address: eni_types::MacAddress([2, 0, 0, 0, 0, 1]),
             mtu_bytes: 9001,
             subnet: "10.0.0.0/24".parse().unwrap(),

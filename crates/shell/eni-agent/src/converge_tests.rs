@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -49,7 +49,7 @@ fn open(data: &Path) -> Converger {
         .unwrap()
         .join("examples/instance_init");
     let run = RunDirectory::of(data).unwrap();
-    Converger::new(Machine::open(run, vec![OsString::from(init)]).unwrap()).unwrap()
+    Converger::new(Machine::open(run, vec![OsString::from(init)], PathBuf::new()).unwrap()).unwrap()
 }
 
 fn settle(converger: &mut Converger, desired: &Desired) {
@@ -103,6 +103,7 @@ fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers) -> Desired
                 hostname: format!("ip-10-0-0-{last}"),
                 domain: "ec2.internal".to_owned(),
                 user_data: Vec::new(),
+                efa_devices: 0,
             },
         );
         let interface = DesiredInterface {
@@ -441,7 +442,9 @@ fn root_a_host_with_the_uplink_of_another_region_is_refused_before_anything_is_m
     settle(&mut converger, &nothing);
     let refuse = || {
         let run = RunDirectory::of(second.path()).unwrap();
-        let refused = Machine::open(run, Vec::new()).err().unwrap();
+        let refused = Machine::open(run, Vec::new(), PathBuf::new())
+            .err()
+            .unwrap();
         let made: Vec<_> = std::fs::read_dir(second.path()).unwrap().collect();
         assert!(made.is_empty(), "{made:?}");
         refused.to_string()

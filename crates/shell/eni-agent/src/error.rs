@@ -21,6 +21,9 @@ pub enum AgentError {
     /// Instances and their interfaces.
     #[error(transparent)]
     Instance(#[from] InstanceError),
+    /// The EFA fabric service.
+    #[error(transparent)]
+    Efa(#[from] eni_fabric::StartError),
     /// The run directory or the agent's thread.
     #[error("{action} {path}")]
     Io {

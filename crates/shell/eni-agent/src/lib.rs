@@ -20,6 +20,7 @@ mod agent;
 mod converge;
 #[cfg(test)]
 mod converge_tests;
+mod efa;
 mod error;
 mod machine;
 mod progress;

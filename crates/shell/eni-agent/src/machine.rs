@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use eni_abi::{LpmKey, Plain};
 use eni_bpf_loader::{DataPlane, DataPlaneError, HashTable, LpmTable, mount_bpffs, unmount_bpffs};
 use eni_instance::{InstanceDriver, NamespaceDriver, RunDirectory};
+use eni_lower::efa::EfaDevices;
 use eni_netlink::{Namespace, Netlink};
 use eni_plan::{Observed, Plug, Step, TableChange, Tables, UPLINK_VPORT};
 
+use crate::efa::EfaFabric;
 use crate::uplink::{Host, UplinkOwner};
 use crate::{AgentError, VportStatus};
 
@@ -35,11 +37,16 @@ pub(crate) struct Machine {
     fabric_netlink: Netlink,
     data_plane: DataPlane,
     driver: NamespaceDriver,
+    efa: EfaFabric,
 }
 
 impl Machine {
     /// Opens what is there, and makes what is missing of the region's frame: run directory, BPF filesystem, fabric.
-    pub(crate) fn open(run: RunDirectory, init_command: Vec<OsString>) -> Result<Self, AgentError> {
+    pub(crate) fn open(
+        run: RunDirectory,
+        init_command: Vec<OsString>,
+        efa_libraries: PathBuf,
+    ) -> Result<Self, AgentError> {
         let mut host = Host::current()?;
         let owner = UplinkOwner::of(&run);
         // Before anything is made.
@@ -56,7 +63,8 @@ impl Machine {
             owner,
             fabric_netlink: fabric.netlink()?,
             data_plane: DataPlane::open(&run.bpf())?,
-            driver: NamespaceDriver::new(run.clone(), &fabric, init_command)?,
+            driver: NamespaceDriver::new(run.clone(), &fabric, init_command, efa_libraries)?,
+            efa: EfaFabric::new(run.clone()),
             fabric,
             run,
         })
@@ -114,6 +122,13 @@ impl Machine {
         Ok(())
     }
 
+    /// Lets the fabric service follow the region's adapters: whom it lets converse at once, which devices there are as
+    /// far as their instances are there.
+    pub(crate) fn follow_efa(&mut self, devices: EfaDevices) -> Result<(), AgentError> {
+        self.efa.follow(devices);
+        self.efa.publish()
+    }
+
     /// Does one step.
     pub(crate) fn apply(&mut self, step: &Step) -> Result<(), AgentError> {
         match step {
@@ -137,7 +152,11 @@ impl Machine {
             Step::Table(change) => self.change_table(change)?,
             Step::WriteGlobals(globals) => self.data_plane.tables.globals.set(0, globals)?,
             Step::Halt(id) => self.driver.stop(*id)?,
-            Step::Boot(id, instance) => self.driver.start(*id, instance)?,
+            Step::Boot(id, instance) => {
+                // Its boot script may open a device at once.
+                self.efa.publish()?;
+                self.driver.start(*id, instance)?;
+            }
             Step::Forget(vport, row) => {
                 self.data_plane.forget_connections(*vport)?;
                 self.data_plane.reset_counters(*vport)?;
@@ -209,8 +228,9 @@ impl Machine {
             driver,
             host,
             owner: _,
+            efa,
         } = self;
-        drop((fabric, fabric_netlink, data_plane, driver, host));
+        drop((fabric, fabric_netlink, data_plane, driver, host, efa));
         unmount_bpffs(&run.bpf())?;
         Namespace::delete(&run.fabric())?;
         for directory in [run.bpf(), run.instances()] {

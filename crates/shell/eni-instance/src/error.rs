@@ -23,6 +23,9 @@ pub enum InstanceError {
         #[source]
         source: io::Error,
     },
+    /// What reaches the instance's adapters could not be laid out.
+    #[error(transparent)]
+    Efa(#[from] eni_efa_install::InstallError),
     /// The instance's first process did not come up; its console says why.
     #[error("{id} did not boot: {reason}")]
     Boot {

@@ -5,20 +5,22 @@ use std::ffi::OsString;
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use eni_efa_install::Installation;
 use eni_netlink::{Link, Namespace, Netlink, VethSpec};
 use eni_plan::{DesiredInstance, DesiredInterface, ObservedDevice, ObservedInstance, Plug};
 use eni_types::{AttachmentId, InstanceId};
 
 use crate::cgroup::RegionCgroup;
+use crate::environment::Environment;
 use crate::error::file_error;
 use crate::init::{BootRecord, Settings};
 use crate::interface::{self, Configuration, ConfigurationRecord, GuestDevice, device_name};
-use crate::run_directory::{CONSOLE, USER_DATA};
+use crate::run_directory::{CONSOLE, EFA, USER_DATA};
 use crate::{InstanceDriver, InstanceError, RunDirectory, console};
 
 /// The first process only makes namespaces and mounts: milliseconds, or seconds on a machine that is overloaded.
@@ -58,6 +60,7 @@ pub struct NamespaceDriver {
     cgroup: RegionCgroup,
     fabric_netlink: Netlink,
     init_command: Vec<OsString>,
+    efa_libraries: PathBuf,
     /// Open namespaces: opening one takes a thread, and that takes longer than a whole plug.
     guests: BTreeMap<InstanceId, Guest>,
 }
@@ -70,7 +73,8 @@ struct Guest {
 
 impl NamespaceDriver {
     /// A driver whose interfaces' fabric ends are in `fabric`. `init_command` is the command that calls
-    /// [`crate::init::run`] with the arguments added to it.
+    /// [`crate::init::run`] with the arguments added to it, `efa_libraries` the directory of what programs reach
+    /// Elastic Fabric Adapters by (see [`eni_efa_install`]).
     ///
     /// # Errors
     /// Without cgroup v2, or without the right to use it.
@@ -78,6 +82,7 @@ impl NamespaceDriver {
         run: RunDirectory,
         fabric: &Namespace,
         init_command: Vec<OsString>,
+        efa_libraries: PathBuf,
     ) -> Result<Self, InstanceError> {
         let directory = run.instances();
         fs::create_dir_all(&directory).map_err(file_error("make", directory))?;
@@ -86,6 +91,7 @@ impl NamespaceDriver {
             fabric_netlink: fabric.netlink()?,
             run,
             init_command,
+            efa_libraries,
             guests: BTreeMap::new(),
         })
     }
@@ -132,6 +138,25 @@ impl NamespaceDriver {
         let user_data = self.run.instance(id).join(USER_DATA);
         fs::set_permissions(&user_data, Permissions::from_mode(0o700))
             .map_err(file_error("change mode of", user_data))
+    }
+
+    /// Lays out what reaches the instance's adapters, and keeps what its programs' environment must say of it.
+    fn install_efa(&self, id: InstanceId, devices: usize) -> Result<(), InstanceError> {
+        let directory = self.run.instance(id);
+        let mut environment = Environment::default();
+        if devices > 0 {
+            let installation = Installation {
+                directory: &directory.join(EFA),
+                libraries: &self.efa_libraries,
+                socket: &self.run.efa_socket(),
+                devices,
+            };
+            installation.install()?;
+            environment = installation.environment().into_iter().collect();
+        }
+        environment
+            .write(&directory)
+            .map_err(file_error("write in", directory))
     }
 
     fn run_init(&self, id: InstanceId, settings: &Settings) -> Result<(), InstanceError> {
@@ -188,6 +213,7 @@ impl InstanceDriver for NamespaceDriver {
         self.stop(id)?;
         prepare(&self.guest(id)?.namespace)?;
         self.write_files(id, instance)?;
+        self.install_efa(id, instance.efa_devices)?;
         let cgroup = self.cgroup.instance(id);
         cgroup.create()?;
         let settings = Settings {

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,21 +20,24 @@ struct Region {
     driver: NamespaceDriver,
 }
 
+fn driver(run: &RunDirectory, fabric: &Namespace) -> NamespaceDriver {
+    NamespaceDriver::new(run.clone(), fabric, vec![init_command()], PathBuf::new()).unwrap()
+}
+
 impl Region {
     fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
         let run = RunDirectory::of(data.path()).unwrap();
         std::fs::create_dir(run.path()).unwrap();
         let fabric = Namespace::create(&run.fabric()).unwrap();
-        let driver = NamespaceDriver::new(run.clone(), &fabric, vec![init_command()]).unwrap();
+        let driver = driver(&run, &fabric);
         Self { data, run, driver }
     }
 
     /// What a restarted agent sees.
     fn restart(&mut self) {
         let fabric = Namespace::open(&self.run.fabric()).unwrap();
-        self.driver =
-            NamespaceDriver::new(self.run.clone(), &fabric, vec![init_command()]).unwrap();
+        self.driver = driver(&self.run, &fabric);
     }
 
     fn shell(&self, id: InstanceId, script: &str) -> i32 {
@@ -71,6 +74,7 @@ fn instance(user_data: &str, boot_count: u64) -> DesiredInstance {
         hostname: "ip-10-0-0-5".to_owned(),
         domain: "ec2.internal".to_owned(),
         user_data: user_data.as_bytes().to_vec(),
+        efa_devices: 0,
     }
 }
 
