@@ -366,7 +366,12 @@ fn adapters_of_different_groups_converse_if_each_names_the_other() {
     let devices = region.devices();
     assert_eq!(devices.may_converse(a, b), Err(EfaRefusal::Ingress(b)));
     assert_eq!(devices.may_converse(b, a), Err(EfaRefusal::Egress(b)));
-    region.open(&two, (GROUP, &one));
+    // One way is not enough: what is answered goes back the other.
+    let names_one = [ALL, (GROUP, one.as_str())];
+    region.change("AuthorizeSecurityGroupIngress", &two, &names_one);
+    let devices = region.devices();
+    assert_eq!(devices.may_converse(a, b), Err(EfaRefusal::Egress(b)));
+    region.change("AuthorizeSecurityGroupEgress", &two, &names_one);
     let devices = region.devices();
     assert_eq!(devices.may_converse(a, b), Ok(()));
     assert_eq!(devices.may_converse(b, a), Ok(()));
