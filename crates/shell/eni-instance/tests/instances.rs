@@ -32,9 +32,12 @@ impl Region {
 
     /// What a restarted agent sees.
     fn restart(&mut self) {
+        self.restart_with(vec![init_command()]);
+    }
+
+    fn restart_with(&mut self, init_command: Vec<OsString>) {
         let fabric = Namespace::open(&self.run.fabric()).unwrap();
-        self.driver =
-            NamespaceDriver::new(self.run.clone(), &fabric, vec![init_command()]).unwrap();
+        self.driver = NamespaceDriver::new(self.run.clone(), &fabric, init_command).unwrap();
     }
 
     fn shell(&self, id: InstanceId, script: &str) -> i32 {
@@ -121,6 +124,20 @@ fn root_a_boot_script_runs_with_the_name_and_the_network_of_its_instance() {
         !Path::new("/sys/class/net/eni3").exists(),
         "the fabric end is not the host's"
     );
+}
+
+#[test]
+fn root_an_instance_that_does_not_boot_says_why() {
+    let mut region = Region::new();
+    region.restart_with(
+        ["sh", "-c", "echo no luck >&2; exit 3"]
+            .map(Into::into)
+            .to_vec(),
+    );
+    region.driver.create(id()).unwrap();
+    let failed = region.driver.start(id(), &instance("", 1)).unwrap_err();
+    let text = format!("{} did not boot: exit status: 3: no luck", id());
+    assert_eq!(failed.to_string(), text);
 }
 
 #[test]
