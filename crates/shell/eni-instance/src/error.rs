@@ -26,12 +26,12 @@ pub enum InstanceError {
     /// What reaches the instance's adapters could not be laid out.
     #[error(transparent)]
     Efa(#[from] eni_efa_install::InstallError),
-    /// The instance's first process did not come up; its console says why.
+    /// The instance's first process did not come up.
     #[error("{id} did not boot: {reason}")]
     Boot {
         /// The instance.
         id: InstanceId,
-        /// What was seen of it.
+        /// What was seen of it, and the last words on its console.
         reason: String,
     },
     /// No process of the instance is there to join.

@@ -162,11 +162,13 @@ impl NamespaceDriver {
     fn run_init(&self, id: InstanceId, settings: &Settings) -> Result<(), InstanceError> {
         let failed = |reason: String| InstanceError::Boot { id, reason };
         let path = settings.directory.join(CONSOLE);
+        let last_words =
+            || console::last_line(&path).map_or_else(String::new, |line| format!(": {line}"));
         let console = OpenOptions::new()
             .create(true)
             .append(true)
             .open(&path)
-            .map_err(file_error("open", path))?;
+            .map_err(file_error("open", &path))?;
         let (program, arguments) = self
             .init_command
             .split_first()
@@ -183,7 +185,7 @@ impl NamespaceDriver {
         loop {
             match child.try_wait() {
                 Ok(Some(status)) if status.success() => return Ok(()),
-                Ok(Some(status)) => return Err(failed(status.to_string())),
+                Ok(Some(status)) => return Err(failed(format!("{status}{}", last_words()))),
                 Ok(None) if Instant::now() < deadline => thread::sleep(BOOT_POLL),
                 Ok(None) => break,
                 Err(error) => return Err(failed(error.to_string())),

@@ -20,8 +20,8 @@ struct Region {
     driver: NamespaceDriver,
 }
 
-fn driver(run: &RunDirectory, fabric: &Namespace) -> NamespaceDriver {
-    NamespaceDriver::new(run.clone(), fabric, vec![init_command()], PathBuf::new()).unwrap()
+fn driver(run: &RunDirectory, fabric: &Namespace, init_command: Vec<OsString>) -> NamespaceDriver {
+    NamespaceDriver::new(run.clone(), fabric, init_command, PathBuf::new()).unwrap()
 }
 
 impl Region {
@@ -30,14 +30,18 @@ impl Region {
         let run = RunDirectory::of(data.path()).unwrap();
         std::fs::create_dir(run.path()).unwrap();
         let fabric = Namespace::create(&run.fabric()).unwrap();
-        let driver = driver(&run, &fabric);
+        let driver = driver(&run, &fabric, vec![init_command()]);
         Self { data, run, driver }
     }
 
     /// What a restarted agent sees.
     fn restart(&mut self) {
+        self.restart_with(vec![init_command()]);
+    }
+
+    fn restart_with(&mut self, init_command: Vec<OsString>) {
         let fabric = Namespace::open(&self.run.fabric()).unwrap();
-        self.driver = driver(&self.run, &fabric);
+        self.driver = driver(&self.run, &fabric, init_command);
     }
 
     fn shell(&self, id: InstanceId, script: &str) -> i32 {
@@ -125,6 +129,20 @@ fn root_a_boot_script_runs_with_the_name_and_the_network_of_its_instance() {
         !Path::new("/sys/class/net/eni3").exists(),
         "the fabric end is not the host's"
     );
+}
+
+#[test]
+fn root_an_instance_that_does_not_boot_says_why() {
+    let mut region = Region::new();
+    region.restart_with(
+        ["sh", "-c", "echo no luck >&2; exit 3"]
+            .map(Into::into)
+            .to_vec(),
+    );
+    region.driver.create(id()).unwrap();
+    let failed = region.driver.start(id(), &instance("", 1)).unwrap_err();
+    let text = format!("{} did not boot: exit status: 3: no luck", id());
+    assert_eq!(failed.to_string(), text);
 }
 
 #[test]
