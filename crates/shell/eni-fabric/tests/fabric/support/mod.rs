@@ -1,5 +1,7 @@
 //! A service with devices, and programs that are connections to it.
 
+pub(crate) mod raw;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

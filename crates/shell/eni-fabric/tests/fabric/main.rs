@@ -1,0 +1,6 @@
+//! The service with programs around it.
+
+mod endings;
+mod forged;
+mod one_host;
+mod support;
