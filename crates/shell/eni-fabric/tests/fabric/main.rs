@@ -4,3 +4,4 @@ mod endings;
 mod forged;
 mod one_host;
 mod support;
+mod two_hosts;
