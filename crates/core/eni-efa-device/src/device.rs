@@ -4,16 +4,15 @@ use crate::address::{AddressHandleId, AddressHandles};
 use crate::completion::{Completion, CompletionQueue, CompletionQueueId};
 use crate::counters::Counters;
 use crate::incoming::Incoming;
-use crate::lane::Peer;
 use crate::memory::{RegionKey, Regions, Registration};
 use crate::queue_pair::{
     Context, PostError, QueuePair, QueuePairAttributes, QueuePairId, QueuePairState,
 };
-use crate::record::RecordHeader;
 use crate::slab::Slab;
 use crate::transmit::Wire;
 use crate::work::{ReceiveRequest, SendRequest};
 use crate::{Gid, MAX_COMPLETION_QUEUES, MAX_COMPLETIONS, MAX_DOMAINS, MAX_QUEUE_PAIRS, Status};
+use eni_efa_abi::{Peer, RecordHeader};
 
 /// A protection domain of the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

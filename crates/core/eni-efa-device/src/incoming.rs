@@ -4,9 +4,10 @@ use crate::completion::{Completion, CompletionOperation};
 use crate::lane::{InboundWrite, Reply};
 use crate::memory::Access;
 use crate::queue_pair::{Context, QueuePair, QueuePairState, Receive, push};
-use crate::record::{ANNOUNCES_WRITE, HAS_IMMEDIATE, Kind, RecordHeader, unpack_remote};
+use crate::record::{ANNOUNCES_WRITE, HAS_IMMEDIATE, Kind, unpack_remote};
 use crate::work::{Operation, Stage};
 use crate::{MAX_RDMA, MAX_RECEIVE_ENTRIES, MAX_TRANSFER, Status};
+use eni_efa_abi::RecordHeader;
 
 /// Bytes of a record's payload that go to the program's memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

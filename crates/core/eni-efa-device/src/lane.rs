@@ -1,22 +1,14 @@
 //! One queue pair's conversation with another.
 
+use crate::Status;
 use crate::memory::RegionKey;
 use crate::work::NONE;
-use crate::{Gid, Status};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use eni_efa_abi::Peer;
 
 /// Address handle number of a device that the program has no handle for.
 pub const UNKNOWN_HANDLE: u16 = 0xffff;
-
-/// A queue pair of some device.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Peer {
-    /// The device.
-    pub gid: Gid,
-    /// The queue pair's number there.
-    pub queue_pair: u32,
-}
 
 /// What the peer is still to be told.
 #[derive(Clone, Copy, Debug)]

@@ -34,17 +34,18 @@ pub use address::AddressHandleId;
 pub use completion::{Completion, CompletionOperation, CompletionQueueId};
 pub use counters::Counters;
 pub use device::{Device, DeviceError, DomainId};
+pub use eni_efa_abi::{Gid, Peer, RecordHeader};
 pub use incoming::{Copies, Copy, Incoming};
-pub use lane::{Peer, UNKNOWN_HANDLE};
+pub use lane::UNKNOWN_HANDLE;
 pub use memory::{Access, RegionKey, Registration};
 pub use queue_pair::{PostError, QueuePairAttributes, QueuePairId, QueuePairKind, QueuePairState};
-pub use record::{Kind, RecordHeader};
+pub use record::Kind;
 pub use status::{Status, WorkCompletionStatus};
 pub use transmit::{Outcome, Payload, SendFailure, Sent, Wire};
 pub use work::{Gather, InlineData, Operation, ReceiveRequest, ScatterEntry, SendRequest, Span};
 
 /// Bytes of payload that one datagram carries at most (EFA's MTU; `ibv_port_attr.max_msg_sz`).
-pub const MAX_TRANSFER: u32 = 8_928;
+pub const MAX_TRANSFER: u32 = eni_efa_abi::limits::MAX_TRANSFER as u32;
 /// Bytes that one RDMA operation moves at most (`efadv_device_attr.max_rdma_size` of EFA).
 pub const MAX_RDMA: u32 = 1 << 30;
 /// Scatter entries of a send work request (`EFA_IO_TX_DESC_NUM_BUFS`).
@@ -66,14 +67,11 @@ pub const MAX_REGIONS: usize = 1 << memory::INDEX_BITS;
 /// Protection domains of one device.
 pub const MAX_DOMAINS: usize = 256;
 /// Address handles of one device.
-pub const MAX_ADDRESS_HANDLES: usize = 16_384;
+pub const MAX_ADDRESS_HANDLES: usize = eni_efa_abi::limits::MAX_ADDRESS_HANDLES;
 /// Completion queues of one device.
 pub const MAX_COMPLETION_QUEUES: usize = 512;
 /// Queue pairs of one device.
-pub const MAX_QUEUE_PAIRS: usize = 256;
+pub const MAX_QUEUE_PAIRS: usize = eni_efa_abi::limits::MAX_ENDPOINTS;
 /// RDMA operations that a queue pair keeps under way to one peer; further ones wait. A peer that starts more breaks the
 /// protocol, so that neither side needs to hold a record back for want of a place to note it.
 pub const MAX_RDMA_PER_PEER: usize = 32;
-
-/// A GID: the address of a device.
-pub type Gid = [u8; 16];

@@ -3,7 +3,7 @@
 use crate::address::AddressHandles;
 use crate::completion::{Completion, CompletionOperation, CompletionQueue, CompletionQueueId};
 use crate::counters::Counters;
-use crate::lane::{Lane, Peer, UNKNOWN_HANDLE};
+use crate::lane::{Lane, UNKNOWN_HANDLE};
 use crate::memory::Regions;
 use crate::slab::Slab;
 use crate::work::{NONE, Operation, ReceiveRequest, Resolved, SendRequest, Stage, Work, WorkTable};
@@ -13,6 +13,7 @@ use crate::{
 };
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use eni_efa_abi::{Gid, Peer};
 
 /// A queue pair of the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -430,7 +431,7 @@ impl QueuePair {
             queue_pair: self.attributes.number,
             source_queue_pair: 0,
             source_handle: UNKNOWN_HANDLE,
-            source_gid: [0; 16],
+            source_gid: Gid::default(),
             immediate: None,
         };
         push(self.attributes.send_queue, completion, context);
@@ -450,7 +451,7 @@ impl QueuePair {
             queue_pair: self.attributes.number,
             source_queue_pair: 0,
             source_handle: UNKNOWN_HANDLE,
-            source_gid: [0; 16],
+            source_gid: Gid::default(),
             immediate: None,
         };
         push(self.attributes.receive_queue, completion, context);

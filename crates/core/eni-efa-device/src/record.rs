@@ -10,27 +10,7 @@
 //!
 //! A request is named by its initiator; the other side only repeats it. Pieces may arrive in any order.
 
-/// Header of a record; see `eni-efa-abi`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct RecordHeader {
-    /// Publication word of the ring.
-    pub sequence: u32,
-    /// Bytes of payload.
-    pub length: u32,
-    /// A [`Kind`].
-    pub kind: u8,
-    /// By kind.
-    pub flags: u8,
-    /// By kind.
-    pub word: u16,
-    /// By kind.
-    pub immediate: u32,
-    /// By kind.
-    pub first: u64,
-    /// By kind.
-    pub second: u64,
-}
+use eni_efa_abi::RecordHeader;
 
 /// Kinds of records of this face.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 use crate::lane::{Lane, Reply};
 use crate::memory::{Access, RegionKey};
 use crate::queue_pair::{Context, QueuePair, QueuePairKind};
-use crate::record::{ANNOUNCES_WRITE, HAS_IMMEDIATE, Kind, RecordHeader, pack_remote};
+use crate::record::{ANNOUNCES_WRITE, HAS_IMMEDIATE, Kind, pack_remote};
 use crate::work::{NONE, Operation, Span, Stage, Work};
 use crate::{Gather, Status};
+use eni_efa_abi::RecordHeader;
 
 /// Records that one lane may send in a row before others have their turn.
 const BURST: usize = 64;

@@ -61,7 +61,7 @@ fn a_datagram_names_its_sender_by_the_receivers_address_handle() {
     for (handle, want) in [(None, 0xffff), (Some(5), 5)] {
         if let Some(number) = handle {
             b.device
-                .create_address_handle(b.domain, gid.into(), number)
+                .create_address_handle(b.domain, eni_efa_device::Gid(gid), number)
                 .expect("room");
         }
         b.post_receive(1, &[entry(BASE, 64, to)]);
@@ -437,7 +437,7 @@ fn more_reads_than_the_protocol_allows_wait_at_their_initiator() {
         a.device.modify(a.queue_pair, state).expect("in order");
     }
     let peer = eni_efa_device::Peer {
-        gid: [2; 16].into(),
+        gid: eni_efa_device::Gid([2; 16]),
         queue_pair: 2,
     };
     a.device

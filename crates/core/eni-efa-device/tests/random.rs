@@ -3,8 +3,8 @@
 mod world;
 
 use eni_efa_device::{
-    Access, CompletionOperation, Copies, Incoming, Operation, QueuePairKind, QueuePairState, RecordHeader, RegionKey,
-    Status,
+    Access, CompletionOperation, Incoming, Operation, QueuePairKind, QueuePairState, RecordHeader,
+    RegionKey, Status,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -64,8 +64,20 @@ impl World {
         }
     }
 
-    fn post(&mut self, side: usize, operation: Operation, address: u64, length: u16, key: RegionKey, immediate: bool) {
-        if self.sides[side].device.send_room(self.sides[side].queue_pair) == 0 {
+    fn post(
+        &mut self,
+        side: usize,
+        operation: Operation,
+        address: u64,
+        length: u16,
+        key: RegionKey,
+        immediate: bool,
+    ) {
+        if self.sides[side]
+            .device
+            .send_room(self.sides[side].queue_pair)
+            == 0
+        {
             return;
         }
         let done = match operation {
@@ -98,20 +110,33 @@ impl World {
             Step::Send(side, choice, offset, length) => {
                 let (key, base, size) = self.key(usize::from(side), choice);
                 let address = base + u64::from(offset) % (size + 2);
-                self.post(usize::from(side), Operation::Send, address, length, key, false);
+                self.post(
+                    usize::from(side),
+                    Operation::Send,
+                    address,
+                    length,
+                    key,
+                    false,
+                );
             }
             Step::Read(side, local, remote, length) => {
                 let side = usize::from(side);
                 let (key, base, _) = self.key(side, local);
                 let (remote_key, address, _) = self.key(1 - side, remote);
-                let operation = Operation::RdmaRead { address, key: remote_key };
+                let operation = Operation::RdmaRead {
+                    address,
+                    key: remote_key,
+                };
                 self.post(side, operation, base, length, key, false);
             }
             Step::Write(side, local, remote, length, immediate) => {
                 let side = usize::from(side);
                 let (key, base, _) = self.key(side, local);
                 let (remote_key, address, _) = self.key(1 - side, remote);
-                let operation = Operation::RdmaWrite { address, key: remote_key };
+                let operation = Operation::RdmaWrite {
+                    address,
+                    key: remote_key,
+                };
                 self.post(side, operation, base, length, key, immediate);
             }
             Step::Receive(side, choice, length) => self.receive(usize::from(side), choice, length),
@@ -141,7 +166,12 @@ impl World {
     }
 
     fn receive(&mut self, side: usize, choice: usize, length: u16) {
-        if self.posted[side].values().filter(|kind| **kind == CompletionOperation::Receive).count() >= 16 {
+        if self.posted[side]
+            .values()
+            .filter(|kind| **kind == CompletionOperation::Receive)
+            .count()
+            >= 16
+        {
             return;
         }
         let (key, base, _) = self.key(side, choice);
@@ -154,7 +184,9 @@ impl World {
     fn collect(&mut self) {
         for (side, posted) in self.sides.iter_mut().zip(&mut self.posted) {
             for done in side.completions() {
-                let kind = posted.remove(&done.work_request).expect("posted, and completed once");
+                let kind = posted
+                    .remove(&done.work_request)
+                    .expect("posted, and completed once");
                 let is_receive = matches!(
                     done.operation,
                     CompletionOperation::Receive | CompletionOperation::ReceiveRdmaWithImmediate
@@ -166,7 +198,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     /// The harness checks on the way that no copy leaves a registered region (`Side::take`) and that nothing is sent
     /// from outside the program's memory.
@@ -258,7 +290,7 @@ proptest! {
         let header = RecordHeader::from_words(words);
         match a.device.incoming(a.queue_pair, LANE, &header, length) {
             Incoming::Hold => {}
-            Incoming::Done(copies) => prop_assert_eq!(copies.as_slice(), Copies::default().as_slice()),
+            Incoming::Done(copies) => prop_assert!(copies.as_slice().is_empty()),
         }
         prop_assert!(a.completions().is_empty());
     }

@@ -127,7 +127,7 @@ impl Side {
         let gid = [u8::try_from(peer).expect("small"); 16];
         let queue_pair_number = peer;
         let peer = Peer {
-            gid: gid.into(),
+            gid: eni_efa_device::Gid(gid),
             queue_pair: queue_pair_number,
         };
         device.learn_lane(queue_pair, LANE, peer).expect("exists");
