@@ -15,6 +15,7 @@ mod context;
 mod device;
 mod ffi;
 mod lane;
+mod latch;
 mod memory;
 mod names;
 mod program;

@@ -17,12 +17,18 @@ pub(crate) fn fabric() -> Option<Arc<Fabric>> {
 
 /// The devices that the program may open; none without a service, as on a machine without EFA.
 pub(crate) fn devices() -> Vec<DeviceAttributes> {
-    fabric().map(|fabric| fabric.devices().to_vec()).unwrap_or_default()
+    fabric()
+        .map(|fabric| fabric.devices().to_vec())
+        .unwrap_or_default()
 }
 
 /// Where programs look for a device's attributes: `$SYSFS_PATH`, else `/sys`, as in libibverbs.
 pub(crate) fn sysfs_path() -> String {
     let path = std::env::var("SYSFS_PATH").unwrap_or_default();
     let path = path.trim_end_matches('/');
-    if path.is_empty() { "/sys".to_owned() } else { path.to_owned() }
+    if path.is_empty() {
+        "/sys".to_owned()
+    } else {
+        path.to_owned()
+    }
 }

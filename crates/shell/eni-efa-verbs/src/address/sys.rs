@@ -42,16 +42,27 @@ unsafe fn create(pd: *mut ibv_pd, gid: Gid) -> Result<*mut HandleObject, c_int> 
     // The service is asked once for each address, and without holding the device up.
     let number = match known {
         Some(number) => number,
-        None => opened.fabric.create_address_handle(opened.index, gid).map_err(refusal_error)?,
+        None => opened
+            .fabric
+            .create_address_handle(opened.index, gid)
+            .map_err(refusal_error)?,
     };
     let mut state = opened.state.lock();
-    let id = state.device.create_address_handle(domain, gid, number).map_err(object_error)?;
+    let id = state
+        .device
+        .create_address_handle(domain, gid, number)
+        .map_err(object_error)?;
     let number = state.device.handle_number(id).unwrap_or(number);
     // SAFETY: a C structure of numbers and nullable pointers.
     let mut ah: ibv_ah = unsafe { zeroed() };
     ah.context = context;
     ah.pd = pd;
-    Ok(Box::into_raw(Box::new(HandleObject { ah, id, gid, number })))
+    Ok(Box::into_raw(Box::new(HandleObject {
+        ah,
+        id,
+        gid,
+        number,
+    })))
 }
 
 export! {

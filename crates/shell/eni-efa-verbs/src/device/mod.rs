@@ -33,7 +33,8 @@ const RDMA_WRITE: u32 = 1 << 3;
 /// What the device can, as `efadv_device_attr.device_caps`.
 pub(crate) fn capabilities() -> u32 {
     use crate::bindings::{
-        EFADV_DEVICE_ATTR_CAPS_CQ_WITH_SGID, EFADV_DEVICE_ATTR_CAPS_RDMA_READ, EFADV_DEVICE_ATTR_CAPS_RNR_RETRY,
+        EFADV_DEVICE_ATTR_CAPS_CQ_WITH_SGID, EFADV_DEVICE_ATTR_CAPS_RDMA_READ,
+        EFADV_DEVICE_ATTR_CAPS_RNR_RETRY,
     };
     EFADV_DEVICE_ATTR_CAPS_RDMA_READ
         | EFADV_DEVICE_ATTR_CAPS_RNR_RETRY

@@ -52,8 +52,14 @@ fn new_device(index: usize, attributes: &eni_efa_client::DeviceAttributes) -> *m
     let sysfs = program::sysfs_path();
     set_text(&mut device.name, &attributes.name);
     set_text(&mut device.dev_name, &format!("uverbs{index}"));
-    set_text(&mut device.dev_path, &format!("{sysfs}/class/infiniband_verbs/uverbs{index}"));
-    set_text(&mut device.ibdev_path, &format!("{sysfs}/class/infiniband/{}", attributes.name));
+    set_text(
+        &mut device.dev_path,
+        &format!("{sysfs}/class/infiniband_verbs/uverbs{index}"),
+    );
+    set_text(
+        &mut device.ibdev_path,
+        &format!("{sysfs}/class/infiniband/{}", attributes.name),
+    );
     let node_guid = attributes.node_guid.to_be();
     Box::into_raw(Box::new(DeviceObject {
         device,
@@ -67,7 +73,10 @@ fn device_list() -> Vec<*mut ibv_device> {
     for (index, attributes) in program::devices().iter().enumerate().skip(known.len()) {
         known.push(new_device(index, attributes).expose_provenance());
     }
-    known.iter().map(|address| ptr::with_exposed_provenance_mut(*address)).collect()
+    known
+        .iter()
+        .map(|address| ptr::with_exposed_provenance_mut(*address))
+        .collect()
 }
 
 fn open(index: usize, device: *mut ibv_device) -> Result<*mut ibv_context, c_int> {
@@ -269,7 +278,10 @@ unsafe fn write_versioned<T>(from: &T, to: *mut c_void, size: usize) {
 fn attributes(opened: &Opened) -> ibv_device_attr {
     // SAFETY: a C structure of numbers and text.
     let mut attributes: ibv_device_attr = unsafe { zeroed() };
-    set_text(&mut attributes.fw_ver, concat!(env!("CARGO_PKG_VERSION"), ".0"));
+    set_text(
+        &mut attributes.fw_ver,
+        concat!(env!("CARGO_PKG_VERSION"), ".0"),
+    );
     attributes.node_guid = opened.attributes.node_guid.to_be();
     attributes.sys_image_guid = attributes.node_guid;
     attributes.max_mr_size = u64::MAX >> 1;
@@ -310,7 +322,12 @@ unsafe extern "C" fn query_device_ex(
     })
 }
 
-unsafe extern "C" fn query_port(context: *mut ibv_context, port: u8, to: *mut ibv_port_attr, size: usize) -> c_int {
+unsafe extern "C" fn query_port(
+    context: *mut ibv_context,
+    port: u8,
+    to: *mut ibv_port_attr,
+    size: usize,
+) -> c_int {
     crate::ffi::guard(libc::EIO, || {
         if port != PORT {
             return libc::EINVAL;

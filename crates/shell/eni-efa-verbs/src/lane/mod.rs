@@ -7,8 +7,8 @@ mod sys;
 use eni_efa_client::{Cause, Endpoint, LaneId, LaneState, Refusal, TrySendError};
 use eni_efa_client::{Disposition, Handler, RecordHeader};
 use eni_efa_device::{
-    AddressHandleId, Device, Incoming, MAX_TRANSFER, Outcome, Payload, Peer, QueuePairId, SendFailure, Sent,
-    Status, Wire,
+    AddressHandleId, Device, Incoming, MAX_TRANSFER, Outcome, Payload, Peer, QueuePairId,
+    SendFailure, Sent, Status, Wire,
 };
 use libc::c_int;
 
@@ -50,7 +50,12 @@ impl Link {
 
     /// The lane to a queue pair of the device that a handle leads to.
     #[inline]
-    pub(crate) fn lane_to(&mut self, device: &mut Device, handle: AddressHandleId, peer: Peer) -> u32 {
+    pub(crate) fn lane_to(
+        &mut self,
+        device: &mut Device,
+        handle: AddressHandleId,
+        peer: Peer,
+    ) -> u32 {
         let place = (handle.0.wrapping_mul(31) ^ peer.queue_pair) as usize % REMEMBERED;
         if let Some(Some(known)) = self.remembered.get(place)
             && known.handle == handle
@@ -113,7 +118,13 @@ struct Lanes<'a> {
 
 impl Wire for Lanes<'_> {
     #[inline]
-    fn send(&mut self, lane: u32, header: &RecordHeader, payload: Payload<'_>, request: u32) -> Outcome {
+    fn send(
+        &mut self,
+        lane: u32,
+        header: &RecordHeader,
+        payload: Payload<'_>,
+        request: u32,
+    ) -> Outcome {
         let lane = LaneId(lane);
         let sent = match payload {
             Payload::Inline(bytes) => self.endpoint.try_send(lane, header, &[bytes], request),
@@ -132,7 +143,9 @@ impl Wire for Lanes<'_> {
     fn piece(&self, lane: u32) -> u32 {
         match self.endpoint.lane_state(LaneId(lane)) {
             LaneState::Open { local: true } => LOCAL_PIECE,
-            LaneState::Open { local: false } | LaneState::Connecting | LaneState::Broken(_) => MAX_TRANSFER,
+            LaneState::Open { local: false } | LaneState::Connecting | LaneState::Broken(_) => {
+                MAX_TRANSFER
+            }
         }
     }
 }
@@ -169,7 +182,8 @@ impl Handler for Arrivals<'_> {
     }
 
     fn completed(&mut self, _: LaneId, request: u32, outcome: Result<(), Cause>) {
-        self.device.completed(self.id, request, outcome.map_err(status));
+        self.device
+            .completed(self.id, request, outcome.map_err(status));
     }
 
     fn broken(&mut self, lane: LaneId, cause: Cause) {

@@ -32,7 +32,12 @@ unsafe fn register(pd: *mut ibv_pd, registration: Registration) -> Result<*mut i
     let (context, id) = unsafe { ((*pd).context, domain(pd)) };
     // SAFETY: as above.
     let opened = unsafe { opened(context) };
-    let key = opened.state.lock().device.register(id, registration).map_err(object_error)?;
+    let key = opened
+        .state
+        .lock()
+        .device
+        .register(id, registration)
+        .map_err(object_error)?;
     // SAFETY: a C structure of numbers and nullable pointers.
     let mut mr: ibv_mr = unsafe { zeroed() };
     mr.context = context;
@@ -44,7 +49,12 @@ unsafe fn register(pd: *mut ibv_pd, registration: Registration) -> Result<*mut i
     Ok(Box::into_raw(Box::new(mr)))
 }
 
-fn registration(base: *mut c_void, length: usize, virtual_address: u64, access: u32) -> Registration {
+fn registration(
+    base: *mut c_void,
+    length: usize,
+    virtual_address: u64,
+    access: u32,
+) -> Registration {
     Registration {
         base: base.expose_provenance() as u64,
         length: length as u64,
