@@ -69,10 +69,11 @@ struct Player {
 
 /// Runs the demonstration and prints what came of it. Must be called while the process has one thread.
 pub(crate) fn run(options: &FailoverOptions) -> Result<(), FailoverError> {
+    // Asked before the mounts are parted: after that, a program in a chroot is named as it is seen from outside.
+    let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
     isolate().map_err(machine(
         "cannot make a network namespace for the demonstration (it needs root)",
     ))?;
-    let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
     let region = PrivateRegion::start(&program).map_err(machine("cannot start a region"))?;
     let ec2 = region
         .ec2()
