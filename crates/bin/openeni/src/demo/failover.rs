@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -69,16 +70,17 @@ struct Player {
 
 /// Runs the demonstration and prints what came of it. Must be called while the process has one thread.
 pub(crate) fn run(options: &FailoverOptions) -> Result<(), FailoverError> {
+    // Asked before the mounts are parted: after that, a program in a chroot is named as it is seen from outside.
+    let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
     isolate().map_err(machine(
         "cannot make a network namespace for the demonstration (it needs root)",
     ))?;
-    let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
     let region = PrivateRegion::start(&program).map_err(machine("cannot start a region"))?;
     let ec2 = region
         .ec2()
         .map_err(machine("cannot read the region's credentials"))?;
     let mut reports = Vec::new();
-    let (scene, mut active, mut standby) = Scene::set_up(ec2, region)?;
+    let (scene, mut active, mut standby) = Scene::set_up(ec2, region, &program)?;
     for _ in 0..options.runs {
         reports.push(scene.fail_over(&active, &standby)?);
         scene.revive(&active)?;
@@ -121,7 +123,11 @@ fn json(value: &impl serde::Serialize) -> String {
 }
 
 impl Scene {
-    fn set_up(ec2: Ec2, region: PrivateRegion) -> Result<(Self, Player, Player), FailoverError> {
+    fn set_up(
+        ec2: Ec2,
+        region: PrivateRegion,
+        program: &Path,
+    ) -> Result<(Self, Player, Player), FailoverError> {
         let filters = [
             ("Filter.1.Name", "availability-zone"),
             ("Filter.1.Value.1", "us-east-1a"),
@@ -149,8 +155,8 @@ impl Scene {
         let image_id = ec2
             .call("DescribeImages", &[("Owner.1", "amazon")])?
             .first("imageId")?;
-        let active = launch(&ec2, "active", &image_id, &subnet_id)?;
-        let standby = launch(&ec2, "standby", &image_id, &subnet_id)?;
+        let active = launch(&ec2, "active", &image_id, &subnet_id, program)?;
+        let standby = launch(&ec2, "standby", &image_id, &subnet_id, program)?;
         let made = ec2.call(
             "CreateNetworkInterface",
             &[
@@ -331,8 +337,8 @@ fn launch(
     name: &'static str,
     image_id: &str,
     subnet_id: &str,
+    program: &Path,
 ) -> Result<Player, FailoverError> {
-    let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
     let listen = SocketAddr::from((MOVING_ADDRESS, PORT));
     let script = format!(
         "#!/bin/sh\nexec '{}' demo-responder --listen {listen} --name {name}\n",
