@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Exec(ExecOptions),
     /// Show instances, interfaces, addresses and drop counters.
     Status(StatusOptions),
+    /// Run an EFA fabric service without a region, in the foreground.
+    Fabric(FabricOptions),
     /// Watch something happen.
     #[command(subcommand)]
     Demo(Demo),
@@ -79,6 +81,17 @@ pub(crate) struct DevOptions {
     /// Accept any access key (only on a loopback address).
     #[arg(long)]
     pub(crate) any_credentials: bool,
+}
+
+/// `openeni fabric`.
+#[derive(Args, Debug)]
+pub(crate) struct FabricOptions {
+    /// What it serves: see docs/EFA.md.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Where programs find it.
+    #[arg(long, value_name = "PATH", default_value = eni_efa_client::DEFAULT_SOCKET)]
+    pub(crate) socket: PathBuf,
 }
 
 /// `openeni exec`.
