@@ -7,8 +7,8 @@ mod sys;
 use eni_efa_client::{Cause, Endpoint, LaneId, LaneState, Refusal, TrySendError};
 use eni_efa_client::{Disposition, Handler, RecordHeader};
 use eni_efa_device::{
-    AddressHandleId, Device, Incoming, MAX_TRANSFER, Outcome, Payload, Peer, QueuePairId,
-    SendFailure, Sent, Status, Wire,
+    AddressHandleId, Device, Incoming, Outcome, Payload, Peer, QueuePairId, SendFailure, Sent,
+    Status, Wire,
 };
 use libc::c_int;
 
@@ -29,6 +29,8 @@ struct Remembered {
 pub(crate) struct Link {
     endpoint: Endpoint,
     id: QueuePairId,
+    /// Bytes of payload that a record to another host carries.
+    max_transfer: u32,
     remembered: Vec<Option<Remembered>>,
     /// Lanes that peers began, seen by their first record, which waits.
     unknown: Vec<LaneId>,
@@ -37,10 +39,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(endpoint: Endpoint, id: QueuePairId) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, id: QueuePairId, max_transfer: u32) -> Self {
         Self {
             endpoint,
             id,
+            max_transfer,
             remembered: vec![None; REMEMBERED],
             unknown: Vec::new(),
             #[cfg(feature = "testing")]
@@ -83,6 +86,7 @@ impl Link {
     pub(crate) fn transmit(&mut self, device: &mut Device) {
         let mut lanes = Lanes {
             endpoint: &mut self.endpoint,
+            max_transfer: self.max_transfer,
         };
         device.transmit(self.id, &mut lanes);
     }
@@ -114,6 +118,7 @@ impl Link {
 /// The endpoint as the model sees it.
 struct Lanes<'a> {
     endpoint: &'a mut Endpoint,
+    max_transfer: u32,
 }
 
 impl Wire for Lanes<'_> {
@@ -144,7 +149,7 @@ impl Wire for Lanes<'_> {
         match self.endpoint.lane_state(LaneId(lane)) {
             LaneState::Open { local: true } => LOCAL_PIECE,
             LaneState::Open { local: false } | LaneState::Connecting | LaneState::Broken(_) => {
-                MAX_TRANSFER
+                self.max_transfer
             }
         }
     }
