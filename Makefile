@@ -16,7 +16,7 @@ test: ## Every test: Rust, then the AWS CLI and boto3 against a running region.
 	scripts/setup test
 	cargo build --locked --package openeni
 	$(RUN_AS_ROOT) cargo nextest run --locked --workspace
-	$(AS_ROOT) env OPENENI=$(abspath $(CARGO_TARGET_DIR))/debug/openeni .venv/bin/pytest tests/e2e
+	$(AS_ROOT) env PYTHONDONTWRITEBYTECODE=1 OPENENI=$(abspath $(CARGO_TARGET_DIR))/debug/openeni .venv/bin/pytest tests/e2e
 
 bench: ## OpenENI against a veth pair, a bridge, and a bridge with nftables rules.
 	scripts/setup bench

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("openeni: {error}");
+            eprintln!("openeni: {}", eni_agent::chain(&*error));
             ExitCode::FAILURE
         }
     }

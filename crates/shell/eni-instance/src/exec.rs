@@ -12,7 +12,8 @@ use eni_types::InstanceId;
 use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::cgroup::RegionCgroup;
-use crate::init::{BootRecord, set_environment};
+use crate::environment::Environment;
+use crate::init::BootRecord;
 use crate::{InstanceError, RunDirectory, sys};
 
 /// Runs `command` inside the instance, as root, in its namespaces and its cgroup, with the caller's standard input and
@@ -39,8 +40,9 @@ pub fn exec(
         .write(true)
         .open(cgroup.processes())
         .map_err(failed)?;
+    let environment = Environment::read(&run.instance(id));
     let joined = thread::scope(|scope| {
-        let inside = scope.spawn(|| run_inside(&namespaces, processes, command));
+        let inside = scope.spawn(|| run_inside(&namespaces, processes, &environment, command));
         inside.join()
     });
     let status = joined
@@ -53,6 +55,7 @@ pub fn exec(
 fn run_inside(
     namespaces: &[(File, CloneFlags)],
     processes: File,
+    environment: &Environment,
     command: &[OsString],
 ) -> io::Result<ExitStatus> {
     let (program, arguments) = command
@@ -66,7 +69,7 @@ fn run_inside(
     let mut command = Command::new(program);
     command.args(arguments).current_dir("/");
     // The caller's environment may hold the region's secret key, which is none of the instance's.
-    set_environment(&mut command);
+    environment.give(&mut command);
     if let Some(terminal) = std::env::var_os("TERM") {
         command.env("TERM", terminal);
     }

@@ -35,7 +35,7 @@ pub(crate) enum FailoverError {
     #[error(transparent)]
     Crash(#[from] InstanceError),
     /// The machine refused something.
-    #[error("{what}: {source}")]
+    #[error("{what}")]
     Machine {
         what: &'static str,
         source: io::Error,
