@@ -1,6 +1,6 @@
 //! A queue pair's endpoint, and the lanes from it.
 
-#[cfg(feature = "testing")]
+#[cfg(debug_assertions)]
 mod reorder;
 mod sys;
 
@@ -34,7 +34,7 @@ pub(crate) struct Link {
     remembered: Vec<Option<Remembered>>,
     /// Lanes that peers began, seen by their first record, which waits.
     unknown: Vec<LaneId>,
-    #[cfg(feature = "testing")]
+    #[cfg(debug_assertions)]
     reorder: reorder::Reorder,
 }
 
@@ -46,8 +46,8 @@ impl Link {
             max_transfer,
             remembered: vec![None; REMEMBERED],
             unknown: Vec::new(),
-            #[cfg(feature = "testing")]
-            reorder: reorder::Reorder::from_environment(),
+            #[cfg(debug_assertions)]
+            reorder: reorder::Reorder::from_environment(id.0),
         }
     }
 
@@ -99,7 +99,7 @@ impl Link {
             id: self.id,
             unknown: &mut self.unknown,
             lanes_broke: false,
-            #[cfg(feature = "testing")]
+            #[cfg(debug_assertions)]
             reorder: &mut self.reorder,
         };
         self.endpoint.poll(&mut arrivals);
@@ -109,6 +109,8 @@ impl Link {
         while let Some(lane) = self.unknown.pop() {
             let _known = device.learn_lane(self.id, lane.0, self.endpoint.peer(lane));
         }
+        #[cfg(debug_assertions)]
+        self.reorder.release(device, self.id);
         if device.has_unsent(self.id) {
             self.transmit(device);
         }
@@ -161,7 +163,7 @@ struct Arrivals<'a> {
     id: QueuePairId,
     unknown: &'a mut Vec<LaneId>,
     lanes_broke: bool,
-    #[cfg(feature = "testing")]
+    #[cfg(debug_assertions)]
     reorder: &'a mut reorder::Reorder,
 }
 
@@ -176,6 +178,10 @@ impl Handler for Arrivals<'_> {
         if !self.device.knows_lane(self.id, lane.0) {
             self.unknown.push(lane);
             return Disposition::Hold;
+        }
+        #[cfg(debug_assertions)]
+        if self.reorder.take(lane, header, &payload) {
+            return Disposition::Consumed;
         }
         match self.device.incoming(self.id, lane.0, header, header.length) {
             Incoming::Hold => Disposition::Hold,
