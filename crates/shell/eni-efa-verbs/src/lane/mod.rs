@@ -199,7 +199,9 @@ impl Handler for Arrivals<'_> {
 
     fn broken(&mut self, lane: LaneId, cause: Cause) {
         self.device.broken(self.id, lane.0, status(cause));
-        self.lanes_broke = true;
+        // A queue pair that is gone does not come back under its number: what is sent there fails as long as the program
+        // asks for it. Every other end may pass, so the next work request tries a new lane.
+        self.lanes_broke |= cause != Cause::PeerGone;
     }
 }
 

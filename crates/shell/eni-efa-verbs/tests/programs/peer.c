@@ -90,10 +90,10 @@ int main(int count, char **arguments)
         post_receive(qp, mr, slot);
     union ibv_gid gid;
     CHECK(!ibv_query_gid(context, 1, 0, &gid));
-    printf("%016" PRIx64 " %016" PRIx64 " %u\n", gid.global.subnet_prefix, gid.global.interface_id, qp->qp_num);
+    printf("%016llx %016llx %u\n", gid.global.subnet_prefix, gid.global.interface_id, qp->qp_num);
     fflush(stdout);
     uint32_t other;
-    CHECK(scanf("%" SCNx64 " %" SCNx64 " %u", &gid.global.subnet_prefix, &gid.global.interface_id, &other) == 3);
+    CHECK(scanf("%llx %llx %u", &gid.global.subnet_prefix, &gid.global.interface_id, &other) == 3);
     struct ibv_ah_attr attributes = {.is_global = 1, .port_num = 1, .grh = {.dgid = gid}};
     struct ibv_ah *ah = ibv_create_ah(pd, &attributes);
     if (!ah) {
