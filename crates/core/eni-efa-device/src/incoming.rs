@@ -6,8 +6,12 @@ use crate::memory::Access;
 use crate::queue_pair::{Context, QueuePair, QueuePairState, Receive, push};
 use crate::record::{ANNOUNCES_WRITE, HAS_IMMEDIATE, Kind, unpack_remote};
 use crate::work::{Operation, Stage};
-use crate::{MAX_RDMA, MAX_RECEIVE_ENTRIES, MAX_TRANSFER, Status};
+use crate::{MAX_RDMA, MAX_RECEIVE_ENTRIES, Status};
 use eni_efa_abi::RecordHeader;
+
+/// Bytes that stand before an unreliable datagram in the receiver's memory and count in its length: InfiniBand's global
+/// route header (InfiniBand Architecture Specification 1.4, 11.4.1.2). Its place is left as it is.
+const DATAGRAM_HEADER: u32 = 40;
 
 /// Bytes of a record's payload that go to the program's memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,7 +120,7 @@ impl QueuePair {
         context: &mut Context<'_>,
     ) -> Incoming {
         let announces_write = header.flags & ANNOUNCES_WRITE != 0;
-        if length > MAX_TRANSFER || (announces_write && length > 0) {
+        if length > self.attributes.max_transfer || (announces_write && length > 0) {
             context.counters.wrong_length += 1;
             return Incoming::nothing();
         }
@@ -131,7 +135,12 @@ impl QueuePair {
             }
             return Incoming::Hold;
         };
-        let copies = fill(&receive, length);
+        let header_bytes = if self.is_datagram() {
+            DATAGRAM_HEADER
+        } else {
+            0
+        };
+        let copies = fill(&receive, header_bytes, length);
         let status = if copies.is_some() {
             Status::Success
         } else {
@@ -141,7 +150,7 @@ impl QueuePair {
             let written = u32::try_from(header.second).unwrap_or(u32::MAX);
             (CompletionOperation::ReceiveRdmaWithImmediate, written)
         } else {
-            (CompletionOperation::Receive, length)
+            (CompletionOperation::Receive, header_bytes + length)
         };
         let Some((source_queue_pair, source_handle, source_gid)) = self.source(lane, context)
         else {
@@ -375,19 +384,21 @@ impl QueuePair {
     }
 }
 
-/// Spreads `length` bytes over a receive's scatter list; nothing when it is too short.
+/// Spreads `length` bytes over a receive's scatter list, after its first `skip` bytes; nothing when it is too short.
 #[inline]
-fn fill(receive: &Receive, length: u32) -> Option<Copies> {
+fn fill(receive: &Receive, skip: u32, length: u32) -> Option<Copies> {
     let mut copies = Copies::default();
-    let mut offset = 0;
+    let (mut skip, mut offset) = (skip, 0);
     for span in receive.local.spans {
-        let take = span.length.min(length - offset);
+        let skipped = skip.min(span.length);
+        skip -= skipped;
+        let take = (span.length - skipped).min(length - offset);
         copies.add(Copy {
             offset,
-            address: span.address,
+            address: span.address + u64::from(skipped),
             length: take,
         });
         offset += take;
     }
-    (offset == length).then_some(copies)
+    (skip == 0 && offset == length).then_some(copies)
 }

@@ -97,6 +97,8 @@ pub struct QueuePairAttributes {
     pub send_entries: usize,
     /// Scatter entries of a receive work request.
     pub receive_entries: usize,
+    /// Bytes of its largest datagram.
+    pub max_transfer: u32,
 }
 
 impl QueuePairAttributes {
@@ -105,6 +107,7 @@ impl QueuePairAttributes {
             && self.receive_depth <= MAX_RECEIVE_DEPTH
             && self.send_entries <= MAX_SEND_ENTRIES
             && self.receive_entries <= MAX_RECEIVE_ENTRIES
+            && self.max_transfer <= MAX_TRANSFER
     }
 }
 
@@ -237,7 +240,11 @@ impl QueuePair {
         if !is_send && self.is_datagram() {
             return Err(Status::InvalidOperation);
         }
-        let limit = if is_send { MAX_TRANSFER } else { MAX_RDMA };
+        let limit = if is_send {
+            self.attributes.max_transfer
+        } else {
+            MAX_RDMA
+        };
         let total = u32::try_from(request.gather.length()).map_err(|_| Status::BadLocalLength)?;
         if total > limit {
             return Err(Status::BadLocalLength);

@@ -96,6 +96,29 @@ fn an_unreliable_datagram_is_lost_without_a_receiver() {
 }
 
 #[test]
+fn an_unreliable_datagram_leaves_room_for_its_header() {
+    let (mut a, mut b) = pair(QueuePairKind::Datagram);
+    let to = b.register_all();
+    let before = b.bytes(BASE, 40).to_vec();
+    b.post_receive(1, &[entry(BASE, 30, to), entry(BASE + 30, 15, to)]);
+    b.post_receive(2, &[entry(BASE + 100, 44, to)]);
+    for number in 0..2 {
+        a.post(number, Operation::Send, inline(b"hello"), None);
+    }
+    settle(&mut a, &mut b);
+    let done = b.completions();
+    assert_eq!(
+        outcomes(&done),
+        [(1, Status::Success), (2, Status::BadLocalLength)]
+    );
+    assert_eq!(done[0].length, 45);
+    assert_eq!(
+        (b.bytes(BASE, 40), b.bytes(BASE + 40, 5)),
+        (&before[..], &b"hello"[..])
+    );
+}
+
+#[test]
 fn reads_and_writes_move_every_byte() {
     for (length, piece) in [(0, 16), (1, 16), (16, 16), (4_000, 333), (20_000, 8_928)] {
         for underway in [false, true] {

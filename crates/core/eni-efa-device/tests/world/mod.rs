@@ -3,9 +3,10 @@
 
 use eni_efa_device::{
     Access, Completion, CompletionQueueId, Device, DomainId, Gather, Incoming, InlineData,
-    MAX_INLINE, MAX_RECEIVE_ENTRIES, MAX_SEND_ENTRIES, Operation, Outcome, Payload, Peer,
-    QueuePairAttributes, QueuePairId, QueuePairKind, QueuePairState, ReceiveRequest, RecordHeader,
-    RegionKey, Registration, ScatterEntry, SendFailure, SendRequest, Sent, Status, Wire,
+    MAX_INLINE, MAX_RECEIVE_ENTRIES, MAX_SEND_ENTRIES, MAX_TRANSFER, Operation, Outcome, Payload,
+    Peer, QueuePairAttributes, QueuePairId, QueuePairKind, QueuePairState, ReceiveRequest,
+    RecordHeader, RegionKey, Registration, ScatterEntry, SendFailure, SendRequest, Sent, Status,
+    Wire,
 };
 use std::collections::VecDeque;
 
@@ -114,6 +115,7 @@ impl Side {
             receive_depth: 16,
             send_entries: MAX_SEND_ENTRIES,
             receive_entries: MAX_RECEIVE_ENTRIES,
+            max_transfer: MAX_TRANSFER,
         };
         let queue_pair = device.create_queue_pair(attributes).expect("room");
         device.set_queue_key(queue_pair, QUEUE_KEY).expect("exists");

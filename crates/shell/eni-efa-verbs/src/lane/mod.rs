@@ -1,14 +1,14 @@
 //! A queue pair's endpoint, and the lanes from it.
 
-#[cfg(feature = "testing")]
+#[cfg(debug_assertions)]
 mod reorder;
 mod sys;
 
 use eni_efa_client::{Cause, Endpoint, LaneId, LaneState, Refusal, TrySendError};
 use eni_efa_client::{Disposition, Handler, RecordHeader};
 use eni_efa_device::{
-    AddressHandleId, Device, Incoming, MAX_TRANSFER, Outcome, Payload, Peer, QueuePairId,
-    SendFailure, Sent, Status, Wire,
+    AddressHandleId, Device, Incoming, Outcome, Payload, Peer, QueuePairId, SendFailure, Sent,
+    Status, Wire,
 };
 use libc::c_int;
 
@@ -29,22 +29,25 @@ struct Remembered {
 pub(crate) struct Link {
     endpoint: Endpoint,
     id: QueuePairId,
+    /// Bytes of payload that a record to another host carries.
+    max_transfer: u32,
     remembered: Vec<Option<Remembered>>,
     /// Lanes that peers began, seen by their first record, which waits.
     unknown: Vec<LaneId>,
-    #[cfg(feature = "testing")]
+    #[cfg(debug_assertions)]
     reorder: reorder::Reorder,
 }
 
 impl Link {
-    pub(crate) fn new(endpoint: Endpoint, id: QueuePairId) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, id: QueuePairId, max_transfer: u32) -> Self {
         Self {
             endpoint,
             id,
+            max_transfer,
             remembered: vec![None; REMEMBERED],
             unknown: Vec::new(),
-            #[cfg(feature = "testing")]
-            reorder: reorder::Reorder::from_environment(),
+            #[cfg(debug_assertions)]
+            reorder: reorder::Reorder::from_environment(id.0),
         }
     }
 
@@ -83,6 +86,7 @@ impl Link {
     pub(crate) fn transmit(&mut self, device: &mut Device) {
         let mut lanes = Lanes {
             endpoint: &mut self.endpoint,
+            max_transfer: self.max_transfer,
         };
         device.transmit(self.id, &mut lanes);
     }
@@ -95,7 +99,7 @@ impl Link {
             id: self.id,
             unknown: &mut self.unknown,
             lanes_broke: false,
-            #[cfg(feature = "testing")]
+            #[cfg(debug_assertions)]
             reorder: &mut self.reorder,
         };
         self.endpoint.poll(&mut arrivals);
@@ -105,6 +109,8 @@ impl Link {
         while let Some(lane) = self.unknown.pop() {
             let _known = device.learn_lane(self.id, lane.0, self.endpoint.peer(lane));
         }
+        #[cfg(debug_assertions)]
+        self.reorder.release(device, self.id);
         if device.has_unsent(self.id) {
             self.transmit(device);
         }
@@ -114,6 +120,7 @@ impl Link {
 /// The endpoint as the model sees it.
 struct Lanes<'a> {
     endpoint: &'a mut Endpoint,
+    max_transfer: u32,
 }
 
 impl Wire for Lanes<'_> {
@@ -144,7 +151,7 @@ impl Wire for Lanes<'_> {
         match self.endpoint.lane_state(LaneId(lane)) {
             LaneState::Open { local: true } => LOCAL_PIECE,
             LaneState::Open { local: false } | LaneState::Connecting | LaneState::Broken(_) => {
-                MAX_TRANSFER
+                self.max_transfer
             }
         }
     }
@@ -156,7 +163,7 @@ struct Arrivals<'a> {
     id: QueuePairId,
     unknown: &'a mut Vec<LaneId>,
     lanes_broke: bool,
-    #[cfg(feature = "testing")]
+    #[cfg(debug_assertions)]
     reorder: &'a mut reorder::Reorder,
 }
 
@@ -171,6 +178,10 @@ impl Handler for Arrivals<'_> {
         if !self.device.knows_lane(self.id, lane.0) {
             self.unknown.push(lane);
             return Disposition::Hold;
+        }
+        #[cfg(debug_assertions)]
+        if self.reorder.take(lane, header, &payload) {
+            return Disposition::Consumed;
         }
         match self.device.incoming(self.id, lane.0, header, header.length) {
             Incoming::Hold => Disposition::Hold,
@@ -188,7 +199,9 @@ impl Handler for Arrivals<'_> {
 
     fn broken(&mut self, lane: LaneId, cause: Cause) {
         self.device.broken(self.id, lane.0, status(cause));
-        self.lanes_broke = true;
+        // A queue pair that is gone does not come back under its number: what is sent there fails as long as the program
+        // asks for it. Every other end may pass, so the next work request tries a new lane.
+        self.lanes_broke |= cause != Cause::PeerGone;
     }
 }
 

@@ -37,3 +37,14 @@ pub(crate) fn copy(payload: &Payload<'_>, copies: &[Copy]) {
         unsafe { payload.copy_to_pointer(copy.offset as usize, target, copy.length as usize) };
     }
 }
+
+/// As [`copy`], from bytes that have been taken out of a ring.
+#[cfg(debug_assertions)]
+pub(super) fn copy_bytes(payload: &[u8], copies: &[Copy]) {
+    for copy in copies {
+        let from = &payload[copy.offset as usize..][..copy.length as usize];
+        let target: *mut u8 = std::ptr::with_exposed_provenance_mut(copy.address as usize);
+        // SAFETY: as for `copy`; `from` has as many bytes.
+        unsafe { target.copy_from_nonoverlapping(from.as_ptr(), from.len()) };
+    }
+}

@@ -8,6 +8,10 @@ use crate::ffi::{code, fail, made};
 use eni_efa_device::{Access, DomainId, RegionKey, Registration};
 use libc::{c_int, c_uint, c_void};
 use std::mem::zeroed;
+use std::time::Duration;
+
+/// How long taking a domain back waits for another thread's call.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A protection domain.
 #[repr(C)]
@@ -81,7 +85,12 @@ export! {
     {
         // SAFETY: the domain is live.
         let (opened, id) = unsafe { (opened((*pd).context), domain(pd)) };
-        let gone = opened.state.lock().device.deallocate_domain(id).map_err(object_error);
+        // libfabric comes here from `exit`, and programs call that from signal handlers, which may have stopped this
+        // very thread while it held the lock.
+        let gone = match opened.state.try_lock_for(PATIENCE) {
+            Some(mut state) => state.device.deallocate_domain(id).map_err(object_error),
+            None => Err(libc::EBUSY),
+        };
         if gone.is_ok() {
             // SAFETY: the domain was made by `ibv_alloc_pd`; the program does not use it again.
             drop(unsafe { Box::from_raw(pd.cast::<DomainObject>()) });

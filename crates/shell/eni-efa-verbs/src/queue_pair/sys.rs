@@ -5,6 +5,7 @@ use crate::address::sys::handle;
 use crate::bindings::*;
 use crate::completion_queue::sys::queue_id;
 use crate::context::{object_error, post_error};
+use crate::device::max_transfer;
 use crate::device::sys::opened;
 use crate::ffi::sys::export;
 use crate::ffi::{code, fail, guard, made};
@@ -137,13 +138,18 @@ unsafe fn create(
         receive_depth: capabilities.max_recv_wr,
         send_entries: capabilities.max_send_sge as usize,
         receive_entries: capabilities.max_recv_sge as usize,
+        max_transfer: max_transfer(&opened.attributes),
     };
     let mut state = opened.state.lock();
     let id = state
         .device
         .create_queue_pair(model)
         .map_err(object_error)?;
-    state.attach(id, Link::new(endpoint, id), queues);
+    state.attach(
+        id,
+        Link::new(endpoint, id, max_transfer(&opened.attributes)),
+        queues,
+    );
     drop(state);
     let object = QueuePairObject {
         extended: extended(context, attributes, number),
