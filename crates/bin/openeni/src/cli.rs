@@ -122,6 +122,16 @@ pub(crate) struct StatusOptions {
 pub(crate) enum Demo {
     /// Move an interface with a public address from a dead instance to a standby, under live traffic.
     Failover(FailoverOptions),
+    /// Run an MPI job between two instances over their Elastic Fabric Adapters, and cut it by a security group's rule.
+    Efa(EfaOptions),
+}
+
+/// `openeni demo efa`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct EfaOptions {
+    /// For people or for programs.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
 }
 
 /// `openeni demo failover`.

@@ -55,6 +55,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             )?
         ),
         Command::Demo(Demo::Failover(options)) => demo::failover(&options)?,
+        Command::Demo(Demo::Efa(options)) => demo::efa(&options)?,
         Command::InstanceInit { arguments } => eni_instance::init::run(arguments.into_iter()),
         Command::DemoResponder { listen, name } => demo::responder::run(listen, &name)?,
     }
