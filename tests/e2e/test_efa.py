@@ -65,13 +65,13 @@ def test_an_instance_with_an_adapter_finds_the_device_and_others_do_not(shared_r
     (first, _), _ = pair
     assert "efa_0" in shared_region.run(first, "ibv_devinfo")
     assert "FI_PROTO_EFA" in shared_region.run(first, "fi_info -p efa")
-    plain, _ = net.launch(net.subnet_a, group)
+    plain, _ = net.host(net.subnet_a, group)
     assert not shared_region.succeeds(plain, "fi_info -p efa")
 
 
 def test_a_stranger_cannot_open_a_device_by_knowing_the_socket(shared_region, net, group, pair):
     (first, _), _ = pair
-    plain, _ = net.launch(net.subnet_a, group)
+    plain, _ = net.host(net.subnet_a, group)
     environment = shared_region.run(first, "env | grep -E '^(OPENENI|SYSFS|LD_|FI_)' | tr '\n' ' '")
     assert "OPENENI_FABRIC_SOCKET" in environment
     assert shared_region.succeeds(first, f"env {environment} fi_info -p efa")
