@@ -11,11 +11,15 @@ use eni_efa_device::{
     Status, Wire,
 };
 use libc::c_int;
+use std::collections::BTreeMap;
 
 /// Bytes that a record of a stream carries within a host.
 const LOCAL_PIECE: u32 = eni_efa_client::MAX_RECORD as u32;
 /// Destinations whose lanes are remembered. Others are looked up again.
 const REMEMBERED: usize = 256;
+
+/// Queue pairs that are remembered to be gone.
+const MOST_GONE: usize = 4_096;
 
 /// Where the last datagram to some destination went.
 #[derive(Clone, Copy)]
@@ -32,6 +36,9 @@ pub(crate) struct Link {
     /// Bytes of payload that a record to another host carries.
     max_transfer: u32,
     remembered: Vec<Option<Remembered>>,
+    /// Queue pairs that are gone. They do not come back under their numbers: what is sent there fails at once, and as
+    /// programs expect it of a peer that has left (libfabric ends the program for any other failure of a handshake).
+    gone: BTreeMap<Peer, LaneId>,
     /// Lanes that peers began, seen by their first record, which waits.
     unknown: Vec<LaneId>,
     #[cfg(debug_assertions)]
@@ -45,6 +52,7 @@ impl Link {
             id,
             max_transfer,
             remembered: vec![None; REMEMBERED],
+            gone: BTreeMap::new(),
             unknown: Vec::new(),
             #[cfg(debug_assertions)]
             reorder: reorder::Reorder::from_environment(id.0),
@@ -66,7 +74,10 @@ impl Link {
         {
             return known.lane;
         }
-        let LaneId(lane) = self.endpoint.lane_to(peer);
+        let LaneId(lane) = match self.gone.get(&peer) {
+            Some(lane) => *lane,
+            None => self.endpoint.lane_to(peer),
+        };
         // The queue pair exists as long as its endpoint does.
         let _known = device.learn_lane(self.id, lane, peer);
         self.remembered[place] = Some(Remembered {
@@ -75,6 +86,19 @@ impl Link {
             lane,
         });
         lane
+    }
+
+    /// Every end of a lane but its peer's may pass: the next work request tries a new one.
+    fn forget_broken(&mut self, broken: &[(LaneId, Cause)]) {
+        self.forget_lanes();
+        for (lane, cause) in broken {
+            if *cause == Cause::PeerGone {
+                if self.gone.len() >= MOST_GONE {
+                    self.gone.pop_first();
+                }
+                self.gone.insert(self.endpoint.peer(*lane), *lane);
+            }
+        }
     }
 
     pub(crate) fn forget_lanes(&mut self) {
@@ -98,13 +122,14 @@ impl Link {
             device,
             id: self.id,
             unknown: &mut self.unknown,
-            lanes_broke: false,
+            broken: Vec::new(),
             #[cfg(debug_assertions)]
             reorder: &mut self.reorder,
         };
         self.endpoint.poll(&mut arrivals);
-        if arrivals.lanes_broke {
-            self.forget_lanes();
+        let broken = std::mem::take(&mut arrivals.broken);
+        if !broken.is_empty() {
+            self.forget_broken(&broken);
         }
         while let Some(lane) = self.unknown.pop() {
             let _known = device.learn_lane(self.id, lane.0, self.endpoint.peer(lane));
@@ -162,7 +187,7 @@ struct Arrivals<'a> {
     device: &'a mut Device,
     id: QueuePairId,
     unknown: &'a mut Vec<LaneId>,
-    lanes_broke: bool,
+    broken: Vec<(LaneId, Cause)>,
     #[cfg(debug_assertions)]
     reorder: &'a mut reorder::Reorder,
 }
@@ -199,9 +224,7 @@ impl Handler for Arrivals<'_> {
 
     fn broken(&mut self, lane: LaneId, cause: Cause) {
         self.device.broken(self.id, lane.0, status(cause));
-        // A queue pair that is gone does not come back under its number: what is sent there fails as long as the program
-        // asks for it. Every other end may pass, so the next work request tries a new lane.
-        self.lanes_broke |= cause != Cause::PeerGone;
+        self.broken.push((lane, cause));
     }
 }
 
