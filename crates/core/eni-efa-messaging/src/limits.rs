@@ -1,10 +1,10 @@
 //! Bounds on what one end of a lane may ask of the other, and on what an endpoint keeps.
 
-/// Longest payload of a record on a lane within a host (the channel's bound for streaming kinds).
-pub const LOCAL_SEGMENT: usize = 16_384;
+/// Longest payload of a record on a lane within a host, in bytes.
+pub const LOCAL_SEGMENT: usize = eni_efa_abi::limits::MAX_RECORD;
 
 /// Longest payload of a record to another host, in bytes: the largest datagram of AWS's Elastic Fabric Adapter.
-pub const REMOTE_SEGMENT: usize = 8_928;
+pub const REMOTE_SEGMENT: usize = eni_efa_abi::limits::MAX_TRANSFER;
 
 /// Bytes before the data in a record that carries both (immediate data of a write, bounds of a read).
 pub const PREFIX: usize = 16;

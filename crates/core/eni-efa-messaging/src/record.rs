@@ -17,35 +17,15 @@
 //! lanes that do not keep order.
 
 use crate::completion::Fault;
+pub use eni_efa_abi::record::RecordHeader;
 
 /// The endpoint's number for a peer: dense, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LaneId(pub u32);
 
-/// Header of a record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct RecordHeader {
-    /// The ring's.
-    pub sequence: u32,
-    /// Bytes of payload.
-    pub length: u32,
-    /// One of [`kind`].
-    pub kind: u8,
-    /// Of [`flag`].
-    pub flags: u8,
-    /// See the table.
-    pub word: u16,
-    /// See the table.
-    pub immediate: u32,
-    /// See the table.
-    pub first: u64,
-    /// See the table.
-    pub second: u64,
-}
-
 /// First kind of this layer.
 pub const FIRST_KIND: u8 = kind::MESSAGE;
+const _: () = assert!(FIRST_KIND == eni_efa_abi::record::kind::FIRST_OF_PROVIDER);
 /// Last kind of this layer.
 pub const LAST_KIND: u8 = kind::RESULT;
 

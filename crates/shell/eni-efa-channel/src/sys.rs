@@ -1,0 +1,259 @@
+//! Shared memory: every access is checked against the mapping's length, and none makes a reference to memory that
+//! another process may write.
+
+use std::ffi::c_void;
+use std::io;
+use std::marker::PhantomData;
+use std::os::fd::BorrowedFd;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::{Mutex, PoisonError};
+
+use eni_efa_abi::region::UNIT;
+use rustix::mm::{self, Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags};
+
+/// Memory shared with another process, or what has taken its place.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    address: NonNull<u8>,
+    length: usize,
+    writable: bool,
+    /// Whether the shared memory has been replaced.
+    vacated: Mutex<bool>,
+}
+
+// SAFETY: the memory is reached through atomics and raw copies only, and stays mapped as long as the value lives.
+unsafe impl Send for Mapping {}
+// SAFETY: as above; `vacate`, the only change of the mapping itself, is serialised by its mutex and atomic to others.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps the first `length` bytes of `file`, for writing where `writable`. A child of `fork` does not inherit it.
+    pub(crate) fn new(file: BorrowedFd<'_>, length: usize, writable: bool) -> io::Result<Self> {
+        let protection = protection(writable);
+        let flags = MapFlags::SHARED | MapFlags::POPULATE;
+        // SAFETY: a new mapping at an address of the kernel's choice aliases nothing.
+        let address = unsafe { mm::mmap(ptr::null_mut(), length, protection, flags, file, 0)? };
+        let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let mapping = Self {
+            address,
+            length,
+            writable,
+            vacated: Mutex::new(false),
+        };
+        // SAFETY: the range is the mapping just made; the advice changes only what a forked child sees.
+        unsafe { mm::madvise(address.as_ptr().cast(), length, Advice::LinuxDontFork)? };
+        Ok(mapping)
+    }
+
+    #[inline]
+    fn at(&self, offset: usize, length: usize) -> *mut u8 {
+        assert!(offset <= self.length && length <= self.length - offset);
+        // SAFETY: the offset is within the mapping.
+        unsafe { self.address.as_ptr().add(offset) }
+    }
+
+    #[inline]
+    fn word(&self, offset: usize) -> &AtomicU64 {
+        let at = self.at(offset, 8);
+        assert!(offset.is_multiple_of(8));
+        // SAFETY: within the mapping, aligned (a mapping begins at a page), alive as long as self. Others write the
+        // word from other processes; all accesses here are atomic. A read-only mapping is only loaded from.
+        unsafe { AtomicU64::from_ptr(at.cast()) }
+    }
+
+    #[inline]
+    fn half(&self, offset: usize) -> &AtomicU32 {
+        let at = self.at(offset, 4);
+        assert!(offset.is_multiple_of(4));
+        // SAFETY: as for `word`.
+        unsafe { AtomicU32::from_ptr(at.cast()) }
+    }
+
+    #[inline]
+    pub(crate) fn load_word(&self, offset: usize, ordering: Ordering) -> u64 {
+        self.word(offset).load(ordering)
+    }
+
+    #[inline]
+    pub(crate) fn load_half(&self, offset: usize, ordering: Ordering) -> u32 {
+        self.half(offset).load(ordering)
+    }
+
+    #[inline]
+    pub(crate) fn store_word(&self, offset: usize, value: u64, ordering: Ordering) {
+        assert!(self.writable);
+        self.word(offset).store(value, ordering);
+    }
+
+    #[inline]
+    pub(crate) fn store_half(&self, offset: usize, value: u32, ordering: Ordering) {
+        assert!(self.writable);
+        self.half(offset).store(value, ordering);
+    }
+
+    #[inline]
+    pub(crate) fn write(&self, offset: usize, bytes: &[u8]) {
+        // SAFETY: a slice is readable.
+        unsafe { self.write_from(offset, bytes.as_ptr(), bytes.len()) }
+    }
+
+    /// # Safety
+    /// `length` bytes at `source` are readable.
+    #[inline]
+    pub(crate) unsafe fn write_from(&self, offset: usize, source: *const u8, length: usize) {
+        assert!(self.writable);
+        let at = self.at(offset, length);
+        // SAFETY: the caller promises the source, `at` checked the destination, and no reference to it exists.
+        unsafe { ptr::copy(source, at, length) };
+    }
+
+    #[inline]
+    pub(crate) fn payload(&self, offset: usize, length: usize) -> Payload<'_> {
+        let at = self.at(offset, length);
+        Payload {
+            // SAFETY: an address within a mapping is not null.
+            address: unsafe { NonNull::new_unchecked(at) },
+            length,
+            mapping: PhantomData,
+        }
+    }
+
+    /// Puts private memory with the same contents in the shared memory's place: at the same address, in one step,
+    /// so that a thread that reads or writes meanwhile finds either.
+    pub(crate) fn vacate(&self) -> io::Result<()> {
+        let mut vacated = self.vacated.lock().unwrap_or_else(PoisonError::into_inner);
+        if *vacated {
+            return Ok(());
+        }
+        let (null, length) = (ptr::null_mut(), self.length);
+        // SAFETY: a new mapping at an address of the kernel's choice aliases nothing.
+        let copy = unsafe { mm::mmap_anonymous(null, length, protection(true), MapFlags::PRIVATE)? };
+        self.snapshot(copy.cast());
+        // SAFETY: both ranges are ours, of the same length; references into neither exist, only raw accesses, which
+        // find the old pages or the new ones.
+        let moved = unsafe { move_over(copy, self.address.as_ptr().cast(), length, self.writable) };
+        if let Err(error) = moved {
+            // SAFETY: the copy is ours, and nothing refers to it.
+            unsafe { mm::munmap(copy, length)? };
+            return Err(error);
+        }
+        *vacated = true;
+        Ok(())
+    }
+
+    /// Copies in ascending order, each unit's first word before the rest: where that word publishes a record, the
+    /// record was complete, and what is copied after it is too.
+    fn snapshot(&self, copy: *mut u8) {
+        for unit in (0..self.length).step_by(UNIT) {
+            let first = self.load_word(unit, Ordering::Acquire);
+            let rest = self.at(unit + 8, UNIT - 8);
+            // SAFETY: the copy is as long as the mapping, whose length is a multiple of a unit.
+            unsafe {
+                copy.add(unit).cast::<u64>().write(first);
+                ptr::copy_nonoverlapping(rest, copy.add(unit + 8), UNIT - 8);
+            }
+        }
+        fence(Ordering::Release);
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and whoever reads it borrows self. Unmapping a range of ours cannot fail.
+        let _unmapped = unsafe { mm::munmap(self.address.as_ptr().cast(), self.length) };
+    }
+}
+
+fn protection(writable: bool) -> ProtFlags {
+    if writable {
+        ProtFlags::READ | ProtFlags::WRITE
+    } else {
+        ProtFlags::READ
+    }
+}
+
+/// # Safety
+/// Both ranges of `length` bytes are the caller's, and nothing refers to either by reference.
+unsafe fn move_over(
+    from: *mut c_void,
+    to: *mut c_void,
+    length: usize,
+    writable: bool,
+) -> io::Result<()> {
+    // SAFETY: by the function's promise.
+    unsafe {
+        if !writable {
+            mm::mprotect(from, length, MprotectFlags::READ)?;
+        }
+        mm::mremap_fixed(from, length, length, MremapFlags::MAYMOVE, to)?;
+    }
+    Ok(())
+}
+
+/// The payload of a record, still in the ring. The other side may change it at any time: read a byte once.
+#[derive(Clone, Copy, Debug)]
+pub struct Payload<'a> {
+    address: NonNull<u8>,
+    length: usize,
+    mapping: PhantomData<&'a Mapping>,
+}
+
+impl Payload<'_> {
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Copies the bytes from `offset` on into all of `target`.
+    ///
+    /// # Panics
+    /// Where the payload does not have as many.
+    #[inline]
+    pub fn copy_to(&self, offset: usize, target: &mut [u8]) {
+        // SAFETY: a mutable slice is writable.
+        unsafe { self.copy_to_pointer(offset, target.as_mut_ptr(), target.len()) }
+    }
+
+    /// Copies `length` bytes from `offset` on.
+    ///
+    /// # Panics
+    /// Where the payload does not have as many.
+    ///
+    /// # Safety
+    /// `length` bytes at `target` are writable, and nobody else uses them meanwhile.
+    #[inline]
+    pub unsafe fn copy_to_pointer(&self, offset: usize, target: *mut u8, length: usize) {
+        assert!(offset <= self.length && length <= self.length - offset);
+        // SAFETY: the source is within the mapping; the caller promises the target.
+        unsafe { ptr::copy(self.address.as_ptr().add(offset), target, length) };
+    }
+
+    /// The bytes as a vector.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.length];
+        self.copy_to(0, &mut bytes);
+        bytes
+    }
+
+    /// The payload without its first bytes.
+    ///
+    /// # Panics
+    /// Where the payload does not have as many.
+    #[inline]
+    #[must_use]
+    pub fn skip(&self, bytes: usize) -> Self {
+        assert!(bytes <= self.length);
+        Self {
+            // SAFETY: at most one past the payload's end, in the same mapping.
+            address: unsafe { self.address.add(bytes) },
+            length: self.length - bytes,
+            mapping: PhantomData,
+        }
+    }
+}
