@@ -24,8 +24,10 @@ pub enum Fault {
     Unsupported,
     /// The peer's program or its endpoint is gone.
     PeerGone,
-    /// The fabric does not allow these two to talk, or not any more.
+    /// The fabric does not allow these two to talk.
     Refused,
+    /// The fabric does not allow these two to talk any more.
+    Revoked,
     /// The fabric cannot reach the peer.
     Unreachable,
     /// The fabric service is gone.

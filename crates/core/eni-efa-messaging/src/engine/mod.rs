@@ -142,6 +142,8 @@ pub enum Disposition {
     Consumed,
     /// It must stay first of its lane: the program has to receive first.
     Hold,
+    /// No honest peer sends it. Nothing has changed; whoever owns the lane breaks it, see [`Engine::on_broken`].
+    Violation,
 }
 
 /// A peer broke the protocol.
@@ -293,13 +295,8 @@ impl<B: Buffer> Engine<B> {
         if matches!(self.lane(lane).route, Route::Broken(_)) {
             return Disposition::Consumed;
         }
-        match self.dispatch(lane, header, arrival, regions, sink) {
-            Ok(disposition) => disposition,
-            Err(Violation) => {
-                self.on_broken(lane, Fault::Protocol, sink);
-                Disposition::Consumed
-            }
-        }
+        self.dispatch(lane, header, arrival, regions, sink)
+            .unwrap_or(Disposition::Violation)
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 use super::{Bytes, End, PEER, Pair, outcome, pattern_bytes};
 use crate::buffer::Route;
 use crate::completion::Fault;
-use crate::engine::ReceiveRequest;
+use crate::engine::{Disposition, ReceiveRequest};
 use crate::limits::{LOCAL_SEGMENT, UNEXPECTED_BYTES};
 use crate::matching::{Pattern, Peek};
 use crate::record::RecordHeader;
@@ -203,7 +203,9 @@ proptest! {
         for (kind, flags, word, immediate, first, second, length) in records {
             let header = RecordHeader { kind, flags, word, immediate, first, second, ..RecordHeader::default() };
             let payload = vec![1u8; length];
-            let _ = engine.on_record(PEER, &header, &&*payload, regions, log);
+            if engine.on_record(PEER, &header, &&*payload, regions, log) == Disposition::Violation {
+                break;
+            }
         }
         engine.on_broken(PEER, Fault::PeerGone, log);
         for context in 1..5 {

@@ -1,0 +1,255 @@
+//! What programs ask of an endpoint.
+
+use super::{EndpointState, Outlet, endpoint_number};
+use crate::buffer::{Outbound, ProgramBuffer};
+use crate::domain::State;
+use crate::queue::Queue;
+use eni_efa_messaging::{
+    AtomicRequest, LaneId, Message, Pattern, Peek, ReceiveRequest, RemoteRequest, SendRequest,
+    Submit, Transfer,
+};
+
+/// `FI_ADDR_UNSPEC` and `FI_ADDR_NOTAVAIL`, which are casts in the header and so not in the bindings.
+pub(crate) const NO_ADDRESS: u64 = u64::MAX;
+
+/// Why an operation was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failed {
+    /// Room is missing: try again after progress.
+    Again,
+    /// The program's mistake.
+    Invalid,
+    /// Too long for what was asked.
+    TooLong,
+    /// Nothing was claimed under this context.
+    NotClaimed,
+}
+
+/// What an operation gives its caller.
+pub(crate) type Outcome = Result<(), Failed>;
+
+/// A message to send.
+pub(crate) struct MessageOperation {
+    pub(crate) address: u64,
+    pub(crate) message: Message,
+    pub(crate) buffer: ProgramBuffer,
+    pub(crate) context: u64,
+    pub(crate) report: bool,
+    pub(crate) delivered: bool,
+}
+
+/// A read or write.
+pub(crate) struct RemoteOperation {
+    pub(crate) peer: u64,
+    pub(crate) transfer: Transfer,
+    pub(crate) buffer: ProgramBuffer,
+    pub(crate) address: u64,
+    pub(crate) key: u64,
+    pub(crate) data: Option<u64>,
+    pub(crate) context: u64,
+    pub(crate) report: bool,
+}
+
+/// A receive.
+pub(crate) struct ReceiveOperation {
+    pub(crate) tagged: bool,
+    /// Only from this peer.
+    pub(crate) source: Option<u64>,
+    pub(crate) tag: u64,
+    pub(crate) ignore: u64,
+    pub(crate) buffer: ProgramBuffer,
+    pub(crate) context: u64,
+    pub(crate) report: bool,
+    /// Takes many messages.
+    pub(crate) many: bool,
+}
+
+/// Runs `$body` with an endpoint's engine, its lanes and its outlet.
+macro_rules! with_endpoint {
+    ($state:expr, $number:expr, |$engine:ident, $wire:ident, $outlet:ident| $body:expr) => {{
+        let State { endpoints, queues, counters, .. } = $state;
+        let endpoint = endpoints.get_mut($number).ok_or(Failed::Invalid)?;
+        let bindings = endpoint.bindings;
+        let EndpointState { engine: $engine, lanes, .. } = endpoint;
+        #[allow(unused_mut, unused_variables, reason = "not every operation sends")]
+        let mut $wire = Outbound(lanes);
+        let mut $outlet = Outlet { queues, counters, bindings, endpoint: endpoint_number($number) };
+        $body
+    }};
+}
+
+impl State {
+    /// The lane to what the address vector calls `address`.
+    #[inline]
+    fn lane(&mut self, number: usize, address: u64) -> Result<LaneId, Failed> {
+        let endpoint = self.endpoints.get_mut(number).ok_or(Failed::Invalid)?;
+        let index = usize::try_from(address).map_err(|_| Failed::Invalid)?;
+        if let Some(&Some(lane)) = endpoint.lane_of.get(index) {
+            return Ok(lane);
+        }
+        self.begin_lane(number, address)
+    }
+
+    #[cold]
+    fn begin_lane(&mut self, number: usize, address: u64) -> Result<LaneId, Failed> {
+        let endpoint = self.endpoints.get_mut(number).ok_or(Failed::Invalid)?;
+        let vector = endpoint.vector.and_then(|vector| self.vectors.get(vector));
+        let peer = vector.and_then(|vector| vector.peer(address)).ok_or(Failed::Invalid)?;
+        let lane = LaneId(endpoint.lanes.lane_to(peer).0);
+        let index = usize::try_from(address).map_err(|_| Failed::Invalid)?;
+        if index >= endpoint.lane_of.len() {
+            endpoint.lane_of.resize(index + 1, None);
+        }
+        endpoint.lane_of[index] = Some(lane);
+        Ok(lane)
+    }
+
+    /// What the address vector calls the peer at the other end of a lane.
+    pub(crate) fn address_of(&self, endpoint: u32, lane: Option<LaneId>) -> u64 {
+        let find = || {
+            let endpoint = self.endpoints.get(endpoint as usize)?;
+            let peer = endpoint.lanes.peer(eni_efa_client::LaneId(lane?.0));
+            self.vectors.get(endpoint.vector?)?.number(peer)
+        };
+        find().unwrap_or(NO_ADDRESS)
+    }
+
+    /// Whether the queue for what this end starts has room.
+    #[inline]
+    fn can_start(&self, number: usize) -> Outcome {
+        let queue = self.endpoints.get(number).and_then(|endpoint| endpoint.bindings.transmit_queue);
+        match queue.and_then(|queue| self.queues.get(queue)) {
+            Some(queue) if Queue::is_full(queue) => Err(Failed::Again),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Progress makes room where there is none; the program tries again.
+    #[inline]
+    fn submitted(&mut self, number: usize, submit: Submit) -> Outcome {
+        match submit {
+            Submit::Accepted => Ok(()),
+            Submit::Again => {
+                self.progress(number);
+                Err(Failed::Again)
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn send(&mut self, number: usize, operation: MessageOperation) -> Outcome {
+        self.can_start(number)?;
+        let lane = self.lane(number, operation.address)?;
+        let request = SendRequest {
+            lane,
+            message: operation.message,
+            buffer: operation.buffer,
+            context: operation.context,
+            report: operation.report,
+            delivered: operation.delivered,
+        };
+        let submit = with_endpoint!(&mut *self, number, |engine, wire, outlet| {
+            engine.send(request, &mut wire, &mut outlet)
+        });
+        self.submitted(number, submit)
+    }
+
+    pub(crate) fn transfer(&mut self, number: usize, operation: RemoteOperation) -> Outcome {
+        self.can_start(number)?;
+        let lane = self.lane(number, operation.peer)?;
+        let request = RemoteRequest {
+            lane,
+            transfer: operation.transfer,
+            buffer: operation.buffer,
+            address: operation.address,
+            key: operation.key,
+            data: operation.data,
+            context: operation.context,
+            report: operation.report,
+        };
+        let submit = with_endpoint!(&mut *self, number, |engine, wire, outlet| {
+            engine.transfer(request, &mut wire, &mut outlet)
+        });
+        self.submitted(number, submit)
+    }
+
+    /// `request.lane` is filled in here.
+    pub(crate) fn atomic(
+        &mut self,
+        number: usize,
+        peer: u64,
+        mut request: AtomicRequest<'_, ProgramBuffer>,
+    ) -> Outcome {
+        self.can_start(number)?;
+        request.lane = self.lane(number, peer)?;
+        let submit = with_endpoint!(&mut *self, number, |engine, wire, outlet| {
+            engine.atomic(&request, &mut wire, &mut outlet)
+        });
+        self.submitted(number, submit)
+    }
+
+    #[inline]
+    pub(crate) fn receive(&mut self, number: usize, operation: ReceiveOperation) -> Outcome {
+        let pattern = self.pattern(number, &operation)?;
+        let minimum = self.endpoints.get(number).map(|endpoint| endpoint.minimum);
+        let request = ReceiveRequest {
+            tagged: operation.tagged,
+            pattern,
+            buffer: operation.buffer,
+            context: operation.context,
+            report: operation.report,
+            until_less_than: minimum.filter(|_| operation.many),
+        };
+        with_endpoint!(&mut *self, number, |engine, wire, outlet| {
+            engine.receive(request, &mut outlet);
+            if engine.has_work() {
+                // A clearance should not wait until the program looks for completions.
+                engine.flush(&mut wire, &self.regions, &mut outlet);
+            }
+        });
+        Ok(())
+    }
+
+    #[inline]
+    fn pattern(&mut self, number: usize, operation: &ReceiveOperation) -> Result<Pattern, Failed> {
+        let lane = match operation.source {
+            Some(source) => Some(self.lane(number, source)?),
+            None => None,
+        };
+        Ok(Pattern {
+            lane,
+            tag: operation.tag,
+            ignore: if operation.tagged { operation.ignore } else { u64::MAX },
+        })
+    }
+
+    pub(crate) fn peek(&mut self, number: usize, operation: &ReceiveOperation, peek: Peek) -> Outcome {
+        self.progress(number);
+        let pattern = self.pattern(number, operation)?;
+        let (context, report) = (operation.context, operation.report);
+        with_endpoint!(&mut *self, number, |engine, wire, outlet| {
+            engine.peek(&pattern, peek, context, report, &mut outlet);
+        });
+        Ok(())
+    }
+
+    /// Receives what was claimed, or throws it away.
+    pub(crate) fn claimed(&mut self, number: usize, operation: ReceiveOperation, discard: bool) -> Outcome {
+        let (context, report) = (operation.context, operation.report);
+        let found = with_endpoint!(&mut *self, number, |engine, wire, outlet| {
+            if discard {
+                engine.discard_claimed(context, report, &mut outlet)
+            } else {
+                engine.receive_claimed(context, operation.buffer, report, &mut outlet)
+            }
+        });
+        if found { Ok(()) } else { Err(Failed::NotClaimed) }
+    }
+
+    pub(crate) fn cancel(&mut self, number: usize, context: u64) -> Outcome {
+        with_endpoint!(&mut *self, number, |engine, wire, outlet| {
+            engine.cancel(context, &mut outlet);
+        });
+        Ok(())
+    }
+}
