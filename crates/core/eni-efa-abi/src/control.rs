@@ -292,7 +292,10 @@ mod tests {
 
     #[test]
     fn messages_survive_their_bytes() {
-        let request = Request::Answer { endpoint: 7, conversation: u64::MAX };
+        let request = Request::Answer {
+            endpoint: 7,
+            conversation: u64::MAX,
+        };
         let bytes = encode(&request).unwrap();
         assert_eq!(decode(&bytes), Ok(request));
         let more = [bytes.as_slice(), &[0]].concat();
@@ -313,7 +316,10 @@ mod tests {
             reaches_other_hosts: true,
         };
         let devices = alloc::vec![device; crate::limits::MAX_DEVICES];
-        let welcome = Event::Welcome { version: u32::MAX, devices };
+        let welcome = Event::Welcome {
+            version: u32::MAX,
+            devices,
+        };
         assert!(encode(&welcome).is_ok());
     }
 

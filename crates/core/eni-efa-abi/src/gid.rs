@@ -7,7 +7,9 @@ use eni_types::MacAddress;
 use serde::{Deserialize, Serialize};
 
 /// The address of a device: 16 bytes, written like an IPv6 address.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Gid(pub [u8; 16]);
 
 /// Text that is not a GID.
@@ -20,7 +22,24 @@ impl Gid {
     /// Amazon's device does the same.
     pub const fn from_mac(mac: MacAddress) -> Self {
         let MacAddress([a, b, c, d, e, f]) = mac;
-        Self([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 0x02, b, c, 0xff, 0xfe, d, e, f])
+        Self([
+            0xfe,
+            0x80,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            a ^ 0x02,
+            b,
+            c,
+            0xff,
+            0xfe,
+            d,
+            e,
+            f,
+        ])
     }
 
     /// The lower half, which InfiniBand calls the port's GUID.

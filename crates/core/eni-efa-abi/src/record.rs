@@ -106,6 +106,8 @@ pub struct Route {
     pub peer: Peer,
     /// The sender's number for the record: comes back with its completion.
     pub request: u32,
+    /// The sender's number for its lane: comes back with the completion as well.
+    pub lane: u32,
 }
 
 impl Route {
@@ -115,6 +117,7 @@ impl Route {
         bytes[..16].copy_from_slice(&self.peer.gid.0);
         bytes[16..20].copy_from_slice(&self.peer.queue_pair.to_le_bytes());
         bytes[20..24].copy_from_slice(&self.request.to_le_bytes());
+        bytes[24..28].copy_from_slice(&self.lane.to_le_bytes());
         bytes
     }
 
@@ -131,6 +134,7 @@ impl Route {
                 queue_pair: word(16),
             },
             request: word(20),
+            lane: word(24),
         }
     }
 }
@@ -183,11 +187,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn headers_and_routes_survive_their_bytes(words: [u64; 4], gid: [u8; 16], queue_pair: u32, request: u32) {
+        fn headers_and_routes_survive_their_bytes(words: [u64; 4], gid: [u8; 16], queue_pair: u32, request: u32, lane: u32) {
             let header = RecordHeader::from_words(words);
             prop_assert_eq!(header.to_words(), words);
             prop_assert_eq!(RecordHeader::from_bytes(&header.to_bytes()), header);
-            let route = Route { peer: Peer { gid: Gid(gid), queue_pair }, request };
+            let route = Route { peer: Peer { gid: Gid(gid), queue_pair }, request, lane };
             prop_assert_eq!(Route::from_bytes(&route.to_bytes()), route);
         }
     }

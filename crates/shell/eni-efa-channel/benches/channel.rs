@@ -20,7 +20,10 @@ fn pair() -> (End, End) {
     let (own_b, file_b) = OwnRegion::create(DEFAULT_RING).unwrap();
     let peer_a = Arc::new(PeerRegion::map(file_a.as_fd()).unwrap());
     let peer_b = Arc::new(PeerRegion::map(file_b.as_fd()).unwrap());
-    (channel(&Arc::new(own_a), &peer_b), channel(&Arc::new(own_b), &peer_a))
+    (
+        channel(&Arc::new(own_a), &peer_b),
+        channel(&Arc::new(own_b), &peer_a),
+    )
 }
 
 fn pin(core: usize) {
@@ -30,7 +33,10 @@ fn pin(core: usize) {
 }
 
 fn send(producer: &mut Producer, payload: &[u8]) {
-    let header = RecordHeader { kind: 1, ..RecordHeader::default() };
+    let header = RecordHeader {
+        kind: 1,
+        ..RecordHeader::default()
+    };
     loop {
         if let Ok(mut room) = producer.reserve(payload.len()) {
             room.write(0, payload);
@@ -127,15 +133,23 @@ fn cache_line_ping_pong(count: u64) -> Duration {
 
 fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("channel");
-    group.sample_size(20).measurement_time(Duration::from_secs(2));
-    group.bench_function("cache line one way", |b| b.iter_custom(cache_line_ping_pong));
+    group
+        .sample_size(20)
+        .measurement_time(Duration::from_secs(2));
+    group.bench_function("cache line one way", |b| {
+        b.iter_custom(cache_line_ping_pong)
+    });
     for length in [8, 64, 4096] {
         group.bench_function(format!("one way, {length} bytes"), |b| {
             b.iter_custom(|count| ping_pong(count, length));
         });
     }
     for length in [8, 4096, 8928] {
-        group.throughput(if length < 64 { Throughput::Elements(1) } else { Throughput::Bytes(length as u64) });
+        group.throughput(if length < 64 {
+            Throughput::Elements(1)
+        } else {
+            Throughput::Bytes(length as u64)
+        });
         group.bench_function(format!("stream, {length} bytes"), |b| {
             b.iter_custom(|count| stream(count, length));
         });

@@ -7,12 +7,14 @@
 //! gives a [`ProtocolViolation`], never a panic, an access outside the region or an endless loop.
 
 mod consumer;
+mod control;
 mod producer;
 mod region;
 mod sys;
 
 pub use consumer::{Consumer, Record};
-pub use producer::{Full, Producer, ReserveError, Reservation};
+pub use control::{ControlSocket, Received};
+pub use producer::{Full, Producer, Reservation, ReserveError};
 pub use region::{OwnRegion, PeerRegion, RegionError, RegionShape};
 pub use sys::Payload;
 

@@ -190,4 +190,3 @@ impl Reservation<'_> {
             .publish(header, self.payload_length, self.units);
     }
 }
-

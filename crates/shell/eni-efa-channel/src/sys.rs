@@ -18,6 +18,8 @@ pub(crate) struct Mapping {
     address: NonNull<u8>,
     length: usize,
     writable: bool,
+    /// The process that has the mapping: a child of `fork` has not, and something else may be there.
+    process: rustix::process::Pid,
     /// Whether the shared memory has been replaced.
     vacated: Mutex<bool>,
 }
@@ -39,6 +41,7 @@ impl Mapping {
             address,
             length,
             writable,
+            process: rustix::process::getpid(),
             vacated: Mutex::new(false),
         };
         // SAFETY: the range is the mapping just made; the advice changes only what a forked child sees.
@@ -128,7 +131,8 @@ impl Mapping {
         }
         let (null, length) = (ptr::null_mut(), self.length);
         // SAFETY: a new mapping at an address of the kernel's choice aliases nothing.
-        let copy = unsafe { mm::mmap_anonymous(null, length, protection(true), MapFlags::PRIVATE)? };
+        let copy =
+            unsafe { mm::mmap_anonymous(null, length, protection(true), MapFlags::PRIVATE)? };
         self.snapshot(copy.cast());
         // SAFETY: both ranges are ours, of the same length; references into neither exist, only raw accesses, which
         // find the old pages or the new ones.
@@ -160,6 +164,9 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        if rustix::process::getpid() != self.process {
+            return;
+        }
         // SAFETY: the mapping is ours, and whoever reads it borrows self. Unmapping a range of ours cannot fail.
         let _unmapped = unsafe { mm::munmap(self.address.as_ptr().cast(), self.length) };
     }

@@ -1,0 +1,17 @@
+//! The EFA fabric service.
+//!
+//! It owns the EFA devices of a host: it knows who may open which, brokers ring pairs between programs, carries records
+//! to other hosts, and ends what the policy no longer allows. Who is told what and when is decided by the [`Broker`],
+//! which does no I/O; the [`Service`] is the shell around it.
+
+mod broker;
+mod caller;
+mod policy;
+mod service;
+
+pub use broker::{
+    Broker, Device, EndpointId, NamespaceId, Output, ProgramId, Region, RegionIdentity,
+};
+pub use caller::namespace_of;
+pub use policy::{Directory, Isolated, Policy, SameSubnet};
+pub use service::{Service, ServiceOptions, StartError};

@@ -1,0 +1,390 @@
+//! One connection: the state between a pair of interfaces.
+
+mod handshake;
+mod receive;
+mod transmit;
+
+use crate::config::{Config, ConfigError};
+use crate::event::{Counters, Event, Failure};
+use crate::frame::{self, Verdict};
+use crate::message::{MAX_PAYLOAD_BYTES, Message, MessageId};
+use crate::outgoing::{Ended, Outgoing};
+use crate::path::{Paths, Turn};
+use crate::received::{ReceivedPackets, TakenMessages};
+use crate::seal::{PairKey, Seal};
+use crate::sent::{NONE, SentPackets};
+use crate::time::{Instant, nanos};
+use crate::wire::{HEADER_BYTES, Nonce, SEAL_BYTES};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use handshake::Handshake;
+
+/// Why a message cannot be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// As many messages are under way as the window allows; room comes with [`Event::Completed`].
+    #[error("the window is full")]
+    WindowFull,
+    /// It does not fit into one datagram ([`Connection::max_message_bytes`]) or has more than [`MAX_PAYLOAD_BYTES`].
+    #[error("the message does not fit into one datagram")]
+    TooLarge,
+    /// The connection has ended.
+    #[error("the connection has ended: {0}")]
+    Closed(Failure),
+}
+
+/// A datagram that `poll_transmit` wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// The path to send it on: an index from which the owner makes the UDP source port.
+    pub path: u8,
+    /// Its length at the buffer's start.
+    pub length: usize,
+}
+
+/// What both ends of one session agreed on.
+struct Session {
+    local_nonce: Nonce,
+    peer_nonce: Nonce,
+    peer_handle: u32,
+    tag_out: u64,
+    tag_in: u64,
+    seal_out: Option<Box<dyn Seal>>,
+    seal_in: Option<Box<dyn Seal>>,
+    max_datagram_bytes: usize,
+    window_log2: u8,
+    /// Bytes that may be under way to the peer.
+    credit_bytes: u64,
+}
+
+/// A packet whose messages were not all taken.
+struct PendingNack {
+    packet_number: u64,
+    verdicts: Vec<Verdict>,
+}
+
+/// How a connection stands.
+enum State {
+    /// No session yet: idle, or saying hello.
+    Unconnected,
+    Established(Box<Session>),
+    Ended(Failure),
+}
+
+/// The state between a pair of interfaces, shared by all their queue pairs.
+///
+/// It does no I/O and reads no clock; see the [crate] for how to drive it.
+pub struct Connection {
+    config: Config,
+    key: Option<Arc<dyn PairKey>>,
+    handshake: Handshake,
+    state: State,
+    outgoing: Outgoing,
+    sent: SentPackets,
+    paths: Paths,
+    received: ReceivedPackets,
+    taken: TakenMessages,
+    nacks: VecDeque<PendingNack>,
+    events: VecDeque<Event>,
+    counters: Counters,
+    credit_to_give: u32,
+    /// No packet is silent for too long before; early is possible.
+    silence_at: Instant,
+    /// When the peer was heard last, or first expected to speak since.
+    heard_at: Instant,
+    /// When the oldest unanswered expectation arose; never while nothing is expected.
+    expecting_since: Instant,
+    /// A ping shall go out, to have something acknowledged.
+    wants_ping: bool,
+    closes_left: u8,
+}
+
+impl Connection {
+    /// A connection that waits for the first message to send or for the peer's hello.
+    ///
+    /// `seed` is 32 bytes of the operating system's entropy, never used before: session identities come from it.
+    /// With a `key`, every packet is sealed and packets that are not are dropped.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where a setting is out of its bounds.
+    pub fn new(
+        config: Config,
+        key: Option<Arc<dyn PairKey>>,
+        now: Instant,
+        seed: [u8; 32],
+    ) -> Result<Self, ConfigError> {
+        config.check()?;
+        let window_log2 = config.window_log2;
+        let credit_to_give = config.receive_credit_bytes;
+        let paths = new_paths(&config, config.paths, config.max_datagram_bytes);
+        Ok(Self {
+            handshake: Handshake::new(seed),
+            state: State::Unconnected,
+            outgoing: Outgoing::new(0),
+            sent: SentPackets::new(config.paths, 0),
+            paths,
+            received: ReceivedPackets::new(),
+            taken: TakenMessages::new(window_log2),
+            nacks: VecDeque::new(),
+            events: VecDeque::new(),
+            counters: Counters::default(),
+            credit_to_give,
+            silence_at: Instant::NEVER,
+            heard_at: now,
+            expecting_since: Instant::NEVER,
+            wants_ping: false,
+            closes_left: 0,
+            config,
+            key,
+        })
+    }
+
+    /// Queues a message. It goes out with the next [`poll_transmit`](Self::poll_transmit) that has room for it; the first
+    /// one opens a session.
+    ///
+    /// # Errors
+    /// [`SendError`], with nothing queued.
+    pub fn send(&mut self, now: Instant, message: Message) -> Result<MessageId, SendError> {
+        let window = match &self.state {
+            State::Ended(failure) => return Err(SendError::Closed(*failure)),
+            State::Established(session) => 1 << session.window_log2,
+            State::Unconnected => 1 << self.config.window_log2,
+        };
+        if self.outgoing.span() >= window {
+            return Err(SendError::WindowFull);
+        }
+        let bytes = message.header.as_bytes().len() + message.payload.len();
+        if message.payload.len() > MAX_PAYLOAD_BYTES || bytes > self.max_message_bytes() {
+            return Err(SendError::TooLarge);
+        }
+        if matches!(self.state, State::Unconnected) {
+            self.handshake.want(now);
+        }
+        self.expect(now);
+        Ok(self.outgoing.push(message))
+    }
+
+    /// Most bytes of header and payload together that one message may have. It may shrink once, with
+    /// [`Event::Connected`], where the peer takes smaller datagrams.
+    pub fn max_message_bytes(&self) -> usize {
+        let datagram = match &self.state {
+            State::Established(session) => session.max_datagram_bytes,
+            State::Unconnected | State::Ended(_) => self.config.max_datagram_bytes,
+        };
+        datagram - HEADER_BYTES - self.seal_bytes() - frame::MESSAGE_FRAME_BYTES
+    }
+
+    /// Messages that [`send`](Self::send) would take now.
+    pub fn window_room(&self) -> u64 {
+        match &self.state {
+            State::Ended(_) => 0,
+            State::Established(session) => {
+                (1_u64 << session.window_log2).saturating_sub(self.outgoing.span())
+            }
+            State::Unconnected => (1 << self.config.window_log2) - self.outgoing.span(),
+        }
+    }
+
+    /// Lets the peer have `bytes` bytes under way to this side, from the next acknowledgement on. An owner with many
+    /// senders divides what its link carries in a round trip among them ([`ReceiveBudget`](crate::ReceiveBudget)).
+    pub fn set_receive_credit(&mut self, bytes: u32) {
+        self.credit_to_give = bytes;
+    }
+
+    /// What happened since the last call; the owner asks until there is nothing.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// What was counted since the connection began.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Whether a session with the peer exists.
+    pub fn is_established(&self) -> bool {
+        matches!(self.state, State::Established(_))
+    }
+
+    /// Whether nothing is queued or under way.
+    pub fn is_idle(&self) -> bool {
+        self.outgoing.is_empty()
+    }
+
+    /// The smoothed round trip of a path in nanoseconds, for reports.
+    pub fn path_round_trip_nanos(&self, path: u8) -> Option<u64> {
+        (path < self.paths.count()).then(|| self.paths.path(path).round_trip())
+    }
+
+    /// Ends the connection: every message fails with [`Failure::Closed`], and the peer is told as far as one can.
+    pub fn close(&mut self) {
+        if self.is_established() {
+            self.closes_left = crate::config::CLOSE_COPIES;
+        }
+        self.fail_messages(Failure::Closed);
+        if !matches!(self.state, State::Ended(_)) && self.closes_left == 0 {
+            self.state = State::Ended(Failure::Closed);
+        }
+    }
+
+    /// Does what has become due; to be called when [`poll_timeout`](Self::poll_timeout)'s moment has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if matches!(self.state, State::Ended(_)) {
+            return;
+        }
+        if now.nanos_since(self.expecting_since) >= nanos(self.config.peer_dead_after) {
+            self.end(Failure::PeerDead);
+            return;
+        }
+        self.look_for_silence(now);
+        let limit = nanos(self.config.not_ready_limit);
+        let (events, counters) = (&mut self.events, &mut self.counters);
+        self.outgoing.try_again(now, limit, |ended| {
+            fail(ended, Failure::NotReady, events, counters);
+        });
+        let keepalive = self.config.keepalive_after.map(nanos);
+        if keepalive
+            .is_some_and(|after| self.is_established() && now.nanos_since(self.heard_at) >= after)
+            && self.expecting_since == Instant::NEVER
+        {
+            self.wants_ping = true;
+            self.expect(now);
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) and [`poll_transmit`](Self::poll_transmit) want to be called next,
+    /// unless something else happens before; nothing where only the outside can make anything happen. A moment that has
+    /// passed means at once.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let mut at = match &self.state {
+            State::Ended(_) => return None,
+            State::Unconnected => self.handshake.next_hello(),
+            State::Established(session) => {
+                let received = self.received.due(session.max_datagram_bytes);
+                let keepalive = match self.config.keepalive_after {
+                    Some(after) if self.expecting_since == Instant::NEVER => self.heard_at + after,
+                    Some(_) | None => Instant::NEVER,
+                };
+                let gate = if self.outgoing.has_waiting() {
+                    self.paths.next_gate()
+                } else {
+                    Instant::NEVER
+                };
+                let received = if self.received.has_news() {
+                    received
+                } else {
+                    Instant::NEVER
+                };
+                received
+                    .min(keepalive)
+                    .min(gate)
+                    .min(self.silence_at)
+                    .min(self.paths.next_probe())
+                    .min(self.outgoing.next_try())
+            }
+        };
+        if self.expecting_since != Instant::NEVER {
+            at = at.min(self.expecting_since + self.config.peer_dead_after);
+        }
+        (at != Instant::NEVER).then_some(at)
+    }
+
+    fn seal_bytes(&self) -> usize {
+        if self.key.is_some() { SEAL_BYTES } else { 0 }
+    }
+
+    /// From now on the peer owes an answer.
+    fn expect(&mut self, now: Instant) {
+        if self.expecting_since == Instant::NEVER {
+            self.expecting_since = now;
+        }
+    }
+
+    /// The peer lives. While messages are unfinished it owes the next answer.
+    fn heard(&mut self, now: Instant) {
+        self.heard_at = now;
+        self.expecting_since = if self.outgoing.is_empty() && self.sent.is_empty() {
+            Instant::NEVER
+        } else {
+            now
+        };
+    }
+
+    /// Gives up packets that were not answered in time.
+    fn look_for_silence(&mut self, now: Instant) {
+        if now < self.silence_at {
+            return;
+        }
+        self.silence_at = Instant::NEVER;
+        for path in 0..self.paths.count() {
+            let patience = self.paths.path(path).patience();
+            while let Some((number, packet)) = self.sent.oldest_on(path) {
+                let sent_at = packet.sent_at;
+                let deadline = sent_at.after_nanos(patience);
+                if deadline > now {
+                    self.silence_at = self.silence_at.min(deadline);
+                    break;
+                }
+                self.lose(number);
+                self.counters.lost_by_timeout += 1;
+                let turn = self.paths.lost_by_silence(now, path, sent_at);
+                self.tell_turn(path, turn);
+            }
+        }
+    }
+
+    /// Takes a lost packet off and queues its messages again.
+    fn lose(&mut self, number: u64) {
+        let Some(packet) = self.sent.remove(number) else {
+            return;
+        };
+        self.paths.landed(packet.path, packet.bytes);
+        let mut sequence = packet.first_message;
+        while sequence != NONE {
+            let next = self.outgoing.next_in_packet(sequence);
+            self.outgoing.lose(sequence, packet.path);
+            sequence = next;
+        }
+    }
+
+    fn tell_turn(&mut self, path: u8, turn: Option<Turn>) {
+        match turn {
+            Some(Turn::Down) => self.events.push_back(Event::PathDown { path }),
+            Some(Turn::Up) => self.events.push_back(Event::PathUp { path }),
+            None => {}
+        }
+    }
+
+    fn fail_messages(&mut self, reason: Failure) {
+        let first_id = self.outgoing.next_id();
+        let outgoing = core::mem::replace(&mut self.outgoing, Outgoing::new(first_id));
+        let (events, counters) = (&mut self.events, &mut self.counters);
+        outgoing.fail_all(|ended| fail(ended, reason, events, counters));
+    }
+
+    fn end(&mut self, reason: Failure) {
+        if matches!(self.state, State::Ended(_)) {
+            return;
+        }
+        self.fail_messages(reason);
+        self.state = State::Ended(reason);
+        self.events.push_back(Event::Closed { reason });
+    }
+}
+
+fn fail(ended: Ended, reason: Failure, events: &mut VecDeque<Event>, counters: &mut Counters) {
+    counters.messages_failed += 1;
+    let Ended { id, token } = ended;
+    events.push_back(Event::Failed { id, token, reason });
+}
+
+fn new_paths(config: &Config, count: u8, datagram_bytes: usize) -> Paths {
+    Paths::new(
+        count,
+        datagram_bytes,
+        nanos(config.target_queueing),
+        config.path_burst,
+    )
+}

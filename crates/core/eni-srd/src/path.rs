@@ -1,0 +1,395 @@
+//! The paths of a connection: which may carry the next packet, which are silent, and when to look again.
+
+use crate::config::{
+    ACK_DELAY_NANOS, GAP_THRESHOLD, INITIAL_ROUND_TRIP_NANOS, MAX_LONELY_PROBE_NANOS,
+    MAX_PROBE_NANOS, MAX_RETRANSMIT_NANOS, MIN_RETRANSMIT_NANOS, PATH_DOWN_AFTER_PROBES,
+};
+use crate::time::Instant;
+use crate::window::Window;
+use alloc::vec::Vec;
+
+/// For how long a smallest round trip counts, at least; routes change.
+const MIN_ROUND_TRIP_LIFE_NANOS: u64 = 5_000_000_000;
+/// The longest pause that pacing makes on one path.
+const MAX_GATE_NANOS: u64 = 2_000_000;
+/// Doublings of the pause between probes.
+const MAX_PROBE_DOUBLINGS: u8 = 12;
+
+/// Whether a path answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// Packets go here.
+    Live,
+    /// A packet was not answered in time: one probe at a time, until one is answered.
+    Suspect,
+    /// So were the probes.
+    Down,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Path {
+    pub(crate) health: Health,
+    pub(crate) window: Window,
+    pub(crate) in_flight: u64,
+    smoothed: u64,
+    /// The smallest round trip of this half and of the half before.
+    smallest: [u64; 2],
+    half_began: Instant,
+    /// Whether the last round trip waited too long in queues.
+    is_congested: bool,
+    /// A window below a datagram is kept by waiting until here.
+    gate: Instant,
+    probe_at: Instant,
+    lost_probes: u8,
+    /// Sends up to here were already counted as one silence.
+    silent_since: Instant,
+    /// Places in the order of sending on this path.
+    pub(crate) next_place: u64,
+    pub(crate) highest_acked_place: Option<u64>,
+}
+
+impl Path {
+    fn new(datagram_bytes: usize) -> Self {
+        Self {
+            health: Health::Live,
+            window: Window::new(datagram_bytes),
+            in_flight: 0,
+            smoothed: 0,
+            smallest: [u64::MAX; 2],
+            half_began: Instant::default(),
+            is_congested: false,
+            gate: Instant::default(),
+            probe_at: Instant::NEVER,
+            lost_probes: 0,
+            silent_since: Instant::default(),
+            next_place: 0,
+            highest_acked_place: None,
+        }
+    }
+
+    pub(crate) fn round_trip(&self) -> u64 {
+        if self.smoothed == 0 {
+            INITIAL_ROUND_TRIP_NANOS
+        } else {
+            self.smoothed
+        }
+    }
+
+    /// How long a packet may go unacknowledged.
+    pub(crate) fn patience(&self) -> u64 {
+        let four = self.round_trip().saturating_mul(4);
+        four.clamp(MIN_RETRANSMIT_NANOS, MAX_RETRANSMIT_NANOS) + ACK_DELAY_NANOS
+    }
+
+    fn smallest_round_trip(&self) -> u64 {
+        self.smallest[0].min(self.smallest[1])
+    }
+
+    /// Places on this path below this one are lost: enough later ones arrived.
+    pub(crate) fn lost_below(&self) -> u64 {
+        let highest = self.highest_acked_place.map_or(0, |place| place + 1);
+        highest.saturating_sub(GAP_THRESHOLD)
+    }
+
+    fn measure(&mut self, now: Instant, sample: u64) {
+        self.smoothed = if self.smoothed == 0 {
+            sample
+        } else {
+            self.smoothed - self.smoothed / 8 + sample / 8
+        };
+        if now.nanos_since(self.half_began) > MIN_ROUND_TRIP_LIFE_NANOS {
+            self.smallest = [u64::MAX, self.smallest[0]];
+            self.half_began = now;
+        }
+        self.smallest[0] = self.smallest[0].min(sample);
+    }
+}
+
+/// What a change of health means to the owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Down,
+    Up,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Paths {
+    all: Vec<Path>,
+    /// Bytes under way on all paths.
+    pub(crate) in_flight: u64,
+    datagram_bytes: usize,
+    target_queueing: u64,
+    burst: u8,
+    burst_left: u8,
+    /// The path that the current burst is on.
+    current: u8,
+    live: u64,
+    /// Paths whose window has room and whose gate is open.
+    roomy: u64,
+    gated: u64,
+    /// No gate opens before.
+    gates_open_at: Instant,
+    /// No probe is due before.
+    probes_at: Instant,
+}
+
+impl Paths {
+    pub(crate) fn new(count: u8, datagram_bytes: usize, target_queueing: u64, burst: u8) -> Self {
+        let mask = u64::MAX >> (64 - u32::from(count.clamp(1, 64)));
+        Self {
+            all: (0..count.max(1))
+                .map(|_| Path::new(datagram_bytes))
+                .collect(),
+            in_flight: 0,
+            datagram_bytes,
+            target_queueing,
+            burst,
+            burst_left: 0,
+            current: 0,
+            live: mask,
+            roomy: mask,
+            gated: 0,
+            gates_open_at: Instant::NEVER,
+            probes_at: Instant::NEVER,
+        }
+    }
+
+    pub(crate) fn count(&self) -> u8 {
+        self.all.len() as u8
+    }
+
+    pub(crate) fn path(&self, path: u8) -> &Path {
+        &self.all[usize::from(path)]
+    }
+
+    pub(crate) fn path_mut(&mut self, path: u8) -> &mut Path {
+        &mut self.all[usize::from(path)]
+    }
+
+    /// Whether a packet with messages could go out.
+    pub(crate) fn has_room(&self) -> bool {
+        self.live & self.roomy != 0
+    }
+
+    /// A first guess of every path's round trip.
+    pub(crate) fn assume_round_trip(&mut self, nanos: u64) {
+        for path in &mut self.all {
+            path.smoothed = nanos;
+        }
+    }
+
+    pub(crate) fn any_live(&self) -> bool {
+        self.live != 0
+    }
+
+    /// A path for a packet with messages, other than `avoid` if there is a choice; nothing where all windows are full.
+    ///
+    /// Of the next two with room after the current one, the one with more room: blind rotation would fill a slow path,
+    /// always the widest would forget the others' round trips.
+    pub(crate) fn choose(&mut self, now: Instant, avoid: Option<u8>) -> Option<u8> {
+        self.open_gates(now);
+        let mut open = self.live & self.roomy;
+        if let Some(avoid) = avoid.filter(|avoid| open & !(1 << avoid) != 0) {
+            open &= !(1 << avoid);
+        }
+        if open == 0 {
+            return None;
+        }
+        if self.burst_left > 0 && open & 1 << self.current != 0 {
+            self.burst_left -= 1;
+            return Some(self.current);
+        }
+        let first = next_in(open, self.current);
+        let second = next_in(open, first);
+        let room = |path: u8| {
+            let path = self.path(path);
+            path.window.bytes().saturating_sub(path.in_flight)
+        };
+        self.current = if room(second) > room(first) {
+            second
+        } else {
+            first
+        };
+        self.burst_left = self.burst - 1;
+        Some(self.current)
+    }
+
+    /// A path for a packet that nobody acknowledges: `wished` if it lives, else the next that does.
+    pub(crate) fn choose_unacknowledged(&self, wished: u8) -> u8 {
+        if wished < self.count() && (self.live == 0 || self.live & 1 << wished != 0) {
+            wished
+        } else {
+            next_in(if self.live == 0 { 1 } else { self.live }, wished)
+        }
+    }
+
+    /// A path whose probe is due.
+    pub(crate) fn due_probe(&mut self, now: Instant) -> Option<u8> {
+        if now < self.probes_at {
+            return None;
+        }
+        self.probes_at = self
+            .all
+            .iter()
+            .map(|path| path.probe_at)
+            .min()
+            .unwrap_or(Instant::NEVER);
+        (0..self.count()).find(|path| self.path(*path).probe_at <= now)
+    }
+
+    /// When the next probe may be due; early is possible, late is not.
+    pub(crate) fn next_probe(&self) -> Instant {
+        self.probes_at
+    }
+
+    /// When a path may have room again without an acknowledgement.
+    pub(crate) fn next_gate(&self) -> Instant {
+        if self.gated == 0 {
+            Instant::NEVER
+        } else {
+            self.gates_open_at
+        }
+    }
+
+    fn open_gates(&mut self, now: Instant) {
+        if self.gated == 0 || now < self.gates_open_at {
+            return;
+        }
+        self.gates_open_at = Instant::NEVER;
+        let mut left = self.gated;
+        while left != 0 {
+            let path = left.trailing_zeros() as u8;
+            left &= left - 1;
+            self.look_for_room(now, path);
+        }
+    }
+
+    fn look_for_room(&mut self, now: Instant, path: u8) {
+        let bit = 1 << path;
+        let state = &self.all[usize::from(path)];
+        if state.gate > now {
+            self.gated |= bit;
+            self.roomy &= !bit;
+            self.gates_open_at = self.gates_open_at.min(state.gate);
+            return;
+        }
+        self.gated &= !bit;
+        if state.in_flight < state.window.bytes() {
+            self.roomy |= bit;
+        } else {
+            self.roomy &= !bit;
+        }
+    }
+
+    /// A packet that will be acknowledged goes out; returns its place on the path.
+    pub(crate) fn sent(&mut self, now: Instant, path: u8, bytes: u64) -> u64 {
+        self.in_flight += bytes;
+        let state = self.path_mut(path);
+        state.in_flight += bytes;
+        let place = state.next_place;
+        state.next_place += 1;
+        let window = state.window.bytes();
+        if bytes > window {
+            let pause = state.round_trip().saturating_mul(bytes) / window.max(1);
+            state.gate = now.after_nanos(pause.min(MAX_GATE_NANOS));
+        }
+        if state.health != Health::Live {
+            state.probe_at = Instant::NEVER;
+        }
+        self.look_for_room(now, path);
+        place
+    }
+
+    /// A packet is under way no more.
+    pub(crate) fn landed(&mut self, path: u8, bytes: u64) {
+        self.in_flight = self.in_flight.saturating_sub(bytes);
+        let state = self.path_mut(path);
+        state.in_flight = state.in_flight.saturating_sub(bytes);
+    }
+
+    /// The peer echoed a packet: a round trip took `sample`.
+    pub(crate) fn measured(&mut self, now: Instant, path: u8, sample: u64) {
+        let target = self.target_queueing;
+        let state = self.path_mut(path);
+        state.measure(now, sample);
+        let target = target.max(state.smallest_round_trip() / 2);
+        let delay = sample.saturating_sub(state.smallest_round_trip());
+        if delay > target {
+            state.window.shrink(now, delay, target, sample);
+        }
+        state.is_congested = delay > target;
+    }
+
+    /// The peer has a packet of `bytes` bytes, sent at `place`, and it has landed.
+    pub(crate) fn acked(&mut self, now: Instant, path: u8, place: u64, bytes: u64) -> Option<Turn> {
+        let increase = self.datagram_bytes as u64 / u64::from(self.count());
+        let state = self.path_mut(path);
+        let was_full = (state.in_flight + bytes).saturating_mul(2) >= state.window.bytes();
+        state.highest_acked_place = state.highest_acked_place.max(Some(place));
+        let turn = (state.health == Health::Down).then_some(Turn::Up);
+        if state.health != Health::Live {
+            state.health = Health::Live;
+            state.lost_probes = 0;
+            state.probe_at = Instant::NEVER;
+            self.live |= 1 << path;
+        } else if was_full && !state.is_congested {
+            state.window.grow(bytes, increase.max(1));
+        }
+        self.look_for_room(now, path);
+        turn
+    }
+
+    /// Later packets of this path arrived, but one did not.
+    pub(crate) fn lost_by_gap(&mut self, now: Instant, path: u8) {
+        let state = self.path_mut(path);
+        let round_trip = state.round_trip();
+        state.window.lose(now, round_trip);
+        self.look_for_room(now, path);
+    }
+
+    /// A packet sent at `sent_at` was not answered in time.
+    pub(crate) fn lost_by_silence(
+        &mut self,
+        now: Instant,
+        path: u8,
+        sent_at: Instant,
+    ) -> Option<Turn> {
+        let is_lonely = self.live & !(1 << path) == 0;
+        let state = self.path_mut(path);
+        let is_new = sent_at >= state.silent_since;
+        let mut turn = None;
+        if is_new {
+            state.silent_since = now;
+            if state.health == Health::Live {
+                state.health = Health::Suspect;
+                state.probe_at = now;
+                state.window.restart();
+            } else {
+                state.lost_probes = (state.lost_probes + 1).min(MAX_PROBE_DOUBLINGS);
+                let limit = if is_lonely {
+                    MAX_LONELY_PROBE_NANOS
+                } else {
+                    MAX_PROBE_NANOS
+                };
+                let pause = state.patience() << state.lost_probes;
+                state.probe_at = now.after_nanos(pause.min(limit));
+                if state.lost_probes == PATH_DOWN_AFTER_PROBES && state.health == Health::Suspect {
+                    state.health = Health::Down;
+                    turn = Some(Turn::Down);
+                }
+            }
+            let probe_at = state.probe_at;
+            self.probes_at = self.probes_at.min(probe_at);
+        }
+        self.live &= !(1 << path);
+        self.look_for_room(now, path);
+        turn
+    }
+}
+
+/// The first member of the set `members` after `path`, around the end; `members` is not empty.
+fn next_in(members: u64, path: u8) -> u8 {
+    let after = members & (u64::MAX << (path & 63)) & !(1 << (path & 63));
+    let from = if after == 0 { members } else { after };
+    from.trailing_zeros() as u8
+}

@@ -1,0 +1,334 @@
+//! Endpoints: queue pairs and their lanes.
+
+mod poll;
+mod progress;
+
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use eni_efa_abi::control::{Cause, Request};
+use eni_efa_abi::limits::{DEFAULT_RING, MAX_LANES, MAX_RECORD, MAX_ROUTED_RECORD};
+use eni_efa_abi::record::ROUTE;
+use eni_efa_abi::{Peer, RecordHeader, Route};
+use eni_efa_channel::{OwnRegion, PeerRegion, Reservation, ReserveError, channel};
+
+use crate::connection::Session;
+use crate::lane::{Inbound, Lane, LaneId, LaneState, Local, Sent, State, TrySendError};
+use crate::mailbox::{Mailbox, Offer};
+use crate::service_rings::ServiceRings;
+
+pub use poll::POLL_BATCH;
+
+/// A queue pair.
+///
+/// Its methods never wait, except [`Drop`].
+#[derive(Debug)]
+pub struct Endpoint {
+    session: Arc<Session>,
+    mailbox: Arc<Mailbox>,
+    /// The service's number for it.
+    number: u32,
+    address: Peer,
+    lanes: Vec<Lane>,
+    /// The lane that is not broken, of every peer that has one.
+    by_peer: HashMap<Peer, LaneId>,
+    by_conversation: HashMap<u64, LaneId>,
+    /// What poll looks at.
+    inbound: Vec<Inbound>,
+    /// Where in `inbound` the next poll begins.
+    next_inbound: usize,
+    service: Option<ServiceRings>,
+    /// The last lane that a record from another host came by.
+    last_source: Option<(Peer, LaneId)>,
+    /// Messages that the service had no room for.
+    unsent: VecDeque<(Request, Option<OwnedFd>)>,
+    /// Lanes that broke outside poll, to be told in the next.
+    broken: Vec<(LaneId, Cause)>,
+    remote_lanes: usize,
+    empty_polls: u32,
+}
+
+impl Endpoint {
+    pub(crate) fn new(
+        session: Arc<Session>,
+        mailbox: Arc<Mailbox>,
+        number: u32,
+        address: Peer,
+        service: Option<ServiceRings>,
+    ) -> Self {
+        Self {
+            session,
+            mailbox,
+            number,
+            address,
+            lanes: Vec::new(),
+            by_peer: HashMap::new(),
+            by_conversation: HashMap::new(),
+            inbound: Vec::new(),
+            next_inbound: 0,
+            service,
+            last_source: None,
+            unsent: VecDeque::new(),
+            broken: Vec::new(),
+            remote_lanes: 0,
+            empty_polls: 0,
+        }
+    }
+
+    /// Its number on its device, from 2 to 65,535.
+    pub fn queue_pair(&self) -> u32 {
+        self.address.queue_pair
+    }
+
+    /// Its address as others see it.
+    pub fn address(&self) -> Peer {
+        self.address
+    }
+
+    /// The lane to `peer`: the one that exists, or a new one, which begins to connect. A lane that broke is not taken
+    /// up again; the next call begins another.
+    pub fn lane_to(&mut self, peer: Peer) -> LaneId {
+        if let Some(lane) = self.by_peer.get(&peer) {
+            return *lane;
+        }
+        // A lane that the peer began may wait to be seen.
+        self.take_news();
+        if let Some(lane) = self.by_peer.get(&peer) {
+            return *lane;
+        }
+        let lane = self.add_lane(peer, State::Connecting);
+        if self.by_peer.len() > MAX_LANES {
+            self.break_lane(lane, Cause::Refused);
+        } else if peer == self.address {
+            self.open_to_self(lane);
+        } else {
+            self.offer(lane, peer);
+        }
+        lane
+    }
+
+    /// Where `lane` stands.
+    ///
+    /// # Panics
+    /// For a lane of another endpoint.
+    pub fn lane_state(&self, lane: LaneId) -> LaneState {
+        match self.lanes[lane.index()].state {
+            State::Connecting => LaneState::Connecting,
+            State::Local(_) => LaneState::Open { local: true },
+            State::Remote => LaneState::Open { local: false },
+            State::Broken(cause) => LaneState::Broken(cause),
+        }
+    }
+
+    /// Whom `lane` leads to.
+    ///
+    /// # Panics
+    /// For a lane of another endpoint.
+    pub fn peer(&self, lane: LaneId) -> Peer {
+        self.lanes[lane.index()].peer
+    }
+
+    /// Sends a record whose payload is the pieces of `payload` one after the other. `request` comes back with
+    /// [`crate::Handler::completed`] where the record is [`Sent::Underway`].
+    ///
+    /// # Errors
+    /// [`TrySendError`]; nothing has been sent then.
+    #[inline]
+    pub fn try_send(
+        &mut self,
+        lane: LaneId,
+        header: &RecordHeader,
+        payload: &[&[u8]],
+        request: u32,
+    ) -> Result<Sent, TrySendError> {
+        let length = payload.iter().map(|piece| piece.len()).sum();
+        let mut room = self.reserve(lane, length, request)?;
+        let mut offset = room.offset;
+        for piece in payload {
+            room.reservation.write(offset, piece);
+            offset += piece.len();
+        }
+        Ok(room.publish(header))
+    }
+
+    #[inline]
+    pub(crate) fn reserve(
+        &mut self,
+        lane: LaneId,
+        length: usize,
+        request: u32,
+    ) -> Result<Room<'_>, TrySendError> {
+        let Some(Lane { peer, state }) = self.lanes.get_mut(lane.index()) else {
+            return Err(TrySendError::Broken(Cause::Unreachable));
+        };
+        match state {
+            State::Local(local) => {
+                if length > MAX_RECORD {
+                    return Err(TrySendError::TooLong);
+                }
+                match local.producer.reserve(length) {
+                    Ok(reservation) => Ok(Room {
+                        reservation,
+                        offset: 0,
+                        sent: Sent::Delivered,
+                    }),
+                    Err(ReserveError::Full(_)) => Err(TrySendError::Full),
+                    Err(ReserveError::TooLong) => Err(TrySendError::TooLong),
+                    Err(ReserveError::Protocol(_)) => {
+                        self.broken.push((lane, Cause::Protocol));
+                        Err(TrySendError::Broken(Cause::Protocol))
+                    }
+                }
+            }
+            State::Remote => {
+                let route = Route {
+                    peer: *peer,
+                    request,
+                    lane: lane.0,
+                };
+                reserve_remote(self.service.as_mut(), &route, length)
+            }
+            State::Connecting => Err(TrySendError::Connecting),
+            State::Broken(cause) => Err(TrySendError::Broken(*cause)),
+        }
+    }
+
+    fn add_lane(&mut self, peer: Peer, state: State) -> LaneId {
+        // A lane is a message to the service at least: 2³² take years.
+        let lane = LaneId(u32::try_from(self.lanes.len()).unwrap_or(u32::MAX));
+        self.lanes.push(Lane { peer, state });
+        self.by_peer.insert(peer, lane);
+        lane
+    }
+
+    /// Both directions of a lane to oneself are this program's own, and nobody else's business.
+    fn open_to_self(&mut self, lane: LaneId) {
+        let pair = || {
+            let (there, there_file) = OwnRegion::create(DEFAULT_RING)?;
+            let (back, back_file) = OwnRegion::create(DEFAULT_RING)?;
+            let seen = PeerRegion::map(there_file.as_fd())?;
+            let seen_back = PeerRegion::map(back_file.as_fd())?;
+            Ok::<_, eni_efa_channel::RegionError>((there, back, seen, seen_back))
+        };
+        let Ok((there, back, seen, seen_back)) = pair() else {
+            return self.break_lane(lane, Cause::Unreachable);
+        };
+        let (there, back) = (Arc::new(there), Arc::new(back));
+        let (producer, _) = channel(&there, &Arc::new(seen_back));
+        let (_, consumer) = channel(&back, &Arc::new(seen));
+        self.lanes[lane.index()].state = State::Local(Local {
+            producer,
+            own: there,
+            conversation: None,
+        });
+        self.inbound.push(Inbound {
+            lane,
+            consumer,
+            ending: None,
+        });
+    }
+
+    fn offer(&mut self, lane: LaneId, peer: Peer) {
+        let Ok((own, file)) = OwnRegion::create(DEFAULT_RING) else {
+            return self.break_lane(lane, Cause::Unreachable);
+        };
+        let own = Arc::new(own);
+        let attempt = lane.0;
+        {
+            let mut inbox = self.mailbox.lock();
+            if inbox.is_cut {
+                drop(inbox);
+                return self.break_lane(lane, Cause::ServiceGone);
+            }
+            // The peer's offer may have come since the news were last taken: the lane is open then.
+            if inbox.opens_to(peer) {
+                drop(inbox);
+                return self.take_news();
+            }
+            inbox.offers.insert(peer, Offer { attempt, own });
+        }
+        let offer = Request::Offer {
+            endpoint: self.number,
+            attempt,
+            peer,
+        };
+        self.send(offer, Some(file));
+    }
+
+    /// Sends to the service, or leaves it for the next poll where there is no room.
+    fn send(&mut self, request: Request, file: Option<OwnedFd>) {
+        self.unsent.push_back((request, file));
+        self.send_unsent();
+    }
+
+    fn send_unsent(&mut self) {
+        while let Some((request, file)) = self.unsent.pop_front() {
+            let files: Vec<_> = file.iter().map(AsFd::as_fd).collect();
+            match self.session.connection.send(&request, &files, false) {
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    self.unsent.push_front((request, file));
+                    return;
+                }
+                // Where the service is gone, its end is among the news soon.
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Ends a lane; the handler hears of it in this poll or the next.
+    fn break_lane(&mut self, lane: LaneId, cause: Cause) {
+        self.broken.push((lane, cause));
+    }
+}
+
+fn reserve_remote<'a>(
+    service: Option<&'a mut ServiceRings>,
+    route: &Route,
+    length: usize,
+) -> Result<Room<'a>, TrySendError> {
+    if length > MAX_ROUTED_RECORD {
+        return Err(TrySendError::TooLong);
+    }
+    let service = service.ok_or(TrySendError::Broken(Cause::Unreachable))?;
+    match service.producer.reserve(ROUTE + length) {
+        Ok(mut reservation) => {
+            reservation.write(0, &route.to_bytes());
+            Ok(Room {
+                reservation,
+                offset: ROUTE,
+                sent: Sent::Underway,
+            })
+        }
+        Err(ReserveError::Full(_)) => Err(TrySendError::Full),
+        Err(ReserveError::TooLong) => Err(TrySendError::TooLong),
+        Err(ReserveError::Protocol(_)) => Err(TrySendError::Broken(Cause::ServiceGone)),
+    }
+}
+
+/// Room for a record in some ring.
+pub(crate) struct Room<'a> {
+    pub(crate) reservation: Reservation<'a>,
+    /// Where the caller's payload begins.
+    pub(crate) offset: usize,
+    sent: Sent,
+}
+
+impl Room<'_> {
+    #[inline]
+    pub(crate) fn publish(self, header: &RecordHeader) -> Sent {
+        self.reservation.publish(header);
+        self.sent
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        for lane in &self.lanes {
+            if let State::Local(local) = &lane.state {
+                local.own.close();
+            }
+        }
+        self.session.connection.forget(self.number);
+    }
+}

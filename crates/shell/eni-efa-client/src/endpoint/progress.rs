@@ -1,0 +1,150 @@
+//! What happens to an endpoint outside its rings: lanes open, break, end.
+
+use std::time::Instant;
+
+use eni_efa_abi::Peer;
+use eni_efa_abi::control::{Cause, Request};
+use eni_efa_channel::channel;
+
+use super::Endpoint;
+use crate::handler::Handler;
+use crate::lane::{Ending, Inbound, LaneId, LaneState, Local, State};
+use crate::mailbox::{News, Rings};
+
+impl Endpoint {
+    /// Takes in the news and tells the handler of lanes that broke.
+    #[cold]
+    pub(super) fn progress(&mut self, handler: &mut impl Handler) {
+        self.send_unsent();
+        self.take_news();
+        while let Some((lane, cause)) = self.broken.pop() {
+            if self.forget_lane(lane, cause) {
+                handler.broken(lane, cause);
+            }
+        }
+    }
+
+    pub(super) fn take_news(&mut self) {
+        let news = std::mem::take(&mut self.mailbox.open().news);
+        for one in news {
+            match one {
+                News::Opened {
+                    attempt,
+                    conversation,
+                    peer,
+                    rings,
+                } => self.open_lane(attempt.map(LaneId), conversation, peer, &rings),
+                News::Remote { attempt } => self.open_remote(LaneId(attempt)),
+                News::Failed { attempt, cause } => self.break_lane(LaneId(attempt), cause),
+                News::Broken {
+                    conversation,
+                    cause,
+                } => {
+                    if let Some(lane) = self.by_conversation.get(&conversation) {
+                        self.end_lane(*lane, cause);
+                    }
+                }
+                News::RemoteBroken { peer, cause } => {
+                    if let Some(lane) = self.by_peer.get(&peer) {
+                        self.break_lane(*lane, cause);
+                    }
+                }
+                News::ServiceGone => {
+                    let lanes = self.by_peer.values();
+                    self.broken
+                        .extend(lanes.map(|lane| (*lane, Cause::ServiceGone)));
+                }
+            }
+        }
+    }
+
+    fn open_lane(&mut self, attempt: Option<LaneId>, conversation: u64, peer: Peer, rings: &Rings) {
+        let lane = match (attempt, self.by_peer.get(&peer)) {
+            (Some(attempt), _) => attempt,
+            (None, Some(lane)) if self.lane_state(*lane) == LaneState::Connecting => *lane,
+            (None, _) => self.add_lane(peer, State::Connecting),
+        };
+        let (producer, consumer) = channel(&rings.own, &rings.peer);
+        self.lanes[lane.index()].state = State::Local(Local {
+            producer,
+            own: rings.own.clone(),
+            conversation: Some(conversation),
+        });
+        self.by_conversation.insert(conversation, lane);
+        self.inbound.push(Inbound {
+            lane,
+            consumer,
+            ending: None,
+        });
+    }
+
+    pub(super) fn open_remote(&mut self, lane: LaneId) {
+        if let Some(found) = self.lanes.get_mut(lane.index())
+            && matches!(found.state, State::Connecting)
+        {
+            found.state = State::Remote;
+            self.remote_lanes += 1;
+        }
+    }
+
+    /// What a peer wrote before it went is still to be taken; everything else ends a lane at once.
+    fn end_lane(&mut self, lane: LaneId, cause: Cause) {
+        let inbound = self.inbound.iter_mut().find(|inbound| inbound.lane == lane);
+        match (inbound, cause) {
+            (Some(inbound), Cause::PeerGone) => {
+                inbound.ending = Some(Ending {
+                    cause,
+                    since: Instant::now(),
+                });
+                self.retire(lane, cause);
+            }
+            (Some(_), _) | (None, _) => self.break_lane(lane, cause),
+        }
+    }
+
+    /// Nothing more can be sent by the lane. Gives false where that was so already.
+    fn retire(&mut self, lane: LaneId, cause: Cause) -> bool {
+        let Some(found) = self.lanes.get_mut(lane.index()) else {
+            return false;
+        };
+        let (peer, state) = (found.peer, &mut found.state);
+        let old = std::mem::replace(state, State::Broken(cause));
+        match old {
+            State::Broken(first) => {
+                *state = State::Broken(first);
+                return false;
+            }
+            State::Local(local) => {
+                if let Some(conversation) = local.conversation {
+                    self.by_conversation.remove(&conversation);
+                    self.mailbox.lock().rings.remove(&conversation);
+                    if cause == Cause::Protocol {
+                        let endpoint = self.number;
+                        self.send(
+                            Request::Close {
+                                endpoint,
+                                conversation,
+                            },
+                            None,
+                        );
+                    }
+                }
+            }
+            State::Remote => self.remote_lanes -= 1,
+            State::Connecting => {}
+        }
+        if self.by_peer.get(&peer) == Some(&lane) {
+            self.by_peer.remove(&peer);
+        }
+        self.last_source = None;
+        true
+    }
+
+    /// Ends a lane for good. Gives false where the handler has been told already.
+    pub(super) fn forget_lane(&mut self, lane: LaneId, cause: Cause) -> bool {
+        let had_inbound = self.inbound.len();
+        self.inbound.retain(|inbound| inbound.lane != lane);
+        let was_ending = self.inbound.len() != had_inbound;
+        self.retire(lane, cause) || was_ending
+    }
+}

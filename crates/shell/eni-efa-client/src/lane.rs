@@ -1,0 +1,95 @@
+//! Lanes: the way from an endpoint to one peer.
+
+use std::sync::Arc;
+
+use eni_efa_abi::Peer;
+use eni_efa_abi::control::Cause;
+use eni_efa_channel::{Consumer, OwnRegion, Producer};
+
+/// Names a lane within its endpoint: a dense index that is never given to another lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LaneId(pub u32);
+
+impl LaneId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Where a lane stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaneState {
+    /// Records cannot be sent yet.
+    Connecting,
+    /// Records can be sent.
+    Open {
+        /// Whether the peer is on this host: a record that was sent is delivered.
+        local: bool,
+    },
+    /// No more.
+    Broken(Cause),
+}
+
+/// What became of a record that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It is in the peer's hands.
+    Delivered,
+    /// [`crate::Handler::completed`] follows.
+    Underway,
+}
+
+/// Why a record was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TrySendError {
+    /// No room until the other side has read.
+    #[error("the lane is full")]
+    Full,
+    /// Not yet.
+    #[error("the lane is connecting")]
+    Connecting,
+    /// No more.
+    #[error("the lane is broken: {0}")]
+    Broken(Cause),
+    /// Longer than the lane carries.
+    #[error("the record is too long")]
+    TooLong,
+}
+
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) peer: Peer,
+    pub(crate) state: State,
+}
+
+#[derive(Debug)]
+pub(crate) enum State {
+    Connecting,
+    Local(Local),
+    Remote,
+    Broken(Cause),
+}
+
+/// The sending half of a lane to a peer on this host; the receiving half is an [`Inbound`].
+#[derive(Debug)]
+pub(crate) struct Local {
+    pub(crate) producer: Producer,
+    pub(crate) own: Arc<OwnRegion>,
+    /// The service's name for the ring pair; a lane to oneself has none.
+    pub(crate) conversation: Option<u64>,
+}
+
+/// The receiving half of a lane to a peer on this host: what poll looks at.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    pub(crate) lane: LaneId,
+    pub(crate) consumer: Consumer,
+    /// The peer is gone: the lane ends once its last records are taken.
+    pub(crate) ending: Option<Ending>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) cause: Cause,
+    pub(crate) since: std::time::Instant,
+}

@@ -1,0 +1,235 @@
+//! What a fabric's thread does for an endpoint, and leaves for it to find.
+
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use eni_efa_abi::Peer;
+use eni_efa_abi::control::{Cause, Event, Request};
+use eni_efa_abi::limits::DEFAULT_RING;
+use eni_efa_channel::{OwnRegion, PeerRegion, RegionError};
+use parking_lot::{Mutex, MutexGuard};
+
+/// An endpoint's share of a fabric's events.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox {
+    /// Something waits in the inbox.
+    bell: AtomicBool,
+    inbox: Mutex<Inbox>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    pub(crate) news: VecDeque<News>,
+    /// Offers of ours that are under way.
+    pub(crate) offers: HashMap<Peer, Offer>,
+    /// Memory that a revocation takes away.
+    pub(crate) rings: HashMap<u64, Rings>,
+    /// The service is gone: nothing more will come.
+    pub(crate) is_cut: bool,
+}
+
+impl Inbox {
+    /// Whether a ring pair with `peer` is among the news.
+    pub(crate) fn opens_to(&self, peer: Peer) -> bool {
+        let opens =
+            |news: &News| matches!(news, News::Opened { peer: other, .. } if *other == peer);
+        self.news.iter().any(opens)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub(crate) attempt: u32,
+    pub(crate) own: Arc<OwnRegion>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Rings {
+    pub(crate) own: Arc<OwnRegion>,
+    pub(crate) peer: Arc<PeerRegion>,
+}
+
+#[derive(Debug)]
+pub(crate) enum News {
+    Opened {
+        attempt: Option<u32>,
+        conversation: u64,
+        peer: Peer,
+        rings: Rings,
+    },
+    Remote {
+        attempt: u32,
+    },
+    Failed {
+        attempt: u32,
+        cause: Cause,
+    },
+    Broken {
+        conversation: u64,
+        cause: Cause,
+    },
+    RemoteBroken {
+        peer: Peer,
+        cause: Cause,
+    },
+    ServiceGone,
+}
+
+/// What the thread sends in answer to an event.
+pub(crate) type Reply = Option<(Request, Option<OwnedFd>)>;
+
+impl Mailbox {
+    /// Whether there may be news.
+    #[inline]
+    pub(crate) fn has_news(&self) -> bool {
+        self.bell.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock()
+    }
+
+    /// Takes the news, and keeps the mailbox locked.
+    pub(crate) fn open(&self) -> MutexGuard<'_, Inbox> {
+        let inbox = self.inbox.lock();
+        self.bell.store(false, Ordering::Release);
+        inbox
+    }
+
+    fn post(&self, inbox: &mut Inbox, news: News) {
+        inbox.news.push_back(news);
+        self.bell.store(true, Ordering::Release);
+    }
+
+    /// Takes in an event of this endpoint.
+    pub(crate) fn take(&self, event: Event, mut attached: Vec<OwnedFd>) -> Reply {
+        let mut inbox = self.inbox.lock();
+        match event {
+            Event::Region {
+                endpoint,
+                conversation,
+                peer,
+                attempt,
+            } => {
+                let file = attached.pop();
+                return self.open_rings(&mut inbox, endpoint, conversation, peer, attempt, file);
+            }
+            Event::Remote { attempt, .. } => {
+                inbox.offers.retain(|_, offer| offer.attempt != attempt);
+                self.post(&mut inbox, News::Remote { attempt });
+            }
+            Event::Failed { attempt, cause, .. } => {
+                inbox.offers.retain(|_, offer| offer.attempt != attempt);
+                self.post(&mut inbox, News::Failed { attempt, cause });
+            }
+            Event::Broken {
+                conversation,
+                cause,
+                ..
+            } => {
+                // A peer that is gone may have left records; what is revoked is given up at once.
+                let rings = inbox.rings.remove(&conversation);
+                if let (Some(rings), Cause::Revoked) = (rings, cause) {
+                    vacate(&rings);
+                }
+                self.post(
+                    &mut inbox,
+                    News::Broken {
+                        conversation,
+                        cause,
+                    },
+                );
+            }
+            Event::RemoteBroken { peer, cause, .. } => {
+                self.post(&mut inbox, News::RemoteBroken { peer, cause });
+            }
+            Event::Welcome { .. }
+            | Event::EndpointCreated { .. }
+            | Event::AddressHandleCreated { .. }
+            | Event::Refused { .. } => {}
+        }
+        None
+    }
+
+    fn open_rings(
+        &self,
+        inbox: &mut Inbox,
+        endpoint: u32,
+        conversation: u64,
+        peer: Peer,
+        attempt: Option<u32>,
+        file: Option<OwnedFd>,
+    ) -> Reply {
+        let close = Request::Close {
+            endpoint,
+            conversation,
+        };
+        let offered = match attempt {
+            None => inbox.offers.remove(&peer),
+            Some(attempt) => match inbox.offers.get(&peer) {
+                Some(offer) if offer.attempt == attempt => inbox.offers.remove(&peer),
+                // The offer has been answered by the peer's own, which has ended since.
+                Some(_) | None => return Some((close, None)),
+            },
+        };
+        let mapped = file
+            .ok_or(RegionError::NotSealed)
+            .and_then(|file| PeerRegion::map(file.as_fd()));
+        let (attempt, own, answer) = match offered {
+            Some(offer) => (Some(offer.attempt), Ok(offer.own), None),
+            None => match OwnRegion::create(DEFAULT_RING) {
+                Ok((own, file)) => (None, Ok(Arc::new(own)), Some(file)),
+                Err(error) => (None, Err(error), None),
+            },
+        };
+        let (Ok(theirs), Ok(own)) = (mapped, own) else {
+            if let Some(attempt) = attempt {
+                let cause = Cause::Protocol;
+                self.post(inbox, News::Failed { attempt, cause });
+            }
+            return Some((close, None));
+        };
+        let rings = Rings {
+            own,
+            peer: Arc::new(theirs),
+        };
+        inbox.rings.insert(conversation, rings.clone());
+        self.post(
+            inbox,
+            News::Opened {
+                attempt,
+                conversation,
+                peer,
+                rings,
+            },
+        );
+        answer.map(|file| {
+            let answer = Request::Answer {
+                endpoint,
+                conversation,
+            };
+            (answer, Some(file))
+        })
+    }
+
+    /// The service is gone: no memory stays shared.
+    pub(crate) fn cut(&self) {
+        let mut inbox = self.inbox.lock();
+        if std::mem::replace(&mut inbox.is_cut, true) {
+            return;
+        }
+        for (_, rings) in inbox.rings.drain() {
+            vacate(&rings);
+        }
+        inbox.offers.clear();
+        self.post(&mut inbox, News::ServiceGone);
+    }
+}
+
+/// Memory that cannot be replaced stays until the endpoint drops it; the service kills a program that keeps it.
+fn vacate(rings: &Rings) {
+    let _own = rings.own.vacate();
+    let _peer = rings.peer.vacate();
+}

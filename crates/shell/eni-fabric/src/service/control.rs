@@ -1,0 +1,311 @@
+//! The thread that serves the control socket.
+
+use std::collections::HashMap;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use eni_efa_abi::control::{Event, Request};
+use eni_efa_channel::{ControlSocket, Received, RegionShape};
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::net::SocketFlags;
+
+use super::program::Program;
+use super::{Orders, ServiceOptions};
+use crate::broker::{Broker, Judges, Output, ProgramId, Region, RegionIdentity};
+use crate::caller::Caller;
+
+/// How long a program may keep memory that was taken from it.
+pub(super) const REVOCATION_GRACE: Duration = Duration::from_secs(1);
+/// How often the policy is looked at where nobody says that it changed.
+const POLICY_PERIOD: Duration = Duration::from_millis(50);
+/// Messages taken from one program before others have their turn.
+const MESSAGES_PER_TURN: usize = 32;
+/// Programs at a time.
+const MAX_PROGRAMS: usize = 1_024;
+
+const LISTENER: u64 = 0;
+const WAKE: u64 = 1;
+/// Each program has two tokens: its number doubled is its socket, one more its process.
+const FIRST_PROGRAM: u64 = 1;
+
+pub(super) struct Control {
+    options: ServiceOptions,
+    listener: OwnedFd,
+    orders: Arc<Orders>,
+    epoll: OwnedFd,
+    broker: Broker<OwnedFd>,
+    programs: HashMap<ProgramId, Program>,
+    last_program: u64,
+    policy_generation: u64,
+    inspections: Vec<Inspection>,
+}
+
+#[derive(Debug)]
+struct Inspection {
+    at: Instant,
+    program: ProgramId,
+    region: RegionIdentity,
+}
+
+impl Control {
+    pub(super) fn new(
+        options: ServiceOptions,
+        listener: OwnedFd,
+        orders: Arc<Orders>,
+    ) -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(
+            &epoll,
+            &listener,
+            EventData::new_u64(LISTENER),
+            EventFlags::IN,
+        )?;
+        epoll::add(
+            &epoll,
+            &orders.wake,
+            EventData::new_u64(WAKE),
+            EventFlags::IN,
+        )?;
+        let mut broker = Broker::new(options.seed);
+        broker.set_devices(options.devices.clone());
+        let policy_generation = options.policy.generation();
+        Ok(Self {
+            options,
+            listener,
+            orders,
+            epoll,
+            broker,
+            programs: HashMap::new(),
+            last_program: FIRST_PROGRAM,
+            policy_generation,
+            inspections: Vec::new(),
+        })
+    }
+
+    /// Serves until it is told to stop.
+    pub(super) fn run(&mut self) {
+        while !self.orders.stop.load(Ordering::Acquire) {
+            if let Err(error) = self.turn() {
+                tracing::error!(%error, "the fabric service cannot wait for events");
+                return;
+            }
+        }
+    }
+
+    fn turn(&mut self) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); 64];
+        let timeout = Timespec::try_from(self.patience()).unwrap_or_default();
+        let events = match epoll::wait(&self.epoll, &mut space, Some(&timeout)) {
+            Ok((events, _)) => events,
+            Err(rustix::io::Errno::INTR) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        for event in events {
+            match event.data.u64() {
+                LISTENER => self.accept(),
+                WAKE => {
+                    let mut counter = [0; 8];
+                    let _read = rustix::io::read(&self.orders.wake, &mut counter);
+                }
+                token if token.is_multiple_of(2) => self.serve(ProgramId(token / 2), event.flags),
+                token => self.end(ProgramId(token / 2)),
+            }
+        }
+        self.take_orders();
+        self.inspect(Instant::now());
+        self.carry_out();
+        Ok(())
+    }
+
+    fn patience(&self) -> Duration {
+        let next = self
+            .inspections
+            .iter()
+            .map(|inspection| inspection.at)
+            .min();
+        let until = next.map(|at| at.saturating_duration_since(Instant::now()));
+        until.unwrap_or(POLICY_PERIOD).min(POLICY_PERIOD)
+    }
+
+    fn take_orders(&mut self) {
+        if let Some(devices) = self.orders.devices.lock().take() {
+            self.broker.set_devices(devices);
+        }
+        let changed = self.orders.policy_changed.swap(false, Ordering::AcqRel);
+        let generation = self.options.policy.generation();
+        if changed || generation != self.policy_generation {
+            self.policy_generation = generation;
+            self.broker.policy_changed(&*self.options.policy);
+        }
+    }
+
+    fn accept(&mut self) {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        while let Ok(socket) = rustix::net::accept_with(&self.listener, flags) {
+            if self.programs.len() >= MAX_PROGRAMS {
+                continue;
+            }
+            if let Err(error) = self.welcome(socket) {
+                tracing::warn!(%error, "a program was not let in");
+            }
+        }
+    }
+
+    fn welcome(&mut self, socket: OwnedFd) -> io::Result<()> {
+        let caller = Caller::of(&socket)?;
+        let namespace = caller.network_namespace()?;
+        self.last_program += 1;
+        let id = ProgramId(self.last_program);
+        let token = id.0 * 2;
+        epoll::add(
+            &self.epoll,
+            &socket,
+            EventData::new_u64(token),
+            EventFlags::IN,
+        )?;
+        epoll::add(
+            &self.epoll,
+            &caller.process,
+            EventData::new_u64(token + 1),
+            EventFlags::IN,
+        )?;
+        self.programs
+            .insert(id, Program::new(ControlSocket::from(socket), caller));
+        self.broker.connected(id, namespace);
+        self.carry_out();
+        Ok(())
+    }
+
+    fn serve(&mut self, id: ProgramId, flags: EventFlags) {
+        if flags.contains(EventFlags::OUT)
+            && let Some(program) = self.programs.get_mut(&id)
+        {
+            let flushed = program.flush();
+            if flushed.is_err() {
+                return self.end(id);
+            }
+            self.watch(id);
+        }
+        for _ in 0..MESSAGES_PER_TURN {
+            let Some(program) = self.programs.get(&id) else {
+                return;
+            };
+            match program.socket.receive() {
+                Ok(Received::Message(request, attached)) => self.request(id, request, attached),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Ok(Received::End) => return self.end(id),
+                Err(error) => {
+                    tracing::warn!(%error, "a program sent what is no message");
+                    return self.end(id);
+                }
+            }
+        }
+    }
+
+    fn request(&mut self, id: ProgramId, request: Request, attached: Vec<OwnedFd>) {
+        let regions = attached.into_iter().filter_map(|file| {
+            let shape = RegionShape::of(file.as_fd()).ok()?;
+            let identity = RegionIdentity {
+                device: shape.device,
+                inode: shape.inode,
+            };
+            Some(Region { identity, file })
+        });
+        let judges = Judges {
+            policy: &*self.options.policy,
+            directory: &*self.options.directory,
+        };
+        self.broker.request(judges, id, request, regions.collect());
+        self.carry_out();
+    }
+
+    /// Forgets a program: its connection closes with it.
+    fn end(&mut self, id: ProgramId) {
+        if let Some(program) = self.programs.remove(&id) {
+            // The descriptors close, which takes them out of the epoll set; a forked child may hold copies.
+            program.socket.shut_down();
+            let _gone = epoll::delete(&self.epoll, &program.socket);
+            let _gone = epoll::delete(&self.epoll, &program.caller.process);
+            self.broker.disconnected(id);
+            self.carry_out();
+        }
+    }
+
+    fn carry_out(&mut self) {
+        loop {
+            let outputs = self.broker.take_outputs();
+            if outputs.is_empty() {
+                return;
+            }
+            for output in outputs {
+                self.carry_out_one(output);
+            }
+        }
+    }
+
+    fn carry_out_one(&mut self, output: Output<OwnedFd>) {
+        match output {
+            Output::Send {
+                program,
+                event,
+                region,
+            } => self.tell(program, &event, region.into_iter().collect()),
+            Output::Carry {
+                endpoint, request, ..
+            } => self.broker.carry_failed(endpoint, request),
+            Output::Reach { .. } | Output::Ended { .. } => {}
+            Output::Inspect { program, region } => self.inspections.push(Inspection {
+                at: Instant::now() + REVOCATION_GRACE,
+                program,
+                region,
+            }),
+        }
+    }
+
+    fn tell(&mut self, id: ProgramId, event: &Event, attached: Vec<OwnedFd>) {
+        if let Some(program) = self.programs.get_mut(&id) {
+            if let Err(error) = program.send(event, attached) {
+                tracing::warn!(%error, "a program cannot be told");
+                program.socket.shut_down();
+            }
+            self.watch(id);
+        }
+    }
+
+    /// Waits for room where something is queued.
+    fn watch(&mut self, id: ProgramId) {
+        if let Some(program) = self.programs.get(&id) {
+            let flags = if program.has_queue() {
+                EventFlags::IN | EventFlags::OUT
+            } else {
+                EventFlags::IN
+            };
+            let token = EventData::new_u64(id.0 * 2);
+            if let Err(error) = epoll::modify(&self.epoll, &program.socket, token, flags) {
+                tracing::warn!(%error, "a program's socket cannot be watched");
+                program.socket.shut_down();
+            }
+        }
+    }
+
+    /// Ends programs that keep memory which was taken from them.
+    fn inspect(&mut self, now: Instant) {
+        for due in self
+            .inspections
+            .extract_if(.., |inspection| inspection.at <= now)
+        {
+            if let Some(program) = self.programs.get(&due.program)
+                && program.caller.keeps(due.region)
+            {
+                let process = program.caller.number();
+                tracing::warn!(process, "a program that kept revoked memory is killed");
+                program.caller.kill();
+            }
+        }
+    }
+}
