@@ -58,7 +58,10 @@ impl AddressVector {
     }
 
     pub(crate) fn remove(&mut self, number: u64) -> Option<Peer> {
-        let peer = self.entries.get_mut(usize::try_from(number).ok()?)?.take()?;
+        let peer = self
+            .entries
+            .get_mut(usize::try_from(number).ok()?)?
+            .take()?;
         self.by_peer.remove(&peer);
         Some(peer)
     }

@@ -2,7 +2,7 @@
 
 mod sys;
 
-pub(crate) use sys::{Arrived, Outbound, ProgramBuffer, Stretch};
+pub(crate) use sys::{Arrived, Outbound, ProgramBuffer};
 
 use eni_efa_client::{Cause, LaneState, TrySendError};
 use eni_efa_messaging::{Fault, Refusal, Route};

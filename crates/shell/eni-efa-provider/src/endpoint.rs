@@ -1,7 +1,11 @@
 //! Endpoints.
 
+pub(crate) mod atomic;
+mod message;
 mod operations;
+mod remote;
 pub(crate) mod sys;
+mod tagged;
 
 use crate::buffer::{Arrived, Outbound, ProgramBuffer, fault_of};
 use crate::counter::Counter;
@@ -14,7 +18,7 @@ use eni_efa_messaging::{
 };
 use std::time::{Duration, Instant};
 
-pub(crate) use operations::{Failed, MessageOperation, Outcome};
+pub(crate) use operations::{Failed, NO_ADDRESS};
 
 /// A peer whose lane broke is tried again after this long; until then operations on it fail at once.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -200,9 +204,15 @@ impl State {
             },
         };
         endpoint.lanes.poll(&mut inbound);
-        let Inbound { engine, mut outlet, .. } = inbound;
+        let Inbound {
+            engine, mut outlet, ..
+        } = inbound;
         if engine.has_work() {
-            engine.flush(&mut Outbound(&mut endpoint.lanes), &self.regions, &mut outlet);
+            engine.flush(
+                &mut Outbound(&mut endpoint.lanes),
+                &self.regions,
+                &mut outlet,
+            );
         }
         if !endpoint.broken.is_empty() {
             endpoint.retire();

@@ -46,7 +46,11 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(crate) fn new(size: usize) -> Self {
-        let size = if size == 0 { DEFAULT_SIZE } else { size.min(MAX_SIZE) };
+        let size = if size == 0 {
+            DEFAULT_SIZE
+        } else {
+            size.min(MAX_SIZE)
+        };
         Self {
             entries: VecDeque::with_capacity(size),
             failures: VecDeque::new(),

@@ -11,7 +11,7 @@ mod tests;
 
 use crate::atomic::{AtomicOperation, Datatype};
 use crate::buffer::{Arrival, Buffer, Route, Wire};
-use crate::completion::{Completion, Fault, Sink};
+use crate::completion::{Completion, Sink};
 use crate::limits::{LOCAL_SEGMENT, REMOTE_SEGMENT};
 use crate::matching::{Matcher, Pattern};
 use crate::order::Reorder;

@@ -16,7 +16,10 @@ pub(crate) struct Stretch {
 #[derive(Clone, Debug)]
 pub(crate) enum ProgramBuffer {
     One(Stretch),
-    Many { stretches: Arc<[Stretch]>, length: usize },
+    Many {
+        stretches: Arc<[Stretch]>,
+        length: usize,
+    },
 }
 
 // SAFETY: the memory is the process's, and whoever made the value promised that it stays.
@@ -83,7 +86,13 @@ impl ProgramBuffer {
                 break;
             }
             let address = stretch.address.wrapping_add(skip);
-            visit(Stretch { address, length: piece }, done);
+            visit(
+                Stretch {
+                    address,
+                    length: piece,
+                },
+                done,
+            );
             done += piece;
             skip = 0;
         }
@@ -142,7 +151,10 @@ impl Arrival<ProgramBuffer> for Arrived<'_> {
     fn place(&self, from: usize, length: usize, into: &ProgramBuffer, at: usize) {
         into.pieces(at, length, |piece, done| {
             // SAFETY: the piece is part of memory that the maker of `into` promised to be writable.
-            unsafe { self.0.copy_to_pointer(from + done, piece.address, piece.length) };
+            unsafe {
+                self.0
+                    .copy_to_pointer(from + done, piece.address, piece.length)
+            };
         });
     }
 }

@@ -1,12 +1,12 @@
 //! What programs ask of an endpoint.
 
-use super::{EndpointState, Outlet, endpoint_number};
+use super::{Outlet, endpoint_number};
 use crate::buffer::{Outbound, ProgramBuffer};
 use crate::domain::State;
 use crate::queue::Queue;
 use eni_efa_messaging::{
-    AtomicRequest, LaneId, Message, Pattern, Peek, ReceiveRequest, RemoteRequest, SendRequest,
-    Submit, Transfer,
+    AtomicRequest, Engine, LaneId, Message, Pattern, Peek, ReceiveRequest, Regions, RemoteRequest,
+    SendRequest, Submit, Transfer,
 };
 
 /// `FI_ADDR_UNSPEC` and `FI_ADDR_NOTAVAIL`, which are casts in the header and so not in the bindings.
@@ -64,21 +64,31 @@ pub(crate) struct ReceiveOperation {
     pub(crate) many: bool,
 }
 
-/// Runs `$body` with an endpoint's engine, its lanes and its outlet.
-macro_rules! with_endpoint {
-    ($state:expr, $number:expr, |$engine:ident, $wire:ident, $outlet:ident| $body:expr) => {{
-        let State { endpoints, queues, counters, .. } = $state;
-        let endpoint = endpoints.get_mut($number).ok_or(Failed::Invalid)?;
-        let bindings = endpoint.bindings;
-        let EndpointState { engine: $engine, lanes, .. } = endpoint;
-        #[allow(unused_mut, unused_variables, reason = "not every operation sends")]
-        let mut $wire = Outbound(lanes);
-        let mut $outlet = Outlet { queues, counters, bindings, endpoint: endpoint_number($number) };
-        $body
-    }};
+/// What an operation works with.
+struct Parts<'a> {
+    engine: &'a mut Engine<ProgramBuffer>,
+    wire: Outbound<'a>,
+    outlet: Outlet<'a>,
+    regions: &'a Regions<ProgramBuffer>,
 }
 
 impl State {
+    #[inline]
+    fn parts(&mut self, number: usize) -> Result<Parts<'_>, Failed> {
+        let endpoint = self.endpoints.get_mut(number).ok_or(Failed::Invalid)?;
+        Ok(Parts {
+            engine: &mut endpoint.engine,
+            wire: Outbound(&mut endpoint.lanes),
+            outlet: Outlet {
+                queues: &mut self.queues,
+                counters: &mut self.counters,
+                bindings: endpoint.bindings,
+                endpoint: endpoint_number(number),
+            },
+            regions: &self.regions,
+        })
+    }
+
     /// The lane to what the address vector calls `address`.
     #[inline]
     fn lane(&mut self, number: usize, address: u64) -> Result<LaneId, Failed> {
@@ -94,7 +104,9 @@ impl State {
     fn begin_lane(&mut self, number: usize, address: u64) -> Result<LaneId, Failed> {
         let endpoint = self.endpoints.get_mut(number).ok_or(Failed::Invalid)?;
         let vector = endpoint.vector.and_then(|vector| self.vectors.get(vector));
-        let peer = vector.and_then(|vector| vector.peer(address)).ok_or(Failed::Invalid)?;
+        let peer = vector
+            .and_then(|vector| vector.peer(address))
+            .ok_or(Failed::Invalid)?;
         let lane = LaneId(endpoint.lanes.lane_to(peer).0);
         let index = usize::try_from(address).map_err(|_| Failed::Invalid)?;
         if index >= endpoint.lane_of.len() {
@@ -117,7 +129,10 @@ impl State {
     /// Whether the queue for what this end starts has room.
     #[inline]
     fn can_start(&self, number: usize) -> Outcome {
-        let queue = self.endpoints.get(number).and_then(|endpoint| endpoint.bindings.transmit_queue);
+        let queue = self
+            .endpoints
+            .get(number)
+            .and_then(|endpoint| endpoint.bindings.transmit_queue);
         match queue.and_then(|queue| self.queues.get(queue)) {
             Some(queue) if Queue::is_full(queue) => Err(Failed::Again),
             Some(_) | None => Ok(()),
@@ -148,9 +163,15 @@ impl State {
             report: operation.report,
             delivered: operation.delivered,
         };
-        let submit = with_endpoint!(&mut *self, number, |engine, wire, outlet| {
+        let submit = {
+            let Parts {
+                engine,
+                mut wire,
+                mut outlet,
+                ..
+            } = self.parts(number)?;
             engine.send(request, &mut wire, &mut outlet)
-        });
+        };
         self.submitted(number, submit)
     }
 
@@ -167,9 +188,15 @@ impl State {
             context: operation.context,
             report: operation.report,
         };
-        let submit = with_endpoint!(&mut *self, number, |engine, wire, outlet| {
+        let submit = {
+            let Parts {
+                engine,
+                mut wire,
+                mut outlet,
+                ..
+            } = self.parts(number)?;
             engine.transfer(request, &mut wire, &mut outlet)
-        });
+        };
         self.submitted(number, submit)
     }
 
@@ -182,9 +209,15 @@ impl State {
     ) -> Outcome {
         self.can_start(number)?;
         request.lane = self.lane(number, peer)?;
-        let submit = with_endpoint!(&mut *self, number, |engine, wire, outlet| {
+        let submit = {
+            let Parts {
+                engine,
+                mut wire,
+                mut outlet,
+                ..
+            } = self.parts(number)?;
             engine.atomic(&request, &mut wire, &mut outlet)
-        });
+        };
         self.submitted(number, submit)
     }
 
@@ -200,13 +233,17 @@ impl State {
             report: operation.report,
             until_less_than: minimum.filter(|_| operation.many),
         };
-        with_endpoint!(&mut *self, number, |engine, wire, outlet| {
-            engine.receive(request, &mut outlet);
-            if engine.has_work() {
-                // A clearance should not wait until the program looks for completions.
-                engine.flush(&mut wire, &self.regions, &mut outlet);
-            }
-        });
+        let Parts {
+            engine,
+            mut wire,
+            mut outlet,
+            regions,
+        } = self.parts(number)?;
+        engine.receive(request, &mut outlet);
+        if engine.has_work() {
+            // A clearance should not wait until the program looks for completions.
+            engine.flush(&mut wire, regions, &mut outlet);
+        }
         Ok(())
     }
 
@@ -219,37 +256,56 @@ impl State {
         Ok(Pattern {
             lane,
             tag: operation.tag,
-            ignore: if operation.tagged { operation.ignore } else { u64::MAX },
+            ignore: if operation.tagged {
+                operation.ignore
+            } else {
+                u64::MAX
+            },
         })
     }
 
-    pub(crate) fn peek(&mut self, number: usize, operation: &ReceiveOperation, peek: Peek) -> Outcome {
+    pub(crate) fn peek(
+        &mut self,
+        number: usize,
+        operation: &ReceiveOperation,
+        peek: Peek,
+    ) -> Outcome {
         self.progress(number);
         let pattern = self.pattern(number, operation)?;
         let (context, report) = (operation.context, operation.report);
-        with_endpoint!(&mut *self, number, |engine, wire, outlet| {
-            engine.peek(&pattern, peek, context, report, &mut outlet);
-        });
+        let mut parts = self.parts(number)?;
+        parts
+            .engine
+            .peek(&pattern, peek, context, report, &mut parts.outlet);
         Ok(())
     }
 
     /// Receives what was claimed, or throws it away.
-    pub(crate) fn claimed(&mut self, number: usize, operation: ReceiveOperation, discard: bool) -> Outcome {
+    pub(crate) fn claimed(
+        &mut self,
+        number: usize,
+        operation: ReceiveOperation,
+        discard: bool,
+    ) -> Outcome {
         let (context, report) = (operation.context, operation.report);
-        let found = with_endpoint!(&mut *self, number, |engine, wire, outlet| {
-            if discard {
-                engine.discard_claimed(context, report, &mut outlet)
-            } else {
-                engine.receive_claimed(context, operation.buffer, report, &mut outlet)
-            }
-        });
-        if found { Ok(()) } else { Err(Failed::NotClaimed) }
+        let Parts {
+            engine, mut outlet, ..
+        } = self.parts(number)?;
+        let found = if discard {
+            engine.discard_claimed(context, report, &mut outlet)
+        } else {
+            engine.receive_claimed(context, operation.buffer, report, &mut outlet)
+        };
+        if found {
+            Ok(())
+        } else {
+            Err(Failed::NotClaimed)
+        }
     }
 
     pub(crate) fn cancel(&mut self, number: usize, context: u64) -> Outcome {
-        with_endpoint!(&mut *self, number, |engine, wire, outlet| {
-            engine.cancel(context, &mut outlet);
-        });
+        let mut parts = self.parts(number)?;
+        parts.engine.cancel(context, &mut parts.outlet);
         Ok(())
     }
 }
