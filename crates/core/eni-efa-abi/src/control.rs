@@ -96,6 +96,8 @@ pub enum Request {
         /// Which.
         conversation: u64,
     },
+    /// The service slept (a region's bell rang) while the program wrote to another host.
+    Wake,
     /// Ends a conversation.
     Close {
         /// The service's number for the endpoint.

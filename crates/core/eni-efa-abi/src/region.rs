@@ -4,7 +4,7 @@
 //! 0x000  magic u64, version u32, ring_units u32, rest zero
 //! 0x080  consumed u32: units of the peer's ring that the owner has consumed
 //! 0x100  state u32: OPEN or CLOSING
-//! 0x180  bell u32: reserved for peers that sleep
+//! 0x180  bell u32: not 0 while the owner sleeps and is to be woken
 //! 0x200  the ring: ring_units units of 64 bytes
 //! ```
 //!
@@ -24,7 +24,7 @@ pub const RING_UNITS_OFFSET: usize = 12;
 pub const CONSUMED_OFFSET: usize = 0x080;
 /// Where the owner says whether more will come.
 pub const STATE_OFFSET: usize = 0x100;
-/// Reserved for peers that sleep.
+/// Where the owner says that it sleeps: a number that is not 0, and another for every sleep.
 pub const BELL_OFFSET: usize = 0x180;
 /// Where the ring begins.
 pub const RING_OFFSET: usize = 0x200;

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 /// Most bytes of payload in one message: what an EFA carries in a packet
-/// (EFA's `max_mtu` less its header; the efa provider cuts larger transfers).
-pub const MAX_PAYLOAD_BYTES: usize = 8_928;
+/// (EFA's `max_mtu` less its header; the efa provider cuts larger transfers), and a header of the application's own.
+pub const MAX_PAYLOAD_BYTES: usize = 8_928 + 64;
 /// Most bytes of application header in one message.
 pub const MAX_MESSAGE_HEADER_BYTES: usize = 48;
 

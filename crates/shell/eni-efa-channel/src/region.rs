@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
 use eni_efa_abi::region::{
-    CLOSING, CONSUMED_OFFSET, MAGIC, RING_UNITS_OFFSET, STATE_OFFSET, UNIT, VERSION,
+    BELL_OFFSET, CLOSING, CONSUMED_OFFSET, MAGIC, RING_UNITS_OFFSET, STATE_OFFSET, UNIT, VERSION,
     VERSION_OFFSET, is_ring_units, ring_units_of, size,
 };
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -113,6 +113,12 @@ impl OwnRegion {
             .store_half(STATE_OFFSET, CLOSING, Ordering::Release);
     }
 
+    /// Says that we sleep, by a number that is not 0, or that we are awake, by 0.
+    pub fn set_bell(&self, sleep: u32) {
+        self.mapping
+            .store_half(BELL_OFFSET, sleep, Ordering::Relaxed);
+    }
+
     pub(crate) fn publish_consumed(&self, units: u32) {
         self.mapping
             .store_half(CONSUMED_OFFSET, units, Ordering::Release);
@@ -157,6 +163,11 @@ impl PeerRegion {
     /// Whether the owner has said that it will write no more.
     pub fn is_closing(&self) -> bool {
         self.mapping.load_half(STATE_OFFSET, Ordering::Acquire) == CLOSING
+    }
+
+    /// What the owner last said by [`OwnRegion::set_bell`].
+    pub fn bell(&self) -> u32 {
+        self.mapping.load_half(BELL_OFFSET, Ordering::Relaxed)
     }
 
     pub(crate) fn consumed(&self) -> u32 {

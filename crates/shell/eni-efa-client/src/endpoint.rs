@@ -149,7 +149,17 @@ impl Endpoint {
             room.reservation.write(offset, piece);
             offset += piece.len();
         }
-        Ok(room.publish(header))
+        let sent = room.publish(header);
+        self.after_send(sent);
+        Ok(sent)
+    }
+
+    /// Wakes the service where a record for another host waits for it.
+    #[inline]
+    pub(crate) fn after_send(&mut self, sent: Sent) {
+        if sent == Sent::Underway && self.service.as_mut().is_some_and(ServiceRings::must_wake) {
+            self.send(Request::Wake, None);
+        }
     }
 
     #[inline]

@@ -40,6 +40,8 @@ impl Endpoint {
             };
             offset += segment.length;
         }
-        Ok(room.publish(header))
+        let sent = room.publish(header);
+        self.after_send(sent);
+        Ok(sent)
     }
 }

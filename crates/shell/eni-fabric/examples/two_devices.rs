@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         policy: Arc::new(SameSubnet::new(subnets)),
         devices,
         directory: Arc::new(Isolated),
+        underlay: None,
         seed: u64::from(std::process::id()),
     })?;
     println!("ready {}", service.socket().display());

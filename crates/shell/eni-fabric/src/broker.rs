@@ -221,6 +221,8 @@ impl<R> Broker<R> {
                     self.answer(endpoint, conversation, regions.pop());
                 }
             }
+            // The shell's business.
+            Request::Wake => {}
             Request::Close {
                 endpoint,
                 conversation,
@@ -230,6 +232,13 @@ impl<R> Broker<R> {
                 }
             }
         }
+    }
+
+    /// Whose endpoint this is.
+    pub fn program_of(&self, endpoint: EndpointId) -> Option<ProgramId> {
+        self.endpoints
+            .get(&endpoint)
+            .map(|endpoint| endpoint.program)
     }
 
     /// The endpoint, where it is this program's. Numbers of others are treated like numbers that never were.

@@ -6,6 +6,7 @@
 
 mod broker;
 mod caller;
+mod carrier;
 mod policy;
 mod service;
 
@@ -13,5 +14,8 @@ pub use broker::{
     Broker, Device, EndpointId, NamespaceId, Output, ProgramId, Region, RegionIdentity,
 };
 pub use caller::namespace_of;
+pub use carrier::{
+    DeviceCounters, DropReason, Faults, Poll, UNDERLAY_PATHS, UNDERLAY_PORT, UnderlayOptions,
+};
 pub use policy::{Directory, Isolated, Policy, SameSubnet};
 pub use service::{Service, ServiceOptions, StartError};

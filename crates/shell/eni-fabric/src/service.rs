@@ -11,10 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
+use eni_efa_abi::Gid;
 use parking_lot::Mutex;
 use rustix::event::EventfdFlags;
 
 use crate::broker::Device;
+use crate::carrier::{DeviceCounters, Metrics, Report, UnderlayOptions};
 use crate::policy::{Directory, Policy};
 use control::Control;
 
@@ -29,6 +31,8 @@ pub struct ServiceOptions {
     pub policy: Arc<dyn Policy>,
     /// Where others live.
     pub directory: Arc<dyn Directory>,
+    /// How to reach other hosts, where it is to.
+    pub underlay: Option<UnderlayOptions>,
     /// Random: where queue pair numbers begin.
     pub seed: u64,
 }
@@ -60,6 +64,7 @@ pub enum StartError {
 pub struct Service {
     socket: PathBuf,
     orders: Arc<Orders>,
+    metrics: Metrics,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -70,6 +75,18 @@ pub(crate) struct Orders {
     stop: AtomicBool,
     policy_changed: AtomicBool,
     devices: Mutex<Option<Vec<Device>>>,
+    reports: Mutex<Vec<Report>>,
+}
+
+/// The way from the carrier to the control thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Reports(Arc<Orders>);
+
+impl Reports {
+    pub(crate) fn send(&self, reports: &mut Vec<Report>) {
+        self.0.reports.lock().append(reports);
+        self.0.wake();
+    }
 }
 
 impl Orders {
@@ -92,15 +109,19 @@ impl Service {
             stop: AtomicBool::new(false),
             policy_changed: AtomicBool::new(false),
             devices: Mutex::new(None),
+            reports: Mutex::new(Vec::new()),
         });
         let socket = options.socket.clone();
-        let mut control = Control::new(options, listener, Arc::clone(&orders))?;
+        let metrics = Metrics::default();
+        let mut control =
+            Control::new(options, listener, Arc::clone(&orders), Arc::clone(&metrics))?;
         let thread = thread::Builder::new()
             .name("fabric-control".to_owned())
             .spawn(move || control.run())?;
         Ok(Self {
             socket,
             orders,
+            metrics,
             thread: Some(thread),
         })
     }
@@ -114,6 +135,15 @@ impl Service {
     pub fn policy_changed(&self) {
         self.orders.policy_changed.store(true, Ordering::Release);
         self.orders.wake();
+    }
+
+    /// What each device has carried to and from other hosts.
+    pub fn counters(&self) -> Vec<(Gid, DeviceCounters)> {
+        let metrics = self.metrics.lock();
+        metrics
+            .iter()
+            .map(|(gid, counters)| (*gid, counters.read()))
+            .collect()
     }
 
     /// Sets the devices. Endpoints of those that are gone end.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use eni_efa_abi::Peer;
 use eni_efa_abi::control::{Event, Request};
 use eni_efa_channel::{ControlSocket, Received, RegionShape};
 use rustix::event::Timespec;
@@ -15,9 +16,12 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::net::SocketFlags;
 
 use super::program::Program;
-use super::{Orders, ServiceOptions};
-use crate::broker::{Broker, Judges, Output, ProgramId, Region, RegionIdentity};
+use super::{Orders, Reports, ServiceOptions};
+use crate::broker::{
+    Broker, Device, EndpointId, Judges, Output, ProgramId, Region, RegionIdentity,
+};
 use crate::caller::Caller;
+use crate::carrier::{CarrierHandle, Command, EndpointRings, Metrics, Report};
 
 /// How long a program may keep memory that was taken from it.
 pub(super) const REVOCATION_GRACE: Duration = Duration::from_secs(1);
@@ -39,6 +43,8 @@ pub(super) struct Control {
     orders: Arc<Orders>,
     epoll: OwnedFd,
     broker: Broker<OwnedFd>,
+    carrier: Option<CarrierHandle>,
+    metrics: Metrics,
     programs: HashMap<ProgramId, Program>,
     last_program: u64,
     policy_generation: u64,
@@ -57,6 +63,7 @@ impl Control {
         options: ServiceOptions,
         listener: OwnedFd,
         orders: Arc<Orders>,
+        metrics: Metrics,
     ) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(
@@ -71,20 +78,45 @@ impl Control {
             EventData::new_u64(WAKE),
             EventFlags::IN,
         )?;
-        let mut broker = Broker::new(options.seed);
-        broker.set_devices(options.devices.clone());
+        let carrier = options.underlay.as_ref().map(|underlay| {
+            CarrierHandle::start(
+                underlay,
+                Arc::clone(&options.policy),
+                Arc::clone(&options.directory),
+                Arc::clone(&metrics),
+                Reports(Arc::clone(&orders)),
+            )
+        });
+        let devices = options.devices.clone();
         let policy_generation = options.policy.generation();
-        Ok(Self {
+        let mut control = Self {
+            carrier: carrier.transpose()?,
+            metrics,
+            broker: Broker::new(options.seed),
             options,
             listener,
             orders,
             epoll,
-            broker,
             programs: HashMap::new(),
             last_program: FIRST_PROGRAM,
             policy_generation,
             inspections: Vec::new(),
-        })
+        };
+        control.set_devices(devices);
+        Ok(control)
+    }
+
+    /// Whether, and with what size of transfer, a device reaches other hosts is the service's to say.
+    fn set_devices(&mut self, mut devices: Vec<Device>) {
+        for device in &mut devices {
+            let attributes = &mut device.attributes;
+            attributes.reaches_other_hosts = self.options.underlay.is_some();
+            if let Some(underlay) = &self.options.underlay {
+                attributes.max_transfer = attributes.max_transfer.min(underlay.max_transfer());
+            }
+            self.metrics.lock().entry(attributes.gid).or_default();
+        }
+        self.broker.set_devices(devices);
     }
 
     /// Serves until it is told to stop.
@@ -133,14 +165,39 @@ impl Control {
     }
 
     fn take_orders(&mut self) {
-        if let Some(devices) = self.orders.devices.lock().take() {
-            self.broker.set_devices(devices);
+        let devices = self.orders.devices.lock().take();
+        if let Some(devices) = devices {
+            self.set_devices(devices);
+        }
+        let reports = std::mem::take(&mut *self.orders.reports.lock());
+        for report in reports {
+            self.take_report(report);
         }
         let changed = self.orders.policy_changed.swap(false, Ordering::AcqRel);
         let generation = self.options.policy.generation();
         if changed || generation != self.policy_generation {
             self.policy_generation = generation;
             self.broker.policy_changed(&*self.options.policy);
+        }
+    }
+
+    fn take_report(&mut self, report: Report) {
+        match report {
+            Report::Reached { endpoint, peer } => self.broker.reached(endpoint, peer),
+            Report::Lost {
+                local,
+                remote,
+                cause,
+            } => {
+                let is_lost = |own: Peer, peer: Peer| own.gid == local && peer.gid == remote;
+                self.broker.break_remote(cause, is_lost);
+            }
+            Report::Violation { endpoint } => {
+                if let Some(program) = self.broker.program_of(endpoint) {
+                    tracing::warn!("a program broke the rings with the service and is cut off");
+                    self.end(program);
+                }
+            }
         }
     }
 
@@ -208,6 +265,9 @@ impl Control {
     }
 
     fn request(&mut self, id: ProgramId, request: Request, attached: Vec<OwnedFd>) {
+        if let (Request::Wake, Some(carrier)) = (request, &self.carrier) {
+            return carrier.wake();
+        }
         let regions = attached.into_iter().filter_map(|file| {
             let shape = RegionShape::of(file.as_fd()).ok()?;
             let identity = RegionIdentity {
@@ -256,15 +316,54 @@ impl Control {
                 region,
             } => self.tell(program, &event, region.into_iter().collect()),
             Output::Carry {
-                endpoint, request, ..
-            } => self.broker.carry_failed(endpoint, request),
-            Output::Reach { .. } | Output::Ended { .. } => {}
+                program,
+                request,
+                endpoint,
+                address,
+                regions,
+            } => {
+                let theirs: Vec<_> = regions.into_iter().map(|region| region.file).collect();
+                self.carry(program, request, endpoint, address, &theirs);
+            }
+            Output::Reach { endpoint, peer } => self.order(Command::Reach { endpoint, peer }),
+            Output::Ended { endpoint } => self.order(Command::Close { endpoint }),
             Output::Inspect { program, region } => self.inspections.push(Inspection {
                 at: Instant::now() + REVOCATION_GRACE,
                 program,
                 region,
             }),
         }
+    }
+
+    fn order(&self, command: Command) {
+        if let Some(carrier) = &self.carrier {
+            carrier.order(command);
+        }
+    }
+
+    fn carry(
+        &mut self,
+        program: ProgramId,
+        request: u32,
+        endpoint: EndpointId,
+        address: Peer,
+        theirs: &[OwnedFd],
+    ) {
+        let Ok((rings, ours)) = EndpointRings::create(theirs) else {
+            return self.broker.carry_failed(endpoint, request);
+        };
+        let rings = Box::new(rings);
+        self.order(Command::Open {
+            endpoint,
+            address,
+            rings,
+        });
+        let event = Event::EndpointCreated {
+            request,
+            endpoint: endpoint.0,
+            queue_pair: address.queue_pair,
+        };
+        self.tell(program, &event, ours.into());
     }
 
     fn tell(&mut self, id: ProgramId, event: &Event, attached: Vec<OwnedFd>) {

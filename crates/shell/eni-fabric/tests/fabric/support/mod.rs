@@ -1,5 +1,7 @@
 //! A service with devices, and programs that are connections to it.
 
+pub(crate) mod raw;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +13,9 @@ use eni_efa_abi::{Gid, Refusal};
 use eni_efa_client::{
     Cause, Disposition, Endpoint, EndpointKind, Fabric, Handler, LaneId, Payload, RecordHeader,
 };
-use eni_fabric::{Device, Isolated, NamespaceId, Policy, Service, ServiceOptions};
+use eni_fabric::{
+    Device, Directory, Isolated, NamespaceId, Policy, Service, ServiceOptions, UnderlayOptions,
+};
 use eni_types::MacAddress;
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -80,13 +84,22 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(devices: Vec<Device>) -> Self {
+        Self::start_with(devices, None, Arc::new(Isolated))
+    }
+
+    pub(crate) fn start_with(
+        devices: Vec<Device>,
+        underlay: Option<UnderlayOptions>,
+        hosts: Arc<dyn Directory>,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let policy = Arc::new(Forbidden::default());
         let service = Service::start(ServiceOptions {
             socket: directory.path().join("fabric.sock"),
             devices,
             policy: policy.clone(),
-            directory: Arc::new(Isolated),
+            directory: hosts,
+            underlay,
             seed: 7,
         });
         Self {

@@ -1,9 +1,7 @@
 //! Programs of one host, through a service.
 
-mod support;
-
+use crate::support::{Log, Running, device, header, poll_until};
 use eni_efa_client::{Cause, LaneState, Peer, Sent};
-use support::{Log, Running, device, header, poll_until};
 
 #[test]
 fn a_record_reaches_another_program_and_one_comes_back() {
@@ -82,7 +80,7 @@ fn a_peer_that_never_was_cannot_be_reached() {
     let running = Running::start(vec![device(0, None)]);
     let mut a = running.endpoint(0);
     let mut log = Log::default();
-    for gid in [support::gid(0), support::gid(77)] {
+    for gid in [crate::support::gid(0), crate::support::gid(77)] {
         let lane = a.lane_to(Peer {
             gid,
             queue_pair: a.queue_pair() ^ 1,

@@ -1,0 +1,89 @@
+//! What a device's traffic to and from other hosts is counted by.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Why a record or a datagram went no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum DropReason {
+    /// The policy does not allow it.
+    NotAllowed,
+    /// No such endpoint here.
+    UnknownEndpoint,
+    /// The directory knows no host for the destination.
+    NoRoute,
+    /// The destination's ring has no room; the sender tries again.
+    RingFull,
+    /// What arrived, or what a program wrote, is not what the contract says.
+    Malformed,
+    /// A datagram came from another host than its sender's.
+    WrongHost,
+    /// The other host did not take it in time.
+    Unreachable,
+}
+
+/// How many reasons there are.
+const REASONS: usize = 7;
+
+#[derive(Debug, Default)]
+pub(crate) struct DeviceMetrics {
+    records_sent: AtomicU64,
+    bytes_sent: AtomicU64,
+    records_received: AtomicU64,
+    bytes_received: AtomicU64,
+    drops: [AtomicU64; REASONS],
+}
+
+impl DeviceMetrics {
+    // The carrier alone writes: a load and a store are enough, and cheaper than a locked addition.
+    fn add(counter: &AtomicU64, more: u64) {
+        counter.store(counter.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sent(&self, bytes: usize) {
+        Self::add(&self.records_sent, 1);
+        Self::add(&self.bytes_sent, bytes as u64);
+    }
+
+    pub(crate) fn received(&self, bytes: usize) {
+        Self::add(&self.records_received, 1);
+        Self::add(&self.bytes_received, bytes as u64);
+    }
+
+    pub(crate) fn count_drop(&self, reason: DropReason) {
+        Self::add(&self.drops[reason as usize], 1);
+    }
+
+    pub(crate) fn read(&self) -> DeviceCounters {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        DeviceCounters {
+            records_sent: read(&self.records_sent),
+            bytes_sent: read(&self.bytes_sent),
+            records_received: read(&self.records_received),
+            bytes_received: read(&self.bytes_received),
+            drops: std::array::from_fn(|reason| read(&self.drops[reason])),
+        }
+    }
+}
+
+/// What a device has carried to and from other hosts since the service began. Traffic within the host passes by the
+/// service and is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceCounters {
+    /// Records taken from programs.
+    pub records_sent: u64,
+    /// Their payload in bytes.
+    pub bytes_sent: u64,
+    /// Records put into programs' rings.
+    pub records_received: u64,
+    /// Their payload in bytes.
+    pub bytes_received: u64,
+    drops: [u64; REASONS],
+}
+
+impl DeviceCounters {
+    /// Records and datagrams that went no further for this reason.
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.drops[reason as usize]
+    }
+}

@@ -1,0 +1,94 @@
+//! What the carrier does while there is nothing to do.
+
+use std::sync::atomic::{Ordering, fence};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::Carrier;
+use super::options::Poll;
+
+/// Idle turns before the processor is offered to others.
+const SPINS: u32 = 2;
+/// How long it looks again before it sleeps.
+const AWAKE: Duration = Duration::from_millis(2);
+/// The longest sleep: bounds what a lost wake-up costs.
+const MAX_SLEEP: Duration = Duration::from_millis(100);
+/// The longest sleep while a program has yet to make room for completions.
+const WAITING_SLEEP: Duration = Duration::from_millis(1);
+
+#[derive(Debug)]
+pub(super) struct Patience {
+    poll: Poll,
+    idle_turns: u32,
+    idle_since: Option<Instant>,
+    /// Numbers sleeps, so that a program wakes each only once; never 0.
+    sleeps: u32,
+}
+
+impl Patience {
+    pub(super) fn new(poll: Poll) -> Self {
+        Self {
+            poll,
+            idle_turns: 0,
+            idle_since: None,
+            sleeps: 0,
+        }
+    }
+}
+
+impl Carrier {
+    /// Ends a turn.
+    pub(super) fn rest(&mut self, busy: bool) {
+        let patience = &mut self.patience;
+        if busy {
+            (patience.idle_turns, patience.idle_since) = (0, None);
+            return;
+        }
+        patience.idle_turns += 1;
+        if patience.idle_turns < SPINS {
+            return;
+        }
+        if patience.poll == Poll::Adaptive {
+            let now = Instant::now();
+            let since = *patience.idle_since.get_or_insert(now);
+            if now.duration_since(since) >= AWAKE {
+                return self.sleep();
+            }
+        }
+        rustix::thread::sched_yield();
+    }
+
+    fn sleep(&mut self) {
+        let now = self.now();
+        let until = self
+            .next_timer
+            .map(|at| Duration::from_nanos(at.nanos_since(now)));
+        let mut timeout = until.unwrap_or(MAX_SLEEP).min(MAX_SLEEP);
+        if self.endpoints.all().any(|endpoint| endpoint.has_waiting()) {
+            timeout = timeout.min(WAITING_SLEEP);
+        }
+        self.patience.sleeps = self.patience.sleeps.checked_add(1).unwrap_or(1);
+        let sleep = self.patience.sleeps;
+        for endpoint in self.endpoints.all() {
+            endpoint.set_asleep(sleep);
+        }
+        // A program that wrote before it could see the bell is seen here; one that writes later sees the bell.
+        fence(Ordering::SeqCst);
+        if !self.take_from_rings() {
+            let mut sources = [
+                PollFd::from_borrowed_fd(self.underlay.receiver(), PollFlags::IN),
+                PollFd::new(&self.signals.wake, PollFlags::IN),
+            ];
+            let timeout = Timespec::try_from(timeout).unwrap_or_default();
+            // Interrupted or not, the next turn looks at everything.
+            let _woken = poll(&mut sources, Some(&timeout));
+        }
+        for endpoint in self.endpoints.all() {
+            endpoint.set_asleep(0);
+        }
+        let mut counter = [0; 8];
+        let _read = rustix::io::read(&self.signals.wake, &mut counter);
+        (self.patience.idle_turns, self.patience.idle_since) = (0, None);
+    }
+}

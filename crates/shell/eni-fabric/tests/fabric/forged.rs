@@ -1,0 +1,258 @@
+//! What a hostile program may try through the control socket and its rings: the others go on unharmed.
+
+use crate::support::raw::{Raw, SEALS, UNITS, memfd, region_with, start_of_region};
+use crate::support::{Log, Running, device, gid, header, poll_until};
+use eni_efa_abi::control::{EndpointKind, Event, Request};
+use eni_efa_abi::region::{MAGIC, size};
+use eni_efa_client::{Cause, LaneState, Peer, Refusal};
+use eni_fabric::NamespaceId;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use rustix::fs::SealFlags;
+
+#[test]
+fn a_region_that_is_not_sealed_or_too_short_is_not_passed_on() {
+    let running = Running::start(vec![device(0, None)]);
+    let mut honest = running.endpoint(0);
+    let raw = Raw::open(&running.socket());
+    let (endpoint, _) = raw.create_endpoint(0);
+    let start = start_of_region(MAGIC);
+    let forged = [
+        memfd(&start, size(UNITS), SealFlags::SEAL),
+        memfd(
+            &start,
+            size(UNITS),
+            SEALS.difference(SealFlags::FUTURE_WRITE),
+        ),
+        memfd(&start, size(UNITS), SEALS.difference(SealFlags::SHRINK)),
+        memfd(&start, size(UNITS) - 4096, SEALS),
+        memfd(&start, 4096, SEALS),
+        std::fs::File::open("/dev/zero").unwrap().into(),
+    ];
+    for (attempt, file) in (0..).zip(&forged) {
+        let peer = honest.address();
+        raw.send(
+            Request::Offer {
+                endpoint,
+                attempt,
+                peer,
+            },
+            &[file],
+        );
+        let cause = Cause::Protocol;
+        assert_eq!(
+            raw.receive().0,
+            Event::Failed {
+                endpoint,
+                attempt,
+                cause
+            }
+        );
+    }
+    raw.send(
+        Request::Offer {
+            endpoint,
+            attempt: 99,
+            peer: honest.address(),
+        },
+        &[],
+    );
+    assert!(matches!(raw.receive().0, Event::Failed { attempt: 99, .. }));
+    assert_still_works(&running, &mut honest);
+}
+
+/// Another honest program converses with `honest`.
+fn assert_still_works(running: &Running, honest: &mut eni_efa_client::Endpoint) {
+    let mut other = running.endpoint(0);
+    let (mut log, mut log_other) = (Log::default(), Log::default());
+    let lane = other.lane_to(honest.address());
+    let open = LaneState::Open { local: true };
+    poll_until(&mut other, &mut log_other, |other, _| {
+        other.lane_state(lane) == open
+    });
+    other.try_send(lane, &header(77), &[b"still"], 0).unwrap();
+    let arrived = |log: &Log| {
+        log.records
+            .iter()
+            .any(|(_, header, _)| header.immediate == 77)
+    };
+    poll_until(honest, &mut log, |_, log| arrived(log));
+}
+
+#[test]
+fn a_region_with_a_wrong_beginning_is_refused_by_the_peer() {
+    let running = Running::start(vec![device(0, None)]);
+    let mut honest = running.endpoint(0);
+    let raw = Raw::open(&running.socket());
+    let (endpoint, _) = raw.create_endpoint(0);
+    let file = memfd(&start_of_region(MAGIC ^ 1), size(UNITS), SEALS);
+    let (attempt, peer) = (3, honest.address());
+    raw.send(
+        Request::Offer {
+            endpoint,
+            attempt,
+            peer,
+        },
+        &[&file],
+    );
+    assert!(matches!(raw.receive().0, Event::Failed { attempt: 3, .. }));
+    assert_still_works(&running, &mut honest);
+}
+
+#[test]
+fn numbers_of_others_are_no_numbers() {
+    let running = Running::start(vec![device(0, None)]);
+    let mut honest = running.endpoint(0);
+    let victim = Raw::open(&running.socket());
+    let (theirs, queue_pair) = victim.create_endpoint(0);
+    let raw = Raw::open(&running.socket());
+    let file = region_with(&[], 0);
+    for endpoint in [theirs, 0, u32::MAX] {
+        let (attempt, peer) = (5, honest.address());
+        raw.send(
+            Request::Offer {
+                endpoint,
+                attempt,
+                peer,
+            },
+            &[&file],
+        );
+        assert!(matches!(
+            raw.receive().0,
+            Event::Failed {
+                cause: Cause::Unreachable,
+                ..
+            }
+        ));
+        raw.send(Request::DestroyEndpoint { endpoint }, &[]);
+    }
+    // The victim's conversation is not another's to answer or to close.
+    let mut log = Log::default();
+    let lane = honest.lane_to(Peer {
+        gid: gid(0),
+        queue_pair,
+    });
+    let (Event::Region { conversation, .. }, _) = victim.receive() else {
+        panic!("the offer did not arrive")
+    };
+    for endpoint in [theirs, 0] {
+        raw.send(
+            Request::Answer {
+                endpoint,
+                conversation,
+            },
+            &[&file],
+        );
+        raw.send(
+            Request::Close {
+                endpoint,
+                conversation,
+            },
+            &[],
+        );
+    }
+    victim.send(
+        Request::Answer {
+            endpoint: theirs,
+            conversation,
+        },
+        &[&file],
+    );
+    let open = LaneState::Open { local: true };
+    poll_until(&mut honest, &mut log, |honest, _| {
+        honest.lane_state(lane) == open
+    });
+    assert_still_works(&running, &mut honest);
+}
+
+#[test]
+fn a_device_of_another_network_namespace_is_not_there() {
+    let elsewhere = NamespaceId {
+        device: 1,
+        inode: 2,
+    };
+    let running = Running::start(vec![device(0, Some(elsewhere)), device(1, None)]);
+    let fabric = running.open();
+    assert_eq!(fabric.devices().len(), 1);
+    assert_eq!(fabric.devices()[0].name, "efa_1");
+    assert_eq!(
+        fabric.create_address_handle(1, gid(0)),
+        Err(Refusal::NoSuchDevice)
+    );
+    let raw = Raw::open(&running.socket());
+    for device in [1, u16::MAX] {
+        let kind = EndpointKind::Srd;
+        raw.send(
+            Request::CreateEndpoint {
+                request: 1,
+                device,
+                kind,
+            },
+            &[],
+        );
+        let refusal = Refusal::NoSuchDevice;
+        assert_eq!(
+            raw.receive().0,
+            Event::Refused {
+                request: 1,
+                refusal
+            }
+        );
+    }
+}
+
+#[test]
+fn bytes_that_are_no_message_end_the_connection() {
+    let running = Running::start(vec![device(0, None)]);
+    let mut honest = running.endpoint(0);
+    let messages: [&[u8]; 4] = [&[0xff; 8], &[0], &[3; 3], &[0; 9_000]];
+    for bytes in messages {
+        let raw = Raw::open(&running.socket());
+        raw.socket.send(bytes, &[], true).unwrap();
+        assert!(raw.is_closed(), "{bytes:?}");
+    }
+    assert_still_works(&running, &mut honest);
+}
+
+#[test]
+fn random_rings_break_their_lane_at_most() {
+    let running = Running::start(vec![device(0, None)]);
+    let mut honest = running.endpoint(0);
+    let mut random = SmallRng::seed_from_u64(11);
+    let mut log = Log::default();
+    for round in 0..200 {
+        let raw = Raw::open(&running.socket());
+        let (endpoint, _) = raw.create_endpoint(0);
+        let mut contents = vec![0; 4096];
+        random.fill(contents.as_mut_slice());
+        // The first unit is taken for a record of the first lap; some lengths and kinds are possible ones.
+        contents[..4].copy_from_slice(&1_u32.to_ne_bytes());
+        let length = random.random_range(0..40_000_u32) >> random.random_range(0..32);
+        contents[4..8].copy_from_slice(&length.to_ne_bytes());
+        contents[8] = random.random_range(0..=255_u8) >> random.random_range(0..8);
+        let file = region_with(&contents, random.random());
+        let (attempt, peer) = (round, honest.address());
+        raw.send(
+            Request::Offer {
+                endpoint,
+                attempt,
+                peer,
+            },
+            &[&file],
+        );
+        let (event, _) = raw.receive();
+        assert!(matches!(event, Event::Region { .. }), "{event:?}");
+        for _ in 0..100 {
+            honest.poll(&mut log);
+        }
+        for (lane, _, _) in std::mem::take(&mut log.records) {
+            while honest.try_send(lane, &header(0), &[&[0; 8_000]], 0).is_ok() {}
+        }
+    }
+    assert!(
+        log.broken
+            .iter()
+            .any(|(_, cause)| *cause == Cause::Protocol)
+    );
+    assert_still_works(&running, &mut honest);
+}

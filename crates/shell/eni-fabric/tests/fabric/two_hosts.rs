@@ -1,0 +1,234 @@
+//! Two services that reach each other by UDP.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use eni_efa_abi::Gid;
+use eni_efa_client::{Cause, Endpoint, LaneId, LaneState, Peer, Sent, TrySendError};
+use eni_fabric::{Directory, DropReason, Faults, Poll, UnderlayOptions};
+
+use crate::support::{Log, PATIENCE, Running, device, gid, header, poll_until};
+
+#[derive(Debug)]
+struct Hosts(HashMap<Gid, SocketAddr>);
+
+impl Directory for Hosts {
+    fn host_of(&self, gid: Gid) -> Option<SocketAddr> {
+        self.0.get(&gid).copied()
+    }
+}
+
+/// A host of the loopback network with a port that nobody has.
+fn free_address(host: u8) -> SocketAddr {
+    let address = Ipv4Addr::new(127, 0, 0, host);
+    UdpSocket::bind((address, 0)).unwrap().local_addr().unwrap()
+}
+
+/// Two hosts with one device each: 0 and 1.
+fn two_hosts(faults: Option<Faults>) -> [Running; 2] {
+    let addresses = [free_address(1), free_address(2)];
+    [0, 1].map(|host: usize| {
+        let other = 1 - host;
+        let hosts = HashMap::from([(gid(other as u8), addresses[other])]);
+        let underlay = UnderlayOptions {
+            faults,
+            mtu: u16::MAX,
+            poll: Poll::Adaptive,
+            ..UnderlayOptions::new(addresses[host])
+        };
+        Running::start_with(
+            vec![device(host as u8, None)],
+            Some(underlay),
+            Arc::new(Hosts(hosts)),
+        )
+    })
+}
+
+fn remote_lane(endpoint: &mut Endpoint, peer: Peer) -> LaneId {
+    let lane = endpoint.lane_to(peer);
+    let mut log = Log::default();
+    let open = LaneState::Open { local: false };
+    poll_until(endpoint, &mut log, |endpoint, _| {
+        endpoint.lane_state(lane) == open
+    });
+    lane
+}
+
+#[test]
+fn a_record_reaches_another_host_and_completes() {
+    let [here, there] = two_hosts(None);
+    let (mut a, mut b) = (here.endpoint(0), there.endpoint(0));
+    let (mut log_a, mut log_b) = (Log::default(), Log::default());
+    let lane = remote_lane(&mut a, b.address());
+    for (request, length) in [(1, 0), (2, 8), (3, 20), (4, 21), (5, 8_992)] {
+        let payload = vec![request as u8; length];
+        assert_eq!(
+            a.try_send(lane, &header(request), &[&payload], request),
+            Ok(Sent::Underway)
+        );
+    }
+    assert_eq!(
+        a.try_send(lane, &header(6), &[&[0; 8_993]], 6),
+        Err(TrySendError::TooLong)
+    );
+    poll_until(&mut b, &mut log_b, |_, log| log.records.len() == 5);
+    poll_until(&mut a, &mut log_a, |_, log| log.completed.len() == 5);
+    log_b.records.sort_by_key(|(_, header, _)| header.immediate);
+    for ((back, header, payload), length) in log_b.records.iter().zip([0, 8, 20, 21, 8_992]) {
+        assert_eq!((payload.len(), header.length), (length, length as u32));
+        assert!(
+            payload
+                .iter()
+                .all(|byte| u32::from(*byte) == header.immediate)
+        );
+        assert_eq!(b.peer(*back), a.address());
+    }
+    assert!(
+        log_a
+            .completed
+            .iter()
+            .all(|(of, _, outcome)| *of == lane && outcome.is_ok())
+    );
+    // The lane that the record opened leads back.
+    let back = log_b.records[0].0;
+    b.try_send(back, &header(7), &[b"back"], 7).unwrap();
+    poll_until(&mut a, &mut log_a, |_, log| log.records.len() == 1);
+    assert_eq!(log_a.records[0].0, lane);
+    let counters = here.service.as_ref().unwrap().counters();
+    assert_eq!(
+        (counters[0].1.records_sent, counters[0].1.records_received),
+        (5, 1)
+    );
+}
+
+/// Sends `count` records of up to `length` bytes from one host to another, and checks each.
+fn everything_arrives_once(faults: Option<Faults>, count: u32, length: usize) {
+    let [here, there] = two_hosts(faults);
+    let (mut a, mut b) = (here.endpoint(0), there.endpoint(0));
+    let address = b.address();
+    let receiver = thread::spawn(move || {
+        let mut log = Log::default();
+        poll_until(&mut b, &mut log, |_, log| {
+            log.records.len() == count as usize
+        });
+        log.records
+    });
+    let lane = remote_lane(&mut a, address);
+    let mut log = Log::default();
+    let deadline = Instant::now() + PATIENCE * 3;
+    for number in 0..count {
+        let payload = vec![number as u8; number as usize % (length + 1)];
+        while a.try_send(lane, &header(number), &[&payload], number) == Err(TrySendError::Full) {
+            a.poll(&mut log);
+            assert!(Instant::now() < deadline, "{number} records were sent");
+        }
+    }
+    poll_until(&mut a, &mut log, |_, log| {
+        log.completed.len() == count as usize
+    });
+    assert!(log.completed.iter().all(|(_, _, outcome)| outcome.is_ok()));
+    let mut arrived = receiver.join().unwrap();
+    arrived.sort_by_key(|(_, header, _)| header.immediate);
+    for (number, (_, header, payload)) in (0..).zip(&arrived) {
+        assert_eq!(header.immediate, number);
+        assert_eq!(payload.len(), number as usize % (length + 1));
+        assert!(payload.iter().all(|byte| *byte == number as u8));
+    }
+}
+
+#[test]
+fn many_records_of_all_lengths_arrive_once() {
+    everything_arrives_once(None, 50_000, 700);
+}
+
+#[test]
+fn records_arrive_once_where_the_line_loses_and_reorders() {
+    let faults = Faults {
+        seed: 5,
+        lost: 10,
+        late: 300,
+    };
+    everything_arrives_once(Some(faults), 20_000, 8_928);
+}
+
+#[test]
+fn a_receiver_that_does_not_read_is_waited_for() {
+    let [here, there] = two_hosts(None);
+    let (mut a, mut b) = (here.endpoint(0), there.endpoint(0));
+    let lane = remote_lane(&mut a, b.address());
+    let (mut log_a, mut log_b) = (Log::default(), Log::default());
+    let payload = [7; 8_000];
+    for number in 0..300 {
+        while a.try_send(lane, &header(number), &[&payload], number) == Err(TrySendError::Full) {
+            a.poll(&mut log_a);
+        }
+    }
+    thread::sleep(Duration::from_millis(100));
+    let counters = there.service.as_ref().unwrap().counters();
+    assert!(counters[0].1.dropped(DropReason::RingFull) > 0);
+    poll_until(&mut b, &mut log_b, |_, log| log.records.len() == 300);
+    poll_until(&mut a, &mut log_a, |_, log| log.completed.len() == 300);
+    assert!(
+        log_a
+            .completed
+            .iter()
+            .all(|(_, _, outcome)| outcome.is_ok())
+    );
+}
+
+#[test]
+fn a_peer_that_is_gone_fails_the_record() {
+    let [here, there] = two_hosts(None);
+    let (mut a, b) = (here.endpoint(0), there.endpoint(0));
+    let lane = remote_lane(&mut a, b.address());
+    drop(b);
+    a.try_send(lane, &header(1), &[], 9).unwrap();
+    let mut log = Log::default();
+    poll_until(&mut a, &mut log, |_, log| log.completed.len() == 1);
+    assert_eq!(log.completed, [(lane, 9, Err(Cause::PeerGone))]);
+    let nowhere = a.lane_to(Peer {
+        gid: gid(50),
+        queue_pair: 5,
+    });
+    poll_until(&mut a, &mut log, |_, log| !log.broken.is_empty());
+    assert_eq!(log.broken, [(nowhere, Cause::Unreachable)]);
+}
+
+#[test]
+fn the_end_of_the_other_service_breaks_the_lane() {
+    let [here, mut there] = two_hosts(None);
+    let (mut a, mut b) = (here.endpoint(0), there.endpoint(0));
+    let lane = remote_lane(&mut a, b.address());
+    let (mut log_a, mut log_b) = (Log::default(), Log::default());
+    a.try_send(lane, &header(1), &[], 1).unwrap();
+    poll_until(&mut b, &mut log_b, |_, log| log.records.len() == 1);
+    there.service = None;
+    poll_until(&mut a, &mut log_a, |_, log| !log.broken.is_empty());
+    assert_eq!(log_a.broken, [(lane, Cause::PeerGone)]);
+    poll_until(&mut b, &mut log_b, |_, log| !log.broken.is_empty());
+    assert_eq!(log_b.broken[0].1, Cause::ServiceGone);
+}
+
+#[test]
+fn a_conversation_between_hosts_is_revoked_at_both() {
+    let [here, there] = two_hosts(None);
+    let (mut a, mut b) = (here.endpoint(0), there.endpoint(0));
+    let lane = remote_lane(&mut a, b.address());
+    let (mut log_a, mut log_b) = (Log::default(), Log::default());
+    a.try_send(lane, &header(1), &[], 1).unwrap();
+    poll_until(&mut b, &mut log_b, |_, log| log.records.len() == 1);
+    // The receiver's host forbids first: what arrives is refused there, whatever the sender's host thinks.
+    there.policy.set(gid(0), gid(1), true);
+    poll_until(&mut b, &mut log_b, |_, log| !log.broken.is_empty());
+    assert_eq!(log_b.broken[0].1, Cause::Revoked);
+    a.try_send(lane, &header(2), &[], 2).unwrap();
+    poll_until(&mut a, &mut log_a, |_, log| log.completed.len() == 2);
+    assert_eq!(log_a.completed[1], (lane, 2, Err(Cause::Revoked)));
+    here.policy.set(gid(0), gid(1), true);
+    poll_until(&mut a, &mut log_a, |_, log| !log.broken.is_empty());
+    assert_eq!(log_a.broken, [(lane, Cause::Revoked)]);
+    assert_eq!(log_b.records.len(), 1);
+}
