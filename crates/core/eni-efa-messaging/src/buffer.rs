@@ -119,6 +119,9 @@ pub enum Refusal {
 pub trait Wire<B> {
     /// Where `lane` leads by now.
     fn route(&self, lane: LaneId) -> Route;
+    /// Longest payload of a record along an open `route`, in bytes: at least twice [`crate::limits::PREFIX`], at most
+    /// [`crate::limits::LOCAL_SEGMENT`].
+    fn longest(&self, route: Route) -> usize;
     /// Puts one record on `lane`. `token` comes back when it is [`Sent::Underway`] and arrived or failed.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use crate::domain::State;
 use crate::queue::Queue;
 use crate::slots::Slots;
 use eni_efa_client::{Cause, Endpoint, Handler, Payload};
+use eni_efa_messaging::limits::{LOCAL_SEGMENT, PREFIX};
 use eni_efa_messaging::{
     Completion, Disposition, Engine, LaneId, Operation, RecordHeader, Regions, Sink,
 };
@@ -40,6 +41,8 @@ pub(crate) struct Bindings {
 /// What the lock guards of an endpoint.
 pub(crate) struct EndpointState {
     pub(crate) lanes: Endpoint,
+    /// Longest datagram to other hosts, in bytes.
+    max_transfer: usize,
     pub(crate) engine: Engine<ProgramBuffer>,
     pub(crate) bindings: Bindings,
     /// Number of the address vector.
@@ -52,9 +55,10 @@ pub(crate) struct EndpointState {
 }
 
 impl EndpointState {
-    pub(crate) fn new(lanes: Endpoint) -> Self {
+    pub(crate) fn new(lanes: Endpoint, max_transfer: usize) -> Self {
         Self {
             lanes,
+            max_transfer: max_transfer.clamp(2 * PREFIX, LOCAL_SEGMENT),
             engine: Engine::default(),
             bindings: Bindings::default(),
             vector: None,
@@ -209,7 +213,10 @@ impl State {
         } = inbound;
         if engine.has_work() {
             engine.flush(
-                &mut Outbound(&mut endpoint.lanes),
+                &mut Outbound {
+                    lanes: &mut endpoint.lanes,
+                    max_transfer: endpoint.max_transfer,
+                },
                 &self.regions,
                 &mut outlet,
             );

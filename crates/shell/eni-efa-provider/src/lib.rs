@@ -18,7 +18,6 @@
 //! No wait descriptors, no events, no shared or scalable contexts, no triggered operations.
 
 mod address_vector;
-mod bindings;
 mod buffer;
 mod counter;
 mod domain;

@@ -1,7 +1,7 @@
 //! What `fi_getinfo` is asked for, and what it offers. Facts of libfabric: `man 3 fi_getinfo`, `man 3 fi_endpoint`.
 
-use crate::bindings as fi;
 use crate::buffer::STRETCHES;
+use eni_libfabric_sys as fi;
 
 /// Capabilities that have nothing below them.
 const PRIMARY: u64 = fi::FI_MSG | fi::FI_TAGGED | fi::FI_RMA | fi::FI_ATOMIC;

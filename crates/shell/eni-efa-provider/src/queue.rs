@@ -2,8 +2,8 @@
 
 pub(crate) mod sys;
 
-use crate::bindings as fi;
 use eni_efa_messaging::{Completion, Fault, LaneId, Operation};
+use eni_libfabric_sys as fi;
 use std::collections::VecDeque;
 
 /// Completions that a queue holds where the program does not say.

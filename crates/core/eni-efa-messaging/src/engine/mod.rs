@@ -12,7 +12,6 @@ mod tests;
 use crate::atomic::{AtomicOperation, Datatype};
 use crate::buffer::{Arrival, Buffer, Route, Wire};
 use crate::completion::{Completion, Sink};
-use crate::limits::{LOCAL_SEGMENT, REMOTE_SEGMENT};
 use crate::matching::{Matcher, Pattern};
 use crate::order::Reorder;
 use crate::record::{LaneId, RecordHeader, flag, kind};
@@ -153,6 +152,8 @@ struct Violation;
 /// What an endpoint knows about one peer.
 struct Lane {
     route: Route,
+    /// Longest payload of a record, once it is open.
+    longest: usize,
     /// Sequence of the next ordered record, on lanes that reorder.
     next_sequence: u16,
     /// Ordered records underway.
@@ -184,6 +185,7 @@ impl Lane {
     fn new() -> Self {
         Self {
             route: Route::Connecting,
+            longest: 0,
             next_sequence: 0,
             ordered_underway: 0,
             segments_underway: 0,
@@ -267,11 +269,12 @@ impl<B: Buffer> Engine<B> {
     /// Where `lane` leads, asking the wire only until it is open.
     #[inline]
     fn route(&mut self, lane: LaneId, wire: &impl Wire<B>) -> Route {
-        let known = &mut self.lane(lane).route;
-        if *known == Route::Connecting {
-            *known = wire.route(lane);
+        let state = self.lane(lane);
+        if state.route == Route::Connecting {
+            state.route = wire.route(lane);
+            state.longest = wire.longest(state.route);
         }
-        *known
+        state.route
     }
 
     fn mark_busy(&mut self, lane: LaneId) {
@@ -325,16 +328,6 @@ impl<B: Buffer> Engine<B> {
             _ => return Err(Violation),
         }
         Ok(Disposition::Consumed)
-    }
-}
-
-/// Longest payload of a record along `route`.
-#[inline]
-fn segment_length(route: Route) -> usize {
-    if route == Route::Local {
-        LOCAL_SEGMENT
-    } else {
-        REMOTE_SEGMENT
     }
 }
 

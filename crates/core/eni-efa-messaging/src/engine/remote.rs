@@ -2,7 +2,6 @@
 
 use super::{
     AtomicRequest, Engine, RemoteRequest, Request, Submit, Transfer, Violation, Work, pair_to,
-    segment_length,
 };
 use crate::NO_TOKEN;
 use crate::buffer::{Arrival, Body, Buffer, Refusal, Route, Wire};
@@ -135,7 +134,7 @@ impl<B: Buffer> Engine<B> {
         if state.unanswered >= UNANSWERED {
             return Err(Refusal::Again);
         }
-        let segment = segment_length(state.route);
+        let segment = state.longest;
         let left = remote.buffer.len() - remote.issued;
         let length = left.min(segment);
         let mut record = RecordHeader {

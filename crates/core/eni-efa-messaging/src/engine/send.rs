@@ -1,6 +1,6 @@
 //! Sending messages.
 
-use super::{Engine, Request, SendRequest, Submit, Violation, Work, segment_length};
+use super::{Engine, Request, SendRequest, Submit, Violation, Work};
 use crate::NO_TOKEN;
 use crate::buffer::{Body, Buffer, Refusal, Route, Sent, Wire};
 use crate::completion::{Completion, Fault, Operation, Sink};
@@ -61,7 +61,7 @@ impl<B: Buffer> Engine<B> {
             header.flags |= flag::DATA;
         }
         let length = request.buffer.len();
-        if length > segment_length(route) {
+        if length > self.lane(lane).longest {
             return self.announce(header, request.buffer, lane, completion, wire, sink);
         }
         if route == Route::Remote || request.delivered {
@@ -287,7 +287,7 @@ impl<B: Buffer> Engine<B> {
             return Ok(true);
         };
         let state = &mut self.lanes[lane.0 as usize];
-        let length = segment_length(state.route).min(cleared.wanted - cleared.sent);
+        let length = state.longest.min(cleared.wanted - cleared.sent);
         let header = RecordHeader {
             kind: kind::SEGMENT,
             immediate: cleared.transfer,

@@ -1,12 +1,12 @@
 //! The functions of address vectors.
 
 use super::{ADDRESS, AddressVector, from_bytes};
-use crate::bindings as fi;
 use crate::domain::Domain;
 use crate::domain::sys::domain_of;
 use crate::endpoint::NO_ADDRESS;
 use crate::fid::negative;
 use crate::fid::sys::{Table, give, head, no_control, table, take};
+use eni_libfabric_sys as fi;
 use std::os::raw::{c_char, c_int, c_void};
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 
 use super::{STRETCHES, refusal_of, route_of};
 use eni_efa_client::{Endpoint, Payload, Segment};
+use eni_efa_messaging::limits::LOCAL_SEGMENT;
 use eni_efa_messaging::{Arrival, Body, Buffer, LaneId, RecordHeader, Refusal, Route, Sent, Wire};
 use std::sync::Arc;
 
@@ -160,12 +161,24 @@ impl Arrival<ProgramBuffer> for Arrived<'_> {
 }
 
 /// The lanes of an endpoint, for the engine.
-pub(crate) struct Outbound<'a>(pub(crate) &'a mut Endpoint);
+pub(crate) struct Outbound<'a> {
+    pub(crate) lanes: &'a mut Endpoint,
+    /// Longest datagram to other hosts, in bytes.
+    pub(crate) max_transfer: usize,
+}
 
 impl Wire<ProgramBuffer> for Outbound<'_> {
     #[inline]
     fn route(&self, lane: LaneId) -> Route {
-        route_of(self.0.lane_state(eni_efa_client::LaneId(lane.0)))
+        route_of(self.lanes.lane_state(eni_efa_client::LaneId(lane.0)))
+    }
+
+    #[inline]
+    fn longest(&self, route: Route) -> usize {
+        match route {
+            Route::Remote => self.max_transfer,
+            _ => LOCAL_SEGMENT,
+        }
     }
 
     #[inline]
@@ -201,7 +214,7 @@ impl Wire<ProgramBuffer> for Outbound<'_> {
         let lane = eni_efa_client::LaneId(lane.0);
         // SAFETY: `head` is borrowed, and the makers of buffers promise that their memory is readable.
         let sent = unsafe {
-            self.0
+            self.lanes
                 .try_send_segments(lane, header, &segments[..count], token)
         };
         match sent {

@@ -2,7 +2,6 @@
 
 use super::Domain;
 use crate::address_vector::sys::av_open;
-use crate::bindings as fi;
 use crate::counter::sys::cntr_open;
 use crate::endpoint::atomic::attributes_of;
 use crate::endpoint::sys::ep_open;
@@ -11,6 +10,7 @@ use crate::fid::sys::{Table, give, head, no_control, table, take};
 use crate::memory_region::sys::REGISTRATION;
 use crate::queue::sys::cq_open;
 use eni_efa_client::Fabric;
+use eni_libfabric_sys as fi;
 use std::ffi::CStr;
 use std::os::raw::{c_int, c_void};
 use std::sync::Arc;

@@ -2,9 +2,9 @@
 
 pub(super) mod sys;
 
-use crate::bindings as fi;
 use eni_efa_messaging::atomic::{AtomicOperation, Datatype, is_supported};
 use eni_efa_messaging::limits::ATOMIC_BYTES;
+use eni_libfabric_sys as fi;
 
 /// What of an atomic is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,13 +4,18 @@ use super::{Outlet, endpoint_number};
 use crate::buffer::{Outbound, ProgramBuffer};
 use crate::domain::State;
 use crate::queue::Queue;
+use eni_efa_client::LaneState;
 use eni_efa_messaging::{
     AtomicRequest, Engine, LaneId, Message, Pattern, Peek, ReceiveRequest, Regions, RemoteRequest,
     SendRequest, Submit, Transfer,
 };
+use std::time::{Duration, Instant};
 
 /// `FI_ADDR_UNSPEC` and `FI_ADDR_NOTAVAIL`, which are casts in the header and so not in the bindings.
 pub(crate) const NO_ADDRESS: u64 = u64::MAX;
+
+/// Longest wait for a lane to open.
+const OPENING: Duration = Duration::from_millis(200);
 
 /// Why an operation was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +83,10 @@ impl State {
         let endpoint = self.endpoints.get_mut(number).ok_or(Failed::Invalid)?;
         Ok(Parts {
             engine: &mut endpoint.engine,
-            wire: Outbound(&mut endpoint.lanes),
+            wire: Outbound {
+                lanes: &mut endpoint.lanes,
+                max_transfer: endpoint.max_transfer,
+            },
             outlet: Outlet {
                 queues: &mut self.queues,
                 counters: &mut self.counters,
@@ -98,6 +106,33 @@ impl State {
             return Ok(lane);
         }
         self.begin_lane(number, address)
+    }
+
+    /// The lane to send on. Opening one takes the service some tens of microseconds, and some programs do not try the
+    /// first send to a peer twice: so it is waited for, within [`OPENING`].
+    #[inline]
+    fn lane_to_send(&mut self, number: usize, address: u64) -> Result<LaneId, Failed> {
+        let endpoint = self.endpoints.get_mut(number).ok_or(Failed::Invalid)?;
+        let index = usize::try_from(address).map_err(|_| Failed::Invalid)?;
+        if let Some(&Some(lane)) = endpoint.lane_of.get(index) {
+            return Ok(lane);
+        }
+        let lane = self.begin_lane(number, address)?;
+        self.await_open(number, lane);
+        Ok(lane)
+    }
+
+    #[cold]
+    fn await_open(&mut self, number: usize, lane: LaneId) {
+        let deadline = Instant::now() + OPENING;
+        let lane = eni_efa_client::LaneId(lane.0);
+        while let Some(endpoint) = self.endpoints.get(number)
+            && endpoint.lanes.lane_state(lane) == LaneState::Connecting
+            && Instant::now() < deadline
+        {
+            std::thread::yield_now();
+            self.progress(number);
+        }
     }
 
     #[cold]
@@ -154,7 +189,7 @@ impl State {
     #[inline]
     pub(crate) fn send(&mut self, number: usize, operation: MessageOperation) -> Outcome {
         self.can_start(number)?;
-        let lane = self.lane(number, operation.address)?;
+        let lane = self.lane_to_send(number, operation.address)?;
         let request = SendRequest {
             lane,
             message: operation.message,
@@ -177,7 +212,7 @@ impl State {
 
     pub(crate) fn transfer(&mut self, number: usize, operation: RemoteOperation) -> Outcome {
         self.can_start(number)?;
-        let lane = self.lane(number, operation.peer)?;
+        let lane = self.lane_to_send(number, operation.peer)?;
         let request = RemoteRequest {
             lane,
             transfer: operation.transfer,
@@ -208,7 +243,7 @@ impl State {
         mut request: AtomicRequest<'_, ProgramBuffer>,
     ) -> Outcome {
         self.can_start(number)?;
-        request.lane = self.lane(number, peer)?;
+        request.lane = self.lane_to_send(number, peer)?;
         let submit = {
             let Parts {
                 engine,

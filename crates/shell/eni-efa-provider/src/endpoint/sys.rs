@@ -4,7 +4,6 @@ use super::operations::{MessageOperation, NO_ADDRESS, Outcome, ReceiveOperation}
 use super::{Bindings, EndpointState, Failed};
 use crate::address_vector::sys::AddressVectorObject;
 use crate::address_vector::{ADDRESS, to_bytes};
-use crate::bindings as fi;
 use crate::buffer::ProgramBuffer;
 use crate::counter::sys::CounterObject;
 use crate::domain::Domain;
@@ -15,6 +14,7 @@ use crate::offer::INJECT;
 use crate::queue::sys::QueueObject;
 use eni_efa_client::EndpointKind;
 use eni_efa_messaging::{Buffer, Message};
+use eni_libfabric_sys as fi;
 use std::os::raw::{c_int, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -183,7 +183,10 @@ pub(crate) unsafe extern "C" fn ep_open(
     let Ok(lanes) = made else {
         return negative(libc::ENODEV);
     };
-    let number = domain.lock().endpoints.insert(EndpointState::new(lanes));
+    let attributes = domain.fabric.devices().get(domain.device);
+    let max_transfer = attributes.map_or(0, |device| device.max_transfer as usize);
+    let state = EndpointState::new(lanes, max_transfer);
+    let number = domain.lock().endpoints.insert(state);
     let object = EndpointObject {
         head: fi::fid_ep {
             fid: head(fi::FI_CLASS_EP, context, &TABLE),

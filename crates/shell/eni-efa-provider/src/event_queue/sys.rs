@@ -1,8 +1,8 @@
 //! The functions of event queues.
 
-use crate::bindings as fi;
 use crate::fid::sys::{Table, give, head, no_bind, no_control, table, take};
 use crate::provider::NAME;
+use eni_libfabric_sys as fi;
 use std::os::raw::{c_char, c_int, c_void};
 use std::time::Duration;
 

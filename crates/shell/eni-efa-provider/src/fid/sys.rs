@@ -1,7 +1,7 @@
 //! Operations that every object has, and how objects are handed out and taken back.
 
-use crate::bindings as fi;
 use crate::fid::negative;
+use eni_libfabric_sys as fi;
 use std::os::raw::{c_char, c_int, c_void};
 
 /// A table of libfabric's that is never written: libfabric takes it by a mutable pointer, but only reads.

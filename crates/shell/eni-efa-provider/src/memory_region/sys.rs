@@ -1,12 +1,12 @@
 //! The functions of memory regions.
 
-use crate::bindings as fi;
 use crate::buffer::ProgramBuffer;
 use crate::domain::Domain;
 use crate::domain::sys::domain_of;
 use crate::fid::negative;
 use crate::fid::sys::{Table, give, head, table, take};
 use eni_efa_messaging::{Access, Region, RegionError};
+use eni_libfabric_sys as fi;
 use std::os::raw::{c_int, c_void};
 use std::sync::Arc;
 

@@ -1,13 +1,13 @@
 //! The entry that libfabric looks up, and what it calls first.
 
 use super::{INTERFACE, NAME, VERSION, fabric_name, info};
-use crate::bindings as fi;
 use crate::domain::sys::domain_open;
 use crate::event_queue::sys::eq_open;
 use crate::fid::negative;
 use crate::fid::sys::{Table, give, head, no_bind, no_control, table, take};
 use crate::offer::offer;
 use eni_efa_client::Fabric;
+use eni_libfabric_sys as fi;
 use std::cell::UnsafeCell;
 use std::os::raw::{c_char, c_int, c_void};
 

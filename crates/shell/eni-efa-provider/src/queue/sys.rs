@@ -1,12 +1,12 @@
 //! The functions of completion queues.
 
 use super::{Entry, Failure, Queue};
-use crate::bindings as fi;
 use crate::domain::sys::domain_of;
 use crate::domain::{Domain, State};
 use crate::fid::negative;
 use crate::fid::sys::{Table, give, head, no_bind, no_control, table, take};
 use crate::wait::Wait;
+use eni_libfabric_sys as fi;
 use std::os::raw::{c_char, c_int, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -6,6 +6,7 @@ mod remote;
 use super::{Disposition, Engine, Message, ReceiveRequest, SendRequest, Submit};
 use crate::buffer::{Body, Buffer, Refusal, Route, Sent, Wire};
 use crate::completion::{Completion, Fault, Sink};
+use crate::limits::{LOCAL_SEGMENT, REMOTE_SEGMENT};
 use crate::matching::Pattern;
 use crate::record::{LaneId, RecordHeader};
 use crate::region::Regions;
@@ -64,6 +65,13 @@ struct Pipe {
 impl Wire<Bytes> for Pipe {
     fn route(&self, _: LaneId) -> Route {
         self.route
+    }
+
+    fn longest(&self, route: Route) -> usize {
+        match route {
+            Route::Remote => REMOTE_SEGMENT,
+            _ => LOCAL_SEGMENT,
+        }
     }
 
     fn send(

@@ -2,7 +2,6 @@
 //! completes, as `man 3 fi_atomic` says; that is what the SAFETY comments below refer to.
 
 use super::{Form, kind_of, limits_of};
-use crate::bindings as fi;
 use crate::buffer::{ProgramBuffer, STRETCHES};
 use crate::endpoint::Failed;
 use crate::endpoint::sys::object;
@@ -10,6 +9,7 @@ use crate::fid::code;
 use crate::fid::negative;
 use crate::fid::sys::Table;
 use eni_efa_messaging::{AtomicRequest, Buffer, LaneId};
+use eni_libfabric_sys as fi;
 use std::os::raw::{c_int, c_void};
 
 pub(in super::super) static OPERATIONS: Table<fi::fi_ops_atomic> = Table::new(fi::fi_ops_atomic {

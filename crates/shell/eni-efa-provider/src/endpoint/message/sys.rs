@@ -1,13 +1,13 @@
 //! `fi_ops_msg`. In every function the program promises an open endpoint and memory that stays until the operation
 //! completes, as `man 3 fi_msg` says; that is what the SAFETY comments below refer to.
 
-use crate::bindings as fi;
 use crate::buffer::ProgramBuffer;
 use crate::endpoint::Failed;
 use crate::endpoint::sys::{EndpointObject, object};
 use crate::fid::code;
 use crate::fid::sys::Table;
 use eni_efa_messaging::Message;
+use eni_libfabric_sys as fi;
 use std::os::raw::c_void;
 
 pub(in super::super) static OPERATIONS: Table<fi::fi_ops_msg> = Table::new(fi::fi_ops_msg {

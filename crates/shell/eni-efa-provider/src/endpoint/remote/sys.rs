@@ -1,7 +1,6 @@
 //! `fi_ops_rma`. In every function the program promises an open endpoint and memory that stays until the operation
 //! completes, as `man 3 fi_rma` says; that is what the SAFETY comments below refer to.
 
-use crate::bindings as fi;
 use crate::buffer::ProgramBuffer;
 use crate::endpoint::Failed;
 use crate::endpoint::operations::RemoteOperation;
@@ -10,6 +9,7 @@ use crate::fid::code;
 use crate::fid::sys::Table;
 use crate::offer::INJECT;
 use eni_efa_messaging::{Buffer, Transfer};
+use eni_libfabric_sys as fi;
 use std::os::raw::c_void;
 
 pub(in super::super) static OPERATIONS: Table<fi::fi_ops_rma> = Table::new(fi::fi_ops_rma {

@@ -1,10 +1,10 @@
 //! Hints to [`Wanted`], [`Offer`] to `fi_info`.
 
 use crate::address_vector::ADDRESS;
-use crate::bindings as fi;
 use crate::buffer::STRETCHES;
 use crate::limits_of_domain as limits;
 use crate::offer::{CONTEXTS, INJECT, MAX_MESSAGE, MESSAGE_ORDER, Offer, Wanted};
+use eni_libfabric_sys as fi;
 use std::ffi::{CStr, CString};
 use std::os::raw::c_char;
 

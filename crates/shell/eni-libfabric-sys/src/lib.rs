@@ -1,4 +1,5 @@
-//! libfabric's types and numbers.
+//! libfabric's types and numbers, and the few of its functions that are not inline in its headers, as bindgen reads
+//! them on this machine. Nothing is linked: who calls a function links libfabric.
 #![allow(
     dead_code,
     missing_docs,

@@ -19,6 +19,7 @@ fn main() {
         .header("libfabric.h")
         .allowlist_type("fi_.*|fid|fid_.*")
         .allowlist_var("FI_.*")
+        .allowlist_function("fi_(getinfo|dupinfo|freeinfo|fabric|strerror|version)")
         .default_enum_style(bindgen::EnumVariation::Consts)
         .prepend_enum_name(false)
         .derive_default(true)
