@@ -22,7 +22,7 @@ pub(crate) struct Domain {
     pub(crate) uses_addresses: bool,
     /// The provider chooses keys.
     pub(crate) chooses_keys: bool,
-    state: Lock<State>,
+    pub(crate) state: Lock<State>,
 }
 
 /// What the lock guards.

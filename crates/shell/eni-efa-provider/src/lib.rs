@@ -10,7 +10,7 @@
 //! # Promises
 //! - Reliable datagrams (`FI_EP_RDM`) with messages, tagged messages, remote memory and atomics; messages match in the
 //!   order in which they were sent (`FI_ORDER_SAS`), nothing else is ordered.
-//! - Thread-safe at every level: a domain has one lock.
+//! - Thread-safe: a domain has one lock, which is left out for programs that promise `FI_THREAD_DOMAIN`.
 //! - Progress happens when queues or counters are read; connections are made without.
 //! - A panic ends the process at the border to C, where Rust aborts.
 //!

@@ -422,6 +422,8 @@ fn get_info(
         (*hints).caps = fi::FI_TAGGED;
         (*hints).mode = fi::FI_CONTEXT;
         (*(*hints).ep_attr).type_ = fi::FI_EP_RDM;
+        // What MPI asks for: one thread at a time.
+        (*(*hints).domain_attr).threading = fi::FI_THREAD_DOMAIN;
         (*(*hints).domain_attr).mr_mode =
             (fi::FI_MR_LOCAL | fi::FI_MR_ALLOCATED | fi::FI_MR_VIRT_ADDR | fi::FI_MR_PROV_KEY)
                 as c_int;

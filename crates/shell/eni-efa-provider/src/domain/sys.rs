@@ -73,11 +73,15 @@ pub(crate) unsafe extern "C" fn domain_open(
     };
     let mode = attributes.mr_mode.unsigned_abs();
     let is_basic = mode == fi::FI_MR_BASIC;
-    let domain = Domain {
+    let mut domain = Domain {
         uses_addresses: is_basic || u64::from(mode) & fi::FI_MR_VIRT_ADDR != 0,
         chooses_keys: is_basic || u64::from(mode) & fi::FI_MR_PROV_KEY != 0,
         ..Domain::new(fabric, device)
     };
+    if attributes.threading == fi::FI_THREAD_DOMAIN {
+        // SAFETY: that is what the program promises with this (`man 3 fi_domain`, "Threading Model").
+        unsafe { domain.state.trust() };
+    }
     let object = DomainObject {
         head: fi::fid_domain {
             fid: head(fi::FI_CLASS_DOMAIN, context, &TABLE),
