@@ -112,7 +112,7 @@ pub struct Completion {
 
 impl Completion {
     /// The success of an operation of this end, without a message.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(operation: Operation, context: u64, report: bool) -> Self {
         Self {
             operation,

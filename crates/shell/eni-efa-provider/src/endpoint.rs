@@ -102,7 +102,7 @@ pub(crate) struct Outlet<'a> {
 }
 
 impl Sink for Outlet<'_> {
-    #[inline]
+    #[inline(always)]
     fn complete(&mut self, completion: &Completion) {
         let Bindings {
             transmit_queue,

@@ -65,7 +65,7 @@ impl Queue {
         self.entries.len() >= self.size
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, completion: &Completion, endpoint: u32) {
         let entry = Entry {
             context: completion.context,
@@ -98,7 +98,7 @@ impl Queue {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn flags_of(completion: &Completion) -> u64 {
     let message = |tagged: bool| if tagged { fi::FI_TAGGED } else { fi::FI_MSG };
     let mut flags = match completion.operation {

@@ -34,13 +34,13 @@ pub struct Message {
 
 /// A message to send.
 #[derive(Debug)]
-pub struct SendRequest<B> {
+pub struct SendRequest<'a, B> {
     /// To whom.
     pub lane: LaneId,
     /// Tag and data.
     pub message: Message,
     /// The bytes.
-    pub buffer: B,
+    pub buffer: &'a B,
     /// Comes back in the completion.
     pub context: u64,
     /// Whether a success is reported.

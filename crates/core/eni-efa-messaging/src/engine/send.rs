@@ -1,6 +1,6 @@
 //! Sending messages.
 
-use super::{Engine, Request, SendRequest, Submit, Violation, Work};
+use super::{Engine, Message, Request, SendRequest, Submit, Violation, Work};
 use crate::NO_TOKEN;
 use crate::buffer::{Body, Buffer, Refusal, Route, Sent, Wire};
 use crate::completion::{Completion, Fault, Operation, Sink};
@@ -25,54 +25,124 @@ struct Cleared {
     sent: usize,
 }
 
+/// The header of a message that fits one record.
+#[inline(always)]
+fn header_of(message: Message) -> RecordHeader {
+    let mut flags = 0;
+    if message.tag.is_some() {
+        flags |= flag::TAGGED;
+    }
+    if message.data.is_some() {
+        flags |= flag::DATA;
+    }
+    RecordHeader {
+        kind: kind::MESSAGE,
+        flags,
+        first: message.tag.unwrap_or(0),
+        second: message.data.unwrap_or(0),
+        ..RecordHeader::default()
+    }
+}
+
 impl<B: Buffer> Engine<B> {
     /// Sends a message.
-    #[inline]
+    ///
+    /// The usual case, one record within a host, is all in here and small enough to be inlined whole: a structure that
+    /// goes through memory on its way to the ring is read back wider than it was written, and such a read waits until
+    /// all earlier writes, those to the ring included, have reached the cache.
+    #[inline(always)]
     pub fn send(
         &mut self,
-        request: SendRequest<B>,
+        send: SendRequest<'_, B>,
+        wire: &mut impl Wire<B>,
+        sink: &mut impl Sink,
+    ) -> Submit {
+        let SendRequest {
+            lane,
+            message,
+            buffer,
+            context,
+            report,
+            delivered,
+        } = send;
+        let length = buffer.len();
+        let is_usual = self
+            .lanes
+            .get(lane.0 as usize)
+            .is_some_and(|state| matches!(state.route, Route::Local) && length <= state.longest);
+        if !is_usual || delivered {
+            let send = SendRequest {
+                lane,
+                message,
+                buffer,
+                context,
+                report,
+                delivered,
+            };
+            return self.send_otherwise(send, wire, sink);
+        }
+        let header = header_of(message);
+        match wire.send(lane, &header, Body::of(buffer, 0, length), NO_TOKEN) {
+            Ok(_) => {
+                let operation = Operation::Send {
+                    tagged: message.tag.is_some(),
+                };
+                sink.complete(&Completion::of(operation, context, report));
+                Submit::Accepted
+            }
+            Err(Refusal::Again) => Submit::Again,
+            Err(Refusal::Broken(fault)) => {
+                self.send_failed(lane, message, (context, report), fault, sink)
+            }
+        }
+    }
+
+    #[cold]
+    fn send_failed(
+        &mut self,
+        lane: LaneId,
+        message: Message,
+        (context, report): (u64, bool),
+        fault: Fault,
+        sink: &mut impl Sink,
+    ) -> Submit {
+        let operation = Operation::Send {
+            tagged: message.tag.is_some(),
+        };
+        let completion = Completion::of(operation, context, report);
+        self.refused(lane, Refusal::Broken(fault), &completion, sink)
+    }
+
+    /// The less usual cases.
+    #[inline(never)]
+    fn send_otherwise(
+        &mut self,
+        request: SendRequest<'_, B>,
         wire: &mut impl Wire<B>,
         sink: &mut impl Sink,
     ) -> Submit {
         let SendRequest { lane, message, .. } = request;
-        let route = self.route(lane, wire);
         let operation = Operation::Send {
             tagged: message.tag.is_some(),
         };
         let completion = Completion::of(operation, request.context, request.report);
-        match route {
-            Route::Local | Route::Remote => {}
+        let route = match self.route(lane, wire) {
             Route::Connecting => return Submit::Again,
             Route::Broken(fault) => {
                 sink.complete(&completion.ending(Err(fault)));
                 return Submit::Accepted;
             }
-        }
-        let mut header = RecordHeader {
-            kind: kind::MESSAGE,
-            first: message.tag.unwrap_or(0),
-            second: message.data.unwrap_or(0),
-            ..RecordHeader::default()
+            open => open,
         };
-        if message.tag.is_some() {
-            header.flags |= flag::TAGGED;
-        }
-        if message.data.is_some() {
-            header.flags |= flag::DATA;
-        }
+        let header = header_of(message);
         let length = request.buffer.len();
         if length > self.lane(lane).longest {
-            return self.announce(header, request.buffer, lane, completion, wire, sink);
+            return self.announce(header, request.buffer.clone(), lane, completion, wire, sink);
         }
         if route == Route::Remote || request.delivered {
             return self.send_answered(header, &request, completion, wire, sink);
         }
-        match wire.send(
-            lane,
-            &header,
-            Body::of(&request.buffer, 0, length),
-            NO_TOKEN,
-        ) {
+        match wire.send(lane, &header, Body::of(request.buffer, 0, length), NO_TOKEN) {
             Ok(_) => {
                 sink.complete(&completion);
                 Submit::Accepted
@@ -85,7 +155,7 @@ impl<B: Buffer> Engine<B> {
     fn send_answered(
         &mut self,
         mut header: RecordHeader,
-        send: &SendRequest<B>,
+        send: &SendRequest<'_, B>,
         completion: Completion,
         wire: &mut impl Wire<B>,
         sink: &mut impl Sink,
@@ -104,7 +174,7 @@ impl<B: Buffer> Engine<B> {
             header.flags |= flag::ACKNOWLEDGE;
         }
         header.immediate = number;
-        let body = Body::of(&send.buffer, 0, send.buffer.len());
+        let body = Body::of(send.buffer, 0, send.buffer.len());
         let token = if delivered { ORDERED_TOKEN } else { number };
         match self.send_ordered(header, body, lane, token, wire) {
             Ok(_) => {

@@ -65,7 +65,7 @@ impl ProgramBuffer {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn stretches(&self) -> &[Stretch] {
         match self {
             Self::One(stretch) => std::slice::from_ref(stretch),
@@ -74,7 +74,7 @@ impl ProgramBuffer {
     }
 
     /// Calls `visit` with the pieces of the bytes from `at` to `at + length`, and with what of them came before each.
-    #[inline]
+    #[inline(always)]
     fn pieces(&self, at: usize, length: usize, mut visit: impl FnMut(Stretch, usize)) {
         let (mut skip, mut done) = (at, 0);
         for stretch in self.stretches() {
@@ -102,7 +102,7 @@ impl ProgramBuffer {
 }
 
 impl Buffer for ProgramBuffer {
-    #[inline]
+    #[inline(always)]
     fn len(&self) -> usize {
         match self {
             Self::One(stretch) => stretch.length,
@@ -181,7 +181,7 @@ impl Wire<ProgramBuffer> for Outbound<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn send(
         &mut self,
         lane: LaneId,

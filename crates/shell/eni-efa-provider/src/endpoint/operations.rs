@@ -34,10 +34,10 @@ pub(crate) enum Failed {
 pub(crate) type Outcome = Result<(), Failed>;
 
 /// A message to send.
-pub(crate) struct MessageOperation {
+pub(crate) struct MessageOperation<'a> {
     pub(crate) address: u64,
     pub(crate) message: Message,
-    pub(crate) buffer: ProgramBuffer,
+    pub(crate) buffer: &'a ProgramBuffer,
     pub(crate) context: u64,
     pub(crate) report: bool,
     pub(crate) delivered: bool,
@@ -78,7 +78,7 @@ struct Parts<'a> {
 }
 
 impl State {
-    #[inline]
+    #[inline(always)]
     fn parts(&mut self, number: usize) -> Result<Parts<'_>, Failed> {
         let endpoint = self.endpoints.get_mut(number).ok_or(Failed::Invalid)?;
         Ok(Parts {
@@ -110,22 +110,21 @@ impl State {
 
     /// The lane to send on. Opening one takes the service some tens of microseconds, and some programs do not try the
     /// first send to a peer twice: so it is waited for, within [`OPENING`].
-    #[inline]
+    #[inline(always)]
     fn lane_to_send(&mut self, number: usize, address: u64) -> Result<LaneId, Failed> {
         let endpoint = self.endpoints.get_mut(number).ok_or(Failed::Invalid)?;
         let index = usize::try_from(address).map_err(|_| Failed::Invalid)?;
         if let Some(&Some(lane)) = endpoint.lane_of.get(index) {
             return Ok(lane);
         }
-        let lane = self.begin_lane(number, address)?;
-        self.await_open(number, lane);
-        Ok(lane)
+        self.open_lane(number, address)
     }
 
     #[cold]
-    fn await_open(&mut self, number: usize, lane: LaneId) {
+    fn open_lane(&mut self, number: usize, address: u64) -> Result<LaneId, Failed> {
+        let opened = self.begin_lane(number, address)?;
         let deadline = Instant::now() + OPENING;
-        let lane = eni_efa_client::LaneId(lane.0);
+        let lane = eni_efa_client::LaneId(opened.0);
         while let Some(endpoint) = self.endpoints.get(number)
             && endpoint.lanes.lane_state(lane) == LaneState::Connecting
             && Instant::now() < deadline
@@ -133,6 +132,7 @@ impl State {
             std::thread::yield_now();
             self.progress(number);
         }
+        Ok(opened)
     }
 
     #[cold]
@@ -162,7 +162,7 @@ impl State {
     }
 
     /// Whether the queue for what this end starts has room.
-    #[inline]
+    #[inline(always)]
     fn can_start(&self, number: usize) -> Outcome {
         let queue = self
             .endpoints
@@ -175,7 +175,7 @@ impl State {
     }
 
     /// Progress makes room where there is none; the program tries again.
-    #[inline]
+    #[inline(always)]
     fn submitted(&mut self, number: usize, submit: Submit) -> Outcome {
         match submit {
             Submit::Accepted => Ok(()),
@@ -186,8 +186,8 @@ impl State {
         }
     }
 
-    #[inline]
-    pub(crate) fn send(&mut self, number: usize, operation: MessageOperation) -> Outcome {
+    #[inline(always)]
+    pub(crate) fn send(&mut self, number: usize, operation: MessageOperation<'_>) -> Outcome {
         self.can_start(number)?;
         let lane = self.lane_to_send(number, operation.address)?;
         let request = SendRequest {

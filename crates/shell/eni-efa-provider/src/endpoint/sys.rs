@@ -93,7 +93,7 @@ impl EndpointObject {
     }
 
     /// Does something under the domain's lock.
-    #[inline]
+    #[inline(always)]
     pub(super) fn with(
         &self,
         act: impl FnOnce(&mut crate::domain::State, usize) -> Outcome,
@@ -102,7 +102,7 @@ impl EndpointObject {
     }
 
     /// Sends a message with `flags`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn send(
         &self,
         address: u64,
@@ -120,7 +120,7 @@ impl EndpointObject {
         let operation = MessageOperation {
             address,
             message,
-            buffer,
+            buffer: &buffer,
             context: context as u64,
             report: self.reports_transmit(flags),
             delivered: flags & fi::FI_DELIVERY_COMPLETE != 0,
@@ -129,7 +129,7 @@ impl EndpointObject {
     }
 
     /// Sends a message whose buffer the program has back at once, and of whose success it does not want to hear.
-    #[inline]
+    #[inline(always)]
     pub(super) fn inject(&self, address: u64, message: Message, buffer: ProgramBuffer) -> isize {
         if buffer.len() > INJECT {
             return code(Err(Failed::TooLong));
@@ -137,7 +137,7 @@ impl EndpointObject {
         let operation = MessageOperation {
             address,
             message,
-            buffer,
+            buffer: &buffer,
             context: 0,
             report: false,
             delivered: false,

@@ -219,7 +219,7 @@ impl Pair {
             let request = SendRequest {
                 lane: PEER,
                 message: Message { tag, data: None },
-                buffer: buffer.clone(),
+                buffer: &buffer,
                 context,
                 report: true,
                 delivered,
