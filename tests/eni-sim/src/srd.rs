@@ -148,6 +148,13 @@ impl SrdEndpoint {
         &self.failures
     }
 
+    /// Messages of which no piece could be handed to the connection.
+    pub fn unsent_messages(&self) -> usize {
+        let messages: std::collections::HashSet<u32> =
+            self.waiting.iter().map(|piece| piece.message).collect();
+        messages.len()
+    }
+
     /// Events that are not about single messages.
     pub fn events(&self) -> &[Event] {
         &self.events

@@ -239,6 +239,7 @@ impl Connection {
             return;
         }
         self.look_for_silence(now);
+        self.paths.tick(now);
         let limit = nanos(self.config.not_ready_limit);
         let (events, counters) = (&mut self.events, &mut self.counters);
         self.outgoing.try_again(now, limit, |ended| {
