@@ -120,7 +120,11 @@ pub struct World {
     messages: Vec<MessageRecord>,
     undelivered: usize,
     reports: Reports,
+    steps_at_once: u32,
 }
+
+/// More events at one moment than any workload plans: somebody's timer does not advance.
+const MAX_STEPS_AT_ONCE: u32 = 1_000_000;
 
 impl World {
     /// An empty world.
@@ -135,6 +139,7 @@ impl World {
             messages: Vec::new(),
             undelivered: 0,
             reports: Reports::default(),
+            steps_at_once: 0,
         }
     }
 
@@ -237,7 +242,7 @@ impl World {
         let Some(Reverse(entry)) = self.heap.pop() else {
             return false;
         };
-        self.now_ns = entry.at_ns;
+        self.count_step(entry.at_ns);
         match entry.happening {
             Happening::Hop(packet) => self.hop(packet),
             Happening::Timer {
@@ -266,6 +271,19 @@ impl World {
             }
         }
         true
+    }
+
+    fn count_step(&mut self, at_ns: u64) {
+        self.steps_at_once = if at_ns > self.now_ns {
+            0
+        } else {
+            self.steps_at_once + 1
+        };
+        assert!(
+            self.steps_at_once < MAX_STEPS_AT_ONCE,
+            "an endpoint spins at {at_ns} ns"
+        );
+        self.now_ns = at_ns;
     }
 
     fn hop(&mut self, mut packet: Packet) {

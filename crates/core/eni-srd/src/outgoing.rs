@@ -234,7 +234,7 @@ impl Outgoing {
         ended
     }
 
-    /// The peer refused it: the owner is told, and the number goes to the peer as used.
+    /// It is given up: the owner is told, and the number goes to the peer as used. Others of its queue pair may go on.
     pub(crate) fn cancel(&mut self, sequence: u64) -> Option<Ended> {
         let first_id = self.first_id;
         let slot = self.slot(sequence)?;
@@ -245,8 +245,11 @@ impl Outgoing {
         slot.message.payload = Bytes::new();
         slot.message.header = MessageHeader::EMPTY;
         slot.stage = Stage::Queued;
-        let token = slot.message.token;
+        let (token, queue_pair) = (slot.message.token, slot.message.queue_pair);
         self.again.push_back(sequence);
+        if !self.parked.is_empty() {
+            self.unpark(queue_pair);
+        }
         Some(Ended {
             id: MessageId(first_id + sequence),
             token,
