@@ -63,6 +63,13 @@ impl ReceivedPackets {
         }
     }
 
+    /// Bytes that the tables take.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        (self.seen.capacity() + self.taken.capacity() + self.fresh.capacity()) * 8
+            + self.is_fresh.capacity()
+            + self.latest.capacity() * size_of::<(u64, Instant)>()
+    }
+
     fn place(word: u64) -> usize {
         (word % WORDS) as usize
     }
@@ -233,6 +240,11 @@ impl TakenMessages {
             base: 0,
             bits: vec![0; (1 << window_log2) / 64],
         }
+    }
+
+    /// Bytes that the table takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.bits.capacity() * 8
     }
 
     pub(crate) fn base(&self) -> u64 {

@@ -63,6 +63,11 @@ impl SentPackets {
         self.ring.is_empty()
     }
 
+    /// Bytes that the tables take.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.ring.capacity() * size_of::<SentPacket>() + self.by_path.capacity() * size_of::<Ends>()
+    }
+
     /// A packet that is not acknowledged takes its number.
     pub(crate) fn skip(&mut self) {
         if self.ring.is_empty() {

@@ -1,6 +1,6 @@
 //! Sessions: how two incarnations of two interfaces find each other, and how a restarted one is told from a late packet.
 
-use super::{Connection, Session, State, new_paths};
+use super::{Connection, Session, State, fail, new_paths};
 use crate::config::{MAX_HELLO_NANOS, MAX_OFFERS, MIN_HELLO_NANOS};
 use crate::event::{DropReason, Event, Failure};
 use crate::received::{ReceivedPackets, TakenMessages};
@@ -259,7 +259,13 @@ impl Connection {
         self.taken = TakenMessages::new(session.window_log2);
         self.nacks.clear();
         self.silence_at = Instant::NEVER;
+        let window_log2 = session.window_log2;
         self.state = State::Established(session);
+        let most_bytes = self.max_message_bytes();
+        let (events, counters) = (&mut self.events, &mut self.counters);
+        self.outgoing.agree(window_log2, most_bytes, |ended| {
+            fail(ended, Failure::TooLarge, events, counters);
+        });
         let event = if was_established {
             Event::PeerReset
         } else {

@@ -21,6 +21,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use handshake::Handshake;
 
+/// Events beyond which changes of paths are no more told.
+const MAX_UNREAD_EVENTS: usize = 1 << 15;
+
 /// Why a message cannot be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
@@ -122,7 +125,7 @@ impl Connection {
         Ok(Self {
             handshake: Handshake::new(seed),
             state: State::Unconnected,
-            outgoing: Outgoing::new(0),
+            outgoing: Outgoing::new(0, window_log2),
             sent: SentPackets::new(config.paths, 0),
             paths,
             received: ReceivedPackets::new(),
@@ -147,21 +150,20 @@ impl Connection {
     /// # Errors
     /// [`SendError`], with nothing queued.
     pub fn send(&mut self, now: Instant, message: Message) -> Result<MessageId, SendError> {
-        let window = match &self.state {
-            State::Ended(failure) => return Err(SendError::Closed(*failure)),
-            State::Established(session) => 1 << session.window_log2,
-            State::Unconnected => 1 << self.config.window_log2,
-        };
-        if self.outgoing.span() >= window {
+        if let State::Ended(failure) = &self.state {
+            return Err(SendError::Closed(*failure));
+        }
+        if self.closes_left > 0 {
+            return Err(SendError::Closed(Failure::Closed));
+        }
+        if self.outgoing.room() == 0 {
             return Err(SendError::WindowFull);
         }
         let bytes = message.header.as_bytes().len() + message.payload.len();
         if message.payload.len() > MAX_PAYLOAD_BYTES || bytes > self.max_message_bytes() {
             return Err(SendError::TooLarge);
         }
-        if matches!(self.state, State::Unconnected) {
-            self.handshake.want(now);
-        }
+        self.connect(now);
         self.expect(now);
         Ok(self.outgoing.push(message))
     }
@@ -180,10 +182,33 @@ impl Connection {
     pub fn window_room(&self) -> u64 {
         match &self.state {
             State::Ended(_) => 0,
-            State::Established(session) => {
-                (1_u64 << session.window_log2).saturating_sub(self.outgoing.span())
-            }
-            State::Unconnected => (1 << self.config.window_log2) - self.outgoing.span(),
+            State::Established(_) | State::Unconnected => self.outgoing.room(),
+        }
+    }
+
+    /// Bytes of memory that the connection holds now, without the payloads of messages under way. It is at most
+    /// [`MAX_MEMORY_BYTES`](crate::MAX_MEMORY_BYTES) as long as events are drained.
+    pub fn memory_bytes(&self) -> usize {
+        let nacks = self.nacks.capacity() * size_of::<PendingNack>();
+        let verdicts = self
+            .nacks
+            .iter()
+            .map(|nack| nack.verdicts.capacity() * size_of::<Verdict>());
+        size_of::<Self>()
+            + self.outgoing.memory_bytes()
+            + self.sent.memory_bytes()
+            + self.received.memory_bytes()
+            + self.taken.memory_bytes()
+            + self.events.capacity() * size_of::<Event>()
+            + nacks
+            + verdicts.sum::<usize>()
+    }
+
+    /// Opens a session although there is nothing to send; [`send`](Self::send) does it by itself.
+    pub fn connect(&mut self, now: Instant) {
+        if matches!(self.state, State::Unconnected) {
+            self.handshake.want(now);
+            self.expect(now);
         }
     }
 
@@ -351,7 +376,8 @@ impl Connection {
     }
 
     fn tell_turn(&mut self, path: u8, turn: Option<Turn>) {
-        match turn {
+        // News of paths is for people; an owner that does not listen loses it first.
+        match turn.filter(|_| self.events.len() < MAX_UNREAD_EVENTS) {
             Some(Turn::Down) => self.events.push_back(Event::PathDown { path }),
             Some(Turn::Up) => self.events.push_back(Event::PathUp { path }),
             None => {}
@@ -360,7 +386,8 @@ impl Connection {
 
     fn fail_messages(&mut self, reason: Failure) {
         let first_id = self.outgoing.next_id();
-        let outgoing = core::mem::replace(&mut self.outgoing, Outgoing::new(first_id));
+        let fresh = Outgoing::new(first_id, self.config.window_log2);
+        let outgoing = core::mem::replace(&mut self.outgoing, fresh);
         let (events, counters) = (&mut self.events, &mut self.counters);
         outgoing.fail_all(|ended| fail(ended, reason, events, counters));
     }

@@ -52,7 +52,14 @@ impl Connection {
         }
         let (header, body) = Header::parse(datagram).map_err(|_| DropReason::Malformed)?;
         match header.kind {
-            Kind::Frames => self.handle_frames(now, &header, datagram, sink),
+            Kind::Frames => {
+                let outcome = self.handle_frames(now, &header, datagram, sink);
+                if outcome == Err(DropReason::Foreign) {
+                    // A peer that does not know that this side started anew learns it from a hello.
+                    self.connect(now);
+                }
+                outcome
+            }
             Kind::Hello | Kind::Offer => {
                 let (hello, _) = Hello::parse(body).map_err(|_| DropReason::Malformed)?;
                 self.open_handshake(&header, &hello, datagram)?;
