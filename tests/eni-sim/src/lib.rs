@@ -6,6 +6,7 @@
 mod cubic;
 pub mod network;
 pub mod scenario;
+pub mod speed;
 pub mod srd;
 pub mod tcp;
 mod world;

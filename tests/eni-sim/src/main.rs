@@ -3,7 +3,9 @@
 use clap::{Parser, ValueEnum};
 use comfy_table::Table;
 use eni_sim::scenario::{DeadPath, Incast, Latency, Outcome, Transport};
+use eni_sim::speed::measure;
 use serde::Serialize;
+use std::time::Duration;
 
 /// SRD beside TCP Cubic in the same simulated network. The same seed gives the same figures.
 #[derive(Parser)]
@@ -21,6 +23,9 @@ struct Options {
     /// Hosts of the incast.
     #[arg(long, default_value_t = Incast::default().senders)]
     senders: usize,
+    /// Measures instead how fast the protocol core is on this machine, for this many seconds each.
+    #[arg(long)]
+    speed: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,6 +54,9 @@ const TRANSPORTS: [Transport; 3] = [Transport::Srd, Transport::TcpCubic, Transpo
 
 fn main() -> Result<(), serde_json::Error> {
     let options = Options::parse();
+    if let Some(seconds) = options.speed {
+        return print_speed(Duration::from_secs(seconds), options.output);
+    }
     let dead_path = DeadPath {
         messages: options.messages,
         ..DeadPath::default()
@@ -70,6 +78,44 @@ fn main() -> Result<(), serde_json::Error> {
         Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
         Output::Text => print(&report, &dead_path, &incast),
     }
+    Ok(())
+}
+
+/// Payload, batch and sealing of each measurement.
+const SPEEDS: [(usize, usize, bool); 5] = [
+    (8, 64, false),
+    (8, 1, false),
+    (8, 64, true),
+    (8_928, 4, false),
+    (8_928, 4, true),
+];
+
+fn print_speed(duration: Duration, output: Output) -> Result<(), serde_json::Error> {
+    let speeds = SPEEDS.map(|(bytes, batch, is_sealed)| measure(bytes, batch, is_sealed, duration));
+    if output == Output::Json {
+        println!("{}", serde_json::to_string_pretty(&speeds)?);
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.set_header([
+        "payload",
+        "at a time",
+        "sealed",
+        "million messages/s",
+        "Gb/s",
+    ]);
+    for speed in speeds {
+        let gigabits = speed.messages_per_second * speed.bytes as f64 * 8.0 / 1e9;
+        table.add_row([
+            speed.bytes.to_string(),
+            speed.batch.to_string(),
+            speed.is_sealed.to_string(),
+            format!("{:.2}", speed.messages_per_second / 1e6),
+            format!("{gigabits:.1}"),
+        ]);
+    }
+    println!("{table}");
+    println!("one thread does both ends' work");
     Ok(())
 }
 

@@ -242,7 +242,7 @@ impl SrdEndpoint {
 }
 
 /// An interface's address, by host.
-fn interface(host: usize) -> [u8; 16] {
+pub(crate) fn interface(host: usize) -> [u8; 16] {
     (host as u128 + 1).to_be_bytes()
 }
 

@@ -149,7 +149,6 @@ proptest! {
             });
             arrived.count()
         });
-        eprintln!("{first} {second} {head_start_ns}");
         let ratio = first.max(second) as f64 / first.min(second).max(1) as f64;
         prop_assert!(ratio < 2.0, "{first} and {second} messages");
         prop_assert!((first + second) * 50_000 * 8 / 20 > 85_000_000, "{first} and {second} messages");
@@ -182,6 +181,24 @@ proptest! {
         let failed: std::collections::HashSet<u32> = endpoint.failures().iter().map(|(message, _)| *message).collect();
         prop_assert!(arrived + failed.len() + endpoint.unsent_messages() >= planned);
         prop_assert!(endpoint.connection().poll_timeout().is_none());
+    }
+
+    /// Paths may be dead and packets lost for long while nothing is said: the peer is not given up for it.
+    #[test]
+    fn an_idle_peer_behind_dead_paths_is_not_given_up(seed in any::<u64>(), dead in 1..16_usize, loss in 0.0..0.1) {
+        let mut spec = NetworkSpec::data_centre(1, 1);
+        spec.faults.loss = loss;
+        spec.outages = (0..dead).map(|core| Outage { core, direction: None, from_ns: 0, until_ns: u64::MAX }).collect();
+        let mut world = World::new(spec, seed);
+        let (left, right) = world.open_srd((0, 1), None, None, |_| {}).unwrap();
+        world.plan(left, 100_000, 0);
+        world.run_on(30_000 * MS);
+        prop_assert_eq!(world.undelivered(), 0);
+        for end in [left, right] {
+            let endpoint = world.srd(end).unwrap();
+            let is_closed = endpoint.events().iter().any(|event| matches!(event, Event::Closed { .. }));
+            prop_assert!(!is_closed, "{:?}", endpoint.events());
+        }
     }
 
     /// Receivers that are not ready, or refuse: the rest arrives, once, and the sender learns what did not.

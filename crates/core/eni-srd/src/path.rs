@@ -190,6 +190,10 @@ impl Paths {
         }
     }
 
+    pub(crate) fn is_live(&self, path: u8) -> bool {
+        self.live & 1 << path != 0
+    }
+
     pub(crate) fn any_live(&self) -> bool {
         self.live != 0
     }

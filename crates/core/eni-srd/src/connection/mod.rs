@@ -21,6 +21,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use handshake::Handshake;
 
+/// How often a silent peer is asked before it counts as dead.
+const QUESTIONS_BEFORE_DEATH: u64 = 4;
 /// Events beyond which changes of paths are no more told.
 const MAX_UNREAD_EVENTS: usize = 1 << 15;
 
@@ -97,6 +99,8 @@ pub struct Connection {
     silence_at: Instant,
     /// When the peer was heard last, or first expected to speak since.
     heard_at: Instant,
+    /// When the peer was last asked whether it lives.
+    asked_at: Instant,
     /// When the oldest unanswered expectation arose; never while nothing is expected.
     expecting_since: Instant,
     /// A ping shall go out, to have something acknowledged.
@@ -136,6 +140,7 @@ impl Connection {
             credit_to_give,
             silence_at: Instant::NEVER,
             heard_at: now,
+            asked_at: now,
             expecting_since: Instant::NEVER,
             wants_ping: false,
             closes_left: 0,
@@ -270,13 +275,25 @@ impl Connection {
         self.outgoing.try_again(now, limit, |ended| {
             fail(ended, Failure::NotReady, events, counters);
         });
-        let keepalive = self.config.keepalive_after.map(nanos);
-        if keepalive
-            .is_some_and(|after| self.is_established() && now.nanos_since(self.heard_at) >= after)
-            && self.expecting_since == Instant::NEVER
-        {
+        if self.next_question() <= now {
+            self.asked_at = now;
             self.wants_ping = true;
             self.expect(now);
+        }
+    }
+
+    /// When to ask a silent peer whether it lives: seldom while nothing is expected of it; else a few times before it is
+    /// given up, because the answer that is missing may be on a path that is dead.
+    fn next_question(&self) -> Instant {
+        if !self.is_established() {
+            return Instant::NEVER;
+        }
+        let quiet_since = self.heard_at.max(self.asked_at);
+        let urgent = nanos(self.config.peer_dead_after) / QUESTIONS_BEFORE_DEATH;
+        match self.config.keepalive_after.map(nanos) {
+            Some(pause) if self.expecting_since == Instant::NEVER => quiet_since.after_nanos(pause),
+            None if self.expecting_since == Instant::NEVER => Instant::NEVER,
+            Some(_) | None => quiet_since.after_nanos(urgent),
         }
     }
 
@@ -289,10 +306,6 @@ impl Connection {
             State::Unconnected => self.handshake.next_hello(),
             State::Established(session) => {
                 let received = self.received.due(session.max_datagram_bytes);
-                let keepalive = match self.config.keepalive_after {
-                    Some(after) if self.expecting_since == Instant::NEVER => self.heard_at + after,
-                    Some(_) | None => Instant::NEVER,
-                };
                 let gate = if self.outgoing.has_waiting() {
                     self.paths.next_gate()
                 } else {
@@ -304,7 +317,8 @@ impl Connection {
                     Instant::NEVER
                 };
                 received
-                    .min(keepalive)
+                    .min(self.next_question())
+                    .min(self.handshake.next_hello())
                     .min(gate)
                     .min(self.silence_at)
                     .min(self.paths.next_probe())
@@ -331,7 +345,7 @@ impl Connection {
     /// The peer lives. While messages are unfinished it owes the next answer.
     fn heard(&mut self, now: Instant) {
         self.heard_at = now;
-        self.expecting_since = if self.outgoing.is_empty() && self.sent.is_empty() {
+        self.expecting_since = if self.outgoing.is_empty() {
             Instant::NEVER
         } else {
             now

@@ -3,7 +3,7 @@
 use super::{Connection, PendingNack, Session, State, fail};
 use crate::config::MAX_NACKS;
 use crate::event::{DropReason, Event, Failure};
-use crate::frame::{Ack, Frame, Frames, HOLD_UNIT_NANOS, Nack, Verdict};
+use crate::frame::{Ack, Frame, Frames, HOLD_UNIT_NANOS, Nack, Verdict, nack_bytes};
 use crate::message::{Admission, Incoming, Sink};
 use crate::outgoing::Ended;
 use crate::received::Novelty;
@@ -106,7 +106,7 @@ impl Connection {
         if outcome.wants_ack && !outcome.is_unfit {
             if outcome.verdicts.is_empty() {
                 self.received.take(now, number, header.path, length);
-            } else if self.nacks.len() < MAX_NACKS {
+            } else if self.nacks.len() < MAX_NACKS && self.fits_nack(outcome.verdicts.len()) {
                 self.nacks.push_back(PendingNack {
                     packet_number: number,
                     verdicts: outcome.verdicts,
@@ -169,6 +169,15 @@ impl Connection {
             }
         }
         outcome
+    }
+
+    /// A peer that packs more than was agreed could be owed an answer that fits no packet.
+    fn fits_nack(&self, verdicts: usize) -> bool {
+        let State::Established(session) = &self.state else {
+            return false;
+        };
+        let room = session.max_datagram_bytes - HEADER_BYTES - self.seal_bytes();
+        nack_bytes(verdicts) <= room
     }
 
     fn message_novelty(&self, low: u32) -> (Novelty, u64) {
