@@ -185,7 +185,7 @@ proptest! {
 
     /// Paths may be dead and packets lost for long while nothing is said: the peer is not given up for it.
     #[test]
-    fn an_idle_peer_behind_dead_paths_is_not_given_up(seed in any::<u64>(), dead in 1..16_usize, loss in 0.0..0.1) {
+    fn an_idle_peer_behind_dead_paths_is_not_given_up(seed in any::<u64>(), dead in 1..13_usize, loss in 0.0..0.1) {
         let mut spec = NetworkSpec::data_centre(1, 1);
         spec.faults.loss = loss;
         spec.outages = (0..dead).map(|core| Outage { core, direction: None, from_ns: 0, until_ns: u64::MAX }).collect();

@@ -49,7 +49,7 @@ pub(crate) const MAX_NOT_READY_NANOS: u64 = 10_000_000;
 /// The first pause between two hellos; it doubles up to [`MAX_HELLO_NANOS`].
 pub(crate) const MIN_HELLO_NANOS: u64 = 1_000_000;
 /// The longest pause between two hellos.
-pub(crate) const MAX_HELLO_NANOS: u64 = 100_000_000;
+pub(crate) const MAX_HELLO_NANOS: u64 = 20_000_000;
 /// Offers that may be open at once (see `docs/SRD.md`, "Handshake").
 pub(crate) const MAX_OFFERS: usize = 4;
 /// Negative acknowledgements that wait to be sent; more are dropped, and the peer's timer repeats the question.

@@ -16,6 +16,8 @@ const STANDING_NANOS: u64 = 10_000_000;
 const STEPPED_BACK_DATAGRAMS: u64 = 2;
 /// The longest pause that pacing makes on one path.
 const MAX_GATE_NANOS: u64 = 2_000_000;
+/// For how long a path that answered is trusted with acknowledgements.
+const VOUCHED_NANOS: u64 = 100_000_000;
 /// Doublings of the pause between probes.
 const MAX_PROBE_DOUBLINGS: u8 = 12;
 
@@ -47,6 +49,8 @@ pub(crate) struct Path {
     lost_probes: u8,
     /// Sends up to here were already counted as one silence.
     silent_since: Instant,
+    /// When something was last sent here that is acknowledged, or was acknowledged.
+    vouched_at: Instant,
     /// Places in the order of sending on this path.
     pub(crate) next_place: u64,
     pub(crate) highest_acked_place: Option<u64>,
@@ -66,6 +70,7 @@ impl Path {
             probe_at: Instant::NEVER,
             lost_probes: 0,
             silent_since: Instant::default(),
+            vouched_at: Instant::default(),
             next_place: 0,
             highest_acked_place: None,
         }
@@ -234,13 +239,21 @@ impl Paths {
         Some(self.current)
     }
 
-    /// A path for a packet that nobody acknowledges: `wished` if it lives, else the next that does.
-    pub(crate) fn choose_unacknowledged(&self, wished: u8) -> u8 {
-        if wished < self.count() && (self.live == 0 || self.live & 1 << wished != 0) {
+    /// A path for a packet that nobody acknowledges: `wished` if it lives, else the next that does; and whether it should
+    /// carry a ping, because nothing has shown for a while that the path leads anywhere. Without that, a side that only
+    /// acknowledges would never learn that its acknowledgements vanish.
+    pub(crate) fn choose_unacknowledged(&mut self, now: Instant, wished: u8) -> (u8, bool) {
+        if self.live == 0 {
+            self.current = (self.current + 1) % self.count();
+            return (self.current, false);
+        }
+        let path = if wished < self.count() && self.is_live(wished) {
             wished
         } else {
-            next_in(if self.live == 0 { 1 } else { self.live }, wished)
-        }
+            next_in(self.live, wished)
+        };
+        let is_doubtful = now.nanos_since(self.path(path).vouched_at) >= VOUCHED_NANOS;
+        (path, is_doubtful)
     }
 
     /// A path whose probe is due.
@@ -333,6 +346,7 @@ impl Paths {
         self.in_flight += bytes;
         let state = self.path_mut(path);
         state.in_flight += bytes;
+        state.vouched_at = now;
         let place = state.next_place;
         state.next_place += 1;
         let window = state.window.bytes();
@@ -377,6 +391,7 @@ impl Paths {
         let state = self.path_mut(path);
         let was_full = (state.in_flight + bytes).saturating_mul(2) >= state.window.bytes();
         state.highest_acked_place = state.highest_acked_place.max(Some(place));
+        state.vouched_at = now;
         let turn = (state.health == Health::Down).then_some(Turn::Up);
         if state.health != Health::Live {
             state.health = Health::Live;

@@ -81,6 +81,15 @@ impl Handshake {
     }
 }
 
+/// A path for a handshake packet: another for each try and each side, so that no pattern of dead paths meets all tries.
+fn any_path(nonce: Nonce, number: u64, paths: u8) -> u8 {
+    // Fibonacci hashing.
+    let mixed = (nonce as u64)
+        .wrapping_add(number)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed >> 32) % u64::from(paths)) as u8
+}
+
 impl Connection {
     pub(super) fn handle_hello(
         &mut self,
@@ -312,7 +321,7 @@ impl Connection {
         let header = Header {
             kind: Kind::Hello,
             flags: 0,
-            path: (number % u64::from(self.paths.count())) as u8,
+            path: any_path(own, number, self.paths.count()),
             handle: 0,
             session_tag: session_tag(own, 0),
             packet_number: number,
@@ -332,7 +341,7 @@ impl Connection {
         let header = Header {
             kind: Kind::Offer,
             flags: 0,
-            path: (number % u64::from(self.paths.count())) as u8,
+            path: any_path(local, number, self.paths.count()),
             handle: session.peer_handle,
             session_tag: session.tag_out,
             packet_number: number,

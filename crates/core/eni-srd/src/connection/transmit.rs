@@ -84,13 +84,13 @@ impl Connection {
                 ping: false,
             });
         }
-        let ping = self.wants_ping;
-        if ack_is_due || ping || !self.nacks.is_empty() {
-            let path = self.paths.choose_unacknowledged(self.received.last_path);
+        if ack_is_due || self.wants_ping || !self.nacks.is_empty() {
+            let wished = self.received.last_path;
+            let (path, is_doubtful) = self.paths.choose_unacknowledged(now, wished);
             return Some(Plan {
                 path,
                 messages: None,
-                ping,
+                ping: self.wants_ping || is_doubtful,
             });
         }
         None
