@@ -25,7 +25,7 @@ fn message(token: u64, payload: &'static [u8]) -> Message {
     Message {
         queue_pair: 3,
         token,
-        header: MessageHeader::new(&token.to_be_bytes()).unwrap(),
+        header: MessageHeader::new(&token.to_be_bytes()).expect("8 bytes fit"),
         payload: Bytes::from_static(payload),
     }
 }
@@ -40,7 +40,7 @@ struct End {
 impl End {
     fn new(config: Config, key: Option<Arc<dyn PairKey>>, now: Instant, seed: u8) -> Self {
         Self {
-            connection: Connection::new(config, key, now, [seed; 32]).unwrap(),
+            connection: Connection::new(config, key, now, [seed; 32]).expect("within bounds"),
             accepted: Vec::new(),
             events: Vec::new(),
         }
@@ -49,7 +49,9 @@ impl End {
     fn take(&mut self, now: Instant, datagram: &mut [u8]) -> Result<(), DropReason> {
         let accepted = &mut self.accepted;
         let mut sink = |message: Incoming<'_>| {
-            accepted.push(u64::from_be_bytes(message.header.try_into().unwrap()));
+            accepted.push(u64::from_be_bytes(
+                message.header.try_into().expect("8 bytes"),
+            ));
             Admission::Accept
         };
         self.connection.handle_packet(now, datagram, &mut sink)
@@ -421,11 +423,11 @@ fn samples() -> Vec<Vec<u8>> {
         wire.red
             .connection
             .send(wire.now, message(token, b"sample"))
-            .unwrap();
+            .expect("the window has room");
         wire.blue
             .connection
             .send(wire.now, message(token, b"sample"))
-            .unwrap();
+            .expect("the window has room");
         wire.run(1);
     }
     wire.to_blue
