@@ -59,7 +59,7 @@ impl Observed {
             Step::Plug(id, interface) => {
                 let device = ObservedDevice {
                     plug: Some(Plug::of(*id, interface)),
-                    configured: Vec::new(),
+                    ..ObservedDevice::default()
                 };
                 self.devices.insert(interface.vport, device);
             }
@@ -74,6 +74,7 @@ impl Observed {
                 device
                     .configured
                     .clone_from(&interface.private_ip_addresses);
+                device.source_routing = interface.source_routing;
             }
             Step::Table(change) => self.tables.apply(change),
             Step::WriteGlobals(globals) => self.globals = *globals,
@@ -131,6 +132,8 @@ pub struct ObservedDevice {
     pub plug: Option<Plug>,
     /// The private addresses the guest end was last configured with; empty before the first time.
     pub configured: Vec<Ipv4Addr>,
+    /// [`DesiredInterface::source_routing`] as it was last configured.
+    pub source_routing: bool,
 }
 
 /// What a veth pair is there for; kept in its alias.

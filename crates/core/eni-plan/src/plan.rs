@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 use eni_abi::{ABI_VERSION, Globals, Vport};
 
 use crate::{
-    Desired, DesiredInterface, Observed, Plan, Plug, Step, TableChange, Tables, UPLINK_VPORT,
+    Desired, DesiredInterface, Observed, ObservedDevice, Plan, Plug, Step, TableChange, Tables,
+    UPLINK_VPORT,
 };
 use eni_types::AttachmentId;
 
@@ -37,6 +38,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     plan.now.extend(now.into_iter().map(Step::Table));
     write_vports(desired, observed, &numbers, &mut plan.now);
     write_globals(tables_change, observed, &numbers, &mut plan.now);
+    reroute(desired, observed, &mut plan.then);
     run_instances(desired, observed, &mut plan.then);
     forget(desired, observed, &numbers, &mut plan.then);
     plan.then.extend(later.into_iter().map(Step::Table));
@@ -154,10 +156,24 @@ fn make_interfaces(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>
         if !plugged || !observed.guarded.contains(&interface.vport) {
             steps.push(Step::Guard(interface.vport));
         }
-        let device = observed.devices.get(&interface.vport);
-        let configured =
-            device.is_some_and(|device| device.configured == interface.private_ip_addresses);
-        if !plugged || !configured {
+        if !plugged || !has_addresses(interface, observed) {
+            steps.push(Step::Configure(*id, interface.clone()));
+        }
+    }
+}
+
+fn has_addresses(interface: &DesiredInterface, observed: &Observed) -> bool {
+    let device = observed.devices.get(&interface.vport);
+    device.is_some_and(|device| device.configured == interface.private_ip_addresses)
+}
+
+/// Interfaces that stay, and are no longer alone in their instance, or alone again. What moves is not kept waiting.
+fn reroute(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>) {
+    for (id, interface) in &desired.interfaces {
+        let routing = |device: &ObservedDevice| device.source_routing == interface.source_routing;
+        let routed = observed.devices.get(&interface.vport).is_some_and(routing);
+        // What is yet to be configured is so with its routing.
+        if !routed && is_plugged(*id, interface, observed) && has_addresses(interface, observed) {
             steps.push(Step::Configure(*id, interface.clone()));
         }
     }

@@ -80,6 +80,7 @@ fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers) -> Desire
                 subnet: Ipv4Cidr::new(address, 24).unwrap(),
                 router_address: Ipv4Addr::new(10, 0, 0, 1),
                 private_ip_addresses: vec![address],
+                source_routing: false,
             },
         );
         let row = Vport {
@@ -105,6 +106,15 @@ fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers) -> Desire
                 ..Mapping::default()
             },
         );
+    }
+    let plugs: Vec<InstanceId> = desired
+        .interfaces
+        .values()
+        .map(|plug| plug.instance_id)
+        .collect();
+    for interface in desired.interfaces.values_mut() {
+        let same = |id: &&InstanceId| **id == interface.instance_id;
+        interface.source_routing = plugs.iter().filter(same).count() > 1;
     }
     desired
 }
@@ -310,12 +320,15 @@ fn a_move_cuts_first_releases_last_and_deletes_at_leisure() {
             "Table",
             "WriteVport",
             "WriteGlobals",
+            "Configure",
+            "Configure",
             "Forget",
             "Link",
             "Unplug",
         ]
     );
-    assert_eq!((plan.then.len(), plan.at_leisure.len()), (1, 2));
+    // Both instances' primary interfaces: one is alone now, the other no longer.
+    assert_eq!((plan.then.len(), plan.at_leisure.len()), (3, 2));
 }
 
 #[test]

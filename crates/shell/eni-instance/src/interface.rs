@@ -1,8 +1,9 @@
 //! The guest's side of an interface: what amazon-ec2-net-utils would set in it.
 //!
 //! The addresses, each with the subnet's length; a default route through the subnet's router with metric 512 + index,
-//! so that the primary interface wins; and a table of the interface's own, asked for everything that is sent from one
-//! of its addresses, so that an instance with several interfaces answers on the one it was asked on.
+//! so that the primary interface wins; and a table of the interface's own. Where the instance has several interfaces, the
+//! table is asked for everything that is sent from one of the interface's addresses, so that it answers on the one it
+//! was asked on (the primary interface too, which amazon-ec2-net-utils leaves out).
 
 use std::fs;
 use std::io;
@@ -64,27 +65,59 @@ pub(crate) fn configure(
     netlink.add_route(route(interface.subnet, None, table, 0))?;
     netlink.add_route(route(Ipv4Cidr::ANY, router, table, 0))?;
     for wanted in &interface.private_ip_addresses {
-        netlink.add_rule(rule(*wanted))?;
+        if interface.source_routing {
+            netlink.add_rule(rule(*wanted))?;
+        } else {
+            netlink.delete_rule(rule(*wanted))?;
+        }
     }
     Ok(())
 }
 
-/// The addresses that we have given a device, kept beside the instance, so that those a user adds in the guest are never
+/// What we have configured in a guest for one device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Configured {
+    pub(crate) addresses: Vec<Ipv4Addr>,
+    /// Whether each address has its rule.
+    pub(crate) source_routing: bool,
+}
+
+impl Configured {
+    pub(crate) fn wanted(interface: &DesiredInterface) -> Self {
+        Self {
+            addresses: interface.private_ip_addresses.clone(),
+            source_routing: interface.source_routing,
+        }
+    }
+}
+
+/// What we have configured for a device, kept beside the instance, so that addresses a user adds in the guest are never
 /// taken for ours.
 pub(crate) struct AddressRecord(PathBuf);
+
+/// Stands in the record, on a line of its own, where addresses have rules.
+const SOURCE_ROUTING: &str = "source-routing";
 
 impl AddressRecord {
     pub(crate) fn of(directory: &Path, id: AttachmentId) -> Self {
         Self(directory.join(format!("{id}.addresses")))
     }
 
-    pub(crate) fn read(&self) -> Vec<Ipv4Addr> {
+    pub(crate) fn read(&self) -> Configured {
         let text = fs::read_to_string(&self.0).unwrap_or_default();
-        text.lines().filter_map(|line| line.parse().ok()).collect()
+        Configured {
+            addresses: text.lines().filter_map(|line| line.parse().ok()).collect(),
+            source_routing: text.lines().any(|line| line == SOURCE_ROUTING),
+        }
     }
 
-    pub(crate) fn write(&self, addresses: &[Ipv4Addr]) -> io::Result<()> {
-        let text: String = addresses.iter().map(|ip| format!("{ip}\n")).collect();
+    pub(crate) fn write(&self, configured: &Configured) -> io::Result<()> {
+        let addresses = configured.addresses.iter().map(Ipv4Addr::to_string);
+        let flag = configured.source_routing.then(|| SOURCE_ROUTING.to_owned());
+        let text: String = addresses
+            .chain(flag)
+            .map(|line| format!("{line}\n"))
+            .collect();
         let new = self.0.with_extension("new");
         fs::write(&new, text)?;
         fs::rename(new, &self.0)

@@ -17,7 +17,7 @@ use eni_types::{AttachmentId, InstanceId};
 use crate::cgroup::RegionCgroup;
 use crate::error::file_error;
 use crate::init::{BootRecord, Settings};
-use crate::interface::{self, AddressRecord, device_name};
+use crate::interface::{self, AddressRecord, Configured, device_name};
 use crate::run_directory::{CONSOLE, USER_DATA};
 use crate::{InstanceDriver, InstanceError, RunDirectory, console};
 
@@ -257,24 +257,27 @@ impl InstanceDriver for NamespaceDriver {
         interface: &DesiredInterface,
     ) -> Result<(), InstanceError> {
         let record = AddressRecord::of(&self.run.instance(interface.instance_id), id);
-        let write = |addresses: &[_]| {
+        let write = |configured: &Configured| {
             record
-                .write(addresses)
+                .write(configured)
                 .map_err(file_error("write", record.path()))
         };
-        let wanted = &interface.private_ip_addresses;
-        let mut stale = record.read();
-        stale.retain(|address| !wanted.contains(address));
+        let (before, wanted) = (record.read(), Configured::wanted(interface));
         // Cut short, this leaves a record of every address that may be there, and of too many to be taken for done.
-        if !stale.is_empty() {
-            write(&[stale.as_slice(), wanted].concat())?;
+        if !before.addresses.is_empty() && before != wanted {
+            write(&Configured {
+                addresses: [before.addresses.as_slice(), &wanted.addresses].concat(),
+                ..wanted
+            })?;
         }
+        let mut stale = before.addresses;
+        stale.retain(|address| !wanted.addresses.contains(address));
         let netlink = &mut self.guest(interface.instance_id)?.netlink;
         let alias = id.to_string();
         let ours = |link: &Link| link.alias.as_ref() == Some(&alias); // whatever the guest calls it
         let link = guest_link(netlink, interface, ours)?;
         interface::configure(netlink, link, interface, &stale)?;
-        write(wanted)
+        write(&wanted)
     }
 
     fn unplug(&mut self, vport: u32) -> Result<(), InstanceError> {
@@ -311,7 +314,14 @@ impl InstanceDriver for NamespaceDriver {
                 AddressRecord::of(&self.run.instance(plug.instance_id), plug.attachment_id).read()
             });
             let configured = configured.unwrap_or_default();
-            devices.insert(link.index, ObservedDevice { plug, configured });
+            devices.insert(
+                link.index,
+                ObservedDevice {
+                    plug,
+                    configured: configured.addresses,
+                    source_routing: configured.source_routing,
+                },
+            );
         }
         Ok(devices)
     }

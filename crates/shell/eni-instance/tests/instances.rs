@@ -87,6 +87,7 @@ fn interface(device_index: u8, addresses: &[u8]) -> DesiredInterface {
             .iter()
             .map(|last| Ipv4Addr::new(10, 0, 0, *last))
             .collect(),
+        source_routing: true,
     }
 }
 
@@ -225,6 +226,16 @@ fn root_an_interface_is_configured_and_reconfigured_where_it_is_plugged() {
     check(&region, "! ip rule | grep -q 10.0.0.7");
     check(&region, "! ip addr show eth1 | grep -q 10.0.0.7");
     check(&region, "ip addr show eth1 | grep -q 10.0.0.99");
+    let alone = DesiredInterface {
+        source_routing: false,
+        ..interface(1, &[6])
+    };
+    region.driver.configure(one, &alone).unwrap();
+    check(&region, "! ip rule | grep -q 'lookup 10001'");
+    assert!(!region.driver.devices().unwrap()[&4].source_routing);
+    region.driver.configure(one, &interface(1, &[6])).unwrap();
+    check(&region, "ip rule | grep -q 'from 10.0.0.6 lookup 10001'");
+    assert!(region.driver.devices().unwrap()[&4].source_routing);
     region.driver.unplug(4).unwrap();
     region.driver.unplug(4).unwrap();
     check(&region, "! ip link show eth1 2>/dev/null");
