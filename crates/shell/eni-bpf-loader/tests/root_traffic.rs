@@ -3,15 +3,15 @@
 
 mod support;
 
-use eni_abi::Direction::{Egress, Ingress};
 use eni_abi::{ConnectionState, DropReason, Vport};
 use eni_bpf_loader::DataPlane;
-use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, small_region};
-use eni_pipeline::testing::{MemoryTables, Remote, Rule, add_policy};
+use eni_bpf_loader::testing::fill;
+use eni_pipeline::testing::MemoryTables;
+use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, small_region, tracking_region};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
-use support::{Lab, fill};
+use support::Lab;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,27 +20,9 @@ const BULK: usize = 8 * 1024 * 1024;
 fn lab_with(tables: &MemoryTables) -> (Lab, DataPlane) {
     let lab = Lab::new();
     let mut data_plane = lab.open();
-    fill(&mut data_plane, tables);
+    fill(&mut data_plane, tables).unwrap();
     lab.attach(&mut data_plane);
     (lab, data_plane)
-}
-
-/// A policy that tracks all flows: everything may come and go, but not by rules open to the world.
-fn tracking_region() -> MemoryTables {
-    let mut tables = small_region();
-    let halves = [0, 128].map(|first| Remote::Network(Ipv4Addr::new(first, 0, 0, 0).into(), 1));
-    let rules = halves.map(|remote| {
-        [Ingress, Egress].map(|direction| Rule {
-            remote,
-            ..Rule::everything(direction)
-        })
-    });
-    add_policy(&mut tables, 7, &rules.concat());
-    tables
-        .vports
-        .values_mut()
-        .for_each(|row| row.security_policy = 7);
-    tables
 }
 
 #[test]
