@@ -226,16 +226,6 @@ fn root_an_interface_is_configured_and_reconfigured_where_it_is_plugged() {
     check(&region, "! ip rule | grep -q 10.0.0.7");
     check(&region, "! ip addr show eth1 | grep -q 10.0.0.7");
     check(&region, "ip addr show eth1 | grep -q 10.0.0.99");
-    let alone = DesiredInterface {
-        source_routing: false,
-        ..interface(1, &[6])
-    };
-    region.driver.configure(one, &alone).unwrap();
-    check(&region, "! ip rule | grep -q 'lookup 10001'");
-    assert!(!region.driver.devices().unwrap()[&4].source_routing);
-    region.driver.configure(one, &interface(1, &[6])).unwrap();
-    check(&region, "ip rule | grep -q 'from 10.0.0.6 lookup 10001'");
-    assert!(region.driver.devices().unwrap()[&4].source_routing);
     region.driver.unplug(4).unwrap();
     region.driver.unplug(4).unwrap();
     check(&region, "! ip link show eth1 2>/dev/null");
@@ -243,4 +233,24 @@ fn root_an_interface_is_configured_and_reconfigured_where_it_is_plugged() {
         region.driver.devices().unwrap().keys().collect::<Vec<_>>(),
         [&3]
     );
+}
+
+#[test]
+fn root_addresses_have_rules_only_beside_another_interface() {
+    let mut region = Region::new();
+    region.driver.create(id()).unwrap();
+    let beside_another = interface(0, &[5]);
+    let alone = DesiredInterface {
+        source_routing: false,
+        ..beside_another.clone()
+    };
+    region.driver.plug(attachment(), &alone).unwrap();
+    region.driver.start(id(), &instance("", 1)).unwrap();
+    for wanted in [&alone, &beside_another, &alone] {
+        region.driver.configure(attachment(), wanted).unwrap();
+        let has_rule = region.shell(id(), "ip rule | grep -q 'from 10.0.0.5 lookup 10000'") == 0;
+        assert_eq!(has_rule, wanted.source_routing);
+        let device = region.driver.devices().unwrap()[&3].clone();
+        assert_eq!(device.source_routing, wanted.source_routing);
+    }
 }
