@@ -56,7 +56,8 @@ struct Generations {
 
 impl Generations {
     fn after(observed: &Observed) -> Self {
-        let rows = observed.tables.vports.values().map(|row| row.generation);
+        let vports = observed.tables.vports.values();
+        let rows = vports.map(|row| row.generation & !Vport::IN_TRANSITION);
         let last = rows.fold(observed.globals.topology_generation, u64::max);
         Self {
             cut: last + 1,
@@ -89,7 +90,8 @@ fn cut(desired: &Desired, observed: &Observed, numbers: &Generations, steps: &mu
     let kept = kept(desired, observed);
     for (vport, row) in &observed.tables.vports {
         let wanted = kept.contains(vport) && desired.tables.vports.contains_key(vport);
-        if row.has(Vport::PRESENT) && !row.has(Vport::BLOCKED) && !wanted {
+        let is_cut = row.has(Vport::BLOCKED) && !row.is_in_transition();
+        if row.has(Vport::PRESENT) && !is_cut && !wanted {
             let mut row = *row;
             row.flags |= Vport::BLOCKED;
             row.generation = numbers.cut;
@@ -189,7 +191,9 @@ fn write_vports(
     for (vport, row) in &desired.tables.vports {
         let found = observed.tables.vports.get(vport);
         let same = found.is_some_and(|found| {
-            kept.contains(vport) && with_generation(row, found.generation) == *found
+            kept.contains(vport)
+                && !found.is_in_transition()
+                && with_generation(row, found.generation) == *found
         });
         if !same {
             steps.push(Step::WriteVport(

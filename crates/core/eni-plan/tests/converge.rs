@@ -237,6 +237,11 @@ impl Machine {
                 .devices
                 .insert(interface.vport, ObservedDevice::default());
         }
+        if let Step::Cut(vport, row) | Step::WriteVport(vport, row) = step {
+            let mut row = *row;
+            row.generation |= Vport::IN_TRANSITION;
+            self.observed.tables.vports.insert(*vport, row);
+        }
     }
 }
 
@@ -256,6 +261,8 @@ fn settle(machine: &mut Machine, desired: &Desired) {
     let again = plan(desired, &machine.observed);
     assert!(again.is_empty(), "not settled: {again:?}");
     let observed = &machine.observed;
+    let mut rows = observed.tables.vports.values();
+    assert!(!rows.any(|row| row.has(Vport::PRESENT) && row.is_in_transition()));
     assert_eq!(without_generations(&observed.tables), desired.tables);
     assert!(observed.instances.keys().eq(desired.instances.keys()));
     let plugs: BTreeSet<_> = observed

@@ -19,7 +19,7 @@ const INGRESS: &str = "eni_ingress";
 const COLLECT: &str = "eni_collect";
 
 /// Every map that outlives the process.
-const PINNED: [&str; 15] = [
+const PINNED: [&str; 16] = [
     map::GLOBALS,
     map::VPORTS,
     map::MAPPINGS,
@@ -31,6 +31,7 @@ const PINNED: [&str; 15] = [
     map::IDENTITY_RULES,
     map::PORT_RULES,
     map::CONNECTIONS,
+    map::TRACKED,
     map::FLOWS,
     map::FRAGMENTS,
     map::COUNTERS,
@@ -148,7 +149,7 @@ impl DataPlane {
     }
 
     /// Removes expired connections; how many. To be called about once a second: the kernel drops new tracked flows
-    /// while the table is full.
+    /// while the table is full, or the vport has its allowance, and the walk counts what each vport has.
     ///
     /// # Errors
     /// [`DataPlaneError::Program`].

@@ -3,7 +3,8 @@
 
 mod support;
 
-use eni_abi::{ConnectionState, DropReason, Vport};
+use eni_abi::map::CONNECTION_ALLOWANCE;
+use eni_abi::{ConnectionKey, ConnectionState, DropReason, Ipv4, Vport};
 use eni_bpf_loader::DataPlane;
 use eni_bpf_loader::testing::fill;
 use eni_pipeline::testing::MemoryTables;
@@ -185,6 +186,34 @@ fn root_expired_connections_are_collected() {
         data_plane.traffic(BERT).unwrap(),
         eni_abi::Traffic::default()
     );
+}
+
+#[test]
+fn root_one_guest_cannot_take_all_the_room_for_connections() {
+    let (lab, mut data_plane) = lab_with(&tracking_region());
+    lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11");
+    let entries = data_plane.tables.connections.entries().unwrap();
+    let (key, mut connection) = entries[0];
+    connection.expires_ns += 3_600_000_000_000;
+    for number in 1..CONNECTION_ALLOWANCE {
+        let another = ConnectionKey {
+            vport: ANNA,
+            remote_address: Ipv4(number),
+            ..key
+        };
+        let table = &mut data_plane.tables.connections;
+        table.insert(&another, &connection).unwrap();
+    }
+    lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11"); // those that were made beside the program are not counted yet
+    assert_eq!(data_plane.collect_connections().unwrap(), 0);
+    assert!(!lab.try_in(ANNA, "ping -c1 -W1 10.0.1.11").0);
+    lab.run_in(BERT, "ping -c1 -W5 10.0.2.12");
+    assert_eq!(
+        data_plane.drops(ANNA).unwrap(),
+        [(DropReason::ConntrackAllowanceExceeded, 1)]
+    );
+    assert!(data_plane.forget_connections(ANNA).unwrap() > CONNECTION_ALLOWANCE);
+    lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11");
 }
 
 fn connect(address: [u8; 4], port: u16) -> TcpStream {
