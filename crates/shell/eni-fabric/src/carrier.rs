@@ -227,6 +227,7 @@ impl Carrier {
     fn run(&mut self) {
         while !self.signals.stop.load(Ordering::Acquire) {
             self.refresh();
+            self.patience.turn(self.now);
             let mut busy = self.take_commands();
             busy |= self.take_from_rings();
             self.serve_timers();
