@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use eni_abi::{
     Direction, DirectionPolicy, Ipv4, Mac, MacKey, Mapping, MappingKey, PROTOCOL_ANY, Policy,
@@ -16,12 +16,14 @@ use eni_plan::{
     Desired, DesiredInstance, DesiredInterface, DesiredUplink, Tables, UPLINK_VPORT, VportNumbers,
 };
 use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress};
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
 use crate::converge::Converger;
 use crate::machine::Machine;
 
+/// The longest that the kernel takes to end a namespace.
+const PATIENCE: Duration = Duration::from_secs(30);
 const VPC: u32 = 1;
 const SUBNET: u32 = 1;
 const ROUTE_TABLE: u32 = 1;
@@ -468,6 +470,44 @@ fn root_a_host_with_the_uplink_of_another_region_is_refused_before_anything_is_m
     run("ip", &["link", "delete", "openeni0"]);
     let mut converger = open(second.path());
     settle(&mut converger, &lower(&[], &mut VportNumbers::default()));
+    converger.machine.remove().unwrap();
+}
+
+#[test]
+fn root_what_cannot_be_reached_any_more_is_made_anew() {
+    become_a_host();
+    let host = Host {
+        data: tempfile::tempdir().unwrap(),
+    };
+    let mut converger = open(host.data.path());
+    let desired = lower(&[(1, 1, 0, 5), (2, 2, 0, 6)], &mut converger.numbers);
+    settle(&mut converger, &desired);
+    drop(converger);
+    // As for an agent in a mount namespace of its own, which ended with it.
+    let run_directory = RunDirectory::of(host.data.path()).unwrap();
+    for mounted in [
+        run_directory.fabric(),
+        run_directory.bpf(),
+        run_directory.network_namespace(instance_id(1)),
+        run_directory.network_namespace(instance_id(2)),
+    ] {
+        umount2(&mounted, MntFlags::MNT_DETACH).unwrap();
+    }
+    let mut converger = open(host.data.path());
+    // The old uplink ends with the old fabric, in the kernel's time.
+    let begun = Instant::now();
+    loop {
+        let desired = lower(&[(1, 1, 0, 5), (2, 2, 0, 6)], &mut converger.numbers);
+        let steps: Vec<_> = converger.plan(&desired).steps().cloned().collect();
+        if steps.is_empty() {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{steps:?}");
+        converger.execute(&steps, || false);
+        converger.look_again().unwrap();
+    }
+    assert!(host.pings(1, "10.0.0.6"));
+    run("ping", &["-nqc1", "-W1", "203.0.113.9"]);
     converger.machine.remove().unwrap();
 }
 

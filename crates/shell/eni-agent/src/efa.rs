@@ -78,6 +78,7 @@ impl EfaFabric {
             policy: Arc::clone(&self.rules) as Arc<dyn Policy>,
             directory: Arc::new(Isolated),
             seed: rand::random(),
+            underlay: None,
         })?)
     }
 }

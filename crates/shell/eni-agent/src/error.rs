@@ -38,13 +38,13 @@ pub enum AgentError {
     /// The host's namespace has the uplink of another region.
     #[error(
         "the device {UPLINK_NAME} of this network namespace belongs to the region of {0}: stop that one first (start it \
-         and stop it, if it was killed), or run this one in a network namespace of its own (ip netns exec)"
+         and stop it, if it was killed), or run this one in a network namespace of its own (nsenter --net=/run/netns/NAME)"
     )]
     UplinkOfAnother(String),
     /// The host's namespace has a device of the uplink's name that no region made.
     #[error(
         "the device {UPLINK_NAME} of this network namespace was not made by this region: remove it (ip link delete \
-         {UPLINK_NAME}) if nobody needs it, or run in a network namespace of its own (ip netns exec)"
+         {UPLINK_NAME}) if nobody needs it, or run in a network namespace of its own (nsenter --net=/run/netns/NAME)"
     )]
     UplinkOfNobody,
     /// The agent's thread has ended.

@@ -377,11 +377,11 @@ impl NamespaceDriver {
     fn observe(&self, id: InstanceId) -> ObservedInstance {
         let cgroup = self.cgroup.instance(id);
         let record = BootRecord::read(&self.run.instance(id));
+        // A record without a cgroup is of before the machine was restarted. One without the namespace is of a process
+        // in another mount namespace, whose mounts ended with it: its devices cannot be reached any more.
+        let is_here = cgroup.exists() && Namespace::exists(&self.run.network_namespace(id));
         ObservedInstance {
-            // A record without a cgroup is of before the machine was restarted.
-            boot_count: record
-                .filter(|_| cgroup.exists())
-                .map(|record| record.boot_count),
+            boot_count: record.filter(|_| is_here).map(|record| record.boot_count),
             alive: cgroup.is_populated(),
         }
     }

@@ -1,0 +1,55 @@
+//! The end of a lane.
+
+use super::Engine;
+use super::receive::kept_bytes;
+use crate::buffer::{Buffer, Route};
+use crate::completion::{Fault, Sink};
+use crate::matching::{Content, Posted};
+use crate::record::LaneId;
+
+impl<B: Buffer> Engine<B> {
+    /// `lane` carries nothing any more: everything that depends on it fails now, and whatever is submitted later.
+    ///
+    /// That includes receives that name this peer. Messages that are here in full can still be received.
+    pub fn on_broken(&mut self, lane: LaneId, fault: Fault, sink: &mut impl Sink) {
+        let state = self.lane(lane);
+        if matches!(state.route, Route::Broken(_)) {
+            return;
+        }
+        state.route = Route::Broken(fault);
+        state.replies.clear();
+        state.streams.clear();
+        for number in self.requests.numbers(|request| request.lane == lane) {
+            if let Some(request) = self.requests.remove(number) {
+                sink.complete(&request.completion.ending(Err(fault)));
+            }
+        }
+        for number in self.incoming.numbers(|incoming| incoming.lane == lane) {
+            if let Some(incoming) = self.incoming.remove(number) {
+                self.fail_incoming(incoming, fault, sink);
+            }
+        }
+        for tagged in [false, true] {
+            self.fail_queued(tagged, lane, fault, sink);
+        }
+    }
+
+    fn fail_queued(&mut self, tagged: bool, lane: LaneId, fault: Fault, sink: &mut impl Sink) {
+        let mut freed = 0;
+        let queues = self.matcher(tagged);
+        queues.unexpected.retain(|message| {
+            let is_lost = message.lane == lane && matches!(message.content, Content::Announced);
+            if is_lost {
+                freed += kept_bytes(message);
+            }
+            !is_lost
+        });
+        self.unexpected_bytes -= freed;
+        let is_lost = |posted: &Posted<B>| posted.pattern.lane == Some(lane);
+        while let Some(index) = self.matcher(tagged).posted.iter().position(is_lost) {
+            if let Some(posted) = self.matcher(tagged).posted.remove(index) {
+                self.fail_posted(tagged, posted, fault, sink);
+            }
+        }
+    }
+}

@@ -1,0 +1,634 @@
+//! Receiving messages.
+
+use super::{Disposition, Engine, ReceiveRequest, Reply, Violation, Waiting, data_of};
+use crate::buffer::{Arrival, Buffer};
+use crate::completion::{Completion, Fault, Operation, Sink};
+use crate::limits::{UNEXPECTED_BYTES, UNEXPECTED_OVERHEAD};
+use crate::matching::{Content, Pattern, Peek, Posted, Room, Unexpected};
+use crate::order::Place;
+use crate::record::{LaneId, RecordHeader, flag, kind};
+use alloc::vec;
+
+/// A buffer that takes many messages.
+pub(super) struct Shared<B> {
+    buffer: B,
+    used: usize,
+    /// Messages that are still coming in.
+    coming: u32,
+    until_less_than: usize,
+    /// Takes no more: goes back to the program with the last message that completes.
+    is_full: bool,
+}
+
+/// A cleared message that is coming in.
+pub(super) struct Incoming<B> {
+    pub(super) lane: LaneId,
+    room: Room<B>,
+    /// Where in the room it starts.
+    base: usize,
+    wanted: usize,
+    received: usize,
+    request: u32,
+    completion: Completion,
+}
+
+/// What a receive learns of its message.
+#[derive(Clone, Copy)]
+struct Envelope {
+    lane: LaneId,
+    tagged: bool,
+    tag: u64,
+    data: Option<u64>,
+    length: usize,
+    request: Option<u32>,
+}
+
+impl<B: Buffer> Engine<B> {
+    /// Posts a buffer, and fills it at once if its message is already here.
+    #[inline]
+    pub fn receive(&mut self, request: ReceiveRequest<B>, sink: &mut impl Sink) {
+        let ReceiveRequest {
+            tagged,
+            pattern,
+            buffer,
+            context,
+            report,
+            until_less_than,
+        } = request;
+        let room = match until_less_than {
+            None => Room::Whole(buffer),
+            Some(until_less_than) => {
+                let shared = Shared {
+                    buffer,
+                    used: 0,
+                    coming: 0,
+                    until_less_than,
+                    is_full: false,
+                };
+                Room::Shared(self.shared.insert(shared))
+            }
+        };
+        let mut posted = Posted {
+            pattern,
+            room,
+            context,
+            report,
+        };
+        while !self.matcher(tagged).unexpected.is_empty() {
+            let Some(index) = self.matcher(tagged).find_unexpected(&posted.pattern) else {
+                break;
+            };
+            match self.take_unexpected(tagged, index, posted, sink) {
+                Some(rest) => posted = rest,
+                None => return,
+            }
+        }
+        self.matcher(tagged).posted.push_back(posted);
+    }
+
+    /// Receives the tagged message that was claimed under `context`; false if there is none.
+    pub fn receive_claimed(
+        &mut self,
+        context: u64,
+        buffer: B,
+        report: bool,
+        sink: &mut impl Sink,
+    ) -> bool {
+        let Some(index) = self.tagged.find_claimed(context) else {
+            return false;
+        };
+        let posted = Posted {
+            pattern: Pattern::ANY,
+            room: Room::Whole(buffer),
+            context,
+            report,
+        };
+        self.take_unexpected(true, index, posted, sink);
+        true
+    }
+
+    /// Throws the tagged message away that was claimed under `context`; false if there is none.
+    pub fn discard_claimed(&mut self, context: u64, report: bool, sink: &mut impl Sink) -> bool {
+        let Some(index) = self.tagged.find_claimed(context) else {
+            return false;
+        };
+        let completion = self.discard(index, context, report);
+        sink.complete(&completion);
+        true
+    }
+
+    /// Looks for a tagged message without a receive. Completes at once.
+    pub fn peek(
+        &mut self,
+        pattern: &Pattern,
+        peek: Peek,
+        context: u64,
+        report: bool,
+        sink: &mut impl Sink,
+    ) {
+        let completion = Completion::of(Operation::Receive { tagged: true }, context, report);
+        let Some(index) = self.tagged.find_unexpected(pattern) else {
+            let missed = Completion {
+                tag: pattern.tag,
+                ..completion
+            };
+            sink.complete(&missed.ending(Err(Fault::NoMessage)));
+            return;
+        };
+        if peek == Peek::Discard {
+            let completion = self.discard(index, context, report);
+            sink.complete(&completion);
+            return;
+        }
+        let message = &mut self.tagged.unexpected[index];
+        if peek == Peek::Claim {
+            message.claimed_by = Some(context);
+        }
+        sink.complete(&Completion {
+            length: message.length,
+            tag: message.tag,
+            data: message.data,
+            source: Some(message.lane),
+            ..completion
+        });
+    }
+
+    fn discard(&mut self, index: usize, context: u64, report: bool) -> Completion {
+        let completion = Completion::of(Operation::Receive { tagged: true }, context, report);
+        let Some(message) = self.tagged.unexpected.remove(index) else {
+            return completion;
+        };
+        self.unexpected_bytes -= kept_bytes(&message);
+        if let Some(request) = message.request {
+            self.reply(
+                message.lane,
+                Reply::Acknowledge {
+                    request,
+                    outcome: Ok(()),
+                },
+            );
+        }
+        Completion {
+            length: message.length,
+            tag: message.tag,
+            data: message.data,
+            source: Some(message.lane),
+            ..completion
+        }
+    }
+
+    /// Takes back the receive posted under `context`; false if there is none.
+    pub fn cancel(&mut self, context: u64, sink: &mut impl Sink) -> bool {
+        for tagged in [true, false] {
+            let queue = &mut self.matcher(tagged).posted;
+            let Some(index) = queue.iter().position(|posted| posted.context == context) else {
+                continue;
+            };
+            if let Some(posted) = queue.remove(index) {
+                self.fail_posted(tagged, posted, Fault::Cancelled, sink);
+            }
+            return true;
+        }
+        false
+    }
+
+    /// Ends a receive that has no message.
+    pub(super) fn fail_posted(
+        &mut self,
+        tagged: bool,
+        posted: Posted<B>,
+        fault: Fault,
+        sink: &mut impl Sink,
+    ) {
+        let completion =
+            Completion::of(Operation::Receive { tagged }, posted.context, posted.report);
+        let released = match posted.room {
+            Room::Whole(_) => false,
+            Room::Shared(number) => self.close_shared(number),
+        };
+        let ended = Completion {
+            tag: posted.pattern.tag,
+            released,
+            ..completion
+        };
+        sink.complete(&ended.ending(Err(fault)));
+    }
+
+    /// A message that one record carries.
+    #[inline]
+    pub(super) fn on_message(
+        &mut self,
+        lane: LaneId,
+        header: &RecordHeader,
+        arrival: &impl Arrival<B>,
+        sink: &mut impl Sink,
+    ) -> Result<Disposition, Violation> {
+        let tagged = header.flags & flag::TAGGED != 0;
+        let envelope = Envelope {
+            lane,
+            tagged,
+            tag: header.first,
+            data: data_of(header),
+            length: arrival.len(),
+            request: (header.flags & flag::ACKNOWLEDGE != 0).then_some(header.immediate),
+        };
+        if let Some(index) = self.matcher(tagged).find_posted(lane, header.first) {
+            self.deliver(index, &envelope, arrival, sink);
+            return Ok(Disposition::Consumed);
+        }
+        let cost = envelope.length + UNEXPECTED_OVERHEAD;
+        // Records that waited for a missing one come from here too and cannot be held: see `on_sequenced`.
+        if self.unexpected_bytes + cost > UNEXPECTED_BYTES && header.flags & flag::SEQUENCED == 0 {
+            return Ok(Disposition::Hold);
+        }
+        let mut payload = vec![0; envelope.length].into_boxed_slice();
+        arrival.copy_to(0, &mut payload);
+        self.keep(&envelope, Content::Kept(payload));
+        Ok(Disposition::Consumed)
+    }
+
+    /// A message that is still at its sender.
+    pub(super) fn on_announce(
+        &mut self,
+        lane: LaneId,
+        header: &RecordHeader,
+        arrival: &impl Arrival<B>,
+        sink: &mut impl Sink,
+    ) -> Result<Disposition, Violation> {
+        if arrival.len() != 8 {
+            return Err(Violation);
+        }
+        let mut total = [0; 8];
+        arrival.copy_to(0, &mut total);
+        let tagged = header.flags & flag::TAGGED != 0;
+        let envelope = Envelope {
+            lane,
+            tagged,
+            tag: header.first,
+            data: data_of(header),
+            length: usize::try_from(u64::from_le_bytes(total)).map_err(|_| Violation)?,
+            request: Some(header.immediate),
+        };
+        match self.matcher(tagged).find_posted(lane, header.first) {
+            Some(index) => self.clear(index, &envelope, sink),
+            None => self.keep(&envelope, Content::Announced),
+        }
+        Ok(Disposition::Consumed)
+    }
+
+    fn keep(&mut self, envelope: &Envelope, content: Content) {
+        let message = Unexpected {
+            lane: envelope.lane,
+            tag: envelope.tag,
+            data: envelope.data,
+            length: envelope.length,
+            content,
+            request: envelope.request,
+            claimed_by: None,
+        };
+        self.unexpected_bytes += kept_bytes(&message);
+        self.matcher(envelope.tagged).unexpected.push_back(message);
+    }
+
+    /// An ordered record on a lane that reorders.
+    pub(super) fn on_sequenced(
+        &mut self,
+        lane: LaneId,
+        header: &RecordHeader,
+        arrival: &impl Arrival<B>,
+        sink: &mut impl Sink,
+    ) -> Result<Disposition, Violation> {
+        match self.lane(lane).reorder.place(header.word) {
+            Place::Outside => return Err(Violation),
+            Place::Ahead(ahead) => {
+                let mut payload = vec![0; arrival.len()].into_boxed_slice();
+                arrival.copy_to(0, &mut payload);
+                self.lane(lane).reorder.keep(
+                    ahead,
+                    Waiting {
+                        header: *header,
+                        payload,
+                    },
+                );
+                return Ok(Disposition::Consumed);
+            }
+            // Only the record that is next may be held: one that runs ahead could stand before the missing one.
+            Place::Next if self.unexpected_bytes >= UNEXPECTED_BYTES => {
+                let tagged = header.flags & flag::TAGGED != 0;
+                if self
+                    .matcher(tagged)
+                    .find_posted(lane, header.first)
+                    .is_none()
+                {
+                    return Ok(Disposition::Hold);
+                }
+            }
+            Place::Next => {}
+        }
+        self.on_ordered(lane, header, arrival, sink)?;
+        while let Some(Waiting { header, payload }) = self.lane(lane).reorder.advance() {
+            self.on_ordered(lane, &header, &&*payload, sink)?;
+        }
+        Ok(Disposition::Consumed)
+    }
+
+    fn on_ordered(
+        &mut self,
+        lane: LaneId,
+        header: &RecordHeader,
+        arrival: &impl Arrival<B>,
+        sink: &mut impl Sink,
+    ) -> Result<(), Violation> {
+        let disposition = if header.kind == kind::MESSAGE {
+            self.on_message(lane, header, arrival, sink)
+        } else {
+            self.on_announce(lane, header, arrival, sink)
+        };
+        disposition.map(|_| ())
+    }
+
+    /// Gives the unexpected message at `index` to `posted`; gives `posted` back if it takes more.
+    fn take_unexpected(
+        &mut self,
+        tagged: bool,
+        index: usize,
+        posted: Posted<B>,
+        sink: &mut impl Sink,
+    ) -> Option<Posted<B>> {
+        let queues = self.matcher(tagged);
+        let message = queues.unexpected.remove(index)?;
+        // The receive goes through the queue's front, where `deliver` and `clear` find it and leave it if it stays.
+        queues.posted.push_front(posted);
+        let stays = queues.posted.len();
+        self.unexpected_bytes -= kept_bytes(&message);
+        let envelope = Envelope {
+            lane: message.lane,
+            tagged,
+            tag: message.tag,
+            data: message.data,
+            length: message.length,
+            request: message.request,
+        };
+        match message.content {
+            Content::Kept(payload) => self.deliver(0, &envelope, &&*payload, sink),
+            Content::Announced => self.clear(0, &envelope, sink),
+        }
+        let queues = self.matcher(tagged);
+        if queues.posted.len() < stays {
+            None
+        } else {
+            queues.posted.pop_front()
+        }
+    }
+
+    /// Places a message that is here into the receive at `index`.
+    #[inline]
+    fn deliver(
+        &mut self,
+        index: usize,
+        envelope: &Envelope,
+        arrival: &impl Arrival<B>,
+        sink: &mut impl Sink,
+    ) {
+        let queue = &mut self.matcher(envelope.tagged).posted;
+        let posted = &queue[index];
+        let mut completion = envelope.completion(posted.context, posted.report);
+        match &posted.room {
+            Room::Whole(buffer) => {
+                let length = envelope.length.min(buffer.len());
+                arrival.place(0, length, buffer, 0);
+                completion.address = buffer.address(0);
+                finish(&mut completion, length, envelope.length);
+                // The first is the rule, and cheaper to take.
+                if index == 0 {
+                    queue.pop_front();
+                } else {
+                    queue.remove(index);
+                }
+            }
+            &Room::Shared(number) => {
+                if let Some((base, length)) =
+                    self.reserve(envelope.tagged, index, number, envelope.length)
+                    && let Some(shared) = self.shared.get_mut(number)
+                {
+                    arrival.place(0, length, &shared.buffer, base);
+                    completion.address = shared.buffer.address(base);
+                    finish(&mut completion, length, envelope.length);
+                    completion.released = self.release(number);
+                }
+            }
+        }
+        sink.complete(&completion);
+        if let Some(request) = envelope.request {
+            self.reply(
+                envelope.lane,
+                Reply::Acknowledge {
+                    request,
+                    outcome: Ok(()),
+                },
+            );
+        }
+    }
+
+    /// Lets the sender of an announced message stream it into the receive at `index`.
+    fn clear(&mut self, index: usize, envelope: &Envelope, sink: &mut impl Sink) {
+        let queue = &mut self.matcher(envelope.tagged).posted;
+        let posted = &queue[index];
+        let mut completion = envelope.completion(posted.context, posted.report);
+        let (room, base, wanted) = match posted.room {
+            Room::Whole(ref buffer) => {
+                completion.address = buffer.address(0);
+                let room = Room::Whole(buffer.clone());
+                let wanted = envelope.length.min(buffer.len());
+                queue.remove(index);
+                (room, 0, wanted)
+            }
+            Room::Shared(number) => {
+                let reserved = self.reserve(envelope.tagged, index, number, envelope.length);
+                let (base, wanted) = reserved.unwrap_or((0, 0));
+                if let Some(shared) = self.shared.get(number) {
+                    completion.address = shared.buffer.address(base);
+                }
+                (Room::Shared(number), base, wanted)
+            }
+        };
+        finish(&mut completion, wanted, envelope.length);
+        let request = envelope.request.unwrap_or_default();
+        let incoming = Incoming {
+            lane: envelope.lane,
+            room,
+            base,
+            wanted,
+            received: 0,
+            request,
+            completion,
+        };
+        if wanted == 0 {
+            self.received(incoming, sink);
+            return;
+        }
+        let transfer = self.incoming.insert(incoming);
+        self.reply(
+            envelope.lane,
+            Reply::Clear {
+                request,
+                transfer,
+                wanted,
+            },
+        );
+    }
+
+    /// A piece of a message that is coming in.
+    pub(super) fn on_segment(
+        &mut self,
+        lane: LaneId,
+        header: &RecordHeader,
+        arrival: &impl Arrival<B>,
+        sink: &mut impl Sink,
+    ) -> Result<(), Violation> {
+        let number = header.immediate;
+        let incoming = self
+            .incoming
+            .get_mut(number)
+            .filter(|incoming| incoming.lane == lane)
+            .ok_or(Violation)?;
+        let offset = usize::try_from(header.first).map_err(|_| Violation)?;
+        let length = arrival.len();
+        if length == 0
+            || offset
+                .checked_add(length)
+                .is_none_or(|end| end > incoming.wanted)
+        {
+            return Err(Violation);
+        }
+        match &incoming.room {
+            Room::Whole(buffer) => arrival.place(0, length, buffer, incoming.base + offset),
+            Room::Shared(shared) => {
+                let shared = self.shared.get(*shared).ok_or(Violation)?;
+                arrival.place(0, length, &shared.buffer, incoming.base + offset);
+            }
+        }
+        incoming.received += length;
+        if incoming.received >= incoming.wanted
+            && let Some(incoming) = self.incoming.remove(number)
+        {
+            self.received(incoming, sink);
+        }
+        Ok(())
+    }
+
+    /// Ends a message that came in.
+    fn received(&mut self, incoming: Incoming<B>, sink: &mut impl Sink) {
+        let Incoming {
+            lane,
+            room,
+            request,
+            mut completion,
+            ..
+        } = incoming;
+        if let Room::Shared(number) = room {
+            completion.released = self.release(number);
+        }
+        sink.complete(&completion);
+        self.reply(
+            lane,
+            Reply::Acknowledge {
+                request,
+                outcome: Ok(()),
+            },
+        );
+    }
+
+    /// Ends a message whose rest will not come.
+    pub(super) fn fail_incoming(
+        &mut self,
+        incoming: Incoming<B>,
+        fault: Fault,
+        sink: &mut impl Sink,
+    ) {
+        let mut completion = incoming.completion;
+        completion.length = 0;
+        if let Room::Shared(number) = incoming.room {
+            completion.released = self.release(number);
+        }
+        sink.complete(&completion.ending(Err(fault)));
+    }
+
+    /// Takes room for a message of `length` bytes in a shared buffer; removes the receive if that fills it.
+    fn reserve(
+        &mut self,
+        tagged: bool,
+        index: usize,
+        number: u32,
+        length: usize,
+    ) -> Option<(usize, usize)> {
+        let shared = self.shared.get_mut(number)?;
+        let base = shared.used;
+        let length = length.min(shared.buffer.len() - base);
+        shared.used += length;
+        shared.coming += 1;
+        if shared.buffer.len() - shared.used < shared.until_less_than.max(1) {
+            shared.is_full = true;
+            self.matcher(tagged).posted.remove(index);
+        }
+        Some((base, length))
+    }
+
+    /// A message in a shared buffer is complete; true if with it the buffer goes back.
+    fn release(&mut self, number: u32) -> bool {
+        let Some(shared) = self.shared.get_mut(number) else {
+            return false;
+        };
+        shared.coming -= 1;
+        let is_over = shared.is_full && shared.coming == 0;
+        if is_over {
+            self.shared.remove(number);
+        }
+        is_over
+    }
+
+    /// The receive of a shared buffer ends early; true if the buffer goes back at once.
+    fn close_shared(&mut self, number: u32) -> bool {
+        let Some(shared) = self.shared.get_mut(number) else {
+            return false;
+        };
+        shared.is_full = true;
+        let is_over = shared.coming == 0;
+        if is_over {
+            self.shared.remove(number);
+        }
+        is_over
+    }
+}
+
+impl Envelope {
+    #[inline]
+    fn completion(&self, context: u64, report: bool) -> Completion {
+        let operation = Operation::Receive {
+            tagged: self.tagged,
+        };
+        Completion {
+            tag: self.tag,
+            data: self.data,
+            source: Some(self.lane),
+            ..Completion::of(operation, context, report)
+        }
+    }
+}
+
+#[inline]
+fn finish(completion: &mut Completion, placed: usize, length: usize) {
+    completion.length = placed;
+    if placed < length {
+        completion.outcome = Err(Fault::Truncated {
+            beyond: length - placed,
+        });
+    }
+}
+
+pub(super) fn kept_bytes(message: &Unexpected) -> usize {
+    match &message.content {
+        Content::Kept(payload) => payload.len() + UNEXPECTED_OVERHEAD,
+        Content::Announced => UNEXPECTED_OVERHEAD,
+    }
+}

@@ -1,0 +1,3 @@
+//! Messages without tags.
+
+pub(super) mod sys;

@@ -1,0 +1,3 @@
+//! Reads and writes of remote memory.
+
+pub(super) mod sys;

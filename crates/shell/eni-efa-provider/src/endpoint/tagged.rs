@@ -1,0 +1,3 @@
+//! Messages with tags.
+
+pub(super) mod sys;

@@ -1,0 +1,3 @@
+//! Memory regions.
+
+pub(crate) mod sys;

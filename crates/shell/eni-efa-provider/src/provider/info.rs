@@ -1,0 +1,3 @@
+//! `fi_info` structures.
+
+pub(super) mod sys;

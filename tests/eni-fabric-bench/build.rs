@@ -1,0 +1,5 @@
+//! Links libfabric, which this program measures.
+
+fn main() {
+    println!("cargo:rustc-link-lib=fabric");
+}

@@ -1,0 +1,120 @@
+//! Benchmarks: EFA's faces beside libfabric's other providers, in one run. See `docs/BENCHMARKS.md`.
+
+mod fabric;
+mod pair;
+mod place;
+mod report;
+mod service;
+mod side;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::pair::{Environment, Pair};
+use crate::place::Place;
+use crate::report::Measured;
+use crate::service::ServiceOptions;
+use crate::side::SideOptions;
+
+/// Benchmarks of EFA's faces beside libfabric's other providers.
+#[derive(Parser)]
+struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Two processes of one host, each on a processor of its own.
+    Host(RunOptions),
+    /// Two processes on two hosts: network namespaces joined by a veth pair. Needs root.
+    Hosts(RunOptions),
+    #[command(hide = true)]
+    Side(SideOptions),
+    #[command(hide = true)]
+    Service(ServiceOptions),
+}
+
+#[derive(clap::Args)]
+struct RunOptions {
+    /// Providers, the first of which the others are compared with.
+    #[arg(long, value_delimiter = ',')]
+    providers: Vec<String>,
+    /// Rounds, in each of which every provider is measured once.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Milliseconds for each measurement.
+    #[arg(long, default_value_t = 100)]
+    milliseconds: u64,
+    /// The library of face B.
+    #[arg(long, default_value = "target/release/libopeneni_fi.so")]
+    library: PathBuf,
+    /// A variable for the processes that use face A: where its libraries are, `LD_LIBRARY_PATH` and `SYSFS_PATH`.
+    #[arg(long = "efa-environment", value_name = "NAME=VALUE")]
+    efa_environment: Vec<String>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is measured within a host if nothing else is asked for; shm is what the others are compared with.
+const WITHIN_A_HOST: [&str; 5] = ["shm", "openeni", "net", "tcp;ofi_rxm", "udp;ofi_rxd"];
+/// The same between hosts. libfabric 2 calls tcp what 1.17 calls net.
+const BETWEEN_HOSTS: [&str; 4] = ["net", "openeni", "tcp;ofi_rxm", "udp;ofi_rxd"];
+
+fn main() -> ExitCode {
+    match run(Options::parse().what) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("eni-fabric-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(what: What) -> Result<(), Box<dyn std::error::Error>> {
+    match what {
+        What::Side(options) => side::run(&options),
+        What::Service(options) => service::run(&options),
+        What::Host(options) => compare(&options, &Place::one_host()?, &WITHIN_A_HOST),
+        What::Hosts(options) => compare(&options, &Place::two_hosts()?, &BETWEEN_HOSTS),
+    }
+}
+
+fn compare(
+    options: &RunOptions,
+    place: &Place,
+    usual: &[&str],
+) -> Result<(), Box<dyn std::error::Error>> {
+    let environment = Environment::new(place, &options.library, &options.efa_environment)?;
+    let named = || usual.iter().map(|&name| name.to_owned()).collect();
+    let providers: Vec<String> = if options.providers.is_empty() {
+        named()
+    } else {
+        options.providers.clone()
+    };
+    let mut measured: Vec<Measured> = providers.into_iter().map(Measured::new).collect();
+    for _ in 0..options.rounds {
+        for provider in &mut measured {
+            let pair = Pair {
+                provider: &provider.name,
+                place,
+                environment: &environment,
+            };
+            match pair.measure(options.milliseconds) {
+                Ok(figures) => provider.rounds.push(Some(figures)),
+                Err(error) => {
+                    eprintln!("{}: {error}", provider.name);
+                    provider.rounds.push(None);
+                }
+            }
+        }
+    }
+    if options.json {
+        println!("{}", serde_json::to_string(&measured)?);
+    } else {
+        println!("{}", report::table(&measured));
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! A fabric service of one host, as a process of its own.
+
+use eni_efa_abi::Gid;
+use eni_efa_abi::control::DeviceAttributes;
+use eni_efa_abi::limits::{MAX_ENDPOINTS, MAX_TRANSFER};
+use eni_fabric::{Device, Directory, Poll, SameSubnet, Service, UnderlayOptions};
+use eni_types::MacAddress;
+use std::collections::HashMap;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Of everything here.
+const SUBNET: &str = "subnet-bench";
+
+/// What a service is told.
+#[derive(clap::Args)]
+pub(crate) struct ServiceOptions {
+    #[arg(long)]
+    socket: PathBuf,
+    /// Numbers of its devices.
+    #[arg(long, value_delimiter = ',')]
+    devices: Vec<u8>,
+    /// Where it meets other hosts, if there are any.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// A device of another host and where that host is: NUMBER=ADDRESS.
+    #[arg(long, value_parser = parse_other)]
+    other: Option<(u8, SocketAddr)>,
+    /// The largest IP packet between hosts.
+    #[arg(long, default_value_t = 1_500)]
+    mtu: u16,
+}
+
+fn parse_other(text: &str) -> Result<(u8, SocketAddr), String> {
+    let (number, address) = text.split_once('=').ok_or("NUMBER=ADDRESS")?;
+    let number = number
+        .parse()
+        .map_err(|error| format!("{number}: {error}"))?;
+    let address = address
+        .parse()
+        .map_err(|error| format!("{address}: {error}"))?;
+    Ok((number, address))
+}
+
+#[derive(Debug)]
+struct Others(HashMap<Gid, SocketAddr>);
+
+impl Directory for Others {
+    fn host_of(&self, gid: Gid) -> Option<SocketAddr> {
+        self.0.get(&gid).copied()
+    }
+}
+
+fn mac(number: u8) -> [u8; 6] {
+    [0x02, 0, 0, 0, 0, number]
+}
+
+fn gid(number: u8) -> Gid {
+    Gid::from_mac(MacAddress(mac(number)))
+}
+
+fn device(number: u8) -> Device {
+    Device {
+        attributes: DeviceAttributes {
+            name: format!("efa_{number}"),
+            gid: gid(number),
+            mac: mac(number),
+            subnet: SUBNET.to_owned(),
+            node_guid: gid(number).interface_id(),
+            max_transfer: u32::try_from(MAX_TRANSFER).unwrap_or(u32::MAX),
+            max_endpoints: u32::try_from(MAX_ENDPOINTS).unwrap_or(u32::MAX),
+            reaches_other_hosts: false,
+        },
+        network_namespace: None,
+    }
+}
+
+/// Serves until standard input ends.
+pub(crate) fn run(options: &ServiceOptions) -> Result<(), Box<dyn std::error::Error>> {
+    let others = options
+        .other
+        .map(|(number, address)| (gid(number), address));
+    let known = options
+        .devices
+        .iter()
+        .map(|&number| gid(number))
+        .chain(others.map(|(gid, _)| gid));
+    let underlay = options.listen.map(|listen| UnderlayOptions {
+        mtu: options.mtu,
+        poll: Poll::Adaptive,
+        ..UnderlayOptions::new(listen)
+    });
+    let service = Service::start(eni_fabric::ServiceOptions {
+        socket: options.socket.clone(),
+        devices: options.devices.iter().copied().map(device).collect(),
+        policy: Arc::new(SameSubnet::new(known.map(|gid| (gid, SUBNET.to_owned())))),
+        directory: Arc::new(Others(others.into_iter().collect())),
+        underlay,
+        seed: u64::from(std::process::id()),
+    })?;
+    println!("ready {}", service.socket().display());
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
+}
