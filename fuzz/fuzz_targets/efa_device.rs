@@ -32,6 +32,10 @@ impl Wire for Sink {
     fn piece(&self, _: u32) -> u32 {
         4_096
     }
+
+    fn consumed(&self, _: u32) -> u64 {
+        0
+    }
 }
 
 fn register(device: &mut Device, domain: eni_efa_device::DomainId, memory: (u64, u64), access: Access) -> RegionKey {

@@ -412,6 +412,15 @@ impl Device {
         }
     }
 
+    /// Completes what the peers have consumed since. Before [`broken`](Self::broken) it tells what was delivered from what
+    /// was lost.
+    #[inline]
+    pub fn settle(&mut self, id: QueuePairId, wire: &impl Wire) {
+        if let Some((queue_pair, mut context)) = self.queue_pair(id) {
+            queue_pair.settle(wire, &mut context);
+        }
+    }
+
     /// Whether a queue pair has something to send that the wire has not taken.
     #[inline]
     pub fn has_unsent(&self, id: QueuePairId) -> bool {

@@ -47,6 +47,10 @@ pub(crate) struct Lane {
     pub(crate) tail: u32,
     /// It is in the queue pair's list of lanes that have something to send.
     pub(crate) listed: bool,
+    /// Where the datagrams that the peer has not consumed end in its ring, and the requests that sent them.
+    pub(crate) in_ring: VecDeque<(u64, u32)>,
+    /// It is in the queue pair's list of lanes with such datagrams.
+    pub(crate) awaited: bool,
     pub(crate) replies: VecDeque<Reply>,
     pub(crate) inbound_writes: Vec<InboundWrite>,
     /// RDMA operations to the peer that have been started and have not completed.
@@ -63,6 +67,8 @@ impl Lane {
             head: NONE,
             tail: NONE,
             listed: false,
+            in_ring: VecDeque::new(),
+            awaited: false,
             replies: VecDeque::new(),
             inbound_writes: Vec::new(),
             rdma_underway: 0,

@@ -156,6 +156,8 @@ pub(crate) struct QueuePair {
     pub(crate) lanes: Vec<Option<Lane>>,
     /// Lanes that have something to send.
     pub(crate) listed: VecDeque<u32>,
+    /// Lanes with datagrams that their peers have not consumed.
+    pub(crate) awaited: Vec<u32>,
 }
 
 impl QueuePair {
@@ -168,6 +170,7 @@ impl QueuePair {
             receives: VecDeque::new(),
             lanes: Vec::new(),
             listed: VecDeque::new(),
+            awaited: Vec::new(),
         }
     }
 
@@ -377,6 +380,7 @@ impl QueuePair {
             lane.head = NONE;
             lane.tail = NONE;
             lane.rdma_underway = 0;
+            lane.in_ring.clear();
         }
     }
 
@@ -406,6 +410,7 @@ impl QueuePair {
         lane.broken = Some(status);
         lane.head = NONE;
         lane.tail = NONE;
+        lane.in_ring.clear();
         lane.replies.clear();
         lane.inbound_writes.clear();
         for index in self.work.indices(Some(number)) {

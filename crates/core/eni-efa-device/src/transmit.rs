@@ -27,6 +27,9 @@ pub enum Payload<'a> {
 pub enum Sent {
     /// It is with the peer.
     Delivered,
+    /// It lies in the peer's ring and ends at this position; it is delivered once the peer has consumed up to there
+    /// ([`Wire::consumed`]). A lane that breaks may take it away before.
+    InRing(u64),
     /// It was copied; [`Device::completed`](crate::Device::completed) says later what became of it.
     Underway,
 }
@@ -56,6 +59,9 @@ pub trait Wire {
 
     /// Bytes of payload that one record of a stream may carry on this lane.
     fn piece(&self, lane: u32) -> u32;
+
+    /// Up to where the peer has consumed the records of a lane, or had when the lane broke.
+    fn consumed(&self, lane: u32) -> u64;
 }
 
 /// What came of one turn.
@@ -116,6 +122,7 @@ impl QueuePair {
                 Turn::Nothing => return true,
                 Turn::Later => return false,
                 Turn::Broken(status) => {
+                    self.settle_lane(number, wire.consumed(number), context);
                     self.break_lane(number, status, context);
                     return true;
                 }
@@ -161,6 +168,13 @@ impl QueuePair {
             self.complete(index, Status::Success, context);
         } else if is_one_record || work.sent == work.total {
             work.stage = work.stage.after_sending();
+            if is_one_record && let Sent::InRing(position) = sent {
+                lane.in_ring.push_back((position, request));
+                if !lane.awaited {
+                    lane.awaited = true;
+                    self.awaited.push(number);
+                }
+            }
             self.unlink_head(number);
         }
         Turn::Progress
@@ -348,6 +362,38 @@ fn send_write(
 
 /// What the send queue hears of its requests.
 impl QueuePair {
+    /// Completes the datagrams that their receivers have taken out of their rings.
+    #[inline]
+    pub(crate) fn settle(&mut self, wire: &impl Wire, context: &mut Context<'_>) {
+        let mut index = 0;
+        while let Some(number) = self.awaited.get(index).copied() {
+            self.settle_lane(number, wire.consumed(number), context);
+            match self.lane_mut(number) {
+                Some(lane) if !lane.in_ring.is_empty() => index += 1,
+                Some(lane) => {
+                    lane.awaited = false;
+                    self.awaited.swap_remove(index);
+                }
+                None => {
+                    self.awaited.swap_remove(index);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn settle_lane(&mut self, number: u32, consumed: u64, context: &mut Context<'_>) {
+        while let Some(lane) = self.lane_mut(number)
+            && let Some((position, request)) = lane.in_ring.front().copied()
+            && position <= consumed
+        {
+            lane.in_ring.pop_front();
+            if let Some(index) = self.work.find(request) {
+                self.complete(index, Status::Success, context);
+            }
+        }
+    }
+
     /// The service delivered a record, or failed to.
     pub(crate) fn completed(
         &mut self,

@@ -6,7 +6,7 @@ use eni_efa_device::{
     Access, Completion, CompletionOperation, DeviceError, MAX_RDMA_PER_PEER, MAX_TRANSFER,
     Operation, PostError, QueuePairKind, QueuePairState, RegionKey, SendRequest, Status,
 };
-use world::{BASE, LANE, Side, carry, entry, gather, inline, pair, settle};
+use world::{BASE, Delivery, LANE, Side, carry, entry, gather, inline, pair, settle};
 
 fn outcomes(completions: &[Completion]) -> Vec<(u64, Status)> {
     completions
@@ -121,12 +121,12 @@ fn an_unreliable_datagram_leaves_room_for_its_header() {
 #[test]
 fn reads_and_writes_move_every_byte() {
     for (length, piece) in [(0, 16), (1, 16), (16, 16), (4_000, 333), (20_000, 8_928)] {
-        for underway in [false, true] {
+        for delivery in [Delivery::AtOnce, Delivery::Underway, Delivery::InRing] {
             let (mut a, mut b) = pair(QueuePairKind::Srd);
             let (from, to) = (a.register_all(), b.register_all());
             for side in [&mut a, &mut b] {
                 side.wire.piece = piece;
-                side.wire.underway = underway;
+                side.wire.delivery = delivery;
             }
             let (address, key) = (BASE + 7, to);
             let local = gather(&[entry(BASE + 30_000, length, from)]);
@@ -291,7 +291,7 @@ fn a_broken_lane_ends_all_that_is_outstanding_and_all_that_follows() {
     ] {
         let (mut a, mut b) = pair(QueuePairKind::Srd);
         let (from, key) = (a.register_all(), b.register_all());
-        a.wire.underway = true;
+        a.wire.delivery = Delivery::Underway;
         a.post(1, Operation::Send, inline(b"x"), None);
         let read = Operation::RdmaRead { address: BASE, key };
         a.post(2, read, gather(&[entry(BASE, 10, from)]), None);
@@ -309,9 +309,30 @@ fn a_broken_lane_ends_all_that_is_outstanding_and_all_that_follows() {
 }
 
 #[test]
+fn a_datagram_that_its_receiver_never_took_out_of_the_ring_is_lost_with_the_lane() {
+    let (mut a, mut b) = pair(QueuePairKind::Srd);
+    let to = b.register_all();
+    a.wire.delivery = Delivery::InRing;
+    b.post_receive(1, &[entry(BASE, 8, to)]);
+    for number in 0..3 {
+        a.post(number, Operation::Send, inline(b"x"), None);
+    }
+    a.transmit();
+    assert!(a.completions().is_empty());
+    assert_eq!(carry(&mut a, &mut b), 1);
+    a.wire.broken = Some(Status::RemoteAbort);
+    a.post(3, Operation::Send, inline(b"y"), None);
+    a.transmit();
+    let mut got = outcomes(&a.completions());
+    got.sort_by_key(|done| done.0);
+    let lost = Status::RemoteAbort;
+    assert_eq!(got, [(0, Status::Success), (1, lost), (2, lost), (3, lost)]);
+}
+
+#[test]
 fn a_failed_delivery_ends_its_request_and_no_other() {
     let (mut a, _) = pair(QueuePairKind::Srd);
-    a.wire.underway = true;
+    a.wire.delivery = Delivery::Underway;
     a.post(1, Operation::Send, inline(b"x"), None);
     a.post(2, Operation::Send, inline(b"y"), None);
     a.transmit();

@@ -8,7 +8,7 @@ use eni_efa_device::{
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use world::{BASE, InFlight, LANE, MEMORY, Side, carry, entry, gather, pair, settle};
+use world::{BASE, Delivery, InFlight, LANE, MEMORY, Side, carry, entry, gather, pair, settle};
 
 /// What a program or the network does next. `bool` says on which side.
 #[derive(Clone, Debug)]
@@ -45,6 +45,14 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => (any::<bool>(), 0..8_usize, 0..8_usize).prop_map(|(s, a, b)| Step::Reorder(s, a, b)),
         1 => (any::<bool>(), 0..8_usize).prop_map(|(s, r)| Step::Room(s, r)),
         1 => (any::<bool>(), any::<[u64; 3]>(), 0..20_000_u16).prop_map(|(s, w, l)| Step::Forge(s, w, l)),
+    ]
+}
+
+fn any_delivery() -> impl Strategy<Value = Delivery> {
+    prop_oneof![
+        Just(Delivery::AtOnce),
+        Just(Delivery::Underway),
+        Just(Delivery::InRing)
     ]
 }
 
@@ -205,14 +213,14 @@ proptest! {
     #[test]
     fn every_post_completes_once_and_no_copy_leaves_a_region(
         steps in prop::collection::vec(any_step(), 0..200),
-        underway: bool,
+        delivery in any_delivery(),
         piece in 64_u32..9_000,
         flush: bool,
     ) {
         let (a, b) = pair(QueuePairKind::Srd);
         let mut world = World { sides: [a, b], posted: Default::default(), next: 0 };
         for side in &mut world.sides {
-            side.wire.underway = underway;
+            side.wire.delivery = delivery;
             side.wire.piece = piece;
         }
         for step in steps {
@@ -236,12 +244,12 @@ proptest! {
     fn what_is_allowed_succeeds_in_any_order(
         lengths in prop::collection::vec((0..3_u8, 0..2_000_u32), 1..16),
         seed: u64,
-        underway: bool,
+        delivery in any_delivery(),
     ) {
         let (mut a, mut b) = pair(QueuePairKind::Srd);
         let (from, key) = (a.register_all(), b.register_all());
         for side in [&mut a, &mut b] {
-            side.wire.underway = underway;
+            side.wire.delivery = delivery;
             side.wire.piece = 300;
         }
         for (number, (kind, length)) in (0_u64..).zip(&lengths) {

@@ -25,12 +25,26 @@ pub(crate) struct InFlight {
     pub(crate) request: u32,
 }
 
+/// What the wire says of a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    #[default]
+    AtOnce,
+    /// The service tells later.
+    Underway,
+    /// The peer tells by what it has consumed.
+    InRing,
+}
+
 /// What one side sends, with the room and the mood of the wire.
 #[derive(Debug, Default)]
 pub(crate) struct TestWire {
     pub(crate) records: VecDeque<InFlight>,
     pub(crate) room: usize,
-    pub(crate) underway: bool,
+    pub(crate) delivery: Delivery,
+    /// Records sent and taken since the beginning.
+    pub(crate) sent: u64,
+    pub(crate) taken: u64,
     pub(crate) piece: u32,
     pub(crate) broken: Option<Status>,
 }
@@ -70,15 +84,20 @@ impl Wire for Tap<'_> {
             payload: bytes,
             request,
         });
-        Ok(if self.wire.underway {
-            Sent::Underway
-        } else {
-            Sent::Delivered
+        self.wire.sent += 1;
+        Ok(match self.wire.delivery {
+            Delivery::AtOnce => Sent::Delivered,
+            Delivery::Underway => Sent::Underway,
+            Delivery::InRing => Sent::InRing(self.wire.sent),
         })
     }
 
     fn piece(&self, _: u32) -> u32 {
         self.wire.piece
+    }
+
+    fn consumed(&self, _: u32) -> u64 {
+        self.wire.taken
     }
 }
 
@@ -184,6 +203,7 @@ impl Side {
             wire: &mut self.wire,
             memory: &self.memory,
         };
+        self.device.settle(self.queue_pair, &tap);
         self.device.transmit(self.queue_pair, &mut tap);
     }
 
@@ -292,6 +312,8 @@ pub(crate) fn settle(a: &mut Side, b: &mut Side) {
         b.transmit();
         let moved = carry(a, b) + carry(b, a);
         if moved == 0 {
+            a.transmit();
+            b.transmit();
             return;
         }
     }
@@ -305,7 +327,8 @@ pub(crate) fn carry(from: &mut Side, to: &mut Side) -> usize {
             from.wire.records.push_front(record);
             return moved;
         }
-        if from.wire.underway {
+        from.wire.taken += 1;
+        if from.wire.delivery == Delivery::Underway {
             from.device
                 .completed(from.queue_pair, record.request, Ok(()));
         }

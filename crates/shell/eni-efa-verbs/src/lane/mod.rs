@@ -128,7 +128,15 @@ impl Link {
         };
         self.endpoint.poll(&mut arrivals);
         let broken = std::mem::take(&mut arrivals.broken);
+        let lanes = Lanes {
+            endpoint: &mut self.endpoint,
+            max_transfer: self.max_transfer,
+        };
+        device.settle(self.id, &lanes);
         if !broken.is_empty() {
+            for (lane, cause) in &broken {
+                device.broken(self.id, lane.0, status(*cause));
+            }
             self.forget_broken(&broken);
         }
         while let Some(lane) = self.unknown.pop() {
@@ -163,7 +171,7 @@ impl Wire for Lanes<'_> {
             Payload::Spans(spans) => sys::try_send(self.endpoint, lane, header, spans, request),
         };
         match sent {
-            Ok(eni_efa_client::Sent::Delivered) => Ok(Sent::Delivered),
+            Ok(eni_efa_client::Sent::Delivered) => Ok(Sent::InRing(self.endpoint.sent(lane))),
             Ok(eni_efa_client::Sent::Underway) => Ok(Sent::Underway),
             Err(TrySendError::Full | TrySendError::Connecting) => Err(SendFailure::Later),
             Err(TrySendError::Broken(cause)) => Err(SendFailure::Broken(status(cause))),
@@ -179,6 +187,11 @@ impl Wire for Lanes<'_> {
                 self.max_transfer
             }
         }
+    }
+
+    #[inline]
+    fn consumed(&self, lane: u32) -> u64 {
+        self.endpoint.consumed(LaneId(lane))
     }
 }
 
@@ -223,7 +236,6 @@ impl Handler for Arrivals<'_> {
     }
 
     fn broken(&mut self, lane: LaneId, cause: Cause) {
-        self.device.broken(self.id, lane.0, status(cause));
         self.broken.push((lane, cause));
     }
 }
