@@ -5,18 +5,23 @@ AS_ROOT := scripts/as-root
 # Tests whose names start with root_ make namespaces: cargo starts the test binaries through this.
 RUN_AS_ROOT := CARGO_TARGET_$(shell uname -m | tr a-z A-Z)_UNKNOWN_LINUX_GNU_RUNNER=$(CURDIR)/$(AS_ROOT)
 
-.PHONY: demo test bench lint build
+.PHONY: demo demo-efa test bench lint build
 
 demo: ## A public address moves from a failed instance to a standby, under traffic.
 	scripts/setup demo
 	cargo build --locked --release --package openeni
 	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/openeni demo failover
 
+demo-efa: ## Unmodified MPI between two instances' Elastic Fabric Adapters, cut by a security group's rule.
+	scripts/setup demo-efa
+	cargo build --locked --release --package openeni --package eni-efa-verbs --package eni-efa-provider
+	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/openeni demo efa
+
 test: ## Every test: Rust, then the AWS CLI and boto3 against a running region.
 	scripts/setup test
-	cargo build --locked --package openeni
+	cargo build --locked --package openeni --package eni-efa-verbs --package eni-efa-provider
 	$(RUN_AS_ROOT) cargo nextest run --locked --workspace
-	$(AS_ROOT) env OPENENI=$(abspath $(CARGO_TARGET_DIR))/debug/openeni .venv/bin/pytest tests/e2e
+	$(AS_ROOT) env PYTHONDONTWRITEBYTECODE=1 OPENENI=$(abspath $(CARGO_TARGET_DIR))/debug/openeni .venv/bin/pytest tests/e2e
 
 bench: ## OpenENI against a veth pair, a bridge, a bridge with nftables rules, and libfabric's providers.
 	scripts/setup bench

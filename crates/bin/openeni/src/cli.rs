@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Exec(ExecOptions),
     /// Show instances, interfaces, addresses and drop counters.
     Status(StatusOptions),
+    /// Run an EFA fabric service without a region, in the foreground.
+    Fabric(FabricOptions),
     /// Watch something happen.
     #[command(subcommand)]
     Demo(Demo),
@@ -81,6 +83,17 @@ pub(crate) struct DevOptions {
     pub(crate) any_credentials: bool,
 }
 
+/// `openeni fabric`.
+#[derive(Args, Debug)]
+pub(crate) struct FabricOptions {
+    /// What it serves: see docs/EFA.md.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Where programs find it.
+    #[arg(long, value_name = "PATH", default_value = eni_efa_client::DEFAULT_SOCKET)]
+    pub(crate) socket: PathBuf,
+}
+
 /// `openeni exec`.
 #[derive(Args, Debug)]
 pub(crate) struct ExecOptions {
@@ -109,6 +122,16 @@ pub(crate) struct StatusOptions {
 pub(crate) enum Demo {
     /// Move an interface with a public address from a dead instance to a standby, under live traffic.
     Failover(FailoverOptions),
+    /// Run an MPI job between two instances over their Elastic Fabric Adapters, and cut it by a security group's rule.
+    Efa(EfaOptions),
+}
+
+/// `openeni demo efa`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct EfaOptions {
+    /// For people or for programs.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
 }
 
 /// `openeni demo failover`.

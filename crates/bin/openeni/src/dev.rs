@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use eni_agent::{Agent, AgentSettings};
+use eni_agent::{Agent, AgentSettings, chain};
 use eni_ec2_api::{Access, Credentials, QueryApi, SecretAccessKey, serve};
 use eni_model::RegionSettings;
 use eni_region::Region;
@@ -32,18 +34,33 @@ pub(crate) enum DevError {
     /// The data directory is not to be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// The store was damaged.
+    #[error("{}. Nothing was written to it: put a copy of it back, or move it away to begin with an empty region", chain(.0))]
+    Damaged(eni_store::StoreError),
     /// The store does not open.
-    #[error("the store does not open: {0}")]
-    Store(#[from] eni_store::StoreError),
+    #[error("the store does not open")]
+    Store(#[source] eni_store::StoreError),
     /// The region does not open.
-    #[error("the region does not open: {0}")]
-    Region(#[from] eni_region::OpenError),
+    #[error("the region in {} does not open", path.display())]
+    Region {
+        path: PathBuf,
+        source: eni_region::OpenError,
+    },
     /// The network cannot be made or unmade.
     #[error(transparent)]
     Agent(#[from] eni_agent::AgentError),
     /// The machine refused something.
-    #[error("{what}: {source}")]
+    #[error("{what}")]
     Machine { what: String, source: io::Error },
+}
+
+impl From<eni_store::StoreError> for DevError {
+    fn from(error: eni_store::StoreError) -> Self {
+        match error {
+            eni_store::StoreError::Damaged { .. } => Self::Damaged(error),
+            other => Self::Store(other),
+        }
+    }
 }
 
 fn machine(what: impl Into<String>) -> impl FnOnce(io::Error) -> DevError {
@@ -62,7 +79,11 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
     let directory = Directory::open_or_create(&options.directory.data_dir)?;
     let _lock = directory.lock()?;
     let store = EmbeddedStore::open(directory.store())?;
-    let region = Arc::new(Region::open(Arc::new(store), region_settings(options))?);
+    let region = Region::open(Arc::new(store), region_settings(options));
+    let region = Arc::new(region.map_err(|source| DevError::Region {
+        path: directory.path().to_owned(),
+        source,
+    })?);
     let access = access(options, &directory)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(API_THREADS)
@@ -168,8 +189,10 @@ async fn serve_region(
 
 fn agent_settings(directory: &Directory) -> Result<AgentSettings, DevError> {
     let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
+    let libraries = program.parent().unwrap_or(Path::new("/"));
     Ok(AgentSettings {
         data_directory: directory.path().to_owned(),
+        efa_libraries: libraries.to_owned(),
         init_command: vec![program.into(), "instance-init".into()],
     })
 }

@@ -29,13 +29,13 @@ pub(crate) enum DirectoryError {
     #[error("no region is running in {}: start one with `openeni dev --data-dir {}`", path.display(), path.display())]
     NotRunning { path: PathBuf },
     /// A file there is not what it should be.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Corrupt {
         path: PathBuf,
         source: serde_json::Error,
     },
     /// A file there cannot be used.
-    #[error("cannot use {}: {source}", path.display())]
+    #[error("cannot use {}", path.display())]
     Io { path: PathBuf, source: io::Error },
 }
 

@@ -5,6 +5,7 @@ mod demo;
 mod dev;
 mod directory;
 mod env;
+mod fabric;
 mod status;
 
 use std::process::ExitCode;
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("openeni: {error}");
+            eprintln!("openeni: {}", eni_agent::chain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -45,6 +46,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             let code = eni_instance::exec(&run, options.instance_id, &options.command)?;
             return Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)));
         }
+        Command::Fabric(options) => fabric::run(&options)?,
         Command::Status(options) => print!(
             "{}",
             status::ask(
@@ -53,6 +55,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             )?
         ),
         Command::Demo(Demo::Failover(options)) => demo::failover(&options)?,
+        Command::Demo(Demo::Efa(options)) => demo::efa(&options)?,
         Command::InstanceInit { arguments } => eni_instance::init::run(arguments.into_iter()),
         Command::DemoResponder { listen, name } => demo::responder::run(listen, &name)?,
     }

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use eni_lower::efa::EfaDevices;
 use eni_lower::{lower, wanted_attachments};
+use eni_model::ChangeSet;
 use eni_model::resource::{
     IpProtocol, NetworkInterface, RulePeer, SecurityGroup, SecurityGroupRule,
 };
 use eni_model::tags::Tags;
 use eni_model::testing::{TestRng, TestWorld};
-use eni_model::{ChangeSet, Resource};
 use eni_plan::VportNumbers;
 use eni_types::{SecurityGroupId, SecurityGroupRuleId, TypedId};
 
@@ -38,18 +39,33 @@ fn main() {
             times[ROUNDS / 2],
             times[ROUNDS - 1]
         );
+        measure_adapters(&region);
     }
 }
 
-/// A default VPC with [`INTERFACES`] instances. Interface N is in group N modulo `groups`; every second rule of a group
-/// names another group as its peer.
+/// How long it takes to read the adapters of a world, and to answer for all pairs of them.
+fn measure_adapters(region: &TestWorld) {
+    let start = Instant::now();
+    let devices = EfaDevices::of(&region.world);
+    let read = start.elapsed();
+    let start = Instant::now();
+    let pairs: usize = devices
+        .iter()
+        .map(|device| devices.peers(device.network_interface_id).count())
+        .sum();
+    let answered = start.elapsed();
+    println!("      adapters: read in {read:?}, all pairs in {answered:?}, {pairs} may converse");
+}
+
+/// A default VPC with [`INTERFACES`] instances, each with an EFA. Interface N is in group N modulo `groups`; a group allows
+/// all traffic with itself, and every second rule besides names another group as its peer.
 fn region(groups: usize, rules: usize) -> TestWorld {
     let mut region = TestWorld::bootstrapped();
     let images = region.must("DescribeImages", &[]);
     let image = images["imagesSet"]["item"][0].clone();
     let instance_type = match image["architecture"].as_str() {
-        Some("arm64") => "t4g.micro",
-        _ => "t3.micro",
+        Some("arm64") => "c8gn.48xlarge",
+        _ => "c6in.32xlarge",
     };
     let count = INTERFACES.to_string();
     let parameters = [
@@ -59,6 +75,7 @@ fn region(groups: usize, rules: usize) -> TestWorld {
         ("MaxCount", &count),
         ("NetworkInterface.1.DeviceIndex", "0"),
         ("NetworkInterface.1.AssociatePublicIpAddress", "false"),
+        ("NetworkInterface.1.InterfaceType", "efa"),
     ];
     region.must("RunInstances", &parameters);
     let vpc_id = region.world.default_vpc().expect("bootstrapped").vpc_id;
@@ -83,6 +100,16 @@ fn region(groups: usize, rules: usize) -> TestWorld {
                 &mut rng,
             ));
         }
+        for is_egress in [false, true] {
+            changes.put(SecurityGroupRule {
+                is_egress,
+                ip_protocol: IpProtocol::All,
+                from_port: -1,
+                to_port: -1,
+                peer: RulePeer::SecurityGroup(*group_id),
+                ..any_rule(*group_id, *group_id, 0, &mut rng)
+            });
+        }
     }
     for (number, eni) in region.world.network_interfaces.iter().enumerate() {
         let group_ids = vec![ids[number % groups]];
@@ -100,7 +127,7 @@ fn any_rule(
     peer: SecurityGroupId,
     number: usize,
     rng: &mut TestRng,
-) -> Resource {
+) -> SecurityGroupRule {
     let port = i32::try_from(number % 60_000).expect("below 60,000");
     let block = format!("10.{}.{}.0/24", number / 256 % 256, number % 256);
     SecurityGroupRule {
@@ -117,5 +144,4 @@ fn any_rule(
         description: None,
         tags: Tags::default(),
     }
-    .into()
 }

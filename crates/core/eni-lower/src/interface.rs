@@ -164,7 +164,7 @@ impl Plug<'_> {
         DesiredInterface {
             vport: self.vport,
             instance_id: self.attachment.instance_id,
-            device_index: self.attachment.device_index,
+            device_number: self.attachment.device_number(),
             mac_address: self.eni.mac_address,
             mtu_bytes: VPC_MTU_BYTES,
             subnet: self.subnet.cidr_block,

@@ -13,6 +13,7 @@
 
 extern crate alloc;
 
+pub mod efa;
 mod interface;
 mod number;
 mod policy;
@@ -26,7 +27,7 @@ use base64::engine::general_purpose::STANDARD;
 use eni_model::resource::{Attachment, Instance, NetworkInterface};
 use eni_model::{RegionSettings, World};
 use eni_plan::{Desired, DesiredInstance, Tables, VportNumbers};
-use eni_types::{AttachmentId, AttachmentStatus, InstanceState};
+use eni_types::{AttachmentId, AttachmentStatus, InstanceId, InstanceState};
 
 use crate::policy::Policies;
 
@@ -62,7 +63,8 @@ pub fn lower(world: &World, settings: &RegionSettings, numbers: &VportNumbers) -
     }
 }
 
-/// The attachments that need a vport.
+/// The attachments that need a vport: all but those of interfaces that carry no IP. An `efa-only` interface is no
+/// network device in the guest, as on EC2; see [`efa`] for what it is.
 pub fn wanted_attachments(world: &World) -> impl Iterator<Item = AttachmentId> {
     plugs(world).map(|(_, attachment)| attachment.attachment_id)
 }
@@ -94,11 +96,25 @@ impl<'a> Plug<'a> {
 }
 
 fn plugs(world: &World) -> impl Iterator<Item = (&NetworkInterface, &Attachment)> {
+    attached(world).filter(|(eni, _)| eni.interface_type.carries_ip())
+}
+
+/// The interfaces that are, or are to be, at instances that run, or are to run.
+fn attached(world: &World) -> impl Iterator<Item = (&NetworkInterface, &Attachment)> {
     world
         .instances
         .iter()
         .filter(|instance| runs(instance))
-        .flat_map(|instance| world.network_interfaces_of(instance.instance_id))
+        .flat_map(|instance| attached_to(world, instance.instance_id))
+}
+
+/// The interfaces that are, or are to be, at an instance.
+fn attached_to(
+    world: &World,
+    id: InstanceId,
+) -> impl Iterator<Item = (&NetworkInterface, &Attachment)> {
+    world
+        .network_interfaces_of(id)
         .filter_map(|eni| Some((&**eni, eni.attachment.as_ref()?)))
         .filter(|(_, attachment)| {
             matches!(
@@ -137,5 +153,6 @@ fn desired_instance(
         hostname: hostname.unwrap_or_else(|| alloc::format!("{}", instance.instance_id)),
         domain: settings.private_domain(),
         user_data: user_data.unwrap_or_default(),
+        efa_devices: efa::interfaces_of(world, instance.instance_id).count(),
     }
 }

@@ -14,7 +14,7 @@ use core::str::FromStr;
 use eni_query::FromQuery;
 use eni_types::quota;
 
-use crate::{Context, Ec2Error, ErrorCode, IndexKey, RegionSettings, Row, World};
+use crate::{Context, Ec2Error, ErrorCode, IndexKey, ItemSet, RegionSettings, Row, World};
 
 /// `Filter.N`.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
@@ -202,6 +202,27 @@ where
     let next_token = rows.get(limit).map(|row| encode_token(row.id()));
     rows.truncate(limit);
     Ok(Found { rows, next_token })
+}
+
+/// As [`find`]: the rows as an answer shows them, and where the next answer starts.
+///
+/// # Errors
+/// As [`find`].
+pub(crate) fn answer<R, D>(
+    table: &crate::Table<R>,
+    ids: &[R::Id],
+    page: &Page,
+    scope: Scope<'_>,
+    missing: impl Fn(R::Id) -> Ec2Error,
+    description: impl Fn(&R, Scope<'_>) -> D,
+) -> Result<(ItemSet<D>, Option<String>), Ec2Error>
+where
+    R: Described,
+    R::Id: Display + FromStr,
+{
+    let found = find(table, ids, page, scope, missing)?;
+    let described = found.rows.iter().map(|row| description(row, scope));
+    Ok((described.collect(), found.next_token))
 }
 
 /// The rows that can be among those asked for, by id and each once: as few as ids or an index tell.

@@ -35,6 +35,8 @@ pub struct DesiredInstance {
     pub domain: String,
     /// The boot script, decoded; empty for none.
     pub user_data: Vec<u8>,
+    /// How many Elastic Fabric Adapters the instance boots with.
+    pub efa_devices: usize,
 }
 
 /// An interface plugged into a running instance.
@@ -44,8 +46,8 @@ pub struct DesiredInterface {
     pub vport: u32,
     /// The instance.
     pub instance_id: InstanceId,
-    /// N of `ethN`.
-    pub device_index: u8,
+    /// N of `ethN`: unique in the instance.
+    pub device_number: u16,
     /// The guest end's MAC address.
     pub mac_address: MacAddress,
     /// In bytes: 9001 in a VPC (EC2 User Guide, "Network MTU for your EC2 instance").

@@ -59,7 +59,7 @@ impl Observed {
             Step::Plug(id, interface) => {
                 let device = ObservedDevice {
                     plug: Some(Plug::of(*id, interface)),
-                    configured: Vec::new(),
+                    ..ObservedDevice::default()
                 };
                 self.devices.insert(interface.vport, device);
             }
@@ -71,6 +71,7 @@ impl Observed {
             }
             Step::Configure(_, interface) => {
                 let device = self.devices.entry(interface.vport).or_default();
+                device.has_lost_routes = false;
                 device
                     .configured
                     .clone_from(&interface.private_ip_addresses);
@@ -131,6 +132,8 @@ pub struct ObservedDevice {
     pub plug: Option<Plug>,
     /// The private addresses the guest end was last configured with; empty before the first time.
     pub configured: Vec<Ipv4Addr>,
+    /// Whether the guest has set the device down and up since it was configured: the kernel has dropped its routes.
+    pub has_lost_routes: bool,
 }
 
 /// What a veth pair is there for; kept in its alias.
@@ -141,7 +144,7 @@ pub struct Plug {
     /// The instance that has the guest end.
     pub instance_id: InstanceId,
     /// N of `ethN`.
-    pub device_index: u8,
+    pub device_number: u16,
 }
 
 impl Plug {
@@ -151,7 +154,7 @@ impl Plug {
         Self {
             attachment_id: id,
             instance_id: interface.instance_id,
-            device_index: interface.device_index,
+            device_number: interface.device_number,
         }
     }
 }

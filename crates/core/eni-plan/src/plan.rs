@@ -102,10 +102,10 @@ fn in_the_way(desired: &Desired, observed: &Observed) -> BTreeSet<u32> {
     let names: BTreeSet<_> = desired
         .interfaces
         .values()
-        .map(|interface| (interface.instance_id, interface.device_index))
+        .map(|interface| (interface.instance_id, interface.device_number))
         .collect();
     let vports: BTreeSet<u32> = desired.interfaces.values().map(|i| i.vport).collect();
-    let takes_a_name = |plug: &Plug| names.contains(&(plug.instance_id, plug.device_index));
+    let takes_a_name = |plug: &Plug| names.contains(&(plug.instance_id, plug.device_number));
     observed
         .devices
         .iter()
@@ -145,7 +145,7 @@ fn make_interfaces(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>
     steps.extend(instances.map(|id| Step::CreateInstance(*id)));
     // The primary interface first: a guest numbers what it sees in that order.
     let mut interfaces: Vec<_> = desired.interfaces.iter().collect();
-    interfaces.sort_by_key(|(_, interface)| (interface.instance_id, interface.device_index));
+    interfaces.sort_by_key(|(_, interface)| (interface.instance_id, interface.device_number));
     for (id, interface) in interfaces {
         let plugged = is_plugged(*id, interface, observed);
         if !plugged {
@@ -155,8 +155,9 @@ fn make_interfaces(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>
             steps.push(Step::Guard(interface.vport));
         }
         let device = observed.devices.get(&interface.vport);
-        let configured =
-            device.is_some_and(|device| device.configured == interface.private_ip_addresses);
+        let configured = device.is_some_and(|device| {
+            device.configured == interface.private_ip_addresses && !device.has_lost_routes
+        });
         if !plugged || !configured {
             steps.push(Step::Configure(*id, interface.clone()));
         }

@@ -66,6 +66,7 @@ fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers) -> Desire
                 hostname: "ip-10-0-0-5".to_owned(),
                 domain: "ec2.internal".to_owned(),
                 user_data: Vec::new(),
+                efa_devices: 0,
             },
         );
         let address = Ipv4Addr::new(10, 0, 0, address);
@@ -74,7 +75,7 @@ fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers) -> Desire
             DesiredInterface {
                 vport,
                 instance_id,
-                device_index: index,
+                device_number: index.into(),
                 mac_address: MacAddress([2, 0, 0, 0, 0, attachment]),
                 mtu_bytes: 9001,
                 subnet: Ipv4Cidr::new(address, 24).unwrap(),
@@ -210,7 +211,7 @@ impl Machine {
         );
         let name = |device: &&ObservedDevice| {
             device.plug.is_some_and(|found| {
-                (found.instance_id, found.device_index) == (plug.instance_id, plug.device_index)
+                (found.instance_id, found.device_number) == (plug.instance_id, plug.device_number)
             })
         };
         assert_eq!(
@@ -337,6 +338,24 @@ fn an_instance_that_died_stays_down_until_its_next_boot() {
         .map(name_of)
         .collect();
     assert_eq!(steps, ["Boot"]);
+}
+
+#[test]
+fn a_device_that_lost_its_routes_is_configured_again_and_nothing_else_is_done() {
+    let mut machine = Machine::default();
+    let mut numbers = VportNumbers::default();
+    let wanted = lower(&[(1, 0, 1, 5, 1), (1, 1, 2, 6, 1)], 1, &mut numbers);
+    settle(&mut machine, &wanted);
+    let second = attachment_id(2, 1, 1);
+    let vport = wanted.interfaces[&second].vport;
+    let device = machine.observed.devices.get_mut(&vport).unwrap();
+    device.has_lost_routes = true;
+    let plan = plan(&wanted, &machine.observed);
+    let steps: Vec<_> = plan.steps().collect();
+    let again = Step::Configure(second, wanted.interfaces[&second].clone());
+    assert_eq!(steps, [&again]);
+    assert_eq!(plan.now.len(), 1, "packets wait for it");
+    settle(&mut machine, &wanted);
 }
 
 fn name_of(step: &Step) -> String {

@@ -109,6 +109,21 @@ wire_enums! {
     }
 }
 
+impl NetworkInterfaceType {
+    /// Whether an Elastic Fabric Adapter is part of it.
+    #[must_use]
+    pub const fn has_efa(self) -> bool {
+        matches!(self, Self::Efa | Self::EfaOnly)
+    }
+
+    /// Whether it carries IP: one that is only an adapter has neither addresses nor a network device in the guest (EC2
+    /// User Guide, "Elastic Fabric Adapter").
+    #[must_use]
+    pub const fn carries_ip(self) -> bool {
+        !matches!(self, Self::EfaOnly)
+    }
+}
+
 impl InstanceState {
     /// The number that goes with the state (`InstanceState.Code` in EC2's API reference).
     #[must_use]

@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use eni_instance::RunDirectory;
+use eni_lower::efa::EfaDevices;
 use eni_model::{expire, plan_transitions};
 use eni_plan::Desired;
 use eni_region::Region;
@@ -46,6 +47,8 @@ pub struct AgentSettings {
     pub data_directory: PathBuf,
     /// The command that calls [`eni_instance::init::run`] with the arguments added to it.
     pub init_command: Vec<OsString>,
+    /// The directory of the libraries by which programs in instances reach Elastic Fabric Adapters.
+    pub efa_libraries: PathBuf,
 }
 
 /// A running agent. Dropping it stops the thread and leaves the network as it is.
@@ -75,7 +78,7 @@ impl Agent {
             }
         };
         let run = RunDirectory::of(&settings.data_directory).map_err(failed("find"))?;
-        let machine = Machine::open(run, settings.init_command)?;
+        let machine = Machine::open(run, settings.init_command, settings.efa_libraries)?;
         let converger = Converger::new(machine)?;
         let runtime = Builder::new_current_thread()
             .enable_time()
@@ -194,7 +197,10 @@ impl Worker {
     /// One pass over the published world.
     fn pass(&mut self) {
         self.revisions.mark_unchanged();
-        let desired = self.lower();
+        let (desired, adapters) = self.lower();
+        // First of all, as a revoked rule must cut at once.
+        let followed = self.converger.machine.follow_efa(adapters);
+        log("follow the adapters", followed);
         let plan = self.converger.plan(&desired);
         self.converger.execute(&plan.now, || false);
         self.report();
@@ -216,7 +222,7 @@ impl Worker {
     }
 
     /// Looks at the published world in place: a copy of a large one takes longer than lowering what runs of it.
-    fn lower(&mut self) -> Desired {
+    fn lower(&mut self) -> (Desired, EfaDevices) {
         let (region, numbers) = (&self.region, &mut self.converger.numbers);
         region.read(|world| {
             for id in eni_lower::wanted_attachments(world) {
@@ -224,7 +230,8 @@ impl Worker {
                     tracing::warn!(attachment = %id, "no vport is free: the interface passes nothing");
                 }
             }
-            eni_lower::lower(world, region.settings(), numbers)
+            let desired = eni_lower::lower(world, region.settings(), numbers);
+            (desired, EfaDevices::of(world))
         })
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Converger {
 struct Failures {
     instances: BTreeSet<InstanceId>,
     vports: BTreeSet<u32>,
+    /// Vports whose guest end could not be configured.
+    unconfigured: BTreeSet<u32>,
     policies: BTreeSet<u32>,
 }
 
@@ -70,7 +72,7 @@ impl Converger {
             if index > 0 && interrupted() {
                 return false;
             }
-            let Some(step) = failures.allow(step) else {
+            let Some(step) = failures.allow(step, &self.observed) else {
                 continue;
             };
             let begun = Instant::now();
@@ -108,11 +110,13 @@ impl Converger {
 
 impl Failures {
     /// The step, if none that it builds on has failed. A vport whose new policy could not be written whole is cut: under
-    /// its old one it would let in what a rule removed since has let in.
-    fn allow<'a>(&self, step: &'a Step) -> Option<Cow<'a, Step>> {
-        let vport_failed = step
-            .vport()
-            .is_some_and(|vport| self.vports.contains(&vport));
+    /// its old one it would let in what a rule removed since has let in. A vport that passes gets its new row even if the
+    /// guest's end could not be configured: what a guest does to its device must not keep rules from taking effect.
+    fn allow<'a>(&self, step: &'a Step, observed: &Observed) -> Option<Cow<'a, Step>> {
+        let vport_failed = step.vport().is_some_and(|vport| {
+            self.vports.contains(&vport)
+                || self.unconfigured.contains(&vport) && !observed.passes(vport)
+        });
         let instance_failed = step
             .instance_id()
             .is_some_and(|id| self.instances.contains(&id));
@@ -139,7 +143,8 @@ impl Failures {
     fn add(&mut self, step: &Step) {
         match step {
             // An interface that cannot be plugged says nothing about the instance's others.
-            Step::Plug(..) | Step::Configure(..) => self.vports.extend(step.vport()),
+            Step::Plug(..) => self.vports.extend(step.vport()),
+            Step::Configure(..) => self.unconfigured.extend(step.vport()),
             Step::Table(change) => self.policies.extend(change.policy()),
             _ => {
                 self.vports.extend(step.vport());
@@ -177,7 +182,8 @@ fn name(step: &Step) -> String {
 mod tests {
     use super::*;
     use eni_abi::Policy;
-    use eni_plan::TableChange;
+    use eni_plan::{DesiredInterface, TableChange};
+    use std::net::Ipv4Addr;
 
     #[test]
     fn a_vport_whose_new_policy_could_not_be_written_is_cut_and_others_are_not() {
@@ -191,11 +197,44 @@ mod tests {
             security_policy,
             ..Vport::default()
         };
-        let written = |policy| match failures.allow(&Step::WriteVport(3, row(policy))).as_deref() {
-            Some(Step::WriteVport(3, row)) => row.flags,
-            other => panic!("{other:?}"),
+        let written = |policy| {
+            let step = Step::WriteVport(3, row(policy));
+            match failures.allow(&step, &Observed::default()).as_deref() {
+                Some(Step::WriteVport(3, row)) => row.flags,
+                other => panic!("{other:?}"),
+            }
         };
         assert_eq!(written(7), Vport::PRESENT | Vport::BLOCKED);
         assert_eq!(written(8), Vport::PRESENT);
+    }
+
+    #[test]
+    fn a_guest_that_cannot_be_configured_keeps_no_rule_from_taking_effect() {
+        let interface = DesiredInterface {
+            vport: 3,
+            instance_id: "i-00000000000000001".parse().unwrap(),
+            device_number: 1,
+            mac_address: eni_types::MacAddress([2, 0, 0, 0, 0, 1]),
+            mtu_bytes: 9001,
+            subnet: "10.0.0.0/24".parse().unwrap(),
+            router_address: Ipv4Addr::new(10, 0, 0, 1),
+            private_ip_addresses: vec![Ipv4Addr::new(10, 0, 0, 5)],
+        };
+        let id = "eni-attach-00000000000000001".parse().unwrap();
+        let mut failures = Failures::default();
+        failures.add(&Step::Configure(id, interface));
+        let row = Vport {
+            flags: Vport::PRESENT,
+            ..Vport::default()
+        };
+        let write = Step::WriteVport(3, row);
+        let mut observed = Observed::default();
+        assert_eq!(
+            failures.allow(&write, &observed),
+            None,
+            "not released half made"
+        );
+        observed.tables.vports.insert(3, row);
+        assert_eq!(failures.allow(&write, &observed).as_deref(), Some(&write));
     }
 }

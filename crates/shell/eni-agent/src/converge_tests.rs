@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use eni_abi::{
     Direction, DirectionPolicy, Ipv4, Mac, MacKey, Mapping, MappingKey, PROTOCOL_ANY, Policy,
@@ -16,12 +16,14 @@ use eni_plan::{
     Desired, DesiredInstance, DesiredInterface, DesiredUplink, Tables, UPLINK_VPORT, VportNumbers,
 };
 use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress};
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
 use crate::converge::Converger;
 use crate::machine::Machine;
 
+/// The longest that the kernel takes to end a namespace.
+const PATIENCE: Duration = Duration::from_secs(30);
 const VPC: u32 = 1;
 const SUBNET: u32 = 1;
 const ROUTE_TABLE: u32 = 1;
@@ -49,7 +51,7 @@ fn open(data: &Path) -> Converger {
         .unwrap()
         .join("examples/instance_init");
     let run = RunDirectory::of(data).unwrap();
-    Converger::new(Machine::open(run, vec![OsString::from(init)]).unwrap()).unwrap()
+    Converger::new(Machine::open(run, vec![OsString::from(init)], PathBuf::new()).unwrap()).unwrap()
 }
 
 fn settle(converger: &mut Converger, desired: &Desired) {
@@ -103,12 +105,13 @@ fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers) -> Desired
                 hostname: format!("ip-10-0-0-{last}"),
                 domain: "ec2.internal".to_owned(),
                 user_data: Vec::new(),
+                efa_devices: 0,
             },
         );
         let interface = DesiredInterface {
             vport,
             instance_id,
-            device_index,
+            device_number: device_index.into(),
             mac_address,
             mtu_bytes: 9001,
             subnet: Ipv4Cidr::new(address, 24).unwrap(),
@@ -347,14 +350,164 @@ fn root_what_a_guest_deletes_is_made_again_and_what_it_renames_stays() {
         "ip link set eth1 down && ip link set eth1 name spare && ip link set spare up",
     );
     converger.look_again().unwrap();
-    let plan = converger.plan(&desired);
-    assert!(plan.is_empty(), "a guest may rename: {plan:?}");
+    settle(&mut converger, &desired);
+    host.shell(1, "ip route show default | grep -q 'dev spare'");
+    host.shell(1, "! ip link show eth1 2>/dev/null");
     let mut more = desired.clone();
     let interface = more.interfaces.get_mut(&attachment_id(3)).unwrap();
     let secondary = Ipv4Addr::new(10, 0, 0, 8);
     interface.private_ip_addresses.push(secondary);
     settle(&mut converger, &more);
     host.shell(1, "ip addr show spare | grep -q 10.0.0.8");
+    converger.machine.remove().unwrap();
+}
+
+#[test]
+fn root_a_device_set_down_and_up_gets_its_routes_back_and_one_left_down_is_left_alone() {
+    become_a_host();
+    let host = Host {
+        data: tempfile::tempdir().unwrap(),
+    };
+    let mut converger = open(host.data.path());
+    let interfaces = [(1, 1, 0, 5), (2, 2, 0, 6), (3, 1, 1, 7)];
+    let desired = lower(&interfaces, &mut converger.numbers);
+    settle(&mut converger, &desired);
+    host.shell(1, "ip link set eth1 down");
+    converger.look_again().unwrap();
+    let plan = converger.plan(&desired);
+    assert!(plan.is_empty(), "a guest may set its device down: {plan:?}");
+    host.shell(1, "ip link set eth1 up");
+    host.shell(1, "! ip route show table 10001 | grep -q default");
+    drop(converger); // a restart in between sees it as well
+    let mut converger = open(host.data.path());
+    settle(&mut converger, &desired);
+    host.shell(
+        1,
+        "ip route show table 10001 | grep -q 'default via 10.0.0.1 dev eth1'",
+    );
+    host.shell(1, "ip route show default | grep -q 'dev eth1 .*metric 513'");
+
+    // What is asked for while the device is down is done as far as it goes, and completed when it is up.
+    host.shell(1, "ip link set eth1 down");
+    let mut more = desired.clone();
+    let interface = more.interfaces.get_mut(&attachment_id(3)).unwrap();
+    let secondary = Ipv4Addr::new(10, 0, 0, 8);
+    interface.private_ip_addresses.push(secondary);
+    settle(&mut converger, &more);
+    host.shell(1, "ip addr show eth1 | grep -q 10.0.0.8");
+    host.shell(1, "ip link set eth1 up");
+    converger.look_again().unwrap();
+    settle(&mut converger, &more);
+    host.shell(1, "ip route show table 10001 | grep -q default");
+
+    // A route that the guest takes away by itself stays away.
+    host.shell(1, "ip route delete default dev eth1");
+    converger.look_again().unwrap();
+    let plan = converger.plan(&more);
+    assert!(
+        plan.is_empty(),
+        "a guest may have routes of its own: {plan:?}"
+    );
+    converger.machine.remove().unwrap();
+}
+
+#[test]
+fn root_a_device_that_a_guest_moves_into_a_namespace_of_its_own_is_its_own() {
+    become_a_host();
+    let host = Host {
+        data: tempfile::tempdir().unwrap(),
+    };
+    let mut converger = open(host.data.path());
+    let interfaces = [(1, 1, 0, 5), (2, 2, 0, 6), (3, 1, 1, 7)];
+    let desired = lower(&interfaces, &mut converger.numbers);
+    settle(&mut converger, &desired);
+    let script = "unshare --net sleep 1000 </dev/null >/dev/null 2>&1 &
+        while [ $(readlink /proc/$!/ns/net) = $(readlink /proc/self/ns/net) ]; do sleep 0.01; done
+        ip link set eth1 netns $! && nsenter --net --target $! ip link set eth1 up";
+    host.shell(1, script);
+    converger.look_again().unwrap();
+    settle(&mut converger, &desired);
+    let mut more = desired.clone();
+    let interface = more.interfaces.get_mut(&attachment_id(3)).unwrap();
+    let secondary = Ipv4Addr::new(10, 0, 0, 8);
+    interface.private_ip_addresses.push(secondary);
+    settle(&mut converger, &more);
+    converger.machine.remove().unwrap();
+}
+
+#[test]
+fn root_a_host_with_the_uplink_of_another_region_is_refused_before_anything_is_made() {
+    become_a_host();
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut converger = open(first.path());
+    let nothing = lower(&[], &mut converger.numbers);
+    settle(&mut converger, &nothing);
+    let refuse = || {
+        let run = RunDirectory::of(second.path()).unwrap();
+        let refused = Machine::open(run, Vec::new(), PathBuf::new())
+            .err()
+            .unwrap();
+        let made: Vec<_> = std::fs::read_dir(second.path()).unwrap().collect();
+        assert!(made.is_empty(), "{made:?}");
+        refused.to_string()
+    };
+    let text = refuse();
+    assert!(text.contains(first.path().to_str().unwrap()), "{text}");
+    assert!(converger.plan(&nothing).is_empty());
+    drop(converger); // killed: the device stays, and is still the first one's
+    assert!(refuse().contains(first.path().to_str().unwrap()));
+    let converger = open(first.path());
+    let plan = converger.plan(&nothing);
+    assert!(plan.is_empty(), "taken over: {plan:?}");
+    converger.machine.remove().unwrap();
+
+    run(
+        "ip",
+        &["link", "add", "openeni0", "type", "veth", "peer", "other"],
+    );
+    let text = refuse();
+    assert!(text.contains("ip link delete openeni0"), "{text}");
+    run("ip", &["link", "delete", "openeni0"]);
+    let mut converger = open(second.path());
+    settle(&mut converger, &lower(&[], &mut VportNumbers::default()));
+    converger.machine.remove().unwrap();
+}
+
+#[test]
+fn root_what_cannot_be_reached_any_more_is_made_anew() {
+    become_a_host();
+    let host = Host {
+        data: tempfile::tempdir().unwrap(),
+    };
+    let mut converger = open(host.data.path());
+    let desired = lower(&[(1, 1, 0, 5), (2, 2, 0, 6)], &mut converger.numbers);
+    settle(&mut converger, &desired);
+    drop(converger);
+    // As for an agent in a mount namespace of its own, which ended with it.
+    let run_directory = RunDirectory::of(host.data.path()).unwrap();
+    for mounted in [
+        run_directory.fabric(),
+        run_directory.bpf(),
+        run_directory.network_namespace(instance_id(1)),
+        run_directory.network_namespace(instance_id(2)),
+    ] {
+        umount2(&mounted, MntFlags::MNT_DETACH).unwrap();
+    }
+    let mut converger = open(host.data.path());
+    // The old uplink ends with the old fabric, in the kernel's time.
+    let begun = Instant::now();
+    loop {
+        let desired = lower(&[(1, 1, 0, 5), (2, 2, 0, 6)], &mut converger.numbers);
+        let steps: Vec<_> = converger.plan(&desired).steps().cloned().collect();
+        if steps.is_empty() {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{steps:?}");
+        converger.execute(&steps, || false);
+        converger.look_again().unwrap();
+    }
+    assert!(host.pings(1, "10.0.0.6"));
+    run("ping", &["-nqc1", "-W1", "203.0.113.9"]);
     converger.machine.remove().unwrap();
 }
 

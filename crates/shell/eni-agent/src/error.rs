@@ -7,6 +7,8 @@ use eni_bpf_loader::DataPlaneError;
 use eni_instance::InstanceError;
 use eni_netlink::NetlinkError;
 
+use crate::UPLINK_NAME;
+
 /// The agent could not start, do a step, or take the network down.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
@@ -19,6 +21,9 @@ pub enum AgentError {
     /// Instances and their interfaces.
     #[error(transparent)]
     Instance(#[from] InstanceError),
+    /// The EFA fabric service.
+    #[error(transparent)]
+    Efa(#[from] eni_fabric::StartError),
     /// The run directory or the agent's thread.
     #[error("{action} {path}")]
     Io {
@@ -30,18 +35,35 @@ pub enum AgentError {
         #[source]
         source: io::Error,
     },
+    /// The host's namespace has the uplink of another region.
+    #[error(
+        "the device {UPLINK_NAME} of this network namespace belongs to the region of {0}: stop that one first (start it \
+         and stop it, if it was killed), or run this one in a network namespace of its own (nsenter --net=/run/netns/NAME)"
+    )]
+    UplinkOfAnother(String),
+    /// The host's namespace has a device of the uplink's name that no region made.
+    #[error(
+        "the device {UPLINK_NAME} of this network namespace was not made by this region: remove it (ip link delete \
+         {UPLINK_NAME}) if nobody needs it, or run in a network namespace of its own (nsenter --net=/run/netns/NAME)"
+    )]
+    UplinkOfNobody,
     /// The agent's thread has ended.
     #[error("the agent has stopped")]
     Stopped,
 }
 
-/// An error with all its causes in one line, for the log.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+/// An error with all its causes in one line, for people.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let cause_text = cause.to_string();
+        // Some libraries' errors tell their causes themselves.
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
         source = cause.source();
     }
     text

@@ -20,6 +20,7 @@ mod agent;
 mod converge;
 #[cfg(test)]
 mod converge_tests;
+mod efa;
 mod error;
 mod machine;
 mod progress;
@@ -28,6 +29,6 @@ mod uplink;
 
 pub use agent::{Agent, AgentSettings};
 pub use eni_instance::RunDirectory;
-pub use error::AgentError;
+pub use error::{AgentError, chain};
 pub use status::VportStatus;
 pub use uplink::UPLINK_NAME;

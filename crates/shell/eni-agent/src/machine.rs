@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use eni_abi::{LpmKey, Plain};
 use eni_bpf_loader::{DataPlane, DataPlaneError, HashTable, LpmTable, mount_bpffs, unmount_bpffs};
 use eni_instance::{InstanceDriver, NamespaceDriver, RunDirectory};
+use eni_lower::efa::EfaDevices;
 use eni_netlink::{Namespace, Netlink};
 use eni_plan::{Observed, Plug, Step, TableChange, Tables, UPLINK_VPORT};
 
-use crate::uplink::Host;
+use crate::efa::EfaFabric;
+use crate::uplink::{Host, UplinkOwner};
 use crate::{AgentError, VportStatus};
 
 /// Nothing is ever handed to the fabric's own stack; should anything reach it, it neither answers nor forwards.
@@ -30,15 +32,25 @@ const FABRIC_IPV6_SETTINGS: &[(&str, &str)] = &[
 pub(crate) struct Machine {
     run: RunDirectory,
     host: Host,
+    owner: UplinkOwner,
     fabric: Namespace,
     fabric_netlink: Netlink,
     data_plane: DataPlane,
     driver: NamespaceDriver,
+    efa: EfaFabric,
 }
 
 impl Machine {
     /// Opens what is there, and makes what is missing of the region's frame: run directory, BPF filesystem, fabric.
-    pub(crate) fn open(run: RunDirectory, init_command: Vec<OsString>) -> Result<Self, AgentError> {
+    pub(crate) fn open(
+        run: RunDirectory,
+        init_command: Vec<OsString>,
+        efa_libraries: PathBuf,
+    ) -> Result<Self, AgentError> {
+        let mut host = Host::current()?;
+        let owner = UplinkOwner::of(&run);
+        // Before anything is made.
+        host.check(existing_fabric(&run)?.as_mut(), &owner)?;
         fs::create_dir_all(run.path()).map_err(io_error("make", run.path()))?;
         mount_bpffs(&run.bpf())?;
         let fabric = Namespace::create(&run.fabric())?;
@@ -47,10 +59,12 @@ impl Machine {
             fabric.write_settings(FABRIC_IPV6_SETTINGS)?;
         }
         Ok(Self {
-            host: Host::current()?,
+            host,
+            owner,
             fabric_netlink: fabric.netlink()?,
             data_plane: DataPlane::open(&run.bpf())?,
-            driver: NamespaceDriver::new(run.clone(), &fabric, init_command)?,
+            driver: NamespaceDriver::new(run.clone(), &fabric, init_command, efa_libraries)?,
+            efa: EfaFabric::new(run.clone()),
             fabric,
             run,
         })
@@ -90,7 +104,7 @@ impl Machine {
     pub(crate) fn observe_devices(&mut self, observed: &mut Observed) -> Result<(), AgentError> {
         observed.instances = self.driver.instances()?;
         observed.devices = self.driver.devices()?;
-        observed.uplink = self.host.observe(&mut self.fabric_netlink)?;
+        observed.uplink = self.host.observe(&mut self.fabric_netlink, &self.owner)?;
         let attachments = self.data_plane.attachments()?;
         let alive = attachments.iter().filter(|attachment| attachment.alive);
         observed.linked = alive.map(|attachment| attachment.vport).collect();
@@ -108,6 +122,13 @@ impl Machine {
         Ok(())
     }
 
+    /// Lets the fabric service follow the region's adapters: whom it lets converse at once, which devices there are as
+    /// far as their instances are there.
+    pub(crate) fn follow_efa(&mut self, devices: EfaDevices) -> Result<(), AgentError> {
+        self.efa.follow(devices);
+        self.efa.publish()
+    }
+
     /// Does one step.
     pub(crate) fn apply(&mut self, step: &Step) -> Result<(), AgentError> {
         match step {
@@ -120,7 +141,8 @@ impl Machine {
             }
             Step::PlugUplink(uplink) => {
                 self.data_plane.detach(UPLINK_VPORT)?;
-                self.host.plug(&mut self.fabric_netlink, uplink)?;
+                self.host
+                    .plug(&mut self.fabric_netlink, uplink, &self.owner)?;
             }
             Step::CreateInstance(id) => self.driver.create(*id)?,
             Step::Plug(id, interface) => self.driver.plug(*id, interface)?,
@@ -130,7 +152,11 @@ impl Machine {
             Step::Table(change) => self.change_table(change)?,
             Step::WriteGlobals(globals) => self.data_plane.tables.globals.set(0, globals)?,
             Step::Halt(id) => self.driver.stop(*id)?,
-            Step::Boot(id, instance) => self.driver.start(*id, instance)?,
+            Step::Boot(id, instance) => {
+                // Its boot script may open a device at once.
+                self.efa.publish()?;
+                self.driver.start(*id, instance)?;
+            }
             Step::Forget(vport, row) => {
                 self.data_plane.forget_connections(*vport)?;
                 self.data_plane.reset_counters(*vport)?;
@@ -201,8 +227,10 @@ impl Machine {
             data_plane,
             driver,
             host,
+            owner: _,
+            efa,
         } = self;
-        drop((fabric, fabric_netlink, data_plane, driver, host));
+        drop((fabric, fabric_netlink, data_plane, driver, host, efa));
         unmount_bpffs(&run.bpf())?;
         Namespace::delete(&run.fabric())?;
         for directory in [run.bpf(), run.instances()] {
@@ -216,6 +244,14 @@ impl Machine {
         uplink?;
         Ok(instances?)
     }
+}
+
+/// The fabric that an earlier agent left.
+fn existing_fabric(run: &RunDirectory) -> Result<Option<Netlink>, AgentError> {
+    if !Namespace::exists(&run.fabric()) {
+        return Ok(None);
+    }
+    Ok(Some(Namespace::open(&run.fabric())?.netlink()?))
 }
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> AgentError {

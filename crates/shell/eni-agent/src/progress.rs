@@ -15,12 +15,20 @@ pub(crate) fn transitions(
     let mut transitions = Vec::new();
     for instance in world.instances.iter() {
         let mut cut = true;
+        let found = observed.instances.get(&instance.instance_id);
+        let alive = found.is_some_and(|found| found.alive);
         for eni in world.network_interfaces_of(instance.instance_id) {
             if let Some(attachment) = &eni.attachment {
                 let vport = numbers.get(attachment.attachment_id);
                 let passes = vport.is_some_and(|vport| observed.passes(vport));
                 cut &= !passes;
-                transitions.extend(of_attachment(attachment, instance.state, passes));
+                // Without IP there is no vport: such an interface is in its instance while that lives.
+                let there = if eni.interface_type.carries_ip() {
+                    passes
+                } else {
+                    alive
+                };
+                transitions.extend(of_attachment(attachment, instance.state, there));
             }
         }
         transitions.extend(of_instance(instance, cut, observed));
@@ -31,15 +39,15 @@ pub(crate) fn transitions(
 fn of_attachment(
     attachment: &Attachment,
     instance: InstanceState,
-    passes: bool,
+    there: bool,
 ) -> Option<Transition> {
     let attachment_id = attachment.attachment_id;
     match attachment.status {
         // Into a stopped instance: there is nothing to do before it starts.
-        AttachmentStatus::Attaching if passes || instance == InstanceState::Stopped => {
+        AttachmentStatus::Attaching if there || instance == InstanceState::Stopped => {
             Some(Transition::AttachmentAttached { attachment_id })
         }
-        AttachmentStatus::Detaching if !passes => {
+        AttachmentStatus::Detaching if !there => {
             Some(Transition::AttachmentDetached { attachment_id })
         }
         _ => None,
@@ -86,6 +94,34 @@ mod tests {
     }
 
     impl Simulation {
+        fn new() -> Self {
+            Self {
+                region: TestWorld::bootstrapped(),
+                observed: Observed::default(),
+                numbers: VportNumbers::default(),
+            }
+        }
+
+        /// Launches one instance and gives its id.
+        fn launch(&mut self, more: &[(&str, &str)]) -> String {
+            let images = self.region.must("DescribeImages", &[("Owner.1", "amazon")]);
+            let image = images["imagesSet"]["item"][0].clone();
+            // A type of two cards that each take an Elastic Fabric Adapter.
+            let instance_type = match image["architecture"].as_str() {
+                Some("arm64") => "c8gn.48xlarge",
+                _ => "c6in.32xlarge",
+            };
+            let launch = [
+                ("ImageId", image["imageId"].as_str().unwrap()),
+                ("InstanceType", instance_type),
+                ("MinCount", "1"),
+                ("MaxCount", "1"),
+            ];
+            let id = "/instancesSet/item/0/instanceId";
+            self.region
+                .make("RunInstances", &[&launch, more].concat(), id)
+        }
+
         fn pass(&mut self) {
             let world = &self.region.world;
             for id in eni_lower::wanted_attachments(world) {
@@ -114,23 +150,8 @@ mod tests {
 
     #[test]
     fn what_the_region_waits_for_is_reported_when_the_machine_shows_it() {
-        let mut simulation = Simulation {
-            region: TestWorld::bootstrapped(),
-            observed: Observed::default(),
-            numbers: VportNumbers::default(),
-        };
-        let image = [("Owner.1", "amazon")];
-        let image = simulation
-            .region
-            .make("DescribeImages", &image, "/imagesSet/item/0/imageId");
-        let launch = [
-            ("ImageId", image.as_str()),
-            ("InstanceType", "t3.medium"),
-            ("MinCount", "1"),
-            ("MaxCount", "1"),
-        ];
-        let id = "/instancesSet/item/0/instanceId";
-        let id = simulation.region.make("RunInstances", &launch, id);
+        let mut simulation = Simulation::new();
+        let id = simulation.launch(&[]);
         assert_eq!(simulation.states(), ["pending"]);
         simulation.pass();
         assert_eq!(simulation.states(), ["running"]);
@@ -151,5 +172,37 @@ mod tests {
             simulation.pass();
             assert_eq!(simulation.states(), [reached]);
         }
+    }
+    #[test]
+    fn an_adapter_without_ip_is_attached_when_its_instance_lives_and_needs_no_vport() {
+        let mut simulation = Simulation::new();
+        let id = simulation.launch(&[
+            ("NetworkInterface.1.DeviceIndex", "0"),
+            ("NetworkInterface.1.InterfaceType", "efa"),
+            ("NetworkInterface.2.DeviceIndex", "1"),
+            ("NetworkInterface.2.NetworkCardIndex", "1"),
+            ("NetworkInterface.2.InterfaceType", "efa-only"),
+        ]);
+        assert_eq!(simulation.attachments(), ["attaching", "attaching"]);
+        simulation.pass();
+        assert_eq!(simulation.states(), ["running"]);
+        assert_eq!(simulation.attachments(), ["in-use", "in-use"]);
+        assert_eq!(simulation.observed.devices.len(), 1);
+        for (action, reached) in [
+            ("StopInstances", "stopped"),
+            ("StartInstances", "running"),
+            ("RebootInstances", "running"),
+        ] {
+            simulation.region.must(action, &[("InstanceId.1", &id)]);
+            simulation.pass();
+            assert_eq!(simulation.states(), [reached], "{action}");
+            assert_eq!(simulation.attachments(), ["in-use", "in-use"], "{action}");
+        }
+        simulation
+            .region
+            .must("TerminateInstances", &[("InstanceId.1", &id)]);
+        simulation.pass();
+        assert_eq!(simulation.states(), ["terminated"]);
+        assert_eq!(simulation.region.world.network_interfaces.len(), 0);
     }
 }

@@ -44,6 +44,15 @@ async fn a_signed_call_is_answered_in_ec2s_xml() {
 }
 
 #[tokio::test]
+async fn an_instance_type_is_described_with_its_cards_and_adapters() {
+    let endpoint = Endpoint::start().await;
+    let call = "Action=DescribeInstanceTypes&Version=2016-11-15&InstanceType.1=c6in.32xlarge";
+    let (status, document) = endpoint.call(call).await;
+    assert_eq!(status, 200, "{document}");
+    insta::assert_snapshot!(without_request_id(&document));
+}
+
+#[tokio::test]
 async fn sts_says_who_calls() {
     let endpoint = Endpoint::start().await;
     let (status, document) = endpoint.post(&sts_signer(), IDENTITY).await;

@@ -126,6 +126,7 @@ impl CarrierHandle {
             signals: Arc::clone(&signals),
             commands: received,
             clock: time::Instant::now(),
+            now: Instant::default(),
             endpoints: Endpoints::default(),
             pairs: Pairs::default(),
             due: Vec::new(),
@@ -179,6 +180,8 @@ struct Carrier {
     signals: Arc<Signals>,
     commands: Receiver<Command>,
     clock: time::Instant,
+    /// The moment on the connections' clock, as last read.
+    now: Instant,
     endpoints: Endpoints,
     pairs: Pairs,
     /// Pairs that something happened to in this turn.
@@ -223,23 +226,25 @@ impl UnderWay {
 impl Carrier {
     fn run(&mut self) {
         while !self.signals.stop.load(Ordering::Acquire) {
+            self.refresh();
             let mut busy = self.take_commands();
-            busy |= self.receive();
             busy |= self.take_from_rings();
             self.serve_timers();
             busy |= self.serve_due();
+            let has_delivered = self.receive();
+            busy |= has_delivered | self.serve_due();
             if !self.news.is_empty() {
                 self.reports.send(&mut self.news);
             }
-            self.rest(busy);
+            self.rest(busy, has_delivered);
         }
         self.close_pairs();
     }
 
-    /// The moment on the connections' clock.
-    fn now(&self) -> Instant {
+    /// Reads the clock, once for much work: a reading costs as much as a record.
+    fn refresh(&mut self) {
         let since = self.clock.elapsed().as_nanos();
-        Instant::from_nanos(u64::try_from(since).unwrap_or(u64::MAX))
+        self.now = Instant::from_nanos(u64::try_from(since).unwrap_or(u64::MAX));
     }
 
     fn take_commands(&mut self) -> bool {
@@ -281,7 +286,7 @@ impl Carrier {
             metrics: self.metrics_of(local),
             paths: self.paths,
             max_datagram: self.max_datagram,
-            now: self.now(),
+            now: self.now,
         };
         self.pairs.open(local, remote, new, &*self.policy)
     }

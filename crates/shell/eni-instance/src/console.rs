@@ -52,6 +52,14 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
+/// The last line of the console at `path`, if it can be read and has one.
+pub(crate) fn last_line(path: &Path) -> Option<String> {
+    let text = read(path).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let line = text.lines().next_back()?;
+    Some(line.to_owned())
+}
+
 fn tail(file: &mut File) -> io::Result<Vec<u8>> {
     let length = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(length.saturating_sub(CONSOLE_BYTES as u64)))?;

@@ -40,10 +40,12 @@ pub trait InstanceDriver: Send {
     fn plug(&mut self, id: AttachmentId, interface: &DesiredInterface)
     -> Result<(), InstanceError>;
 
-    /// Brings the guest's addresses, routes and rules for the interface up to date.
+    /// Brings the guest's addresses, routes and rules for the interface up to date. A device that is down gets no routes:
+    /// it is observed to have lost them once it is up. One that the guest has moved away, into a network namespace of
+    /// its own, is the guest's to configure.
     ///
     /// # Errors
-    /// [`InstanceError::NoDevice`] when the guest has deleted the device.
+    /// When the kernel refuses; a repetition goes on from there.
     fn configure(
         &mut self,
         id: AttachmentId,

@@ -23,12 +23,15 @@ pub enum InstanceError {
         #[source]
         source: io::Error,
     },
-    /// The instance's first process did not come up; its console says why.
+    /// What reaches the instance's adapters could not be laid out.
+    #[error(transparent)]
+    Efa(#[from] eni_efa_install::InstallError),
+    /// The instance's first process did not come up.
     #[error("{id} did not boot: {reason}")]
     Boot {
         /// The instance.
         id: InstanceId,
-        /// What was seen of it.
+        /// What was seen of it, and the last words on its console.
         reason: String,
     },
     /// No process of the instance is there to join.
@@ -44,12 +47,12 @@ pub enum InstanceError {
         source: io::Error,
     },
     /// The guest end of an interface, `ethN` unless renamed, is not in the instance's namespace.
-    #[error("{id} has no device eth{device_index}")]
+    #[error("{id} has no device eth{device_number}")]
     NoDevice {
         /// The instance.
         id: InstanceId,
         /// N of `ethN`.
-        device_index: u8,
+        device_number: u16,
     },
     /// The instance's processes were killed and did not end.
     #[error("processes in {0} do not end")]

@@ -10,9 +10,11 @@ use std::thread;
 
 use eni_types::InstanceId;
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::unistd::{chroot, fchdir};
 
 use crate::cgroup::RegionCgroup;
-use crate::init::{BootRecord, set_environment};
+use crate::environment::Environment;
+use crate::init::BootRecord;
 use crate::{InstanceError, RunDirectory, sys};
 
 /// Runs `command` inside the instance, as root, in its namespaces and its cgroup, with the caller's standard input and
@@ -30,8 +32,8 @@ pub fn exec(
         .map(|record| record.process_id)
         .ok_or(InstanceError::NotRunning(id))?;
     let failed = |source| InstanceError::Exec { id, source };
-    let namespaces = open_namespaces(init).map_err(|_| InstanceError::NotRunning(id))?;
-    // Asked after the namespaces were opened: a process id that another process has got since is not in the cgroup.
+    let surroundings = Surroundings::of(init).map_err(|_| InstanceError::NotRunning(id))?;
+    // Asked after the surroundings were opened: a process id that another process has got since is not in the cgroup.
     if !cgroup.holds(init) {
         return Err(InstanceError::NotRunning(id));
     }
@@ -39,8 +41,9 @@ pub fn exec(
         .write(true)
         .open(cgroup.processes())
         .map_err(failed)?;
+    let environment = Environment::read(&run.instance(id));
     let joined = thread::scope(|scope| {
-        let inside = scope.spawn(|| run_inside(&namespaces, processes, command));
+        let inside = scope.spawn(|| run_inside(&surroundings, processes, &environment, command));
         inside.join()
     });
     let status = joined
@@ -51,8 +54,9 @@ pub fn exec(
 
 /// Namespaces are a thread's own, so this takes a thread of its own. What it starts is inside.
 fn run_inside(
-    namespaces: &[(File, CloneFlags)],
+    surroundings: &Surroundings,
     processes: File,
+    environment: &Environment,
     command: &[OsString],
 ) -> io::Result<ExitStatus> {
     let (program, arguments) = command
@@ -60,13 +64,16 @@ fn run_inside(
         .ok_or_else(|| io::Error::other("no command given"))?;
     // A mount namespace cannot be entered while root and working directory are shared with other threads.
     unshare(CloneFlags::CLONE_FS)?;
-    for (namespace, kind) in namespaces {
+    for (namespace, kind) in &surroundings.namespaces {
         setns(namespace, *kind)?;
     }
+    // Entering a mount namespace leads to its topmost root, which is not the instance's where the region is in a chroot.
+    fchdir(&surroundings.root)?;
+    chroot(".")?;
     let mut command = Command::new(program);
     command.args(arguments).current_dir("/");
     // The caller's environment may hold the region's secret key, which is none of the instance's.
-    set_environment(&mut command);
+    environment.give(&mut command);
     if let Some(terminal) = std::env::var_os("TERM") {
         command.env("TERM", terminal);
     }
@@ -74,17 +81,29 @@ fn run_inside(
     command.status()
 }
 
-fn open_namespaces(process_id: i32) -> io::Result<Vec<(File, CloneFlags)>> {
-    let directory = Path::new("/proc").join(process_id.to_string()).join("ns");
-    [
-        ("uts", CloneFlags::CLONE_NEWUTS),
-        ("net", CloneFlags::CLONE_NEWNET),
-        ("pid", CloneFlags::CLONE_NEWPID),
-        ("mnt", CloneFlags::CLONE_NEWNS),
-    ]
-    .into_iter()
-    .map(|(name, kind)| Ok((File::open(directory.join(name))?, kind)))
-    .collect()
+/// Where a process is.
+struct Surroundings {
+    namespaces: Vec<(File, CloneFlags)>,
+    root: File,
+}
+
+impl Surroundings {
+    fn of(process_id: i32) -> io::Result<Self> {
+        let directory = Path::new("/proc").join(process_id.to_string());
+        let namespaces = [
+            ("uts", CloneFlags::CLONE_NEWUTS),
+            ("net", CloneFlags::CLONE_NEWNET),
+            ("pid", CloneFlags::CLONE_NEWPID),
+            ("mnt", CloneFlags::CLONE_NEWNS),
+        ]
+        .into_iter()
+        .map(|(name, kind)| Ok((File::open(directory.join("ns").join(name))?, kind)))
+        .collect::<io::Result<_>>()?;
+        Ok(Self {
+            namespaces,
+            root: File::open(directory.join("root"))?,
+        })
+    }
 }
 
 impl BootRecord {

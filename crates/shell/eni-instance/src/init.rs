@@ -23,6 +23,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, sethostname, setsid};
 
 use crate::console::Console;
+use crate::environment::Environment;
 use crate::run_directory::{CONSOLE, NETWORK_NAMESPACE, USER_DATA};
 use crate::sys;
 
@@ -138,7 +139,8 @@ fn serve(settings: &Settings, mut tell: PipeWriter) -> io::Result<()> {
     let signals = SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     let mut console = Console::open(&settings.directory.join(CONSOLE))?;
     let script = settings.directory.join(USER_DATA);
-    let started = start_script(&script);
+    let environment = Environment::read(&settings.directory);
+    let started = start_script(&script, &environment);
     tell.write_all(&[1])?;
     drop(tell);
     let (script, output) = match started {
@@ -203,7 +205,7 @@ fn reap(console: &mut Console, script: Option<Pid>) -> io::Result<()> {
 
 /// Starts the boot script, if the user data is one. EC2's cloud-init runs what begins with `#!` (EC2 User Guide, "Run
 /// commands when you launch an EC2 instance with user data input"); other formats are not ours to read.
-fn start_script(path: &Path) -> io::Result<Option<(Child, PipeReader)>> {
+fn start_script(path: &Path, environment: &Environment) -> io::Result<Option<(Child, PipeReader)>> {
     let user_data = fs::read(path)?;
     if user_data.is_empty() {
         return Ok(None);
@@ -218,7 +220,7 @@ fn start_script(path: &Path) -> io::Result<Option<(Child, PipeReader)>> {
             .stdin(Stdio::null())
             .stdout(input.try_clone()?)
             .stderr(input.try_clone()?);
-        set_environment(&mut command);
+        environment.give(&mut command);
         match command.spawn() {
             Ok(child) => return Ok(Some((child, output))),
             Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
@@ -229,14 +231,6 @@ fn start_script(path: &Path) -> io::Result<Option<(Child, PipeReader)>> {
     }
     Err(Errno::ETXTBSY.into())
 }
-
-/// Gives a command of an instance root's environment, and nothing of this process's.
-pub(crate) fn set_environment(command: &mut Command) {
-    command.env_clear().env("PATH", PATH).env("HOME", "/root");
-}
-
-/// The search path of root's shells (Debian's `ENV_SUPATH`).
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Gives the mount namespace its own `/etc` files and its own `/sys`, which shows the network namespace's devices.
 fn mount_files(directory: &Path) -> io::Result<()> {

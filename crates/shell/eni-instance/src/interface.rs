@@ -20,18 +20,27 @@ const FIRST_METRIC: u32 = 512;
 const FIRST_TABLE: u32 = 10_000;
 
 /// The device's name in the guest.
-pub(crate) fn device_name(device_index: u8) -> String {
-    format!("eth{device_index}")
+pub(crate) fn device_name(device_number: u16) -> String {
+    format!("eth{device_number}")
 }
 
-/// Applies `interface` to the guest's device `link_index`, and takes away the `stale` addresses.
+/// The guest's end of an interface.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GuestDevice {
+    /// Its interface index in the guest.
+    pub(crate) link_index: u32,
+    /// Whether it is up: the kernel takes no routes for one that is down.
+    pub(crate) is_up: bool,
+}
+
+/// Applies `interface` to the guest's device, and takes away the `stale` addresses.
 pub(crate) fn configure(
     netlink: &mut Netlink,
-    link_index: u32,
+    device: GuestDevice,
     interface: &DesiredInterface,
     stale: &[Ipv4Addr],
 ) -> Result<(), NetlinkError> {
-    let index = u32::from(interface.device_index);
+    let index = u32::from(interface.device_number);
     let (metric, table) = (FIRST_METRIC + index, FIRST_TABLE + index);
     let rule = |source| Rule {
         source,
@@ -39,7 +48,7 @@ pub(crate) fn configure(
         priority: table,
     };
     let address = |address| Address {
-        link_index,
+        link_index: device.link_index,
         address,
         prefix_length: interface.subnet.prefix_length(),
         metric,
@@ -48,7 +57,7 @@ pub(crate) fn configure(
         destination,
         gateway,
         source: None,
-        link_index,
+        link_index: device.link_index,
         table,
         metric,
     };
@@ -59,32 +68,58 @@ pub(crate) fn configure(
     for wanted in &interface.private_ip_addresses {
         netlink.add_address(address(*wanted))?;
     }
-    let router = Some(interface.router_address);
-    netlink.add_route(route(Ipv4Cidr::ANY, router, MAIN_TABLE, metric))?;
-    netlink.add_route(route(interface.subnet, None, table, 0))?;
-    netlink.add_route(route(Ipv4Cidr::ANY, router, table, 0))?;
+    if device.is_up {
+        let router = Some(interface.router_address);
+        netlink.add_route(route(Ipv4Cidr::ANY, router, MAIN_TABLE, metric))?;
+        netlink.add_route(route(interface.subnet, None, table, 0))?;
+        netlink.add_route(route(Ipv4Cidr::ANY, router, table, 0))?;
+    }
     for wanted in &interface.private_ip_addresses {
         netlink.add_rule(rule(*wanted))?;
     }
     Ok(())
 }
 
-/// The addresses that we have given a device, kept beside the instance, so that those a user adds in the guest are never
-/// taken for ours.
-pub(crate) struct AddressRecord(PathBuf);
+/// What we have done to a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Configuration {
+    /// The addresses it may have from us.
+    pub(crate) addresses: Vec<Ipv4Addr>,
+    /// How often the guest had set it down ([`eni_netlink::Link::carrier_downs`] of the fabric end) when its routes were
+    /// made; none if they could not be, because it was down.
+    pub(crate) routed_at: Option<u32>,
+}
 
-impl AddressRecord {
+/// A device's [`Configuration`], kept beside the instance, so that addresses a user adds in the guest are never taken
+/// for ours: a line for each address, and one of [`ROUTED_AT`].
+pub(crate) struct ConfigurationRecord(PathBuf);
+
+/// Begins the line that tells [`Configuration::routed_at`].
+const ROUTED_AT: &str = "routed at ";
+
+impl ConfigurationRecord {
     pub(crate) fn of(directory: &Path, id: AttachmentId) -> Self {
         Self(directory.join(format!("{id}.addresses")))
     }
 
-    pub(crate) fn read(&self) -> Vec<Ipv4Addr> {
+    pub(crate) fn read(&self) -> Configuration {
         let text = fs::read_to_string(&self.0).unwrap_or_default();
-        text.lines().filter_map(|line| line.parse().ok()).collect()
+        let mut found = Configuration::default();
+        for line in text.lines() {
+            match line.strip_prefix(ROUTED_AT) {
+                Some(count) => found.routed_at = count.parse().ok(),
+                None => found.addresses.extend(line.parse::<Ipv4Addr>()),
+            }
+        }
+        found
     }
 
-    pub(crate) fn write(&self, addresses: &[Ipv4Addr]) -> io::Result<()> {
-        let text: String = addresses.iter().map(|ip| format!("{ip}\n")).collect();
+    pub(crate) fn write(&self, configuration: &Configuration) -> io::Result<()> {
+        let addresses = configuration.addresses.iter();
+        let mut text: String = addresses.map(|ip| format!("{ip}\n")).collect();
+        if let Some(count) = configuration.routed_at {
+            text.push_str(&format!("{ROUTED_AT}{count}\n"));
+        }
         let new = self.0.with_extension("new");
         fs::write(&new, text)?;
         fs::rename(new, &self.0)

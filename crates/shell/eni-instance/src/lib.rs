@@ -13,6 +13,7 @@
 mod cgroup;
 mod console;
 mod driver;
+mod environment;
 mod error;
 mod exec;
 pub mod init;

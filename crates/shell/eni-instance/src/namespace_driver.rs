@@ -5,20 +5,22 @@ use std::ffi::OsString;
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use eni_efa_install::Installation;
 use eni_netlink::{Link, Namespace, Netlink, VethSpec};
 use eni_plan::{DesiredInstance, DesiredInterface, ObservedDevice, ObservedInstance, Plug};
 use eni_types::{AttachmentId, InstanceId};
 
 use crate::cgroup::RegionCgroup;
+use crate::environment::Environment;
 use crate::error::file_error;
 use crate::init::{BootRecord, Settings};
-use crate::interface::{self, AddressRecord, device_name};
-use crate::run_directory::{CONSOLE, USER_DATA};
+use crate::interface::{self, Configuration, ConfigurationRecord, GuestDevice, device_name};
+use crate::run_directory::{CONSOLE, EFA, USER_DATA};
 use crate::{InstanceDriver, InstanceError, RunDirectory, console};
 
 /// The first process only makes namespaces and mounts: milliseconds, or seconds on a machine that is overloaded.
@@ -58,6 +60,7 @@ pub struct NamespaceDriver {
     cgroup: RegionCgroup,
     fabric_netlink: Netlink,
     init_command: Vec<OsString>,
+    efa_libraries: PathBuf,
     /// Open namespaces: opening one takes a thread, and that takes longer than a whole plug.
     guests: BTreeMap<InstanceId, Guest>,
 }
@@ -70,7 +73,8 @@ struct Guest {
 
 impl NamespaceDriver {
     /// A driver whose interfaces' fabric ends are in `fabric`. `init_command` is the command that calls
-    /// [`crate::init::run`] with the arguments added to it.
+    /// [`crate::init::run`] with the arguments added to it, `efa_libraries` the directory of what programs reach
+    /// Elastic Fabric Adapters by (see [`eni_efa_install`]).
     ///
     /// # Errors
     /// Without cgroup v2, or without the right to use it.
@@ -78,6 +82,7 @@ impl NamespaceDriver {
         run: RunDirectory,
         fabric: &Namespace,
         init_command: Vec<OsString>,
+        efa_libraries: PathBuf,
     ) -> Result<Self, InstanceError> {
         let directory = run.instances();
         fs::create_dir_all(&directory).map_err(file_error("make", directory))?;
@@ -86,6 +91,7 @@ impl NamespaceDriver {
             fabric_netlink: fabric.netlink()?,
             run,
             init_command,
+            efa_libraries,
             guests: BTreeMap::new(),
         })
     }
@@ -134,14 +140,35 @@ impl NamespaceDriver {
             .map_err(file_error("change mode of", user_data))
     }
 
+    /// Lays out what reaches the instance's adapters, and keeps what its programs' environment must say of it.
+    fn install_efa(&self, id: InstanceId, devices: usize) -> Result<(), InstanceError> {
+        let directory = self.run.instance(id);
+        let mut environment = Environment::default();
+        if devices > 0 {
+            let installation = Installation {
+                directory: &directory.join(EFA),
+                libraries: &self.efa_libraries,
+                socket: &self.run.efa_socket(),
+                devices,
+            };
+            installation.install()?;
+            environment = installation.environment().into_iter().collect();
+        }
+        environment
+            .write(&directory)
+            .map_err(file_error("write in", directory))
+    }
+
     fn run_init(&self, id: InstanceId, settings: &Settings) -> Result<(), InstanceError> {
         let failed = |reason: String| InstanceError::Boot { id, reason };
         let path = settings.directory.join(CONSOLE);
+        let last_words =
+            || console::last_line(&path).map_or_else(String::new, |line| format!(": {line}"));
         let console = OpenOptions::new()
             .create(true)
             .append(true)
             .open(&path)
-            .map_err(file_error("open", path))?;
+            .map_err(file_error("open", &path))?;
         let (program, arguments) = self
             .init_command
             .split_first()
@@ -158,7 +185,7 @@ impl NamespaceDriver {
         loop {
             match child.try_wait() {
                 Ok(Some(status)) if status.success() => return Ok(()),
-                Ok(Some(status)) => return Err(failed(status.to_string())),
+                Ok(Some(status)) => return Err(failed(format!("{status}{}", last_words()))),
                 Ok(None) if Instant::now() < deadline => thread::sleep(BOOT_POLL),
                 Ok(None) => break,
                 Err(error) => return Err(failed(error.to_string())),
@@ -188,6 +215,7 @@ impl InstanceDriver for NamespaceDriver {
         self.stop(id)?;
         prepare(&self.guest(id)?.namespace)?;
         self.write_files(id, instance)?;
+        self.install_efa(id, instance.efa_devices)?;
         let cgroup = self.cgroup.instance(id);
         cgroup.create()?;
         let settings = Settings {
@@ -222,12 +250,12 @@ impl InstanceDriver for NamespaceDriver {
         interface: &DesiredInterface,
     ) -> Result<(), InstanceError> {
         let instance_id = interface.instance_id;
-        let record = AddressRecord::of(&self.run.instance(instance_id), id);
+        let record = ConfigurationRecord::of(&self.run.instance(instance_id), id);
         record
             .remove()
             .map_err(file_error("remove", record.path()))?;
         self.guest(instance_id)?;
-        let name = device_name(interface.device_index);
+        let name = device_name(interface.device_number);
         let guest = self
             .guests
             .get_mut(&instance_id)
@@ -242,10 +270,17 @@ impl InstanceDriver for NamespaceDriver {
             mtu_bytes: interface.mtu_bytes,
             no_arp: true,
         })?;
-        let link = guest_link(&mut guest.netlink, interface, |link| link.name == name)?;
-        guest.netlink.set_link_up(link, Some(&id.to_string()))?;
+        let links = guest.netlink.links()?;
+        let link = links.iter().find(|link| link.name == name);
+        let link = link.ok_or(InstanceError::NoDevice {
+            id: instance_id,
+            device_number: interface.device_number,
+        })?;
+        guest
+            .netlink
+            .set_link_up(link.index, Some(&id.to_string()))?;
         // The last step names the device: one without an alias is unfinished.
-        let alias = format!("{id} {instance_id} {}", interface.device_index);
+        let alias = format!("{id} {instance_id} {}", interface.device_number);
         self.fabric_netlink
             .set_link_alias(interface.vport, &alias)?;
         Ok(())
@@ -256,25 +291,39 @@ impl InstanceDriver for NamespaceDriver {
         id: AttachmentId,
         interface: &DesiredInterface,
     ) -> Result<(), InstanceError> {
-        let record = AddressRecord::of(&self.run.instance(interface.instance_id), id);
-        let write = |addresses: &[_]| {
+        let record = ConfigurationRecord::of(&self.run.instance(interface.instance_id), id);
+        let write = |configuration: &Configuration| {
             record
-                .write(addresses)
+                .write(configuration)
                 .map_err(file_error("write", record.path()))
         };
         let wanted = &interface.private_ip_addresses;
-        let mut stale = record.read();
+        let mut stale = record.read().addresses;
         stale.retain(|address| !wanted.contains(address));
         // Cut short, this leaves a record of every address that may be there, and of too many to be taken for done.
         if !stale.is_empty() {
-            write(&[stale.as_slice(), wanted].concat())?;
+            write(&Configuration {
+                addresses: [stale.as_slice(), wanted].concat(),
+                routed_at: None,
+            })?;
         }
+        // Asked before anything is done: whatever the guest does meanwhile is seen afterwards.
+        let fabric_end = self.fabric_netlink.link(interface.vport)?;
+        let up = fabric_end.filter(|link| link.carrier);
         let netlink = &mut self.guest(interface.instance_id)?.netlink;
         let alias = id.to_string();
         let ours = |link: &Link| link.alias.as_ref() == Some(&alias); // whatever the guest calls it
-        let link = guest_link(netlink, interface, ours)?;
-        interface::configure(netlink, link, interface, &stale)?;
-        write(wanted)
+        if let Some(link) = netlink.links()?.into_iter().find(ours) {
+            let device = GuestDevice {
+                link_index: link.index,
+                is_up: up.is_some(),
+            };
+            interface::configure(netlink, device, interface, &stale)?;
+        }
+        write(&Configuration {
+            addresses: wanted.clone(),
+            routed_at: up.map(|link| link.carrier_downs),
+        })
     }
 
     fn unplug(&mut self, vport: u32) -> Result<(), InstanceError> {
@@ -307,11 +356,18 @@ impl InstanceDriver for NamespaceDriver {
                 continue;
             }
             let plug = link.alias.as_deref().and_then(plug_of);
-            let configured = plug.map(|plug| {
-                AddressRecord::of(&self.run.instance(plug.instance_id), plug.attachment_id).read()
+            let configuration = plug.map(|plug| {
+                let directory = self.run.instance(plug.instance_id);
+                ConfigurationRecord::of(&directory, plug.attachment_id).read()
             });
-            let configured = configured.unwrap_or_default();
-            devices.insert(link.index, ObservedDevice { plug, configured });
+            let configuration = configuration.unwrap_or_default();
+            let device = ObservedDevice {
+                plug,
+                has_lost_routes: link.carrier
+                    && configuration.routed_at != Some(link.carrier_downs),
+                configured: configuration.addresses,
+            };
+            devices.insert(link.index, device);
         }
         Ok(devices)
     }
@@ -321,11 +377,11 @@ impl NamespaceDriver {
     fn observe(&self, id: InstanceId) -> ObservedInstance {
         let cgroup = self.cgroup.instance(id);
         let record = BootRecord::read(&self.run.instance(id));
+        // A record without a cgroup is of before the machine was restarted. One without the namespace is of a process
+        // in another mount namespace, whose mounts ended with it: its devices cannot be reached any more.
+        let is_here = cgroup.exists() && Namespace::exists(&self.run.network_namespace(id));
         ObservedInstance {
-            // A record without a cgroup is of before the machine was restarted.
-            boot_count: record
-                .filter(|_| cgroup.exists())
-                .map(|record| record.boot_count),
+            boot_count: record.filter(|_| is_here).map(|record| record.boot_count),
             alive: cgroup.is_populated(),
         }
     }
@@ -345,24 +401,12 @@ fn prepare(namespace: &Namespace) -> Result<(), InstanceError> {
     Ok(())
 }
 
-fn guest_link(
-    netlink: &mut Netlink,
-    interface: &DesiredInterface,
-    ours: impl Fn(&Link) -> bool,
-) -> Result<u32, InstanceError> {
-    let link = netlink.links()?.into_iter().find(ours);
-    link.map(|link| link.index).ok_or(InstanceError::NoDevice {
-        id: interface.instance_id,
-        device_index: interface.device_index,
-    })
-}
-
 fn plug_of(alias: &str) -> Option<Plug> {
     let mut words = alias.split(' ');
     let plug = Plug {
         attachment_id: words.next()?.parse().ok()?,
         instance_id: words.next()?.parse().ok()?,
-        device_index: words.next()?.parse().ok()?,
+        device_number: words.next()?.parse().ok()?,
     };
     words.next().is_none().then_some(plug)
 }

@@ -55,6 +55,12 @@ impl RunDirectory {
         self.path.join("bpf")
     }
 
+    /// The socket of the region's EFA fabric service.
+    #[must_use]
+    pub fn efa_socket(&self) -> PathBuf {
+        self.path.join("efa.sock")
+    }
+
     /// The directory of the instances' directories.
     #[must_use]
     pub fn instances(&self) -> PathBuf {
@@ -79,6 +85,8 @@ pub(crate) const NETWORK_NAMESPACE: &str = "net";
 pub(crate) const CONSOLE: &str = "console.log";
 pub(crate) const USER_DATA: &str = "user-data";
 pub(crate) const BOOT_RECORD: &str = "boot";
+pub(crate) const ENVIRONMENT: &str = "environment";
+pub(crate) const EFA: &str = "efa";
 
 #[cfg(test)]
 mod tests {

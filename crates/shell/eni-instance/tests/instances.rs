@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,21 +20,28 @@ struct Region {
     driver: NamespaceDriver,
 }
 
+fn driver(run: &RunDirectory, fabric: &Namespace, init_command: Vec<OsString>) -> NamespaceDriver {
+    NamespaceDriver::new(run.clone(), fabric, init_command, PathBuf::new()).unwrap()
+}
+
 impl Region {
     fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
         let run = RunDirectory::of(data.path()).unwrap();
         std::fs::create_dir(run.path()).unwrap();
         let fabric = Namespace::create(&run.fabric()).unwrap();
-        let driver = NamespaceDriver::new(run.clone(), &fabric, vec![init_command()]).unwrap();
+        let driver = driver(&run, &fabric, vec![init_command()]);
         Self { data, run, driver }
     }
 
     /// What a restarted agent sees.
     fn restart(&mut self) {
+        self.restart_with(vec![init_command()]);
+    }
+
+    fn restart_with(&mut self, init_command: Vec<OsString>) {
         let fabric = Namespace::open(&self.run.fabric()).unwrap();
-        self.driver =
-            NamespaceDriver::new(self.run.clone(), &fabric, vec![init_command()]).unwrap();
+        self.driver = driver(&self.run, &fabric, init_command);
     }
 
     fn shell(&self, id: InstanceId, script: &str) -> i32 {
@@ -71,15 +78,16 @@ fn instance(user_data: &str, boot_count: u64) -> DesiredInstance {
         hostname: "ip-10-0-0-5".to_owned(),
         domain: "ec2.internal".to_owned(),
         user_data: user_data.as_bytes().to_vec(),
+        efa_devices: 0,
     }
 }
 
-fn interface(device_index: u8, addresses: &[u8]) -> DesiredInterface {
+fn interface(device_number: u8, addresses: &[u8]) -> DesiredInterface {
     DesiredInterface {
-        vport: 3 + u32::from(device_index),
+        vport: 3 + u32::from(device_number),
         instance_id: id(),
-        device_index,
-        mac_address: MacAddress([0x02, 0x1a, 0, 0, 0, device_index]),
+        device_number: device_number.into(),
+        mac_address: MacAddress([0x02, 0x1a, 0, 0, 0, device_number]),
         mtu_bytes: 9_001,
         subnet: "10.0.0.0/24".parse::<Ipv4Cidr>().unwrap(),
         router_address: Ipv4Addr::new(10, 0, 0, 1),
@@ -121,6 +129,20 @@ fn root_a_boot_script_runs_with_the_name_and_the_network_of_its_instance() {
         !Path::new("/sys/class/net/eni3").exists(),
         "the fabric end is not the host's"
     );
+}
+
+#[test]
+fn root_an_instance_that_does_not_boot_says_why() {
+    let mut region = Region::new();
+    region.restart_with(
+        ["sh", "-c", "echo no luck >&2; exit 3"]
+            .map(Into::into)
+            .to_vec(),
+    );
+    region.driver.create(id()).unwrap();
+    let failed = region.driver.start(id(), &instance("", 1)).unwrap_err();
+    let text = format!("{} did not boot: exit status: 3: no luck", id());
+    assert_eq!(failed.to_string(), text);
 }
 
 #[test]
@@ -212,7 +234,7 @@ fn root_an_interface_is_configured_and_reconfigured_where_it_is_plugged() {
         Some(Plug {
             attachment_id: one,
             instance_id: id(),
-            device_index: 1
+            device_number: 1
         })
     );
     assert_eq!(device.configured, [Ipv4Addr::new(10, 0, 0, 6)]);

@@ -48,6 +48,10 @@ pub struct Link {
     pub mtu_bytes: u32,
     /// Whether it is administratively up.
     pub up: bool,
+    /// Whether there is somebody at the other end: of a veth pair, whether the other end is up as well.
+    pub carrier: bool,
+    /// How often the carrier went: of a veth pair, how often the other end was set down.
+    pub carrier_downs: u32,
     /// Whether it is the loopback device.
     pub loopback: bool,
 }
@@ -173,6 +177,27 @@ impl Netlink {
         Ok(links)
     }
 
+    /// The device `index`; none if there is no such device.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Socket`] or [`NetlinkError::Unreadable`].
+    pub fn link(&mut self, index: u32) -> Result<Option<Link>, NetlinkError> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        let mut link = None;
+        let found = self.get(
+            RouteNetlinkMessage::GetLink(message),
+            || format!("find link {index}"),
+            |object| {
+                if let RouteNetlinkMessage::NewLink(message) = object {
+                    link = Some(link_of(message));
+                }
+            },
+        );
+        gone_is_fine(found)?;
+        Ok(link)
+    }
+
     fn set_link(
         &mut self,
         index: u32,
@@ -204,6 +229,8 @@ fn link_of(message: LinkMessage) -> Link {
         mac: None,
         mtu_bytes: 0,
         up: message.header.flags.contains(LinkFlags::Up),
+        carrier: false,
+        carrier_downs: 0,
         loopback: message.header.flags.contains(LinkFlags::Loopback),
     };
     for attribute in message.attributes {
@@ -211,6 +238,8 @@ fn link_of(message: LinkMessage) -> Link {
             LinkAttribute::IfName(name) => link.name = name,
             LinkAttribute::IfAlias(alias) => link.alias = Some(alias),
             LinkAttribute::Mtu(mtu_bytes) => link.mtu_bytes = mtu_bytes,
+            LinkAttribute::Carrier(carrier) => link.carrier = carrier != 0,
+            LinkAttribute::CarrierDownCount(count) => link.carrier_downs = count,
             LinkAttribute::Address(bytes) => {
                 link.mac = <[u8; 6]>::try_from(bytes.as_slice()).ok().map(MacAddress);
             }

@@ -68,6 +68,16 @@ impl Netlink {
         self.exchange(message, flags | NLM_F_ACK, words, |_| ())
     }
 
+    /// Sends `message`, hands the object of the answer to `each`, and waits for the kernel's acknowledgement.
+    pub(crate) fn get(
+        &mut self,
+        message: RouteNetlinkMessage,
+        words: impl FnOnce() -> String,
+        each: impl FnMut(RouteNetlinkMessage),
+    ) -> Result<(), NetlinkError> {
+        self.exchange(message, NLM_F_ACK, words, each)
+    }
+
     /// Sends `message` as a dump and hands every object of the answer to `each`.
     pub(crate) fn dump(
         &mut self,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use eni_model::testing::{TestRng, check_invariants};
 use eni_model::{ChangeSet, ErrorCode};
-use eni_region::{Environment, OpenError, Region};
+use eni_region::{Environment, OpenError, Region, Submission};
 use eni_store::{MAX_TXN_OPERATIONS, Store};
 use eni_types::{Timestamp, quota};
 
@@ -41,6 +41,15 @@ impl<'a> Commits<'a> {
     }
 }
 
+/// Holds the store, and submits a call that leaves the mark "first": when this returns, its commit waits.
+fn hold_first<'a>(store: &'a TestStore, region: &Region) -> (Commits<'a>, Submission<()>) {
+    let commits = Commits::of(store);
+    store.hold();
+    let first = submit(region, mark("first"));
+    commits.until(1);
+    (commits, first)
+}
+
 #[test]
 fn a_new_region_has_a_default_vpc_and_keeps_it() {
     let store = TestStore::new();
@@ -58,10 +67,7 @@ fn a_new_region_has_a_default_vpc_and_keeps_it() {
 fn calls_that_wait_together_share_a_commit() {
     let store = TestStore::new();
     let region = open(&store);
-    let commits = Commits::of(&store);
-    store.hold();
-    let first = submit(&region, mark("first"));
-    commits.until(1);
+    let (commits, first) = hold_first(&store, &region);
     let waiting: Vec<_> = (0..100)
         .map(|at| submit(&region, mark(format!("{at}"))))
         .collect();
@@ -98,11 +104,8 @@ fn eight_threads_see_their_answered_writes() {
 fn nothing_tells_of_a_change_before_it_is_durable() {
     let store = TestStore::new();
     let region = open(&store);
-    let commits = Commits::of(&store);
     let mut revisions = region.subscribe();
-    store.hold();
-    let mut first = submit(&region, mark("first"));
-    commits.until(1);
+    let (commits, mut first) = hold_first(&store, &region);
     let mut second = submit(&region, mark("second"));
     // These two change nothing, but their answers depend on the second call.
     let mut looking = submit(&region, |world, _| {
@@ -216,10 +219,7 @@ fn a_commit_that_failed_but_is_durable_comes_to_light_before_the_next_call() {
 fn a_planner_that_panics_costs_its_own_call_only() {
     let store = TestStore::new();
     let region = open(&store);
-    let commits = Commits::of(&store);
-    store.hold();
-    let first = submit(&region, mark("first"));
-    commits.until(1);
+    let (commits, first) = hold_first(&store, &region);
     let before = submit(&region, mark("before"));
     let panicking = submit(&region, |_, _| -> Result<(ChangeSet, ()), _> {
         panic!("on purpose")
@@ -282,10 +282,7 @@ fn a_later_write_of_a_change_set_wins() {
 fn a_full_queue_refuses_at_once_and_serves_who_waits() {
     let store = TestStore::new();
     let region = open(&store);
-    let commits = Commits::of(&store);
-    store.hold();
-    let first = submit(&region, mark("first"));
-    commits.until(1);
+    let (_, first) = hold_first(&store, &region);
     let mut waiting = Vec::new();
     let refused = loop {
         let mut submission = submit(&region, mark(waiting.len().to_string()));
@@ -376,10 +373,7 @@ fn a_damaged_resource_is_an_error_and_not_left_out() {
 fn a_region_dropped_with_calls_waiting_answers_them() {
     let store = TestStore::new();
     let region = open(&store);
-    let commits = Commits::of(&store);
-    store.hold();
-    let first = submit(&region, mark("first"));
-    commits.until(1);
+    let (_, first) = hold_first(&store, &region);
     let second = submit(&region, mark("second"));
     std::thread::scope(|scope| {
         scope.spawn(|| drop(region));

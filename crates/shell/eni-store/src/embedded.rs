@@ -7,19 +7,16 @@
 //! that what is read then is what a restart would have found.
 
 use std::error::Error;
-use std::fs::{File, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
-use redb::{
-    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError,
-};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use crate::apply::{Applied, History, Table, apply_batch};
 use crate::change_log::ChangeLog;
+use crate::file;
 use crate::store::{RangeResponse, Store, StoreError, Watch, WatchResponse};
 use crate::txn::{KeyRange, Revision, Txn, TxnRejection, TxnResponse};
 
@@ -33,8 +30,6 @@ const FORMAT: &str = "format";
 const FORMAT_VERSION: u64 = 1;
 /// Create revision, modification revision and version, each 8 bytes, big endian.
 const HISTORY_BYTES: usize = 24;
-/// Memory that `redb` may use for pages. The world is read from memory, so that only writes profit from it.
-const CACHE_BYTES: usize = 64 * 1024 * 1024;
 
 type Opener = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
 
@@ -55,14 +50,17 @@ struct Writer {
 }
 
 impl EmbeddedStore {
-    /// Opens the file at `path`, or creates it, and repairs it after a crash.
+    /// Opens the file at `path`, or creates it, and repairs it after a crash. An existing file is read whole first, and
+    /// a damaged one is left as it is.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] when another process has it open, [`StoreError::Unreadable`] when it is not ours, and
-    /// [`StoreError::Unavailable`] when the disk fails.
+    /// [`StoreError::InUse`] when another process has it open, [`StoreError::Damaged`] when it is not what a store wrote,
+    /// and [`StoreError::Unavailable`] when the disk fails.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
-        Self::open_with(move || open_file(&path))
+        file::create_if_missing(&path)?;
+        file::examine(&path)?;
+        Self::open_with(move || file::open_existing(&path))
     }
 
     /// Opens whatever `opener` opens, which is called again after each failure. For other places to keep the file, and
@@ -74,6 +72,9 @@ impl EmbeddedStore {
         opener: impl Fn() -> Result<Database, StoreError> + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
         let database = opener()?;
+        if is_new(&database)? {
+            create_tables(&database)?;
+        }
         let revision = read_revision(&database)?;
         Ok(Self {
             opener: Box::new(opener),
@@ -291,60 +292,35 @@ fn decode<'record>(
     Ok((history, value))
 }
 
-fn open_file(path: &PathBuf) -> Result<Database, StoreError> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(unavailable)?;
-    // Only clean pages can be dropped; what is still to be written must reach the disk before anyone reads it.
-    file.sync_all().map_err(unavailable)?;
-    posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).map_err(unavailable)?;
-    let database = Builder::new()
-        .set_cache_size(CACHE_BYTES)
-        .create_file(file)
-        .map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse,
-            other => unavailable(other),
-        })?;
-    // A new file is durable once its directory is.
-    if let Some(directory) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(unavailable)?;
-    }
-    Ok(database)
-}
-
-/// The last durable revision, after making the tables if the file is new.
-fn read_revision(database: &Database) -> Result<Revision, StoreError> {
+/// The last durable revision.
+pub(crate) fn read_revision(database: &Database) -> Result<Revision, StoreError> {
     let transaction = database.begin_read().map_err(unavailable)?;
-    let figures = match transaction.open_table(FIGURES) {
-        Ok(figures) => figures,
-        Err(TableError::TableDoesNotExist(_)) => {
-            create_tables(database)?;
-            return Ok(Revision(0));
-        }
-        Err(error) => return Err(unavailable(error)),
-    };
+    let figures = transaction.open_table(FIGURES).map_err(unavailable)?;
     let figure = |name: &str| -> Result<u64, StoreError> {
         let found = figures.get(name).map_err(unavailable)?;
         found
             .map(|figure| figure.value())
             .ok_or_else(|| StoreError::Unreadable { key: name.into() })
     };
-    if figure(FORMAT)? != FORMAT_VERSION {
-        return Err(StoreError::Unreadable { key: FORMAT.into() });
+    let found = figure(FORMAT)?;
+    if found != FORMAT_VERSION {
+        return Err(StoreError::Format {
+            found,
+            known: FORMAT_VERSION,
+        });
     }
     figure(REVISION).map(Revision)
 }
 
-fn create_tables(database: &Database) -> Result<(), StoreError> {
+/// Whether nothing was ever made in it: the first commit makes both tables.
+fn is_new(database: &Database) -> Result<bool, StoreError> {
+    let transaction = database.begin_read().map_err(unavailable)?;
+    let mut tables = transaction.list_tables().map_err(unavailable)?;
+    Ok(tables.next().is_none())
+}
+
+/// Makes the tables of a database that has none.
+pub(crate) fn create_tables(database: &Database) -> Result<(), StoreError> {
     let transaction = database.begin_write().map_err(unavailable)?;
     transaction.open_table(KEYS).map_err(unavailable)?;
     {
@@ -356,7 +332,7 @@ fn create_tables(database: &Database) -> Result<(), StoreError> {
     transaction.commit().map_err(unavailable)
 }
 
-fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+pub(crate) fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::Unavailable(error.into())
 }
 

@@ -21,8 +21,10 @@ mod change_log;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod embedded;
+mod file;
 mod memory;
 mod store;
+mod trial;
 mod txn;
 
 pub use embedded::EmbeddedStore;

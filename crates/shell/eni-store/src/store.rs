@@ -1,6 +1,7 @@
 //! The contract of every implementation.
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::txn::{KeyRange, KeyValue, Revision, Txn, TxnRejection, TxnResponse};
@@ -116,6 +117,23 @@ pub enum StoreError {
     /// Another process has the file open.
     #[error("the store is open in another process")]
     InUse,
+    /// The file was damaged, or something else was put in its place. Nothing was written to it.
+    #[error("the store's file {} is damaged", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What shows it.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The file is of another version of this program.
+    #[error("the store's file has format {found}, and this version reads and writes {known}")]
+    Format {
+        /// What the file says.
+        found: u64,
+        /// What is expected.
+        known: u64,
+    },
     /// A stored record cannot be read: the file is damaged or of a version to come.
     #[error("the record of {key:?} cannot be read")]
     Unreadable {

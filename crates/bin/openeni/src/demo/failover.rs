@@ -1,16 +1,17 @@
 //! An interface with a public address moves from a dead instance to a standby, under live traffic.
 
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use eni_client::{CallError, Ec2, PrivateRegion, isolate, median};
-use eni_instance::{InstanceError, RunDirectory};
+use eni_client::{Ec2, PrivateRegion, median};
+use eni_instance::RunDirectory;
 
 use super::client::{Client, Traffic};
+use super::stage::{DemoError, Stage, default_subnet, image, machine, wait, wait_running};
 use super::timeline::{Report, Timeline, milliseconds, render};
 use crate::cli::{FailoverOptions, Output};
 
@@ -18,39 +19,8 @@ use crate::cli::{FailoverOptions, Output};
 const PORT: u16 = 7;
 /// How long traffic flows before the first instance dies, and after the standby has answered.
 const STEADY: Duration = Duration::from_millis(300);
-/// The longest that instances take to run, or the standby to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Time between two looks at what is awaited.
-const POLL_INTERVAL: Duration = Duration::from_millis(1);
 /// The private address of the interface that moves: in the first default subnet.
 const MOVING_ADDRESS: Ipv4Addr = Ipv4Addr::new(172, 31, 0, 100);
-
-/// Why the demonstration failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FailoverError {
-    /// A call to the region failed.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// The instance could not be killed.
-    #[error(transparent)]
-    Crash(#[from] InstanceError),
-    /// The machine refused something.
-    #[error("{what}: {source}")]
-    Machine {
-        what: &'static str,
-        source: io::Error,
-    },
-    /// A call answered what it should not.
-    #[error("{0} was answered that is none")]
-    Nonsense(&'static str),
-    /// Something did not happen in time.
-    #[error("{0} did not happen within {PATIENCE:?}")]
-    Late(&'static str),
-}
-
-fn machine(what: &'static str) -> impl FnOnce(io::Error) -> FailoverError {
-    move |source| FailoverError::Machine { what, source }
-}
 
 /// The two instances and the interface between them.
 struct Scene {
@@ -68,17 +38,14 @@ struct Player {
 }
 
 /// Runs the demonstration and prints what came of it. Must be called while the process has one thread.
-pub(crate) fn run(options: &FailoverOptions) -> Result<(), FailoverError> {
-    isolate().map_err(machine(
-        "cannot make a network namespace for the demonstration (it needs root)",
-    ))?;
-    let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
-    let region = PrivateRegion::start(&program).map_err(machine("cannot start a region"))?;
-    let ec2 = region
-        .ec2()
-        .map_err(machine("cannot read the region's credentials"))?;
+pub(crate) fn run(options: &FailoverOptions) -> Result<(), DemoError> {
+    let Stage {
+        program,
+        region,
+        ec2,
+    } = Stage::set()?;
     let mut reports = Vec::new();
-    let (scene, mut active, mut standby) = Scene::set_up(ec2, region)?;
+    let (scene, mut active, mut standby) = Scene::set_up(ec2, region, &program)?;
     for _ in 0..options.runs {
         reports.push(scene.fail_over(&active, &standby)?);
         scene.revive(&active)?;
@@ -121,12 +88,12 @@ fn json(value: &impl serde::Serialize) -> String {
 }
 
 impl Scene {
-    fn set_up(ec2: Ec2, region: PrivateRegion) -> Result<(Self, Player, Player), FailoverError> {
-        let filters = [
-            ("Filter.1.Name", "availability-zone"),
-            ("Filter.1.Value.1", "us-east-1a"),
-        ];
-        let subnet_id = ec2.call("DescribeSubnets", &filters)?.first("subnetId")?;
+    fn set_up(
+        ec2: Ec2,
+        region: PrivateRegion,
+        program: &Path,
+    ) -> Result<(Self, Player, Player), DemoError> {
+        let subnet_id = default_subnet(&ec2)?;
         let group_id = ec2
             .call(
                 "CreateSecurityGroup",
@@ -146,11 +113,9 @@ impl Scene {
             ];
             ec2.call("AuthorizeSecurityGroupIngress", &rule)?;
         }
-        let image_id = ec2
-            .call("DescribeImages", &[("Owner.1", "amazon")])?
-            .first("imageId")?;
-        let active = launch(&ec2, "active", &image_id, &subnet_id)?;
-        let standby = launch(&ec2, "standby", &image_id, &subnet_id)?;
+        let image_id = image(&ec2)?;
+        let active = launch(&ec2, "active", &image_id, &subnet_id, program)?;
+        let standby = launch(&ec2, "standby", &image_id, &subnet_id, program)?;
         let made = ec2.call(
             "CreateNetworkInterface",
             &[
@@ -175,34 +140,20 @@ impl Scene {
         let public_address = address
             .first("publicIp")?
             .parse()
-            .map_err(|_| FailoverError::Nonsense("a public address"))?;
+            .map_err(|_| DemoError::Nonsense("a public address"))?;
         let scene = Self {
             ec2,
             region,
             network_interface_id,
             public_address,
         };
-        scene.wait_running(&active)?;
-        scene.wait_running(&standby)?;
+        wait_running(&scene.ec2, &active.instance_id)?;
+        wait_running(&scene.ec2, &standby.instance_id)?;
         scene.attach(&active)?;
         Ok((scene, active, standby))
     }
 
-    fn wait_running(&self, player: &Player) -> Result<(), FailoverError> {
-        wait("a running instance", || {
-            let described = self.ec2.call(
-                "DescribeInstances",
-                &[("InstanceId.1", &player.instance_id)],
-            )?;
-            Ok(described
-                .all("name")
-                .iter()
-                .any(|state| state == "running")
-                .then_some(()))
-        })
-    }
-
-    fn attach(&self, player: &Player) -> Result<(), FailoverError> {
+    fn attach(&self, player: &Player) -> Result<(), DemoError> {
         let attachment = [
             ("NetworkInterfaceId", self.network_interface_id.as_str()),
             ("InstanceId", &player.instance_id),
@@ -212,7 +163,7 @@ impl Scene {
         Ok(())
     }
 
-    fn attachment_id(&self) -> Result<String, FailoverError> {
+    fn attachment_id(&self) -> Result<String, DemoError> {
         let named = [("NetworkInterfaceId.1", self.network_interface_id.as_str())];
         Ok(self
             .ec2
@@ -220,7 +171,7 @@ impl Scene {
             .first("attachmentId")?)
     }
 
-    fn fail_over(&self, active: &Player, standby: &Player) -> Result<Report, FailoverError> {
+    fn fail_over(&self, active: &Player, standby: &Player) -> Result<Report, DemoError> {
         let target = SocketAddr::from((self.public_address, PORT));
         let client = Client::start(target).map_err(machine("cannot start the client"))?;
         let began = Instant::now();
@@ -290,23 +241,23 @@ impl Scene {
     }
 
     /// Kills every process of an instance, as its crash would. Nobody tells the region.
-    fn crash(&self, player: &Player) -> Result<(), FailoverError> {
+    fn crash(&self, player: &Player) -> Result<(), DemoError> {
         let run = RunDirectory::of(self.region.data_directory())
             .map_err(machine("cannot find the region"))?;
         let id = player
             .instance_id
             .parse()
-            .map_err(|_| FailoverError::Nonsense("an instance id"))?;
+            .map_err(|_| DemoError::Nonsense("an instance id"))?;
         let command = ["/bin/sh", "-c", "kill -9 -1"].map(Into::into);
         eni_instance::exec(&run, id, &command)?;
         Ok(())
     }
 
     /// Boots a dead instance again: what a supervisor would do before the next failover.
-    fn revive(&self, player: &Player) -> Result<(), FailoverError> {
+    fn revive(&self, player: &Player) -> Result<(), DemoError> {
         self.ec2
             .call("RebootInstances", &[("InstanceId.1", &player.instance_id)])?;
-        self.wait_running(player)
+        wait_running(&self.ec2, &player.instance_id)
     }
 }
 
@@ -331,8 +282,8 @@ fn launch(
     name: &'static str,
     image_id: &str,
     subnet_id: &str,
-) -> Result<Player, FailoverError> {
-    let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
+    program: &Path,
+) -> Result<Player, DemoError> {
     let listen = SocketAddr::from((MOVING_ADDRESS, PORT));
     let script = format!(
         "#!/bin/sh\nexec '{}' demo-responder --listen {listen} --name {name}\n",
@@ -353,20 +304,4 @@ fn launch(
         name,
         instance_id: launched.first("instanceId")?,
     })
-}
-
-fn wait<T>(
-    what: &'static str,
-    mut look: impl FnMut() -> Result<Option<T>, FailoverError>,
-) -> Result<T, FailoverError> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look()? {
-            return Ok(found);
-        }
-        if Instant::now() > deadline {
-            return Err(FailoverError::Late(what));
-        }
-        thread::sleep(POLL_INTERVAL);
-    }
 }

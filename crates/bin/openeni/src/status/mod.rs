@@ -29,10 +29,10 @@ pub(crate) enum StatusError {
     #[error(transparent)]
     Directory(#[from] DirectoryError),
     /// The region does not answer.
-    #[error("the region does not tell its status: {0}")]
+    #[error("the region does not tell its status")]
     Unanswered(#[from] io::Error),
     /// The region answers something else.
-    #[error("the region tells its status in a form that this version does not know: {0}")]
+    #[error("the region tells its status in a form that this version does not know")]
     Form(#[from] serde_json::Error),
 }
 

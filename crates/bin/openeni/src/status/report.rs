@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use comfy_table::Table;
 use eni_model::World;
-use eni_model::resource::{Instance, NetworkInterface};
+use eni_model::resource::{Attachment, Instance, NetworkInterface};
 use eni_types::{
     AttachmentId, InstanceId, InstanceState, MacAddress, NetworkInterfaceId,
     NetworkInterfaceStatus, SecurityGroupId,
@@ -48,7 +48,7 @@ pub(crate) struct InstanceStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InterfaceStatus {
     pub(crate) network_interface_id: NetworkInterfaceId,
-    /// `eth0`, where it is attached.
+    /// `eth0`, where it is attached and carries IP.
     pub(crate) device: Option<String>,
     pub(crate) status: NetworkInterfaceStatus,
     pub(crate) mac_address: MacAddress,
@@ -149,11 +149,7 @@ fn instance_status(
     interface: &mut impl FnMut(&NetworkInterface) -> InterfaceStatus,
 ) -> InstanceStatus {
     let mut interfaces: Vec<_> = world.network_interfaces_of(instance.instance_id).collect();
-    interfaces.sort_by_key(|eni| {
-        eni.attachment
-            .as_ref()
-            .map(|attachment| attachment.device_index)
-    });
+    interfaces.sort_by_key(|eni| eni.attachment.as_ref().map(Attachment::device_number));
     InstanceStatus {
         instance_id: instance.instance_id,
         name: instance.tags.get("Name").map(Into::into),
@@ -176,7 +172,8 @@ impl InterfaceStatus {
             device: eni
                 .attachment
                 .as_ref()
-                .map(|attachment| format!("eth{}", attachment.device_index)),
+                .filter(|_| eni.interface_type.carries_ip())
+                .map(|attachment| format!("eth{}", attachment.device_number())),
             status: eni.status(),
             mac_address: eni.mac_address,
             private_ip_addresses: eni.private_ip_addresses.clone(),

@@ -70,6 +70,16 @@ pub struct Attachment {
     pub delete_on_termination: bool,
 }
 
+impl Attachment {
+    /// N of the guest's `ethN`: the device index on card 0, and 256 more for each card after it, so that no two places of
+    /// an instance have the same number. (Device indexes start anew on each card: an adapter is usually index 1 of its
+    /// own.)
+    #[must_use]
+    pub const fn device_number(&self) -> u16 {
+        u16::from_be_bytes([self.network_card_index, self.device_index])
+    }
+}
+
 /// Idle timeouts in seconds (`ConnectionTrackingSpecificationRequest`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionTracking {

@@ -152,7 +152,8 @@ fn check_security_groups(world: &World) {
 }
 
 fn check_network_interfaces(world: &World) {
-    let (mut addresses, mut macs, mut slots) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut addresses, mut macs) = (BTreeSet::new(), BTreeSet::new());
+    let (mut slots, mut adapters) = (BTreeSet::new(), BTreeSet::new());
     for eni in world.network_interfaces.iter() {
         let subnet = subnet_of(world, eni.subnet_id);
         assert_eq!(
@@ -170,6 +171,11 @@ fn check_network_interfaces(world: &World) {
         assert!(
             macs.insert(eni.mac_address),
             "the MAC address of {eni:?} is taken"
+        );
+        assert_eq!(
+            eni.private_ip_addresses.is_empty(),
+            !eni.interface_type.carries_ip(),
+            "{eni:?}"
         );
         assert!(!eni.group_ids.is_empty(), "{eni:?}");
         for group_id in &eni.group_ids {
@@ -192,6 +198,11 @@ fn check_network_interfaces(world: &World) {
                 attachment.device_index,
             );
             assert!(slots.insert(slot), "the slot of {eni:?} is taken");
+            let card = (attachment.instance_id, attachment.network_card_index);
+            assert!(
+                !eni.interface_type.has_efa() || adapters.insert(card),
+                "the card of {eni:?} has two adapters"
+            );
         }
     }
 }

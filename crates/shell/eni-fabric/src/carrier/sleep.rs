@@ -1,17 +1,16 @@
 //! What the carrier does while there is nothing to do.
 
 use std::sync::atomic::{Ordering, fence};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use eni_srd::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Carrier;
 use super::options::Poll;
 
-/// Idle turns before the processor is offered to others.
-const SPINS: u32 = 2;
 /// How long it looks again before it sleeps.
-const AWAKE: Duration = Duration::from_millis(2);
+const AWAKE_NANOS: u64 = 2_000_000;
 /// The longest sleep: bounds what a lost wake-up costs.
 const MAX_SLEEP: Duration = Duration::from_millis(100);
 /// The longest sleep while a program has yet to make room for completions.
@@ -20,7 +19,6 @@ const WAITING_SLEEP: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(super) struct Patience {
     poll: Poll,
-    idle_turns: u32,
     idle_since: Option<Instant>,
     /// Numbers sleeps, so that a program wakes each only once; never 0.
     sleeps: u32,
@@ -30,7 +28,6 @@ impl Patience {
     pub(super) fn new(poll: Poll) -> Self {
         Self {
             poll,
-            idle_turns: 0,
             idle_since: None,
             sleeps: 0,
         }
@@ -39,20 +36,21 @@ impl Patience {
 
 impl Carrier {
     /// Ends a turn.
-    pub(super) fn rest(&mut self, busy: bool) {
+    ///
+    /// The processor is offered to others where nothing was done, and where something was delivered: the program that
+    /// waits for it may share the processor.
+    pub(super) fn rest(&mut self, busy: bool, has_delivered: bool) {
         let patience = &mut self.patience;
         if busy {
-            (patience.idle_turns, patience.idle_since) = (0, None);
-            return;
-        }
-        patience.idle_turns += 1;
-        if patience.idle_turns < SPINS {
+            patience.idle_since = None;
+            if has_delivered {
+                rustix::thread::sched_yield();
+            }
             return;
         }
         if patience.poll == Poll::Adaptive {
-            let now = Instant::now();
-            let since = *patience.idle_since.get_or_insert(now);
-            if now.duration_since(since) >= AWAKE {
+            let since = *patience.idle_since.get_or_insert(self.now);
+            if self.now.nanos_since(since) >= AWAKE_NANOS {
                 return self.sleep();
             }
         }
@@ -60,7 +58,7 @@ impl Carrier {
     }
 
     fn sleep(&mut self) {
-        let now = self.now();
+        let now = self.now;
         let until = self
             .next_timer
             .map(|at| Duration::from_nanos(at.nanos_since(now)));
@@ -89,6 +87,6 @@ impl Carrier {
         }
         let mut counter = [0; 8];
         let _read = rustix::io::read(&self.signals.wake, &mut counter);
-        (self.patience.idle_turns, self.patience.idle_since) = (0, None);
+        self.patience.idle_since = None;
     }
 }

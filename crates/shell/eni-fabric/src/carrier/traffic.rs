@@ -11,6 +11,10 @@ use super::message::to_message;
 use super::metrics::DropReason;
 use super::{Carrier, Report};
 
+/// Calls to receive before others have their turn.
+const RECEIVES_PER_TURN: usize = 8;
+/// After so few bytes more are unlikely, and looking costs the latency of these.
+const SMALL: usize = 1_024;
 /// Records taken from one ring before others have their turn.
 const RECORDS_PER_TURN: usize = 64;
 /// Datagrams of one connection before others have their turn.
@@ -23,18 +27,23 @@ const MAX_SEGMENTS: usize = 64;
 pub(super) const BUFFER: usize = MAX_JOINED + MAX_DATAGRAM_BYTES;
 
 impl Carrier {
-    /// One call's worth of datagrams. Returns whether there was any.
+    /// Takes datagrams that have arrived. Returns whether there was any.
     pub(super) fn receive(&mut self) -> bool {
-        let count = self.underlay.receive();
-        for index in 0..count {
-            let mut joined = self.underlay.take(index);
-            let host = joined.host;
+        for calls in 0..RECEIVES_PER_TURN {
+            let Some(mut joined) = self.underlay.receive() else {
+                return calls > 0;
+            };
+            self.refresh();
+            let (host, length) = (joined.host, joined.length());
             for datagram in joined.datagrams() {
                 self.take_datagram(host, datagram);
             }
-            self.underlay.give_back(index, joined);
+            self.underlay.give_back(joined);
+            if length < SMALL {
+                break;
+            }
         }
-        count > 0
+        true
     }
 
     fn take_datagram(&mut self, host: IpAddr, datagram: &mut [u8]) {
@@ -46,7 +55,7 @@ impl Carrier {
             }) => self.greeted(host, Gid(source), Gid(destination)),
             Err(_) => None,
         };
-        let now = self.now();
+        let now = self.now;
         let Some(slot) = slot else { return };
         let Some(pair) = self.pairs.at(slot) else {
             return;
@@ -170,7 +179,7 @@ impl Carrier {
         header: eni_efa_abi::RecordHeader,
     ) -> Result<(), Option<(Outcome, DropReason)>> {
         let malformed = Some((Outcome::Protocol, DropReason::Malformed));
-        let now = self.now();
+        let now = self.now;
         let (Some(endpoint), Some(pair)) = (self.endpoints.at(slot), self.pairs.at(pair_slot))
         else {
             return Err(malformed);
@@ -214,7 +223,7 @@ impl Carrier {
 
     /// Does what timers ask for.
     pub(super) fn serve_timers(&mut self) {
-        let now = self.now();
+        let now = self.now;
         if self.next_timer.is_none_or(|at| at > now) {
             return;
         }
@@ -243,6 +252,9 @@ impl Carrier {
     /// Sends what connections have to send, and tells what they have to tell. Returns whether there is more.
     pub(super) fn serve_due(&mut self) -> bool {
         let mut more = false;
+        if self.due.is_empty() {
+            return false;
+        }
         for slot in std::mem::take(&mut self.due) {
             if let Some(pair) = self.pairs.at(slot) {
                 pair.is_due = false;
@@ -269,7 +281,7 @@ impl Carrier {
 
     /// Sends datagrams, those of one path and one length joined. Returns whether there may be more.
     fn transmit(&mut self, slot: usize) -> bool {
-        let now = self.now();
+        let now = self.now;
         let Some(pair) = self.pairs.at(slot) else {
             return false;
         };

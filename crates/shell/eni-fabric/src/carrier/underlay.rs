@@ -1,51 +1,70 @@
 //! The UDP sockets between hosts: one that receives, and one for every path to send from.
 
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use quinn_udp::{RecvMeta, UdpSocketState};
+use nix::cmsg_space;
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt,
+    sockopt as options,
+};
 use rustix::net::sockopt;
 
 use super::faults::{Fate, FaultyLine};
 use super::options::{Faults, UnderlayOptions};
 
-/// Buffers of one receive call; each takes what the kernel joined (GRO).
-const RECEIVE_BATCH: usize = 8;
 /// The largest UDP payload, joined datagrams included.
 const MAX_JOINED: usize = 65_535;
 /// What a socket may hold until it is read: several connections' receive credit, and the kernel's bookkeeping.
 const SOCKET_BUFFER: usize = 32 << 20;
 
-#[derive(Debug)]
 pub(super) struct Underlay {
     receiver: UdpSocket,
-    receiver_state: UdpSocketState,
-    paths: Vec<(UdpSocket, UdpSocketState)>,
-    buffers: Vec<Vec<u8>>,
-    meta: Vec<RecvMeta>,
+    paths: Vec<UdpSocket>,
+    buffer: Vec<u8>,
+    /// Where the kernel says how it joined.
+    space: Vec<u8>,
     faults: Option<FaultyLine>,
     /// Datagrams that the kernel had no room for; SRD sends what they held again.
     pub(super) unsent: u64,
 }
 
+/// Datagrams of one host that the kernel joined (GRO), in the buffer that [`Underlay::give_back`] wants again.
+pub(super) struct Joined {
+    pub(super) host: IpAddr,
+    buffer: Vec<u8>,
+    length: usize,
+    stride: usize,
+}
+
+impl Joined {
+    pub(super) fn datagrams(&mut self) -> impl Iterator<Item = &mut [u8]> {
+        self.buffer[..self.length].chunks_mut(self.stride)
+    }
+
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+}
+
 impl Underlay {
     pub(super) fn open(options: &UnderlayOptions) -> io::Result<Self> {
         let receiver = UdpSocket::bind(options.listen)?;
-        let receiver_state = UdpSocketState::new((&receiver).into())?;
+        receiver.set_nonblocking(true)?;
+        setsockopt(&receiver, options::UdpGroSegment, &true)?;
         enlarge(&receiver);
         let paths = (0..options.paths).map(|_| {
             let socket = UdpSocket::bind(SocketAddr::new(options.listen.ip(), 0))?;
-            let state = UdpSocketState::new((&socket).into())?;
+            socket.set_nonblocking(true)?;
             enlarge(&socket);
-            Ok((socket, state))
+            Ok(socket)
         });
         Ok(Self {
-            receiver_state,
             receiver,
             paths: paths.collect::<io::Result<_>>()?,
-            buffers: vec![vec![0; MAX_JOINED]; RECEIVE_BATCH],
-            meta: vec![RecvMeta::default(); RECEIVE_BATCH],
+            buffer: vec![0; MAX_JOINED],
+            space: cmsg_space!(i32),
             faults: options
                 .faults
                 .map(|Faults { seed, lost, late }| FaultyLine::new(seed, lost, late)),
@@ -57,33 +76,31 @@ impl Underlay {
         self.receiver.as_fd()
     }
 
-    /// Receives what is there, one call's worth. Returns how many buffers [`take`](Self::take) has.
-    pub(super) fn receive(&mut self) -> usize {
-        let mut slices: Vec<_> = self
-            .buffers
-            .iter_mut()
-            .map(|buffer| IoSliceMut::new(buffer))
-            .collect();
-        let received =
-            self.receiver_state
-                .recv((&self.receiver).into(), &mut slices, &mut self.meta);
+    /// Receives what one call gives.
+    pub(super) fn receive(&mut self) -> Option<Joined> {
+        let mut slices = [IoSliceMut::new(&mut self.buffer)];
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let space = Some(self.space.as_mut_slice());
         // Nothing there, or an error that an earlier datagram caused at its destination.
-        received.unwrap_or(0)
+        let message =
+            recvmsg::<SockaddrStorage>(self.receiver.as_raw_fd(), &mut slices, space, flags)
+                .ok()?;
+        let host = host_of(message.address.as_ref()?)?;
+        let joined = message.cmsgs().ok()?.find_map(|control| match control {
+            ControlMessageOwned::UdpGroSegments(size) => usize::try_from(size).ok(),
+            _ => None,
+        });
+        let length = message.bytes;
+        Some(Joined {
+            host,
+            length,
+            stride: joined.unwrap_or(length).max(1),
+            buffer: std::mem::take(&mut self.buffer),
+        })
     }
 
-    /// Takes a buffer that was received; [`give_back`](Self::give_back) it.
-    pub(super) fn take(&mut self, index: usize) -> Joined {
-        let meta = &self.meta[index];
-        Joined {
-            host: meta.addr.ip().to_canonical(),
-            buffer: std::mem::take(&mut self.buffers[index]),
-            length: meta.len,
-            stride: meta.stride.max(1),
-        }
-    }
-
-    pub(super) fn give_back(&mut self, index: usize, joined: Joined) {
-        self.buffers[index] = joined.buffer;
+    pub(super) fn give_back(&mut self, joined: Joined) {
+        self.buffer = joined.buffer;
     }
 
     /// Sends datagrams of `segment` bytes each, the last may be shorter, on a path.
@@ -100,7 +117,7 @@ impl Underlay {
             unsent,
             ..
         } = self;
-        let Some((socket, state)) = paths.get(usize::from(path) % paths.len().max(1)) else {
+        let Some(socket) = paths.get(usize::from(path) % paths.len().max(1)) else {
             return;
         };
         if let Some(faults) = faults {
@@ -110,43 +127,56 @@ impl Underlay {
                     Fate::Gone => {}
                 }
                 while let Some((path, destination, late)) = faults.due() {
-                    let (socket, _) = &paths[usize::from(path) % paths.len()];
-                    send_one(socket, destination, &late, unsent);
+                    send_one(
+                        &paths[usize::from(path) % paths.len()],
+                        destination,
+                        &late,
+                        unsent,
+                    );
                 }
             }
         } else if joined.len() <= segment {
             send_one(socket, destination, joined, unsent);
         } else {
-            let transmit = quinn_udp::Transmit {
-                destination,
-                ecn: None,
-                contents: joined,
-                segment_size: Some(segment),
-                src_ip: None,
-            };
-            if state.try_send(socket.into(), &transmit).is_err() {
-                *unsent += 1;
-            }
+            send_joined(socket, destination, joined, segment as u16, unsent);
         }
     }
 }
 
-/// Datagrams of one host that the kernel joined.
-pub(super) struct Joined {
-    pub(super) host: IpAddr,
-    buffer: Vec<u8>,
-    length: usize,
-    stride: usize,
-}
-
-impl Joined {
-    pub(super) fn datagrams(&mut self) -> impl Iterator<Item = &mut [u8]> {
-        self.buffer[..self.length].chunks_mut(self.stride)
+fn host_of(address: &SockaddrStorage) -> Option<IpAddr> {
+    if let Some(address) = address.as_sockaddr_in() {
+        return Some(address.ip().into());
     }
+    Some(address.as_sockaddr_in6()?.ip().to_canonical())
 }
 
 fn send_one(socket: &UdpSocket, destination: SocketAddr, datagram: &[u8], unsent: &mut u64) {
     if socket.send_to(datagram, destination).is_err() {
+        *unsent += 1;
+    }
+}
+
+/// One call for all (GSO).
+fn send_joined(
+    socket: &UdpSocket,
+    destination: SocketAddr,
+    joined: &[u8],
+    segment: u16,
+    unsent: &mut u64,
+) {
+    let slices = [IoSlice::new(joined)];
+    let controls = [ControlMessage::UdpGsoSegments(&segment)];
+    let destination = SockaddrStorage::from(destination);
+    let flags = MsgFlags::MSG_DONTWAIT;
+    if sendmsg(
+        socket.as_raw_fd(),
+        &slices,
+        &controls,
+        flags,
+        Some(&destination),
+    )
+    .is_err()
+    {
         *unsent += 1;
     }
 }

@@ -8,7 +8,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use eni_types::{
-    AttachmentId, AttachmentStatus, InstanceId, NetworkInterfaceId, SecurityGroupId, TypedId,
+    AttachmentId, AttachmentStatus, InstanceId, NetworkInterfaceId, NetworkInterfaceType,
+    SecurityGroupId, TypedId,
 };
 
 use super::request::{LaunchNetworkInterface, RunInstances};
@@ -19,9 +20,9 @@ use crate::operations::address::pool;
 use crate::operations::claims::Claims;
 use crate::operations::lookup;
 use crate::operations::network_interface::attach::in_use;
-use crate::operations::network_interface::limits;
 use crate::operations::network_interface::private_addresses::PrivateAddressRequest;
 use crate::operations::network_interface::specification::{NetworkInterfaceSpecification, build};
+use crate::operations::network_interface::{efa, limits};
 use crate::resource::{Address, Attachment, ConnectionTracking, NetworkInterface, Subnet};
 use crate::tags::Tags;
 use crate::{Context, Ec2Error, ErrorCode, World};
@@ -46,6 +47,7 @@ struct PlannedInterface<'a> {
     network_card_index: u8,
     device_index: u8,
     delete_on_termination: bool,
+    interface_type: NetworkInterfaceType,
     subnet: &'a Subnet,
     source: Source<'a>,
 }
@@ -58,7 +60,7 @@ enum Source<'a> {
 struct NewInterface {
     description: String,
     group_ids: Vec<SecurityGroupId>,
-    private_addresses: PrivateAddressRequest,
+    private_addresses: Option<PrivateAddressRequest>,
     connection_tracking: ConnectionTracking,
     associate_public_ip_address: Option<bool>,
 }
@@ -93,6 +95,7 @@ impl<'a> LaunchNetwork<'a> {
             .collect::<Result<Vec<_>, Ec2Error>>()?;
         interfaces.sort_by_key(|planned| (planned.network_card_index, planned.device_index));
         check_one_zone(&interfaces)?;
+        check_adapters(&interfaces, instance_type)?;
         Ok(Self {
             interfaces,
             tags: tags_of("network-interface", &request.tag_specifications)?,
@@ -147,12 +150,13 @@ impl<'a> PlannedInterface<'a> {
         world: &'a World,
         context: &Context<'_>,
     ) -> Result<Self, Ec2Error> {
-        let (subnet, source) = match given.network_interface_id {
+        let requested_type = efa::requested_type(given.interface_type.as_deref())?;
+        let (subnet, interface_type, source) = match given.network_interface_id {
             Some(id) => {
                 let eni = existing(id, given, world)?;
                 let subnet: &Subnet = lookup::subnet(world, eni.subnet_id)?;
                 subnet_choice::check_zone(subnet, request.placement.as_ref(), context)?;
-                (subnet, Source::Existing(eni))
+                (subnet, eni.interface_type, Source::Existing(eni))
             }
             None => {
                 let subnet = subnet_choice::choose(
@@ -162,7 +166,8 @@ impl<'a> PlannedInterface<'a> {
                     context,
                 )?;
                 let group_ids = groups(request, given, subnet, world)?;
-                (subnet, Source::New(NewInterface::check(given, group_ids)?))
+                let new = NewInterface::check(given, requested_type, group_ids)?;
+                (subnet, requested_type, Source::New(new))
             }
         };
         let is_new = matches!(source, Source::New(_));
@@ -170,6 +175,7 @@ impl<'a> PlannedInterface<'a> {
             network_card_index: card_of(given, instance_type),
             device_index: given.device_index.unwrap_or(0),
             delete_on_termination: given.delete_on_termination.unwrap_or(is_new),
+            interface_type,
             subnet,
             source,
         })
@@ -178,9 +184,10 @@ impl<'a> PlannedInterface<'a> {
     fn address_count(&self) -> usize {
         match &self.source {
             Source::Existing(eni) => eni.private_ip_addresses.len(),
-            Source::New(new) => {
-                1 + new.private_addresses.secondary.len() + new.private_addresses.secondary_count
-            }
+            Source::New(new) => new
+                .private_addresses
+                .as_ref()
+                .map_or(0, PrivateAddressRequest::count),
         }
     }
 
@@ -196,6 +203,7 @@ impl<'a> PlannedInterface<'a> {
             Source::New(new) => {
                 let specification = NetworkInterfaceSpecification {
                     subnet: self.subnet,
+                    interface_type: self.interface_type,
                     description: new.description.clone(),
                     group_ids: new.group_ids.clone(),
                     private_addresses: new.private_addresses.clone(),
@@ -212,12 +220,14 @@ impl<'a> PlannedInterface<'a> {
 impl NewInterface {
     fn check(
         given: &LaunchNetworkInterface,
+        interface_type: NetworkInterfaceType,
         group_ids: Vec<SecurityGroupId>,
     ) -> Result<Self, Ec2Error> {
         Ok(Self {
             description: given.description.clone().unwrap_or_default(),
             group_ids,
-            private_addresses: PrivateAddressRequest::new(
+            private_addresses: PrivateAddressRequest::of(
+                interface_type,
                 given.private_ip_address,
                 &given.private_ip_addresses,
                 given.secondary_private_ip_address_count,
@@ -353,7 +363,11 @@ fn existing<'a>(
         || given.private_ip_address.is_some()
         || !given.private_ip_addresses.is_empty()
         || given.secondary_private_ip_address_count.is_some()
-        || given.connection_tracking_specification.is_some();
+        || given.connection_tracking_specification.is_some()
+        || given
+            .interface_type
+            .as_deref()
+            .is_some_and(|given| given != eni.interface_type.as_str());
     if describes_a_new_one {
         let message = "A network interface may not specify both a network interface ID and attributes of a new network interface.";
         return Err(combination(message));
@@ -395,6 +409,25 @@ fn groups(
         }
     }
     Ok(group_ids)
+}
+
+/// Refuses adapters that the type does not take, and a primary interface that is only an adapter.
+fn check_adapters(
+    interfaces: &[PlannedInterface<'_>],
+    instance_type: &InstanceType,
+) -> Result<(), Ec2Error> {
+    for planned in interfaces {
+        if (planned.network_card_index, planned.device_index) == (0, 0) {
+            efa::check_primary(planned.interface_type)?;
+        }
+    }
+    let with_adapter = interfaces
+        .iter()
+        .filter(|planned| planned.interface_type.has_efa());
+    efa::check_adapters(
+        instance_type,
+        with_adapter.map(|planned| planned.network_card_index),
+    )
 }
 
 fn check_one_zone(interfaces: &[PlannedInterface<'_>]) -> Result<(), Ec2Error> {

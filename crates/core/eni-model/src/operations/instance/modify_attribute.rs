@@ -13,7 +13,7 @@ use super::settings::{check_choice, check_user_data};
 use crate::operations::attribute::{
     AttributeBooleanValue, AttributeValue, only_one, unknown_attribute,
 };
-use crate::operations::network_interface::limits;
+use crate::operations::network_interface::{efa, limits};
 use crate::operations::security_group::membership;
 use crate::operations::{instance_type, lookup, unsupported};
 use crate::resource::{Instance, NetworkInterface};
@@ -237,12 +237,12 @@ fn check_new_type(name: &str, instance: &Instance, world: &World) -> Result<(), 
     let instance_type = instance_type::known(name)?;
     instance_type::check_architecture(&instance_type, image_of(instance).architecture)?;
     let interfaces: Vec<_> = world.network_interfaces_of(instance.instance_id).collect();
+    let card_of = |eni: &NetworkInterface| {
+        eni.attachment
+            .as_ref()
+            .map_or(0, |attachment| attachment.network_card_index)
+    };
     for eni in &interfaces {
-        let card_of = |eni: &NetworkInterface| {
-            eni.attachment
-                .as_ref()
-                .map_or(0, |attachment| attachment.network_card_index)
-        };
         let index = card_of(eni);
         let card = instance_type
             .network_card(index)
@@ -263,7 +263,8 @@ fn check_new_type(name: &str, instance: &Instance, world: &World) -> Result<(), 
             eni.private_ip_addresses.len(),
         )?;
     }
-    Ok(())
+    let with_adapter = interfaces.iter().filter(|eni| eni.interface_type.has_efa());
+    efa::check_adapters(&instance_type, with_adapter.map(|eni| card_of(eni)))
 }
 
 /// Sets an attribute back to what it is at launch: `sourceDestCheck` to true.

@@ -7,12 +7,12 @@ use core::net::Ipv4Addr;
 use eni_query::FromQuery;
 use eni_types::{ImageId, NetworkInterfaceId, SecurityGroupId, SubnetId};
 
+use crate::Ec2Error;
 use crate::operations::network_interface::{
-    ConnectionTrackingSpecification, PrivateIpAddressSpecification,
+    ConnectionTrackingSpecification, EnaSrdSpecification, PrivateIpAddressSpecification,
 };
 use crate::operations::unsupported::refuse;
 use crate::tags::TagSpecification;
-use crate::{Ec2Error, ErrorCode};
 
 /// Launches instances.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
@@ -119,8 +119,10 @@ pub struct LaunchNetworkInterface {
     pub delete_on_termination: Option<bool>,
     /// Whether the only interface gets a public address.
     pub associate_public_ip_address: Option<bool>,
-    /// `interface`; EC2's other types are not supported.
+    /// `interface` (where absent), `efa` or `efa-only`, for a new interface; the type that an existing one has.
     pub interface_type: Option<String>,
+    /// Asks for ENA Express.
+    pub ena_srd_specification: Option<EnaSrdSpecification>,
     /// Idle timeouts of tracked connections.
     pub connection_tracking_specification: Option<ConnectionTrackingSpecification>,
     /// Asks for an address of a mobile network.
@@ -348,19 +350,7 @@ impl LaunchNetworkInterface {
             "A carrier address",
             self.associate_carrier_ip_address == Some(true),
         )?;
-        match self.interface_type.as_deref() {
-            None | Some("interface") => Ok(()),
-            Some(kind @ ("efa" | "efa-only" | "trunk" | "branch")) => {
-                let message = alloc::format!(
-                    "Network interfaces of type '{kind}' are not supported in this region."
-                );
-                Err(Ec2Error::new(ErrorCode::UnsupportedOperation, message))
-            }
-            Some(other) => {
-                let message =
-                    alloc::format!("Value ({other}) for parameter interfaceType is invalid.");
-                Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
-            }
-        }
+        let express = self.ena_srd_specification.as_ref();
+        express.map_or(Ok(()), EnaSrdSpecification::refuse)
     }
 }

@@ -167,7 +167,9 @@ impl Described for InstanceType {
             "vcpu-info.default-threads-per-core" => give(self.threads_per_core.to_string().into()),
             "vcpu-info.default-vcpus" => give(self.vcpus.to_string().into()),
             _ => match name.strip_prefix("network-info.").unwrap_or_default() {
-                "efa-info.maximum-efa-interfaces" => give(number(self.maximum_efa_interfaces)),
+                "efa-info.maximum-efa-interfaces" if self.maximum_efa_interfaces > 0 => {
+                    give(number(self.maximum_efa_interfaces));
+                }
                 "efa-supported" => give(flag(self.maximum_efa_interfaces > 0)),
                 "ena-support" => give(self.ena_support.into()),
                 "encryption-in-transit-supported" => {
@@ -217,6 +219,38 @@ mod tests {
             TestWorld::texts(&answer, "/instanceTypeSet", "/instanceType"),
             ["p5.48xlarge"]
         );
+    }
+
+    #[test]
+    fn types_with_elastic_fabric_adapters_are_found_by_what_ec2_says_of_them() {
+        let mut region = TestWorld::bootstrapped();
+        let answer = region.must(
+            "DescribeInstanceTypes",
+            &[("InstanceType.1", "c6in.32xlarge")],
+        );
+        let network = &answer["instanceTypeSet"]["item"][0]["networkInfo"];
+        assert_eq!(network["efaSupported"], true);
+        assert_eq!(network["efaInfo"]["maximumEfaInterfaces"], 2);
+        assert_eq!(network["enaSrdSupported"], true);
+        assert_eq!(network["maximumNetworkCards"], 2);
+        assert_eq!(network["networkCards"]["item"][1]["networkCardIndex"], 1);
+        let answer = region.must("DescribeInstanceTypes", &[("InstanceType.1", "t3.medium")]);
+        let network = &answer["instanceTypeSet"]["item"][0]["networkInfo"];
+        assert_eq!(network["efaSupported"], false);
+        assert_eq!(network.get("efaInfo"), None);
+        for (name, value, want) in [
+            ("network-info.efa-supported", "true", 303),
+            ("network-info.efa-supported", "false", 1395 - 303),
+            ("network-info.efa-info.maximum-efa-interfaces", "32", 2),
+            // A type without adapters has no number of them.
+            ("network-info.efa-info.maximum-efa-interfaces", "0", 0),
+            ("network-info.efa-info.maximum-efa-interfaces", "*", 303),
+        ] {
+            let filter = [("Filter.1.Name", name), ("Filter.1.Value.1", value)];
+            let answer = region.must("DescribeInstanceTypes", &filter);
+            let found = TestWorld::texts(&answer, "/instanceTypeSet", "/instanceType");
+            assert_eq!(found.len(), want, "{name}={value}");
+        }
     }
 
     #[test]

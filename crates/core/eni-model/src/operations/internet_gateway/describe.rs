@@ -8,7 +8,7 @@ use eni_query::FromQuery;
 use eni_types::{InternetGatewayId, VpcId};
 use serde::Serialize;
 
-use crate::describe::{Described, Page, Scope, find};
+use crate::describe::{Described, Page, Scope, answer};
 use crate::operations::lookup;
 use crate::resource::InternetGateway;
 use crate::tags::TagItem;
@@ -82,20 +82,17 @@ impl Operation for DescribeInternetGateways {
         world: &World,
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
-        let found = find(
+        let (internet_gateway_set, next_token) = answer(
             &world.internet_gateways,
             &self.internet_gateway_ids,
             &self.page,
             Scope::new(world, context),
             lookup::no_internet_gateway,
+            |gateway, scope| InternetGatewayDescription::new(gateway, scope.region),
         )?;
         let response = DescribeInternetGatewaysResponse {
-            internet_gateway_set: found
-                .rows
-                .iter()
-                .map(|gateway| InternetGatewayDescription::new(gateway, context.region))
-                .collect(),
-            next_token: found.next_token,
+            internet_gateway_set,
+            next_token,
         };
         Ok((ChangeSet::none(), response))
     }

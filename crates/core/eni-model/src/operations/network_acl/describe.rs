@@ -9,7 +9,7 @@ use eni_types::NetworkAclId;
 use serde::Serialize;
 
 use super::description::{NetworkAclDescription, described_entries, number_of};
-use crate::describe::{Described, Page, Scope, find};
+use crate::describe::{Described, Page, Scope, answer};
 use crate::operations::lookup;
 use crate::resource::{NetworkAcl, NetworkAclEntry};
 use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
@@ -44,20 +44,17 @@ impl Operation for DescribeNetworkAcls {
         world: &World,
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
-        let found = find(
+        let (network_acl_set, next_token) = answer(
             &world.network_acls,
             &self.network_acl_ids,
             &self.page,
             Scope::new(world, context),
             lookup::no_network_acl,
+            |acl, scope| NetworkAclDescription::new(acl, scope.region),
         )?;
         let response = DescribeNetworkAclsResponse {
-            network_acl_set: found
-                .rows
-                .iter()
-                .map(|acl| NetworkAclDescription::new(acl, context.region))
-                .collect(),
-            next_token: found.next_token,
+            network_acl_set,
+            next_token,
         };
         Ok((ChangeSet::none(), response))
     }

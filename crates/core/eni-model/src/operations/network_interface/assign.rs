@@ -10,6 +10,7 @@ use eni_query::FromQuery;
 use eni_types::{NetworkInterfaceId, quota};
 use serde::Serialize;
 
+use super::efa;
 use super::private_addresses::{check_in_subnet, check_number, named_twice, take_free};
 use crate::instance_types::InstanceType;
 use crate::operations::address::release;
@@ -68,6 +69,7 @@ impl Operation for AssignPrivateIpAddresses {
         unsupported::refuse("Delegating prefixes", prefixes)?;
         let count = self.check_parameters()?;
         let eni = lookup::network_interface(world, self.network_interface_id)?;
+        efa::check_carries_ip(eni)?;
         let subnet = lookup::subnet(world, eni.subnet_id)?;
         let mut moves = Moves::new(eni, self.allow_reassignment == Some(true));
         for address in &self.private_ip_addresses {

@@ -1,6 +1,7 @@
 //! `AttachNetworkInterface`.
 
 use alloc::format;
+use alloc::vec::Vec;
 
 use eni_query::FromQuery;
 use eni_types::{
@@ -8,12 +9,14 @@ use eni_types::{
 };
 use serde::Serialize;
 
-use super::limits;
+use super::ena_srd::EnaSrdSpecification;
+use super::{efa, limits};
 use crate::operations::{instance_type, lookup, unsupported};
 use crate::resource::{Attachment, Instance, NetworkInterface};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, World};
 
-/// Plugs a network interface into an instance that runs (hot) or is stopped (warm).
+/// Plugs a network interface into an instance that runs (hot) or is stopped (warm); one with an Elastic Fabric Adapter
+/// only into a stopped one.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
 pub struct AttachNetworkInterface {
     /// The interface.
@@ -28,39 +31,6 @@ pub struct AttachNetworkInterface {
     pub ena_srd_specification: Option<EnaSrdSpecification>,
     /// Asks for a number of ENA queues.
     pub ena_queue_count: Option<u32>,
-}
-
-/// `EnaSrdSpecification`: ENA Express, which this region does not have.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct EnaSrdSpecification {
-    /// For TCP.
-    pub ena_srd_enabled: Option<bool>,
-    /// For UDP.
-    pub ena_srd_udp_specification: Option<EnaSrdUdpSpecification>,
-}
-
-/// `EnaSrdUdpSpecification`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct EnaSrdUdpSpecification {
-    /// Whether it is asked for.
-    pub ena_srd_udp_enabled: Option<bool>,
-}
-
-impl EnaSrdSpecification {
-    /// Refuses to turn ENA Express on.
-    ///
-    /// # Errors
-    /// `UnsupportedOperation`.
-    pub(crate) fn refuse(&self) -> Result<(), Ec2Error> {
-        let udp = self
-            .ena_srd_udp_specification
-            .as_ref()
-            .and_then(|udp| udp.ena_srd_udp_enabled);
-        unsupported::refuse(
-            "ENA Express",
-            self.ena_srd_enabled == Some(true) || udp == Some(true),
-        )
-    }
 }
 
 /// The answer.
@@ -90,6 +60,7 @@ impl Operation for AttachNetworkInterface {
         let eni = lookup::network_interface(world, self.network_interface_id)?;
         let instance = lookup::instance(world, self.instance_id)?;
         let status = status_at(instance)?;
+        efa::check_stopped(eni, instance)?;
         check_interface(eni, instance)?;
         let network_card_index = self.check_place(eni, instance, world)?;
         let attachment = Attachment {
@@ -168,11 +139,15 @@ impl AttachNetworkInterface {
             .network_card(card_index)
             .ok_or_else(|| limits::no_card(card_index, &instance_type))?;
         let (mut on_instance, mut on_card) = (1, 1);
-        for attachment in world
-            .network_interfaces_of(instance.instance_id)
-            .filter_map(|other| other.attachment.as_ref())
-        {
+        let mut adapters = Vec::new();
+        for other in world.network_interfaces_of(instance.instance_id) {
+            let Some(attachment) = &other.attachment else {
+                continue;
+            };
             on_instance += 1;
+            if other.interface_type.has_efa() {
+                adapters.push(attachment.network_card_index);
+            }
             if attachment.network_card_index == card_index {
                 on_card += 1;
                 if attachment.device_index == self.device_index {
@@ -187,6 +162,10 @@ impl AttachNetworkInterface {
             eni.network_interface_id,
             eni.private_ip_addresses.len(),
         )?;
+        if eni.interface_type.has_efa() {
+            adapters.push(card_index);
+            efa::check_adapters(&instance_type, adapters)?;
+        }
         Ok(card_index)
     }
 }

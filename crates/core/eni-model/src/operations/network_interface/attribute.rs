@@ -7,8 +7,9 @@ use eni_query::FromQuery;
 use eni_types::{AttachmentId, InstanceState, NetworkInterfaceId, SecurityGroupId, SubnetId};
 use serde::Serialize;
 
-use super::attach::EnaSrdSpecification;
 use super::description::{AttachmentDescription, GroupIdentifier, groups_of};
+use super::efa;
+use super::ena_srd::EnaSrdSpecification;
 use super::specification::{ConnectionTrackingSpecification, check_description};
 use crate::describe::Scope;
 use crate::operations::address::{pool, release};
@@ -93,6 +94,9 @@ impl Operation for ModifyNetworkInterfaceAttribute {
             eni.connection_tracking = timeouts.checked()?;
         }
         if let Some(associate) = self.associate_public_ip_address {
+            if associate {
+                efa::check_carries_ip(&eni)?;
+            }
             eni.map_public_ip_on_launch = associate;
             change_lent_address(&eni, world, context, &mut changes)?;
         }

@@ -1,6 +1,5 @@
 //! `CreateNetworkInterface`.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -10,6 +9,7 @@ use eni_types::{NetworkInterfaceId, ResourceId, SecurityGroupId, SubnetId};
 use serde::Serialize;
 
 use super::description::NetworkInterfaceDescription;
+use super::efa;
 use super::private_addresses::{PrivateAddressRequest, PrivateIpAddressSpecification};
 use super::specification::{ConnectionTrackingSpecification, NetworkInterfaceSpecification, build};
 use crate::client_token::Replay;
@@ -18,7 +18,7 @@ use crate::operations::claims::Claims;
 use crate::operations::{lookup, unsupported};
 use crate::resource::NetworkInterface;
 use crate::tags::{TagSpecification, Tags};
-use crate::{ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, Operation, World};
+use crate::{ChangeSet, ClientToken, Context, Ec2Error, Operation, World};
 
 /// Makes a network interface in a subnet, attached to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
@@ -36,7 +36,7 @@ pub struct CreateNetworkInterface {
     /// Security groups; the VPC's default group where none is named.
     #[query(name = "SecurityGroupId")]
     pub group_ids: Vec<SecurityGroupId>,
-    /// `interface`; EC2's other types are not supported.
+    /// `interface` (where absent), `efa` or `efa-only`; EC2's other types are not supported.
     pub interface_type: Option<String>,
     /// Idle timeouts of tracked connections.
     pub connection_tracking_specification: Option<ConnectionTrackingSpecification>,
@@ -144,11 +144,14 @@ fn made_before(
 
 impl CreateNetworkInterface {
     fn build(self, world: &World, context: &mut Context<'_>) -> Result<NetworkInterface, Ec2Error> {
+        let interface_type = efa::requested_type(self.interface_type.as_deref())?;
         let specification = NetworkInterfaceSpecification {
             subnet: lookup::subnet(world, self.subnet_id)?,
+            interface_type,
             description: self.description.unwrap_or_default(),
             group_ids: self.group_ids,
-            private_addresses: PrivateAddressRequest::new(
+            private_addresses: PrivateAddressRequest::of(
+                interface_type,
                 self.private_ip_address,
                 &self.private_ip_addresses,
                 self.secondary_private_ip_address_count,
@@ -164,16 +167,6 @@ impl CreateNetworkInterface {
     }
 
     fn refuse_what_is_absent(&self) -> Result<(), Ec2Error> {
-        match self.interface_type.as_deref() {
-            None | Some("interface") => {}
-            Some(kind @ ("efa" | "efa-only" | "trunk" | "branch")) => {
-                unsupported::refuse(&format!("The interface type '{kind}'"), true)?;
-            }
-            Some(other) => {
-                let message = format!("Value ({other}) for parameter interfaceType is invalid.");
-                return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
-            }
-        }
         let ipv6 = !self.ipv6_prefixes.is_empty()
             || self.ipv6_prefix_count.unwrap_or(0) > 0
             || !self.ipv6_addresses.is_empty()

@@ -8,7 +8,7 @@ use eni_types::NetworkInterfaceId;
 use serde::Serialize;
 
 use super::description::NetworkInterfaceDescription;
-use crate::describe::{Page, Scope, find};
+use crate::describe::{Page, Scope, answer};
 use crate::operations::lookup;
 use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, World};
 
@@ -44,21 +44,17 @@ impl Operation for DescribeNetworkInterfaces {
         world: &World,
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
-        let scope = Scope::new(world, context);
-        let found = find(
+        let (network_interface_set, next_token) = answer(
             &world.network_interfaces,
             &self.network_interface_ids,
             &self.page,
-            scope,
+            Scope::new(world, context),
             lookup::no_network_interface,
+            NetworkInterfaceDescription::new,
         )?;
         let response = DescribeNetworkInterfacesResponse {
-            network_interface_set: found
-                .rows
-                .iter()
-                .map(|eni| NetworkInterfaceDescription::new(eni, scope))
-                .collect(),
-            next_token: found.next_token,
+            network_interface_set,
+            next_token,
         };
         Ok((ChangeSet::none(), response))
     }

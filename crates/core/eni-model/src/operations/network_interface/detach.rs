@@ -5,11 +5,13 @@ use alloc::format;
 use eni_query::FromQuery;
 use eni_types::{AttachmentId, AttachmentStatus, InstanceState};
 
+use super::efa;
 use crate::operations::lookup;
 use crate::resource::NetworkInterface;
 use crate::{Await, ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
 
-/// Unplugs a network interface from its instance. The answer comes when packets are cut, or after a bounded wait.
+/// Unplugs a network interface from its instance, which must be stopped if the interface has an Elastic Fabric Adapter
+/// (EC2 User Guide, "Detach and delete an EFA"). The answer comes when packets are cut, or after a bounded wait.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
 pub struct DetachNetworkInterface {
     /// The attachment.
@@ -41,6 +43,7 @@ impl Operation for DetachNetworkInterface {
             }
             attachment.status = AttachmentStatus::Detaching;
             let instance = lookup::instance(world, attachment.instance_id)?;
+            efa::check_stopped(&eni, instance)?;
             if instance.state == InstanceState::Stopped {
                 eni.attachment = None;
             }

@@ -8,6 +8,8 @@ mod delete;
 mod describe;
 pub(crate) mod description;
 mod detach;
+pub(crate) mod efa;
+mod ena_srd;
 mod filter;
 pub(crate) mod limits;
 pub(crate) mod private_addresses;
@@ -18,10 +20,7 @@ mod tests;
 pub use assign::{
     AssignPrivateIpAddresses, AssignPrivateIpAddressesResponse, UnassignPrivateIpAddresses,
 };
-pub use attach::{
-    AttachNetworkInterface, AttachNetworkInterfaceResponse, EnaSrdSpecification,
-    EnaSrdUdpSpecification,
-};
+pub use attach::{AttachNetworkInterface, AttachNetworkInterfaceResponse};
 pub use attribute::{
     AttachmentChanges, DescribeNetworkInterfaceAttribute,
     DescribeNetworkInterfaceAttributeResponse, ModifyNetworkInterfaceAttribute,
@@ -32,5 +31,6 @@ pub use delete::DeleteNetworkInterface;
 pub use describe::{DescribeNetworkInterfaces, DescribeNetworkInterfacesResponse};
 pub use description::NetworkInterfaceDescription;
 pub use detach::DetachNetworkInterface;
+pub use ena_srd::{EnaSrdSpecification, EnaSrdUdpSpecification};
 pub use private_addresses::PrivateIpAddressSpecification;
 pub use specification::ConnectionTrackingSpecification;

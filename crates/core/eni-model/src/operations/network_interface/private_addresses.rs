@@ -6,8 +6,9 @@ use core::net::Ipv4Addr;
 use core::ops::RangeInclusive;
 
 use eni_query::FromQuery;
-use eni_types::{Ipv4Cidr, quota};
+use eni_types::{Ipv4Cidr, NetworkInterfaceType, quota};
 
+use super::efa;
 use crate::operations::claims::Claims;
 use crate::resource::Subnet;
 use crate::{Context, Ec2Error, ErrorCode, IndexKey, World};
@@ -75,9 +76,41 @@ impl PrivateAddressRequest {
                 message,
             ));
         }
-        let number = 1 + request.secondary.len() + request.secondary_count;
-        check_number(number, quota::PRIVATE_ADDRESSES_PER_NETWORK_INTERFACE)?;
+        check_number(
+            request.count(),
+            quota::PRIVATE_ADDRESSES_PER_NETWORK_INTERFACE,
+        )?;
         Ok(request)
+    }
+
+    /// As [`PrivateAddressRequest::new`], for an interface of this type; `None` for one that carries no IP.
+    ///
+    /// # Errors
+    /// `InvalidParameterCombination` for addresses where there can be none.
+    pub(crate) fn of(
+        interface_type: NetworkInterfaceType,
+        private_ip_address: Option<Ipv4Addr>,
+        private_ip_addresses: &[PrivateIpAddressSpecification],
+        secondary_private_ip_address_count: Option<u32>,
+    ) -> Result<Option<Self>, Ec2Error> {
+        let is_asked_for = private_ip_address.is_some()
+            || !private_ip_addresses.is_empty()
+            || secondary_private_ip_address_count.unwrap_or(0) > 0;
+        efa::check_address_parameters(interface_type, is_asked_for)?;
+        if !interface_type.carries_ip() {
+            return Ok(None);
+        }
+        Self::new(
+            private_ip_address,
+            private_ip_addresses,
+            secondary_private_ip_address_count,
+        )
+        .map(Some)
+    }
+
+    /// How many addresses are asked for, the primary one among them.
+    pub(crate) fn count(&self) -> usize {
+        1 + self.secondary.len() + self.secondary_count
     }
 
     /// Takes the addresses in `subnet`, the primary one first.

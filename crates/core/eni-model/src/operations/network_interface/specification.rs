@@ -63,12 +63,14 @@ impl ConnectionTrackingSpecification {
 pub(crate) struct NetworkInterfaceSpecification<'a> {
     /// Its subnet.
     pub(crate) subnet: &'a Subnet,
+    /// Its type.
+    pub(crate) interface_type: NetworkInterfaceType,
     /// Its description.
     pub(crate) description: String,
     /// Its security groups; the VPC's default group where none is named.
     pub(crate) group_ids: Vec<SecurityGroupId>,
-    /// Its private addresses.
-    pub(crate) private_addresses: PrivateAddressRequest,
+    /// Its private addresses; none where it carries no IP.
+    pub(crate) private_addresses: Option<PrivateAddressRequest>,
     /// Idle timeouts.
     pub(crate) connection_tracking: ConnectionTracking,
     /// Whether it gets a public address as the primary interface of a running instance; the subnet's setting where
@@ -99,15 +101,17 @@ pub(crate) fn build(
     check_description(&specification.description)?;
     let subnet = specification.subnet;
     let group_ids = membership::check(specification.group_ids, subnet.vpc_id, world)?;
-    let private_ip_addresses = specification
-        .private_addresses
-        .take(subnet, claims, world, context)?;
+    let private_ip_addresses = match &specification.private_addresses {
+        Some(request) => request.take(subnet, claims, world, context)?,
+        None => Vec::new(),
+    };
+    let carries_ip = specification.interface_type.carries_ip();
     Ok(NetworkInterface {
         network_interface_id: NetworkInterfaceId::generate(context.rng),
         subnet_id: subnet.subnet_id,
         vpc_id: subnet.vpc_id,
         availability_zone: subnet.availability_zone.clone(),
-        interface_type: NetworkInterfaceType::Interface,
+        interface_type: specification.interface_type,
         mac_address: take_mac(claims, world, context),
         description: specification.description,
         private_ip_addresses,
@@ -115,9 +119,10 @@ pub(crate) fn build(
         source_dest_check: true,
         attachment: None,
         connection_tracking: specification.connection_tracking,
-        map_public_ip_on_launch: specification
-            .associate_public_ip_address
-            .unwrap_or(subnet.map_public_ip_on_launch),
+        map_public_ip_on_launch: carries_ip
+            && specification
+                .associate_public_ip_address
+                .unwrap_or(subnet.map_public_ip_on_launch),
         requester_id: None,
         tags: specification.tags,
     })

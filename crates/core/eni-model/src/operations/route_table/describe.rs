@@ -9,7 +9,7 @@ use eni_types::RouteTableId;
 use serde::Serialize;
 
 use super::description::{RouteTableDescription, gateway_of, instance_of};
-use crate::describe::{Described, Page, Scope, find};
+use crate::describe::{Described, Page, Scope, answer};
 use crate::operations::lookup;
 use crate::resource::RouteTable;
 use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
@@ -44,21 +44,17 @@ impl Operation for DescribeRouteTables {
         world: &World,
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
-        let scope = Scope::new(world, context);
-        let found = find(
+        let (route_table_set, next_token) = answer(
             &world.route_tables,
             &self.route_table_ids,
             &self.page,
-            scope,
+            Scope::new(world, context),
             lookup::no_route_table,
+            RouteTableDescription::new,
         )?;
         let response = DescribeRouteTablesResponse {
-            route_table_set: found
-                .rows
-                .iter()
-                .map(|table| RouteTableDescription::new(table, scope))
-                .collect(),
-            next_token: found.next_token,
+            route_table_set,
+            next_token,
         };
         Ok((ChangeSet::none(), response))
     }

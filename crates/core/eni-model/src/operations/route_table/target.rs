@@ -8,6 +8,7 @@ use eni_query::FromQuery;
 use eni_types::{InstanceId, InternetGatewayId, NetworkInterfaceId};
 
 use super::description::LOCAL_GATEWAY;
+use crate::operations::network_interface::efa;
 use crate::operations::{lookup, unsupported};
 use crate::resource::{NetworkInterface, RouteTable, RouteTarget};
 use crate::{Ec2Error, ErrorCode, World};
@@ -56,6 +57,7 @@ impl RouteTargetParameters {
         if let Some(id) = self.network_interface_id {
             let eni = lookup::network_interface(world, id)?;
             check_network(eni, table)?;
+            efa::check_carries_ip(eni)?;
             return Ok(Some(RouteTarget::NetworkInterface(id)));
         }
         if let Some(id) = self.instance_id {

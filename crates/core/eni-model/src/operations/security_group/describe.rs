@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::description::{SecurityGroupDescription, split};
 use super::named::in_default_vpc;
 use super::rule::{Direction, rules_of};
-use crate::describe::{Described, Page, Scope, find};
+use crate::describe::{Described, Page, Scope, answer};
 use crate::operations::lookup;
 use crate::resource::{SecurityGroup, SecurityGroupRule};
 use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
@@ -49,20 +49,21 @@ impl Operation for DescribeSecurityGroups {
         world: &World,
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
-        let scope = Scope::new(world, context);
         let mut ids = self.group_ids;
         for name in &self.group_names {
             ids.push(in_default_vpc(name, world)?.group_id);
         }
-        let groups = &world.security_groups;
-        let found = find(groups, &ids, &self.page, scope, lookup::no_security_group)?;
+        let (security_group_info, next_token) = answer(
+            &world.security_groups,
+            &ids,
+            &self.page,
+            Scope::new(world, context),
+            lookup::no_security_group,
+            SecurityGroupDescription::new,
+        )?;
         let response = DescribeSecurityGroupsResponse {
-            security_group_info: found
-                .rows
-                .iter()
-                .map(|group| SecurityGroupDescription::new(group, scope))
-                .collect(),
-            next_token: found.next_token,
+            security_group_info,
+            next_token,
         };
         Ok((ChangeSet::none(), response))
     }

@@ -9,7 +9,7 @@ use eni_types::SecurityGroupRuleId;
 use serde::Serialize;
 
 use super::description::SecurityGroupRuleDescription;
-use crate::describe::{Described, Page, Scope, find};
+use crate::describe::{Described, Page, Scope, answer};
 use crate::operations::lookup;
 use crate::resource::SecurityGroupRule;
 use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
@@ -44,21 +44,17 @@ impl Operation for DescribeSecurityGroupRules {
         world: &World,
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
-        let scope = Scope::new(world, context);
-        let found = find(
+        let (security_group_rule_set, next_token) = answer(
             &world.security_group_rules,
             &self.security_group_rule_ids,
             &self.page,
-            scope,
+            Scope::new(world, context),
             lookup::no_security_group_rule,
+            SecurityGroupRuleDescription::new,
         )?;
         let response = DescribeSecurityGroupRulesResponse {
-            security_group_rule_set: found
-                .rows
-                .iter()
-                .map(|rule| SecurityGroupRuleDescription::new(rule, scope))
-                .collect(),
-            next_token: found.next_token,
+            security_group_rule_set,
+            next_token,
         };
         Ok((ChangeSet::none(), response))
     }

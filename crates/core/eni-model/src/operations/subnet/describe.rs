@@ -9,7 +9,7 @@ use eni_types::{SubnetId, SubnetState};
 use serde::Serialize;
 
 use super::description::{SubnetDescription, arn};
-use crate::describe::{Described, Page, Scope, find};
+use crate::describe::{Described, Page, Scope, answer};
 use crate::operations::lookup;
 use crate::resource::Subnet;
 use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
@@ -44,21 +44,17 @@ impl Operation for DescribeSubnets {
         world: &World,
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
-        let scope = Scope::new(world, context);
-        let found = find(
+        let (subnet_set, next_token) = answer(
             &world.subnets,
             &self.subnet_ids,
             &self.page,
-            scope,
+            Scope::new(world, context),
             lookup::no_subnet,
+            SubnetDescription::new,
         )?;
         let response = DescribeSubnetsResponse {
-            subnet_set: found
-                .rows
-                .iter()
-                .map(|subnet| SubnetDescription::new(subnet, scope))
-                .collect(),
-            next_token: found.next_token,
+            subnet_set,
+            next_token,
         };
         Ok((ChangeSet::none(), response))
     }

@@ -9,7 +9,7 @@ use eni_types::{VpcId, VpcState};
 use serde::Serialize;
 
 use super::description::{DEFAULT_DHCP_OPTIONS_ID, VpcDescription};
-use crate::describe::{Described, Page, Scope, find};
+use crate::describe::{Described, Page, Scope, answer};
 use crate::operations::lookup;
 use crate::resource::Vpc;
 use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, World};
@@ -44,17 +44,17 @@ impl Operation for DescribeVpcs {
         world: &World,
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
-        let found = find(
+        let (vpc_set, next_token) = answer(
             &world.vpcs,
             &self.vpc_ids,
             &self.page,
             Scope::new(world, context),
             lookup::no_vpc,
+            |vpc, scope| VpcDescription::new(vpc, VpcState::Available, scope.region),
         )?;
-        let describe = |vpc| VpcDescription::new(vpc, VpcState::Available, context.region);
         let response = DescribeVpcsResponse {
-            vpc_set: found.rows.iter().map(|vpc| describe(vpc)).collect(),
-            next_token: found.next_token,
+            vpc_set,
+            next_token,
         };
         Ok((ChangeSet::none(), response))
     }

@@ -58,7 +58,11 @@ const INDEXES: Source = Any(&["0", "1", "2"]);
 const TOKENS: Source = Any(&["first", "second"]);
 /// The images of the namespace driver are the same in every region; t3 is x86.
 const IMAGE: Source = Any(&["ami-0e210000000008664"]);
-const TYPES: Source = Any(&["t3.micro", "t3.medium", "m5.large"]);
+/// The last takes Elastic Fabric Adapters, one on each of its two cards.
+const TYPES: Source = Any(&["t3.micro", "t3.medium", "m5.large", "c6in.32xlarge"]);
+const EFA_TYPE: Source = Any(&["c6in.32xlarge"]);
+const CARDS: Source = Any(&["0", "1"]);
+const INTERFACE_TYPES: Source = Any(&["efa", "efa-only", "interface"]);
 
 const fn rule(
     weight: u32,
@@ -298,6 +302,7 @@ pub(super) const GRAMMAR: &[Rule] = &[
                 "SecondaryPrivateIpAddressCount",
                 Maybe(40, &Any(&["1", "3"])),
             ),
+            ("InterfaceType", Maybe(30, &INTERFACE_TYPES)),
             ("ClientToken", Maybe(20, &TOKENS)),
         ],
     ),
@@ -313,6 +318,7 @@ pub(super) const GRAMMAR: &[Rule] = &[
             ("NetworkInterfaceId", Of(network_interfaces)),
             ("InstanceId", Of(instances)),
             ("DeviceIndex", INDEXES),
+            ("NetworkCardIndex", Maybe(20, &CARDS)),
         ],
     ),
     rule(
@@ -388,6 +394,27 @@ pub(super) const GRAMMAR: &[Rule] = &[
             ),
             ("NetworkInterface.2.DeviceIndex", Any(&["1"])),
             ("NetworkInterface.2.SubnetId", Of(subnets)),
+        ],
+    ),
+    rule(
+        3,
+        "RunInstances",
+        &[
+            ("ImageId", IMAGE),
+            ("InstanceType", EFA_TYPE),
+            ("MinCount", Any(&["1"])),
+            ("MaxCount", Any(&["1"])),
+            ("NetworkInterface.1.DeviceIndex", Any(&["0"])),
+            (
+                "NetworkInterface.1.InterfaceType",
+                Maybe(50, &INTERFACE_TYPES),
+            ),
+            ("NetworkInterface.2.DeviceIndex", INDEXES),
+            ("NetworkInterface.2.NetworkCardIndex", CARDS),
+            (
+                "NetworkInterface.2.InterfaceType",
+                Maybe(80, &INTERFACE_TYPES),
+            ),
         ],
     ),
     rule(4, "StartInstances", THE_INSTANCE),

@@ -124,8 +124,8 @@ const REFUSED: &[(&[(&str, &str)], &str)] = &[
         "InvalidGroup.NotFound: The security group 'sg-12345678' does not exist",
     ),
     (
-        &[("InterfaceType", "efa")],
-        "UnsupportedOperation: The interface type 'efa' is not supported in this region.",
+        &[("InterfaceType", "branch")],
+        "UnsupportedOperation: The interface type 'branch' is not supported in this region.",
     ),
     (
         &[("InterfaceType", "lambda")],

@@ -2,6 +2,7 @@ mod assign;
 mod attach;
 mod attribute;
 mod create;
+mod efa;
 
 use alloc::format;
 use alloc::string::{String, ToString};

@@ -1,0 +1,70 @@
+//! `openeni fabric`: an EFA fabric service without a region.
+
+mod config;
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use eni_fabric::{Service, ServiceOptions, StartError};
+use nix::sys::signal::{SigSet, Signal};
+
+use crate::cli::FabricOptions;
+use config::{Config, ConfigError};
+
+/// Why a service does not run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FabricError {
+    /// Its configuration is none.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// It does not start.
+    #[error("{}", with_reason(.0))]
+    Start(#[from] StartError),
+    /// The machine refused something.
+    #[error("{what}: {source}")]
+    Machine {
+        what: &'static str,
+        source: io::Error,
+    },
+}
+
+fn with_reason(error: &StartError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+fn machine(what: &'static str) -> impl FnOnce(io::Error) -> FabricError {
+    move |source| FabricError::Machine { what, source }
+}
+
+/// Serves until SIGTERM or Ctrl-C.
+pub(crate) fn run(options: &FabricOptions) -> Result<(), FabricError> {
+    let config = Config::read(&options.config)?;
+    if let Some(directory) = options.socket.parent() {
+        std::fs::create_dir_all(directory)
+            .map_err(machine("cannot make the socket's directory"))?;
+    }
+    // Every thread of the service inherits this: the signals wait for this one.
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGTERM);
+    signals.add(Signal::SIGINT);
+    let blocked = signals.thread_block().map_err(io::Error::from);
+    blocked.map_err(machine("cannot block signals"))?;
+    let service = Service::start(ServiceOptions {
+        socket: options.socket.clone(),
+        devices: config.devices,
+        policy: Arc::new(config.policy),
+        directory: Arc::new(config.hosts),
+        underlay: config.underlay,
+        seed: rand::random(),
+    })?;
+    let mut output = io::stdout().lock();
+    writeln!(output, "ready {}", service.socket().display())
+        .and_then(|()| output.flush())
+        .map_err(machine("cannot write to standard output"))?;
+    let waited = signals.wait().map_err(io::Error::from);
+    waited.map_err(machine("cannot wait for signals"))?;
+    Ok(())
+}

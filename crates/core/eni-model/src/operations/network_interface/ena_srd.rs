@@ -1,0 +1,48 @@
+//! ENA Express, which this region does not have.
+//!
+//! The data plane carries ordinary packets over one path only, so that no call can turn ENA Express on: this module is
+//! the one place that refuses it. A call may say that it is off, which it is.
+
+use eni_query::FromQuery;
+
+use crate::operations::unsupported;
+use crate::{Ec2Error, ErrorCode};
+
+/// `EnaSrdSpecification`.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct EnaSrdSpecification {
+    /// For TCP.
+    pub ena_srd_enabled: Option<bool>,
+    /// For UDP.
+    pub ena_srd_udp_specification: Option<EnaSrdUdpSpecification>,
+}
+
+/// `EnaSrdUdpSpecification`.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct EnaSrdUdpSpecification {
+    /// Whether it is asked for.
+    pub ena_srd_udp_enabled: Option<bool>,
+}
+
+impl EnaSrdSpecification {
+    /// Refuses to turn ENA Express on.
+    ///
+    /// # Errors
+    /// `InvalidParameterCombination` for UDP without TCP, which EC2 does not offer (EC2 User Guide, "ENA Express");
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse(&self) -> Result<(), Ec2Error> {
+        let tcp = self.ena_srd_enabled == Some(true);
+        let udp = self
+            .ena_srd_udp_specification
+            .as_ref()
+            .is_some_and(|udp| udp.ena_srd_udp_enabled == Some(true));
+        if udp && !tcp {
+            let message = "ENA Express for UDP requires that ENA Express is enabled.";
+            return Err(Ec2Error::new(
+                ErrorCode::InvalidParameterCombination,
+                message,
+            ));
+        }
+        unsupported::refuse("ENA Express", tcp)
+    }
+}

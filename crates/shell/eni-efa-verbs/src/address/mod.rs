@@ -1,0 +1,3 @@
+//! Address handles.
+
+pub(crate) mod sys;

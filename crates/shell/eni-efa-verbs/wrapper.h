@@ -1,0 +1,2 @@
+#include <infiniband/efadv.h>
+#include <infiniband/verbs.h>
