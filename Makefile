@@ -26,7 +26,7 @@ test: ## Every test: Rust, then the AWS CLI and boto3 against a running region.
 bench: ## OpenENI against a veth pair, a bridge, a bridge with nftables rules, and libfabric's providers.
 	scripts/setup bench
 	cargo build --locked --release --package eni-bench --package openeni
-	cargo build --locked --release --package eni-fabric-bench --package eni-efa-provider
+	cargo build --locked --release --package eni-fabric-bench --package eni-efa-provider --package eni-efa-verbs
 	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/eni-bench network
 	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/eni-bench api
 	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/openeni demo failover --runs 20

@@ -29,7 +29,17 @@ fn ping_pong(fabric: &Fabric) {
     let port = free_port().to_string();
     let mut server = fabric.command(0, "fi_pingpong");
     server.args([
-        "-p", "openeni", "-e", "rdm", "-c", "-I", "10", "-B", &port, "-d", "efa_0",
+        "-p",
+        "openeni",
+        "-e",
+        "rdm",
+        "-c",
+        "-I",
+        "10",
+        "-B",
+        &port,
+        "-d",
+        &fabric.domain(0),
     ]);
     let mut server = Running::start(&mut server);
     let deadline = Instant::now() + PATIENCE;
@@ -46,7 +56,7 @@ fn ping_pong(fabric: &Fabric) {
             "-P",
             &port,
             "-d",
-            "efa_1",
+            &fabric.domain(1),
             "127.0.0.1",
         ]);
         let client = run(&mut client);
@@ -148,7 +158,7 @@ fn the_survivor_of_a_killed_peer_gets_an_error_in_time() {
     let fabric = Fabric::one_host();
     let mut sides = [0, 1].map(|side| {
         let mut command = fabric.command(side, env!("CARGO_BIN_EXE_eni-fabric-bench"));
-        let domain = format!("efa_{side}");
+        let domain = fabric.domain(side);
         // Far longer than the test: it is in the middle of something when the peer dies.
         command.args([
             "side",

@@ -90,10 +90,20 @@ impl Fabric {
         format!("{}/fabric-{number}.sock", self.directory.path().display())
     }
 
-    /// A program on the host of a device.
-    pub(crate) fn command(&self, device: usize, program: &str) -> Command {
+    /// The device that `side` uses.
+    pub(crate) fn domain(&self, side: usize) -> String {
+        // Both are on one host, or each is the first of its own.
+        if self.services.len() == 1 {
+            format!("efa_{side}")
+        } else {
+            "efa_0".to_owned()
+        }
+    }
+
+    /// A program on one of two sides.
+    pub(crate) fn command(&self, side: usize, program: &str) -> Command {
         let mut command = Command::new(program);
-        let service = device.min(self.services.len() - 1);
+        let service = side.min(self.services.len() - 1);
         command.env("OPENENI_FABRIC_SOCKET", self.socket(service));
         command.env("FI_PROVIDER_PATH", self.directory.path());
         command
