@@ -359,7 +359,7 @@ fn outcome_of(reason: Failure) -> Outcome {
         Failure::PeerReset | Failure::PeerClosed | Failure::Closed => Outcome::PeerGone,
         Failure::Refused(refusal::PEER_GONE) => Outcome::PeerGone,
         Failure::Refused(refusal::NOT_ALLOWED) => Outcome::Revoked,
-        Failure::Refused(_) => Outcome::Protocol,
+        Failure::Refused(_) | Failure::TooLarge => Outcome::Protocol,
         Failure::PeerDead | Failure::NotReady => Outcome::Unreachable,
     }
 }
