@@ -14,6 +14,11 @@ pub const MIN_WINDOW_LOG2: u8 = 6;
 /// The largest window of messages, as a power of two.
 pub const MAX_WINDOW_LOG2: u8 = 15;
 
+/// Most bytes that a connection holds, payloads of messages under way aside: a message's slot and events for each number
+/// of the largest window, a record for each packet under way, and 64 KiB for all else; tables double, so twice that.
+pub const MAX_MEMORY_BYTES: usize =
+    2 * ((256 << MAX_WINDOW_LOG2) + 96 * PACKET_WINDOW as usize + (64 << 10));
+
 /// Packets within which a repeated packet number is told from a new one; older ones are dropped, and a sender keeps no
 /// packet under way that far back.
 pub(crate) const PACKET_WINDOW: u64 = 16_384;
@@ -44,7 +49,7 @@ pub(crate) const MAX_NOT_READY_NANOS: u64 = 10_000_000;
 /// The first pause between two hellos; it doubles up to [`MAX_HELLO_NANOS`].
 pub(crate) const MIN_HELLO_NANOS: u64 = 1_000_000;
 /// The longest pause between two hellos.
-pub(crate) const MAX_HELLO_NANOS: u64 = 100_000_000;
+pub(crate) const MAX_HELLO_NANOS: u64 = 20_000_000;
 /// Offers that may be open at once (see `docs/SRD.md`, "Handshake").
 pub(crate) const MAX_OFFERS: usize = 4;
 /// Negative acknowledgements that wait to be sent; more are dropped, and the peer's timer repeats the question.

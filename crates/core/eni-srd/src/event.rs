@@ -60,6 +60,9 @@ pub enum Failure {
     /// The peer's queue pair had no buffer for [`Config::not_ready_limit`](crate::Config::not_ready_limit).
     #[error("the receiver was not ready in time")]
     NotReady,
+    /// The peer takes smaller datagrams than this side knew when the message was queued.
+    #[error("the peer takes no message of this size")]
+    TooLarge,
     /// The peer's sink refused the message.
     #[error("the receiver refused the message with code {0}")]
     Refused(u8),

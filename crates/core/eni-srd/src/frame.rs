@@ -291,3 +291,93 @@ impl<'a> Iterator for Frames<'a> {
         frame
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn frames_read_as_they_were_written() {
+        let mut buffer = [0; 512];
+        let mut writer = Writer::new(&mut buffer);
+        let echoes = [Echo {
+            path: 3,
+            held: 7,
+            packet_number: 99,
+        }];
+        let words = [Word {
+            index: 5,
+            bits: 1 << 63,
+        }];
+        let verdicts = [
+            Verdict {
+                sequence: 4,
+                refused: None,
+            },
+            Verdict {
+                sequence: 6,
+                refused: Some(0),
+            },
+        ];
+        write_ack(1_234, &echoes, &words, &mut writer);
+        write_nack(17, &verdicts, &mut writer);
+        write_message(1, 2, b"header", b"payload", &mut writer);
+        write_cancel(3, &mut writer);
+        write_ping(&mut writer);
+        write_close(&mut writer);
+        let sizes = ack_bytes(1, 1)
+            + nack_bytes(2)
+            + message_bytes(6, 7)
+            + CANCEL_FRAME_BYTES
+            + 2 * PING_FRAME_BYTES;
+        assert_eq!(writer.written(), sizes);
+        // The rest of the buffer is padding.
+        let frames: Vec<Frame<'_>> = Frames::new(&buffer).collect::<Result<_, _>>().unwrap();
+        let [
+            Frame::Ack(ack),
+            Frame::Nack(nack),
+            message,
+            cancel,
+            Frame::Ping,
+            Frame::Close,
+        ] = frames[..]
+        else {
+            panic!("{frames:?}");
+        };
+        assert_eq!(ack.credit_bytes, 1_234);
+        assert!(ack.echoes().eq(echoes) && ack.words().eq(words));
+        assert!(nack.packet_number == 17 && nack.verdicts().eq(verdicts));
+        let (header, payload): (&[u8], &[u8]) = (b"header", b"payload");
+        assert_eq!(
+            message,
+            Frame::Message {
+                sequence: 1,
+                queue_pair: 2,
+                header,
+                payload
+            }
+        );
+        assert_eq!(cancel, Frame::Cancel { sequence: 3 });
+    }
+
+    #[test]
+    fn what_is_cut_short_or_out_of_range_is_no_frame() {
+        let cases: [(&[u8], Malformed); 6] = [
+            (&[MESSAGE], Malformed::Short),
+            (&[MESSAGE, 49, 0, 0], Malformed::Range),
+            (&[MESSAGE, 0, 0x22, 0xe1], Malformed::Range),
+            (
+                &[MESSAGE, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0],
+                Malformed::Short,
+            ),
+            (&[ACK, 9, 0, 0], Malformed::Range),
+            (&[7], Malformed::Frame(7)),
+        ];
+        for (bytes, want) in cases {
+            let mut frames = Frames::new(bytes);
+            assert_eq!(frames.next(), Some(Err(want)), "{bytes:?}");
+            assert_eq!(frames.next(), None);
+        }
+    }
+}

@@ -60,7 +60,10 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
+mod aes;
 mod budget;
 mod config;
 mod connection;
@@ -77,10 +80,11 @@ mod time;
 mod window;
 mod wire;
 
+pub use aes::AesPairKey;
 pub use budget::ReceiveBudget;
 pub use config::{
-    Config, ConfigError, MAX_DATAGRAM_BYTES, MAX_PATHS, MAX_WINDOW_LOG2, MIN_DATAGRAM_BYTES,
-    MIN_WINDOW_LOG2,
+    Config, ConfigError, MAX_DATAGRAM_BYTES, MAX_MEMORY_BYTES, MAX_PATHS, MAX_WINDOW_LOG2,
+    MIN_DATAGRAM_BYTES, MIN_WINDOW_LOG2,
 };
 pub use connection::{Connection, SendError, Transmit};
 pub use event::{Counters, DropReason, Event, Failure};

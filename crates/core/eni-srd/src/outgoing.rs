@@ -63,11 +63,14 @@ pub(crate) struct Outgoing {
     try_at: Instant,
     /// Sequence numbers start at 0 in each session, message ids do not.
     first_id: u64,
+    /// Numbers that may be sent beyond the oldest unfinished one.
+    window: u64,
 }
 
 impl Outgoing {
-    pub(crate) fn new(first_id: u64) -> Self {
+    pub(crate) fn new(first_id: u64, window_log2: u8) -> Self {
         Self {
+            window: 1 << window_log2,
             ring: VecDeque::new(),
             base: 0,
             fresh: 0,
@@ -76,6 +79,49 @@ impl Outgoing {
             try_at: Instant::NEVER,
             first_id,
         }
+    }
+
+    /// The peer takes a window and messages of this size; calls `failed` for each message that is larger.
+    pub(crate) fn agree(
+        &mut self,
+        window_log2: u8,
+        most_bytes: usize,
+        mut failed: impl FnMut(Ended),
+    ) {
+        self.window = 1 << window_log2;
+        for sequence in self.base..self.end() {
+            let is_too_large = self.slot(sequence).is_some_and(|slot| {
+                let message = &slot.message;
+                !slot.is_cancelled
+                    && message.header.as_bytes().len() + message.payload.len() > most_bytes
+            });
+            // None was sent yet, so its place in the order of first sending is its place to be sent.
+            if is_too_large && let Some(slot) = self.slot(sequence) {
+                let token = slot.message.token;
+                slot.is_cancelled = true;
+                slot.message.payload = Bytes::new();
+                slot.message.header = MessageHeader::EMPTY;
+                failed(Ended {
+                    id: MessageId(self.first_id + sequence),
+                    token,
+                });
+            }
+        }
+    }
+
+    /// Bytes that the tables take, without payloads.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let parked: usize = self
+            .parked
+            .values()
+            .map(|parked| parked.waiting.capacity() * 8 + size_of::<Parked>())
+            .sum();
+        self.ring.capacity() * size_of::<Slot>() + self.again.capacity() * 8 + parked
+    }
+
+    /// How many more messages may be queued.
+    pub(crate) fn room(&self) -> u64 {
+        self.window.saturating_sub(self.span())
     }
 
     /// Messages between the oldest unfinished and the newest.
@@ -94,7 +140,7 @@ impl Outgoing {
 
     /// Whether a message waits for room in a packet.
     pub(crate) fn has_waiting(&self) -> bool {
-        !self.again.is_empty() || self.fresh < self.end()
+        !self.again.is_empty() || self.fresh < self.end().min(self.base + self.window)
     }
 
     pub(crate) fn push(&mut self, message: Message) -> MessageId {
@@ -124,7 +170,7 @@ impl Outgoing {
             let lost_on = self.slot(sequence).and_then(|slot| slot.lost_on);
             return Some((sequence, lost_on));
         }
-        while self.fresh < self.end() {
+        while self.fresh < self.end().min(self.base + self.window) {
             let sequence = self.fresh;
             if self.parked.is_empty() {
                 return Some((sequence, None));
@@ -234,7 +280,7 @@ impl Outgoing {
         ended
     }
 
-    /// The peer refused it: the owner is told, and the number goes to the peer as used.
+    /// It is given up: the owner is told, and the number goes to the peer as used. Others of its queue pair may go on.
     pub(crate) fn cancel(&mut self, sequence: u64) -> Option<Ended> {
         let first_id = self.first_id;
         let slot = self.slot(sequence)?;
@@ -245,8 +291,11 @@ impl Outgoing {
         slot.message.payload = Bytes::new();
         slot.message.header = MessageHeader::EMPTY;
         slot.stage = Stage::Queued;
-        let token = slot.message.token;
+        let (token, queue_pair) = (slot.message.token, slot.message.queue_pair);
         self.again.push_back(sequence);
+        if !self.parked.is_empty() {
+            self.unpark(queue_pair);
+        }
         Some(Ended {
             id: MessageId(first_id + sequence),
             token,

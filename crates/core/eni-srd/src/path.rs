@@ -10,8 +10,14 @@ use alloc::vec::Vec;
 
 /// For how long a smallest round trip counts, at least; routes change.
 const MIN_ROUND_TRIP_LIFE_NANOS: u64 = 5_000_000_000;
+/// How long a queue may stand before this side steps back to see the path without it.
+const STANDING_NANOS: u64 = 10_000_000;
+/// Datagrams under way while stepping back.
+const STEPPED_BACK_DATAGRAMS: u64 = 2;
 /// The longest pause that pacing makes on one path.
 const MAX_GATE_NANOS: u64 = 2_000_000;
+/// For how long a path that answered is trusted with acknowledgements.
+const VOUCHED_NANOS: u64 = 100_000_000;
 /// Doublings of the pause between probes.
 const MAX_PROBE_DOUBLINGS: u8 = 12;
 
@@ -43,6 +49,8 @@ pub(crate) struct Path {
     lost_probes: u8,
     /// Sends up to here were already counted as one silence.
     silent_since: Instant,
+    /// When something was last sent here that is acknowledged, or was acknowledged.
+    vouched_at: Instant,
     /// Places in the order of sending on this path.
     pub(crate) next_place: u64,
     pub(crate) highest_acked_place: Option<u64>,
@@ -62,6 +70,7 @@ impl Path {
             probe_at: Instant::NEVER,
             lost_probes: 0,
             silent_since: Instant::default(),
+            vouched_at: Instant::default(),
             next_place: 0,
             highest_acked_place: None,
         }
@@ -131,6 +140,11 @@ pub(crate) struct Paths {
     gates_open_at: Instant,
     /// No probe is due before.
     probes_at: Instant,
+    /// The shortest queueing delay since then: above zero all the time, a queue stands.
+    shortest_delay: u64,
+    watching_since: Instant,
+    /// Until here, little is sent.
+    stepped_back_until: Instant,
 }
 
 impl Paths {
@@ -151,6 +165,9 @@ impl Paths {
             gated: 0,
             gates_open_at: Instant::NEVER,
             probes_at: Instant::NEVER,
+            shortest_delay: u64::MAX,
+            watching_since: Instant::default(),
+            stepped_back_until: Instant::default(),
         }
     }
 
@@ -178,6 +195,10 @@ impl Paths {
         }
     }
 
+    pub(crate) fn is_live(&self, path: u8) -> bool {
+        self.live & 1 << path != 0
+    }
+
     pub(crate) fn any_live(&self) -> bool {
         self.live != 0
     }
@@ -187,7 +208,11 @@ impl Paths {
     /// Of the next two with room after the current one, the one with more room: blind rotation would fill a slow path,
     /// always the widest would forget the others' round trips.
     pub(crate) fn choose(&mut self, now: Instant, avoid: Option<u8>) -> Option<u8> {
-        self.open_gates(now);
+        self.tick(now);
+        let stepped_back = self.stepped_back_until != Instant::default();
+        if stepped_back && self.in_flight >= STEPPED_BACK_DATAGRAMS * self.datagram_bytes as u64 {
+            return None;
+        }
         let mut open = self.live & self.roomy;
         if let Some(avoid) = avoid.filter(|avoid| open & !(1 << avoid) != 0) {
             open &= !(1 << avoid);
@@ -214,13 +239,21 @@ impl Paths {
         Some(self.current)
     }
 
-    /// A path for a packet that nobody acknowledges: `wished` if it lives, else the next that does.
-    pub(crate) fn choose_unacknowledged(&self, wished: u8) -> u8 {
-        if wished < self.count() && (self.live == 0 || self.live & 1 << wished != 0) {
+    /// A path for a packet that nobody acknowledges: `wished` if it lives, else the next that does; and whether it should
+    /// carry a ping, because nothing has shown for a while that the path leads anywhere. Without that, a side that only
+    /// acknowledges would never learn that its acknowledgements vanish.
+    pub(crate) fn choose_unacknowledged(&mut self, now: Instant, wished: u8) -> (u8, bool) {
+        if self.live == 0 {
+            self.current = (self.current + 1) % self.count();
+            return (self.current, false);
+        }
+        let path = if wished < self.count() && self.is_live(wished) {
             wished
         } else {
-            next_in(if self.live == 0 { 1 } else { self.live }, wished)
-        }
+            next_in(self.live, wished)
+        };
+        let is_doubtful = now.nanos_since(self.path(path).vouched_at) >= VOUCHED_NANOS;
+        (path, is_doubtful)
     }
 
     /// A path whose probe is due.
@@ -244,11 +277,38 @@ impl Paths {
 
     /// When a path may have room again without an acknowledgement.
     pub(crate) fn next_gate(&self) -> Instant {
-        if self.gated == 0 {
+        let gates = if self.gated == 0 {
             Instant::NEVER
         } else {
             self.gates_open_at
+        };
+        if self.stepped_back_until == Instant::default() {
+            gates
+        } else {
+            gates.min(self.stepped_back_until)
         }
+    }
+
+    /// Opens what time has opened; after it, [`next_gate`](Self::next_gate) is in the future.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        if self.stepped_back_until <= now {
+            self.stepped_back_until = Instant::default();
+        }
+        self.open_gates(now);
+    }
+
+    /// Whoever joins while a queue stands takes it for the path's own length, tolerates more than its share and keeps the
+    /// queue standing. So who sees that it does steps back for two round trips, and shows everybody the path without it
+    /// (LEDBAT++'s slowdown, draft-irtf-iccrg-ledbat-plus-plus section 4.4).
+    fn watch(&mut self, now: Instant, delay: u64, sample: u64) {
+        self.shortest_delay = self.shortest_delay.min(delay);
+        if now.nanos_since(self.watching_since) < STANDING_NANOS {
+            return;
+        }
+        if self.shortest_delay > self.target_queueing / 4 && self.shortest_delay != u64::MAX {
+            self.stepped_back_until = now.after_nanos(2 * sample.min(STANDING_NANOS / 8));
+        }
+        (self.watching_since, self.shortest_delay) = (now, u64::MAX);
     }
 
     fn open_gates(&mut self, now: Instant) {
@@ -286,6 +346,7 @@ impl Paths {
         self.in_flight += bytes;
         let state = self.path_mut(path);
         state.in_flight += bytes;
+        state.vouched_at = now;
         let place = state.next_place;
         state.next_place += 1;
         let window = state.window.bytes();
@@ -309,15 +370,19 @@ impl Paths {
 
     /// The peer echoed a packet: a round trip took `sample`.
     pub(crate) fn measured(&mut self, now: Instant, path: u8, sample: u64) {
-        let target = self.target_queueing;
+        let (wanted, count) = (self.target_queueing, u64::from(self.count()));
+        let datagram = self.datagram_bytes as u64;
         let state = self.path_mut(path);
         state.measure(now, sample);
-        let target = target.max(state.smallest_round_trip() / 2);
-        let delay = sample.saturating_sub(state.smallest_round_trip());
-        if delay > target {
+        let smallest = state.smallest_round_trip();
+        let target = wanted.max(smallest / 2);
+        let target = scale_target(target, state.window.bytes().saturating_mul(count), datagram);
+        let delay = sample.saturating_sub(smallest);
+        state.is_congested = delay > target;
+        if state.is_congested {
             state.window.shrink(now, delay, target, sample);
         }
-        state.is_congested = delay > target;
+        self.watch(now, delay, sample);
     }
 
     /// The peer has a packet of `bytes` bytes, sent at `place`, and it has landed.
@@ -326,6 +391,7 @@ impl Paths {
         let state = self.path_mut(path);
         let was_full = (state.in_flight + bytes).saturating_mul(2) >= state.window.bytes();
         state.highest_acked_place = state.highest_acked_place.max(Some(place));
+        state.vouched_at = now;
         let turn = (state.health == Health::Down).then_some(Turn::Up);
         if state.health != Health::Live {
             state.health = Health::Live;
@@ -385,6 +451,17 @@ impl Paths {
         self.look_for_room(now, path);
         turn
     }
+}
+
+/// The target of a sender whose windows together are `window` bytes: half of `target`, and the more the smaller the window
+/// is, up to twice `target`. At one queue the larger sender yields while the smaller still grows, so they become equal
+/// (Swift's flow scaling).
+fn scale_target(target: u64, window: u64, datagram: u64) -> u64 {
+    // 16 times the square root of the datagrams.
+    let root = (window.saturating_mul(256) / datagram.max(1))
+        .isqrt()
+        .max(1);
+    (target / 2 + target.saturating_mul(32) / root).min(target * 2)
 }
 
 /// The first member of the set `members` after `path`, around the end; `members` is not empty.

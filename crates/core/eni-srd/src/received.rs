@@ -63,6 +63,13 @@ impl ReceivedPackets {
         }
     }
 
+    /// Bytes that the tables take.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        (self.seen.capacity() + self.taken.capacity() + self.fresh.capacity()) * 8
+            + self.is_fresh.capacity()
+            + self.latest.capacity() * size_of::<(u64, Instant)>()
+    }
+
     fn place(word: u64) -> usize {
         (word % WORDS) as usize
     }
@@ -235,6 +242,11 @@ impl TakenMessages {
         }
     }
 
+    /// Bytes that the table takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.bits.capacity() * 8
+    }
+
     pub(crate) fn base(&self) -> u64 {
         self.base
     }
@@ -271,5 +283,79 @@ impl TakenMessages {
             self.bits[word] &= !bit;
             self.base += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Frame, Frames};
+
+    #[test]
+    fn packet_numbers_are_new_once_and_then_repeated_until_they_are_too_old() {
+        let mut received = ReceivedPackets::new();
+        for number in [0, 3, 63, 64, 20_000, 5_000] {
+            assert_eq!(received.novelty(number), Novelty::New, "{number}");
+            received.see(number);
+            assert_eq!(received.novelty(number), Novelty::Repeated, "{number}");
+        }
+        assert_eq!(received.novelty(1), Novelty::TooOld);
+        assert_eq!(received.novelty(20_000 - PACKET_WINDOW + 64), Novelty::New);
+        received.see(u64::MAX);
+        assert_eq!(received.novelty(20_000), Novelty::TooOld);
+    }
+
+    #[test]
+    fn a_message_is_new_once_wherever_the_window_stands() {
+        let mut taken = TakenMessages::new(6);
+        for sequence in (0..1_000).map(|n: u64| n ^ 1) {
+            assert_eq!(taken.novelty(sequence), Novelty::New);
+            taken.take(sequence);
+            assert_eq!(taken.novelty(sequence), Novelty::Repeated);
+        }
+        assert_eq!(taken.base(), 1_000);
+        assert_eq!(taken.novelty(1_063), Novelty::New);
+        assert_eq!(taken.novelty(1_064), Novelty::Beyond);
+    }
+
+    #[test]
+    fn every_packet_is_told_and_the_last_word_twice() {
+        let mut received = ReceivedPackets::new();
+        let now = Instant::from_nanos(1_000_000);
+        for number in [0, 1, 70] {
+            received.see(number);
+            received.take(now, number, 2, 100);
+        }
+        let told = |received: &mut ReceivedPackets| {
+            let mut buffer = [0; 400];
+            let mut writer = Writer::new(&mut buffer);
+            received.write_ack(now.after_nanos(640), 9_000, &mut writer);
+            let length = writer.written();
+            let Some(Ok(Frame::Ack(ack))) = Frames::new(&buffer[..length]).next() else {
+                panic!("no acknowledgement");
+            };
+            let echoes: Vec<Echo> = ack.echoes().collect();
+            (
+                echoes,
+                ack.words()
+                    .map(|word| (word.index, word.bits))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let echo = Echo {
+            path: 2,
+            held: 10,
+            packet_number: 70,
+        };
+        assert_eq!(told(&mut received), (vec![echo], vec![(0, 3), (1, 64)]));
+        assert!(!received.has_news());
+        received.see(2);
+        received.take(now, 2, 2, 100);
+        let echo = Echo {
+            path: 2,
+            held: 10,
+            packet_number: 2,
+        };
+        assert_eq!(told(&mut received), (vec![echo], vec![(0, 7), (1, 64)]));
     }
 }

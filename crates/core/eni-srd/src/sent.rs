@@ -59,8 +59,9 @@ impl SentPackets {
         (self.ring.len() as u64) < PACKET_WINDOW
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ring.is_empty()
+    /// Bytes that the tables take.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.ring.capacity() * size_of::<SentPacket>() + self.by_path.capacity() * size_of::<Ends>()
     }
 
     /// A packet that is not acknowledged takes its number.

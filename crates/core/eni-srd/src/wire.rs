@@ -274,3 +274,60 @@ pub(crate) fn expand(low: u32, reference: u64) -> Option<u64> {
     let distance = low.wrapping_sub(reference as u32).cast_signed();
     reference.checked_add_signed(i64::from(distance))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_expand_to_the_nearest() {
+        let cases = [
+            // low half, reference, want
+            (5, 3, Some(5)),
+            (u32::MAX, 3, None),
+            (u32::MAX, 1 << 32, Some((1 << 32) - 1)),
+            (0, (1 << 32) - 1, Some(1 << 32)),
+            (7, (3 << 32) + 9, Some((3 << 32) + 7)),
+        ];
+        for (low, reference, want) in cases {
+            assert_eq!(expand(low, reference), want, "{low} near {reference}");
+        }
+    }
+
+    #[test]
+    fn headers_and_hellos_read_as_they_were_written() {
+        let header = Header {
+            kind: Kind::Offer,
+            flags: FLAG_SEALED,
+            path: 63,
+            handle: 0x0102_0304,
+            session_tag: u64::MAX - 1,
+            packet_number: 77,
+        };
+        let hello = Hello {
+            nonce: 1 << 100,
+            peer_nonce: 2,
+            source_interface: [3; 16],
+            destination_interface: [4; 16],
+            handle: 5,
+            credit_bytes: 6,
+            max_datagram_bytes: 512,
+            window_log2: 6,
+            paths: 64,
+        };
+        let mut buffer = [0; HEADER_BYTES + HELLO_BYTES];
+        let mut writer = Writer::new(&mut buffer);
+        header.write(&mut writer);
+        hello.write(&mut writer);
+        assert_eq!(writer.room(), 0);
+        let (read, rest) = Header::parse(&buffer).unwrap();
+        assert_eq!(read, header);
+        assert_eq!(Hello::parse(rest), Ok((hello, &[][..])));
+        for length in 0..buffer.len() {
+            let whole = Header::parse(&buffer[..length]).and_then(|(_, rest)| Hello::parse(rest));
+            assert_eq!(whole, Err(Malformed::Short));
+        }
+        buffer[3] = 1;
+        assert_eq!(Header::parse(&buffer), Err(Malformed::Range));
+    }
+}

@@ -125,8 +125,9 @@ impl Consumer {
         }
     }
 
+    /// Lets the other side know of everything that has been consumed.
     #[inline]
-    fn tell_all(&mut self) {
+    pub fn tell_all(&mut self) {
         if self.published != self.position {
             self.own.publish_consumed(self.position);
             self.published = self.position;

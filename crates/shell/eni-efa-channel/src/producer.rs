@@ -15,8 +15,8 @@ use crate::{OwnRegion, PeerRegion, ProtocolViolation};
 pub struct Producer {
     own: Arc<OwnRegion>,
     peer: Arc<PeerRegion>,
-    /// Units written since the beginning, modulo 2³².
-    position: u32,
+    /// Units written since the beginning.
+    position: u64,
     /// Units that the peer has consumed, as last read.
     consumed: u32,
     /// The sequence word of records of this lap.
@@ -79,33 +79,45 @@ impl Producer {
         })
     }
 
-    /// Whether everything written has been consumed, as far as the other side has said.
-    pub fn is_drained(&mut self) -> bool {
-        self.consumed = self.peer.consumed();
-        self.consumed == self.position
+    /// Units written since the beginning: the last record ends here.
+    #[inline]
+    pub fn written(&self) -> u64 {
+        self.position
     }
 
-    /// Units that are free, by what the other side has said.
-    pub fn free_units(&mut self) -> u32 {
-        self.consumed = self.peer.consumed();
-        let used = self.position.wrapping_sub(self.consumed);
-        self.own.ring_units.saturating_sub(used)
+    /// Units that the other side has consumed since the beginning, as it says: records that end here or before have been
+    /// taken. Where it says what cannot be, nothing has been taken.
+    #[inline]
+    pub fn consumed(&self) -> u64 {
+        let left = self.low_position().wrapping_sub(self.peer.consumed());
+        let left = if left > self.own.ring_units {
+            self.own.ring_units
+        } else {
+            left
+        };
+        self.position.saturating_sub(u64::from(left))
+    }
+
+    /// The position as regions have it: modulo 2³².
+    #[inline]
+    fn low_position(&self) -> u32 {
+        self.position as u32
     }
 
     #[inline]
     fn offset(&self) -> u32 {
-        self.position & (self.own.ring_units - 1)
+        self.low_position() & (self.own.ring_units - 1)
     }
 
     #[inline]
     fn ensure_free(&mut self, units: u32) -> Result<(), ReserveError> {
         let ring_units = self.own.ring_units;
-        let used = self.position.wrapping_sub(self.consumed);
+        let used = self.low_position().wrapping_sub(self.consumed);
         if used + units <= ring_units {
             return Ok(());
         }
         let consumed = self.peer.consumed();
-        let used = self.position.wrapping_sub(consumed);
+        let used = self.low_position().wrapping_sub(consumed);
         if used > ring_units {
             return Err(ProtocolViolation.into());
         }
@@ -128,8 +140,8 @@ impl Producer {
     #[inline]
     fn publish(&mut self, header: &RecordHeader, payload_length: usize, units: u32) {
         let at = RING_OFFSET + self.offset() as usize * UNIT;
-        let next = self.position.wrapping_add(units);
-        let next_offset = next & (self.own.ring_units - 1);
+        let next = self.position + u64::from(units);
+        let next_offset = next as u32 & (self.own.ring_units - 1);
         let mapping = &self.own.mapping;
         // What lies after the record, old payload perhaps, is not to be taken for a header.
         let next_at = RING_OFFSET + next_offset as usize * UNIT;

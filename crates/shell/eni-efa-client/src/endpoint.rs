@@ -129,6 +129,32 @@ impl Endpoint {
         self.lanes[lane.index()].peer
     }
 
+    /// Where the last record that was sent by a lane on this host ends, in units of its ring since the beginning; 0 for
+    /// other lanes.
+    ///
+    /// A record is [`Sent::Delivered`] once it is in the ring, but a lane that breaks may take it away before the peer
+    /// has seen it. Whoever must know waits until [`consumed`](Self::consumed) has reached this.
+    #[inline]
+    pub fn sent(&self, lane: LaneId) -> u64 {
+        match self.lanes.get(lane.index()).map(|lane| &lane.state) {
+            Some(State::Local(local)) => local.producer.written(),
+            Some(State::Connecting | State::Remote | State::Broken(_)) | None => 0,
+        }
+    }
+
+    /// Up to where the peer of a lane on this host has consumed records, as [`sent`](Self::sent) counts. Of a broken lane:
+    /// up to where it had when the lane broke. The peer says so at the end of each of its polls.
+    #[inline]
+    pub fn consumed(&self, lane: LaneId) -> u64 {
+        match self.lanes.get(lane.index()) {
+            Some(lane) => match &lane.state {
+                State::Local(local) => local.producer.consumed(),
+                State::Connecting | State::Remote | State::Broken(_) => lane.last_consumed,
+            },
+            None => 0,
+        }
+    }
+
     /// Sends a record whose payload is the pieces of `payload` one after the other. `request` comes back with
     /// [`crate::Handler::completed`] where the record is [`Sent::Underway`].
     ///
@@ -169,7 +195,7 @@ impl Endpoint {
         length: usize,
         request: u32,
     ) -> Result<Room<'_>, TrySendError> {
-        let Some(Lane { peer, state }) = self.lanes.get_mut(lane.index()) else {
+        let Some(Lane { peer, state, .. }) = self.lanes.get_mut(lane.index()) else {
             return Err(TrySendError::Broken(Cause::Unreachable));
         };
         match state {
@@ -207,7 +233,11 @@ impl Endpoint {
     fn add_lane(&mut self, peer: Peer, state: State) -> LaneId {
         // A lane is a message to the service at least: 2³² take years.
         let lane = LaneId(u32::try_from(self.lanes.len()).unwrap_or(u32::MAX));
-        self.lanes.push(Lane { peer, state });
+        self.lanes.push(Lane {
+            peer,
+            state,
+            last_consumed: 0,
+        });
         self.by_peer.insert(peer, lane);
         lane
     }

@@ -60,6 +60,8 @@ pub enum TrySendError {
 pub(crate) struct Lane {
     pub(crate) peer: Peer,
     pub(crate) state: State,
+    /// What the peer had consumed when the lane broke.
+    pub(crate) last_consumed: u64,
 }
 
 #[derive(Debug)]

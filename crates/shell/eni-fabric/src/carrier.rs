@@ -227,6 +227,7 @@ impl Carrier {
     fn run(&mut self) {
         while !self.signals.stop.load(Ordering::Acquire) {
             self.refresh();
+            self.patience.turn(self.now);
             let mut busy = self.take_commands();
             busy |= self.take_from_rings();
             self.serve_timers();
@@ -359,7 +360,7 @@ fn outcome_of(reason: Failure) -> Outcome {
         Failure::PeerReset | Failure::PeerClosed | Failure::Closed => Outcome::PeerGone,
         Failure::Refused(refusal::PEER_GONE) => Outcome::PeerGone,
         Failure::Refused(refusal::NOT_ALLOWED) => Outcome::Revoked,
-        Failure::Refused(_) => Outcome::Protocol,
+        Failure::Refused(_) | Failure::TooLarge => Outcome::Protocol,
         Failure::PeerDead | Failure::NotReady => Outcome::Unreachable,
     }
 }

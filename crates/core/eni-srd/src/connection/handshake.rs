@@ -1,6 +1,6 @@
 //! Sessions: how two incarnations of two interfaces find each other, and how a restarted one is told from a late packet.
 
-use super::{Connection, Session, State, new_paths};
+use super::{Connection, Session, State, fail, new_paths};
 use crate::config::{MAX_HELLO_NANOS, MAX_OFFERS, MIN_HELLO_NANOS};
 use crate::event::{DropReason, Event, Failure};
 use crate::received::{ReceivedPackets, TakenMessages};
@@ -79,6 +79,15 @@ impl Handshake {
             self.hello_at = Instant::NEVER;
         }
     }
+}
+
+/// A path for a handshake packet: another for each try and each side, so that no pattern of dead paths meets all tries.
+fn any_path(nonce: Nonce, number: u64, paths: u8) -> u8 {
+    // Fibonacci hashing.
+    let mixed = (nonce as u64)
+        .wrapping_add(number)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed >> 32) % u64::from(paths)) as u8
 }
 
 impl Connection {
@@ -259,7 +268,13 @@ impl Connection {
         self.taken = TakenMessages::new(session.window_log2);
         self.nacks.clear();
         self.silence_at = Instant::NEVER;
+        let window_log2 = session.window_log2;
         self.state = State::Established(session);
+        let most_bytes = self.max_message_bytes();
+        let (events, counters) = (&mut self.events, &mut self.counters);
+        self.outgoing.agree(window_log2, most_bytes, |ended| {
+            fail(ended, Failure::TooLarge, events, counters);
+        });
         let event = if was_established {
             Event::PeerReset
         } else {
@@ -306,7 +321,7 @@ impl Connection {
         let header = Header {
             kind: Kind::Hello,
             flags: 0,
-            path: (number % u64::from(self.paths.count())) as u8,
+            path: any_path(own, number, self.paths.count()),
             handle: 0,
             session_tag: session_tag(own, 0),
             packet_number: number,
@@ -326,7 +341,7 @@ impl Connection {
         let header = Header {
             kind: Kind::Offer,
             flags: 0,
-            path: (number % u64::from(self.paths.count())) as u8,
+            path: any_path(local, number, self.paths.count()),
             handle: session.peer_handle,
             session_tag: session.tag_out,
             packet_number: number,

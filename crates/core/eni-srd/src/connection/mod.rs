@@ -21,6 +21,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use handshake::Handshake;
 
+/// How often a silent peer is asked before it counts as dead.
+const QUESTIONS_BEFORE_DEATH: u64 = 4;
+/// Events beyond which changes of paths are no more told.
+const MAX_UNREAD_EVENTS: usize = 1 << 15;
+
 /// Why a message cannot be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
@@ -94,6 +99,8 @@ pub struct Connection {
     silence_at: Instant,
     /// When the peer was heard last, or first expected to speak since.
     heard_at: Instant,
+    /// When the peer was last asked whether it lives.
+    asked_at: Instant,
     /// When the oldest unanswered expectation arose; never while nothing is expected.
     expecting_since: Instant,
     /// A ping shall go out, to have something acknowledged.
@@ -122,7 +129,7 @@ impl Connection {
         Ok(Self {
             handshake: Handshake::new(seed),
             state: State::Unconnected,
-            outgoing: Outgoing::new(0),
+            outgoing: Outgoing::new(0, window_log2),
             sent: SentPackets::new(config.paths, 0),
             paths,
             received: ReceivedPackets::new(),
@@ -133,6 +140,7 @@ impl Connection {
             credit_to_give,
             silence_at: Instant::NEVER,
             heard_at: now,
+            asked_at: now,
             expecting_since: Instant::NEVER,
             wants_ping: false,
             closes_left: 0,
@@ -147,21 +155,20 @@ impl Connection {
     /// # Errors
     /// [`SendError`], with nothing queued.
     pub fn send(&mut self, now: Instant, message: Message) -> Result<MessageId, SendError> {
-        let window = match &self.state {
-            State::Ended(failure) => return Err(SendError::Closed(*failure)),
-            State::Established(session) => 1 << session.window_log2,
-            State::Unconnected => 1 << self.config.window_log2,
-        };
-        if self.outgoing.span() >= window {
+        if let State::Ended(failure) = &self.state {
+            return Err(SendError::Closed(*failure));
+        }
+        if self.closes_left > 0 {
+            return Err(SendError::Closed(Failure::Closed));
+        }
+        if self.outgoing.room() == 0 {
             return Err(SendError::WindowFull);
         }
         let bytes = message.header.as_bytes().len() + message.payload.len();
         if message.payload.len() > MAX_PAYLOAD_BYTES || bytes > self.max_message_bytes() {
             return Err(SendError::TooLarge);
         }
-        if matches!(self.state, State::Unconnected) {
-            self.handshake.want(now);
-        }
+        self.connect(now);
         self.expect(now);
         Ok(self.outgoing.push(message))
     }
@@ -180,10 +187,33 @@ impl Connection {
     pub fn window_room(&self) -> u64 {
         match &self.state {
             State::Ended(_) => 0,
-            State::Established(session) => {
-                (1_u64 << session.window_log2).saturating_sub(self.outgoing.span())
-            }
-            State::Unconnected => (1 << self.config.window_log2) - self.outgoing.span(),
+            State::Established(_) | State::Unconnected => self.outgoing.room(),
+        }
+    }
+
+    /// Bytes of memory that the connection holds now, without the payloads of messages under way. It is at most
+    /// [`MAX_MEMORY_BYTES`](crate::MAX_MEMORY_BYTES) as long as events are drained.
+    pub fn memory_bytes(&self) -> usize {
+        let nacks = self.nacks.capacity() * size_of::<PendingNack>();
+        let verdicts = self
+            .nacks
+            .iter()
+            .map(|nack| nack.verdicts.capacity() * size_of::<Verdict>());
+        size_of::<Self>()
+            + self.outgoing.memory_bytes()
+            + self.sent.memory_bytes()
+            + self.received.memory_bytes()
+            + self.taken.memory_bytes()
+            + self.events.capacity() * size_of::<Event>()
+            + nacks
+            + verdicts.sum::<usize>()
+    }
+
+    /// Opens a session although there is nothing to send; [`send`](Self::send) does it by itself.
+    pub fn connect(&mut self, now: Instant) {
+        if matches!(self.state, State::Unconnected) {
+            self.handshake.want(now);
+            self.expect(now);
         }
     }
 
@@ -239,18 +269,31 @@ impl Connection {
             return;
         }
         self.look_for_silence(now);
+        self.paths.tick(now);
         let limit = nanos(self.config.not_ready_limit);
         let (events, counters) = (&mut self.events, &mut self.counters);
         self.outgoing.try_again(now, limit, |ended| {
             fail(ended, Failure::NotReady, events, counters);
         });
-        let keepalive = self.config.keepalive_after.map(nanos);
-        if keepalive
-            .is_some_and(|after| self.is_established() && now.nanos_since(self.heard_at) >= after)
-            && self.expecting_since == Instant::NEVER
-        {
+        if self.next_question() <= now {
+            self.asked_at = now;
             self.wants_ping = true;
             self.expect(now);
+        }
+    }
+
+    /// When to ask a silent peer whether it lives: seldom while nothing is expected of it; else a few times before it is
+    /// given up, because the answer that is missing may be on a path that is dead.
+    fn next_question(&self) -> Instant {
+        if !self.is_established() {
+            return Instant::NEVER;
+        }
+        let quiet_since = self.heard_at.max(self.asked_at);
+        let urgent = nanos(self.config.peer_dead_after) / QUESTIONS_BEFORE_DEATH;
+        match self.config.keepalive_after.map(nanos) {
+            Some(pause) if self.expecting_since == Instant::NEVER => quiet_since.after_nanos(pause),
+            None if self.expecting_since == Instant::NEVER => Instant::NEVER,
+            Some(_) | None => quiet_since.after_nanos(urgent),
         }
     }
 
@@ -263,10 +306,6 @@ impl Connection {
             State::Unconnected => self.handshake.next_hello(),
             State::Established(session) => {
                 let received = self.received.due(session.max_datagram_bytes);
-                let keepalive = match self.config.keepalive_after {
-                    Some(after) if self.expecting_since == Instant::NEVER => self.heard_at + after,
-                    Some(_) | None => Instant::NEVER,
-                };
                 let gate = if self.outgoing.has_waiting() {
                     self.paths.next_gate()
                 } else {
@@ -278,7 +317,8 @@ impl Connection {
                     Instant::NEVER
                 };
                 received
-                    .min(keepalive)
+                    .min(self.next_question())
+                    .min(self.handshake.next_hello())
                     .min(gate)
                     .min(self.silence_at)
                     .min(self.paths.next_probe())
@@ -305,7 +345,7 @@ impl Connection {
     /// The peer lives. While messages are unfinished it owes the next answer.
     fn heard(&mut self, now: Instant) {
         self.heard_at = now;
-        self.expecting_since = if self.outgoing.is_empty() && self.sent.is_empty() {
+        self.expecting_since = if self.outgoing.is_empty() {
             Instant::NEVER
         } else {
             now
@@ -350,7 +390,8 @@ impl Connection {
     }
 
     fn tell_turn(&mut self, path: u8, turn: Option<Turn>) {
-        match turn {
+        // News of paths is for people; an owner that does not listen loses it first.
+        match turn.filter(|_| self.events.len() < MAX_UNREAD_EVENTS) {
             Some(Turn::Down) => self.events.push_back(Event::PathDown { path }),
             Some(Turn::Up) => self.events.push_back(Event::PathUp { path }),
             None => {}
@@ -359,7 +400,8 @@ impl Connection {
 
     fn fail_messages(&mut self, reason: Failure) {
         let first_id = self.outgoing.next_id();
-        let outgoing = core::mem::replace(&mut self.outgoing, Outgoing::new(first_id));
+        let fresh = Outgoing::new(first_id, self.config.window_log2);
+        let outgoing = core::mem::replace(&mut self.outgoing, fresh);
         let (events, counters) = (&mut self.events, &mut self.counters);
         outgoing.fail_all(|ended| fail(ended, reason, events, counters));
     }

@@ -3,7 +3,7 @@
 use super::{Connection, PendingNack, Session, State, fail};
 use crate::config::MAX_NACKS;
 use crate::event::{DropReason, Event, Failure};
-use crate::frame::{Ack, Frame, Frames, HOLD_UNIT_NANOS, Nack, Verdict};
+use crate::frame::{Ack, Frame, Frames, HOLD_UNIT_NANOS, Nack, Verdict, nack_bytes};
 use crate::message::{Admission, Incoming, Sink};
 use crate::outgoing::Ended;
 use crate::received::Novelty;
@@ -52,7 +52,14 @@ impl Connection {
         }
         let (header, body) = Header::parse(datagram).map_err(|_| DropReason::Malformed)?;
         match header.kind {
-            Kind::Frames => self.handle_frames(now, &header, datagram, sink),
+            Kind::Frames => {
+                let outcome = self.handle_frames(now, &header, datagram, sink);
+                if outcome == Err(DropReason::Foreign) {
+                    // A peer that does not know that this side started anew learns it from a hello.
+                    self.connect(now);
+                }
+                outcome
+            }
             Kind::Hello | Kind::Offer => {
                 let (hello, _) = Hello::parse(body).map_err(|_| DropReason::Malformed)?;
                 self.open_handshake(&header, &hello, datagram)?;
@@ -99,7 +106,7 @@ impl Connection {
         if outcome.wants_ack && !outcome.is_unfit {
             if outcome.verdicts.is_empty() {
                 self.received.take(now, number, header.path, length);
-            } else if self.nacks.len() < MAX_NACKS {
+            } else if self.nacks.len() < MAX_NACKS && self.fits_nack(outcome.verdicts.len()) {
                 self.nacks.push_back(PendingNack {
                     packet_number: number,
                     verdicts: outcome.verdicts,
@@ -162,6 +169,15 @@ impl Connection {
             }
         }
         outcome
+    }
+
+    /// A peer that packs more than was agreed could be owed an answer that fits no packet.
+    fn fits_nack(&self, verdicts: usize) -> bool {
+        let State::Established(session) = &self.state else {
+            return false;
+        };
+        let room = session.max_datagram_bytes - HEADER_BYTES - self.seal_bytes();
+        nack_bytes(verdicts) <= room
     }
 
     fn message_novelty(&self, low: u32) -> (Novelty, u64) {

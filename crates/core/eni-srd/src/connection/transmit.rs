@@ -12,6 +12,9 @@ const FEW_DATAGRAMS: u64 = 4;
 /// The flags' place in the header.
 const FLAGS_OFFSET: usize = 2;
 
+/// What must be left beside the first message for an acknowledgement to ride along.
+const ROOM_FOR_ACK: usize = MAX_ACK_FRAME_BYTES + PING_FRAME_BYTES;
+
 /// What the next packet is to hold.
 struct Plan {
     path: u8,
@@ -72,7 +75,7 @@ impl Connection {
         let datagram_bytes = limit + self.seal_bytes();
         let ack_is_due = self.received.has_news() && self.received.due(datagram_bytes) <= now;
         if let Some((bytes, avoid)) = sendable
-            && !(ack_is_due && bytes + MAX_ACK_FRAME_BYTES > room)
+            && !(ack_is_due && bytes + ROOM_FOR_ACK > room)
             && let Some(path) = self.paths.choose(now, avoid)
         {
             return Some(Plan {
@@ -81,13 +84,13 @@ impl Connection {
                 ping: false,
             });
         }
-        let ping = self.wants_ping;
-        if ack_is_due || ping || !self.nacks.is_empty() {
-            let path = self.paths.choose_unacknowledged(self.received.last_path);
+        if ack_is_due || self.wants_ping || !self.nacks.is_empty() {
+            let wished = self.received.last_path;
+            let (path, is_doubtful) = self.paths.choose_unacknowledged(now, wished);
             return Some(Plan {
                 path,
                 messages: None,
-                ping,
+                ping: self.wants_ping || is_doubtful,
             });
         }
         None
@@ -117,7 +120,7 @@ impl Connection {
                 .map_or(0, |(sequence, _)| self.outgoing.frame_bytes(sequence)),
             None => 0,
         };
-        if first + PING_FRAME_BYTES + MAX_ACK_FRAME_BYTES <= writer.room() {
+        if first + ROOM_FOR_ACK <= writer.room() {
             self.received
                 .write_ack(now, self.credit_to_give, &mut writer);
         }
@@ -131,7 +134,11 @@ impl Connection {
             is_acknowledged = true;
         }
         if is_acknowledged {
-            self.wants_ping = false;
+            // A probe of a dead path says nothing about the peer while others live.
+            let is_asking = self.paths.is_live(plan.path) || !self.paths.any_live();
+            if is_asking {
+                self.wants_ping = false;
+            }
             let bytes = (writer.written() + self.seal_bytes()) as u64;
             let place = self.paths.sent(now, plan.path, bytes);
             self.sent.push(now, plan.path, place, bytes, first_message);
@@ -141,7 +148,9 @@ impl Connection {
             if plan.ping || (self.paths.in_flight < few && !self.paths.has_room()) {
                 writer.set_byte(FLAGS_OFFSET, self.flags() | FLAG_ACK_NOW);
             }
-            self.expect(now);
+            if is_asking {
+                self.expect(now);
+            }
         } else {
             self.sent.skip();
         }

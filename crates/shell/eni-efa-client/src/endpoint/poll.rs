@@ -73,6 +73,7 @@ impl Endpoint {
         let mut taken = 0;
         let end = loop {
             if taken == most {
+                inbound.consumer.tell_all();
                 return taken;
             }
             match inbound.consumer.peek() {
@@ -86,7 +87,10 @@ impl Endpoint {
                             Some(ending) if ending.since.elapsed() > ENDING_LIMIT => {
                                 break ending.cause;
                             }
-                            Some(_) | None => return taken,
+                            Some(_) | None => {
+                                inbound.consumer.tell_all();
+                                return taken;
+                            }
                         },
                         Disposition::Violation => break Cause::Protocol,
                     }

@@ -107,14 +107,15 @@ impl Endpoint {
         let Some(found) = self.lanes.get_mut(lane.index()) else {
             return false;
         };
-        let (peer, state) = (found.peer, &mut found.state);
-        let old = std::mem::replace(state, State::Broken(cause));
+        let peer = found.peer;
+        let old = std::mem::replace(&mut found.state, State::Broken(cause));
         match old {
             State::Broken(first) => {
-                *state = State::Broken(first);
+                found.state = State::Broken(first);
                 return false;
             }
             State::Local(local) => {
+                found.last_consumed = local.producer.consumed();
                 if let Some(conversation) = local.conversation {
                     self.by_conversation.remove(&conversation);
                     self.mailbox.lock().rings.remove(&conversation);

@@ -42,9 +42,13 @@ impl<R> Broker<R> {
             return self.offer_here(id, attempt, other, region);
         }
         let is_here = |device: &super::Device| device.attributes.gid == peer.gid;
-        if self.devices.iter().any(is_here) || judges.directory.host_of(peer.gid).is_none() {
-            return Err(Cause::Unreachable);
+        if self.devices.iter().any(is_here) {
+            return Err(Cause::PeerGone);
         }
+        judges
+            .directory
+            .host_of(peer.gid)
+            .ok_or(Cause::Unreachable)?;
         self.offer_elsewhere(id, attempt, peer)
     }
 

@@ -232,7 +232,7 @@ fn what_is_not_allowed_or_not_there_fails() {
         // peer, cause
         (other_subnet, Cause::Refused),
         (stranger, Cause::Refused),
-        (nobody, Cause::Unreachable),
+        (nobody, Cause::PeerGone),
         (address_a, Cause::Protocol),
     ];
     for (peer, cause) in cases {

@@ -11,6 +11,10 @@ use super::options::Poll;
 
 /// How long it looks again before it sleeps.
 const AWAKE_NANOS: u64 = 2_000_000;
+/// Away for longer, and others want the processor.
+const CROWDED_NANOS: u64 = 500_000;
+/// For how long they are taken to.
+const CROWDED_FOR_NANOS: u64 = 20_000_000;
 /// The longest sleep: bounds what a lost wake-up costs.
 const MAX_SLEEP: Duration = Duration::from_millis(100);
 /// The longest sleep while a program has yet to make room for completions.
@@ -20,6 +24,10 @@ const WAITING_SLEEP: Duration = Duration::from_millis(1);
 pub(super) struct Patience {
     poll: Poll,
     idle_since: Option<Instant>,
+    /// When the processor was last offered to others.
+    yielded_at: Option<Instant>,
+    /// Until here others are taken to want the processor.
+    crowded_until: Instant,
     /// Numbers sleeps, so that a program wakes each only once; never 0.
     sleeps: u32,
 }
@@ -29,7 +37,17 @@ impl Patience {
         Self {
             poll,
             idle_since: None,
+            yielded_at: None,
+            crowded_until: Instant::default(),
             sleeps: 0,
+        }
+    }
+
+    /// A turn begins.
+    pub(super) fn turn(&mut self, now: Instant) {
+        let away = self.yielded_at.take().map_or(0, |at| now.nanos_since(at));
+        if away > CROWDED_NANOS {
+            self.crowded_until = now.after_nanos(CROWDED_FOR_NANOS);
         }
     }
 }
@@ -38,22 +56,23 @@ impl Carrier {
     /// Ends a turn.
     ///
     /// The processor is offered to others where nothing was done, and where something was delivered: the program that
-    /// waits for it may share the processor.
+    /// waits for it may share the processor. Where others keep it for long, sleeping is better than offering: the
+    /// scheduler gives a thread that wakes its turn sooner than one that gave it away.
     pub(super) fn rest(&mut self, busy: bool, has_delivered: bool) {
         let patience = &mut self.patience;
+        let is_crowded = self.now < patience.crowded_until;
         if busy {
             patience.idle_since = None;
-            if has_delivered {
-                rustix::thread::sched_yield();
+            if !has_delivered || is_crowded {
+                return;
             }
-            return;
-        }
-        if patience.poll == Poll::Adaptive {
+        } else if patience.poll == Poll::Adaptive {
             let since = *patience.idle_since.get_or_insert(self.now);
-            if self.now.nanos_since(since) >= AWAKE_NANOS {
+            if is_crowded || self.now.nanos_since(since) >= AWAKE_NANOS {
                 return self.sleep();
             }
         }
+        patience.yielded_at = Some(self.now);
         rustix::thread::sched_yield();
     }
 

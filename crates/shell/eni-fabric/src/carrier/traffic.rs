@@ -12,9 +12,7 @@ use super::metrics::DropReason;
 use super::{Carrier, Report};
 
 /// Calls to receive before others have their turn.
-const RECEIVES_PER_TURN: usize = 8;
-/// After so few bytes more are unlikely, and looking costs the latency of these.
-const SMALL: usize = 1_024;
+const RECEIVES_PER_TURN: usize = 32;
 /// Records taken from one ring before others have their turn.
 const RECORDS_PER_TURN: usize = 64;
 /// Datagrams of one connection before others have their turn.
@@ -34,14 +32,11 @@ impl Carrier {
                 return calls > 0;
             };
             self.refresh();
-            let (host, length) = (joined.host, joined.length());
+            let host = joined.host;
             for datagram in joined.datagrams() {
                 self.take_datagram(host, datagram);
             }
             self.underlay.give_back(joined);
-            if length < SMALL {
-                break;
-            }
         }
         true
     }

@@ -42,10 +42,6 @@ impl Joined {
     pub(super) fn datagrams(&mut self) -> impl Iterator<Item = &mut [u8]> {
         self.buffer[..self.length].chunks_mut(self.stride)
     }
-
-    pub(super) fn length(&self) -> usize {
-        self.length
-    }
 }
 
 impl Underlay {

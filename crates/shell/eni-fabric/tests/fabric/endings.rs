@@ -73,6 +73,25 @@ fn a_revoked_conversation_ends_at_both_ends_and_may_begin_again() {
 }
 
 #[test]
+fn a_sender_learns_what_was_consumed_before_the_lane_broke() {
+    let running = Running::start(vec![device(0, None), device(1, None)]);
+    let (mut a, lane, mut b) = connected(&running);
+    let mut log = Log::default();
+    let mut ends = Vec::new();
+    for number in 0..3 {
+        a.try_send(lane, &header(number), &[&[1; 100]], 0).unwrap();
+        ends.push(a.sent(lane));
+    }
+    assert!(a.consumed(lane) < ends[0]);
+    poll_until(&mut b, &mut log, |_, log| log.records.len() == 3);
+    assert_eq!(a.consumed(lane), ends[2]);
+    a.try_send(lane, &header(9), &[], 0).unwrap();
+    running.policy.set(gid(0), gid(1), true);
+    poll_until(&mut a, &mut log, |_, log| !log.broken.is_empty());
+    assert_eq!(a.consumed(lane), ends[2]);
+}
+
+#[test]
 fn the_end_of_the_service_ends_every_lane() {
     let mut running = Running::start(vec![device(0, None), device(1, None)]);
     let (mut a, lane, mut b) = connected(&running);

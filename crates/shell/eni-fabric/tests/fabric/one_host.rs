@@ -80,13 +80,19 @@ fn a_peer_that_never_was_cannot_be_reached() {
     let running = Running::start(vec![device(0, None)]);
     let mut a = running.endpoint(0);
     let mut log = Log::default();
-    for gid in [crate::support::gid(0), crate::support::gid(77)] {
+    let cases = [
+        // device, cause
+        (0, Cause::PeerGone),
+        (77, Cause::Unreachable),
+    ];
+    for (device, cause) in cases {
+        let gid = crate::support::gid(device);
         let lane = a.lane_to(Peer {
             gid,
             queue_pair: a.queue_pair() ^ 1,
         });
         poll_until(&mut a, &mut log, |_, log| !log.broken.is_empty());
-        assert_eq!(log.broken.pop(), Some((lane, Cause::Unreachable)));
-        assert_eq!(a.lane_state(lane), LaneState::Broken(Cause::Unreachable));
+        assert_eq!(log.broken.pop(), Some((lane, cause)));
+        assert_eq!(a.lane_state(lane), LaneState::Broken(cause));
     }
 }

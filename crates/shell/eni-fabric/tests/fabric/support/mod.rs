@@ -155,6 +155,7 @@ impl Handler for Log {
 ///
 /// # Panics
 /// After [`PATIENCE`].
+#[track_caller]
 pub(crate) fn poll_until(
     endpoint: &mut Endpoint,
     log: &mut Log,
@@ -163,7 +164,12 @@ pub(crate) fn poll_until(
     let deadline = Instant::now() + PATIENCE;
     while !done(endpoint, log) {
         endpoint.poll(log);
-        assert!(Instant::now() < deadline, "nothing came: {log:?}");
+        assert!(
+            Instant::now() < deadline,
+            "{} records came, and of lanes {:?}",
+            log.records.len(),
+            log.broken
+        );
     }
 }
 

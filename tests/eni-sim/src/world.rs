@@ -1,0 +1,387 @@
+//! The virtual clock: events in order of time, endpoints, and what became of every message.
+
+use crate::network::{Network, NetworkDrops, NetworkSpec, Passage, Stage};
+use crate::srd::SrdEndpoint;
+use crate::tcp::{Segment, TcpEndpoint};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// What a packet carries.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    Datagram(Vec<u8>),
+    Segment(Segment),
+}
+
+/// A packet that an endpoint sends.
+#[derive(Clone, Debug)]
+pub(crate) struct Outbound {
+    /// Which of the endpoint's paths.
+    pub(crate) path: u8,
+    /// With all headers.
+    pub(crate) wire_bytes: u64,
+    pub(crate) body: Body,
+}
+
+/// One end of a conversation.
+pub(crate) enum Endpoint {
+    Srd(Box<SrdEndpoint>),
+    Tcp(Box<TcpEndpoint>),
+}
+
+struct Placed {
+    endpoint: Endpoint,
+    host: usize,
+    /// The endpoint on the other side.
+    peer: usize,
+    /// Where its first path lies among the cores.
+    hash: usize,
+    timer_ns: u64,
+    timer_generation: u64,
+}
+
+struct Packet {
+    body: Body,
+    wire_bytes: u64,
+    from: usize,
+    core: usize,
+    stage: Stage,
+}
+
+enum Happening {
+    Hop(Packet),
+    Timer { endpoint: usize, generation: u64 },
+    Send { message: u32 },
+}
+
+struct Entry {
+    at_ns: u64,
+    /// Ties are broken by age, so that a seed replays exactly.
+    sequence: u64,
+    happening: Happening,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at_ns, self.sequence) == (other.at_ns, other.sequence)
+    }
+}
+impl Eq for Entry {}
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at_ns, self.sequence).cmp(&(other.at_ns, other.sequence))
+    }
+}
+
+/// A message of the workload.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageRecord {
+    /// The endpoint that sends it.
+    pub endpoint: usize,
+    /// Its size; more than a datagram carries is cut.
+    pub bytes: u32,
+    /// When the application hands it over.
+    pub sent_ns: u64,
+    /// When the receiver had all of it.
+    pub delivered_ns: Option<u64>,
+    /// When the sender knew that.
+    pub completed_ns: Option<u64>,
+}
+
+impl MessageRecord {
+    /// From the application's call to the receiver's having all of it.
+    pub fn latency_ns(&self) -> Option<u64> {
+        Some(self.delivered_ns? - self.sent_ns)
+    }
+}
+
+/// What endpoints report.
+#[derive(Default)]
+pub(crate) struct Reports {
+    pub(crate) delivered: Vec<u32>,
+    pub(crate) completed: Vec<u32>,
+}
+
+/// A network, its endpoints and a workload, under one clock and one seed.
+pub struct World {
+    now_ns: u64,
+    heap: BinaryHeap<Reverse<Entry>>,
+    sequence: u64,
+    dice: StdRng,
+    network: Network,
+    endpoints: Vec<Placed>,
+    messages: Vec<MessageRecord>,
+    undelivered: usize,
+    reports: Reports,
+    steps_at_once: u32,
+}
+
+/// More events at one moment than any workload plans: somebody's timer does not advance.
+const MAX_STEPS_AT_ONCE: u32 = 1_000_000;
+
+impl World {
+    /// An empty world.
+    pub fn new(spec: NetworkSpec, seed: u64) -> Self {
+        Self {
+            now_ns: 0,
+            heap: BinaryHeap::new(),
+            sequence: 0,
+            dice: StdRng::seed_from_u64(seed),
+            network: Network::new(spec),
+            endpoints: Vec::new(),
+            messages: Vec::new(),
+            undelivered: 0,
+            reports: Reports::default(),
+            steps_at_once: 0,
+        }
+    }
+
+    /// Now, in nanoseconds since the world began.
+    pub fn now_ns(&self) -> u64 {
+        self.now_ns
+    }
+
+    /// What did not arrive, and why.
+    pub fn network_drops(&self) -> NetworkDrops {
+        self.network.drops
+    }
+
+    /// 32 random bytes.
+    pub(crate) fn entropy(&mut self) -> [u8; 32] {
+        self.dice.random()
+    }
+
+    /// Places two endpoints that talk to each other; returns their indices.
+    pub(crate) fn join(
+        &mut self,
+        left: (usize, Endpoint),
+        right: (usize, Endpoint),
+    ) -> (usize, usize) {
+        let first = self.endpoints.len();
+        for ((host, endpoint), peer) in [(left, first + 1), (right, first)] {
+            let hash = self.dice.random_range(0..self.network.cores());
+            self.endpoints.push(Placed {
+                endpoint,
+                host,
+                peer,
+                hash,
+                timer_ns: u64::MAX,
+                timer_generation: 0,
+            });
+        }
+        (first, first + 1)
+    }
+
+    /// Plans a message of `bytes` bytes from `endpoint`, to be handed over at `at_ns`.
+    pub fn plan(&mut self, endpoint: usize, bytes: u32, at_ns: u64) {
+        let message = self.messages.len() as u32;
+        self.messages.push(MessageRecord {
+            endpoint,
+            bytes,
+            sent_ns: at_ns,
+            delivered_ns: None,
+            completed_ns: None,
+        });
+        self.undelivered += 1;
+        self.push(at_ns, Happening::Send { message });
+    }
+
+    /// The workload so far.
+    pub fn messages(&self) -> &[MessageRecord] {
+        &self.messages
+    }
+
+    /// Messages that have not arrived.
+    pub fn undelivered(&self) -> usize {
+        self.undelivered
+    }
+
+    /// The SRD connection of an endpoint.
+    pub fn srd(&mut self, endpoint: usize) -> Option<&mut SrdEndpoint> {
+        match &mut self.endpoints.get_mut(endpoint)?.endpoint {
+            Endpoint::Srd(srd) => Some(srd),
+            Endpoint::Tcp(_) => None,
+        }
+    }
+
+    fn push(&mut self, at_ns: u64, happening: Happening) {
+        self.sequence += 1;
+        self.heap.push(Reverse(Entry {
+            at_ns,
+            sequence: self.sequence,
+            happening,
+        }));
+    }
+
+    /// Runs until `until_ns`, or until every message has arrived.
+    pub fn run(&mut self, until_ns: u64) {
+        while self.undelivered > 0 && self.step(until_ns) {}
+    }
+
+    /// Runs until `until_ns` whether messages are missing or not.
+    pub fn run_on(&mut self, until_ns: u64) {
+        while self.step(until_ns) {}
+    }
+
+    fn step(&mut self, until_ns: u64) -> bool {
+        if self
+            .heap
+            .peek()
+            .is_none_or(|Reverse(entry)| entry.at_ns > until_ns)
+        {
+            self.now_ns = self.now_ns.max(until_ns);
+            return false;
+        }
+        let Some(Reverse(entry)) = self.heap.pop() else {
+            return false;
+        };
+        self.count_step(entry.at_ns);
+        match entry.happening {
+            Happening::Hop(packet) => self.hop(packet),
+            Happening::Timer {
+                endpoint,
+                generation,
+            } => {
+                let placed = &mut self.endpoints[endpoint];
+                if placed.timer_generation == generation {
+                    placed.timer_ns = u64::MAX;
+                    match &mut placed.endpoint {
+                        Endpoint::Srd(srd) => srd.timeout(self.now_ns),
+                        Endpoint::Tcp(tcp) => tcp.timeout(self.now_ns),
+                    }
+                    self.drive(endpoint);
+                }
+            }
+            Happening::Send { message } => {
+                let MessageRecord {
+                    endpoint, bytes, ..
+                } = self.messages[message as usize];
+                match &mut self.endpoints[endpoint].endpoint {
+                    Endpoint::Srd(srd) => srd.send(message, bytes),
+                    Endpoint::Tcp(tcp) => tcp.send(message, bytes),
+                }
+                self.drive(endpoint);
+            }
+        }
+        true
+    }
+
+    fn count_step(&mut self, at_ns: u64) {
+        self.steps_at_once = if at_ns > self.now_ns {
+            0
+        } else {
+            self.steps_at_once + 1
+        };
+        assert!(
+            self.steps_at_once < MAX_STEPS_AT_ONCE,
+            "an endpoint spins at {at_ns} ns"
+        );
+        self.now_ns = at_ns;
+    }
+
+    fn hop(&mut self, mut packet: Packet) {
+        let peer = self.endpoints[packet.from].peer;
+        if packet.stage == Stage::Arrived {
+            let now = self.now_ns;
+            match (&mut self.endpoints[peer].endpoint, packet.body) {
+                (Endpoint::Srd(srd), Body::Datagram(bytes)) => {
+                    srd.receive(now, bytes, &mut self.reports)
+                }
+                (Endpoint::Tcp(tcp), Body::Segment(segment)) => {
+                    tcp.receive(now, &segment, &mut self.reports)
+                }
+                (Endpoint::Srd(_), Body::Segment(_)) | (Endpoint::Tcp(_), Body::Datagram(_)) => {}
+            }
+            self.drive(peer);
+            return;
+        }
+        let way = (
+            self.endpoints[packet.from].host,
+            self.endpoints[peer].host,
+            packet.core,
+        );
+        let passage = self.network.pass(
+            self.now_ns,
+            packet.stage,
+            way,
+            packet.wire_bytes,
+            &mut self.dice,
+        );
+        let Passage::Arrives(at, again) = passage else {
+            return;
+        };
+        packet.stage = match packet.stage {
+            Stage::Up => Stage::Core,
+            Stage::Core => Stage::Down,
+            Stage::Down | Stage::Arrived => Stage::Arrived,
+        };
+        if let Some(again) = again {
+            let copy = Packet {
+                body: packet.body.clone(),
+                ..packet
+            };
+            self.push(again, Happening::Hop(copy));
+        }
+        self.push(at, Happening::Hop(packet));
+    }
+
+    /// Takes what an endpoint has to say after something happened to it.
+    fn drive(&mut self, endpoint: usize) {
+        let now = self.now_ns;
+        loop {
+            let placed = &mut self.endpoints[endpoint];
+            let outbound = match &mut placed.endpoint {
+                Endpoint::Srd(srd) => srd.transmit(now, &mut self.reports),
+                Endpoint::Tcp(tcp) => tcp.transmit(now),
+            };
+            let Some(outbound) = outbound else { break };
+            let core = (placed.hash + usize::from(outbound.path)) % self.network.cores();
+            let packet = Packet {
+                body: outbound.body,
+                wire_bytes: outbound.wire_bytes,
+                from: endpoint,
+                core,
+                stage: Stage::Up,
+            };
+            self.hop(packet);
+        }
+        let placed = &mut self.endpoints[endpoint];
+        let timer = match &placed.endpoint {
+            Endpoint::Srd(srd) => srd.next_timeout(),
+            Endpoint::Tcp(tcp) => tcp.next_timeout(),
+        };
+        let timer = timer.map_or(u64::MAX, |at| at.max(now));
+        if timer != placed.timer_ns {
+            placed.timer_generation += 1;
+            placed.timer_ns = timer;
+            let generation = placed.timer_generation;
+            if timer != u64::MAX {
+                self.push(
+                    timer,
+                    Happening::Timer {
+                        endpoint,
+                        generation,
+                    },
+                );
+            }
+        }
+        self.note();
+    }
+
+    fn note(&mut self) {
+        for message in self.reports.delivered.drain(..) {
+            self.messages[message as usize].delivered_ns = Some(self.now_ns);
+            self.undelivered -= 1;
+        }
+        for message in self.reports.completed.drain(..) {
+            self.messages[message as usize].completed_ns = Some(self.now_ns);
+        }
+    }
+}
