@@ -23,12 +23,15 @@ test: ## Every test: Rust, then the AWS CLI and boto3 against a running region.
 	$(RUN_AS_ROOT) cargo nextest run --locked --workspace
 	$(AS_ROOT) env PYTHONDONTWRITEBYTECODE=1 OPENENI=$(abspath $(CARGO_TARGET_DIR))/debug/openeni .venv/bin/pytest tests/e2e
 
-bench: ## OpenENI against a veth pair, a bridge, and a bridge with nftables rules.
+bench: ## OpenENI against a veth pair, a bridge, a bridge with nftables rules, and libfabric's providers.
 	scripts/setup bench
 	cargo build --locked --release --package eni-bench --package openeni
+	cargo build --locked --release --package eni-fabric-bench --package eni-efa-provider --package eni-efa-verbs
 	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/eni-bench network
 	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/eni-bench api
 	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/openeni demo failover --runs 20
+	$(CARGO_TARGET_DIR)/release/eni-fabric-bench host
+	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/eni-fabric-bench hosts
 
 lint: ## What CI checks before the tests.
 	cargo fmt --all --check

@@ -97,6 +97,20 @@ def test_a_network_acl_binds_at_the_subnets_boundary_only(region, network):
     until(lambda: network.pings(stranger, address), "the entries have no effect")
 
 
+def test_an_instance_answers_on_the_interface_it_was_asked_on(region, network):
+    group = network.group("all", allow("-1"))
+    server, first = network.host(network.subnet_a, group)
+    client, _ = network.host(network.subnet_b, group)
+    assert network.pings(client, first["PrivateIpAddress"])
+    # A rule costs every packet, and one interface needs none.
+    assert "lookup 10000" not in region.run(server, "ip rule")
+    second = network.interface(network.subnet_b, group)
+    network.attach(second["NetworkInterfaceId"], server)
+    assert network.pings(client, second["PrivateIpAddress"])
+    # Table main would answer the client, now a neighbour on eth1, there with eth0's address.
+    until(lambda: network.pings(client, first["PrivateIpAddress"]), "eth0 no longer answers")
+
+
 @pytest.fixture
 def appliance(network):
     """Two subnets whose traffic goes through an instance that forwards: A -> appliance -> 198.51.100.0/24 at B."""

@@ -14,6 +14,11 @@
 //! repeats for one index while the maps live. [`Globals::topology_generation`] changes with every change of any other
 //! table. Cached flows carry the three numbers they were decided under and are void as soon as one differs. Write the
 //! tables first, then the generation.
+//!
+//! A [`Vport`]'s row is more than a CPU writes at once. Write it twice: first with [`Vport::IN_TRANSITION`] in its
+//! generation, then without. A reader takes the generation first. If it finds the second one, the first writing is done,
+//! and the second changes no other byte: what it reads is the new row. If it finds another, what it makes of old and new
+//! fields is void when the second one stands.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -29,7 +34,8 @@ pub use counters::{DROP_REASON_SLOTS, DropReason, Traffic, counter_index};
 pub use eni_wire::{Ipv4, Mac, Port};
 pub use forwarding::{MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey};
 pub use memory::{
-    Connection, ConnectionKey, ConnectionState, Flow, FlowKey, Fragment, FragmentKey,
+    Connection, ConnectionKey, ConnectionState, Flow, FlowKey, Fragment, FragmentKey, Ports,
+    Tracked,
 };
 pub use plain::{LpmKey, Plain};
 pub use policy::{
@@ -41,7 +47,7 @@ pub use vport::{Globals, Vport};
 /// The version of everything in this crate: layouts, map names, sizes and meanings.
 ///
 /// Pinned maps of another version are removed and made anew, never reinterpreted.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Vport numbers are below this. Vport 0 does not exist (interface indexes start at 1).
 ///

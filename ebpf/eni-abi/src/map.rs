@@ -13,6 +13,7 @@
 //! | `IDENTITY_RULES` | hash | [`crate::IdentityKey`] → [`crate::RuleBits`] |
 //! | `PORT_RULES` | LPM trie | [`crate::PortKey`] → [`crate::RuleBits`] |
 //! | `CONNECTIONS` | hash | [`crate::ConnectionKey`] → [`crate::Connection`] |
+//! | `TRACKED` | array | vport → [`crate::Tracked`] |
 //! | `FLOWS` | LRU hash | [`crate::FlowKey`] → [`crate::Flow`] |
 //! | `FRAGMENTS` | LRU hash | [`crate::FragmentKey`] → [`crate::Fragment`] |
 //! | `COUNTERS` | per-CPU array | [`crate::counter_index`] → `u64` |
@@ -41,6 +42,8 @@ pub const PORT_RULES: &str = "PORT_RULES";
 /// See [the module](self).
 pub const CONNECTIONS: &str = "CONNECTIONS";
 /// See [the module](self).
+pub const TRACKED: &str = "TRACKED";
+/// See [the module](self).
 pub const FLOWS: &str = "FLOWS";
 /// See [the module](self).
 pub const FRAGMENTS: &str = "FRAGMENTS";
@@ -63,6 +66,9 @@ pub const MAX_POLICIES: u32 = 16_384;
 pub const MAX_POLICY_ENTRIES: u32 = 1_048_576;
 /// Tracked flows, counted once at each end that tracks. Preallocated: 30 MB.
 pub const MAX_CONNECTIONS: u32 = 262_144;
+/// Tracked flows of one vport, so that no instance takes the others' room. EC2 has such an allowance for every instance
+/// and publishes no number, only the counter `conntrack_allowance_exceeded`; here four vports together fill the table.
+pub const CONNECTION_ALLOWANCE: u32 = MAX_CONNECTIONS / 4;
 /// Cached flows, counted once for each direction.
 pub const MAX_FLOWS: u32 = 131_072;
 /// Fragmented packets under way.

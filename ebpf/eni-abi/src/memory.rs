@@ -101,6 +101,16 @@ impl Connection {
     }
 }
 
+/// Value of [`crate::map::TRACKED`]: how many entries of [`crate::map::CONNECTIONS`] a vport has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Tracked {
+    /// As counted by the last walk through the connections, and those begun since.
+    pub connections: u64,
+    /// What the walk under way has counted so far; zero between walks.
+    pub counted: u64,
+}
+
 /// Key of [`crate::map::FLOWS`]: what a guest puts on the wire. TCP and UDP without IP options or fragments only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(C)]
@@ -111,12 +121,27 @@ pub struct FlowKey {
     pub source: Ipv4,
     /// Destination address in the frame.
     pub destination: Ipv4,
-    /// Source port.
-    pub source_port: Port,
-    /// Destination port.
-    pub destination_port: Port,
+    /// Source and destination port.
+    pub ports: Ports,
     /// IP protocol number.
     pub protocol: u32,
+}
+
+/// Source and destination port as one word, the bytes as they lie in a frame.
+///
+/// One word, because a key is hashed right after it is built: a CPU that is to read a word from what it has just stored
+/// in halves waits until both have reached the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Ports(pub u32);
+
+impl Ports {
+    /// The word of two ports.
+    #[must_use]
+    #[inline(always)]
+    pub const fn new(source: Port, destination: Port) -> Self {
+        Self(Ipv4::from_words(source.0, destination.0).0)
+    }
 }
 
 /// Value of [`crate::map::FLOWS`]: a whole verdict. Losing it changes nothing but time.
@@ -135,20 +160,22 @@ pub struct Flow {
     pub target_vport: u32,
     /// Largest IP packet that may take this way, in bytes.
     pub mtu: u32,
-    /// Source address to write ([`Flow::TRANSLATE`]).
-    pub new_source: Ipv4,
-    /// Destination address to write ([`Flow::TRANSLATE`]).
-    pub new_destination: Ipv4,
     /// [`Flow::ROUTED`], [`Flow::TRANSLATE`].
     pub flags: u32,
     /// Destination MAC the frame must have had: another one means another decision.
-    pub expected_mac: Mac,
+    pub expected_destination_mac: Mac,
+    /// Source MAC the frame must have had: the sender's, under the sender's generation.
+    pub expected_source_mac: Mac,
     /// Destination MAC to write ([`Flow::ROUTED`]).
     pub new_destination_mac: Mac,
     /// Source MAC to write ([`Flow::ROUTED`]).
     pub new_source_mac: Mac,
+    /// Source address to write ([`Flow::TRANSLATE`]).
+    pub new_source: Ipv4,
+    /// Destination address to write ([`Flow::TRANSLATE`]).
+    pub new_destination: Ipv4,
     /// Zero.
-    pub reserved: u16,
+    pub reserved: u32,
 }
 
 impl Flow {
@@ -193,13 +220,14 @@ plain! {
         vport: u32, local_address: Ipv4, remote_address: Ipv4, local_port: Port, remote_port: Port, protocol: u32,
     }
     Connection { expires_ns: u64, state: u32, flags: u32 }
+    Tracked { connections: u64, counted: u64 }
     FlowKey {
-        vport: u32, source: Ipv4, destination: Ipv4, source_port: Port, destination_port: Port, protocol: u32,
+        vport: u32, source: Ipv4, destination: Ipv4, ports: Ports, protocol: u32,
     }
     Flow {
         topology_generation: u64, sender_generation: u64, target_generation: u64, refresh_ns: u64, target_vport: u32,
-        mtu: u32, new_source: Ipv4, new_destination: Ipv4, flags: u32, expected_mac: Mac, new_destination_mac: Mac,
-        new_source_mac: Mac, reserved: u16,
+        mtu: u32, flags: u32, expected_destination_mac: Mac, expected_source_mac: Mac, new_destination_mac: Mac,
+        new_source_mac: Mac, new_source: Ipv4, new_destination: Ipv4, reserved: u32,
     }
     FragmentKey { vport: u32, source: Ipv4, destination: Ipv4, identification: u16, protocol: u16 }
     Fragment { expires_ns: u64, source_port: Port, destination_port: Port, reserved: u32 }

@@ -62,6 +62,8 @@ pub struct Vport {
 }
 
 impl Vport {
+    /// In [`Vport::generation`]: the row is being replaced. Numbers stay below it.
+    pub const IN_TRANSITION: u64 = 1 << 63;
     /// The row is in use.
     pub const PRESENT: u32 = 1;
     /// The vport leads out of the region: no subnet, no policy, public addresses only.
@@ -76,6 +78,12 @@ impl Vport {
     #[inline(always)]
     pub const fn broadcast_address(&self) -> Ipv4 {
         Ipv4(self.subnet_address.0 | !self.subnet_mask.0)
+    }
+
+    /// Whether the row was left while it was being replaced: it is to be written again.
+    #[must_use]
+    pub const fn is_in_transition(&self) -> bool {
+        self.generation & Self::IN_TRANSITION != 0
     }
 
     /// Whether all bits of `flags` are set.

@@ -6,9 +6,11 @@ use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use eni_abi::{
     Connection, ConnectionKey, DROP_REASON_SLOTS, Flow, FlowKey, Fragment, FragmentKey, Globals,
     IdentityKey, Ipv4, MAX_VPORTS, MacKey, Mapping, MappingKey, Policy, PortKey, PublicAddress,
-    RemoteKey, Route, RouteKey, RuleBits, Traffic, Vport, map,
+    RemoteKey, Route, RouteKey, RuleBits, Tracked, Traffic, Vport, map,
 };
 use eni_pipeline::Scratch;
+
+use crate::recent;
 
 #[map]
 pub(crate) static GLOBALS: Array<Globals> = Array::with_max_entries(1, 0);
@@ -42,6 +44,8 @@ pub(crate) static PORT_RULES: LpmTrie<PortKey, RuleBits> =
 pub(crate) static CONNECTIONS: HashMap<ConnectionKey, Connection> =
     HashMap::with_max_entries(map::MAX_CONNECTIONS, 0);
 #[map]
+pub(crate) static TRACKED: Array<Tracked> = Array::with_max_entries(MAX_VPORTS, 0);
+#[map]
 pub(crate) static FLOWS: LruHashMap<FlowKey, Flow> =
     LruHashMap::with_max_entries(map::MAX_FLOWS, 0);
 #[map]
@@ -52,6 +56,13 @@ pub(crate) static COUNTERS: PerCpuArray<u64> =
     PerCpuArray::with_max_entries(MAX_VPORTS * DROP_REASON_SLOTS, 0);
 #[map]
 pub(crate) static TRAFFIC: PerCpuArray<Traffic> = PerCpuArray::with_max_entries(MAX_VPORTS, 0);
+/// See [`crate::recent`]. Not pinned: the next program fills its own.
+#[map]
+pub(crate) static RECENT_FLOWS: PerCpuArray<recent::Page> =
+    PerCpuArray::with_max_entries(recent::PAGES, 0);
+/// The epoch of each slot.
+#[map]
+pub(crate) static EPOCHS: Array<u64> = Array::with_max_entries(recent::SLOTS, 0);
 /// Room for the packet at hand; means nothing between packets.
 #[map]
 pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);

@@ -9,7 +9,9 @@ use core::ffi::c_void;
 use core::mem::MaybeUninit;
 
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::bindings::{__sk_buff, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, TC_ACT_SHOT};
+use aya_ebpf::bindings::{
+    __sk_buff, BPF_EXIST, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, BPF_NOEXIST, TC_ACT_SHOT,
+};
 use aya_ebpf::helpers::{
     bpf_for_each_map_elem, bpf_ktime_get_coarse_ns, bpf_l3_csum_replace, bpf_l4_csum_replace,
     bpf_map_delete_elem, bpf_redirect_peer, bpf_skb_change_tail, bpf_skb_load_bytes,
@@ -20,11 +22,12 @@ use aya_ebpf::programs::TcContext;
 use eni_abi::{
     Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey, Globals,
     IdentityKey, Ipv4, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port, PortKey,
-    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Vport, counter_index,
+    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Tracked, Vport, counter_index,
 };
 use eni_pipeline::{Arrival, ChecksumKind, Frame, Memory, Tables};
 
 use crate::maps;
+use crate::recent::{RecentFlow, Slot};
 
 /// Runs the pipeline on the frame of `ctx`.
 #[inline(always)]
@@ -32,11 +35,11 @@ pub(crate) fn run(ctx: &TcContext) -> i32 {
     let mut frame = SocketBuffer {
         skb: ctx.as_ptr().cast(),
     };
-    let Some(scratch) = maps::SCRATCH.get_ptr_mut(0) else {
-        return TC_ACT_SHOT;
+    let scratch = || {
+        let scratch = maps::SCRATCH.get_ptr_mut(0)?;
+        // SAFETY: one value for each CPU, and programs at tcx run with bottom halves off: nobody else uses it meanwhile.
+        Some(unsafe { &mut *scratch })
     };
-    // SAFETY: one value for each CPU, and programs at tcx run with bottom halves off: nobody else uses it meanwhile.
-    let scratch = unsafe { &mut *scratch };
     // SAFETY: `skb` is the program's context; the helper has no preconditions.
     let arrival = unsafe {
         Arrival {
@@ -59,7 +62,7 @@ struct Sweep {
     now_ns: u64,
 }
 
-/// Removes the connections that `ctx` asks for.
+/// Removes the connections that `ctx` asks for, and counts the others.
 #[inline(always)]
 pub(crate) fn collect(ctx: &TcContext) -> i32 {
     let skb: *mut __sk_buff = ctx.as_ptr().cast();
@@ -71,11 +74,17 @@ pub(crate) fn collect(ctx: &TcContext) -> i32 {
             now_ns: bpf_ktime_get_coarse_ns(),
         }
     };
-    // SAFETY: the callback has the signature the helper calls, and `sweep` outlives the call.
+    // SAFETY: the callbacks have the signature the helper calls, and `sweep` outlives the calls.
     unsafe {
         bpf_for_each_map_elem(
             (&raw const maps::CONNECTIONS).cast_mut().cast(),
             sweep_one as *const () as *mut c_void,
+            (&raw mut sweep).cast(),
+            0,
+        );
+        bpf_for_each_map_elem(
+            (&raw const maps::TRACKED).cast_mut().cast(),
+            settle_one as *const () as *mut c_void,
             (&raw mut sweep).cast(),
             0,
         );
@@ -103,7 +112,28 @@ unsafe extern "C" fn sweep_one(
         };
         if due && bpf_map_delete_elem(map, key.cast()) == 0 {
             (*sweep).removed += 1;
+        } else if let Some(tracked) = maps::TRACKED.get_ptr_mut((*key).vport) {
+            (*tracked).counted += 1;
         }
+    }
+    0
+}
+
+/// Makes what the walk has counted for one vport its count. Connections begun meanwhile where the walk had already been
+/// are forgotten until the next walk, which begins from nothing again: no error lasts.
+///
+/// # Safety
+/// For the kernel only, which passes pointers to live entries.
+unsafe extern "C" fn settle_one(
+    _map: *mut c_void,
+    _vport: *const u32,
+    tracked: *mut Tracked,
+    _context: *mut c_void,
+) -> i64 {
+    // SAFETY: see above; the verifier knows the pointer.
+    unsafe {
+        (*tracked).connections = (*tracked).counted;
+        (*tracked).counted = 0;
     }
     0
 }
@@ -222,6 +252,14 @@ impl Frame for SocketBuffer {
 /// All maps: they are statics, so there is nothing to hold.
 struct Maps;
 
+/// This CPU's own slot.
+#[inline(always)]
+fn recent_flow<'a>(slot: Slot) -> Option<&'a mut RecentFlow> {
+    let page = maps::RECENT_FLOWS.get_ptr_mut(slot.page)?;
+    // SAFETY: this CPU's own value, see `run`; of the two calls for one packet, one has returned before the other.
+    unsafe { (*page).get_mut(slot.index) }
+}
+
 impl Tables for Maps {
     #[inline(always)]
     fn globals(&self) -> Option<&Globals> {
@@ -285,6 +323,13 @@ impl Tables for Maps {
 impl Memory for Maps {
     #[inline(always)]
     fn flow(&self, key: &FlowKey) -> Option<&Flow> {
+        let slot = Slot::of(key);
+        if let (Some(recent), Some(epoch)) = (recent_flow(slot), maps::EPOCHS.get(slot.number))
+            && recent.is_of(key)
+            && recent.epoch == *epoch
+        {
+            return Some(&recent.flow);
+        }
         // SAFETY: see the module's docs.
         unsafe { maps::FLOWS.get(key) }
     }
@@ -293,12 +338,23 @@ impl Memory for Maps {
     fn remember_flow(&mut self, key: &FlowKey, flow: &Flow) {
         // A flow that is not cached is decided again.
         let _ = maps::FLOWS.insert(key, flow, 0);
+        let slot = Slot::of(key);
+        if let (Some(recent), Some(epoch)) = (recent_flow(slot), maps::EPOCHS.get(slot.number)) {
+            recent.flow = *flow;
+            recent.key = *key;
+            recent.epoch = *epoch;
+        }
     }
 
     #[inline(always)]
     fn forget_flow(&mut self, key: &FlowKey) {
         // Absent is what is wanted.
         let _ = maps::FLOWS.remove(key);
+        if let Some(epoch) = maps::EPOCHS.get_ptr_mut(Slot::of(key).number) {
+            // SAFETY: see the module's docs. This target has no atomic addition: of two CPUs that forget at once, one may
+            // be forgotten, and its flow decided anew a second later.
+            unsafe { *epoch += 1 };
+        }
     }
 
     #[inline(always)]
@@ -309,8 +365,29 @@ impl Memory for Maps {
     }
 
     #[inline(always)]
+    fn tracked(&self, vport: u32) -> u64 {
+        maps::TRACKED
+            .get(vport)
+            .map_or(u64::MAX, |tracked| tracked.connections)
+    }
+
+    #[inline(always)]
     fn insert_connection(&mut self, key: &ConnectionKey, connection: &Connection) -> bool {
-        maps::CONNECTIONS.insert(key, connection, 0).is_ok()
+        if maps::CONNECTIONS
+            .insert(key, connection, u64::from(BPF_NOEXIST))
+            .is_err()
+        {
+            // One that has ended is replaced; or the table is full.
+            return maps::CONNECTIONS
+                .insert(key, connection, u64::from(BPF_EXIST))
+                .is_ok();
+        }
+        if let Some(tracked) = maps::TRACKED.get_ptr_mut(key.vport) {
+            // SAFETY: see the module's docs. This target has no atomic addition: what two CPUs miss when they add at once,
+            // the next walk counts.
+            unsafe { (*tracked).connections += 1 };
+        }
+        true
     }
 
     #[inline(always)]

@@ -3,7 +3,9 @@
 mod api;
 mod openeni;
 mod peer;
+mod program;
 mod report;
+mod sys;
 mod traffic;
 
 use std::io;
@@ -46,6 +48,12 @@ enum What {
         #[arg(long)]
         peers_only: bool,
     },
+    /// One packet: the eBPF program beside one that only redirects, and the whole way beside a raw veth pair.
+    Program {
+        /// Rounds, in each of which every case is timed once, for some milliseconds.
+        #[arg(long, default_value_t = 200)]
+        rounds: u32,
+    },
     /// The API: durable creations and describes.
     Api {
         /// Interfaces to create.
@@ -81,6 +89,11 @@ fn run(options: &Options) -> io::Result<()> {
             let time = Duration::try_from_secs_f64(seconds).map_err(io::Error::other)?;
             let measured = network(&program, rounds, time, peers_only)?;
             print(options.json, &measured, &report::table(&measured))
+        }
+        What::Program { rounds } => {
+            let directory = Scratch::new()?;
+            let costs = program::measure(&program, &directory.0, rounds)?;
+            print(options.json, &costs, &program::table(&costs))
         }
         What::Api { interfaces } => {
             let figures = api::measure(&PrivateRegion::start(&program)?, interfaces)?;

@@ -47,21 +47,18 @@ struct RunOptions {
     /// Milliseconds for each measurement.
     #[arg(long, default_value_t = 100)]
     milliseconds: u64,
-    /// The library of face B.
-    #[arg(long, default_value = "target/release/libopeneni_fi.so")]
-    library: PathBuf,
-    /// A variable for the processes that use face A: where its libraries are, `LD_LIBRARY_PATH` and `SYSFS_PATH`.
-    #[arg(long = "efa-environment", value_name = "NAME=VALUE")]
-    efa_environment: Vec<String>,
+    /// Where cargo builds the libraries of both faces.
+    #[arg(long, default_value = "target/release")]
+    libraries: PathBuf,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
 }
 
 /// What is measured within a host if nothing else is asked for; shm is what the others are compared with.
-const WITHIN_A_HOST: [&str; 5] = ["shm", "openeni", "net", "tcp;ofi_rxm", "udp;ofi_rxd"];
+const WITHIN_A_HOST: [&str; 6] = ["shm", "openeni", "efa", "net", "tcp;ofi_rxm", "udp;ofi_rxd"];
 /// The same between hosts. libfabric 2 calls tcp what 1.17 calls net.
-const BETWEEN_HOSTS: [&str; 4] = ["net", "openeni", "tcp;ofi_rxm", "udp;ofi_rxd"];
+const BETWEEN_HOSTS: [&str; 5] = ["net", "openeni", "efa", "tcp;ofi_rxm", "udp;ofi_rxd"];
 
 fn main() -> ExitCode {
     match run(Options::parse().what) {
@@ -87,7 +84,7 @@ fn compare(
     place: &Place,
     usual: &[&str],
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let environment = Environment::new(place, &options.library, &options.efa_environment)?;
+    let environment = Environment::new(place, &options.libraries)?;
     let named = || usual.iter().map(|&name| name.to_owned()).collect();
     let providers: Vec<String> = if options.providers.is_empty() {
         named()

@@ -2,9 +2,10 @@
 
 use crate::place::Place;
 use crate::side::Figures;
+use eni_efa_install::Installation;
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -13,28 +14,27 @@ use std::time::Duration;
 /// How long a side may take for its next word.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What processes find in their environment.
-pub(crate) struct Environment {
-    providers: PathBuf,
-    efa: Vec<(String, String)>,
-}
+/// What the processes of each side find in their environment.
+pub(crate) struct Environment([Vec<(&'static str, OsString)>; 2]);
 
 impl Environment {
-    /// libfabric loads providers by a name that cargo does not give.
-    pub(crate) fn new(place: &Place, library: &Path, efa: &[String]) -> io::Result<Self> {
-        let providers = place.directory().join("providers");
-        std::fs::create_dir(&providers)?;
-        let library = std::fs::canonicalize(library)
-            .map_err(|error| io::Error::other(format!("{}: {error}", library.display())))?;
-        symlink(library, providers.join("libopeneni-fi.so"))?;
-        let pair = |variable: &String| {
-            let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
-            (name.to_owned(), value.to_owned())
+    /// Lays out the faces of `libraries`, the folder that cargo builds them in, for both sides.
+    pub(crate) fn new(place: &Place, libraries: &Path) -> io::Result<Self> {
+        let libraries = std::fs::canonicalize(libraries)
+            .map_err(|error| io::Error::other(format!("{}: {error}", libraries.display())))?;
+        let lay_out = |side: usize| {
+            let directory = place.directory().join(format!("side-{side}"));
+            let socket = place.socket(side);
+            let installation = Installation {
+                directory: &directory,
+                libraries: &libraries,
+                socket: &socket,
+                devices: place.devices(),
+            };
+            installation.install().map_err(io::Error::other)?;
+            Ok::<_, io::Error>(installation.environment())
         };
-        Ok(Self {
-            providers,
-            efa: efa.iter().map(pair).collect(),
-        })
+        Ok(Self([lay_out(0)?, lay_out(1)?]))
     }
 }
 
@@ -131,19 +131,19 @@ impl Pair<'_> {
 
     /// What each provider needs to know.
     fn adapt(&self, command: &mut Command, side: usize) {
+        let domain = self.place.domain(side);
         match self.provider {
-            "openeni" | "efa" => {
-                command.env("OPENENI_FABRIC_SOCKET", self.place.socket(side));
-                if self.provider == "openeni" {
-                    command.env("FI_PROVIDER_PATH", &self.environment.providers);
-                    command.args(["--domain", &self.place.domain(side)]);
-                } else {
-                    command.envs(self.environment.efa.iter().cloned());
-                    // What would otherwise be measured within a host is shm.
-                    command
-                        .env("FI_EFA_ENABLE_SHM_TRANSFER", "0")
-                        .env("FI_EFA_FORK_SAFE", "1");
-                }
+            "openeni" => {
+                command.envs(self.environment.0[side].iter().cloned());
+                command.args(["--domain", &domain]);
+            }
+            "efa" => {
+                command.envs(self.environment.0[side].iter().cloned());
+                command.args(["--domain", &format!("{domain}-rdm")]);
+                // What would otherwise be measured within a host is shm.
+                command.env("FI_EFA_ENABLE_SHM_TRANSFER", "0");
+                // Nothing forks after the first registration.
+                command.env("FI_EFA_FORK_SAFE", "1");
             }
             "shm" => {}
             _ => {

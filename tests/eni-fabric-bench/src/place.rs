@@ -122,9 +122,14 @@ impl Place {
         self.directory.path().join(format!("fabric-{service}.sock"))
     }
 
+    /// Devices of each host.
+    pub(crate) fn devices(&self) -> usize {
+        if self.namespaces.is_empty() { 2 } else { 1 }
+    }
+
     /// The device that `side` uses.
     pub(crate) fn domain(&self, side: usize) -> String {
-        format!("efa_{side}")
+        format!("efa_{}", side % self.devices())
     }
 
     /// An IP address of `side`.

@@ -61,10 +61,11 @@ fn gid(number: u8) -> Gid {
     Gid::from_mac(MacAddress(mac(number)))
 }
 
-fn device(number: u8) -> Device {
+/// The device with this number in the subnet, at `index` on its host.
+fn device(index: usize, number: u8) -> Device {
     Device {
         attributes: DeviceAttributes {
-            name: format!("efa_{number}"),
+            name: format!("efa_{index}"),
             gid: gid(number),
             mac: mac(number),
             subnet: SUBNET.to_owned(),
@@ -94,7 +95,12 @@ pub(crate) fn run(options: &ServiceOptions) -> Result<(), Box<dyn std::error::Er
     });
     let service = Service::start(eni_fabric::ServiceOptions {
         socket: options.socket.clone(),
-        devices: options.devices.iter().copied().map(device).collect(),
+        devices: options
+            .devices
+            .iter()
+            .enumerate()
+            .map(|(index, &number)| device(index, number))
+            .collect(),
         policy: Arc::new(SameSubnet::new(known.map(|gid| (gid, SUBNET.to_owned())))),
         directory: Arc::new(Others(others.into_iter().collect())),
         underlay,

@@ -137,103 +137,16 @@ pub fn apply(
         return;
     }
     match datatype {
-        Datatype::I8 => each(
-            target,
-            operand,
-            comparand,
-            i8::from_ne_bytes,
-            i8::to_ne_bytes,
-            |o, a, c| i8::combine(operation, o, a, c),
-        ),
-        Datatype::U8 => each(
-            target,
-            operand,
-            comparand,
-            u8::from_ne_bytes,
-            u8::to_ne_bytes,
-            |o, a, c| u8::combine(operation, o, a, c),
-        ),
-        Datatype::I16 => each(
-            target,
-            operand,
-            comparand,
-            i16::from_ne_bytes,
-            i16::to_ne_bytes,
-            |o, a, c| i16::combine(operation, o, a, c),
-        ),
-        Datatype::U16 => each(
-            target,
-            operand,
-            comparand,
-            u16::from_ne_bytes,
-            u16::to_ne_bytes,
-            |o, a, c| u16::combine(operation, o, a, c),
-        ),
-        Datatype::I32 => each(
-            target,
-            operand,
-            comparand,
-            i32::from_ne_bytes,
-            i32::to_ne_bytes,
-            |o, a, c| i32::combine(operation, o, a, c),
-        ),
-        Datatype::U32 => each(
-            target,
-            operand,
-            comparand,
-            u32::from_ne_bytes,
-            u32::to_ne_bytes,
-            |o, a, c| u32::combine(operation, o, a, c),
-        ),
-        Datatype::I64 => each(
-            target,
-            operand,
-            comparand,
-            i64::from_ne_bytes,
-            i64::to_ne_bytes,
-            |o, a, c| i64::combine(operation, o, a, c),
-        ),
-        Datatype::U64 => each(
-            target,
-            operand,
-            comparand,
-            u64::from_ne_bytes,
-            u64::to_ne_bytes,
-            |o, a, c| u64::combine(operation, o, a, c),
-        ),
-        Datatype::F32 => each(
-            target,
-            operand,
-            comparand,
-            f32::from_ne_bytes,
-            f32::to_ne_bytes,
-            |o, a, c| f32::combine(operation, o, a, c),
-        ),
-        Datatype::F64 => each(
-            target,
-            operand,
-            comparand,
-            f64::from_ne_bytes,
-            f64::to_ne_bytes,
-            |o, a, c| f64::combine(operation, o, a, c),
-        ),
-    }
-}
-
-fn each<T: Copy, const SIZE: usize>(
-    target: &mut [u8],
-    operand: &[u8],
-    comparand: &[u8],
-    from_bytes: fn([u8; SIZE]) -> T,
-    to_bytes: fn(T) -> [u8; SIZE],
-    combine: impl Fn(T, T, T) -> T,
-) {
-    let (target, _) = target.as_chunks_mut::<SIZE>();
-    let (operand, _) = operand.as_chunks::<SIZE>();
-    let (comparand, _) = comparand.as_chunks::<SIZE>();
-    for (index, (old, &operand)) in target.iter_mut().zip(operand).enumerate() {
-        let comparand = from_bytes(comparand.get(index).copied().unwrap_or(operand));
-        *old = to_bytes(combine(from_bytes(*old), from_bytes(operand), comparand));
+        Datatype::I8 => i8::each(operation, target, operand, comparand),
+        Datatype::U8 => u8::each(operation, target, operand, comparand),
+        Datatype::I16 => i16::each(operation, target, operand, comparand),
+        Datatype::U16 => u16::each(operation, target, operand, comparand),
+        Datatype::I32 => i32::each(operation, target, operand, comparand),
+        Datatype::U32 => u32::each(operation, target, operand, comparand),
+        Datatype::I64 => i64::each(operation, target, operand, comparand),
+        Datatype::U64 => u64::each(operation, target, operand, comparand),
+        Datatype::F32 => f32::each(operation, target, operand, comparand),
+        Datatype::F64 => f64::each(operation, target, operand, comparand),
     }
 }
 
@@ -241,6 +154,27 @@ fn each<T: Copy, const SIZE: usize>(
 trait Element: Copy {
     /// The new value where `old` was.
     fn combine(operation: AtomicOperation, old: Self, operand: Self, comparand: Self) -> Self;
+
+    /// [`apply`] for elements of this kind.
+    fn each(operation: AtomicOperation, target: &mut [u8], operand: &[u8], comparand: &[u8]);
+}
+
+/// The same for every kind of number: only its size differs.
+macro_rules! each_element {
+    ($type:ty) => {
+        fn each(operation: AtomicOperation, target: &mut [u8], operand: &[u8], comparand: &[u8]) {
+            const SIZE: usize = size_of::<$type>();
+            let (target, _) = target.as_chunks_mut::<SIZE>();
+            let (operand, _) = operand.as_chunks::<SIZE>();
+            let (comparand, _) = comparand.as_chunks::<SIZE>();
+            for (index, (old, &operand)) in target.iter_mut().zip(operand).enumerate() {
+                let comparand = comparand.get(index).copied().unwrap_or(operand);
+                let [there, operand, comparand] =
+                    [*old, operand, comparand].map(Self::from_ne_bytes);
+                *old = Self::combine(operation, there, operand, comparand).to_ne_bytes();
+            }
+        }
+    };
 }
 
 /// The operations that integers and floating-point numbers share.
@@ -280,6 +214,8 @@ macro_rules! integer_elements {
                     ordered => combine_ordered!(ordered, old, operand, comparand, 0, 1),
                 }
             }
+
+            each_element!($type);
         }
     )*};
 }
@@ -295,6 +231,8 @@ macro_rules! float_elements {
                     ordered => combine_ordered!(ordered, old, operand, comparand, 0.0, 1.0),
                 }
             }
+
+            each_element!($type);
         }
     )*};
 }

@@ -160,7 +160,7 @@ fn router_mac(subnet: SubnetId) -> Mac {
 
 impl Plug<'_> {
     /// The device.
-    pub(crate) fn desired(&self) -> DesiredInterface {
+    pub(crate) fn desired(&self, source_routing: bool) -> DesiredInterface {
         DesiredInterface {
             vport: self.vport,
             instance_id: self.attachment.instance_id,
@@ -170,6 +170,7 @@ impl Plug<'_> {
             subnet: self.subnet.cidr_block,
             router_address: router(self),
             private_ip_addresses: self.eni.private_ip_addresses.clone(),
+            source_routing,
         }
     }
 }

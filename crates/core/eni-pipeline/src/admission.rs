@@ -4,6 +4,7 @@
 //! or to 0.0.0.0/0 and the other direction allows all ports from or to 0.0.0.0/0. Such a flow has no entry: each packet,
 //! in both directions, is asked of the rules as they are now. All other flows are tracked and outlive their rule.
 
+use eni_abi::map::CONNECTION_ALLOWANCE;
 use eni_abi::{
     Connection, ConnectionKey, ConnectionState, Direction, DirectionPolicy, DropReason, PolicyKey,
     Vport,
@@ -18,7 +19,8 @@ use crate::{Memory, Tables, connection};
 /// Asks `vport`'s security groups about the packet of `scratch.side`.
 ///
 /// # Errors
-/// [`DropReason::SecurityGroupEgress`] or its ingress twin; [`DropReason::ConntrackAllowanceExceeded`].
+/// [`DropReason::SecurityGroupEgress`] or its ingress twin; [`DropReason::ConntrackAllowanceExceeded`];
+/// [`DropReason::ConnectionTableFull`].
 #[inline(never)]
 pub(crate) fn admit<T: Tables, M: Memory>(
     scratch: &mut Scratch,
@@ -36,6 +38,9 @@ pub(crate) fn admit<T: Tables, M: Memory>(
     if !judge(scratch, vport, tables)? {
         return Ok(());
     }
+    if memory.tracked(scratch.side.key.vport) >= u64::from(CONNECTION_ALLOWANCE) {
+        return Err(DropReason::ConntrackAllowanceExceeded);
+    }
     let state = connection::first_state(scratch.packet.protocol);
     scratch.path.steady &= connection::is_steady(state);
     let entry = Connection {
@@ -50,7 +55,7 @@ pub(crate) fn admit<T: Tables, M: Memory>(
     if memory.insert_connection(&scratch.side.key, &entry) {
         Ok(())
     } else {
-        Err(DropReason::ConntrackAllowanceExceeded)
+        Err(DropReason::ConnectionTableFull)
     }
 }
 

@@ -46,17 +46,20 @@ pub use traits::{Arrival, ChecksumKind, Frame, Memory, Tables, Verdict};
 /// Decides and rewrites one frame.
 ///
 /// The caller carries the [`Verdict`] out: to drop, or to hand the frame, as it now is, to the guest of a vport.
-/// `scratch`'s contents on entry do not matter.
+/// `scratch` is asked for room only where it is needed, whatever it contains; without room the frame is dropped.
 #[inline(always)]
-pub fn process<F: Frame, T: Tables, M: Memory>(
+pub fn process<'a, F: Frame, T: Tables, M: Memory>(
     frame: &mut F,
     arrival: Arrival,
     tables: &T,
     memory: &mut M,
-    scratch: &mut Scratch,
+    scratch: impl FnOnce() -> Option<&'a mut Scratch>,
 ) -> Verdict {
-    match fast::follow(frame, arrival, tables, memory) {
-        Some(verdict) => verdict,
-        None => slow::decide(frame, arrival, tables, memory, scratch),
+    if let Some(verdict) = fast::follow(frame, arrival, tables, memory) {
+        return verdict;
+    }
+    match scratch() {
+        Some(scratch) => slow::decide(frame, arrival, tables, memory, scratch),
+        None => Verdict::DROP,
     }
 }

@@ -1,6 +1,8 @@
 //! The whole way: every stage, in order.
 
-use eni_abi::{Direction, DropReason, Flow, FlowKey, Ipv4, MappingKey, Vport};
+use core::hint::black_box;
+
+use eni_abi::{Direction, DropReason, Flow, FlowKey, Ipv4, MappingKey, Ports, Vport};
 use eni_wire::{ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, Mac};
 
 use crate::packet::{Packet, Path, Scratch};
@@ -54,11 +56,13 @@ fn forward<F: Frame, T: Tables, M: Memory>(
         .vport(arrival.vport)
         .ok_or(DropReason::UnknownVport)?;
     // Generations are read before what they stand for: a row that changes while the packet is decided makes the cached
-    // verdict stale, not the stale verdict valid.
+    // verdict stale, not the stale verdict valid. The black boxes keep the compiler to it: LLVM's BPF back end
+    // knows no fence of the compiler's.
     scratch.flow.topology_generation = tables
         .globals()
         .map_or(0, |globals| globals.topology_generation);
     scratch.flow.sender_generation = sender.generation;
+    let sender = black_box(sender);
     scratch.path.target = arrival.vport;
     if let Received::Answered = receive(frame, arrival, sender, tables, scratch)? {
         return Ok(());
@@ -70,6 +74,7 @@ fn forward<F: Frame, T: Tables, M: Memory>(
         .vport(target_vport)
         .ok_or(DropReason::ReceiverBlocked)?;
     scratch.flow.target_generation = target.generation;
+    let target = black_box(target);
     if !target.has(Vport::PRESENT) || target.has(Vport::BLOCKED) {
         return Err(DropReason::ReceiverBlocked);
     }
@@ -245,13 +250,14 @@ fn finish<F: Frame, M: Memory>(
         refresh_ns: arrival.now_ns.wrapping_add(FLOW_REFRESH_NS),
         target_vport: path.target,
         mtu: target.mtu,
-        new_source: path.new_source,
-        new_destination: path.new_destination,
         flags: if path.routed { Flow::ROUTED } else { 0 }
             | if translated { Flow::TRANSLATE } else { 0 },
-        expected_mac: packet.destination_mac,
+        expected_destination_mac: packet.destination_mac,
+        expected_source_mac: packet.source_mac,
         new_destination_mac: target.mac,
         new_source_mac: target.router_mac,
+        new_source: path.new_source,
+        new_destination: path.new_destination,
         reserved: 0,
         ..*flow
     };
@@ -274,8 +280,7 @@ fn remember<M: Memory>(vport: u32, packet: &Packet, path: &Path, flow: &Flow, me
             vport,
             source: packet.source,
             destination: packet.destination,
-            source_port: packet.source_port,
-            destination_port: packet.destination_port,
+            ports: Ports::new(packet.source_port, packet.destination_port),
             protocol: u32::from(packet.protocol),
         };
         memory.remember_flow(&key, flow);
@@ -285,8 +290,7 @@ fn remember<M: Memory>(vport: u32, packet: &Packet, path: &Path, flow: &Flow, me
             vport: path.target,
             source: path.new_destination,
             destination: path.new_source,
-            source_port: packet.destination_port,
-            destination_port: packet.source_port,
+            ports: Ports::new(packet.destination_port, packet.source_port),
             protocol: u32::from(packet.protocol),
         });
     }

@@ -124,6 +124,8 @@ pub trait Memory {
     fn forget_flow(&mut self, key: &FlowKey);
     /// A tracked connection, expired ones included.
     fn connection(&mut self, key: &ConnectionKey) -> Option<&mut Connection>;
+    /// How many connections `vport` has. Those that ended may be counted for another second.
+    fn tracked(&self, vport: u32) -> u64;
     /// Adds or replaces a connection; `false` when the table is full.
     #[must_use]
     fn insert_connection(&mut self, key: &ConnectionKey, connection: &Connection) -> bool;

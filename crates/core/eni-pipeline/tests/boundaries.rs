@@ -326,12 +326,13 @@ fn offloaded_segments_count_by_their_size_on_the_wire() {
                 vport: ANNA,
                 now_ns: bench.now_ns,
             };
+            let mut scratch = Scratch::default();
             let verdict = process(
                 &mut frame,
                 arrival,
                 &bench.tables,
                 &mut bench.memory,
-                &mut Scratch::default(),
+                || Some(&mut scratch),
             );
             assert_eq!(
                 verdict.target() == Some(UPLINK),

@@ -79,14 +79,11 @@ fn a_verdict_on_rows_that_changed_meanwhile_is_not_followed() {
         now_ns: 1_000_000_000_000,
     };
     let mut send = || {
+        let mut scratch = Scratch::default();
         let mut frame = MemoryFrame::new(&udp(ANNA, private(BERT), (1, 2)).bytes());
-        process(
-            &mut frame,
-            arrival,
-            &tables,
-            &mut memory,
-            &mut Scratch::default(),
-        )
+        process(&mut frame, arrival, &tables, &mut memory, || {
+            Some(&mut scratch)
+        })
         .target()
     };
     assert_eq!(send(), Some(BERT));

@@ -4,7 +4,8 @@
 mod support;
 
 use eni_abi::Direction::{Egress, Ingress};
-use eni_abi::{ConnectionState, PROTOCOL_ANY, Vport};
+use eni_abi::map::CONNECTION_ALLOWANCE;
+use eni_abi::{ConnectionKey, ConnectionState, Ipv4, PROTOCOL_ANY, Vport};
 use eni_pipeline::testing::frames::{Datagram, echo, icmp_error, tcp, udp};
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, ip, private};
 use eni_pipeline::testing::{Remote, Rule, add_policy};
@@ -12,7 +13,7 @@ use eni_wire::protocol::{ICMP, TCP, UDP};
 use eni_wire::tcp_flag::{ACK, FIN, RST, SYN};
 use support::Bench;
 
-const WORLD: Remote = Remote::Network(eni_abi::Ipv4(0), 0);
+const WORLD: Remote = Remote::Network(Ipv4(0), 0);
 /// Who sends, and TCP's flags.
 type Packets<'a> = &'a [(u32, u8)];
 
@@ -516,9 +517,38 @@ fn a_full_table_drops_new_tracked_flows_only() {
     bench.step(
         ANNA,
         &udp(ANNA, private(BERT), (10, 53)).bytes(),
+        &["11 connection_table_full"],
+    );
+    bench.step(ANNA, &udp(ANNA, private(BERT), (9, 53)).bytes(), PASSES);
+}
+
+#[test]
+fn a_vport_with_its_allowance_of_connections_begins_no_other() {
+    let mut bench = Bench::new();
+    set_rules(
+        &mut bench,
+        BERT,
+        &[Rule::port(Ingress, vpc_network(), UDP, 53)],
+    );
+    bench.step(ANNA, &udp(ANNA, private(BERT), (9, 53)).bytes(), PASSES);
+    let (key, connection) = bench.memory.connections.pop_first().unwrap();
+    assert_eq!(key.vport, BERT);
+    bench.memory.connections.insert(key, connection);
+    for number in 1..CONNECTION_ALLOWANCE {
+        let another = ConnectionKey {
+            remote_address: Ipv4(number),
+            ..key
+        };
+        bench.memory.connections.insert(another, connection);
+    }
+    bench.step(
+        ANNA,
+        &udp(ANNA, private(BERT), (10, 53)).bytes(),
         &["11 conntrack_allowance_exceeded"],
     );
     bench.step(ANNA, &udp(ANNA, private(BERT), (9, 53)).bytes(), PASSES);
+    bench.memory.connections.pop_first();
+    bench.step(ANNA, &udp(ANNA, private(BERT), (10, 53)).bytes(), PASSES);
 }
 
 #[test]

@@ -58,6 +58,9 @@ pub struct DesiredInterface {
     pub router_address: Ipv4Addr,
     /// The interface's private addresses, the primary one first.
     pub private_ip_addresses: Vec<Ipv4Addr>,
+    /// What is sent from its addresses is routed by a table of its own, wherever main would send it. For instances with
+    /// several interfaces: as soon as a namespace has such a rule, Linux asks rules for every packet it receives.
+    pub source_routing: bool,
 }
 
 /// The veth pair through which the host reaches the region's public addresses.

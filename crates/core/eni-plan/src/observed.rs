@@ -75,6 +75,7 @@ impl Observed {
                 device
                     .configured
                     .clone_from(&interface.private_ip_addresses);
+                device.source_routing = interface.source_routing;
             }
             Step::Table(change) => self.tables.apply(change),
             Step::WriteGlobals(globals) => self.globals = *globals,
@@ -134,6 +135,8 @@ pub struct ObservedDevice {
     pub configured: Vec<Ipv4Addr>,
     /// Whether the guest has set the device down and up since it was configured: the kernel has dropped its routes.
     pub has_lost_routes: bool,
+    /// [`DesiredInterface::source_routing`] as it was last configured.
+    pub source_routing: bool,
 }
 
 /// What a veth pair is there for; kept in its alias.

@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 use eni_abi::{ABI_VERSION, Globals, Vport};
 
 use crate::{
-    Desired, DesiredInterface, Observed, Plan, Plug, Step, TableChange, Tables, UPLINK_VPORT,
+    Desired, DesiredInterface, Observed, ObservedDevice, Plan, Plug, Step, TableChange, Tables,
+    UPLINK_VPORT,
 };
 use eni_types::AttachmentId;
 
@@ -37,6 +38,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     plan.now.extend(now.into_iter().map(Step::Table));
     write_vports(desired, observed, &numbers, &mut plan.now);
     write_globals(tables_change, observed, &numbers, &mut plan.now);
+    reroute(desired, observed, &mut plan.then);
     run_instances(desired, observed, &mut plan.then);
     forget(desired, observed, &numbers, &mut plan.then);
     plan.then.extend(later.into_iter().map(Step::Table));
@@ -54,7 +56,8 @@ struct Generations {
 
 impl Generations {
     fn after(observed: &Observed) -> Self {
-        let rows = observed.tables.vports.values().map(|row| row.generation);
+        let vports = observed.tables.vports.values();
+        let rows = vports.map(|row| row.generation & !Vport::IN_TRANSITION);
         let last = rows.fold(observed.globals.topology_generation, u64::max);
         Self {
             cut: last + 1,
@@ -87,7 +90,8 @@ fn cut(desired: &Desired, observed: &Observed, numbers: &Generations, steps: &mu
     let kept = kept(desired, observed);
     for (vport, row) in &observed.tables.vports {
         let wanted = kept.contains(vport) && desired.tables.vports.contains_key(vport);
-        if row.has(Vport::PRESENT) && !row.has(Vport::BLOCKED) && !wanted {
+        let is_cut = row.has(Vport::BLOCKED) && !row.is_in_transition();
+        if row.has(Vport::PRESENT) && !is_cut && !wanted {
             let mut row = *row;
             row.flags |= Vport::BLOCKED;
             row.generation = numbers.cut;
@@ -154,11 +158,26 @@ fn make_interfaces(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>
         if !plugged || !observed.guarded.contains(&interface.vport) {
             steps.push(Step::Guard(interface.vport));
         }
-        let device = observed.devices.get(&interface.vport);
-        let configured = device.is_some_and(|device| {
-            device.configured == interface.private_ip_addresses && !device.has_lost_routes
-        });
-        if !plugged || !configured {
+        if !plugged || !is_configured(interface, observed) {
+            steps.push(Step::Configure(*id, interface.clone()));
+        }
+    }
+}
+
+fn is_configured(interface: &DesiredInterface, observed: &Observed) -> bool {
+    let device = observed.devices.get(&interface.vport);
+    device.is_some_and(|device| {
+        device.configured == interface.private_ip_addresses && !device.has_lost_routes
+    })
+}
+
+/// Interfaces that stay, and are no longer alone in their instance, or alone again. What moves is not kept waiting.
+fn reroute(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>) {
+    for (id, interface) in &desired.interfaces {
+        let routing = |device: &ObservedDevice| device.source_routing == interface.source_routing;
+        let routed = observed.devices.get(&interface.vport).is_some_and(routing);
+        // What is yet to be configured is so with its routing.
+        if !routed && is_plugged(*id, interface, observed) && is_configured(interface, observed) {
             steps.push(Step::Configure(*id, interface.clone()));
         }
     }
@@ -174,7 +193,9 @@ fn write_vports(
     for (vport, row) in &desired.tables.vports {
         let found = observed.tables.vports.get(vport);
         let same = found.is_some_and(|found| {
-            kept.contains(vport) && with_generation(row, found.generation) == *found
+            kept.contains(vport)
+                && !found.is_in_transition()
+                && with_generation(row, found.generation) == *found
         });
         if !same {
             steps.push(Step::WriteVport(

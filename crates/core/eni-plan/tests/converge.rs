@@ -81,6 +81,7 @@ fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers) -> Desire
                 subnet: Ipv4Cidr::new(address, 24).unwrap(),
                 router_address: Ipv4Addr::new(10, 0, 0, 1),
                 private_ip_addresses: vec![address],
+                source_routing: false,
             },
         );
         let row = Vport {
@@ -106,6 +107,15 @@ fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers) -> Desire
                 ..Mapping::default()
             },
         );
+    }
+    let plugs: Vec<InstanceId> = desired
+        .interfaces
+        .values()
+        .map(|plug| plug.instance_id)
+        .collect();
+    for interface in desired.interfaces.values_mut() {
+        let same = |id: &&InstanceId| **id == interface.instance_id;
+        interface.source_routing = plugs.iter().filter(same).count() > 1;
     }
     desired
 }
@@ -228,6 +238,11 @@ impl Machine {
                 .devices
                 .insert(interface.vport, ObservedDevice::default());
         }
+        if let Step::Cut(vport, row) | Step::WriteVport(vport, row) = step {
+            let mut row = *row;
+            row.generation |= Vport::IN_TRANSITION;
+            self.observed.tables.vports.insert(*vport, row);
+        }
     }
 }
 
@@ -247,6 +262,8 @@ fn settle(machine: &mut Machine, desired: &Desired) {
     let again = plan(desired, &machine.observed);
     assert!(again.is_empty(), "not settled: {again:?}");
     let observed = &machine.observed;
+    let mut rows = observed.tables.vports.values();
+    assert!(!rows.any(|row| row.has(Vport::PRESENT) && row.is_in_transition()));
     assert_eq!(without_generations(&observed.tables), desired.tables);
     assert!(observed.instances.keys().eq(desired.instances.keys()));
     let plugs: BTreeSet<_> = observed
@@ -311,12 +328,15 @@ fn a_move_cuts_first_releases_last_and_deletes_at_leisure() {
             "Table",
             "WriteVport",
             "WriteGlobals",
+            "Configure",
+            "Configure",
             "Forget",
             "Link",
             "Unplug",
         ]
     );
-    assert_eq!((plan.then.len(), plan.at_leisure.len()), (1, 2));
+    // Both instances' primary interfaces: one is alone now, the other no longer.
+    assert_eq!((plan.then.len(), plan.at_leisure.len()), (3, 2));
 }
 
 #[test]

@@ -219,6 +219,7 @@ mod tests {
             subnet: "10.0.0.0/24".parse().unwrap(),
             router_address: Ipv4Addr::new(10, 0, 0, 1),
             private_ip_addresses: vec![Ipv4Addr::new(10, 0, 0, 5)],
+            source_routing: false,
         };
         let id = "eni-attach-00000000000000001".parse().unwrap();
         let mut failures = Failures::default();

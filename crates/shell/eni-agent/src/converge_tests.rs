@@ -117,6 +117,7 @@ fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers) -> Desired
             subnet: Ipv4Cidr::new(address, 24).unwrap(),
             router_address: Ipv4Addr::new(10, 0, 0, 1),
             private_ip_addresses: vec![address],
+            source_routing: true,
         };
         add_rows(&mut desired.tables, &interface);
         desired.interfaces.insert(id, interface);

@@ -133,7 +133,7 @@ impl Machine {
     pub(crate) fn apply(&mut self, step: &Step) -> Result<(), AgentError> {
         match step {
             Step::Cut(vport, row) | Step::WriteVport(vport, row) => {
-                self.data_plane.tables.vports.set(*vport, row)?;
+                self.data_plane.tables.replace_vport(*vport, row)?;
             }
             Step::Unplug(vport) => {
                 self.data_plane.detach(*vport)?;
@@ -160,7 +160,7 @@ impl Machine {
             Step::Forget(vport, row) => {
                 self.data_plane.forget_connections(*vport)?;
                 self.data_plane.reset_counters(*vport)?;
-                self.data_plane.tables.vports.set(*vport, row)?;
+                self.data_plane.tables.replace_vport(*vport, row)?;
             }
             Step::DestroyInstance(id) => self.driver.destroy(*id)?,
         }

@@ -10,6 +10,7 @@ use eni_abi::{ABI_VERSION, DropReason, Traffic, map};
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Built by `cargo xtask ebpf build` from `ebpf/eni-bpf`, checked by `cargo xtask ebpf check`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../../ebpf/openeni.bpf.o");
@@ -18,7 +19,7 @@ const INGRESS: &str = "eni_ingress";
 const COLLECT: &str = "eni_collect";
 
 /// Every map that outlives the process.
-const PINNED: [&str; 15] = [
+const PINNED: [&str; 16] = [
     map::GLOBALS,
     map::VPORTS,
     map::MAPPINGS,
@@ -30,6 +31,7 @@ const PINNED: [&str; 15] = [
     map::IDENTITY_RULES,
     map::PORT_RULES,
     map::CONNECTIONS,
+    map::TRACKED,
     map::FLOWS,
     map::FRAGMENTS,
     map::COUNTERS,
@@ -147,7 +149,7 @@ impl DataPlane {
     }
 
     /// Removes expired connections; how many. To be called about once a second: the kernel drops new tracked flows
-    /// while the table is full.
+    /// while the table is full, or the vport has its allowance, and the walk counts what each vport has.
     ///
     /// # Errors
     /// [`DataPlaneError::Program`].
@@ -191,6 +193,31 @@ impl DataPlane {
             delivered: result.return_value == TC_ACT_REDIRECT,
             frame: output,
         })
+    }
+
+    /// Runs the program `repeat` times on `frame` as [`DataPlane::test_run`] does; the mean time of one run. Each run sees
+    /// the frame as the one before left it.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Program`].
+    pub fn time_runs(
+        &mut self,
+        vport: u32,
+        frame: &[u8],
+        repeat: u32,
+    ) -> Result<Duration, DataPlaneError> {
+        let context = Context {
+            ifindex: vport,
+            ..Context::default()
+        };
+        let program = classifier(&mut self.ebpf, INGRESS)?;
+        let result = program.test_run(TestRunOptions {
+            data_in: Some(frame),
+            ctx_in: Some(&context.to_bytes()),
+            repeat,
+            ..TestRunOptions::default()
+        })?;
+        Ok(result.duration)
     }
 
     fn collect(&mut self, vport: u32) -> Result<u32, DataPlaneError> {

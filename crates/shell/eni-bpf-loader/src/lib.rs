@@ -16,6 +16,8 @@ mod counters;
 mod data_plane;
 mod sys;
 mod table;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use attach::Attachment;
 pub use bpffs::{mount_bpffs, unmount_bpffs};

@@ -53,6 +53,22 @@ impl Tables {
     }
 }
 
+impl Tables {
+    /// Replaces the row of `vport`, twice, so that no reader takes it for whole before it is: see `eni_abi`'s docs.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`], also for a `vport` beyond the end. The row may then be left in transition: what is decided
+    /// by it is decided anew after a second.
+    pub fn replace_vport(&mut self, vport: u32, row: &Vport) -> Result<(), DataPlaneError> {
+        let in_transition = Vport {
+            generation: row.generation | Vport::IN_TRANSITION,
+            ..*row
+        };
+        self.vports.set(vport, &in_transition)?;
+        self.vports.set(vport, row)
+    }
+}
+
 /// An array: every index below its size has a value, at first zero.
 pub struct ArrayTable<V: Plain> {
     name: &'static str,

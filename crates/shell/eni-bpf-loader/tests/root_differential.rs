@@ -6,12 +6,13 @@ mod support;
 
 use eni_abi::{DropReason, Traffic};
 use eni_bpf_loader::DataPlane;
+use eni_bpf_loader::testing::fill;
 use eni_pipeline::Arrival;
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK};
 use eni_pipeline::testing::scenario::{Dice, any_tables, next_frame};
 use eni_pipeline::testing::{MemoryMemory, MemoryTables, run};
 use std::collections::BTreeMap;
-use support::{Lab, fill};
+use support::Lab;
 
 const WORLDS: u64 = 12;
 const FRAMES: usize = 400;
@@ -39,7 +40,7 @@ fn root_the_program_and_the_pipeline_agree_on_verdict_bytes_and_counters() {
 fn compare(seed: u64, data_plane: &mut DataPlane) -> usize {
     let mut dice = Dice::new(seed);
     let tables = any_tables(&mut dice);
-    fill(data_plane, &tables);
+    fill(data_plane, &tables).unwrap();
     let mut memory = MemoryMemory::default();
     let (mut sent, mut delivered): (Vec<(u32, Vec<u8>)>, usize) = (Vec::new(), 0);
     while sent.len() < FRAMES {

@@ -3,15 +3,16 @@
 
 mod support;
 
-use eni_abi::Direction::{Egress, Ingress};
-use eni_abi::{ConnectionState, DropReason, Vport};
+use eni_abi::map::CONNECTION_ALLOWANCE;
+use eni_abi::{ConnectionKey, ConnectionState, DropReason, Ipv4, Vport};
 use eni_bpf_loader::DataPlane;
-use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, small_region};
-use eni_pipeline::testing::{MemoryTables, Remote, Rule, add_policy};
+use eni_bpf_loader::testing::fill;
+use eni_pipeline::testing::MemoryTables;
+use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, small_region, tracking_region};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
-use support::{Lab, fill};
+use support::Lab;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,27 +21,9 @@ const BULK: usize = 8 * 1024 * 1024;
 fn lab_with(tables: &MemoryTables) -> (Lab, DataPlane) {
     let lab = Lab::new();
     let mut data_plane = lab.open();
-    fill(&mut data_plane, tables);
+    fill(&mut data_plane, tables).unwrap();
     lab.attach(&mut data_plane);
     (lab, data_plane)
-}
-
-/// A policy that tracks all flows: everything may come and go, but not by rules open to the world.
-fn tracking_region() -> MemoryTables {
-    let mut tables = small_region();
-    let halves = [0, 128].map(|first| Remote::Network(Ipv4Addr::new(first, 0, 0, 0).into(), 1));
-    let rules = halves.map(|remote| {
-        [Ingress, Egress].map(|direction| Rule {
-            remote,
-            ..Rule::everything(direction)
-        })
-    });
-    add_policy(&mut tables, 7, &rules.concat());
-    tables
-        .vports
-        .values_mut()
-        .for_each(|row| row.security_policy = 7);
-    tables
 }
 
 #[test]
@@ -203,6 +186,34 @@ fn root_expired_connections_are_collected() {
         data_plane.traffic(BERT).unwrap(),
         eni_abi::Traffic::default()
     );
+}
+
+#[test]
+fn root_one_guest_cannot_take_all_the_room_for_connections() {
+    let (lab, mut data_plane) = lab_with(&tracking_region());
+    lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11");
+    let entries = data_plane.tables.connections.entries().unwrap();
+    let (key, mut connection) = entries[0];
+    connection.expires_ns += 3_600_000_000_000;
+    for number in 1..CONNECTION_ALLOWANCE {
+        let another = ConnectionKey {
+            vport: ANNA,
+            remote_address: Ipv4(number),
+            ..key
+        };
+        let table = &mut data_plane.tables.connections;
+        table.insert(&another, &connection).unwrap();
+    }
+    lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11"); // those that were made beside the program are not counted yet
+    assert_eq!(data_plane.collect_connections().unwrap(), 0);
+    assert!(!lab.try_in(ANNA, "ping -c1 -W1 10.0.1.11").0);
+    lab.run_in(BERT, "ping -c1 -W5 10.0.2.12");
+    assert_eq!(
+        data_plane.drops(ANNA).unwrap(),
+        [(DropReason::ConntrackAllowanceExceeded, 1)]
+    );
+    assert!(data_plane.forget_connections(ANNA).unwrap() > CONNECTION_ALLOWANCE);
+    lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11");
 }
 
 fn connect(address: [u8; 4], port: u16) -> TcpStream {

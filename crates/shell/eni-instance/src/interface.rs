@@ -1,8 +1,9 @@
 //! The guest's side of an interface: what amazon-ec2-net-utils would set in it.
 //!
 //! The addresses, each with the subnet's length; a default route through the subnet's router with metric 512 + index,
-//! so that the primary interface wins; and a table of the interface's own, asked for everything that is sent from one
-//! of its addresses, so that an instance with several interfaces answers on the one it was asked on.
+//! so that the primary interface wins; and a table of the interface's own. Where the instance has several interfaces, the
+//! table is asked for everything that is sent from one of the interface's addresses, so that it answers on the one it
+//! was asked on (the primary interface too, which amazon-ec2-net-utils leaves out).
 
 use std::fs;
 use std::io;
@@ -75,7 +76,11 @@ pub(crate) fn configure(
         netlink.add_route(route(Ipv4Cidr::ANY, router, table, 0))?;
     }
     for wanted in &interface.private_ip_addresses {
-        netlink.add_rule(rule(*wanted))?;
+        if interface.source_routing {
+            netlink.add_rule(rule(*wanted))?;
+        } else {
+            netlink.delete_rule(rule(*wanted))?;
+        }
     }
     Ok(())
 }
@@ -85,17 +90,21 @@ pub(crate) fn configure(
 pub(crate) struct Configuration {
     /// The addresses it may have from us.
     pub(crate) addresses: Vec<Ipv4Addr>,
+    /// Whether each address has its rule.
+    pub(crate) source_routing: bool,
     /// How often the guest had set it down ([`eni_netlink::Link::carrier_downs`] of the fabric end) when its routes were
     /// made; none if they could not be, because it was down.
     pub(crate) routed_at: Option<u32>,
 }
 
 /// A device's [`Configuration`], kept beside the instance, so that addresses a user adds in the guest are never taken
-/// for ours: a line for each address, and one of [`ROUTED_AT`].
+/// for ours: a line for each address, [`SOURCE_ROUTING`] where they have rules, and one of [`ROUTED_AT`].
 pub(crate) struct ConfigurationRecord(PathBuf);
 
 /// Begins the line that tells [`Configuration::routed_at`].
 const ROUTED_AT: &str = "routed at ";
+/// The line that tells [`Configuration::source_routing`].
+const SOURCE_ROUTING: &str = "source routing";
 
 impl ConfigurationRecord {
     pub(crate) fn of(directory: &Path, id: AttachmentId) -> Self {
@@ -108,6 +117,7 @@ impl ConfigurationRecord {
         for line in text.lines() {
             match line.strip_prefix(ROUTED_AT) {
                 Some(count) => found.routed_at = count.parse().ok(),
+                None if line == SOURCE_ROUTING => found.source_routing = true,
                 None => found.addresses.extend(line.parse::<Ipv4Addr>()),
             }
         }
@@ -117,6 +127,9 @@ impl ConfigurationRecord {
     pub(crate) fn write(&self, configuration: &Configuration) -> io::Result<()> {
         let addresses = configuration.addresses.iter();
         let mut text: String = addresses.map(|ip| format!("{ip}\n")).collect();
+        if configuration.source_routing {
+            text.push_str(&format!("{SOURCE_ROUTING}\n"));
+        }
         if let Some(count) = configuration.routed_at {
             text.push_str(&format!("{ROUTED_AT}{count}\n"));
         }

@@ -298,15 +298,19 @@ impl InstanceDriver for NamespaceDriver {
                 .map_err(file_error("write", record.path()))
         };
         let wanted = &interface.private_ip_addresses;
-        let mut stale = record.read().addresses;
-        stale.retain(|address| !wanted.contains(address));
+        let source_routing = interface.source_routing;
+        let before = record.read();
+        let is_other = before.addresses != *wanted || before.source_routing != source_routing;
         // Cut short, this leaves a record of every address that may be there, and of too many to be taken for done.
-        if !stale.is_empty() {
+        if !before.addresses.is_empty() && is_other {
             write(&Configuration {
-                addresses: [stale.as_slice(), wanted].concat(),
+                addresses: [before.addresses.as_slice(), wanted].concat(),
+                source_routing,
                 routed_at: None,
             })?;
         }
+        let mut stale = before.addresses;
+        stale.retain(|address| !wanted.contains(address));
         // Asked before anything is done: whatever the guest does meanwhile is seen afterwards.
         let fabric_end = self.fabric_netlink.link(interface.vport)?;
         let up = fabric_end.filter(|link| link.carrier);
@@ -322,6 +326,7 @@ impl InstanceDriver for NamespaceDriver {
         }
         write(&Configuration {
             addresses: wanted.clone(),
+            source_routing,
             routed_at: up.map(|link| link.carrier_downs),
         })
     }
@@ -366,6 +371,7 @@ impl InstanceDriver for NamespaceDriver {
                 has_lost_routes: link.carrier
                     && configuration.routed_at != Some(link.carrier_downs),
                 configured: configuration.addresses,
+                source_routing: configuration.source_routing,
             };
             devices.insert(link.index, device);
         }

@@ -95,6 +95,7 @@ fn interface(device_number: u8, addresses: &[u8]) -> DesiredInterface {
             .iter()
             .map(|last| Ipv4Addr::new(10, 0, 0, *last))
             .collect(),
+        source_routing: true,
     }
 }
 
@@ -254,4 +255,24 @@ fn root_an_interface_is_configured_and_reconfigured_where_it_is_plugged() {
         region.driver.devices().unwrap().keys().collect::<Vec<_>>(),
         [&3]
     );
+}
+
+#[test]
+fn root_addresses_have_rules_only_beside_another_interface() {
+    let mut region = Region::new();
+    region.driver.create(id()).unwrap();
+    let beside_another = interface(0, &[5]);
+    let alone = DesiredInterface {
+        source_routing: false,
+        ..beside_another.clone()
+    };
+    region.driver.plug(attachment(), &alone).unwrap();
+    region.driver.start(id(), &instance("", 1)).unwrap();
+    for wanted in [&alone, &beside_another, &alone] {
+        region.driver.configure(attachment(), wanted).unwrap();
+        let has_rule = region.shell(id(), "ip rule | grep -q 'from 10.0.0.5 lookup 10000'") == 0;
+        assert_eq!(has_rule, wanted.source_routing);
+        let device = region.driver.devices().unwrap()[&3].clone();
+        assert_eq!(device.source_routing, wanted.source_routing);
+    }
 }

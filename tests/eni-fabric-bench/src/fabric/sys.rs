@@ -419,7 +419,8 @@ fn get_info(
                 code: AGAIN,
             });
         }
-        (*hints).caps = fi::FI_TAGGED;
+        // As MPI does: receives name their sender.
+        (*hints).caps = fi::FI_TAGGED | fi::FI_DIRECTED_RECV;
         (*hints).mode = fi::FI_CONTEXT;
         (*(*hints).ep_attr).type_ = fi::FI_EP_RDM;
         // What MPI asks for: one thread at a time.

@@ -51,6 +51,16 @@ impl Memory for MemoryMemory {
         self.connections.get_mut(key)
     }
 
+    fn tracked(&self, vport: u32) -> u64 {
+        let first = |vport| ConnectionKey {
+            vport,
+            ..ConnectionKey::default()
+        };
+        self.connections
+            .range(first(vport)..first(vport + 1))
+            .count() as u64
+    }
+
     fn insert_connection(&mut self, key: &ConnectionKey, connection: &Connection) -> bool {
         let fits =
             self.connections.contains_key(key) || self.connections.len() < self.max_connections;

@@ -26,6 +26,7 @@ pub fn run(
     frame: &[u8],
 ) -> (Option<u32>, alloc::vec::Vec<u8>) {
     let mut frame = MemoryFrame::new(frame);
-    let verdict = process(&mut frame, arrival, tables, memory, &mut Scratch::default());
+    let mut scratch = Scratch::default();
+    let verdict = process(&mut frame, arrival, tables, memory, || Some(&mut scratch));
     (verdict.target(), frame.bytes())
 }

@@ -5,7 +5,7 @@ use eni_abi::{
     Globals, Ipv4, LpmKey, Mac, MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey, Vport,
 };
 
-use super::{MemoryTables, Rule, add_policy};
+use super::{MemoryTables, Remote, Rule, add_policy};
 use eni_abi::Direction::{Egress, Ingress};
 
 /// The vport that leads to the host.
@@ -24,6 +24,8 @@ pub const ROUTE_TABLE: u32 = 1;
 pub const OPEN_GROUP: u32 = 1;
 /// Everybody's network ACL: everything in both directions.
 pub const OPEN_ACL: u32 = 2;
+/// The security policy of [`tracking_region`].
+pub const TRACKING_GROUP: u32 = 7;
 
 /// An address from four numbers.
 #[must_use]
@@ -116,6 +118,25 @@ pub fn small_region() -> MemoryTables {
     let open = [Rule::everything(Ingress), Rule::everything(Egress)];
     add_policy(&mut tables, OPEN_GROUP, &open);
     add_policy(&mut tables, OPEN_ACL, &open);
+    tables
+}
+
+/// [`small_region`], but everybody's flows are tracked: everything may come and go, though not by rules open to the
+/// world.
+#[must_use]
+pub fn tracking_region() -> MemoryTables {
+    let mut tables = small_region();
+    let halves = [0, 128].map(|first| Remote::Network(ip([first, 0, 0, 0]), 1));
+    let rules = halves.map(|remote| {
+        [Ingress, Egress].map(|direction| Rule {
+            remote,
+            ..Rule::everything(direction)
+        })
+    });
+    add_policy(&mut tables, TRACKING_GROUP, &rules.concat());
+    for row in tables.vports.values_mut() {
+        row.security_policy = TRACKING_GROUP;
+    }
     tables
 }
 

@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use eni_bpf_loader::{DataPlane, mount_bpffs, unmount_bpffs};
-use eni_pipeline::testing::MemoryTables;
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, mac, private, router_mac};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -142,48 +141,6 @@ impl Drop for Lab {
         unmount_bpffs(&self.bpffs).unwrap();
         std::fs::remove_dir(&self.bpffs).unwrap();
     }
-}
-
-/// Writes all of `tables`, the globals last.
-pub(crate) fn fill(data_plane: &mut DataPlane, tables: &MemoryTables) {
-    let to = &mut data_plane.tables;
-    tables
-        .vports
-        .iter()
-        .for_each(|(key, value)| to.vports.set(*key, value).unwrap());
-    tables
-        .mappings
-        .iter()
-        .for_each(|(key, value)| to.mappings.insert(key, value).unwrap());
-    tables
-        .public_addresses
-        .iter()
-        .for_each(|(key, value)| to.public_addresses.insert(key, value).unwrap());
-    tables
-        .macs
-        .iter()
-        .for_each(|(key, value)| to.macs.insert(key, value).unwrap());
-    tables
-        .routes
-        .iter()
-        .for_each(|(key, value)| to.routes.insert(key, value).unwrap());
-    tables
-        .policies
-        .iter()
-        .for_each(|(key, value)| to.policies.insert(key, value).unwrap());
-    tables
-        .remote_rules
-        .iter()
-        .for_each(|(key, value)| to.remote_rules.insert(key, value).unwrap());
-    tables
-        .identity_rules
-        .iter()
-        .for_each(|(key, value)| to.identity_rules.insert(key, value).unwrap());
-    tables
-        .port_rules
-        .iter()
-        .for_each(|(key, value)| to.port_rules.insert(key, value).unwrap());
-    to.globals.set(0, &tables.globals).unwrap();
 }
 
 fn in_namespace<R: Send>(namespace: &File, work: impl FnOnce() -> R + Send) -> R {

@@ -1,7 +1,7 @@
 //! Copies between rings and the program's memory.
 
 use super::{STRETCHES, refusal_of, route_of};
-use eni_efa_client::{Endpoint, Payload, Segment};
+use eni_efa_client::{Endpoint, Payload, Segment, TrySendError};
 use eni_efa_messaging::limits::LOCAL_SEGMENT;
 use eni_efa_messaging::{Arrival, Body, Buffer, LaneId, RecordHeader, Refusal, Route, Sent, Wire};
 use std::sync::Arc;
@@ -160,6 +160,46 @@ impl Arrival<ProgramBuffer> for Arrived<'_> {
     }
 }
 
+impl Outbound<'_> {
+    /// Sends what lies in several places.
+    #[inline(never)]
+    fn send_pieces(
+        &mut self,
+        lane: eni_efa_client::LaneId,
+        header: &RecordHeader,
+        body: &Body<'_, ProgramBuffer>,
+        token: u32,
+    ) -> Result<eni_efa_client::Sent, TrySendError> {
+        const NOTHING: Segment = Segment {
+            address: std::ptr::null(),
+            length: 0,
+        };
+        let mut segments = [NOTHING; STRETCHES + 1];
+        let mut count = 0;
+        if !body.head.is_empty() {
+            segments[0] = Segment {
+                address: body.head.as_ptr(),
+                length: body.head.len(),
+            };
+            count = 1;
+        }
+        if let Some(buffer) = body.buffer {
+            buffer.pieces(body.from, body.length, |piece, _| {
+                segments[count] = Segment {
+                    address: piece.address,
+                    length: piece.length,
+                };
+                count += 1;
+            });
+        }
+        // SAFETY: `head` is borrowed, and the makers of buffers promise that their memory is readable.
+        unsafe {
+            self.lanes
+                .try_send_segments(lane, header, &segments[..count], token)
+        }
+    }
+}
+
 /// The lanes of an endpoint, for the engine.
 pub(crate) struct Outbound<'a> {
     pub(crate) lanes: &'a mut Endpoint,
@@ -189,33 +229,29 @@ impl Wire<ProgramBuffer> for Outbound<'_> {
         body: Body<'_, ProgramBuffer>,
         token: u32,
     ) -> Result<Sent, Refusal> {
-        const NOTHING: Segment = Segment {
-            address: std::ptr::null(),
-            length: 0,
-        };
-        let mut segments = [NOTHING; STRETCHES + 1];
-        let mut count = 0;
-        if !body.head.is_empty() {
-            segments[0] = Segment {
-                address: body.head.as_ptr(),
-                length: body.head.len(),
-            };
-            count = 1;
-        }
-        if let Some(buffer) = body.buffer {
-            buffer.pieces(body.from, body.length, |piece, _| {
-                segments[count] = Segment {
-                    address: piece.address,
-                    length: piece.length,
-                };
-                count += 1;
-            });
-        }
         let lane = eni_efa_client::LaneId(lane.0);
-        // SAFETY: `head` is borrowed, and the makers of buffers promise that their memory is readable.
-        let sent = unsafe {
-            self.lanes
-                .try_send_segments(lane, header, &segments[..count], token)
+        let sent = match body {
+            Body {
+                head: [],
+                buffer: Some(ProgramBuffer::One(stretch)),
+                from,
+                length,
+            } => {
+                assert!(
+                    from + length <= stretch.length,
+                    "the engine stays within a buffer's length"
+                );
+                let segment = Segment {
+                    address: stretch.address.wrapping_add(from),
+                    length,
+                };
+                // SAFETY: makers of buffers promise that their memory is readable.
+                unsafe {
+                    self.lanes
+                        .try_send_segments(lane, header, &[segment], token)
+                }
+            }
+            body => self.send_pieces(lane, header, &body, token),
         };
         match sent {
             Ok(eni_efa_client::Sent::Delivered) => Ok(Sent::Delivered),

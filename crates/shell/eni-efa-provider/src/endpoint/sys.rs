@@ -125,7 +125,7 @@ impl EndpointObject {
             report: self.reports_transmit(flags),
             delivered: flags & fi::FI_DELIVERY_COMPLETE != 0,
         };
-        self.with(|state, number| state.send(number, operation))
+        code(self.domain.lock().send(self.number, operation))
     }
 
     /// Sends a message whose buffer the program has back at once, and of whose success it does not want to hear.
@@ -142,7 +142,13 @@ impl EndpointObject {
             report: false,
             delivered: false,
         };
-        self.with(|state, number| state.send(number, operation))
+        code(self.domain.lock().send(self.number, operation))
+    }
+
+    /// Posts a receive.
+    #[inline(always)]
+    pub(super) fn receive(&self, operation: ReceiveOperation) -> isize {
+        code(self.domain.lock().receive(self.number, operation))
     }
 
     /// A receive with `flags`, to be filled in.

@@ -47,7 +47,7 @@ fn receive(
     };
     let mut operation = endpoint.receive_operation(source, buffer, context, flags);
     operation.many = flags & fi::FI_MULTI_RECV != 0;
-    endpoint.with(|state, number| state.receive(number, operation))
+    endpoint.receive(operation)
 }
 
 unsafe extern "C" fn recv(

@@ -60,7 +60,7 @@ fn receive(
     operation.tag = wanted.tag;
     operation.ignore = wanted.ignore;
     if flags & (fi::FI_PEEK | fi::FI_CLAIM | fi::FI_DISCARD) == 0 {
-        return endpoint.with(|state, number| state.receive(number, operation));
+        return endpoint.receive(operation);
     }
     let (claims, discards) = (flags & fi::FI_CLAIM != 0, flags & fi::FI_DISCARD != 0);
     endpoint.with(
