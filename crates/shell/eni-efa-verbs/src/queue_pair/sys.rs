@@ -1,6 +1,6 @@
 //! `ibv_create_qp` to `ibv_post_recv`, and the functions behind `ibv_wr_start`.
 
-use super::post::sys::{collect, entries, post_recv, post_send};
+use super::post::sys::{collect, entries};
 use super::{InlineCollector, SendQueue, Staged};
 use crate::address::sys::handle;
 use crate::bindings::*;
@@ -15,8 +15,8 @@ use crate::latch::Latch;
 use crate::memory::sys::domain;
 use eni_efa_client::{CreateError, EndpointKind};
 use eni_efa_device::{
-    Gather, MAX_INLINE, MAX_SEND_ENTRIES, Operation, QueuePairAttributes,
-    QueuePairKind, QueuePairState, RegionKey, ScatterEntry,
+    Gather, MAX_INLINE, MAX_SEND_ENTRIES, Operation, QueuePairAttributes, QueuePairKind,
+    QueuePairState, RegionKey, ScatterEntry,
 };
 use libc::{c_int, c_void};
 use std::mem::{size_of, zeroed};

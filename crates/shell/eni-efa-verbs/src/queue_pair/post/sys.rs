@@ -15,7 +15,11 @@ use libc::c_int;
 ///
 /// # Safety
 /// `data` has `length` bytes that can be read.
-pub(in crate::queue_pair) unsafe fn collect(inline: &mut InlineCollector, data: *const u8, length: usize) -> bool {
+pub(in crate::queue_pair) unsafe fn collect(
+    inline: &mut InlineCollector,
+    data: *const u8,
+    length: usize,
+) -> bool {
     match inline.place(length) {
         Some(place) => {
             // SAFETY: the caller's promise; the place has as many bytes.
@@ -31,7 +35,10 @@ pub(in crate::queue_pair) unsafe fn collect(inline: &mut InlineCollector, data: 
 /// # Safety
 /// `list` has `count` entries that can be read.
 #[inline]
-pub(in crate::queue_pair) unsafe fn entries<const N: usize>(list: *const ibv_sge, count: usize) -> Option<[ScatterEntry; N]> {
+pub(in crate::queue_pair) unsafe fn entries<const N: usize>(
+    list: *const ibv_sge,
+    count: usize,
+) -> Option<[ScatterEntry; N]> {
     if count > N {
         return None;
     }
