@@ -162,12 +162,7 @@ impl World {
             }
             Step::Room(side, room) => self.sides[usize::from(side)].wire.room = room,
             Step::Forge(side, words, length) => {
-                let record = InFlight {
-                    header: RecordHeader::from_words([0, words[0], words[1], words[2]]),
-                    payload: vec![0xee; usize::from(length)],
-                    request: 0,
-                };
-                self.sides[usize::from(side)].take(&record);
+                self.sides[usize::from(side)].take(&forged(words, length));
             }
         }
         self.collect();
@@ -202,6 +197,15 @@ impl World {
                 assert_eq!(kind == CompletionOperation::Receive, is_receive);
             }
         }
+    }
+}
+
+/// A record that no device of ours sends.
+fn forged(words: [u64; 3], length: u16) -> InFlight {
+    InFlight {
+        header: RecordHeader::from_words([0, words[0], words[1], words[2]]),
+        payload: vec![0xee; usize::from(length)],
+        request: 0,
     }
 }
 

@@ -9,6 +9,9 @@ use support::{Fabric, PATIENCE, Running, programs};
 /// How soon the peer of a program that is gone must hear of it, on a machine that does much else.
 const NOTICE: Duration = Duration::from_secs(5);
 
+/// How soon an MPI job must have ended: its launcher waits for processes that it has told to go.
+const JOB_NOTICE: Duration = Duration::from_secs(30);
+
 #[test]
 fn ibv_devinfo_shows_both_devices() {
     let fabric = Fabric::start();
@@ -101,8 +104,8 @@ fn fi_pingpong_finds_no_fault_with_a_third_of_all_records_out_of_order() {
     pingpong("rdm", "rdm", "all", Some("30"));
 }
 
-fn exchange(reorder: Option<&str>) {
-    let fabric = Fabric::start();
+/// An MPI job of two processes, on the devices.
+fn job(fabric: &Fabric, rounds: &str, reorder: Option<&str>) -> Running {
     let mut command = fabric.command("mpirun");
     if let Some(percent) = reorder {
         command.env("OPENENI_EFA_REORDER", percent);
@@ -129,13 +132,27 @@ fn exchange(reorder: Option<&str>) {
             "mtl_ofi_provider_include",
             "efa",
         ])
-        .args([
-            "/usr/bin/python3".as_ref(),
-            programs().join("exchange.py").as_os_str(),
-            "2".as_ref(),
-        ]);
-    let said = Running::start(&mut command).finish();
+        // Debian's, which has mpi4py. Run as a module it ends the job when one process fails.
+        .args(["/usr/bin/python3", "-m", "mpi4py"])
+        .arg(programs().join("exchange.py"))
+        .arg(rounds);
+    Running::start(&mut command)
+}
+
+fn exchange(reorder: Option<&str>) {
+    let fabric = Fabric::start();
+    let said = job(&fabric, "2", reorder).finish();
     assert!(said.contains("exchanged 20"), "{said}");
+}
+
+#[test]
+fn an_mpi_job_ends_when_its_processes_may_not_converse_any_more() {
+    let fabric = Fabric::start();
+    let mut job = job(&fabric, "1000000", None);
+    assert_eq!(job.line(PATIENCE), "underway");
+    fabric.policy.forbid();
+    fabric.service.policy_changed();
+    assert!(!job.ends_within(JOB_NOTICE), "it fails");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Queue pairs: making them and posting to them.
 
+mod post;
 pub(crate) mod sys;
+
+pub(crate) use post::sys::{post_recv, post_send};
 
 use crate::context::{Opened, State, post_error};
 use eni_efa_device::{
@@ -90,7 +93,7 @@ impl SendQueue {
             return Err(libc::ENOMEM);
         }
         for staged in &self.staged {
-            post(&mut state, self.id, staged)?;
+            post_one(&mut state, self.id, staged)?;
         }
         transmit(&mut state, self.id);
         Ok(())
@@ -98,7 +101,7 @@ impl SendQueue {
 }
 
 #[inline]
-pub(crate) fn post(state: &mut State, id: QueuePairId, staged: &Staged) -> Result<(), c_int> {
+fn post_one(state: &mut State, id: QueuePairId, staged: &Staged) -> Result<(), c_int> {
     let (device, link) = state.link(id).ok_or(libc::EINVAL)?;
     let peer = Peer {
         gid: staged.gid,
@@ -111,7 +114,7 @@ pub(crate) fn post(state: &mut State, id: QueuePairId, staged: &Staged) -> Resul
 }
 
 #[inline]
-pub(crate) fn transmit(state: &mut State, id: QueuePairId) {
+fn transmit(state: &mut State, id: QueuePairId) {
     if let Some((device, link)) = state.link(id) {
         link.transmit(device);
     }

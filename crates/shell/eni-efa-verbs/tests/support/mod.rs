@@ -200,26 +200,28 @@ impl Running {
         self.child.wait().expect("it ran");
     }
 
+    /// Whether it ends well. It must end in time.
+    pub(crate) fn ends_within(&mut self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().expect("it ran") {
+                return status.success();
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!(
+            "it still runs after {patience:?}: {:?}",
+            self.lines.try_iter().collect::<Vec<_>>()
+        );
+    }
+
     /// All that it has said and still says, after it has ended well.
     pub(crate) fn finish(mut self) -> String {
         self.input = None;
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("it ran") {
-                break Some(status);
-            }
-            if Instant::now() > deadline {
-                break None;
-            }
-            thread::sleep(Duration::from_millis(10));
-        };
-        let _ended = self.child.kill();
+        let ended_well = self.ends_within(PATIENCE);
         let said: Vec<String> = self.lines.iter().collect();
         let said = said.join("\n");
-        assert!(
-            status.is_some_and(|status| status.success()),
-            "{status:?}: {said}"
-        );
+        assert!(ended_well, "{said}");
         said
     }
 }

@@ -1,0 +1,3 @@
+//! Posting lists of work requests, the older way.
+
+pub(super) mod sys;
