@@ -11,7 +11,7 @@ mod policy;
 mod service;
 
 pub use broker::{
-    Broker, Device, EndpointId, NamespaceId, Output, ProgramId, Region, RegionIdentity,
+    Broker, Device, EndpointId, Judges, NamespaceId, Output, ProgramId, Region, RegionIdentity,
 };
 pub use caller::namespace_of;
 pub use carrier::{

@@ -369,7 +369,8 @@ impl Control {
     fn tell(&mut self, id: ProgramId, event: &Event, attached: Vec<OwnedFd>) {
         if let Some(program) = self.programs.get_mut(&id) {
             if let Err(error) = program.send(event, attached) {
-                tracing::warn!(%error, "a program cannot be told");
+                // Most often it has just ended.
+                tracing::debug!(%error, "a program cannot be told");
                 program.socket.shut_down();
             }
             self.watch(id);
