@@ -155,6 +155,10 @@ impl Network {
         self.spec.cores
     }
 
+    pub(crate) fn set_core_delay(&mut self, delay_ns: u64) {
+        self.spec.core.delay_ns = delay_ns;
+    }
+
     fn direction(&self, source: usize) -> Direction {
         if source < self.spec.left_hosts {
             Direction::Right

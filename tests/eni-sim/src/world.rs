@@ -153,6 +153,11 @@ impl World {
         self.network.drops
     }
 
+    /// From now on every core takes this long.
+    pub fn set_core_delay(&mut self, delay_ns: u64) {
+        self.network.set_core_delay(delay_ns);
+    }
+
     /// 32 random bytes.
     pub(crate) fn entropy(&mut self) -> [u8; 32] {
         self.dice.random()

@@ -208,6 +208,26 @@ proptest! {
         }
     }
 
+    /// A network that becomes up to a thousand times slower than it was measured is learned anew, not given up.
+    #[test]
+    fn a_network_that_becomes_slow_is_learned_anew(seed in any::<u64>(), slow_ns in 100_000..5 * MS) {
+        let mut world = World::new(NetworkSpec::data_centre(1, 1), seed);
+        let (left, _) = world.open_srd((0, 1), None, None, |_| {}).unwrap();
+        for index in 0..20_000 {
+            world.plan(left, 1_000, index * 200_000);
+        }
+        world.run(100 * MS);
+        world.set_core_delay(slow_ns);
+        world.run_on(4_500 * MS);
+        prop_assert!(world.messages().iter().all(|message| message.completed_ns.is_some()));
+        // By the last second nobody takes the new way for a queue: messages take its time and little more.
+        let late: Vec<u64> = world.messages()[15_000..].iter().filter_map(|message| message.latency_ns()).collect();
+        let prompt = late.iter().filter(|latency| **latency < slow_ns + slow_ns / 2 + MS).count();
+        prop_assert!(prompt * 10 > late.len() * 9, "{prompt} of {}", late.len());
+        let again = world.srd(left).unwrap().counters().messages_retransmitted;
+        prop_assert!(again < 3_000, "{again} sent again");
+    }
+
     /// Receivers that are not ready, or refuse: the rest arrives, once, and the sender learns what did not.
     #[test]
     fn a_receiver_may_be_slow_or_refuse(

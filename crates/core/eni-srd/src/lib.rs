@@ -14,6 +14,16 @@
 //! [`Transmit::path`] names: the owner makes each path a UDP source port, which the network hashes. [`addressee`] says for
 //! which connection a datagram is.
 //!
+//! For the owner:
+//!
+//! - A hello ([`Addressee::Interfaces`]) for a pair without connection: whether that pair may talk is the owner's decision;
+//!   if so it makes a connection and gives it the datagram. A handle that nobody has: nothing needs to be done, but a new
+//!   connection to that peer and [`Connection::connect`] tell it that this side started anew.
+//! - After [`Event::Closed`] a connection is of no more use; a new one may use the same handle, but needs another seed.
+//! - [`Connection::send`] answers `WindowFull` where the window is used up: hold messages back until `Completed`.
+//! - Many senders to one interface: give each connection its part of a [`ReceiveBudget`] after each datagram.
+//! - Keys: [`AesPairKey`], or any [`PairKey`].
+//!
 //! Promises: an accepted message was accepted once; a message that completed was accepted; every message ends; no bytes
 //! from outside make it panic; memory is bounded by the window. The wire format and the protocol are in `docs/SRD.md`.
 //!

@@ -9,7 +9,7 @@ use crate::window::Window;
 use alloc::vec::Vec;
 
 /// For how long a smallest round trip counts, at least; routes change.
-const MIN_ROUND_TRIP_LIFE_NANOS: u64 = 5_000_000_000;
+const MIN_ROUND_TRIP_LIFE_NANOS: u64 = 1_000_000_000;
 /// How long a queue may stand before this side steps back to see the path without it.
 const STANDING_NANOS: u64 = 10_000_000;
 /// Datagrams under way while stepping back.
@@ -84,10 +84,12 @@ impl Path {
         }
     }
 
-    /// How long a packet may go unacknowledged.
+    /// How long a packet may go unacknowledged: longer with each probe lost, because the path may have become slow rather
+    /// than dead, and an answer that comes too late measures nothing.
     pub(crate) fn patience(&self) -> u64 {
         let four = self.round_trip().saturating_mul(4);
-        four.clamp(MIN_RETRANSMIT_NANOS, MAX_RETRANSMIT_NANOS) + ACK_DELAY_NANOS
+        let base = four.clamp(MIN_RETRANSMIT_NANOS, MAX_RETRANSMIT_NANOS) + ACK_DELAY_NANOS;
+        (base << self.lost_probes).min(MAX_RETRANSMIT_NANOS)
     }
 
     fn smallest_round_trip(&self) -> u64 {
@@ -103,6 +105,8 @@ impl Path {
     fn measure(&mut self, now: Instant, sample: u64) {
         self.smoothed = if self.smoothed == 0 {
             sample
+        } else if self.health != Health::Live {
+            self.smoothed.max(sample)
         } else {
             self.smoothed - self.smoothed / 8 + sample / 8
         };
@@ -437,7 +441,9 @@ impl Paths {
                 } else {
                     MAX_PROBE_NANOS
                 };
-                let pause = state.patience() << state.lost_probes;
+                // Patience grows up to its own limit only.
+                let pause =
+                    state.patience() << state.lost_probes.saturating_sub(PATH_DOWN_AFTER_PROBES);
                 state.probe_at = now.after_nanos(pause.min(limit));
                 if state.lost_probes == PATH_DOWN_AFTER_PROBES && state.health == Health::Suspect {
                     state.health = Health::Down;

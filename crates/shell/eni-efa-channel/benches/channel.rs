@@ -1,5 +1,10 @@
 //! Records through a ring between two threads, each on a core of its own: rate and one-way latency.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot run has nothing to report"
+)]
+
 use std::hint::{black_box, spin_loop};
 use std::os::fd::AsFd;
 use std::sync::Arc;

@@ -2,6 +2,11 @@
 //!
 //! Prints the best and the median of several trials. Each side, program and service, is pinned to a processor.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot run has nothing to report"
+)]
+
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};

@@ -10,7 +10,6 @@
     unreachable_pub,
     clippy::all,
     clippy::undocumented_unsafe_blocks,
-    clippy::too_many_lines,
     reason = "generated"
 )]
 

@@ -204,9 +204,14 @@ impl Scene {
         exec
     }
 
-    fn pingpong(&self) -> Result<Speed, DemoError> {
-        const WHAT: &str = "cannot run fi_pingpong (Debian has it in libfabric-bin)";
+    /// `fi_pingpong` in an instance, by itself on a processor if there are two.
+    fn pingpong_end(&self, instance: usize, server: &[&str]) -> Command {
+        let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let processor = (instance % processors).to_string();
         let common = [
+            "taskset",
+            "-c",
+            &processor,
             "fi_pingpong",
             "-p",
             "efa",
@@ -215,12 +220,17 @@ impl Scene {
             "-I",
             PINGPONG_ROUNDS,
         ];
-        let server = self.command(1, &common).spawn().map_err(machine(WHAT))?;
+        self.command(instance, &[&common, server].concat())
+    }
+
+    fn pingpong(&self) -> Result<Speed, DemoError> {
+        const WHAT: &str = "cannot run fi_pingpong (Debian has it in libfabric-bin)";
+        let server = self.pingpong_end(1, &[]).spawn().map_err(machine(WHAT))?;
         let mut server = Ended::new(server);
         // The server listens a moment after it was started; the client that finds nobody ends at once.
         let printed = wait("a ping-pong", || {
-            let mut command = self.command(0, &[&common[..], &[&self.address]].concat());
-            let output = command.output().map_err(machine(WHAT))?;
+            let mut client = self.pingpong_end(0, &[&self.address]);
+            let output = client.output().map_err(machine(WHAT))?;
             if server.exit_code()?.is_some_and(|code| code != 0) {
                 return Err(DemoError::Wrong {
                     what: "fi_pingpong",
@@ -250,7 +260,13 @@ impl Scene {
             .args([
                 "--mca", "pml", "cm", "--mca", "mtl", "ofi", "--mca", "btl", "self",
             ])
-            .args(["--mca", "mtl_ofi_provider_include", "efa"])
+            .args([
+                "--mca",
+                "mtl_ofi_provider_include",
+                "efa",
+                "--bind-to",
+                "none",
+            ])
             .arg(PYTHON)
             .arg(&self.job)
             .arg(seconds)

@@ -5,6 +5,7 @@ mod flush;
 mod receive;
 mod remote;
 mod send;
+mod shared;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,8 @@ use crate::slab::Slab;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use receive::{Incoming, Shared};
+use receive::Incoming;
+use shared::Shared;
 use target::Reply;
 
 /// What a message carries besides its bytes.

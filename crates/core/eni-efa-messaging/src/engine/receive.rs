@@ -1,5 +1,6 @@
 //! Receiving messages.
 
+use super::shared::Shared;
 use super::{Disposition, Engine, ReceiveRequest, Reply, Violation, Waiting, data_of};
 use crate::buffer::{Arrival, Buffer};
 use crate::completion::{Completion, Fault, Operation, Sink};
@@ -8,17 +9,6 @@ use crate::matching::{Content, Pattern, Peek, Posted, Room, Unexpected};
 use crate::order::Place;
 use crate::record::{LaneId, RecordHeader, flag, kind};
 use alloc::vec;
-
-/// A buffer that takes many messages.
-pub(super) struct Shared<B> {
-    buffer: B,
-    used: usize,
-    /// Messages that are still coming in.
-    coming: u32,
-    until_less_than: usize,
-    /// Takes no more: goes back to the program with the last message that completes.
-    is_full: bool,
-}
 
 /// A cleared message that is coming in.
 pub(super) struct Incoming<B> {
@@ -552,52 +542,6 @@ impl<B: Buffer> Engine<B> {
             completion.released = self.release(number);
         }
         sink.complete(&completion.ending(Err(fault)));
-    }
-
-    /// Takes room for a message of `length` bytes in a shared buffer; removes the receive if that fills it.
-    fn reserve(
-        &mut self,
-        tagged: bool,
-        index: usize,
-        number: u32,
-        length: usize,
-    ) -> Option<(usize, usize)> {
-        let shared = self.shared.get_mut(number)?;
-        let base = shared.used;
-        let length = length.min(shared.buffer.len() - base);
-        shared.used += length;
-        shared.coming += 1;
-        if shared.buffer.len() - shared.used < shared.until_less_than.max(1) {
-            shared.is_full = true;
-            self.matcher(tagged).posted.remove(index);
-        }
-        Some((base, length))
-    }
-
-    /// A message in a shared buffer is complete; true if with it the buffer goes back.
-    fn release(&mut self, number: u32) -> bool {
-        let Some(shared) = self.shared.get_mut(number) else {
-            return false;
-        };
-        shared.coming -= 1;
-        let is_over = shared.is_full && shared.coming == 0;
-        if is_over {
-            self.shared.remove(number);
-        }
-        is_over
-    }
-
-    /// The receive of a shared buffer ends early; true if the buffer goes back at once.
-    fn close_shared(&mut self, number: u32) -> bool {
-        let Some(shared) = self.shared.get_mut(number) else {
-            return false;
-        };
-        shared.is_full = true;
-        let is_over = shared.coming == 0;
-        if is_over {
-            self.shared.remove(number);
-        }
-        is_over
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) struct Carried {
 }
 
 impl Carried {
-    pub(super) fn from_program(&mut self) -> &mut Consumer {
+    pub(super) fn program_ring(&mut self) -> &mut Consumer {
         &mut self.rings.from_program
     }
 

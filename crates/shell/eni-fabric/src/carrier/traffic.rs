@@ -117,7 +117,7 @@ impl Carrier {
             return Taken::None;
         };
         let (id, address) = (endpoint.id, endpoint.address);
-        let (header, route, length) = match endpoint.from_program().peek() {
+        let (header, route, length) = match endpoint.program_ring().peek() {
             Ok(None) => return Taken::None,
             Ok(Some(record))
                 if record.header.kind < kind::FIRST_OF_SERVICE && record.payload.len() >= ROUTE =>
@@ -153,7 +153,7 @@ impl Carrier {
             }
         };
         if let Some(endpoint) = self.endpoints.at(slot) {
-            endpoint.from_program().advance();
+            endpoint.program_ring().advance();
             match refused {
                 None => endpoint.metrics.sent(length),
                 Some((outcome, reason)) => {
@@ -187,7 +187,7 @@ impl Carrier {
         }
         let (id, source) = (endpoint.id, endpoint.address.queue_pair);
         let token = self.under_way.add(id, route);
-        let message = match endpoint.from_program().peek() {
+        let message = match endpoint.program_ring().peek() {
             Ok(Some(record)) if record.payload.len() >= ROUTE => to_message(
                 &header,
                 record.payload,

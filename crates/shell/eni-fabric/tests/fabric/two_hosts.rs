@@ -21,6 +21,9 @@ impl Directory for Hosts {
     }
 }
 
+/// Carries the largest transfers; a virtual link takes it as loopback does.
+pub(crate) const MTU: u16 = 9_216;
+
 /// A host of the loopback network with a port that nobody has.
 fn free_address(host: u8) -> SocketAddr {
     let address = Ipv4Addr::new(127, 0, 0, host);
@@ -29,21 +32,34 @@ fn free_address(host: u8) -> SocketAddr {
 
 /// Two hosts with one device each: 0 and 1.
 fn two_hosts(faults: Option<Faults>) -> [Running; 2] {
-    let addresses = [free_address(1), free_address(2)];
+    two_hosts_at([free_address(1), free_address(2)], faults, |_| ())
+}
+
+/// Two hosts that listen there; `enter` takes a thread to the host whose service it starts.
+pub(crate) fn two_hosts_at(
+    addresses: [SocketAddr; 2],
+    faults: Option<Faults>,
+    enter: impl Fn(usize) + Sync,
+) -> [Running; 2] {
     [0, 1].map(|host: usize| {
         let other = 1 - host;
         let hosts = HashMap::from([(gid(other as u8), addresses[other])]);
         let underlay = UnderlayOptions {
             faults,
-            mtu: u16::MAX,
+            mtu: MTU,
             poll: Poll::Adaptive,
             ..UnderlayOptions::new(addresses[host])
         };
-        Running::start_with(
-            vec![device(host as u8, None)],
-            Some(underlay),
-            Arc::new(Hosts(hosts)),
-        )
+        let start = || {
+            enter(host);
+            Running::start_with(
+                vec![device(host as u8, None)],
+                Some(underlay),
+                Arc::new(Hosts(hosts)),
+            )
+        };
+        // Namespaces are a thread's own.
+        thread::scope(|scope| scope.spawn(start).join().unwrap())
     })
 }
 
@@ -105,8 +121,7 @@ fn a_record_reaches_another_host_and_completes() {
 }
 
 /// Sends `count` records of up to `length` bytes from one host to another, and checks each.
-fn everything_arrives_once(faults: Option<Faults>, count: u32, length: usize) {
-    let [here, there] = two_hosts(faults);
+pub(crate) fn everything_arrives_once([here, there]: [Running; 2], count: u32, length: usize) {
     let (mut a, mut b) = (here.endpoint(0), there.endpoint(0));
     let address = b.address();
     let receiver = thread::spawn(move || {
@@ -152,7 +167,7 @@ fn everything_arrives_once(faults: Option<Faults>, count: u32, length: usize) {
 
 #[test]
 fn many_records_of_all_lengths_arrive_once() {
-    everything_arrives_once(None, 20_000, 700);
+    everything_arrives_once(two_hosts(None), 20_000, 700);
 }
 
 #[test]
@@ -162,7 +177,7 @@ fn records_arrive_once_where_the_line_loses_and_reorders() {
         lost: 10,
         late: 300,
     };
-    everything_arrives_once(Some(faults), 4_000, 8_928);
+    everything_arrives_once(two_hosts(Some(faults)), 4_000, 8_928);
 }
 
 #[test]
