@@ -1,6 +1,6 @@
 //! `ibv_create_ah` and `efadv_query_ah`.
 
-use crate::bindings::*;
+use crate::bindings::{efadv_ah_attr, ibv_ah, ibv_ah_attr, ibv_pd};
 use crate::context::object_error;
 use crate::device::sys::opened;
 use crate::ffi::sys::export;

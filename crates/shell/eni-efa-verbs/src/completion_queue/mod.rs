@@ -2,7 +2,9 @@
 
 pub(crate) mod sys;
 
-use crate::bindings::*;
+use crate::bindings::{
+    IBV_WC_RECV, IBV_WC_RECV_RDMA_WITH_IMM, IBV_WC_SEND, IBV_WC_WITH_IMM, ibv_wc_opcode,
+};
 use crate::context::Opened;
 use eni_efa_device::{Completion, CompletionOperation, CompletionQueueId, DeviceError};
 use libc::c_int;

@@ -1,7 +1,11 @@
 //! `ibv_create_cq` to `ibv_poll_cq`.
 
 use super::{Queue, flags, opcode};
-use crate::bindings::*;
+use crate::bindings::{
+    EFADV_WC_EX_WITH_SGID, efadv_cq, efadv_cq_init_attr, ibv_comp_channel, ibv_context, ibv_cq,
+    ibv_cq_ex, ibv_cq_init_attr_ex, ibv_gid, ibv_poll_cq_attr, ibv_wc, ibv_wc_opcode,
+    ibv_wc_status,
+};
 use crate::context::object_error;
 use crate::device::sys::opened;
 use crate::ffi::sys::export;

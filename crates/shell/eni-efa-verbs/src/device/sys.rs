@@ -1,7 +1,11 @@
 //! `ibv_get_device_list` to `ibv_query_port`.
 
 use super::{DEVICE, PAGE_SIZES, PORT, QUEUE_PAIR_NUMBERS, VENDOR, count, max_transfer};
-use crate::bindings::*;
+use crate::bindings::{
+    _compat_ibv_port_attr, IBV_MTU_4096, IBV_NODE_UNSPECIFIED, IBV_PORT_ACTIVE,
+    IBV_TRANSPORT_UNSPECIFIED, efadv_device_attr, ibv_context, ibv_device, ibv_device_attr,
+    ibv_device_attr_ex, ibv_gid, ibv_port_attr, ibv_query_device_ex_input, verbs_context,
+};
 use crate::completion_queue::sys::{create_extended, poll_cq, req_notify_cq};
 use crate::context::Opened;
 use crate::ffi::sys::{export, set_text};

@@ -1,6 +1,6 @@
 //! `ibv_alloc_pd` to `ibv_dereg_mr`.
 
-use crate::bindings::*;
+use crate::bindings::{ibv_context, ibv_mr, ibv_pd};
 use crate::context::object_error;
 use crate::device::sys::opened;
 use crate::ffi::sys::export;

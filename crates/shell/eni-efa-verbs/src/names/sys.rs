@@ -1,7 +1,7 @@
 //! `ibv_wc_status_str` to `ibv_read_sysfs_file`.
 
 use super::{NODES, PORT_STATES, RATES, STATUSES, UNKNOWN, name};
-use crate::bindings::*;
+use crate::bindings::{IBV_FORK_DISABLED, IBV_FORK_UNNEEDED, ibv_context, ibv_fork_status};
 use crate::ffi::sys::{export, text};
 use crate::program;
 use libc::{c_char, c_int, c_void};

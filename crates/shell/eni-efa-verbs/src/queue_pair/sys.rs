@@ -3,7 +3,14 @@
 use super::post::sys::{collect, entries};
 use super::{InlineCollector, SendQueue, Staged};
 use crate::address::sys::handle;
-use crate::bindings::*;
+use crate::bindings::{
+    EFADV_QP_DRIVER_TYPE_SRD, IBV_QP_EX_WITH_RDMA_READ, IBV_QP_EX_WITH_RDMA_WRITE,
+    IBV_QP_EX_WITH_RDMA_WRITE_WITH_IMM, IBV_QP_EX_WITH_SEND, IBV_QP_EX_WITH_SEND_WITH_IMM,
+    IBV_QP_INIT_ATTR_PD, IBV_QP_INIT_ATTR_SEND_OPS_FLAGS, IBV_QP_QKEY, IBV_QP_STATE, IBV_QPS_RESET,
+    IBV_QPT_DRIVER, IBV_QPT_UD, efadv_qp_init_attr, ibv_ah, ibv_context, ibv_data_buf, ibv_pd,
+    ibv_qp, ibv_qp_attr, ibv_qp_cap, ibv_qp_ex, ibv_qp_init_attr, ibv_qp_init_attr_ex, ibv_qp_type,
+    ibv_sge,
+};
 use crate::completion_queue::sys::queue_id;
 use crate::context::object_error;
 use crate::device::max_transfer;

@@ -3,7 +3,10 @@
 use super::super::sys::{identity, lock, send_queue};
 use super::super::{InlineCollector, SendQueue, Staged, post_one, transmit};
 use crate::address::sys::handle;
-use crate::bindings::*;
+use crate::bindings::{
+    IBV_SEND_INLINE, IBV_SEND_SIGNALED, IBV_WR_SEND, IBV_WR_SEND_WITH_IMM, ibv_qp, ibv_recv_wr,
+    ibv_send_wr, ibv_sge,
+};
 use crate::context::post_error;
 use crate::ffi::{code, guard};
 use eni_efa_device::{
