@@ -86,11 +86,11 @@ mod tests {
         #[test]
         fn any_order_within_the_window_comes_out_in_order(
             start in any::<u16>(),
-            mut keys in proptest::collection::vec(any::<u32>(), 1..300),
+            keys in proptest::collection::vec(any::<u32>(), 1..300),
         ) {
             let mut window = Reorder { next: start, waiting: VecDeque::new() };
             let mut order: Vec<usize> = (0..keys.len()).collect();
-            order.sort_by_key(|&index| core::mem::take(&mut keys[index]));
+            order.sort_by_key(|&index| keys[index]);
             let mut out = Vec::new();
             for index in order {
                 feed(&mut window, start.wrapping_add(u16::try_from(index).unwrap()), &mut out);

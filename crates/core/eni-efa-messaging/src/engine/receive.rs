@@ -1,8 +1,8 @@
 //! Receiving messages.
 
 use super::shared::Shared;
-use super::{Disposition, Engine, ReceiveRequest, Reply, Violation, Waiting, data_of};
-use crate::buffer::{Arrival, Buffer};
+use super::{Disposition, Engine, Lane, ReceiveRequest, Reply, Violation, Waiting, data_of};
+use crate::buffer::{Arrival, Buffer, Route};
 use crate::completion::{Completion, Fault, Operation, Sink};
 use crate::limits::{UNEXPECTED_BYTES, UNEXPECTED_OVERHEAD};
 use crate::matching::{Content, Pattern, Peek, Posted, Room, Unexpected};
@@ -73,7 +73,18 @@ impl<B: Buffer> Engine<B> {
                 None => return,
             }
         }
-        self.matcher(tagged).posted.push_back(posted);
+        match posted
+            .pattern
+            .lane
+            .and_then(|lane| self.lanes.get(lane.0 as usize))
+        {
+            // Nothing will come from this peer any more.
+            Some(&Lane {
+                route: Route::Broken(fault),
+                ..
+            }) => self.fail_posted(tagged, posted, fault, sink),
+            Some(_) | None => self.matcher(tagged).posted.push_back(posted),
+        }
     }
 
     /// Receives the tagged message that was claimed under `context`; false if there is none.

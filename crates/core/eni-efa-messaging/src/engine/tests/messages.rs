@@ -340,6 +340,12 @@ fn a_broken_lane_fails_what_depends_on_it_and_nothing_else() {
             pattern_bytes(1, 10),
             "what is here can be received"
         );
+        pair.receive(true, directed, 10, 23);
+        assert_eq!(
+            outcome(&pair.ends[1], 23),
+            Some(Err(Fault::PeerGone)),
+            "from this peer nothing comes any more"
+        );
         pair.send(Some(1), vec![1], 30, false);
         assert_eq!(outcome(&pair.ends[0], 30), Some(Err(Fault::PeerGone)));
     }
