@@ -5,9 +5,10 @@
 #![no_main]
 
 use eni_efa_device::{
-    Access, Completion, Device, Gather, Gid, Incoming, MAX_SEND_ENTRIES, MAX_TRANSFER, Operation, Outcome, Payload,
-    Peer, QueuePairAttributes, QueuePairId, QueuePairKind, QueuePairState, ReceiveRequest, RecordHeader, RegionKey,
-    Registration, ScatterEntry, SendRequest, Sent, Status, Wire,
+    Access, Completion, Device, Gather, Gid, Incoming, MAX_SEND_ENTRIES, MAX_TRANSFER, Operation,
+    Outcome, Payload, Peer, QueuePairAttributes, QueuePairId, QueuePairKind, QueuePairState,
+    ReceiveRequest, RecordHeader, RegionKey, Registration, ScatterEntry, SendRequest, Sent, Status,
+    Wire,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -38,7 +39,12 @@ impl Wire for Sink {
     }
 }
 
-fn register(device: &mut Device, domain: eni_efa_device::DomainId, memory: (u64, u64), access: Access) -> RegionKey {
+fn register(
+    device: &mut Device,
+    domain: eni_efa_device::DomainId,
+    memory: (u64, u64),
+    access: Access,
+) -> RegionKey {
     let registration = Registration {
         base: memory.0,
         length: memory.1,
@@ -67,10 +73,16 @@ fn device() -> (Device, QueuePairId, eni_efa_device::CompletionQueueId) {
             max_transfer: MAX_TRANSFER,
         })
         .expect("room");
-    for state in [QueuePairState::Init, QueuePairState::ReadyToReceive, QueuePairState::ReadyToSend] {
+    for state in [
+        QueuePairState::Init,
+        QueuePairState::ReadyToReceive,
+        QueuePairState::ReadyToSend,
+    ] {
         device.modify(id, state).expect("in order");
     }
-    let all = Access::LOCAL_WRITE.and(Access::REMOTE_WRITE).and(Access::REMOTE_READ);
+    let all = Access::LOCAL_WRITE
+        .and(Access::REMOTE_WRITE)
+        .and(Access::REMOTE_READ);
     let writable = register(&mut device, domain, WRITABLE, all);
     register(&mut device, domain, READABLE, Access::REMOTE_READ);
     let entry = ScatterEntry {
@@ -100,7 +112,9 @@ fn device() -> (Device, QueuePairId, eni_efa_device::CompletionQueueId) {
                 immediate: (number % 2 == 0).then_some(9),
                 queue_key: 0,
             };
-            device.post_send(id, number as u32 % LANES, &request).expect("room");
+            device
+                .post_send(id, number as u32 % LANES, &request)
+                .expect("room");
         }
         let receive = ReceiveRequest {
             work_request: 3 * WORK + number,
@@ -135,13 +149,18 @@ fuzz_target!(|input: &[u8]| {
             }
         }
         device.transmit(id, &mut Sink);
-        device.completed(id, u32::from_le_bytes([record[5], record[6], record[7], record[8]]), Ok(()));
+        device.completed(
+            id,
+            u32::from_le_bytes([record[5], record[6], record[7], record[8]]),
+            Ok(()),
+        );
     }
     for lane in 0..LANES {
         device.broken(id, lane, Status::RemoteAbort);
     }
     device.modify(id, QueuePairState::Error).expect("always");
-    let done: Vec<Completion> = std::iter::from_fn(|| device.poll(queue).expect("not overrun")).collect();
+    let done: Vec<Completion> =
+        std::iter::from_fn(|| device.poll(queue).expect("not overrun")).collect();
     let mut numbers: Vec<u64> = done.iter().map(|done| done.work_request).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..4 * WORK).collect::<Vec<_>>());
