@@ -366,7 +366,7 @@ mod tests {
         let cases: [(&[u8], Malformed); 6] = [
             (&[MESSAGE], Malformed::Short),
             (&[MESSAGE, 49, 0, 0], Malformed::Range),
-            (&[MESSAGE, 0, 0x22, 0xe1], Malformed::Range),
+            (&[MESSAGE, 0, 0x23, 0x21], Malformed::Range), // 8,993
             (
                 &[MESSAGE, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0],
                 Malformed::Short,
