@@ -94,7 +94,7 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
 }
 
 /// Every running instance and every connection keeps descriptors open, more than the usual soft limit of 1,024 allows.
-fn raise_descriptor_limit() -> io::Result<()> {
+pub(crate) fn raise_descriptor_limit() -> io::Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     Ok(setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?)
 }

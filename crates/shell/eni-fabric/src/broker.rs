@@ -46,6 +46,7 @@ pub struct Broker<R> {
 
 #[derive(Debug)]
 struct Program {
+    network_namespace: NamespaceId,
     /// What its welcome said: requests name devices by their place here.
     devices: Vec<DeviceAttributes>,
     endpoints: BTreeSet<EndpointId>,
@@ -122,11 +123,10 @@ impl<R> Broker<R> {
 
     /// A program has connected from `network_namespace`.
     pub fn connected(&mut self, program: ProgramId, network_namespace: NamespaceId) {
-        let visible = self.devices.iter().filter(|device| {
-            device
-                .network_namespace
-                .is_none_or(|namespace| namespace == network_namespace)
-        });
+        let visible = self
+            .devices
+            .iter()
+            .filter(|device| device.is_visible_from(network_namespace));
         let devices: Vec<_> = visible
             .take(MAX_DEVICES)
             .map(|device| device.attributes.clone())
@@ -139,6 +139,7 @@ impl<R> Broker<R> {
             },
         );
         let state = Program {
+            network_namespace,
             devices,
             endpoints: BTreeSet::new(),
             handles: HashMap::new(),
@@ -297,13 +298,17 @@ impl<R> Broker<R> {
         Ok(())
     }
 
-    /// A device of the program's welcome that is still there.
+    /// A device of the program's welcome that is still there, and in the program's network namespace.
     fn open_device(&self, program: ProgramId, device: u16) -> Result<&DeviceAttributes, Refusal> {
-        let devices = self.programs.get(&program).map(|state| &state.devices);
-        let attributes = devices
-            .and_then(|devices| devices.get(usize::from(device)))
+        let state = self.programs.get(&program).ok_or(Refusal::NoSuchDevice)?;
+        let attributes = state
+            .devices
+            .get(usize::from(device))
             .ok_or(Refusal::NoSuchDevice)?;
-        let is_there = |device: &Device| device.attributes.gid == attributes.gid;
+        let is_there = |device: &Device| {
+            device.attributes.gid == attributes.gid
+                && device.is_visible_from(state.network_namespace)
+        };
         if !self.devices.iter().any(is_there) {
             return Err(Refusal::NoSuchDevice);
         }

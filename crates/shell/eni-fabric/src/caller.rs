@@ -1,11 +1,13 @@
 //! Who connects: the process, its network namespace, and what it keeps mapped.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -25,7 +27,8 @@ impl Caller {
         let process = match getsockopt(socket, sockopt::PeerPidfd) {
             Ok(process) => process,
             // Kernels before 6.5. The process may have ended and its number been given away since it connected.
-            Err(_) => pidfd_open(credentials.pid, PidfdFlags::empty())?,
+            Err(Errno::ENOPROTOOPT) => pidfd_open(credentials.pid, PidfdFlags::empty())?,
+            Err(other) => return Err(other.into()),
         };
         Ok(Self {
             process,
@@ -42,22 +45,34 @@ impl Caller {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Whether the process still has the region: mapped, or as an open descriptor.
-    pub(crate) fn keeps(&self, region: RegionIdentity) -> bool {
-        let maps = fs::read_to_string(self.directory().join("maps")).unwrap_or_default();
-        let is_mapped = maps.lines().any(|line| mapped_file(line) == Some(region));
-        (is_mapped || self.has_open(region)) && self.is_running()
+    /// Whether the process still has one of the regions: mapped, or as an open descriptor. One that runs and cannot be
+    /// looked at is taken to.
+    pub(crate) fn keeps(&self, regions: &HashSet<RegionIdentity>) -> bool {
+        let found = self
+            .has_mapped(regions)
+            .and_then(|mapped| Ok(mapped || self.has_open(regions)?));
+        found.unwrap_or(true) && self.is_running()
     }
 
-    fn has_open(&self, region: RegionIdentity) -> bool {
-        let Ok(entries) = fs::read_dir(self.directory().join("fd")) else {
-            return false;
-        };
-        entries.flatten().any(|entry| {
+    fn has_mapped(&self, regions: &HashSet<RegionIdentity>) -> io::Result<bool> {
+        // File names there may be any bytes.
+        let maps = fs::read(self.directory().join("maps"))?;
+        Ok(maps
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| mapped_file(&String::from_utf8_lossy(line)))
+            .any(|file| regions.contains(&file)))
+    }
+
+    fn has_open(&self, regions: &HashSet<RegionIdentity>) -> io::Result<bool> {
+        let entries = fs::read_dir(self.directory().join("fd"))?;
+        Ok(entries.flatten().any(|entry| {
             fs::metadata(entry.path()).is_ok_and(|status| {
-                status.st_ino() == region.inode && status.st_dev() == region.device
+                regions.contains(&RegionIdentity {
+                    device: status.st_dev(),
+                    inode: status.st_ino(),
+                })
             })
-        })
+        }))
     }
 
     /// Ends the process.

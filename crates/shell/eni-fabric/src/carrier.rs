@@ -277,11 +277,13 @@ impl Carrier {
         Arc::clone(self.metrics.lock().entry(gid).or_default())
     }
 
-    /// The pair of these devices, made where it is not there; nothing where nobody knows the other's host.
+    /// The pair of these devices, made where it is not there; nothing where nobody knows the other's host, or the two may
+    /// not converse.
     fn pair_of(&mut self, local: Gid, remote: Gid) -> Option<usize> {
         if let Some(slot) = self.pairs.find(local, remote) {
             return Some(slot);
         }
+        self.policy.may_converse(local, remote).ok()?;
         let new = NewPair {
             host: self.directory.host_of(remote)?,
             metrics: self.metrics_of(local),

@@ -9,6 +9,7 @@ use eni_fabric::{Service, ServiceOptions, StartError};
 use nix::sys::signal::{SigSet, Signal};
 
 use crate::cli::FabricOptions;
+use crate::dev::raise_descriptor_limit;
 use config::{Config, ConfigError};
 
 /// Why a service does not run.
@@ -42,6 +43,7 @@ fn machine(what: &'static str) -> impl FnOnce(io::Error) -> FabricError {
 /// Serves until SIGTERM or Ctrl-C.
 pub(crate) fn run(options: &FabricOptions) -> Result<(), FabricError> {
     let config = Config::read(&options.config)?;
+    raise_descriptor_limit().map_err(machine("cannot raise the limit of open files"))?;
     if let Some(directory) = options.socket.parent() {
         std::fs::create_dir_all(directory)
             .map_err(machine("cannot make the socket's directory"))?;

@@ -13,6 +13,8 @@ use crate::lane::{LaneId, State};
 
 /// Most records that one poll takes.
 pub const POLL_BATCH: usize = 64;
+/// Records from other hosts that a poll takes however busy the lanes of this host are.
+const SERVICE_SHARE: usize = POLL_BATCH / 4;
 /// How long the last records of a peer that is gone may be held before the lane ends without them.
 const ENDING_LIMIT: Duration = Duration::from_secs(10);
 /// Empty polls in a row before the processor is offered to others, where the service must run for something to come.
@@ -21,7 +23,7 @@ const REMOTE_SPINS: u32 = 4;
 const LOCAL_SPINS: u32 = 1_024;
 
 impl Endpoint {
-    /// Gives the handler at most [`POLL_BATCH`] records, all completions, and the lanes that have broken. Returns how
+    /// Gives the handler about [`POLL_BATCH`] records at most, all completions, and the lanes that have broken. Returns how
     /// many records and completions there were.
     #[inline]
     pub fn poll(&mut self, handler: &mut impl Handler) -> usize {
@@ -39,7 +41,8 @@ impl Endpoint {
         }
         self.next_inbound = self.next_inbound.wrapping_add(1);
         if self.service.is_some() {
-            taken += self.poll_service(POLL_BATCH.saturating_sub(taken), handler);
+            let room = POLL_BATCH.saturating_sub(taken).max(SERVICE_SHARE);
+            taken += self.poll_service(room, handler);
         }
         if !self.broken.is_empty() {
             self.progress(handler);

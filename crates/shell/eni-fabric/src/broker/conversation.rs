@@ -4,7 +4,7 @@ use eni_efa_abi::Peer;
 use eni_efa_abi::control::{Cause, Event};
 use eni_efa_abi::limits::MAX_LANES;
 
-use super::output::{EndpointId, Output, Region, RegionIdentity};
+use super::output::{EndpointId, Output, ProgramId, Region, RegionIdentity};
 use super::{Broker, Judges};
 use crate::policy::Policy;
 
@@ -224,6 +224,18 @@ impl<R> Broker<R> {
                 self.outputs.push(Output::Inspect { program, region });
             }
         }
+    }
+
+    /// Whether a program has this region lawfully, in a conversation that goes on: peers may offer one region twice.
+    pub fn holds(&self, program: ProgramId, region: RegionIdentity) -> bool {
+        let is_of = |id: EndpointId| {
+            let endpoint = self.endpoints.get(&id);
+            endpoint.is_some_and(|endpoint| endpoint.program == program)
+        };
+        self.conversations.values().any(|open| {
+            (open.offered == region && is_of(open.answerer))
+                || (open.answered == Some(region) && is_of(open.offerer))
+        })
     }
 
     /// The policy has changed: what it no longer allows ends.

@@ -29,6 +29,14 @@ pub struct Device {
     pub network_namespace: Option<NamespaceId>,
 }
 
+impl Device {
+    /// Whether programs of this network namespace may open it.
+    pub(super) fn is_visible_from(&self, network_namespace: NamespaceId) -> bool {
+        self.network_namespace
+            .is_none_or(|namespace| namespace == network_namespace)
+    }
+}
+
 /// What a region's memory is known by in `/proc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RegionIdentity {

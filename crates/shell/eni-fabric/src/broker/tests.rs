@@ -398,3 +398,31 @@ fn a_program_sees_the_devices_of_its_network_namespace() {
     let names: Vec<_> = devices.iter().map(|device| device.name.as_str()).collect();
     assert_eq!(names, ["efa_0", "efa_2"]);
 }
+
+#[test]
+fn a_device_that_another_namespace_has_now_is_not_opened_by_those_who_saw_it_before() {
+    let mut bench = Bench::new();
+    let open = Request::CreateEndpoint {
+        request: 1,
+        device: 0,
+        kind: EndpointKind::Srd,
+    };
+    let is_refused = |outputs: Vec<Output<&'static str>>| {
+        let [Output::Send { event, .. }] = &outputs[..] else {
+            panic!("{outputs:?}")
+        };
+        matches!(
+            event,
+            Event::Refused {
+                refusal: Refusal::NoSuchDevice,
+                ..
+            }
+        )
+    };
+    assert!(!is_refused(bench.ask(1, open, None)));
+    bench
+        .broker
+        .set_devices(vec![device(0, Some(ELSEWHERE)), device(1, None)]);
+    bench.broker.take_outputs();
+    assert!(is_refused(bench.ask(1, open, None)));
+}

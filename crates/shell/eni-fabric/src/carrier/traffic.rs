@@ -101,6 +101,10 @@ impl Carrier {
                 && endpoint.has_waiting()
             {
                 busy |= endpoint.flush();
+                // A program that does not take what its records came to hands in no more.
+                if endpoint.has_waiting() {
+                    continue;
+                }
             }
             for _ in 0..RECORDS_PER_TURN {
                 match self.take_record(slot) {
@@ -138,7 +142,11 @@ impl Carrier {
                 return Taken::None;
             }
         };
-        let refused = match self.pair_of(address.gid, route.peer.gid) {
+        let (local, remote) = (address.gid, route.peer.gid);
+        let refused = match self.pair_of(local, remote) {
+            None if self.policy.may_converse(local, remote).is_err() => {
+                Some((Outcome::Refused, DropReason::NotAllowed))
+            }
             None => Some((Outcome::Unreachable, DropReason::NoRoute)),
             Some(pair_slot) => {
                 let sent = self.send(slot, pair_slot, route, header);

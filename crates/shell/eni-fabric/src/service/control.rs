@@ -1,6 +1,6 @@
 //! The thread that serves the control socket.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -395,12 +395,19 @@ impl Control {
 
     /// Ends programs that keep memory which was taken from them.
     fn inspect(&mut self, now: Instant) {
-        for due in self
+        // Each program is looked at once, however much was taken from it.
+        let mut taken: HashMap<ProgramId, HashSet<RegionIdentity>> = HashMap::new();
+        let due = self
             .inspections
-            .extract_if(.., |inspection| inspection.at <= now)
-        {
-            if let Some(program) = self.programs.get(&due.program)
-                && program.caller.keeps(due.region)
+            .extract_if(.., |inspection| inspection.at <= now);
+        for due in due {
+            if !self.broker.holds(due.program, due.region) {
+                taken.entry(due.program).or_default().insert(due.region);
+            }
+        }
+        for (id, regions) in taken {
+            if let Some(program) = self.programs.get(&id)
+                && program.caller.keeps(&regions)
             {
                 let process = program.caller.number();
                 tracing::warn!(process, "a program that kept revoked memory is killed");
