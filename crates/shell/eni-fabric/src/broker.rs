@@ -61,6 +61,8 @@ struct Endpoint {
     conversations: BTreeSet<u64>,
     /// Peers on other hosts.
     remote: HashSet<Peer>,
+    /// Offers that it was told of and has not answered, over or not, with the device that made each.
+    unsettled: HashMap<u64, Peer>,
 }
 
 impl Endpoint {
@@ -219,6 +221,7 @@ impl<R> Broker<R> {
                 conversation,
             } => {
                 if let Some(endpoint) = self.endpoint_of(program, endpoint) {
+                    self.settle(endpoint, conversation);
                     self.answer(endpoint, conversation, regions.pop());
                 }
             }
@@ -229,6 +232,7 @@ impl<R> Broker<R> {
                 conversation,
             } => {
                 if let Some(endpoint) = self.endpoint_of(program, endpoint) {
+                    self.settle(endpoint, conversation);
                     self.close(endpoint, conversation);
                 }
             }
@@ -271,6 +275,7 @@ impl<R> Broker<R> {
             address,
             conversations: BTreeSet::new(),
             remote: HashSet::new(),
+            unsettled: HashMap::new(),
         };
         self.endpoints.insert(id, endpoint);
         self.by_address.insert(address, id);

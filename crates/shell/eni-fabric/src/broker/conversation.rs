@@ -2,11 +2,16 @@
 
 use eni_efa_abi::Peer;
 use eni_efa_abi::control::{Cause, Event};
-use eni_efa_abi::limits::MAX_LANES;
+use eni_efa_abi::limits::{MAX_ENDPOINTS, MAX_LANES};
 
 use super::output::{EndpointId, Output, ProgramId, Region, RegionIdentity};
 use super::{Broker, Judges};
 use crate::policy::Policy;
+
+/// Offers of one device that an endpoint may have to answer. A peer that offers and gives up, over and over, would else
+/// fill the answerer's queue of events, and the answerer be cut off for not reading it. A device's endpoints can all
+/// offer at once, and again.
+const MAX_UNSETTLED: usize = 2 * MAX_ENDPOINTS;
 
 #[derive(Debug)]
 pub(super) struct Conversation {
@@ -28,6 +33,10 @@ impl<R> Broker<R> {
         region: Option<Region<R>>,
     ) -> Result<(), Cause> {
         let region = region.ok_or(Cause::Protocol)?;
+        // A program takes an offer that crosses its own for the answer, and says nothing more to it.
+        if let Some(endpoint) = self.endpoints.get_mut(&id) {
+            endpoint.unsettled.retain(|_, offerer| *offerer != peer);
+        }
         let endpoint = self.endpoints.get(&id).ok_or(Cause::Unreachable)?;
         let own = endpoint.address;
         if own == peer {
@@ -73,7 +82,9 @@ impl<R> Broker<R> {
         else {
             return Err(Cause::Unreachable);
         };
-        if peer.lanes() >= MAX_LANES {
+        let unsettled = peer.unsettled.values();
+        let of_offerer = unsettled.filter(|offerer| offerer.gid == endpoint.address.gid);
+        if peer.lanes() >= MAX_LANES || of_offerer.count() >= MAX_UNSETTLED {
             return Err(Cause::Refused);
         }
         let (program, from) = (peer.program, endpoint.address);
@@ -92,6 +103,9 @@ impl<R> Broker<R> {
             if let Some(endpoint) = self.endpoints.get_mut(&side) {
                 endpoint.conversations.insert(number);
             }
+        }
+        if let Some(answerer) = self.endpoints.get_mut(&other) {
+            answerer.unsettled.insert(number, from);
         }
         let event = Event::Region {
             endpoint: other.0,
@@ -156,6 +170,13 @@ impl<R> Broker<R> {
                 event,
                 region: Some(region.file),
             });
+        }
+    }
+
+    /// An endpoint has answered an offer, whatever has become of it meanwhile.
+    pub(super) fn settle(&mut self, id: EndpointId, number: u64) {
+        if let Some(endpoint) = self.endpoints.get_mut(&id) {
+            endpoint.unsettled.remove(&number);
         }
     }
 
