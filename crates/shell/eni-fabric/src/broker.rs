@@ -150,6 +150,19 @@ impl<R> Broker<R> {
         self.programs.insert(program, state);
     }
 
+    /// How many programs of this network namespace are connected.
+    pub fn programs_in(&self, network_namespace: NamespaceId) -> usize {
+        let programs = self.programs.values();
+        let of_namespace = programs.filter(|state| state.network_namespace == network_namespace);
+        of_namespace.count()
+    }
+
+    /// Whether a program's welcome named any device.
+    pub fn has_devices(&self, program: ProgramId) -> bool {
+        let state = self.programs.get(&program);
+        state.is_some_and(|state| !state.devices.is_empty())
+    }
+
     /// A program's connection has ended: so have its endpoints.
     pub fn disconnected(&mut self, program: ProgramId) {
         let Some(state) = self.programs.remove(&program) else {

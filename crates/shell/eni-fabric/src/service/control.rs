@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use eni_efa_abi::Peer;
@@ -13,6 +14,7 @@ use eni_efa_abi::control::{Event, Request};
 use eni_efa_channel::{ControlSocket, Received, RegionShape};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::io::Errno;
 use rustix::net::SocketFlags;
 
 use super::program::Program;
@@ -31,6 +33,10 @@ const POLICY_PERIOD: Duration = Duration::from_millis(50);
 const MESSAGES_PER_TURN: usize = 32;
 /// Programs at a time.
 const MAX_PROGRAMS: usize = 1_024;
+/// Programs of one network namespace at a time: the others' share is left to them.
+const MAX_PROGRAMS_OF_NAMESPACE: usize = MAX_PROGRAMS / 2;
+/// How long nobody is let in where the process has no descriptor left; the socket would wake us again at once.
+const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(10);
 
 const LISTENER: u64 = 0;
 const WAKE: u64 = 1;
@@ -203,12 +209,19 @@ impl Control {
 
     fn accept(&mut self) {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        while let Ok(socket) = rustix::net::accept_with(&self.listener, flags) {
-            if self.programs.len() >= MAX_PROGRAMS {
-                continue;
-            }
-            if let Err(error) = self.welcome(socket) {
-                tracing::warn!(%error, "a program was not let in");
+        loop {
+            match rustix::net::accept_with(&self.listener, flags) {
+                Ok(_) if self.programs.len() >= MAX_PROGRAMS => {}
+                Ok(socket) => {
+                    if let Err(error) = self.welcome(socket) {
+                        tracing::warn!(%error, "a program was not let in");
+                    }
+                }
+                Err(Errno::MFILE | Errno::NFILE) => {
+                    tracing::warn!("no descriptor is left for programs");
+                    return thread::sleep(DESCRIPTOR_PAUSE);
+                }
+                Err(_) => return,
             }
         }
     }
@@ -216,6 +229,9 @@ impl Control {
     fn welcome(&mut self, socket: OwnedFd) -> io::Result<()> {
         let caller = Caller::of(&socket)?;
         let namespace = caller.network_namespace()?;
+        if self.broker.programs_in(namespace) >= MAX_PROGRAMS_OF_NAMESPACE {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
         self.last_program += 1;
         let id = ProgramId(self.last_program);
         let token = id.0 * 2;
@@ -235,6 +251,10 @@ impl Control {
             .insert(id, Program::new(ControlSocket::from(socket), caller));
         self.broker.connected(id, namespace);
         self.carry_out();
+        // It has been told that there is nothing for it.
+        if !self.broker.has_devices(id) {
+            self.end(id);
+        }
         Ok(())
     }
 
