@@ -11,6 +11,10 @@ use eni_efa_abi::limits::DEFAULT_RING;
 use eni_efa_channel::{OwnRegion, PeerRegion, RegionError};
 use parking_lot::{Mutex, MutexGuard};
 
+/// Ring pairs that peers have begun and ended before the program has looked: what they left there is kept up to this
+/// many. Each takes half a megabyte, and peers can begin them for as long as the program looks away.
+const MAX_UNSEEN_ENDINGS: usize = 64;
+
 /// An endpoint's share of a fabric's events.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
@@ -36,6 +40,18 @@ impl Inbox {
         let opens =
             |news: &News| matches!(news, News::Opened { peer: other, .. } if *other == peer);
         self.news.iter().any(opens)
+    }
+
+    /// Forgets a ring pair that a peer began, and that the program has not seen, where many such have ended. The peer
+    /// knows that what it left there was not taken.
+    fn forgets(&mut self, conversation: u64) -> bool {
+        let is_ending = |news: &&News| matches!(news, News::Broken { .. });
+        if self.news.iter().filter(is_ending).count() < MAX_UNSEEN_ENDINGS {
+            return false;
+        }
+        let begins = |news: &News| matches!(news, News::Opened { conversation: begun, attempt: None, .. } if *begun == conversation);
+        let place = self.news.iter().position(begins);
+        place.and_then(|place| self.news.remove(place)).is_some()
     }
 }
 
@@ -133,6 +149,9 @@ impl Mailbox {
                 let rings = inbox.rings.remove(&conversation);
                 if let (Some(rings), Cause::Revoked) = (rings, cause) {
                     vacate(&rings);
+                }
+                if inbox.forgets(conversation) {
+                    return None;
                 }
                 self.post(
                     &mut inbox,
@@ -232,4 +251,46 @@ impl Mailbox {
 fn vacate(rings: &Rings) {
     let _own = rings.own.vacate();
     let _peer = rings.peer.vacate();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eni_efa_abi::Gid;
+
+    #[test]
+    fn a_peer_that_begins_and_ends_while_the_program_looks_away_takes_bounded_memory() {
+        let mailbox = Mailbox::default();
+        let rounds = 4 * MAX_UNSEEN_ENDINGS as u64;
+        for conversation in 0..rounds {
+            let (_own, file) = OwnRegion::create(DEFAULT_RING).unwrap();
+            let peer = Peer {
+                gid: Gid::default(),
+                queue_pair: 2,
+            };
+            let region = Event::Region {
+                endpoint: 1,
+                conversation,
+                peer,
+                attempt: None,
+            };
+            assert!(mailbox.take(region, vec![file]).is_some());
+            let broken = Event::Broken {
+                endpoint: 1,
+                conversation,
+                cause: Cause::PeerGone,
+            };
+            mailbox.take(broken, Vec::new());
+        }
+        let news = &mailbox.open().news;
+        let count = |wanted: fn(&News) -> bool| news.iter().filter(|news| wanted(news)).count();
+        assert_eq!(
+            count(|news| matches!(news, News::Opened { .. })),
+            MAX_UNSEEN_ENDINGS
+        );
+        assert_eq!(
+            count(|news| matches!(news, News::Broken { .. })),
+            MAX_UNSEEN_ENDINGS
+        );
+    }
 }
