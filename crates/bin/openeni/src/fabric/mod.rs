@@ -19,21 +19,14 @@ pub(crate) enum FabricError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// It does not start.
-    #[error("{}", with_reason(.0))]
+    #[error(transparent)]
     Start(#[from] StartError),
     /// The machine refused something.
-    #[error("{what}: {source}")]
+    #[error("{what}")]
     Machine {
         what: &'static str,
         source: io::Error,
     },
-}
-
-fn with_reason(error: &StartError) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
 }
 
 fn machine(what: &'static str) -> impl FnOnce(io::Error) -> FabricError {
