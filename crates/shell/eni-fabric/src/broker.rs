@@ -61,7 +61,7 @@ struct Endpoint {
     conversations: BTreeSet<u64>,
     /// Peers on other hosts.
     remote: HashSet<Peer>,
-    /// Offers that it was told of and has not answered, over or not, with the device that made each.
+    /// Offers that it was told of and has not answered, over or not, with who made each.
     unsettled: HashMap<u64, Peer>,
 }
 

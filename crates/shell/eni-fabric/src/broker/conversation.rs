@@ -1,5 +1,7 @@
 //! Conversations: ring pairs between two endpoints of this host.
 
+use std::collections::HashSet;
+
 use eni_efa_abi::Peer;
 use eni_efa_abi::control::{Cause, Event};
 use eni_efa_abi::limits::{MAX_ENDPOINTS, MAX_LANES};
@@ -247,16 +249,22 @@ impl<R> Broker<R> {
         }
     }
 
-    /// Whether a program has this region lawfully, in a conversation that goes on: peers may offer one region twice.
-    pub fn holds(&self, program: ProgramId, region: RegionIdentity) -> bool {
-        let is_of = |id: EndpointId| {
-            let endpoint = self.endpoints.get(&id);
-            endpoint.is_some_and(|endpoint| endpoint.program == program)
-        };
-        self.conversations.values().any(|open| {
-            (open.offered == region && is_of(open.answerer))
-                || (open.answered == Some(region) && is_of(open.offerer))
-        })
+    /// The regions of others that a program has lawfully, in conversations that go on: peers may offer one region twice.
+    pub fn regions_held_by(&self, program: ProgramId) -> HashSet<RegionIdentity> {
+        let endpoints = self.programs.get(&program).map(|state| &state.endpoints);
+        let mut held = HashSet::new();
+        for id in endpoints.into_iter().flatten() {
+            let endpoint = self.endpoints.get(id);
+            let numbers = endpoint.into_iter().flat_map(|open| &open.conversations);
+            for open in numbers.filter_map(|number| self.conversations.get(number)) {
+                if open.answerer == *id {
+                    held.insert(open.offered);
+                } else {
+                    held.extend(open.answered);
+                }
+            }
+        }
+        held
     }
 
     /// The policy has changed: what it no longer allows ends.

@@ -87,7 +87,7 @@ impl Carrier {
             .directory
             .host_of(source)
             .is_some_and(|known| known.ip() == host);
-        if !is_here || !lives_there || self.policy.may_converse(destination, source).is_err() {
+        if !is_here || !lives_there {
             return None;
         }
         self.pair_of(destination, source)

@@ -421,12 +421,13 @@ impl Control {
             .inspections
             .extract_if(.., |inspection| inspection.at <= now);
         for due in due {
-            if !self.broker.holds(due.program, due.region) {
-                taken.entry(due.program).or_default().insert(due.region);
-            }
+            taken.entry(due.program).or_default().insert(due.region);
         }
-        for (id, regions) in taken {
+        for (id, mut regions) in taken {
+            let held = self.broker.regions_held_by(id);
+            regions.retain(|region| !held.contains(region));
             if let Some(program) = self.programs.get(&id)
+                && !regions.is_empty()
                 && program.caller.keeps(&regions)
             {
                 let process = program.caller.number();
