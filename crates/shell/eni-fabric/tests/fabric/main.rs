@@ -4,6 +4,7 @@
 
 mod endings;
 mod forged;
+mod killed;
 mod namespaces;
 mod one_host;
 mod support;

@@ -13,7 +13,7 @@ use eni_fabric::{Directory, DropReason, Faults, Poll, UnderlayOptions};
 use crate::support::{Log, PATIENCE, Running, device, gid, header, poll_until};
 
 #[derive(Debug)]
-struct Hosts(HashMap<Gid, SocketAddr>);
+pub(crate) struct Hosts(pub(crate) HashMap<Gid, SocketAddr>);
 
 impl Directory for Hosts {
     fn host_of(&self, gid: Gid) -> Option<SocketAddr> {
@@ -25,7 +25,7 @@ impl Directory for Hosts {
 pub(crate) const MTU: u16 = 9_216;
 
 /// A host of the loopback network with a port that nobody has.
-fn free_address(host: u8) -> SocketAddr {
+pub(crate) fn free_address(host: u8) -> SocketAddr {
     let address = Ipv4Addr::new(127, 0, 0, host);
     UdpSocket::bind((address, 0)).unwrap().local_addr().unwrap()
 }
