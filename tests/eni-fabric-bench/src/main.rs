@@ -15,7 +15,7 @@ use crate::pair::{Environment, Pair};
 use crate::place::Place;
 use crate::report::Measured;
 use crate::service::ServiceOptions;
-use crate::side::SideOptions;
+use crate::side::{Measurement, SideOptions};
 
 /// Benchmarks of EFA's faces beside libfabric's other providers.
 #[derive(Parser)]
@@ -47,6 +47,14 @@ struct RunOptions {
     /// Milliseconds for each measurement.
     #[arg(long, default_value_t = 100)]
     milliseconds: u64,
+    /// What to measure.
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_values = ["latency", "rate", "4k", "1m"]
+    )]
+    measure: Vec<Measurement>,
     /// Where cargo builds the libraries of both faces.
     #[arg(long, default_value = "target/release")]
     libraries: PathBuf,
@@ -99,7 +107,7 @@ fn compare(
                 place,
                 environment: &environment,
             };
-            match pair.measure(options.milliseconds) {
+            match pair.measure(options.milliseconds, &options.measure) {
                 Ok(figures) => provider.rounds.push(Some(figures)),
                 Err(error) => {
                     eprintln!("{}: {error}", provider.name);

@@ -1,7 +1,7 @@
 //! Two processes of one provider.
 
 use crate::place::Place;
-use crate::side::Figures;
+use crate::side::{Figures, Measurement};
 use eni_efa_install::Installation;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
@@ -82,8 +82,11 @@ impl Side {
 
 impl Pair<'_> {
     /// Runs both sides.
-    pub(crate) fn measure(&self, milliseconds: u64) -> io::Result<Figures> {
-        let mut sides = [self.start(0, milliseconds)?, self.start(1, milliseconds)?];
+    pub(crate) fn measure(&self, milliseconds: u64, wanted: &[Measurement]) -> io::Result<Figures> {
+        let wanted: Vec<_> = wanted.iter().map(|one| one.name()).collect();
+        let wanted = wanted.join(",");
+        let start = |side| self.start(side, milliseconds, &wanted);
+        let mut sides = [start(0)?, start(1)?];
         let addresses = [sides[0].hear()?, sides[1].hear()?];
         sides[0].tell(&addresses[1])?;
         sides[1].tell(&addresses[0])?;
@@ -97,13 +100,14 @@ impl Pair<'_> {
         Ok(figures)
     }
 
-    fn start(&self, side: usize, milliseconds: u64) -> io::Result<Side> {
+    fn start(&self, side: usize, milliseconds: u64, wanted: &str) -> io::Result<Side> {
         let mut command = self.place.command(side, Path::new("taskset"));
         command
             .args(["--cpu-list", &side.to_string()])
             .arg(std::env::current_exe()?);
         command.args(["side", "--provider", self.provider]);
         command.args(["--milliseconds", &milliseconds.to_string()]);
+        command.args(["--measure", wanted]);
         if side == 0 {
             command.arg("--leads");
         }

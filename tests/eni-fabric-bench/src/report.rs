@@ -12,7 +12,7 @@ pub(crate) struct Measured {
 }
 
 /// A figure's name, and how it is read.
-type Column = (&'static str, fn(&Figures) -> f64);
+type Column = (&'static str, fn(&Figures) -> Option<f64>);
 
 const COLUMNS: [Column; 4] = [
     ("64 B one way us", |figures| figures.latency_us),
@@ -31,11 +31,11 @@ impl Measured {
 
     /// The median, and the median of the ratios to `base` within rounds, so that a slow spell of the machine weighs on
     /// both alike.
-    fn cell(&self, base: &Self, read: fn(&Figures) -> f64) -> Option<(f64, f64)> {
-        let own = self.rounds.iter().flatten().map(read).collect();
+    fn cell(&self, base: &Self, read: fn(&Figures) -> Option<f64>) -> Option<(f64, f64)> {
+        let own = self.rounds.iter().flatten().filter_map(read).collect();
         let both = self.rounds.iter().zip(&base.rounds);
         let ratios =
-            both.filter_map(|(own, base)| Some(read(own.as_ref()?) / read(base.as_ref()?)));
+            both.filter_map(|(own, base)| Some(read(own.as_ref()?)? / read(base.as_ref()?)?));
         Some((median(own)?, median(ratios.collect())?))
     }
 }
@@ -50,12 +50,20 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 pub(crate) fn table(providers: &[Measured]) -> Table {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::ASCII_MARKDOWN);
-    table.set_header(std::iter::once("provider").chain(COLUMNS.iter().map(|(name, _)| *name)));
     let Some(first) = providers.first() else {
         return table;
     };
+    // A column that nobody has was not asked for, or nothing worked at all.
+    let is_wanted = |column: &Column| {
+        let mut rounds = providers
+            .iter()
+            .flat_map(|provider| provider.rounds.iter().flatten());
+        rounds.any(|figures| (column.1)(figures).is_some())
+    };
+    let columns: Vec<_> = COLUMNS.into_iter().filter(is_wanted).collect();
+    table.set_header(std::iter::once("provider").chain(columns.iter().map(|(name, _)| *name)));
     for provider in providers {
-        let cells = COLUMNS
+        let cells = columns
             .iter()
             .map(|(_, read)| match provider.cell(first, *read) {
                 Some((value, ratio)) => format!("{value:.3} ({ratio:.2}x)"),
@@ -77,7 +85,7 @@ mod tests {
             rounds: rates
                 .map(|rate| {
                     rate.map(|rate_mps| Figures {
-                        rate_mps,
+                        rate_mps: Some(rate_mps),
                         ..Figures::default()
                     })
                 })
@@ -88,5 +96,6 @@ mod tests {
         let text = table(&[base, other, provider("none", [None; 3])]).to_string();
         assert!(text.contains("20.000 (2.00x)"), "{text}");
         assert!(text.contains("failed"), "{text}");
+        assert!(!text.contains("1 MiB"), "{text}");
     }
 }

@@ -10,7 +10,9 @@ const LATENCY_BYTES: usize = 64;
 /// Bytes of the messages that are counted.
 const RATE_BYTES: usize = 8;
 /// The two lengths at which bandwidth is measured, with the messages underway at a time.
-const BANDWIDTH: [(usize, u64); 2] = [(4 << 10, 64), (1 << 20, 16)];
+const BANDWIDTH_4K: (usize, u64) = (4 << 10, 64);
+/// See [`BANDWIDTH_4K`].
+const BANDWIDTH_1M: (usize, u64) = (1 << 20, 16);
 /// Messages underway where their number is measured.
 const RATE_WINDOW: u64 = 64;
 /// Bytes of the message that answers a window.
@@ -18,17 +20,40 @@ const ANSWER_BYTES: usize = 4;
 /// Messages before a measurement.
 const WARM_UP: u64 = 200;
 
-/// What one pair of processes measured.
+/// One thing to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Measurement {
+    Latency,
+    Rate,
+    #[value(name = "4k")]
+    Bandwidth4k,
+    #[value(name = "1m")]
+    Bandwidth1m,
+}
+
+impl Measurement {
+    /// What the command line calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Latency => "latency",
+            Self::Rate => "rate",
+            Self::Bandwidth4k => "4k",
+            Self::Bandwidth1m => "1m",
+        }
+    }
+}
+
+/// What one pair of processes measured; nothing for what it was not asked for.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Figures {
     /// One way, half of a round trip, in microseconds.
-    pub(crate) latency_us: f64,
+    pub(crate) latency_us: Option<f64>,
     /// Millions of messages of 8 bytes a second.
-    pub(crate) rate_mps: f64,
+    pub(crate) rate_mps: Option<f64>,
     /// Gigabytes a second with messages of 4 KiB.
-    pub(crate) bandwidth_4k_gbs: f64,
+    pub(crate) bandwidth_4k_gbs: Option<f64>,
     /// Gigabytes a second with messages of 1 MiB.
-    pub(crate) bandwidth_1m_gbs: f64,
+    pub(crate) bandwidth_1m_gbs: Option<f64>,
 }
 
 /// What a side is told.
@@ -46,15 +71,14 @@ pub(crate) struct SideOptions {
     /// Milliseconds for each measurement.
     #[arg(long, default_value_t = 100)]
     milliseconds: u64,
+    /// What to measure; both sides are told the same.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    measure: Vec<Measurement>,
 }
 
 /// Exchanges addresses with the other side through the parent, measures, and prints figures if it leads.
 pub(crate) fn run(options: &SideOptions) -> Result<(), Box<dyn std::error::Error>> {
-    let longest = BANDWIDTH
-        .iter()
-        .map(|&(length, _)| length)
-        .max()
-        .unwrap_or_default();
+    let longest = BANDWIDTH_4K.0.max(BANDWIDTH_1M.0);
     let mut endpoint = Endpoint::open(
         &options.provider,
         options.domain.as_deref(),
@@ -73,7 +97,7 @@ pub(crate) fn run(options: &SideOptions) -> Result<(), Box<dyn std::error::Error
         sent: 0,
         received: 0,
     };
-    let figures = side.measure()?;
+    let figures = side.measure(&options.measure)?;
     if options.leads {
         println!("{}", serde_json::to_string(&figures)?);
     }
@@ -92,26 +116,42 @@ struct Side {
 }
 
 impl Side {
-    fn measure(&mut self) -> Result<Figures, Box<dyn std::error::Error>> {
+    fn measure(&mut self, wanted: &[Measurement]) -> Result<Figures, Box<dyn std::error::Error>> {
         // Whoever sends first may be early: this also opens the way in both directions.
         self.ping_pong(WARM_UP)?;
+        let mut figures = Figures::default();
+        for measurement in wanted {
+            match measurement {
+                Measurement::Latency => figures.latency_us = Some(self.latency_us()?),
+                Measurement::Rate => {
+                    let rate = self.windows(RATE_BYTES, RATE_WINDOW)?;
+                    figures.rate_mps = Some(rate / 1e6);
+                }
+                Measurement::Bandwidth4k => {
+                    figures.bandwidth_4k_gbs = Some(self.bandwidth_gbs(BANDWIDTH_4K)?);
+                }
+                Measurement::Bandwidth1m => {
+                    figures.bandwidth_1m_gbs = Some(self.bandwidth_gbs(BANDWIDTH_1M)?);
+                }
+            }
+        }
+        Ok(figures)
+    }
+
+    fn latency_us(&mut self) -> Result<f64, FabricError> {
         let began = Instant::now();
         self.ping_pong(WARM_UP)?;
         let rounds = self.agree(self.rounds_for(began.elapsed(), WARM_UP))?;
         let began = Instant::now();
         self.ping_pong(rounds)?;
-        let latency_us = began.elapsed().as_secs_f64() * 1e6 / (2 * rounds) as f64;
-        let rate_mps = self.windows(RATE_BYTES, RATE_WINDOW)? / 1e6;
-        let mut bandwidths = [0.0; 2];
-        for (bandwidth, (length, window)) in bandwidths.iter_mut().zip(BANDWIDTH) {
-            *bandwidth = self.windows(length, window)? * length as f64 / 1e9;
-        }
-        Ok(Figures {
-            latency_us,
-            rate_mps,
-            bandwidth_4k_gbs: bandwidths[0],
-            bandwidth_1m_gbs: bandwidths[1],
-        })
+        Ok(began.elapsed().as_secs_f64() * 1e6 / (2 * rounds) as f64)
+    }
+
+    fn bandwidth_gbs(
+        &mut self,
+        (length, window): (usize, u64),
+    ) -> Result<f64, Box<dyn std::error::Error>> {
+        Ok(self.windows(length, window)? * length as f64 / 1e9)
     }
 
     /// Repetitions that fill the time if `done` of them took `took`.
