@@ -434,5 +434,6 @@ fn new_paths(config: &Config, count: u8, datagram_bytes: usize) -> Paths {
         datagram_bytes,
         nanos(config.target_queueing),
         config.path_burst,
+        config.avoid_slow_paths,
     )
 }
