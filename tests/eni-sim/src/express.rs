@@ -8,11 +8,12 @@ use crate::srd::{SharedBudget, interface};
 use crate::tcp::TcpOptions;
 use crate::world::{Body, Endpoint, Outbound, World};
 use bytes::BytesMut;
-use eni_ena_express::{Counters, Eligibility, Express, Offered, Side};
+use eni_ena_express::{Counters, Deliver, Eligibility, Express, Offered, Side};
 use eni_srd::{Config, ConfigError, Connection, Instant, MAX_DATAGRAM_BYTES};
 use eni_wire::{
     ETHERNET_LENGTH, EtherType, EthernetHeader, IPV4_LENGTH, Ipv4, Ipv4Header, Mac, Port, protocol,
 };
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
@@ -67,6 +68,28 @@ fn number(frame: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(bytes.try_into().ok()?))
 }
 
+/// Watches what comes out, for what must not happen.
+#[derive(Default)]
+struct Arrivals {
+    /// The last frame of each flow, by port.
+    last: HashMap<[u8; 2], u64>,
+    out_of_order: u64,
+    numbers: Vec<u64>,
+}
+
+impl Deliver for Arrivals {
+    fn deliver(&mut self, frame: &[u8]) {
+        let port = frame.get(TCP_AT..).and_then(<[u8]>::first_chunk::<2>);
+        let (Some(port), Some(number)) = (port, number(frame)) else {
+            return;
+        };
+        let last = self.last.entry(*port).or_default();
+        self.out_of_order += u64::from(number <= *last);
+        *last = number.max(*last);
+        self.numbers.push(number);
+    }
+}
+
 /// What became of a frame.
 pub(crate) enum Fate {
     Queued,
@@ -80,6 +103,7 @@ pub struct ExpressEndpoint {
     connection: Connection,
     buffer: Vec<u8>,
     budget: Option<(SharedBudget, usize)>,
+    arrivals: Arrivals,
     most_memory: usize,
 }
 
@@ -92,6 +116,11 @@ impl ExpressEndpoint {
     /// What its connection counted.
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Frames that were delivered after a later one of their flow, or again.
+    pub fn out_of_order(&self) -> u64 {
+        self.arrivals.out_of_order
     }
 
     /// The most memory that the pair ever held, in bytes.
@@ -113,30 +142,27 @@ impl ExpressEndpoint {
 
     pub(crate) fn receive(&mut self, now: u64, mut datagram: Vec<u8>) -> Vec<u64> {
         let now = Instant::from_nanos(now);
-        let mut numbers = Vec::new();
-        let mut out = |frame: &[u8]| numbers.extend(number(frame));
+        let (connection, out) = (&mut self.connection, &mut self.arrivals);
         let taken = self
             .express
-            .handle_packet(now, &mut datagram, &mut self.connection, &mut out);
+            .handle_packet(now, &mut datagram, connection, out);
         if let (Ok(()), Some((budget, member))) = (taken, &self.budget) {
             let credit = budget.borrow_mut().arrived(now, *member);
             self.connection.set_receive_credit(credit);
         }
         self.most_memory = self.most_memory.max(self.express.memory_bytes());
         self.take_events();
-        numbers
+        std::mem::take(&mut self.arrivals.numbers)
     }
 
     pub(crate) fn timeout(&mut self, now: u64) -> Vec<u64> {
         let now = Instant::from_nanos(now);
-        let mut numbers = Vec::new();
-        let mut out = |frame: &[u8]| numbers.extend(number(frame));
         if self.connection.poll_timeout().is_some_and(|at| at <= now) {
             self.connection.handle_timeout(now);
         }
-        self.express.handle_timeout(now, &mut out);
+        self.express.handle_timeout(now, &mut self.arrivals);
         self.take_events();
-        numbers
+        std::mem::take(&mut self.arrivals.numbers)
     }
 
     pub(crate) fn next_timeout(&self) -> Option<u64> {
@@ -187,6 +213,7 @@ impl World {
     ) -> Result<(usize, usize), ConfigError> {
         let mut end = |local: usize, peer: usize, budget: Option<(SharedBudget, usize)>| {
             let mut config = Config::new(interface(local), interface(peer), local as u32);
+            config.avoid_slow_paths = true;
             if let Some((budget, member)) = &budget {
                 config.receive_credit_bytes =
                     budget.borrow_mut().arrived(Instant::default(), *member);
@@ -199,6 +226,7 @@ impl World {
                 connection: Connection::new(config, None, now, seed)?,
                 buffer: vec![0; MAX_DATAGRAM_BYTES],
                 budget,
+                arrivals: Arrivals::default(),
                 most_memory: 0,
             })))
         };

@@ -124,7 +124,7 @@ fn describe(trouble: Trouble) -> &'static str {
         Trouble::Nothing => "nothing else",
         Trouble::CrossTraffic => "bulk traffic on 2 paths",
         Trouble::Incast => "incast on 2 paths",
-        Trouble::Loss => "1 % loss on 1 path",
+        Trouble::Loss => "1 % loss on 2 paths",
         Trouble::DeadPath => "1 path dies",
     }
 }

@@ -18,7 +18,7 @@ pub enum Trouble {
     CrossTraffic,
     /// 32 other hosts send 64 KiB each to one at the same moment, every 5 ms, over two paths.
     Incast,
-    /// One path loses 1 packet in 100.
+    /// Two paths lose 1 packet in 100.
     Loss,
     /// One path dies half-way, and routing heals it after 100 ms.
     DeadPath,
@@ -46,7 +46,6 @@ impl Trouble {
     fn network(self, dies_at_ns: u64) -> NetworkSpec {
         let hosts = 1 + self.hosts();
         let mut spec = NetworkSpec::availability_zone(hosts, hosts);
-        let [path, _] = TROUBLED;
         match self {
             Self::Nothing | Self::CrossTraffic | Self::Incast => {}
             Self::Loss => {
@@ -54,10 +53,10 @@ impl Trouble {
                     loss: 0.01,
                     ..Faults::default()
                 };
-                spec.core_faults.push((path, loss));
+                spec.core_faults = TROUBLED.map(|path| (path, loss)).into();
             }
             Self::DeadPath => spec.outages.push(Outage {
-                core: path,
+                core: TROUBLED[0],
                 direction: None,
                 from_ns: dies_at_ns,
                 until_ns: dies_at_ns + HEALED_AFTER_NS,

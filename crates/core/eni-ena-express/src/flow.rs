@@ -16,17 +16,17 @@ const CHECKSUM_OFFSET: usize = ETHERNET_BYTES + 10;
 
 /// A 5-tuple: packets with the same one keep their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FlowTuple {
+pub(crate) struct FlowTuple {
     /// TCP or UDP.
-    pub ip_protocol: u8,
+    pub(crate) ip_protocol: u8,
     /// The sender.
-    pub source: Ipv4,
+    pub(crate) source: Ipv4,
     /// The receiver.
-    pub destination: Ipv4,
+    pub(crate) destination: Ipv4,
     /// The sender's port.
-    pub source_port: Port,
+    pub(crate) source_port: Port,
     /// The receiver's port.
-    pub destination_port: Port,
+    pub(crate) destination_port: Port,
 }
 
 /// The `N` words from `at` on.

@@ -36,7 +36,6 @@ mod tests;
 pub use counters::{Counters, DropReason, EnaSrdStatistics};
 pub use eligibility::{Eligibility, Ordinary, Side};
 pub use express::{Express, Offered};
-pub use flow::FlowTuple;
 pub use header::{HEADER_BYTES, QUEUE_PAIR};
 pub use limits::{
     FLOW_IDLE_NANOS, FRAME_OVERHEAD_BYTES, HOLD_NANOS, MARK_QUEUED_BYTES, MAX_FLOWS,
