@@ -30,10 +30,15 @@ struct InTrouble<T> {
 impl ExpressReport {
     pub(crate) fn of(requests: &Requests, incast: &Incast, seed: u64) -> Self {
         Self {
-            bulk: in_each_trouble(|transport, trouble| {
+            bulk: in_each(Trouble::OF_THE_NETWORK, |transport, trouble| {
                 Bulk::default().run(transport, trouble, seed)
             }),
-            requests: in_each_trouble(|transport, trouble| requests.run(transport, trouble, seed)),
+            requests: in_each(
+                Trouble::OF_THE_NETWORK
+                    .into_iter()
+                    .chain([Trouble::OwnBulk]),
+                |transport, trouble| requests.run(transport, trouble, seed),
+            ),
             incast: TRANSPORTS
                 .map(|transport| incast.run(transport, seed))
                 .into(),
@@ -104,8 +109,11 @@ impl ExpressReport {
     }
 }
 
-fn in_each_trouble<T>(run: impl Fn(Transport, Trouble) -> T) -> Vec<InTrouble<T>> {
-    let each = Trouble::ALL.into_iter();
+fn in_each<T>(
+    troubles: impl IntoIterator<Item = Trouble>,
+    run: impl Fn(Transport, Trouble) -> T,
+) -> Vec<InTrouble<T>> {
+    let each = troubles.into_iter();
     each.map(|trouble| InTrouble {
         trouble,
         runs: TRANSPORTS.map(|transport| run(transport, trouble)).into(),
@@ -126,5 +134,6 @@ fn describe(trouble: Trouble) -> &'static str {
         Trouble::Incast => "incast on 2 paths",
         Trouble::Loss => "1 % loss on 2 paths",
         Trouble::DeadPath => "1 path dies",
+        Trouble::OwnBulk => "a bulk flow of the same hosts",
     }
 }

@@ -22,11 +22,13 @@ pub enum Trouble {
     Loss,
     /// One path dies half-way, and routing heals it after 100 ms.
     DeadPath,
+    /// A bulk transfer between the same two hosts, as fast as its TCP can.
+    OwnBulk,
 }
 
 impl Trouble {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
+    /// Those that come from elsewhere.
+    pub const OF_THE_NETWORK: [Self; 5] = [
         Self::Nothing,
         Self::CrossTraffic,
         Self::Incast,
@@ -37,7 +39,7 @@ impl Trouble {
     /// Hosts on each side that are in it, beside the two that are looked at.
     fn hosts(self) -> usize {
         match self {
-            Self::Nothing | Self::Loss | Self::DeadPath => 0,
+            Self::Nothing | Self::Loss | Self::DeadPath | Self::OwnBulk => 0,
             Self::CrossTraffic => TROUBLED.len() * BULKS_ON_A_PATH,
             Self::Incast => INCAST_HOSTS,
         }
@@ -47,7 +49,7 @@ impl Trouble {
         let hosts = 1 + self.hosts();
         let mut spec = NetworkSpec::availability_zone(hosts, hosts);
         match self {
-            Self::Nothing | Self::CrossTraffic | Self::Incast => {}
+            Self::Nothing | Self::CrossTraffic | Self::Incast | Self::OwnBulk => {}
             Self::Loss => {
                 let loss = Faults {
                     loss: 0.01,
@@ -75,7 +77,7 @@ impl Trouble {
         for host in 1..hosts {
             let to = match self {
                 Self::Incast => hosts + 1,
-                Self::Nothing | Self::CrossTraffic | Self::Loss | Self::DeadPath => hosts + host,
+                _ => hosts + host,
             };
             let (sender, _) = world.open_tcp((host, to), options);
             world.pin(sender, TROUBLED[host % TROUBLED.len()]);
@@ -128,8 +130,13 @@ impl Requests {
         let span_ns = self.requests as u64 * self.interval_ns;
         let mut world = World::new(trouble.network(START_NS + span_ns / 2), seed);
         let hosts = (0, 1 + trouble.hosts());
-        let senders = open(&mut world, transport, hosts, self.connections, None);
+        let own_bulk = usize::from(trouble == Trouble::OwnBulk);
+        let flows = self.connections + own_bulk;
+        let mut senders = open(&mut world, transport, hosts, flows, None);
         warm_up(&mut world, &senders);
+        for bulk in senders.drain(self.connections..) {
+            world.plan_background(bulk, u32::MAX, START_NS / 2);
+        }
         trouble.begin(&mut world, START_NS + span_ns);
         let mut dice = StdRng::seed_from_u64(seed);
         for request in 0..self.requests {

@@ -42,7 +42,7 @@ fn requests(trouble: Trouble) -> impl FnMut(Transport, u64) -> Outcome {
 #[test]
 fn one_flow_takes_what_its_host_can_although_each_path_has_a_fifth_of_that() {
     let bulk = Bulk { bytes: 100_000_000 };
-    for trouble in Trouble::ALL {
+    for trouble in Trouble::OF_THE_NETWORK {
         let run = |transport, seed| {
             let goodput = bulk.run(transport, trouble, seed);
             goodput.bits_per_second.expect("it arrives")
@@ -116,6 +116,19 @@ fn a_dead_path_costs_less_than_2_ms_instead_of_tcps_timeout() {
         assert!(ordinary.latency.max_ns >= 190 * MS, "seed {seed}");
         assert!(express.latency.max_ns < 2 * MS, "seed {seed}");
     });
+}
+
+/// The greedy flow takes the whole host's link; what is left to wait for is SRD's own queue, not the flow's.
+#[test]
+fn requests_do_not_wait_behind_a_greedy_flow_of_their_hosts() {
+    let mut run = requests(Trouble::OwnBulk);
+    for seed in SEEDS {
+        for [_, express] in PAIRS {
+            let latency = run(express, seed).latency;
+            assert!(latency.p999_ns < 150 * US, "seed {seed}: {latency:?}");
+            assert!(latency.max_ns < MS / 2, "seed {seed}: {latency:?}");
+        }
+    }
 }
 
 #[test]

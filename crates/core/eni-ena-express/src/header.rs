@@ -4,8 +4,8 @@ use crate::limits::MAX_FLOWS;
 
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 16;
-/// The queue pair that messages with frames are for. Those of Elastic Fabric Adapters have numbers of 16 bits, so both
-/// can share a connection.
+/// The queue pair that messages with frames are for. Those of Elastic Fabric Adapters have numbers of 16 bits, so that
+/// neither is ever taken for the other.
 pub const QUEUE_PAIR: u32 = 1 << 16;
 
 const VERSION: u8 = 1;
