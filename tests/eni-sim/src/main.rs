@@ -1,9 +1,13 @@
-//! Prints SRD beside TCP in the same simulated network.
+//! Prints SRD beside TCP in the same simulated network, and TCP over ENA Express beside TCP without.
+
+mod express_report;
 
 use clap::{Parser, ValueEnum};
 use comfy_table::Table;
 use eni_sim::scenario::{DeadPath, Incast, Latency, Outcome, Transport};
 use eni_sim::speed::measure;
+use eni_sim::zone::Requests;
+use express_report::ExpressReport;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -23,6 +27,9 @@ struct Options {
     /// Hosts of the incast.
     #[arg(long, default_value_t = Incast::default().senders)]
     senders: usize,
+    /// Requests over ENA Express and without.
+    #[arg(long, default_value_t = Requests::default().requests)]
+    requests: usize,
     /// Measures instead how fast the protocol core is on this machine, for this many seconds each.
     #[arg(long)]
     speed: Option<u64>,
@@ -39,6 +46,7 @@ struct Report {
     seed: u64,
     dead_path: Vec<Comparison>,
     incast: Vec<Outcome>,
+    ena_express: ExpressReport,
 }
 
 /// A run in which a path died, beside the same run in which none did.
@@ -65,6 +73,10 @@ fn main() -> Result<(), serde_json::Error> {
         senders: options.senders,
         ..Incast::default()
     };
+    let requests = Requests {
+        requests: options.requests,
+        ..Requests::default()
+    };
     let report = Report {
         seed: options.seed,
         dead_path: TRANSPORTS
@@ -73,10 +85,15 @@ fn main() -> Result<(), serde_json::Error> {
         incast: TRANSPORTS
             .map(|transport| incast.run(transport, options.seed))
             .into(),
+        ena_express: ExpressReport::of(&requests, &incast, options.seed),
     };
     match options.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
-        Output::Text => print(&report, &dead_path, &incast),
+        Output::Text => {
+            print(&report, &dead_path, &incast);
+            report.ena_express.print(&requests, &incast);
+            println!("times in µs");
+        }
     }
     Ok(())
 }
@@ -154,7 +171,7 @@ fn print(report: &Report, dead_path: &DeadPath, incast: &Incast) {
         slowest_behind_ns,
     } in &report.dead_path
     {
-        let mut row = vec![name(dead)];
+        let mut row = vec![name(dead.transport, dead.missing)];
         row.extend(latencies(&dead.latency));
         row.extend([micros(healthy.latency.max_ns), micros(*slowest_behind_ns)]);
         table.add_row(row);
@@ -167,25 +184,26 @@ fn print(report: &Report, dead_path: &DeadPath, incast: &Incast) {
     let mut table = Table::new();
     table.set_header(["", "P50", "P99", "P99.9", "slowest", "queue drops"]);
     for outcome in &report.incast {
-        let mut row = vec![name(outcome)];
+        let mut row = vec![name(outcome.transport, outcome.missing)];
         row.extend(latencies(&outcome.latency));
         row.push(outcome.queue_drops.to_string());
         table.add_row(row);
     }
     println!("{table}");
-    println!("times in µs");
 }
 
-fn name(outcome: &Outcome) -> String {
-    let name = match outcome.transport {
+fn name(transport: Transport, missing: usize) -> String {
+    let name = match transport {
         Transport::Srd => "SRD",
         Transport::TcpCubic => "TCP Cubic, SACK",
         Transport::TcpCubicRack => "TCP Cubic, RACK-TLP",
+        Transport::ExpressTcpCubic => "TCP Cubic, SACK, over ENA Express",
+        Transport::ExpressTcpCubicRack => "TCP Cubic, RACK-TLP, over ENA Express",
     };
-    if outcome.missing == 0 {
+    if missing == 0 {
         name.to_owned()
     } else {
-        format!("{name} ({} missing)", outcome.missing)
+        format!("{name} ({missing} missing)")
     }
 }
 

@@ -72,6 +72,8 @@ pub struct NetworkSpec {
     pub core: LinkSpec,
     /// What every core does wrong.
     pub faults: Faults,
+    /// What single cores do wrong instead.
+    pub core_faults: Vec<(usize, Faults)>,
     /// Cores that die, and return.
     pub outages: Vec<Outage>,
 }
@@ -91,8 +93,25 @@ impl NetworkSpec {
             access: port(1_000, 1_000_000),
             core: port(3_000, 1_000_000),
             faults: Faults::default(),
+            core_faults: Vec::new(),
             outages: Vec::new(),
         }
+    }
+
+    /// What one flow meets on EC2: 8 cores of 5 Gb/s, the bandwidth of a flow with one path, between hosts of 25 Gb/s, that
+    /// of a flow over ENA Express (EC2 User Guide, "ENA Express"). Delays and queues are those of
+    /// [`data_centre`](Self::data_centre).
+    pub fn availability_zone(left_hosts: usize, right_hosts: usize) -> Self {
+        let mut spec = Self::data_centre(left_hosts, right_hosts);
+        spec.cores = 8;
+        spec.core.rate_bps = 5_000_000_000;
+        spec.access.rate_bps = 25_000_000_000;
+        spec
+    }
+
+    fn faults_of(&self, core: usize) -> Faults {
+        let own = self.core_faults.iter().find(|(of, _)| *of == core);
+        own.map_or(self.faults, |(_, faults)| *faults)
     }
 }
 
@@ -199,7 +218,8 @@ impl Network {
                 self.drops.outage += 1;
                 return Passage::Dropped;
             }
-            if self.spec.faults.loss > 0.0 && dice.random_bool(self.spec.faults.loss) {
+            let loss = self.spec.faults_of(core).loss;
+            if loss > 0.0 && dice.random_bool(loss) {
                 self.drops.loss += 1;
                 return Passage::Dropped;
             }
@@ -215,7 +235,7 @@ impl Network {
         let mut arrival = link.free_at_ns + spec.delay_ns;
         let mut again = None;
         if stage == Stage::Core {
-            let faults = self.spec.faults;
+            let faults = self.spec.faults_of(core);
             if faults.duplication > 0.0 && dice.random_bool(faults.duplication) {
                 again = Some(arrival + transmission);
             }

@@ -2,9 +2,9 @@
 
 use crate::network::{NetworkDrops, NetworkSpec, Outage};
 use crate::srd::SharedBudget;
-use crate::tcp::TcpOptions;
+use crate::tcp::{EXPRESS_SEGMENT_BYTES, TcpOptions};
 use crate::world::World;
-use eni_srd::{MAX_DATAGRAM_BYTES, ReceiveBudget};
+use eni_srd::{ConfigError, MAX_DATAGRAM_BYTES, ReceiveBudget};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::Serialize;
@@ -21,6 +21,28 @@ pub enum Transport {
     TcpCubic,
     /// The same with RACK and tail loss probes.
     TcpCubicRack,
+    /// [`TcpCubic`](Self::TcpCubic) over ENA Express.
+    ExpressTcpCubic,
+    /// [`TcpCubicRack`](Self::TcpCubicRack) over ENA Express.
+    ExpressTcpCubicRack,
+}
+
+impl Transport {
+    /// How TCP is, where it is TCP.
+    pub(crate) fn tcp_options(self) -> TcpOptions {
+        let ordinary = TcpOptions::default();
+        match self {
+            Self::Srd | Self::TcpCubic => ordinary,
+            Self::TcpCubicRack => TcpOptions {
+                tail_loss_probe: true,
+                ..ordinary
+            },
+            Self::ExpressTcpCubic | Self::ExpressTcpCubicRack => TcpOptions {
+                tail_loss_probe: self == Self::ExpressTcpCubicRack,
+                segment_bytes: EXPRESS_SEGMENT_BYTES,
+            },
+        }
+    }
 }
 
 /// How long messages took, in nanoseconds.
@@ -56,17 +78,19 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn of(transport: Transport, world: &World) -> Self {
-        let mut latencies: Vec<u64> = world
-            .messages()
-            .iter()
+    pub(crate) fn of(transport: Transport, world: &World) -> Self {
+        let messages = || {
+            let all = world.messages().iter();
+            all.filter(|message| !message.is_background)
+        };
+        let mut latencies: Vec<u64> = messages()
             .filter_map(|message| message.latency_ns())
             .collect();
         latencies.sort_unstable();
         let NetworkDrops { queue, outage, .. } = world.network_drops();
         Self {
             transport,
-            messages: world.messages().len(),
+            messages: messages().count(),
             missing: world.undelivered(),
             latency: Latency {
                 p50_ns: quantile(&latencies, 500),
@@ -76,9 +100,7 @@ impl Outcome {
             },
             queue_drops: queue,
             outage_drops: outage,
-            finished_ns: world
-                .messages()
-                .iter()
+            finished_ns: messages()
                 .filter_map(|message| message.delivered_ns)
                 .max()
                 .unwrap_or(0),
@@ -93,9 +115,9 @@ fn quantile(sorted: &[u64], per_mille: usize) -> u64 {
 }
 
 /// No run takes longer, in virtual time.
-const PATIENCE_NS: u64 = 60_000_000_000;
+pub(crate) const PATIENCE_NS: u64 = 60_000_000_000;
 /// When every connection stands and workloads begin.
-const START_NS: u64 = 10_000_000;
+pub(crate) const START_NS: u64 = 10_000_000;
 
 /// One of 16 paths dies while two hosts talk.
 #[derive(Clone, Copy, Debug)]
@@ -141,11 +163,12 @@ impl DeadPath {
         let mut world = World::new(spec, seed);
         let connections = match transport {
             Transport::Srd => 1,
-            Transport::TcpCubic | Transport::TcpCubicRack => self.tcp_connections,
+            Transport::TcpCubic
+            | Transport::TcpCubicRack
+            | Transport::ExpressTcpCubic
+            | Transport::ExpressTcpCubicRack => self.tcp_connections,
         };
-        let senders: Vec<usize> = (0..connections)
-            .map(|_| open(&mut world, transport, (0, 1), None))
-            .collect();
+        let senders = open(&mut world, transport, (0, 1), connections, None);
         warm_up(&mut world, &senders);
         let mut dice = StdRng::seed_from_u64(seed);
         for message in 0..self.messages {
@@ -192,7 +215,7 @@ impl Incast {
         let budget: SharedBudget = Rc::new(RefCell::new(budget));
         let receiver = self.senders;
         let senders: Vec<usize> = (0..self.senders)
-            .map(|host| open(&mut world, transport, (host, receiver), Some(&budget)))
+            .flat_map(|host| open(&mut world, transport, (host, receiver), 1, Some(&budget)))
             .collect();
         warm_up(&mut world, &senders);
         let mut dice = StdRng::seed_from_u64(seed);
@@ -209,33 +232,40 @@ impl Incast {
     }
 }
 
-fn open(
+/// Opens `connections` between two hosts, over one ENA Express where the transport says so; returns their senders.
+pub(crate) fn open(
     world: &mut World,
     transport: Transport,
     hosts: (usize, usize),
+    connections: usize,
     budget: Option<&SharedBudget>,
-) -> usize {
-    match transport {
-        Transport::Srd => match world.open_srd(hosts, budget, None, |_| {}) {
-            Ok((sender, _)) => sender,
-            Err(error) => unreachable!("the ordinary settings are within bounds: {error}"),
-        },
-        Transport::TcpCubic => world.open_tcp(hosts, TcpOptions::default()).0,
-        Transport::TcpCubicRack => {
-            world
-                .open_tcp(
-                    hosts,
-                    TcpOptions {
-                        tail_loss_probe: true,
-                    },
-                )
-                .0
+) -> Vec<usize> {
+    let options = transport.tcp_options();
+    let opened = match transport {
+        Transport::Srd => (0..connections)
+            .map(|_| Ok(world.open_srd(hosts, budget, None, |_| {})?.0))
+            .collect(),
+        Transport::TcpCubic | Transport::TcpCubicRack => (0..connections)
+            .map(|_| Ok(world.open_tcp(hosts, options).0))
+            .collect(),
+        Transport::ExpressTcpCubic | Transport::ExpressTcpCubicRack => {
+            world.open_express(hosts, budget).map(|express| {
+                let flows = 0..connections;
+                let flows = flows.map(|_| world.open_tcp_over(express, hosts, options).0);
+                flows.collect()
+            })
+        }
+    };
+    match opened {
+        Ok(senders) => senders,
+        Err::<_, ConfigError>(error) => {
+            unreachable!("the ordinary settings are within bounds: {error}")
         }
     }
 }
 
 /// A small message on each connection, well before the start: handshakes and first round trips are not what is compared.
-fn warm_up(world: &mut World, senders: &[usize]) {
+pub(crate) fn warm_up(world: &mut World, senders: &[usize]) {
     for (index, sender) in senders.iter().enumerate() {
         world.plan(*sender, 64, index as u64 * 1_000);
     }

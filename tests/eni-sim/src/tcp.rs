@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Data bytes in a segment: a jumbo frame's, as SRD's datagrams are.
 const SEGMENT_BYTES: u64 = 8_948;
+/// The same with the MTU that EC2 asks for where ENA Express is enabled, 8,900.
+pub const EXPRESS_SEGMENT_BYTES: u64 = 8_848;
 /// Linux's `TCP_RTO_MIN`.
 pub(crate) const MIN_TIMEOUT_NS: u64 = 200_000_000;
 /// Linux's `TCP_RTO_MAX`.
@@ -25,17 +27,28 @@ const SACK_BLOCKS: usize = 3;
 const PROBE_SLACK_NS: u64 = 2_000_000;
 
 /// What the model may vary.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct TcpOptions {
     /// Loss is told by time, and the end of a flight is probed (RFC 8985).
     pub tail_loss_probe: bool,
+    /// Data bytes in a segment.
+    pub segment_bytes: u64,
+}
+
+impl Default for TcpOptions {
+    fn default() -> Self {
+        Self {
+            tail_loss_probe: false,
+            segment_bytes: SEGMENT_BYTES,
+        }
+    }
 }
 
 /// A segment on its way.
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     start: u64,
-    bytes: u64,
+    pub(crate) bytes: u64,
     /// Messages that end in it.
     ends: Vec<(u64, u32)>,
     ack: u64,
@@ -323,7 +336,7 @@ impl TcpEndpoint {
             if self.sent.is_empty() && now - self.last_sent_ns > self.timeout_ns() {
                 self.cubic.restart();
             }
-            let bytes = SEGMENT_BYTES.min(self.end - self.next);
+            let bytes = self.options.segment_bytes.min(self.end - self.next);
             let start = self.next;
             self.next += bytes;
             self.under_way += 1;
@@ -383,5 +396,13 @@ impl World {
     ) -> (usize, usize) {
         let end = || Endpoint::Tcp(Box::new(TcpEndpoint::new(options, 0)));
         self.join((left, end()), (right, end()))
+    }
+
+    /// The TCP connection of an endpoint.
+    pub fn tcp(&self, endpoint: usize) -> Option<&TcpEndpoint> {
+        match self.endpoint(endpoint)? {
+            Endpoint::Tcp(tcp) => Some(tcp),
+            Endpoint::Srd(_) | Endpoint::Express(_) => None,
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! The virtual clock: events in order of time, endpoints, and what became of every message.
 
+use crate::express::{self, ExpressEndpoint};
 use crate::network::{Network, NetworkDrops, NetworkSpec, Passage, Stage};
 use crate::srd::SrdEndpoint;
 use crate::tcp::{Segment, TcpEndpoint};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 
 /// What a packet carries.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Outbound {
 pub(crate) enum Endpoint {
     Srd(Box<SrdEndpoint>),
     Tcp(Box<TcpEndpoint>),
+    /// Carries the segments of TCP endpoints behind it.
+    Express(Box<ExpressEndpoint>),
 }
 
 struct Placed {
@@ -38,6 +41,8 @@ struct Placed {
     peer: usize,
     /// Where its first path lies among the cores.
     hash: usize,
+    /// The ENA Express that its segments are offered to.
+    via: Option<usize>,
     timer_ns: u64,
     timer_generation: u64,
 }
@@ -93,6 +98,8 @@ pub struct MessageRecord {
     pub delivered_ns: Option<u64>,
     /// When the sender knew that.
     pub completed_ns: Option<u64>,
+    /// It only fills the network; nobody waits for it.
+    pub is_background: bool,
 }
 
 impl MessageRecord {
@@ -117,6 +124,9 @@ pub struct World {
     dice: StdRng,
     network: Network,
     endpoints: Vec<Placed>,
+    /// Segments whose frames are under way over ENA Express, and the endpoints that they are for.
+    framed: HashMap<u64, (usize, Segment)>,
+    frames: u64,
     messages: Vec<MessageRecord>,
     undelivered: usize,
     reports: Reports,
@@ -136,6 +146,8 @@ impl World {
             dice: StdRng::seed_from_u64(seed),
             network: Network::new(spec),
             endpoints: Vec::new(),
+            framed: HashMap::new(),
+            frames: 0,
             messages: Vec::new(),
             undelivered: 0,
             reports: Reports::default(),
@@ -177,6 +189,7 @@ impl World {
                 host,
                 peer,
                 hash,
+                via: None,
                 timer_ns: u64::MAX,
                 timer_generation: 0,
             });
@@ -184,8 +197,31 @@ impl World {
         (first, first + 1)
     }
 
+    /// Puts the first path of an endpoint, where the network hashed it by chance, onto a core.
+    pub fn pin(&mut self, endpoint: usize, core: usize) {
+        self.endpoints[endpoint].hash = core;
+    }
+
+    pub(crate) fn endpoint(&self, endpoint: usize) -> Option<&Endpoint> {
+        Some(&self.endpoints.get(endpoint)?.endpoint)
+    }
+
+    /// From now on the segments of `endpoint` are offered to the ENA Express `via`.
+    pub(crate) fn send_via(&mut self, endpoint: usize, via: usize) {
+        self.endpoints[endpoint].via = Some(via);
+    }
+
     /// Plans a message of `bytes` bytes from `endpoint`, to be handed over at `at_ns`.
     pub fn plan(&mut self, endpoint: usize, bytes: u32, at_ns: u64) {
+        self.plan_message(endpoint, bytes, at_ns, false);
+    }
+
+    /// Plans a message that nobody waits for.
+    pub fn plan_background(&mut self, endpoint: usize, bytes: u32, at_ns: u64) {
+        self.plan_message(endpoint, bytes, at_ns, true);
+    }
+
+    fn plan_message(&mut self, endpoint: usize, bytes: u32, at_ns: u64, is_background: bool) {
         let message = self.messages.len() as u32;
         self.messages.push(MessageRecord {
             endpoint,
@@ -193,8 +229,9 @@ impl World {
             sent_ns: at_ns,
             delivered_ns: None,
             completed_ns: None,
+            is_background,
         });
-        self.undelivered += 1;
+        self.undelivered += usize::from(!is_background);
         self.push(at_ns, Happening::Send { message });
     }
 
@@ -212,7 +249,7 @@ impl World {
     pub fn srd(&mut self, endpoint: usize) -> Option<&mut SrdEndpoint> {
         match &mut self.endpoints.get_mut(endpoint)?.endpoint {
             Endpoint::Srd(srd) => Some(srd),
-            Endpoint::Tcp(_) => None,
+            Endpoint::Tcp(_) | Endpoint::Express(_) => None,
         }
     }
 
@@ -257,10 +294,18 @@ impl World {
                 let placed = &mut self.endpoints[endpoint];
                 if placed.timer_generation == generation {
                     placed.timer_ns = u64::MAX;
-                    match &mut placed.endpoint {
-                        Endpoint::Srd(srd) => srd.timeout(self.now_ns),
-                        Endpoint::Tcp(tcp) => tcp.timeout(self.now_ns),
-                    }
+                    let frames = match &mut placed.endpoint {
+                        Endpoint::Srd(srd) => {
+                            srd.timeout(self.now_ns);
+                            Vec::new()
+                        }
+                        Endpoint::Tcp(tcp) => {
+                            tcp.timeout(self.now_ns);
+                            Vec::new()
+                        }
+                        Endpoint::Express(express) => express.timeout(self.now_ns),
+                    };
+                    self.take_frames(frames);
                     self.drive(endpoint);
                 }
             }
@@ -271,6 +316,7 @@ impl World {
                 match &mut self.endpoints[endpoint].endpoint {
                     Endpoint::Srd(srd) => srd.send(message, bytes),
                     Endpoint::Tcp(tcp) => tcp.send(message, bytes),
+                    Endpoint::Express(_) => unreachable!("messages are sent by what is behind it"),
                 }
                 self.drive(endpoint);
             }
@@ -294,16 +340,7 @@ impl World {
     fn hop(&mut self, mut packet: Packet) {
         let peer = self.endpoints[packet.from].peer;
         if packet.stage == Stage::Arrived {
-            let now = self.now_ns;
-            match (&mut self.endpoints[peer].endpoint, packet.body) {
-                (Endpoint::Srd(srd), Body::Datagram(bytes)) => {
-                    srd.receive(now, bytes, &mut self.reports)
-                }
-                (Endpoint::Tcp(tcp), Body::Segment(segment)) => {
-                    tcp.receive(now, &segment, &mut self.reports)
-                }
-                (Endpoint::Srd(_), Body::Segment(_)) | (Endpoint::Tcp(_), Body::Datagram(_)) => {}
-            }
+            self.arrive(peer, packet.body);
             self.drive(peer);
             return;
         }
@@ -337,17 +374,87 @@ impl World {
         self.push(at, Happening::Hop(packet));
     }
 
-    /// Takes what an endpoint has to say after something happened to it.
+    fn arrive(&mut self, endpoint: usize, body: Body) {
+        let now = self.now_ns;
+        match (&mut self.endpoints[endpoint].endpoint, body) {
+            (Endpoint::Srd(srd), Body::Datagram(bytes)) => {
+                srd.receive(now, bytes, &mut self.reports);
+            }
+            (Endpoint::Tcp(tcp), Body::Segment(segment)) => {
+                tcp.receive(now, &segment, &mut self.reports);
+            }
+            (Endpoint::Express(express), Body::Datagram(bytes)) => {
+                let frames = express.receive(now, bytes);
+                self.take_frames(frames);
+            }
+            (Endpoint::Srd(_) | Endpoint::Express(_), Body::Segment(_))
+            | (Endpoint::Tcp(_), Body::Datagram(_)) => {}
+        }
+    }
+
+    /// Gives the segments in frames that ENA Express delivered to those they are for. What these say to it waits for its
+    /// next turn, so that answers share datagrams.
+    fn take_frames(&mut self, frames: Vec<u64>) {
+        for frame in frames {
+            if let Some((endpoint, segment)) = self.framed.remove(&frame) {
+                self.arrive(endpoint, Body::Segment(segment));
+                self.say(endpoint);
+            }
+        }
+    }
+
+    /// Offers a segment of `endpoint` to its ENA Express; gives it back if it is to go the ordinary way.
+    fn offer(&mut self, endpoint: usize, via: usize, outbound: Outbound) -> Option<Outbound> {
+        let Body::Segment(segment) = outbound.body else {
+            return Some(outbound);
+        };
+        let peer = self.endpoints[endpoint].peer;
+        let (from, to) = (self.endpoints[endpoint].host, self.endpoints[peer].host);
+        self.frames += 1;
+        // One number names the flow at both ends; endpoints are joined in pairs.
+        let frame = express::frame((from, to), endpoint.min(peer), self.frames, segment.bytes);
+        let Endpoint::Express(express) = &mut self.endpoints[via].endpoint else {
+            unreachable!("endpoints are placed behind an ENA Express only");
+        };
+        match express.offer(self.now_ns, frame) {
+            express::Fate::Ordinary => Some(Outbound {
+                body: Body::Segment(segment),
+                ..outbound
+            }),
+            express::Fate::Queued => {
+                self.framed.insert(self.frames, (peer, segment));
+                None
+            }
+            express::Fate::Dropped => None,
+        }
+    }
+
+    /// Takes what an endpoint has to say after something happened to it, and what its ENA Express has after that.
     fn drive(&mut self, endpoint: usize) {
+        self.say(endpoint);
+        if let Some(via) = self.endpoints[endpoint].via {
+            self.say(via);
+        }
+    }
+
+    fn say(&mut self, endpoint: usize) {
         let now = self.now_ns;
         loop {
             let placed = &mut self.endpoints[endpoint];
             let outbound = match &mut placed.endpoint {
                 Endpoint::Srd(srd) => srd.transmit(now, &mut self.reports),
                 Endpoint::Tcp(tcp) => tcp.transmit(now),
+                Endpoint::Express(express) => express.transmit(now),
             };
-            let Some(outbound) = outbound else { break };
-            let core = (placed.hash + usize::from(outbound.path)) % self.network.cores();
+            let (hash, via) = (placed.hash, placed.via);
+            let Some(mut outbound) = outbound else { break };
+            if let Some(via) = via {
+                let Some(ordinary) = self.offer(endpoint, via, outbound) else {
+                    continue;
+                };
+                outbound = ordinary;
+            }
+            let core = (hash + usize::from(outbound.path)) % self.network.cores();
             let packet = Packet {
                 body: outbound.body,
                 wire_bytes: outbound.wire_bytes,
@@ -361,6 +468,7 @@ impl World {
         let timer = match &placed.endpoint {
             Endpoint::Srd(srd) => srd.next_timeout(),
             Endpoint::Tcp(tcp) => tcp.next_timeout(),
+            Endpoint::Express(express) => express.next_timeout(),
         };
         let timer = timer.map_or(u64::MAX, |at| at.max(now));
         if timer != placed.timer_ns {
@@ -382,8 +490,9 @@ impl World {
 
     fn note(&mut self) {
         for message in self.reports.delivered.drain(..) {
-            self.messages[message as usize].delivered_ns = Some(self.now_ns);
-            self.undelivered -= 1;
+            let message = &mut self.messages[message as usize];
+            message.delivered_ns = Some(self.now_ns);
+            self.undelivered -= usize::from(!message.is_background);
         }
         for message in self.reports.completed.drain(..) {
             self.messages[message as usize].completed_ns = Some(self.now_ns);

@@ -82,6 +82,9 @@ pub struct Config {
     pub path_burst: u8,
     /// Queueing delay that a path may show before its window shrinks.
     pub target_queueing: Duration,
+    /// Whether messages keep off paths that are much slower than the fastest. For owners who restore an order: to them the
+    /// slowest path's time is everybody's. Others get more out of a slow path than out of none.
+    pub avoid_slow_paths: bool,
     /// How long a peer may be silent, while something is expected of it, before it is dead.
     pub peer_dead_after: Duration,
     /// After how much silence an idle peer is asked whether it lives; nothing for never.
@@ -103,6 +106,7 @@ impl Config {
             receive_credit_bytes: 4 << 20,
             path_burst: 1,
             target_queueing: Duration::from_micros(50),
+            avoid_slow_paths: false,
             peer_dead_after: Duration::from_secs(3),
             keepalive_after: Some(Duration::from_secs(1)),
             not_ready_limit: Duration::from_secs(5),

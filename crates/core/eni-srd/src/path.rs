@@ -18,6 +18,11 @@ const STEPPED_BACK_DATAGRAMS: u64 = 2;
 const MAX_GATE_NANOS: u64 = 2_000_000;
 /// For how long a path that answered is trusted with acknowledgements.
 const VOUCHED_NANOS: u64 = 100_000_000;
+/// How much longer a path's round trip may be than the fastest's before the path counts as slow, in target queueing
+/// delays. This side alone makes queues of at most two (see [`scale_target`]).
+const SLOW_TARGETS: u64 = 4;
+/// How long a slow path rests between two looks at it. What stands in a switch's queue drains in about that time.
+const SLOW_PROBE_NANOS: u64 = 1_000_000;
 /// Doublings of the pause between probes.
 const MAX_PROBE_DOUBLINGS: u8 = 12;
 
@@ -38,6 +43,8 @@ pub(crate) struct Path {
     pub(crate) window: Window,
     pub(crate) in_flight: u64,
     smoothed: u64,
+    /// The last round trip, or as long as can be.
+    latest: u64,
     /// The smallest round trip of this half and of the half before.
     smallest: [u64; 2],
     half_began: Instant,
@@ -63,6 +70,7 @@ impl Path {
             window: Window::new(datagram_bytes),
             in_flight: 0,
             smoothed: 0,
+            latest: u64::MAX,
             smallest: [u64::MAX; 2],
             half_began: Instant::default(),
             is_congested: false,
@@ -137,6 +145,9 @@ pub(crate) struct Paths {
     /// The path that the current burst is on.
     current: u8,
     live: u64,
+    avoids_slow: bool,
+    /// Paths that are not known to be much slower than the fastest; all, unless slow ones are to be avoided.
+    quick: u64,
     /// Paths whose window has room and whose gate is open.
     roomy: u64,
     gated: u64,
@@ -152,7 +163,13 @@ pub(crate) struct Paths {
 }
 
 impl Paths {
-    pub(crate) fn new(count: u8, datagram_bytes: usize, target_queueing: u64, burst: u8) -> Self {
+    pub(crate) fn new(
+        count: u8,
+        datagram_bytes: usize,
+        target_queueing: u64,
+        burst: u8,
+        avoids_slow: bool,
+    ) -> Self {
         let mask = u64::MAX >> (64 - u32::from(count.clamp(1, 64)));
         Self {
             all: (0..count.max(1))
@@ -165,6 +182,8 @@ impl Paths {
             burst_left: 0,
             current: 0,
             live: mask,
+            avoids_slow,
+            quick: mask,
             roomy: mask,
             gated: 0,
             gates_open_at: Instant::NEVER,
@@ -189,7 +208,16 @@ impl Paths {
 
     /// Whether a packet with messages could go out.
     pub(crate) fn has_room(&self) -> bool {
-        self.live & self.roomy != 0
+        self.usable() & self.roomy != 0
+    }
+
+    /// Paths for messages: the quick ones, or all that live if none is.
+    fn usable(&self) -> u64 {
+        if self.live & self.quick == 0 {
+            self.live
+        } else {
+            self.live & self.quick
+        }
     }
 
     /// A first guess of every path's round trip.
@@ -217,7 +245,7 @@ impl Paths {
         if stepped_back && self.in_flight >= STEPPED_BACK_DATAGRAMS * self.datagram_bytes as u64 {
             return None;
         }
-        let mut open = self.live & self.roomy;
+        let mut open = self.usable() & self.roomy;
         if let Some(avoid) = avoid.filter(|avoid| open & !(1 << avoid) != 0) {
             open &= !(1 << avoid);
         }
@@ -251,10 +279,11 @@ impl Paths {
             self.current = (self.current + 1) % self.count();
             return (self.current, false);
         }
-        let path = if wished < self.count() && self.is_live(wished) {
+        let usable = self.usable();
+        let path = if wished < self.count() && usable & 1 << wished != 0 {
             wished
         } else {
-            next_in(self.live, wished)
+            next_in(usable, wished)
         };
         let is_doubtful = now.nanos_since(self.path(path).vouched_at) >= VOUCHED_NANOS;
         (path, is_doubtful)
@@ -358,9 +387,7 @@ impl Paths {
             let pause = state.round_trip().saturating_mul(bytes) / window.max(1);
             state.gate = now.after_nanos(pause.min(MAX_GATE_NANOS));
         }
-        if state.health != Health::Live {
-            state.probe_at = Instant::NEVER;
-        }
+        state.probe_at = Instant::NEVER;
         self.look_for_room(now, path);
         place
     }
@@ -386,7 +413,37 @@ impl Paths {
         if state.is_congested {
             state.window.shrink(now, delay, target, sample);
         }
-        self.watch(now, delay, sample);
+        if !self.avoids_slow || self.is_quick(now, path, sample) {
+            self.watch(now, delay, sample);
+        }
+    }
+
+    /// Sorts a path by the round trip just measured.
+    fn is_quick(&mut self, now: Instant, path: u8, sample: u64) -> bool {
+        self.path_mut(path).latest = sample;
+        let live = (0..self.count()).filter(|path| self.is_live(*path));
+        let fastest = live.map(|path| self.path(path).latest).min();
+        let fastest = fastest.unwrap_or(sample);
+        let bit = 1 << path;
+        if sample.saturating_sub(fastest) > SLOW_TARGETS * self.target_queueing {
+            self.quick &= !bit;
+            self.look_again_later(now, path);
+            return false;
+        }
+        if self.quick & bit == 0 {
+            self.quick |= bit;
+            let state = self.path_mut(path);
+            // The window shows what was there for nobody else to take; growing from it would take long.
+            state.window.restart();
+            state.probe_at = Instant::NEVER;
+        }
+        true
+    }
+
+    fn look_again_later(&mut self, now: Instant, path: u8) {
+        let probe_at = now.after_nanos(SLOW_PROBE_NANOS);
+        self.path_mut(path).probe_at = probe_at;
+        self.probes_at = self.probes_at.min(probe_at);
     }
 
     /// The peer has a packet of `bytes` bytes, sent at `place`, and it has landed.
@@ -404,6 +461,10 @@ impl Paths {
             self.live |= 1 << path;
         } else if was_full && !state.is_congested {
             state.window.grow(bytes, increase.max(1));
+        }
+        // An acknowledgement without a measurement: look again, or nobody ever would.
+        if self.quick & 1 << path == 0 && self.path(path).probe_at == Instant::NEVER {
+            self.look_again_later(now, path);
         }
         self.look_for_room(now, path);
         turn
@@ -476,3 +537,6 @@ fn next_in(members: u64, path: u8) -> u8 {
     let from = if after == 0 { members } else { after };
     from.trailing_zeros() as u8
 }
+
+#[cfg(test)]
+mod tests;

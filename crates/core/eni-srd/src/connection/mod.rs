@@ -238,6 +238,12 @@ impl Connection {
         matches!(self.state, State::Established(_))
     }
 
+    /// Whether a message waits for its (next) packet. An owner that keeps queues of its own, to be fair among those who
+    /// fill them, hands over no more while one does: what waits here goes out in the order in which it came.
+    pub fn has_waiting(&self) -> bool {
+        self.outgoing.has_waiting()
+    }
+
     /// Whether nothing is queued or under way.
     pub fn is_idle(&self) -> bool {
         self.outgoing.is_empty()
@@ -428,5 +434,6 @@ fn new_paths(config: &Config, count: u8, datagram_bytes: usize) -> Paths {
         datagram_bytes,
         nanos(config.target_queueing),
         config.path_burst,
+        config.avoid_slow_paths,
     )
 }

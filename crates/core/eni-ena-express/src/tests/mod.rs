@@ -1,0 +1,5 @@
+//! What the crate promises.
+
+mod order;
+mod pair;
+mod queue;
