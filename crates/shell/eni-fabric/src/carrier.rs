@@ -132,6 +132,7 @@ impl CarrierHandle {
             due: Vec::new(),
             next_timer: None,
             under_way: UnderWay::default(),
+            was_quiet: false,
             news: Vec::new(),
             buffer: vec![0; traffic::BUFFER],
         };
@@ -189,6 +190,8 @@ struct Carrier {
     /// No pair's timer is earlier.
     next_timer: Option<Instant>,
     under_way: UnderWay,
+    /// Nothing had arrived when it was looked for last: what arrives next is answered before more is looked for.
+    was_quiet: bool,
     /// Reports of this turn.
     news: Vec<Report>,
     /// Datagrams on their way to the kernel.

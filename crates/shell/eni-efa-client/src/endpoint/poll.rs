@@ -18,7 +18,7 @@ const SERVICE_SHARE: usize = POLL_BATCH / 4;
 /// How long the last records of a peer that is gone may be held before the lane ends without them.
 const ENDING_LIMIT: Duration = Duration::from_secs(10);
 /// Empty polls in a row before the processor is offered to others, where the service must run for something to come.
-const REMOTE_SPINS: u32 = 4;
+const REMOTE_SPINS: u32 = 1;
 /// The same where all peers are on this host: their programs have processors of their own as a rule.
 const LOCAL_SPINS: u32 = 1_024;
 

@@ -29,6 +29,7 @@ impl Carrier {
     pub(super) fn receive(&mut self) -> bool {
         for calls in 0..RECEIVES_PER_TURN {
             let Some(mut joined) = self.underlay.receive() else {
+                self.was_quiet = calls == 0;
                 return calls > 0;
             };
             self.refresh();
@@ -36,8 +37,14 @@ impl Carrier {
             for datagram in joined.datagrams() {
                 self.take_datagram(host, datagram);
             }
+            let is_alone = calls == 0 && self.was_quiet && joined.is_one();
             self.underlay.give_back(joined);
+            if is_alone {
+                self.was_quiet = false;
+                return true;
+            }
         }
+        self.was_quiet = false;
         true
     }
 

@@ -39,6 +39,11 @@ pub(super) struct Joined {
 }
 
 impl Joined {
+    /// Whether nothing was joined.
+    pub(super) fn is_one(&self) -> bool {
+        self.length <= self.stride
+    }
+
     pub(super) fn datagrams(&mut self) -> impl Iterator<Item = &mut [u8]> {
         self.buffer[..self.length].chunks_mut(self.stride)
     }
