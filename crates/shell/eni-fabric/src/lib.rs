@@ -17,5 +17,6 @@ pub use caller::namespace_of;
 pub use carrier::{
     DeviceCounters, DropReason, Faults, Poll, UNDERLAY_PATHS, UNDERLAY_PORT, UnderlayOptions,
 };
+pub use eni_srd::{AesPairKey, PairKey};
 pub use policy::{Directory, Isolated, Policy, SameSubnet};
 pub use service::{Service, ServiceOptions, StartError};

@@ -1,6 +1,7 @@
 //! `openeni fabric`: an EFA fabric service without a region.
 
 mod config;
+mod secret;
 
 use std::io::{self, Write};
 use std::sync::Arc;

@@ -20,10 +20,25 @@ pub enum DropReason {
     WrongHost,
     /// The other host did not take it in time.
     Unreachable,
+    /// A datagram was not sealed with the pair's key, or was sealed where the pair has none.
+    Unauthentic,
+    /// A datagram came late: again, or for a session that is over.
+    Stale,
+}
+
+impl From<eni_srd::DropReason> for DropReason {
+    fn from(reason: eni_srd::DropReason) -> Self {
+        use eni_srd::DropReason as Srd;
+        match reason {
+            Srd::Malformed => Self::Malformed,
+            Srd::Unauthentic => Self::Unauthentic,
+            Srd::Foreign | Srd::Duplicate | Srd::TooOld | Srd::Closed => Self::Stale,
+        }
+    }
 }
 
 /// How many reasons there are.
-const REASONS: usize = 7;
+const REASONS: usize = 9;
 
 #[derive(Debug, Default)]
 pub(crate) struct DeviceMetrics {
