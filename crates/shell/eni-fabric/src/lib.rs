@@ -12,6 +12,7 @@ mod service;
 
 pub use broker::{
     Broker, Device, EndpointId, Judges, NamespaceId, Output, ProgramId, Region, RegionIdentity,
+    Tally,
 };
 pub use caller::namespace_of;
 pub use carrier::{
@@ -19,4 +20,4 @@ pub use carrier::{
 };
 pub use eni_srd::{AesPairKey, PairKey};
 pub use policy::{Directory, Isolated, Policy, SameSubnet};
-pub use service::{Service, ServiceOptions, StartError};
+pub use service::{CounterReader, Service, ServiceOptions, StartError};

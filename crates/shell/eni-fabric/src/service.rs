@@ -68,6 +68,21 @@ pub struct Service {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Reads a service's counters. Those of a service that has stopped stay as they were.
+#[derive(Clone, Debug)]
+pub struct CounterReader(Metrics);
+
+impl CounterReader {
+    /// What was counted of each device since it came.
+    pub fn read(&self) -> Vec<(Gid, DeviceCounters)> {
+        let metrics = self.0.lock();
+        metrics
+            .iter()
+            .map(|(gid, counters)| (*gid, counters.read()))
+            .collect()
+    }
+}
+
 /// What the handle wants of the thread.
 #[derive(Debug)]
 pub(crate) struct Orders {
@@ -137,13 +152,14 @@ impl Service {
         self.orders.wake();
     }
 
-    /// What each device has carried to and from other hosts.
+    /// What was counted of each device since it came.
     pub fn counters(&self) -> Vec<(Gid, DeviceCounters)> {
-        let metrics = self.metrics.lock();
-        metrics
-            .iter()
-            .map(|(gid, counters)| (*gid, counters.read()))
-            .collect()
+        self.counter_reader().read()
+    }
+
+    /// What reads the counters, for other threads.
+    pub fn counter_reader(&self) -> CounterReader {
+        CounterReader(Arc::clone(&self.metrics))
     }
 
     /// Sets the devices. Endpoints of those that are gone end.

@@ -9,8 +9,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use eni_efa_abi::Peer;
 use eni_efa_abi::control::{Event, Request};
+use eni_efa_abi::{Gid, Peer};
 use eni_efa_channel::{ControlSocket, Received, RegionShape};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
@@ -114,6 +114,8 @@ impl Control {
 
     /// Whether, and with what size of transfer, a device reaches other hosts is the service's to say.
     fn set_devices(&mut self, mut devices: Vec<Device>) {
+        let there: HashSet<Gid> = devices.iter().map(|device| device.attributes.gid).collect();
+        self.metrics.lock().retain(|gid, _| there.contains(gid));
         for device in &mut devices {
             let attributes = &mut device.attributes;
             attributes.reaches_other_hosts = self.options.underlay.is_some();
@@ -157,7 +159,21 @@ impl Control {
         self.take_orders();
         self.inspect(Instant::now());
         self.carry_out();
+        self.publish_tallies();
         Ok(())
+    }
+
+    fn publish_tallies(&mut self) {
+        let changed = self.broker.take_tallies();
+        if changed.is_empty() {
+            return;
+        }
+        let metrics = self.metrics.lock();
+        for (gid, tally) in changed {
+            if let Some(metrics) = metrics.get(&gid) {
+                metrics.set_tally(tally);
+            }
+        }
     }
 
     fn patience(&self) -> Duration {
