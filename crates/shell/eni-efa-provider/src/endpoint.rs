@@ -15,7 +15,7 @@ use crate::slots::Slots;
 use eni_efa_client::{Cause, Endpoint, Handler, Payload};
 use eni_efa_messaging::limits::{LOCAL_SEGMENT, PREFIX};
 use eni_efa_messaging::{
-    Completion, Disposition, Engine, LaneId, Operation, RecordHeader, Regions, Sink,
+    Completion, Disposition, Engine, Fault, LaneId, Operation, RecordHeader, Regions, Sink, Wire,
 };
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,8 @@ pub(crate) struct EndpointState {
     lane_of: Vec<Option<LaneId>>,
     /// Lanes that broke, to be tried again.
     broken: Vec<(LaneId, Instant)>,
+    /// Lanes that broke in this poll, of which the engine is told after it.
+    ended: Vec<(LaneId, Fault)>,
     pub(crate) minimum: usize,
 }
 
@@ -64,6 +66,7 @@ impl EndpointState {
             vector: None,
             lane_of: Vec::new(),
             broken: Vec::new(),
+            ended: Vec::new(),
             minimum: DEFAULT_MINIMUM,
         }
     }
@@ -137,7 +140,7 @@ impl Sink for Outlet<'_> {
 struct Inbound<'a> {
     engine: &'a mut Engine<ProgramBuffer>,
     regions: &'a Regions<ProgramBuffer>,
-    broken: &'a mut Vec<(LaneId, Instant)>,
+    ended: &'a mut Vec<(LaneId, Fault)>,
     outlet: Outlet<'a>,
 }
 
@@ -173,10 +176,7 @@ impl Handler for Inbound<'_> {
     }
 
     fn broken(&mut self, lane: eni_efa_client::LaneId, cause: Cause) {
-        let lane = LaneId(lane.0);
-        self.broken.push((lane, Instant::now()));
-        self.engine
-            .on_broken(lane, fault_of(cause), &mut self.outlet);
+        self.ended.push((LaneId(lane.0), fault_of(cause)));
     }
 }
 
@@ -199,7 +199,7 @@ impl State {
         let mut inbound = Inbound {
             engine: &mut endpoint.engine,
             regions: &self.regions,
-            broken: &mut endpoint.broken,
+            ended: &mut endpoint.ended,
             outlet: Outlet {
                 queues: &mut self.queues,
                 counters: &mut self.counters,
@@ -209,17 +209,24 @@ impl State {
         };
         endpoint.lanes.poll(&mut inbound);
         let Inbound {
-            engine, mut outlet, ..
+            engine,
+            ended,
+            mut outlet,
+            ..
         } = inbound;
+        let mut wire = Outbound {
+            lanes: &mut endpoint.lanes,
+            max_transfer: endpoint.max_transfer,
+        };
+        if engine.has_unread() {
+            engine.look_at_readers(&wire, &mut outlet);
+        }
+        for (lane, fault) in ended.drain(..) {
+            endpoint.broken.push((lane, Instant::now()));
+            engine.on_broken(lane, wire.consumed(lane), fault, &mut outlet);
+        }
         if engine.has_work() {
-            engine.flush(
-                &mut Outbound {
-                    lanes: &mut endpoint.lanes,
-                    max_transfer: endpoint.max_transfer,
-                },
-                &self.regions,
-                &mut outlet,
-            );
+            engine.flush(&mut wire, &self.regions, &mut outlet);
         }
         if !endpoint.broken.is_empty() {
             endpoint.retire();

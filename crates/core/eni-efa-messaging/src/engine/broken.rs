@@ -10,8 +10,10 @@ use crate::record::LaneId;
 impl<B: Buffer> Engine<B> {
     /// `lane` carries nothing any more: everything that depends on it fails now, and whatever is submitted later.
     ///
-    /// That includes receives that name this peer. Messages that are here in full can still be received.
-    pub fn on_broken(&mut self, lane: LaneId, fault: Fault, sink: &mut impl Sink) {
+    /// That includes receives that name this peer, and messages in the peer's ring beyond `consumed`, up to where it had
+    /// read when the lane broke ([`Wire::consumed`](crate::Wire::consumed)). Messages that are here in full can still be
+    /// received.
+    pub fn on_broken(&mut self, lane: LaneId, consumed: u64, fault: Fault, sink: &mut impl Sink) {
         let state = self.lane(lane);
         if matches!(state.route, Route::Broken(_)) {
             return;
@@ -19,6 +21,7 @@ impl<B: Buffer> Engine<B> {
         state.route = Route::Broken(fault);
         state.replies.clear();
         state.streams.clear();
+        self.fail_unread(lane, consumed, fault, sink);
         for number in self.requests.numbers(|request| request.lane == lane) {
             if let Some(request) = self.requests.remove(number) {
                 sink.complete(&request.completion.ending(Err(fault)));

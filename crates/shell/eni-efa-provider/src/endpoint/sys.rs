@@ -13,7 +13,7 @@ use crate::fid::{code, negative};
 use crate::offer::INJECT;
 use crate::queue::sys::QueueObject;
 use eni_efa_client::EndpointKind;
-use eni_efa_messaging::{Buffer, Message};
+use eni_efa_messaging::{Buffer, Level, Message};
 use eni_libfabric_sys as fi;
 use std::os::raw::{c_int, c_void};
 use std::sync::Arc;
@@ -70,6 +70,20 @@ pub(super) unsafe fn object<'a>(handle: *mut fi::fid_ep) -> &'a EndpointObject {
     unsafe { &*handle.cast::<EndpointObject>() }
 }
 
+/// When a message with `flags` completes; where they do not say, as reliable endpoints' do (`man 3 fi_cq`, "Completion
+/// event semantics").
+#[inline(always)]
+fn level(flags: u64) -> Level {
+    if flags & fi::FI_DELIVERY_COMPLETE != 0 {
+        Level::Delivered
+    } else if flags & (fi::FI_INJECT_COMPLETE | fi::FI_TRANSMIT_COMPLETE) == fi::FI_INJECT_COMPLETE
+    {
+        Level::Injected
+    } else {
+        Level::Transmitted
+    }
+}
+
 impl EndpointObject {
     #[inline]
     pub(super) fn transmit_flags(&self) -> u64 {
@@ -123,7 +137,7 @@ impl EndpointObject {
             buffer: &buffer,
             context: context as u64,
             report: self.reports_transmit(flags),
-            delivered: flags & fi::FI_DELIVERY_COMPLETE != 0,
+            level: level(flags),
         };
         code(self.domain.lock().send(self.number, operation))
     }
@@ -140,7 +154,7 @@ impl EndpointObject {
             buffer: &buffer,
             context: 0,
             report: false,
-            delivered: false,
+            level: Level::Injected,
         };
         code(self.domain.lock().send(self.number, operation))
     }
