@@ -1,6 +1,7 @@
 //! The service: a socket, a thread that serves it, and the handle to both.
 
 mod control;
+mod inspector;
 mod listener;
 mod program;
 
@@ -19,6 +20,7 @@ use crate::broker::Device;
 use crate::carrier::{DeviceCounters, Metrics, Report, UnderlayOptions};
 use crate::policy::{Directory, Policy};
 use control::Control;
+use inspector::Finding;
 
 /// What a service is to be.
 #[derive(Debug)]
@@ -91,6 +93,8 @@ pub(crate) struct Orders {
     policy_changed: AtomicBool,
     devices: Mutex<Option<Vec<Device>>>,
     reports: Mutex<Vec<Report>>,
+    /// Of which there are as many as programs at most.
+    findings: Mutex<Vec<Finding>>,
 }
 
 /// The way from the carrier to the control thread.
@@ -125,6 +129,7 @@ impl Service {
             policy_changed: AtomicBool::new(false),
             devices: Mutex::new(None),
             reports: Mutex::new(Vec::new()),
+            findings: Mutex::new(Vec::new()),
         });
         let socket = options.socket.clone();
         let metrics = Metrics::default();
