@@ -17,6 +17,7 @@ use eni_efa_messaging::limits::{LOCAL_SEGMENT, PREFIX};
 use eni_efa_messaging::{
     Completion, Disposition, Engine, Fault, LaneId, Operation, RecordHeader, Regions, Sink, Wire,
 };
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 pub(crate) use operations::{Failed, NO_ADDRESS};
@@ -49,8 +50,12 @@ pub(crate) struct EndpointState {
     pub(crate) vector: Option<usize>,
     /// By the address vector's numbers.
     lane_of: Vec<Option<LaneId>>,
-    /// Lanes that broke, to be tried again.
-    broken: Vec<(LaneId, Instant)>,
+    /// Lanes that broke, to be tried again, in their order.
+    broken: VecDeque<(LaneId, Instant)>,
+    /// Lanes that broke longer ago, to be forgotten when nothing refers to them any more.
+    leftover: Vec<LaneId>,
+    /// Before this it is not looked which of them can be.
+    forgets_at: Option<Instant>,
     /// Lanes that broke in this poll, of which the engine is told after it.
     ended: Vec<(LaneId, Fault)>,
     pub(crate) minimum: usize,
@@ -65,7 +70,9 @@ impl EndpointState {
             bindings: Bindings::default(),
             vector: None,
             lane_of: Vec::new(),
-            broken: Vec::new(),
+            broken: VecDeque::new(),
+            leftover: Vec::new(),
+            forgets_at: None,
             ended: Vec::new(),
             minimum: DEFAULT_MINIMUM,
         }
@@ -79,20 +86,43 @@ impl EndpointState {
         }
     }
 
-    /// Lanes that broke a while ago may be begun anew.
+    /// Lanes that broke a while ago may be begun anew, and are to be forgotten. Says whether to look for what can be, which
+    /// takes as long as much refers to lanes, and is done seldom.
     #[cold]
-    fn retire(&mut self) {
+    fn retire(&mut self) -> bool {
         let now = Instant::now();
-        let lane_of = &mut self.lane_of;
-        self.broken.retain(|&(broken, since)| {
-            let waits = now.duration_since(since) < RETRY_AFTER;
-            if !waits {
-                for lane in lane_of.iter_mut().filter(|lane| **lane == Some(broken)) {
-                    *lane = None;
-                }
-            }
-            waits
-        });
+        let mut retired = HashSet::new();
+        let is_due =
+            |&mut (_, since): &mut (LaneId, Instant)| now.duration_since(since) >= RETRY_AFTER;
+        while let Some((lane, _)) = self.broken.pop_front_if(is_due) {
+            retired.insert(lane);
+        }
+        if retired.is_empty() {
+            return false;
+        }
+        for lane in &mut self.lane_of {
+            *lane = lane.filter(|lane| !retired.contains(lane));
+        }
+        self.leftover.extend(retired);
+        let is_time = self.forgets_at.is_none_or(|at| at <= now);
+        if is_time {
+            self.forgets_at = Some(now + RETRY_AFTER);
+        }
+        is_time
+    }
+
+    /// Gives the numbers of lanes back that nothing refers to, completions that wait in `queues` included.
+    fn forget_leftover(&mut self, number: usize, queues: &Slots<Queue>) {
+        let told: HashSet<LaneId> = queues
+            .iter()
+            .flat_map(|queue| queue.sources(endpoint_number(number)))
+            .collect();
+        let named = self.leftover.extract_if(.., |lane| told.contains(lane));
+        let named: Vec<LaneId> = named.collect();
+        for lane in self.engine.forget(&mut self.leftover) {
+            self.lanes.release(eni_efa_client::LaneId(lane.0));
+        }
+        self.leftover.extend(named);
     }
 }
 
@@ -222,14 +252,14 @@ impl State {
             engine.look_at_readers(&wire, &mut outlet);
         }
         for (lane, fault) in ended.drain(..) {
-            endpoint.broken.push((lane, Instant::now()));
+            endpoint.broken.push_back((lane, Instant::now()));
             engine.on_broken(lane, wire.consumed(lane), fault, &mut outlet);
         }
         if engine.has_work() {
             engine.flush(&mut wire, &self.regions, &mut outlet);
         }
-        if !endpoint.broken.is_empty() {
-            endpoint.retire();
+        if !endpoint.broken.is_empty() && endpoint.retire() {
+            endpoint.forget_leftover(number, &self.queues);
         }
     }
 }

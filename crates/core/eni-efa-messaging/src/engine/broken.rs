@@ -1,11 +1,13 @@
 //! The end of a lane.
 
-use super::Engine;
 use super::receive::kept_bytes;
+use super::{Engine, Lane};
 use crate::buffer::{Buffer, Route};
 use crate::completion::{Fault, Sink};
 use crate::matching::{Content, Posted};
 use crate::record::LaneId;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
 impl<B: Buffer> Engine<B> {
     /// `lane` carries nothing any more: everything that depends on it fails now, and whatever is submitted later.
@@ -35,6 +37,29 @@ impl<B: Buffer> Engine<B> {
         for tagged in [false, true] {
             self.fail_queued(tagged, lane, fault, sink);
         }
+    }
+
+    /// Forgets those of the broken `lanes` that nothing refers to, and gives them; the others stay. What is forgotten may
+    /// be the number of another lane.
+    pub fn forget(&mut self, lanes: &mut Vec<LaneId>) -> Vec<LaneId> {
+        let queues = [&self.plain, &self.tagged].into_iter();
+        let waiting: BTreeSet<LaneId> = queues
+            .flat_map(|queues| &queues.unexpected)
+            .map(|message| message.lane)
+            .collect();
+        let known = &mut self.lanes;
+        let forgotten = lanes.extract_if(.., |lane| match known.get_mut(lane.0 as usize) {
+            None => true,
+            Some(state) => {
+                let is_over = matches!(state.route, Route::Broken(_)) && !state.is_busy;
+                let forgets = is_over && !waiting.contains(lane);
+                if forgets {
+                    *state = Lane::new();
+                }
+                forgets
+            }
+        });
+        forgotten.collect()
     }
 
     fn fail_queued(&mut self, tagged: bool, lane: LaneId, fault: Fault, sink: &mut impl Sink) {

@@ -427,3 +427,25 @@ fn a_sender_that_never_looks_for_completions_keeps_few_of_them() {
         assert!(lane.unread.len() <= UNREAD, "{}", lane.unread.len());
     }
 }
+
+#[test]
+fn a_broken_lane_is_forgotten_once_its_messages_are_received() {
+    let mut pair = Pair::new(Route::Local, 1);
+    pair.send(Some(1), vec![1], 1, Level::Transmitted);
+    pair.settle();
+    let End { engine, log, .. } = &mut pair.ends[1];
+    let mut lanes = vec![PEER];
+    assert_eq!(engine.forget(&mut lanes), [], "it stands");
+    engine.on_broken(PEER, 0, Fault::PeerGone, log);
+    assert_eq!(engine.forget(&mut lanes), [], "a message of it waits");
+    pair.receive(true, tagged(1), 1, 2);
+    assert_eq!(outcome(&pair.ends[1], 2), Some(Ok(())));
+    let End { engine, .. } = &mut pair.ends[1];
+    assert_eq!(engine.forget(&mut lanes), [PEER]);
+    assert!(lanes.is_empty());
+    // Another lane may have the number.
+    pair.send(Some(3), vec![3], 3, Level::Transmitted);
+    pair.receive(true, tagged(3), 1, 4);
+    pair.settle();
+    assert_eq!(outcome(&pair.ends[1], 4), Some(Ok(())));
+}
