@@ -84,6 +84,37 @@ fn level(flags: u64) -> Level {
     }
 }
 
+/// The endpoint behind a handle, and a buffer of one stretch.
+///
+/// # Safety
+/// As [`object`] and [`ProgramBuffer::one`]; nothing is written to what is only sent.
+#[inline(always)]
+pub(super) unsafe fn with_one<'a>(
+    handle: *mut fi::fid_ep,
+    address: *const c_void,
+    length: usize,
+) -> (&'a EndpointObject, ProgramBuffer) {
+    // SAFETY: the caller promises both.
+    unsafe {
+        let buffer = ProgramBuffer::one(address.cast_mut().cast(), length);
+        (object(handle), buffer)
+    }
+}
+
+/// The endpoint behind a handle, and a buffer of stretches, if they are not too many.
+///
+/// # Safety
+/// As [`object`] and [`ProgramBuffer::many`].
+#[inline(always)]
+pub(super) unsafe fn with_many<'a>(
+    handle: *mut fi::fid_ep,
+    vector: *const fi::iovec,
+    count: usize,
+) -> (&'a EndpointObject, Option<ProgramBuffer>) {
+    // SAFETY: the caller promises both.
+    unsafe { (object(handle), ProgramBuffer::many(vector.cast(), count)) }
+}
+
 impl EndpointObject {
     #[inline]
     pub(super) fn transmit_flags(&self) -> u64 {
@@ -140,6 +171,18 @@ impl EndpointObject {
             level: level(flags),
         };
         code(self.domain.lock().send(self.number, operation))
+    }
+
+    /// Sends a message with the flags of operations that bring none.
+    #[inline(always)]
+    pub(super) fn send_as_usual(
+        &self,
+        address: u64,
+        message: Message,
+        buffer: Option<ProgramBuffer>,
+        context: *mut c_void,
+    ) -> isize {
+        self.send(address, message, buffer, context, self.transmit_flags())
     }
 
     /// Sends a message whose buffer the program has back at once, and of whose success it does not want to hear.
