@@ -61,6 +61,13 @@ def pingpong(region, server, client, address):
     return done
 
 
+def adapter(region, instance_id):
+    """What `openeni status` says of an instance's only adapter."""
+    (instance,) = [found for found in region.status()["instances"] if found["instance_id"] == instance_id]
+    (interface,) = instance["interfaces"]
+    return interface["adapter"]
+
+
 def test_an_instance_with_an_adapter_finds_the_device_and_others_do_not(shared_region, net, group, pair):
     (first, _), _ = pair
     assert "efa_0" in shared_region.run(first, "ibv_devinfo")
@@ -85,7 +92,12 @@ def test_ping_pong_follows_the_self_rule_of_the_group(shared_region, net, group,
     # The program's own greeting goes by TCP, which one rule more lets through: what is refused is the adapter's way.
     greeting = allow("tcp") | {"FromPort": 0, "ToPort": 65535}
     net.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[greeting])
+    # One of the two asks first.
+    refused = lambda: sum(adapter(shared_region, instance)["refused"] for instance in (first, second))
+    before = refused()
     assert not pingpong(shared_region, second, first, address)
+    assert refused() > before
+    assert "REFUSED" in shared_region.openeni("status").stdout
     authorize(net, group)
     assert pingpong(shared_region, second, first, address)
 

@@ -58,6 +58,9 @@ struct RunOptions {
     /// Where cargo builds the libraries of both faces.
     #[arg(long, default_value = "target/release")]
     libraries: PathBuf,
+    /// Let every message have a completion: short ones else have none.
+    #[arg(long)]
+    completions: bool,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -106,6 +109,7 @@ fn compare(
                 provider: &provider.name,
                 place,
                 environment: &environment,
+                completions: options.completions,
             };
             match pair.measure(options.milliseconds, &options.measure) {
                 Ok(figures) => provider.rounds.push(Some(figures)),

@@ -43,6 +43,8 @@ pub(crate) struct Pair<'a> {
     pub(crate) provider: &'a str,
     pub(crate) place: &'a Place,
     pub(crate) environment: &'a Environment,
+    /// Every message has a completion.
+    pub(crate) completions: bool,
 }
 
 /// One side, which says lines and is told lines.
@@ -110,6 +112,9 @@ impl Pair<'_> {
         command.args(["--measure", wanted]);
         if side == 0 {
             command.arg("--leads");
+        }
+        if self.completions {
+            command.arg("--completions");
         }
         self.adapt(&mut command, side);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());

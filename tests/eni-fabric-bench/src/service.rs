@@ -1,15 +1,16 @@
 //! A fabric service of one host, as a process of its own.
 
 use eni_efa_abi::Gid;
-use eni_efa_abi::control::DeviceAttributes;
+use eni_efa_abi::control::{DeviceAttributes, Refusal};
 use eni_efa_abi::limits::{MAX_ENDPOINTS, MAX_TRANSFER};
-use eni_fabric::{Device, Directory, Poll, SameSubnet, Service, UnderlayOptions};
+use eni_fabric::{Device, Directory, Policy, Poll, SameSubnet, Service, UnderlayOptions};
 use eni_types::MacAddress;
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::BufRead;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Of everything here.
 const SUBNET: &str = "subnet-bench";
@@ -78,7 +79,27 @@ fn device(index: usize, number: u8) -> Device {
     }
 }
 
-/// Serves until standard input ends.
+/// Lets a subnet converse until it is told to let nobody.
+#[derive(Debug)]
+struct Switch {
+    subnet: SameSubnet,
+    forbidden: AtomicBool,
+}
+
+impl Policy for Switch {
+    fn may_converse(&self, a: Gid, b: Gid) -> Result<(), Refusal> {
+        if self.forbidden.load(Ordering::Acquire) {
+            return Err(Refusal::NotAllowed);
+        }
+        self.subnet.may_converse(a, b)
+    }
+
+    fn generation(&self) -> u64 {
+        u64::from(self.forbidden.load(Ordering::Acquire))
+    }
+}
+
+/// Serves until standard input ends. A line there, any, ends all conversations, and lets none begin.
 pub(crate) fn run(options: &ServiceOptions) -> Result<(), Box<dyn std::error::Error>> {
     let others = options
         .other
@@ -93,6 +114,10 @@ pub(crate) fn run(options: &ServiceOptions) -> Result<(), Box<dyn std::error::Er
         poll: Poll::Adaptive,
         ..UnderlayOptions::new(listen)
     });
+    let policy = Arc::new(Switch {
+        subnet: SameSubnet::new(known.map(|gid| (gid, SUBNET.to_owned()))),
+        forbidden: AtomicBool::new(false),
+    });
     let service = Service::start(eni_fabric::ServiceOptions {
         socket: options.socket.clone(),
         devices: options
@@ -101,12 +126,16 @@ pub(crate) fn run(options: &ServiceOptions) -> Result<(), Box<dyn std::error::Er
             .enumerate()
             .map(|(index, &number)| device(index, number))
             .collect(),
-        policy: Arc::new(SameSubnet::new(known.map(|gid| (gid, SUBNET.to_owned())))),
+        policy: Arc::clone(&policy) as Arc<dyn Policy>,
         directory: Arc::new(Others(others.into_iter().collect())),
         underlay,
         seed: u64::from(std::process::id()),
     })?;
     println!("ready {}", service.socket().display());
-    std::io::stdin().read_to_end(&mut Vec::new())?;
+    for line in std::io::stdin().lock().lines() {
+        line?;
+        policy.forbidden.store(true, Ordering::Release);
+        service.policy_changed();
+    }
     Ok(())
 }

@@ -68,6 +68,12 @@ pub(crate) struct SideOptions {
     /// Sends, and says what came of it.
     #[arg(long)]
     leads: bool,
+    /// Let every message have a completion.
+    #[arg(long)]
+    completions: bool,
+    /// Measures nothing: the leader sends one message, the other looks at nothing.
+    #[arg(long)]
+    ignored: bool,
     /// Milliseconds for each measurement.
     #[arg(long, default_value_t = 100)]
     milliseconds: u64,
@@ -90,6 +96,12 @@ pub(crate) fn run(options: &SideOptions) -> Result<(), Box<dyn std::error::Error
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
     endpoint.set_peer(&hex::decode(line.trim())?)?;
+    if options.completions {
+        endpoint.complete_all();
+    }
+    if options.ignored {
+        return ignore(endpoint, options.leads);
+    }
     let mut side = Side {
         endpoint,
         leads: options.leads,
@@ -102,6 +114,19 @@ pub(crate) fn run(options: &SideOptions) -> Result<(), Box<dyn std::error::Error
         println!("{}", serde_json::to_string(&figures)?);
     }
     // Both stay until both are done: a provider may need the other to finish.
+    let mut rest = String::new();
+    std::io::stdin().lock().read_line(&mut rest)?;
+    Ok(())
+}
+
+/// One message to a side that does not look. The leader says when it is sent, and ends when it is completed.
+fn ignore(mut endpoint: Endpoint, leads: bool) -> Result<(), Box<dyn std::error::Error>> {
+    if leads {
+        endpoint.send(LATENCY_BYTES)?;
+        println!("sent");
+        std::io::stdout().flush()?;
+        return Ok(endpoint.await_sent(1)?);
+    }
     let mut rest = String::new();
     std::io::stdin().lock().read_line(&mut rest)?;
     Ok(())

@@ -24,7 +24,7 @@ pub(crate) enum Command {
     Env(DataDirectory),
     /// Run a command inside an instance.
     Exec(ExecOptions),
-    /// Show instances, interfaces, addresses and drop counters.
+    /// Show instances, interfaces, addresses and drop counters, or those of a fabric service.
     Status(StatusOptions),
     /// Run an EFA fabric service without a region, in the foreground.
     Fabric(FabricOptions),
@@ -112,6 +112,10 @@ pub(crate) struct ExecOptions {
 pub(crate) struct StatusOptions {
     #[command(flatten)]
     pub(crate) directory: DataDirectory,
+    /// Ask the fabric service with this socket instead of a region.
+    #[arg(long, value_name = "PATH", num_args = 0..=1, conflicts_with = "data_dir",
+        default_missing_value = eni_efa_client::DEFAULT_SOCKET)]
+    pub(crate) fabric: Option<PathBuf>,
     /// For people or for programs.
     #[arg(long, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,

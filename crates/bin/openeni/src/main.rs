@@ -49,10 +49,13 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Fabric(options) => fabric::run(&options)?,
         Command::Status(options) => print!(
             "{}",
-            status::ask(
-                &Directory::open(&options.directory.data_dir)?,
-                options.output
-            )?
+            match &options.fabric {
+                Some(socket) => fabric::status::ask(socket, options.output)?,
+                None => {
+                    let directory = Directory::open(&options.directory.data_dir)?;
+                    status::ask(&directory, options.output)?
+                }
+            }
         ),
         Command::Demo(Demo::Failover(options)) => demo::failover(&options)?,
         Command::Demo(Demo::Efa(options)) => demo::efa(&options)?,

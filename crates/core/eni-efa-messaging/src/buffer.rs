@@ -89,7 +89,7 @@ impl<'a, B> Body<'a, B> {
 pub enum Route {
     /// Nowhere yet.
     Connecting,
-    /// To an endpoint of this host: what the ring takes is delivered, in order.
+    /// To an endpoint of this host: the peer reads what the ring takes, in order.
     Local,
     /// To another host: what the ring takes is underway, and may be overtaken.
     Remote,
@@ -100,8 +100,8 @@ pub enum Route {
 /// What became of a record that a [`Wire`] accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// It is in the peer's hands.
-    Delivered,
+    /// It lies in the peer's ring and ends at [`Wire::written`]; it is delivered once the peer has consumed up to there.
+    InRing,
     /// Its token comes back through [`crate::Engine::on_delivery`].
     Underway,
 }
@@ -122,6 +122,10 @@ pub trait Wire<B> {
     /// Longest payload of a record along an open `route`, in bytes: at least twice [`crate::limits::PREFIX`], at most
     /// [`crate::limits::LOCAL_SEGMENT`].
     fn longest(&self, route: Route) -> usize;
+    /// Where the last record on a lane within the host ends, on a scale of the lane's own that only grows.
+    fn written(&self, lane: LaneId) -> u64;
+    /// Up to where the peer of a lane within the host has consumed its records, or had when the lane broke.
+    fn consumed(&self, lane: LaneId) -> u64;
     /// Puts one record on `lane`. `token` comes back when it is [`Sent::Underway`] and arrived or failed.
     ///
     /// # Errors

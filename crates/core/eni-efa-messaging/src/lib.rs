@@ -40,7 +40,7 @@ mod slab;
 pub use buffer::{Arrival, Body, Buffer, Refusal, Route, Sent, Wire};
 pub use completion::{Completion, Fault, Operation, Sink};
 pub use engine::{
-    AtomicRequest, Disposition, Engine, Message, ReceiveRequest, RemoteRequest, SendRequest,
+    AtomicRequest, Disposition, Engine, Level, Message, ReceiveRequest, RemoteRequest, SendRequest,
     Submit, Transfer,
 };
 pub use matching::{Pattern, Peek};

@@ -23,6 +23,10 @@ pub const REPLIES: usize = (UNANSWERED + 2 * ANNOUNCED) as usize;
 /// Ordered records on their way to another host, and with it how far a record may run ahead of a missing one.
 pub const REORDER_WINDOW: u16 = 1_024;
 
+/// Unread messages of one lane from which on every send looks whether the peer has read some. A ring has room for
+/// 4,096 records.
+pub const UNREAD: usize = 256;
+
 /// Segments of announced messages on their way to one other host: 64 of 8,928 bytes fill 4.5 Gbit/s at 1 ms.
 pub const SEGMENTS_UNDERWAY: u32 = 64;
 

@@ -12,6 +12,9 @@ use sha2::Sha256;
 /// What every derivation begins with, so that the same secret used elsewhere gives other keys.
 const LABEL: &[u8] = b"OpenENI SRD 1";
 
+/// What a pair's secret is derived with from one that many pairs share.
+const PAIR_LABEL: &[u8] = b"OpenENI SRD pair 1";
+
 /// The secret of a pair of interfaces, for AES-256-GCM.
 pub struct AesPairKey {
     hkdf: Hkdf<Sha256>,
@@ -23,6 +26,17 @@ impl AesPairKey {
         Self {
             hkdf: Hkdf::new(None, secret),
         }
+    }
+
+    /// The key of the pair `a` and `b`, the same as that of `b` and `a`, from a secret that many pairs share: who learns
+    /// one pair's learns no other's. The secret is as [`new`](Self::new) wants it.
+    pub fn of_pair(secret: &[u8; 32], a: [u8; 16], b: [u8; 16]) -> Self {
+        let mut of_pair = [0; 32];
+        let info = [PAIR_LABEL, &a.min(b), &a.max(b)];
+        Hkdf::<Sha256>::new(None, secret)
+            .expand_multi_info(&info, &mut of_pair)
+            .expect("32 bytes are within HKDF's limit of 255 hashes");
+        Self::new(&of_pair)
     }
 }
 
@@ -114,6 +128,26 @@ mod tests {
             opens(1, 2, 5, b"header", 1),
         ] {
             assert_eq!(wrong, Err(NotAuthentic));
+        }
+    }
+
+    #[test]
+    fn both_ends_of_a_pair_derive_one_key_and_no_other_pair_does() {
+        let sealed = |secret, a, b| {
+            let mut data = *b"payload";
+            AesPairKey::of_pair(&[secret; 32], [a; 16], [b; 16])
+                .session(1, 2)
+                .seal(5, b"header", &mut data);
+            data
+        };
+        assert_eq!(sealed(7, 1, 2), sealed(7, 2, 1));
+        for other in [
+            sealed(8, 1, 2),
+            sealed(7, 1, 3),
+            sealed(7, 2, 3),
+            sealed(7, 1, 1),
+        ] {
+            assert_ne!(other, sealed(7, 1, 2));
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::converge::Converger;
 use crate::error::chain;
 use crate::machine::Machine;
-use crate::{AgentError, VportStatus, progress};
+use crate::{AgentError, Status, progress};
 
 /// How often the data plane's memory is rid of expired connections (`eni_bpf_loader::DataPlane::collect_connections`).
 const COLLECT_INTERVAL: Duration = Duration::from_secs(1);
@@ -58,7 +58,7 @@ pub struct Agent {
 }
 
 enum Request {
-    Status(oneshot::Sender<Result<Vec<VportStatus>, AgentError>>),
+    Status(oneshot::Sender<Result<Status, AgentError>>),
     Stop,
 }
 
@@ -111,11 +111,11 @@ impl Agent {
         })
     }
 
-    /// What passes and is dropped at each interface.
+    /// What passes and is dropped at each interface and adapter.
     ///
     /// # Errors
     /// [`AgentError::Stopped`], or when the counters cannot be read.
-    pub async fn status(&self) -> Result<Vec<VportStatus>, AgentError> {
+    pub async fn status(&self) -> Result<Status, AgentError> {
         let (reply, answer) = oneshot::channel();
         let request = Request::Status(reply);
         let sent = self.requests.send(request).await;

@@ -4,15 +4,16 @@
 //! completions with errors, and nothing that a rule has forbidden meanwhile goes on.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use eni_efa_abi::control::DeviceAttributes;
 use eni_efa_abi::limits::{MAX_ENDPOINTS, MAX_TRANSFER};
 use eni_efa_abi::{Gid, Refusal};
-use eni_fabric::{Device, Isolated, Policy, Service, ServiceOptions, namespace_of};
+use eni_fabric::{Device, DeviceCounters, Isolated, Policy, Service, ServiceOptions, namespace_of};
 use eni_instance::RunDirectory;
 use eni_lower::efa::{EfaDevice, EfaDevices, EfaRefusal};
 use eni_netlink::Namespace;
+use eni_types::NetworkInterfaceId;
 
 use crate::AgentError;
 
@@ -71,6 +72,17 @@ impl EfaFabric {
         Ok(())
     }
 
+    /// What the service has counted of each adapter whose device it has.
+    pub(crate) fn counters(&self) -> Vec<(NetworkInterfaceId, DeviceCounters)> {
+        let adapters = self.rules.adapters();
+        let counters = self.service.iter().flat_map(Service::counters);
+        counters
+            .filter_map(|(gid, counters)| {
+                Some((adapters.by_gid(gid)?.network_interface_id, counters))
+            })
+            .collect()
+    }
+
     fn start(&self, devices: Vec<Device>) -> Result<Service, AgentError> {
         Ok(Service::start(ServiceOptions {
             socket: self.run.efa_socket(),
@@ -98,8 +110,12 @@ impl Rules {
         true
     }
 
+    fn adapters(&self) -> RwLockReadGuard<'_, EfaDevices> {
+        self.adapters.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn devices(&self, run: &RunDirectory) -> Vec<Device> {
-        let adapters = self.adapters.read().unwrap_or_else(PoisonError::into_inner);
+        let adapters = self.adapters();
         adapters
             .iter()
             .filter_map(|adapter| device(adapter, run))
@@ -109,7 +125,7 @@ impl Rules {
 
 impl Policy for Rules {
     fn may_converse(&self, a: Gid, b: Gid) -> Result<(), Refusal> {
-        let adapters = self.adapters.read().unwrap_or_else(PoisonError::into_inner);
+        let adapters = self.adapters();
         let interface = |gid: Gid| {
             let adapter = adapters.by_gid(gid).ok_or(Refusal::UnknownGid)?;
             Ok(adapter.network_interface_id)

@@ -30,5 +30,5 @@ mod uplink;
 pub use agent::{Agent, AgentSettings};
 pub use eni_instance::RunDirectory;
 pub use error::{AgentError, chain};
-pub use status::VportStatus;
+pub use status::{Status, VportStatus};
 pub use uplink::UPLINK_NAME;

@@ -15,7 +15,7 @@ use eni_plan::{Observed, Plug, Step, TableChange, Tables, UPLINK_VPORT};
 
 use crate::efa::EfaFabric;
 use crate::uplink::{Host, UplinkOwner};
-use crate::{AgentError, VportStatus};
+use crate::{AgentError, Status, VportStatus};
 
 /// Nothing is ever handed to the fabric's own stack; should anything reach it, it neither answers nor forwards.
 const FABRIC_SETTINGS: &[(&str, &str)] = &[
@@ -195,8 +195,15 @@ impl Machine {
         Ok(())
     }
 
-    /// What passed and was dropped at each vport of `observed`.
-    pub(crate) fn status(&self, observed: &Observed) -> Result<Vec<VportStatus>, AgentError> {
+    /// What passed and was dropped at each vport of `observed` and at each adapter.
+    pub(crate) fn status(&self, observed: &Observed) -> Result<Status, AgentError> {
+        Ok(Status {
+            vports: self.vport_statuses(observed)?,
+            adapters: self.efa.counters(),
+        })
+    }
+
+    fn vport_statuses(&self, observed: &Observed) -> Result<Vec<VportStatus>, AgentError> {
         let plugs = observed
             .devices
             .iter()

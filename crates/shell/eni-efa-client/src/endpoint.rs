@@ -31,6 +31,9 @@ pub struct Endpoint {
     number: u32,
     address: Peer,
     lanes: Vec<Lane>,
+    /// Of lanes that have ended and that the program does not know of, or no longer: peers could else fill memory with
+    /// lanes that they begin and end.
+    free_lanes: Vec<LaneId>,
     /// The lane that is not broken, of every peer that has one.
     by_peer: HashMap<Peer, LaneId>,
     by_conversation: HashMap<u64, LaneId>,
@@ -63,6 +66,7 @@ impl Endpoint {
             number,
             address,
             lanes: Vec::new(),
+            free_lanes: Vec::new(),
             by_peer: HashMap::new(),
             by_conversation: HashMap::new(),
             inbound: Vec::new(),
@@ -89,6 +93,12 @@ impl Endpoint {
     /// The lane to `peer`: the one that exists, or a new one, which begins to connect. A lane that broke is not taken
     /// up again; the next call begins another.
     pub fn lane_to(&mut self, peer: Peer) -> LaneId {
+        let lane = self.find_or_begin(peer);
+        self.lanes[lane.index()].is_known = true;
+        lane
+    }
+
+    fn find_or_begin(&mut self, peer: Peer) -> LaneId {
         if let Some(lane) = self.by_peer.get(&peer) {
             return *lane;
         }
@@ -152,6 +162,19 @@ impl Endpoint {
                 State::Connecting | State::Remote | State::Broken(_) => lane.last_consumed,
             },
             None => 0,
+        }
+    }
+
+    /// The program forgets a lane of which [`Handler::broken`](crate::Handler::broken) was told: its number may be another
+    /// lane's from now on. Those of lanes to other hosts stay as they are, since completions may come late.
+    pub fn release(&mut self, lane: LaneId) {
+        if let Some(found) = self.lanes.get_mut(lane.index())
+            && matches!(found.state, State::Broken(_))
+            && found.is_known
+            && found.was_local
+        {
+            found.is_known = false;
+            self.free_lanes.push(lane);
         }
     }
 
@@ -231,13 +254,24 @@ impl Endpoint {
     }
 
     fn add_lane(&mut self, peer: Peer, state: State) -> LaneId {
-        // A lane is a message to the service at least: 2³² take years.
-        let lane = LaneId(u32::try_from(self.lanes.len()).unwrap_or(u32::MAX));
-        self.lanes.push(Lane {
+        let new = Lane {
             peer,
             state,
             last_consumed: 0,
-        });
+            is_known: false,
+            was_local: false,
+        };
+        let lane = match self.free_lanes.pop() {
+            Some(lane) => {
+                self.lanes[lane.index()] = new;
+                lane
+            }
+            None => {
+                self.lanes.push(new);
+                // A lane is a message to the service at least: 2³² take years.
+                LaneId(u32::try_from(self.lanes.len() - 1).unwrap_or(u32::MAX))
+            }
+        };
         self.by_peer.insert(peer, lane);
         lane
     }
@@ -266,6 +300,7 @@ impl Endpoint {
             lane,
             consumer,
             ending: None,
+            is_heard: false,
         });
     }
 

@@ -25,6 +25,7 @@ pub trait Handler {
     /// A record that was underway to another host has been delivered or has failed.
     fn completed(&mut self, lane: LaneId, request: u32, outcome: Result<(), Cause>);
 
-    /// A lane has ended. Said once; nothing of this lane follows.
+    /// A lane has ended. Said once; nothing of this lane follows. One that the peer began, and that the program neither
+    /// asked for nor had a record of, ends unsaid.
     fn broken(&mut self, lane: LaneId, cause: Cause);
 }

@@ -6,7 +6,8 @@ use eni_efa_abi::Peer;
 use eni_efa_abi::control::Cause;
 use eni_efa_channel::{Consumer, OwnRegion, Producer};
 
-/// Names a lane within its endpoint: a dense index that is never given to another lane.
+/// Names a lane within its endpoint: a dense index. One that the program has heard of is given to another lane only after
+/// [`Endpoint::release`](crate::Endpoint::release).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaneId(pub u32);
 
@@ -62,6 +63,10 @@ pub(crate) struct Lane {
     pub(crate) state: State,
     /// What the peer had consumed when the lane broke.
     pub(crate) last_consumed: u64,
+    /// The program knows its number.
+    pub(crate) is_known: bool,
+    /// It led to a peer on this host: no completions can come late.
+    pub(crate) was_local: bool,
 }
 
 #[derive(Debug)]
@@ -88,6 +93,8 @@ pub(crate) struct Inbound {
     pub(crate) consumer: Consumer,
     /// The peer is gone: the lane ends once its last records are taken.
     pub(crate) ending: Option<Ending>,
+    /// The program was given a record of it.
+    pub(crate) is_heard: bool,
 }
 
 #[derive(Debug)]

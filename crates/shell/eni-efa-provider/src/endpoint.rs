@@ -15,8 +15,9 @@ use crate::slots::Slots;
 use eni_efa_client::{Cause, Endpoint, Handler, Payload};
 use eni_efa_messaging::limits::{LOCAL_SEGMENT, PREFIX};
 use eni_efa_messaging::{
-    Completion, Disposition, Engine, LaneId, Operation, RecordHeader, Regions, Sink,
+    Completion, Disposition, Engine, Fault, LaneId, Operation, RecordHeader, Regions, Sink, Wire,
 };
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 pub(crate) use operations::{Failed, NO_ADDRESS};
@@ -49,8 +50,14 @@ pub(crate) struct EndpointState {
     pub(crate) vector: Option<usize>,
     /// By the address vector's numbers.
     lane_of: Vec<Option<LaneId>>,
-    /// Lanes that broke, to be tried again.
-    broken: Vec<(LaneId, Instant)>,
+    /// Lanes that broke, to be tried again, in their order.
+    broken: VecDeque<(LaneId, Instant)>,
+    /// Lanes that broke longer ago, to be forgotten when nothing refers to them any more.
+    leftover: Vec<LaneId>,
+    /// Before this it is not looked which of them can be.
+    forgets_at: Option<Instant>,
+    /// Lanes that broke in this poll, of which the engine is told after it.
+    ended: Vec<(LaneId, Fault)>,
     pub(crate) minimum: usize,
 }
 
@@ -63,7 +70,10 @@ impl EndpointState {
             bindings: Bindings::default(),
             vector: None,
             lane_of: Vec::new(),
-            broken: Vec::new(),
+            broken: VecDeque::new(),
+            leftover: Vec::new(),
+            forgets_at: None,
+            ended: Vec::new(),
             minimum: DEFAULT_MINIMUM,
         }
     }
@@ -76,20 +86,43 @@ impl EndpointState {
         }
     }
 
-    /// Lanes that broke a while ago may be begun anew.
+    /// Lanes that broke a while ago may be begun anew, and are to be forgotten. Says whether to look for what can be, which
+    /// takes as long as much refers to lanes, and is done seldom.
     #[cold]
-    fn retire(&mut self) {
+    fn retire(&mut self) -> bool {
         let now = Instant::now();
-        let lane_of = &mut self.lane_of;
-        self.broken.retain(|&(broken, since)| {
-            let waits = now.duration_since(since) < RETRY_AFTER;
-            if !waits {
-                for lane in lane_of.iter_mut().filter(|lane| **lane == Some(broken)) {
-                    *lane = None;
-                }
-            }
-            waits
-        });
+        let mut retired = HashSet::new();
+        let is_due =
+            |&mut (_, since): &mut (LaneId, Instant)| now.duration_since(since) >= RETRY_AFTER;
+        while let Some((lane, _)) = self.broken.pop_front_if(is_due) {
+            retired.insert(lane);
+        }
+        if retired.is_empty() {
+            return false;
+        }
+        for lane in &mut self.lane_of {
+            *lane = lane.filter(|lane| !retired.contains(lane));
+        }
+        self.leftover.extend(retired);
+        let is_time = self.forgets_at.is_none_or(|at| at <= now);
+        if is_time {
+            self.forgets_at = Some(now + RETRY_AFTER);
+        }
+        is_time
+    }
+
+    /// Gives the numbers of lanes back that nothing refers to, completions that wait in `queues` included.
+    fn forget_leftover(&mut self, number: usize, queues: &Slots<Queue>) {
+        let told: HashSet<LaneId> = queues
+            .iter()
+            .flat_map(|queue| queue.sources(endpoint_number(number)))
+            .collect();
+        let named = self.leftover.extract_if(.., |lane| told.contains(lane));
+        let named: Vec<LaneId> = named.collect();
+        for lane in self.engine.forget(&mut self.leftover) {
+            self.lanes.release(eni_efa_client::LaneId(lane.0));
+        }
+        self.leftover.extend(named);
     }
 }
 
@@ -137,7 +170,7 @@ impl Sink for Outlet<'_> {
 struct Inbound<'a> {
     engine: &'a mut Engine<ProgramBuffer>,
     regions: &'a Regions<ProgramBuffer>,
-    broken: &'a mut Vec<(LaneId, Instant)>,
+    ended: &'a mut Vec<(LaneId, Fault)>,
     outlet: Outlet<'a>,
 }
 
@@ -173,10 +206,7 @@ impl Handler for Inbound<'_> {
     }
 
     fn broken(&mut self, lane: eni_efa_client::LaneId, cause: Cause) {
-        let lane = LaneId(lane.0);
-        self.broken.push((lane, Instant::now()));
-        self.engine
-            .on_broken(lane, fault_of(cause), &mut self.outlet);
+        self.ended.push((LaneId(lane.0), fault_of(cause)));
     }
 }
 
@@ -199,7 +229,7 @@ impl State {
         let mut inbound = Inbound {
             engine: &mut endpoint.engine,
             regions: &self.regions,
-            broken: &mut endpoint.broken,
+            ended: &mut endpoint.ended,
             outlet: Outlet {
                 queues: &mut self.queues,
                 counters: &mut self.counters,
@@ -209,20 +239,27 @@ impl State {
         };
         endpoint.lanes.poll(&mut inbound);
         let Inbound {
-            engine, mut outlet, ..
+            engine,
+            ended,
+            mut outlet,
+            ..
         } = inbound;
-        if engine.has_work() {
-            engine.flush(
-                &mut Outbound {
-                    lanes: &mut endpoint.lanes,
-                    max_transfer: endpoint.max_transfer,
-                },
-                &self.regions,
-                &mut outlet,
-            );
+        let mut wire = Outbound {
+            lanes: &mut endpoint.lanes,
+            max_transfer: endpoint.max_transfer,
+        };
+        if engine.has_unread() {
+            engine.look_at_readers(&wire, &mut outlet);
         }
-        if !endpoint.broken.is_empty() {
-            endpoint.retire();
+        for (lane, fault) in ended.drain(..) {
+            endpoint.broken.push_back((lane, Instant::now()));
+            engine.on_broken(lane, wire.consumed(lane), fault, &mut outlet);
+        }
+        if engine.has_work() {
+            engine.flush(&mut wire, &self.regions, &mut outlet);
+        }
+        if !endpoint.broken.is_empty() && endpoint.retire() {
+            endpoint.forget_leftover(number, &self.queues);
         }
     }
 }

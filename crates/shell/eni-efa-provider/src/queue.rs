@@ -65,6 +65,14 @@ impl Queue {
         self.entries.len() >= self.size
     }
 
+    /// Lanes of an endpoint that completions here name as their senders'.
+    pub(crate) fn sources(&self, endpoint: u32) -> impl Iterator<Item = LaneId> + '_ {
+        let failed = self.failures.iter().map(|failure| &failure.entry);
+        let all = self.entries.iter().chain(failed);
+        all.filter(move |entry| entry.endpoint == endpoint)
+            .filter_map(|entry| entry.source)
+    }
+
     #[inline(always)]
     pub(crate) fn push(&mut self, completion: &Completion, endpoint: u32) {
         let entry = Entry {

@@ -2,6 +2,7 @@
 
 mod conversation;
 mod output;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,8 @@ use eni_efa_abi::{Gid, Peer};
 use crate::policy::{Directory, Policy};
 use conversation::Conversation;
 pub use output::{Device, EndpointId, NamespaceId, Output, ProgramId, Region, RegionIdentity};
+use tally::Tallies;
+pub use tally::Tally;
 
 /// What the broker asks while it decides.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +45,7 @@ pub struct Broker<R> {
     last_endpoint: u32,
     last_conversation: u64,
     outputs: Vec<Output<R>>,
+    tallies: Tallies,
 }
 
 #[derive(Debug)]
@@ -87,7 +91,13 @@ impl<R> Broker<R> {
             last_endpoint: 0,
             last_conversation: 0,
             outputs: Vec::new(),
+            tallies: Tallies::default(),
         }
+    }
+
+    /// The tallies that have changed since the last call.
+    pub fn take_tallies(&mut self) -> Vec<(Gid, Tally)> {
+        self.tallies.take_changed()
     }
 
     /// What is to be done, in this order.
@@ -120,6 +130,8 @@ impl<R> Broker<R> {
         for endpoint in ended {
             self.withdraw_endpoint(endpoint);
         }
+        let there: HashSet<Gid> = devices.iter().map(|device| device.attributes.gid).collect();
+        self.tallies.keep(|gid| there.contains(&gid));
         self.devices = devices;
     }
 
@@ -292,6 +304,7 @@ impl<R> Broker<R> {
         };
         self.endpoints.insert(id, endpoint);
         self.by_address.insert(address, id);
+        self.tallies.of(gid).endpoints += 1;
         if let Some(state) = self.programs.get_mut(&program) {
             state.endpoints.insert(id);
         }
@@ -369,7 +382,10 @@ impl<R> Broker<R> {
         gid: Gid,
     ) -> Result<u16, Refusal> {
         let own = self.open_device(program, device)?.gid;
-        policy.may_converse(own, gid)?;
+        if let Err(refusal) = policy.may_converse(own, gid) {
+            self.tallies.of(own).refused += 1;
+            return Err(refusal);
+        }
         let state = self
             .programs
             .get_mut(&program)
@@ -398,6 +414,9 @@ impl<R> Broker<R> {
         }
         if let Some(endpoint) = self.endpoints.remove(&id) {
             self.by_address.remove(&endpoint.address);
+            let tally = self.tallies.of(endpoint.address.gid);
+            tally.endpoints -= 1;
+            tally.lanes -= endpoint.lanes() as u64;
             if let Some(state) = self.programs.get_mut(&endpoint.program) {
                 state.endpoints.remove(&id);
             }
@@ -412,6 +431,7 @@ impl<R> Broker<R> {
         };
         let conversations: Vec<u64> = endpoint.conversations.iter().copied().collect();
         let (program, remote) = (endpoint.program, endpoint.remote.clone());
+        self.tallies.of(endpoint.address.gid).revoked += remote.len() as u64;
         for conversation in conversations {
             self.revoke(conversation);
         }

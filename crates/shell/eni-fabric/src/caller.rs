@@ -1,11 +1,12 @@
 //! Who connects: the process, its network namespace, and what it keeps mapped.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
@@ -45,34 +46,62 @@ impl Caller {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Whether the process still has one of the regions: mapped, or as an open descriptor. One that runs and cannot be
-    /// looked at is taken to.
-    pub(crate) fn keeps(&self, regions: &HashSet<RegionIdentity>) -> bool {
-        let found = self
-            .has_mapped(regions)
-            .and_then(|mapped| Ok(mapped || self.has_open(regions)?));
-        found.unwrap_or(true) && self.is_running()
+    /// Which of the regions the process still has: mapped, or as open descriptors. One that runs and cannot be looked at
+    /// is taken to have all. Takes as long as the process makes it take, or until `stop`, and is of no worth then.
+    pub(crate) fn kept(
+        &self,
+        regions: &HashSet<RegionIdentity>,
+        stop: &AtomicBool,
+    ) -> HashSet<RegionIdentity> {
+        let mut kept = HashSet::new();
+        let mut keep = |file: RegionIdentity| {
+            if regions.contains(&file) {
+                kept.insert(file);
+            }
+            !stop.load(Ordering::Relaxed)
+        };
+        let looked = self
+            .each_mapped(&mut keep)
+            .and_then(|()| self.each_open(&mut keep));
+        if looked.is_err() {
+            kept.clone_from(regions);
+        }
+        if !kept.is_empty() && !self.is_running() {
+            kept.clear();
+        }
+        kept
     }
 
-    fn has_mapped(&self, regions: &HashSet<RegionIdentity>) -> io::Result<bool> {
-        // File names there may be any bytes.
-        let maps = fs::read(self.directory().join("maps"))?;
-        Ok(maps
-            .split(|byte| *byte == b'\n')
-            .filter_map(|line| mapped_file(&String::from_utf8_lossy(line)))
-            .any(|file| regions.contains(&file)))
+    /// Tells every file that is mapped, until `keep` says false.
+    fn each_mapped(&self, keep: &mut impl FnMut(RegionIdentity) -> bool) -> io::Result<()> {
+        let mut maps = BufReader::new(File::open(self.directory().join("maps"))?);
+        let mut line = Vec::new();
+        while maps.read_until(b'\n', &mut line)? > 0 {
+            // File names there may be any bytes.
+            let file = mapped_file(&String::from_utf8_lossy(&line));
+            if !file.is_none_or(&mut *keep) {
+                return Ok(());
+            }
+            line.clear();
+        }
+        Ok(())
     }
 
-    fn has_open(&self, regions: &HashSet<RegionIdentity>) -> io::Result<bool> {
-        let entries = fs::read_dir(self.directory().join("fd"))?;
-        Ok(entries.flatten().any(|entry| {
-            fs::metadata(entry.path()).is_ok_and(|status| {
-                regions.contains(&RegionIdentity {
-                    device: status.st_dev(),
-                    inode: status.st_ino(),
-                })
-            })
-        }))
+    /// Tells every file that is open, until `keep` says false.
+    fn each_open(&self, keep: &mut impl FnMut(RegionIdentity) -> bool) -> io::Result<()> {
+        for entry in fs::read_dir(self.directory().join("fd"))?.flatten() {
+            let Ok(status) = fs::metadata(entry.path()) else {
+                continue;
+            };
+            let file = RegionIdentity {
+                device: status.st_dev(),
+                inode: status.st_ino(),
+            };
+            if !keep(file) {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// Ends the process.

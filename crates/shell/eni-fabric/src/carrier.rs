@@ -289,6 +289,7 @@ impl Carrier {
         self.policy.may_converse(local, remote).ok()?;
         let new = NewPair {
             host: self.directory.host_of(remote)?,
+            key: self.directory.key_of(local, remote),
             metrics: self.metrics_of(local),
             paths: self.paths,
             max_datagram: self.max_datagram,

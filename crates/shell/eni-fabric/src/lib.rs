@@ -12,10 +12,12 @@ mod service;
 
 pub use broker::{
     Broker, Device, EndpointId, Judges, NamespaceId, Output, ProgramId, Region, RegionIdentity,
+    Tally,
 };
 pub use caller::namespace_of;
 pub use carrier::{
     DeviceCounters, DropReason, Faults, Poll, UNDERLAY_PATHS, UNDERLAY_PORT, UnderlayOptions,
 };
+pub use eni_srd::{AesPairKey, PairKey};
 pub use policy::{Directory, Isolated, Policy, SameSubnet};
-pub use service::{Service, ServiceOptions, StartError};
+pub use service::{CounterReader, Service, ServiceOptions, StartError};

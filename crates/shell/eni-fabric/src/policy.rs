@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use eni_efa_abi::{Gid, Refusal};
+use eni_srd::PairKey;
 
 /// Says who may converse with whom. Asked in the service only, at every address handle, every lane and every packet
 /// that arrives.
@@ -23,6 +25,12 @@ pub trait Policy: Debug + Send + Sync {
 pub trait Directory: Debug + Send + Sync {
     /// Where the service of that device's host listens.
     fn host_of(&self, gid: Gid) -> Option<SocketAddr>;
+
+    /// What seals the packets between a device here and one there. Without, they are in the
+    /// clear; both services have the same key or none, or the devices do not reach each other.
+    fn key_of(&self, _local: Gid, _remote: Gid) -> Option<Arc<dyn PairKey>> {
+        None
+    }
 }
 
 /// The directory of a host that reaches no other.

@@ -1,6 +1,7 @@
 //! The service: a socket, a thread that serves it, and the handle to both.
 
 mod control;
+mod inspector;
 mod listener;
 mod program;
 
@@ -19,6 +20,7 @@ use crate::broker::Device;
 use crate::carrier::{DeviceCounters, Metrics, Report, UnderlayOptions};
 use crate::policy::{Directory, Policy};
 use control::Control;
+use inspector::Finding;
 
 /// What a service is to be.
 #[derive(Debug)]
@@ -68,6 +70,21 @@ pub struct Service {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Reads a service's counters. Those of a service that has stopped stay as they were.
+#[derive(Clone, Debug)]
+pub struct CounterReader(Metrics);
+
+impl CounterReader {
+    /// What was counted of each device since it came.
+    pub fn read(&self) -> Vec<(Gid, DeviceCounters)> {
+        let metrics = self.0.lock();
+        metrics
+            .iter()
+            .map(|(gid, counters)| (*gid, counters.read()))
+            .collect()
+    }
+}
+
 /// What the handle wants of the thread.
 #[derive(Debug)]
 pub(crate) struct Orders {
@@ -76,6 +93,8 @@ pub(crate) struct Orders {
     policy_changed: AtomicBool,
     devices: Mutex<Option<Vec<Device>>>,
     reports: Mutex<Vec<Report>>,
+    /// Of which there are as many as programs at most.
+    findings: Mutex<Vec<Finding>>,
 }
 
 /// The way from the carrier to the control thread.
@@ -110,6 +129,7 @@ impl Service {
             policy_changed: AtomicBool::new(false),
             devices: Mutex::new(None),
             reports: Mutex::new(Vec::new()),
+            findings: Mutex::new(Vec::new()),
         });
         let socket = options.socket.clone();
         let metrics = Metrics::default();
@@ -137,13 +157,14 @@ impl Service {
         self.orders.wake();
     }
 
-    /// What each device has carried to and from other hosts.
+    /// What was counted of each device since it came.
     pub fn counters(&self) -> Vec<(Gid, DeviceCounters)> {
-        let metrics = self.metrics.lock();
-        metrics
-            .iter()
-            .map(|(gid, counters)| (*gid, counters.read()))
-            .collect()
+        self.counter_reader().read()
+    }
+
+    /// What reads the counters, for other threads.
+    pub fn counter_reader(&self) -> CounterReader {
+        CounterReader(Arc::clone(&self.metrics))
     }
 
     /// Sets the devices. Endpoints of those that are gone end.

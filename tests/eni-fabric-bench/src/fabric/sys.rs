@@ -196,6 +196,11 @@ impl Endpoint {
         Ok(())
     }
 
+    /// Sends no more messages without a completion.
+    pub(crate) fn complete_all(&mut self) {
+        self.inject = 0;
+    }
+
     /// Its address, for the peer.
     pub(crate) fn address(&mut self) -> Result<Vec<u8>, FabricError> {
         let mut bytes = vec![0; ADDRESS];
@@ -333,11 +338,14 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Reads the queue of receives, until there were `count` since the beginning.
+    /// Reads the queue of receives, until there were `count` since the beginning, and that of sends where it would fill.
     #[inline]
     pub(crate) fn await_received(&mut self, count: u64) -> Result<(), FabricError> {
         while self.receives_completed < count {
             self.receives_completed += read(self.received)?;
+        }
+        if self.inject == 0 {
+            self.sends_completed += read(self.sent)?;
         }
         Ok(())
     }

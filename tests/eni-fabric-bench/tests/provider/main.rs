@@ -154,22 +154,13 @@ fn an_mpi_job_runs_over_the_provider() {
 /// How long a survivor may take to learn that its peer is gone.
 const BOUND: Duration = Duration::from_secs(2);
 
-#[test]
-fn the_survivor_of_a_killed_peer_gets_an_error_in_time() {
-    let fabric = Fabric::one_host();
+/// Two sides that know each other; the first leads.
+fn sides(fabric: &Fabric, options: &[&str]) -> [Running; 2] {
     let mut sides = [0, 1].map(|side| {
         let mut command = fabric.command(side, env!("CARGO_BIN_EXE_eni-fabric-bench"));
         let domain = fabric.domain(side);
-        // Far longer than the test: it is in the middle of something when the peer dies.
-        command.args([
-            "side",
-            "--provider",
-            "openeni",
-            "--domain",
-            &domain,
-            "--milliseconds",
-            "600000",
-        ]);
+        command.args(["side", "--provider", "openeni", "--domain", &domain]);
+        command.args(options);
         if side == 0 {
             command.arg("--leads");
         }
@@ -178,6 +169,56 @@ fn the_survivor_of_a_killed_peer_gets_an_error_in_time() {
     let addresses = [sides[0].hear(), sides[1].hear()];
     sides[0].tell(&addresses[1]);
     sides[1].tell(&addresses[0]);
+    sides
+}
+
+/// Far longer than a test: a side is in the middle of something when something happens to it.
+const LONG: [&str; 2] = ["--milliseconds", "600000"];
+
+#[test]
+fn both_sides_of_a_conversation_that_is_revoked_get_errors_in_time() {
+    for options in [&LONG[..], &["--milliseconds", "600000", "--completions"]] {
+        let mut fabric = Fabric::one_host();
+        let mut sides = sides(&fabric, options);
+        std::thread::sleep(Duration::from_millis(500));
+        fabric.forbid();
+        let forbidden = Instant::now();
+        for side in &mut sides {
+            assert!(!side.wait().success(), "this is no end");
+            let said = side.complaint();
+            assert!(
+                said.contains("completion: Software caused connection abort"),
+                "{said}"
+            );
+        }
+        assert!(
+            forbidden.elapsed() < BOUND,
+            "it took {:?}",
+            forbidden.elapsed()
+        );
+    }
+}
+
+#[test]
+fn a_message_that_the_peer_has_not_read_fails_when_the_conversation_is_revoked() {
+    let mut fabric = Fabric::one_host();
+    let [mut leader, mut other] = sides(&fabric, &["--ignored", "--completions"]);
+    assert_eq!(leader.hear().trim(), "sent");
+    fabric.forbid();
+    assert!(!leader.wait().success(), "nobody has read it");
+    let said = leader.complaint();
+    assert!(
+        said.contains("completion: Software caused connection abort"),
+        "{said}"
+    );
+    other.tell("");
+    assert!(other.wait().success());
+}
+
+#[test]
+fn the_survivor_of_a_killed_peer_gets_an_error_in_time() {
+    let fabric = Fabric::one_host();
+    let mut sides = sides(&fabric, &LONG);
     // Long enough to be under way; were it not, the survivor would have to notice all the same.
     std::thread::sleep(Duration::from_millis(500));
     sides[1].kill();

@@ -100,6 +100,13 @@ impl Fabric {
         }
     }
 
+    /// Ends all conversations, and lets none begin.
+    pub(crate) fn forbid(&mut self) {
+        for service in &mut self.services {
+            service.tell("forbid");
+        }
+    }
+
     /// A program on one of two sides.
     pub(crate) fn command(&self, side: usize, program: &str) -> Command {
         let mut command = Command::new(program);

@@ -4,15 +4,19 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use eni_efa_abi::control::DeviceAttributes;
 use eni_efa_abi::limits::{MAX_ENDPOINTS, MAX_TRANSFER};
 use eni_efa_abi::{Gid, MalformedGid};
 use eni_fabric::{
-    Device, Directory, Poll, SameSubnet, UNDERLAY_PORT, UnderlayOptions, namespace_of,
+    AesPairKey, Device, Directory, PairKey, Poll, SameSubnet, UNDERLAY_PORT, UnderlayOptions,
+    namespace_of,
 };
 use eni_types::MacAddress;
 use serde::Deserialize;
+
+use super::secret::{Secret, SecretError};
 
 /// Most bytes of a device's name: what a Linux interface may have.
 const MAX_NAME: usize = 15;
@@ -53,6 +57,9 @@ pub(crate) enum ConfigError {
     /// Others cannot be reached without an address of our own.
     #[error("there are remotes but no [underlay]")]
     NoUnderlay,
+    /// A file of a key gives none.
+    #[error("key_file: {0}")]
+    Secret(#[from] SecretError),
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,6 +87,7 @@ enum PollText {
 struct UnderlayTable {
     listen: Host,
     mtu: Option<u16>,
+    key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -99,6 +107,7 @@ struct RemoteTable {
     gid: Option<GidText>,
     subnet: String,
     host: Host,
+    key_file: Option<PathBuf>,
 }
 
 /// A GID as it is written.
@@ -139,13 +148,24 @@ pub(crate) struct Config {
     pub(crate) underlay: Option<UnderlayOptions>,
 }
 
-/// Where the remotes live.
+/// Where the remotes live, and what is shared with them.
 #[derive(Debug)]
-pub(crate) struct Hosts(HashMap<Gid, SocketAddr>);
+pub(crate) struct Hosts(HashMap<Gid, Remote>);
+
+#[derive(Debug)]
+struct Remote {
+    host: SocketAddr,
+    secret: Option<Secret>,
+}
 
 impl Directory for Hosts {
     fn host_of(&self, gid: Gid) -> Option<SocketAddr> {
-        self.0.get(&gid).copied()
+        self.0.get(&gid).map(|remote| remote.host)
+    }
+
+    fn key_of(&self, local: Gid, remote: Gid) -> Option<Arc<dyn PairKey>> {
+        let Secret(secret) = self.0.get(&remote)?.secret.as_ref()?;
+        Some(Arc::new(AesPairKey::of_pair(secret, local.0, remote.0)))
     }
 }
 
@@ -178,13 +198,23 @@ impl Config {
             }
             devices.push(device);
         }
+        let read = |path: &Option<PathBuf>| path.as_deref().map(Secret::read).transpose();
+        let underlay_key = file
+            .underlay
+            .as_ref()
+            .and_then(|table| table.key_file.clone());
+        let shared = read(&underlay_key)?;
         for table in file.remote {
             let gid = address(table.gid, table.mac)
                 .ok_or_else(|| ConfigError::NoAddress(table.host.0.to_string()))?;
             if subnets.insert(gid, table.subnet).is_some() {
                 return Err(ConfigError::Twice(gid.to_string()));
             }
-            hosts.insert(gid, table.host.0);
+            let remote = Remote {
+                host: table.host.0,
+                secret: read(&table.key_file)?.or_else(|| shared.clone()),
+            };
+            hosts.insert(gid, remote);
         }
         if !hosts.is_empty() && file.underlay.is_none() {
             return Err(ConfigError::NoUnderlay);
@@ -244,6 +274,7 @@ fn device(table: DeviceTable) -> Result<Device, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     const GOOD: &str = r#"
         poll = "busy"
@@ -277,6 +308,37 @@ mod tests {
         assert_eq!((underlay.mtu, underlay.poll), (9_216, Poll::Busy));
         let remote = config.hosts.host_of("fe80::2".parse().unwrap());
         assert_eq!(remote.unwrap().to_string(), "192.0.2.2:5000");
+    }
+
+    #[test]
+    fn a_remote_has_its_own_key_or_the_underlays_or_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let key_file = |name: &str, byte: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, byte.repeat(32)).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            format!("\nkey_file = {path:?}\n")
+        };
+        let (shared, own) = (key_file("shared", "a5"), key_file("own", "b6"));
+        let with = |of_underlay: &str, of_remote: &str| {
+            let text = GOOD.replace("mtu = 9216", &format!("mtu = 9216{of_underlay}"));
+            let config = parse(&(text + of_remote)).unwrap();
+            let [local, remote] = ["fe80::1", "fe80::2"].map(|gid| gid.parse().unwrap());
+            let key = config.hosts.key_of(local, remote)?;
+            let mut sealed = *b"payload";
+            key.session(1, 2).seal(0, b"", &mut sealed);
+            Some(sealed)
+        };
+        assert_eq!(with("", ""), None);
+        let (a, b) = (with(&shared, "").unwrap(), with("", &own).unwrap());
+        assert_ne!(a, b);
+        assert_eq!(with(&shared, &own), Some(b));
+        let bad = GOOD.replace("mtu = 9216", "key_file = \"/none\"");
+        assert!(
+            parse(&bad)
+                .unwrap_err()
+                .contains("key_file: cannot read /none")
+        );
     }
 
     #[test]

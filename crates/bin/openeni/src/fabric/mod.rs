@@ -1,6 +1,8 @@
 //! `openeni fabric`: an EFA fabric service without a region.
 
 mod config;
+mod secret;
+pub(crate) mod status;
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use nix::sys::signal::{SigSet, Signal};
 use crate::cli::FabricOptions;
 use crate::dev::raise_descriptor_limit;
 use config::{Config, ConfigError};
+use status::StatusServer;
 
 /// Why a service does not run.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +50,7 @@ pub(crate) fn run(options: &FabricOptions) -> Result<(), FabricError> {
     signals.add(Signal::SIGINT);
     let blocked = signals.thread_block().map_err(io::Error::from);
     blocked.map_err(machine("cannot block signals"))?;
+    let devices = config.devices.clone();
     let service = Service::start(ServiceOptions {
         socket: options.socket.clone(),
         devices: config.devices,
@@ -55,6 +59,9 @@ pub(crate) fn run(options: &FabricOptions) -> Result<(), FabricError> {
         underlay: config.underlay,
         seed: rand::random(),
     })?;
+    let counters = service.counter_reader();
+    let _status = StatusServer::start(service.socket(), devices, counters)
+        .map_err(machine("cannot listen for `openeni status`"))?;
     let mut output = io::stdout().lock();
     writeln!(output, "ready {}", service.socket().display())
         .and_then(|()| output.flush())

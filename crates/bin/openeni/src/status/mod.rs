@@ -1,10 +1,12 @@
 //! `openeni status`: the running region answers on a socket in its data directory with one JSON document.
 
+mod adapter;
 mod report;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +17,14 @@ use tokio::net::UnixListener;
 use tokio::time::timeout;
 use tracing::warn;
 
+pub(crate) use self::adapter::AdapterCounters;
+pub(crate) use self::report::markdown;
 use self::report::{Counters, Report};
 use crate::cli::Output;
 use crate::directory::{Directory, DirectoryError};
 
 /// How long a region may take to tell its status, and a reader to take it.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why there is no status.
 #[derive(Debug, thiserror::Error)]
@@ -28,11 +32,11 @@ pub(crate) enum StatusError {
     /// No region runs, or its directory cannot be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// The region does not answer.
-    #[error("the region does not tell its status")]
+    /// Nobody answers.
+    #[error("nobody tells a status there")]
     Unanswered(#[from] io::Error),
-    /// The region answers something else.
-    #[error("the region tells its status in a form that this version does not know")]
+    /// What is answered is something else.
+    #[error("the status is told in a form that this version does not know")]
     Form(#[from] serde_json::Error),
 }
 
@@ -40,15 +44,21 @@ pub(crate) enum StatusError {
 pub(crate) fn ask(directory: &Directory, output: Output) -> Result<String, StatusError> {
     // Says so if no region runs, rather than that a socket is missing.
     directory.endpoint()?;
-    let mut stream = UnixStream::connect(directory.status_socket())?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
+    let text = read_document(&directory.status_socket())?;
     let report: Report = serde_json::from_str(&text)?;
     Ok(match output {
         Output::Json => text + "\n",
         Output::Table => report.render(),
     })
+}
+
+/// What is told at a socket.
+pub(crate) fn read_document(socket: &Path) -> io::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Answers every connection with the region's status until `stop` completes.
@@ -81,14 +91,19 @@ pub(crate) async fn serve(
 
 async fn report(region: &Region, agent: &Agent) -> Result<String, AgentError> {
     let (mut interfaces, mut uplink) = (BTreeMap::new(), Counters::default());
-    for vport in agent.status().await? {
+    let status = agent.status().await?;
+    for vport in status.vports {
         match vport.plug {
             Some(plug) => drop(interfaces.insert(plug.attachment_id, counters(&vport))),
             None => uplink = counters(&vport),
         }
     }
+    let adapters = status.adapters.into_iter();
+    let adapters = adapters
+        .map(|(id, counters)| (id, counters.into()))
+        .collect();
     let name = &region.settings().region;
-    let report = region.read(|world| Report::new(name, world, interfaces, uplink));
+    let report = region.read(|world| Report::new(name, world, interfaces, adapters, uplink));
     Ok(serde_json::to_string(&report).expect("reports have string keys"))
 }
 

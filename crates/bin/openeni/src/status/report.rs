@@ -12,6 +12,8 @@ use eni_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::adapter::AdapterCounters;
+
 /// What one interface has carried and dropped since it was attached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counters {
@@ -58,6 +60,8 @@ pub(crate) struct InterfaceStatus {
     pub(crate) source_dest_check: bool,
     /// Only of interfaces on running instances.
     pub(crate) counters: Option<Counters>,
+    /// Only of interfaces with an Elastic Fabric Adapter on running instances.
+    pub(crate) adapter: Option<AdapterCounters>,
 }
 
 impl Report {
@@ -66,10 +70,13 @@ impl Report {
         region: &str,
         world: &World,
         mut counters: BTreeMap<AttachmentId, Counters>,
+        mut adapters: BTreeMap<NetworkInterfaceId, AdapterCounters>,
         uplink: Counters,
     ) -> Self {
-        let mut interface =
-            |eni: &NetworkInterface| InterfaceStatus::new(eni, world, &mut counters);
+        let mut interface = |eni: &NetworkInterface| {
+            let adapter = adapters.remove(&eni.network_interface_id);
+            InterfaceStatus::new(eni, world, &mut counters, adapter)
+        };
         let instances = world
             .instances
             .iter()
@@ -83,7 +90,7 @@ impl Report {
             region: region.into(),
             instances,
             unattached: unattached
-                .map(|eni| InterfaceStatus::new(eni, world, &mut BTreeMap::new()))
+                .map(|eni| InterfaceStatus::new(eni, world, &mut BTreeMap::new(), None))
                 .collect(),
             uplink,
         }
@@ -133,13 +140,35 @@ impl Report {
             );
         }
         let mut text = format!("region {}\n{table}\n", self.region);
+        text.push_str(&self.render_adapters());
         if !self.uplink.drops.is_empty() {
             text.push_str(&format!(
                 "dropped on the way from the host: {}\n",
-                drops(&self.uplink)
+                reasons(&self.uplink.drops)
             ));
         }
         text
+    }
+
+    /// A table of the adapters, where there are any.
+    fn render_adapters(&self) -> String {
+        let header = ["INSTANCE", "ADAPTER"].into_iter();
+        let mut table = markdown(header.chain(AdapterCounters::HEADER));
+        for instance in &self.instances {
+            for interface in &instance.interfaces {
+                if let Some(adapter) = &interface.adapter {
+                    let label = [
+                        instance.instance_id.to_string(),
+                        interface.network_interface_id.to_string(),
+                    ];
+                    table.add_row(label.into_iter().chain(adapter.cells()));
+                }
+            }
+        }
+        if table.is_empty() {
+            return String::new();
+        }
+        format!("{table}\n")
     }
 }
 
@@ -164,6 +193,7 @@ impl InterfaceStatus {
         eni: &NetworkInterface,
         world: &World,
         counters: &mut BTreeMap<AttachmentId, Counters>,
+        adapter: Option<AdapterCounters>,
     ) -> Self {
         let public =
             |private: &Ipv4Addr| world.public_address_of(eni.network_interface_id, *private);
@@ -189,6 +219,7 @@ impl InterfaceStatus {
                 .attachment
                 .as_ref()
                 .and_then(|attachment| counters.remove(&attachment.attachment_id)),
+            adapter,
         }
     }
 
@@ -203,7 +234,7 @@ impl InterfaceStatus {
             lines(&self.public_ip_addresses),
             counted(|counters| counters.ingress_packets.to_string()),
             counted(|counters| counters.egress_packets.to_string()),
-            counted(drops),
+            counted(|counters| reasons(&counters.drops)),
         ]
     }
 }
@@ -216,18 +247,17 @@ fn lines(addresses: &[Ipv4Addr]) -> String {
         .join(" ")
 }
 
-fn drops(counters: &Counters) -> String {
-    counters
-        .drops
+pub(super) fn reasons(drops: &BTreeMap<String, u64>) -> String {
+    drops
         .iter()
         .map(|(reason, count)| format!("{reason}={count}"))
         .collect::<Vec<_>>()
         .join(" ")
 }
 
-fn markdown<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
+pub(crate) fn markdown<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(header);
+    table.set_header(header.into_iter().collect::<Vec<_>>());
     table
 }

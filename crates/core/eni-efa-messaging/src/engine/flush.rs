@@ -23,7 +23,9 @@ impl<B: Buffer> Engine<B> {
             let lane = self.busy[index];
             match self.flush_lane(lane, wire, regions) {
                 Ok(()) | Err(Refusal::Again) => {}
-                Err(Refusal::Broken(fault)) => self.on_broken(lane, fault, sink),
+                Err(Refusal::Broken(fault)) => {
+                    self.on_broken(lane, wire.consumed(lane), fault, sink);
+                }
             }
             let state = self.lane(lane);
             if state.replies.is_empty() && state.streams.is_empty() {

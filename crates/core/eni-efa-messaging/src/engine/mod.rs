@@ -9,6 +9,7 @@ mod shared;
 mod target;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use crate::atomic::{AtomicOperation, Datatype};
 use crate::buffer::{Arrival, Buffer, Route, Wire};
@@ -24,6 +25,7 @@ use alloc::vec::Vec;
 use receive::Incoming;
 use shared::Shared;
 use target::Reply;
+use unread::Unread;
 
 /// What a message carries besides its bytes.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,18 @@ pub struct Message {
     pub tag: Option<u64>,
     /// Data that the receiver's completion shows.
     pub data: Option<u64>,
+}
+
+/// When a message completes; what libfabric's levels of completion mean here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Once it is on its lane and its buffer may be used again (`FI_INJECT_COMPLETE`). A lane that breaks may take it
+    /// away afterwards.
+    Injected,
+    /// Once the peer's endpoint has it (`FI_TRANSMIT_COMPLETE`).
+    Transmitted,
+    /// Once the receiver has it in its buffer (`FI_DELIVERY_COMPLETE`, and more than that asks for).
+    Delivered,
 }
 
 /// A message to send.
@@ -47,8 +61,8 @@ pub struct SendRequest<'a, B> {
     pub context: u64,
     /// Whether a success is reported.
     pub report: bool,
-    /// Complete only when the receiver has it in its buffer.
-    pub delivered: bool,
+    /// When it completes.
+    pub level: Level,
 }
 
 /// A buffer to receive into.
@@ -172,6 +186,8 @@ struct Lane {
     replies: VecDeque<Reply>,
     /// Requests with something left to send.
     streams: VecDeque<u32>,
+    /// Messages in the peer's ring, in their order there.
+    unread: VecDeque<Unread>,
     /// Whether it is in [`Engine::busy`].
     is_busy: bool,
 }
@@ -196,6 +212,7 @@ impl Lane {
             reorder: Reorder::default(),
             replies: VecDeque::new(),
             streams: VecDeque::new(),
+            unread: VecDeque::new(),
             is_busy: false,
         }
     }
@@ -232,6 +249,8 @@ pub struct Engine<B> {
     lanes: Vec<Lane>,
     /// Lanes with replies or streams.
     busy: Vec<LaneId>,
+    /// Lanes with unread messages.
+    watched: Vec<LaneId>,
     unexpected_bytes: usize,
 }
 
@@ -245,6 +264,7 @@ impl<B> Default for Engine<B> {
             requests: Slab::default(),
             lanes: Vec::new(),
             busy: Vec::new(),
+            watched: Vec::new(),
             unexpected_bytes: 0,
         }
     }

@@ -92,7 +92,7 @@ impl<B: Buffer> Engine<B> {
             }
             Err(refusal) => {
                 self.requests.remove(number);
-                return self.refused(lane, refusal, &completion, sink);
+                return self.refused(lane, refusal, &completion, wire, sink);
             }
         }
         Submit::Accepted
@@ -229,7 +229,7 @@ impl<B: Buffer> Engine<B> {
             }
             Err(refusal) => {
                 self.requests.remove(number);
-                self.refused(lane, refusal, &completion, sink)
+                self.refused(lane, refusal, &completion, wire, sink)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Sending messages.
 
-use super::{Engine, Message, Request, SendRequest, Submit, Violation, Work};
+use super::{Engine, Level, Message, Request, SendRequest, Submit, Violation, Work};
 use crate::NO_TOKEN;
 use crate::buffer::{Body, Buffer, Refusal, Route, Sent, Wire};
 use crate::completion::{Completion, Fault, Operation, Sink};
@@ -63,26 +63,30 @@ impl<B: Buffer> Engine<B> {
             buffer,
             context,
             report,
-            delivered,
+            level,
         } = send;
         let length = buffer.len();
         let is_usual = self
             .lanes
             .get(lane.0 as usize)
             .is_some_and(|state| matches!(state.route, Route::Local) && length <= state.longest);
-        if !is_usual || delivered {
+        if !is_usual || level == Level::Delivered {
             let send = SendRequest {
                 lane,
                 message,
                 buffer,
                 context,
                 report,
-                delivered,
+                level,
             };
             return self.send_otherwise(send, wire, sink);
         }
         let header = header_of(message);
         match wire.send(lane, &header, Body::of(buffer, 0, length), NO_TOKEN) {
+            Ok(_) if level == Level::Transmitted => {
+                self.await_reading(lane, message, (context, report), wire, sink);
+                Submit::Accepted
+            }
             Ok(_) => {
                 let operation = Operation::Send {
                     tagged: message.tag.is_some(),
@@ -92,7 +96,7 @@ impl<B: Buffer> Engine<B> {
             }
             Err(Refusal::Again) => Submit::Again,
             Err(Refusal::Broken(fault)) => {
-                self.send_failed(lane, message, (context, report), fault, sink)
+                self.send_failed(lane, message, (context, report), fault, wire, sink)
             }
         }
     }
@@ -104,13 +108,14 @@ impl<B: Buffer> Engine<B> {
         message: Message,
         (context, report): (u64, bool),
         fault: Fault,
+        wire: &impl Wire<B>,
         sink: &mut impl Sink,
     ) -> Submit {
         let operation = Operation::Send {
             tagged: message.tag.is_some(),
         };
         let completion = Completion::of(operation, context, report);
-        self.refused(lane, Refusal::Broken(fault), &completion, sink)
+        self.refused(lane, Refusal::Broken(fault), &completion, wire, sink)
     }
 
     /// The less usual cases.
@@ -139,15 +144,20 @@ impl<B: Buffer> Engine<B> {
         if length > self.lane(lane).longest {
             return self.announce(header, request.buffer.clone(), lane, completion, wire, sink);
         }
-        if route == Route::Remote || request.delivered {
+        if route == Route::Remote || request.level == Level::Delivered {
             return self.send_answered(header, &request, completion, wire, sink);
         }
         match wire.send(lane, &header, Body::of(request.buffer, 0, length), NO_TOKEN) {
+            Ok(_) if request.level == Level::Transmitted => {
+                let tell = (request.context, request.report);
+                self.await_reading(lane, message, tell, wire, sink);
+                Submit::Accepted
+            }
             Ok(_) => {
                 sink.complete(&completion);
                 Submit::Accepted
             }
-            Err(refusal) => self.refused(lane, refusal, &completion, sink),
+            Err(refusal) => self.refused(lane, refusal, &completion, wire, sink),
         }
     }
 
@@ -160,7 +170,7 @@ impl<B: Buffer> Engine<B> {
         wire: &mut impl Wire<B>,
         sink: &mut impl Sink,
     ) -> Submit {
-        let (lane, delivered) = (send.lane, send.delivered);
+        let (lane, delivered) = (send.lane, send.level == Level::Delivered);
         let state = self.lane(lane);
         if delivered && state.unanswered >= UNANSWERED {
             return Submit::Again;
@@ -185,7 +195,7 @@ impl<B: Buffer> Engine<B> {
             }
             Err(refusal) => {
                 self.requests.remove(number);
-                self.refused(lane, refusal, &completion, sink)
+                self.refused(lane, refusal, &completion, wire, sink)
             }
         }
     }
@@ -225,7 +235,7 @@ impl<B: Buffer> Engine<B> {
             }
             Err(refusal) => {
                 self.requests.remove(number);
-                self.refused(lane, refusal, &completion, sink)
+                self.refused(lane, refusal, &completion, wire, sink)
             }
         }
     }
@@ -262,12 +272,13 @@ impl<B: Buffer> Engine<B> {
         lane: LaneId,
         refusal: Refusal,
         completion: &Completion,
+        wire: &impl Wire<B>,
         sink: &mut impl Sink,
     ) -> Submit {
         match refusal {
             Refusal::Again => Submit::Again,
             Refusal::Broken(fault) => {
-                self.on_broken(lane, fault, sink);
+                self.on_broken(lane, wire.consumed(lane), fault, sink);
                 sink.complete(&completion.ending(Err(fault)));
                 Submit::Accepted
             }
@@ -284,7 +295,8 @@ impl<B: Buffer> Engine<B> {
     ) {
         if let Err(fault) = outcome {
             // Whatever was lost, the peer's order has a hole now that nothing fills.
-            self.on_broken(lane, fault, sink);
+            // Nothing is ever in the ring of a peer on another host.
+            self.on_broken(lane, 0, fault, sink);
             return;
         }
         let state = self.lane(lane);

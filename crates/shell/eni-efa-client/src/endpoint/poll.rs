@@ -81,6 +81,7 @@ impl Endpoint {
             }
             match inbound.consumer.peek() {
                 Ok(Some(record)) if record.header.kind < kind::FIRST_OF_SERVICE => {
+                    inbound.is_heard = true;
                     match handler.record(lane, &record.header, record.payload) {
                         Disposition::Consumed => {
                             inbound.consumer.advance();
@@ -194,6 +195,9 @@ impl Endpoint {
             None => self.add_lane(peer, State::Connecting),
         };
         self.open_remote(lane);
+        if let Some(found) = self.lanes.get_mut(lane.index()) {
+            found.is_known = true;
+        }
         self.last_source = Some((peer, lane));
         lane
     }

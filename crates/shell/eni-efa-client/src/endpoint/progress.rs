@@ -18,8 +18,10 @@ impl Endpoint {
         self.send_unsent();
         self.take_news();
         while let Some((lane, cause)) = self.broken.pop() {
-            if self.forget_lane(lane, cause) {
-                handler.broken(lane, cause);
+            match self.forget_lane(lane, cause) {
+                Some(Forgotten::Known) => handler.broken(lane, cause),
+                Some(Forgotten::Unknown) => self.free_lanes.push(lane),
+                None => {}
             }
         }
     }
@@ -75,6 +77,7 @@ impl Endpoint {
             lane,
             consumer,
             ending: None,
+            is_heard: false,
         });
     }
 
@@ -116,6 +119,7 @@ impl Endpoint {
             }
             State::Local(local) => {
                 found.last_consumed = local.producer.consumed();
+                found.was_local = true;
                 if let Some(conversation) = local.conversation {
                     self.by_conversation.remove(&conversation);
                     self.mailbox.lock().rings.remove(&conversation);
@@ -141,11 +145,28 @@ impl Endpoint {
         true
     }
 
-    /// Ends a lane for good. Gives false where the handler has been told already.
-    pub(super) fn forget_lane(&mut self, lane: LaneId, cause: Cause) -> bool {
-        let had_inbound = self.inbound.len();
-        self.inbound.retain(|inbound| inbound.lane != lane);
-        let was_ending = self.inbound.len() != had_inbound;
-        self.retire(lane, cause) || was_ending
+    /// Ends a lane for good. Gives nothing where it has ended already.
+    fn forget_lane(&mut self, lane: LaneId, cause: Cause) -> Option<Forgotten> {
+        let ended = self.inbound.extract_if(.., |inbound| inbound.lane == lane);
+        let ended = ended.last();
+        let is_heard = ended.as_ref().is_some_and(|inbound| inbound.is_heard);
+        if !self.retire(lane, cause) && ended.is_none() {
+            return None;
+        }
+        let found = self.lanes.get_mut(lane.index())?;
+        found.is_known |= is_heard;
+        Some(if found.is_known {
+            Forgotten::Known
+        } else {
+            Forgotten::Unknown
+        })
     }
+}
+
+/// A lane that has ended.
+enum Forgotten {
+    /// The program is to hear of it.
+    Known,
+    /// The program has never heard of it: its number can be another's.
+    Unknown,
 }

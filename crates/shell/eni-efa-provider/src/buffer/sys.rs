@@ -222,6 +222,16 @@ impl Wire<ProgramBuffer> for Outbound<'_> {
     }
 
     #[inline(always)]
+    fn written(&self, lane: LaneId) -> u64 {
+        self.lanes.sent(eni_efa_client::LaneId(lane.0))
+    }
+
+    #[inline]
+    fn consumed(&self, lane: LaneId) -> u64 {
+        self.lanes.consumed(eni_efa_client::LaneId(lane.0))
+    }
+
+    #[inline(always)]
     fn send(
         &mut self,
         lane: LaneId,
@@ -254,7 +264,7 @@ impl Wire<ProgramBuffer> for Outbound<'_> {
             body => self.send_pieces(lane, header, &body, token),
         };
         match sent {
-            Ok(eni_efa_client::Sent::Delivered) => Ok(Sent::Delivered),
+            Ok(eni_efa_client::Sent::Delivered) => Ok(Sent::InRing),
             Ok(eni_efa_client::Sent::Underway) => Ok(Sent::Underway),
             Err(error) => Err(refusal_of(error)),
         }

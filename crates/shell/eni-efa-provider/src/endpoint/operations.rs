@@ -6,8 +6,8 @@ use crate::domain::State;
 use crate::queue::Queue;
 use eni_efa_client::LaneState;
 use eni_efa_messaging::{
-    AtomicRequest, Engine, LaneId, Message, Pattern, Peek, ReceiveRequest, Regions, RemoteRequest,
-    SendRequest, Submit, Transfer,
+    AtomicRequest, Engine, LaneId, Level, Message, Pattern, Peek, ReceiveRequest, Regions,
+    RemoteRequest, SendRequest, Submit, Transfer,
 };
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ pub(crate) struct MessageOperation<'a> {
     pub(crate) buffer: &'a ProgramBuffer,
     pub(crate) context: u64,
     pub(crate) report: bool,
-    pub(crate) delivered: bool,
+    pub(crate) level: Level,
 }
 
 /// A read or write.
@@ -196,7 +196,7 @@ impl State {
             buffer: operation.buffer,
             context: operation.context,
             report: operation.report,
-            delivered: operation.delivered,
+            level: operation.level,
         };
         let submit = {
             let Parts {

@@ -13,7 +13,7 @@ use crate::fid::{code, negative};
 use crate::offer::INJECT;
 use crate::queue::sys::QueueObject;
 use eni_efa_client::EndpointKind;
-use eni_efa_messaging::{Buffer, Message};
+use eni_efa_messaging::{Buffer, Level, Message};
 use eni_libfabric_sys as fi;
 use std::os::raw::{c_int, c_void};
 use std::sync::Arc;
@@ -70,6 +70,51 @@ pub(super) unsafe fn object<'a>(handle: *mut fi::fid_ep) -> &'a EndpointObject {
     unsafe { &*handle.cast::<EndpointObject>() }
 }
 
+/// When a message with `flags` completes; where they do not say, as reliable endpoints' do (`man 3 fi_cq`, "Completion
+/// event semantics").
+#[inline(always)]
+fn level(flags: u64) -> Level {
+    if flags & fi::FI_DELIVERY_COMPLETE != 0 {
+        Level::Delivered
+    } else if flags & (fi::FI_INJECT_COMPLETE | fi::FI_TRANSMIT_COMPLETE) == fi::FI_INJECT_COMPLETE
+    {
+        Level::Injected
+    } else {
+        Level::Transmitted
+    }
+}
+
+/// The endpoint behind a handle, and a buffer of one stretch.
+///
+/// # Safety
+/// As [`object`] and [`ProgramBuffer::one`]; nothing is written to what is only sent.
+#[inline(always)]
+pub(super) unsafe fn with_one<'a>(
+    handle: *mut fi::fid_ep,
+    address: *const c_void,
+    length: usize,
+) -> (&'a EndpointObject, ProgramBuffer) {
+    // SAFETY: the caller promises both.
+    unsafe {
+        let buffer = ProgramBuffer::one(address.cast_mut().cast(), length);
+        (object(handle), buffer)
+    }
+}
+
+/// The endpoint behind a handle, and a buffer of stretches, if they are not too many.
+///
+/// # Safety
+/// As [`object`] and [`ProgramBuffer::many`].
+#[inline(always)]
+pub(super) unsafe fn with_many<'a>(
+    handle: *mut fi::fid_ep,
+    vector: *const fi::iovec,
+    count: usize,
+) -> (&'a EndpointObject, Option<ProgramBuffer>) {
+    // SAFETY: the caller promises both.
+    unsafe { (object(handle), ProgramBuffer::many(vector.cast(), count)) }
+}
+
 impl EndpointObject {
     #[inline]
     pub(super) fn transmit_flags(&self) -> u64 {
@@ -123,9 +168,21 @@ impl EndpointObject {
             buffer: &buffer,
             context: context as u64,
             report: self.reports_transmit(flags),
-            delivered: flags & fi::FI_DELIVERY_COMPLETE != 0,
+            level: level(flags),
         };
         code(self.domain.lock().send(self.number, operation))
+    }
+
+    /// Sends a message with the flags of operations that bring none.
+    #[inline(always)]
+    pub(super) fn send_as_usual(
+        &self,
+        address: u64,
+        message: Message,
+        buffer: Option<ProgramBuffer>,
+        context: *mut c_void,
+    ) -> isize {
+        self.send(address, message, buffer, context, self.transmit_flags())
     }
 
     /// Sends a message whose buffer the program has back at once, and of whose success it does not want to hear.
@@ -140,7 +197,7 @@ impl EndpointObject {
             buffer: &buffer,
             context: 0,
             report: false,
-            delivered: false,
+            level: Level::Injected,
         };
         code(self.domain.lock().send(self.number, operation))
     }

@@ -44,8 +44,10 @@ impl<R> Broker<R> {
         if own == peer {
             return Err(Cause::Protocol);
         }
-        let allowed = judges.policy.may_converse(own.gid, peer.gid);
-        allowed.map_err(|_| Cause::Refused)?;
+        if judges.policy.may_converse(own.gid, peer.gid).is_err() {
+            self.tallies.of(own.gid).refused += 1;
+            return Err(Cause::Refused);
+        }
         if endpoint.lanes() >= MAX_LANES {
             return Err(Cause::Refused);
         }
@@ -104,6 +106,7 @@ impl<R> Broker<R> {
         for side in [id, other] {
             if let Some(endpoint) = self.endpoints.get_mut(&side) {
                 endpoint.conversations.insert(number);
+                self.tallies.of(endpoint.address.gid).lanes += 1;
             }
         }
         if let Some(answerer) = self.endpoints.get_mut(&other) {
@@ -130,7 +133,9 @@ impl<R> Broker<R> {
             .any(|device| device.attributes.reaches_other_hosts);
         let endpoint = self.endpoints.get_mut(&id).filter(|_| carried);
         let endpoint = endpoint.ok_or(Cause::Unreachable)?;
-        endpoint.remote.insert(peer);
+        if endpoint.remote.insert(peer) {
+            self.tallies.of(endpoint.address.gid).lanes += 1;
+        }
         let program = endpoint.program;
         self.outputs.push(Output::Reach { endpoint: id, peer });
         self.tell(
@@ -209,6 +214,9 @@ impl<R> Broker<R> {
                 continue;
             };
             endpoint.conversations.remove(&number);
+            let tally = self.tallies.of(endpoint.address.gid);
+            tally.lanes -= 1;
+            tally.revoked += u64::from(cause == Cause::Revoked);
             if silent == Some(id) {
                 continue;
             }
@@ -296,7 +304,14 @@ impl<R> Broker<R> {
         for (id, endpoint) in &mut self.endpoints {
             let own = endpoint.address;
             let ended = endpoint.remote.extract_if(|peer| is_ended(own, *peer));
+            let before = told.len();
             told.extend(ended.map(|peer| (*id, endpoint.program, peer)));
+            let ended = (told.len() - before) as u64;
+            if ended > 0 {
+                let tally = self.tallies.of(own.gid);
+                tally.lanes -= ended;
+                tally.revoked += if cause == Cause::Revoked { ended } else { 0 };
+            }
         }
         for (id, program, peer) in told {
             let endpoint = id.0;
@@ -313,8 +328,10 @@ impl<R> Broker<R> {
 
     /// A record has come from another host by a lane that did not exist.
     pub fn reached(&mut self, id: EndpointId, peer: Peer) {
-        if let Some(endpoint) = self.endpoints.get_mut(&id) {
-            endpoint.remote.insert(peer);
+        if let Some(endpoint) = self.endpoints.get_mut(&id)
+            && endpoint.remote.insert(peer)
+        {
+            self.tallies.of(endpoint.address.gid).lanes += 1;
         }
     }
 }

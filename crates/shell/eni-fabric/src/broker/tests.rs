@@ -463,3 +463,77 @@ fn a_peer_that_offers_and_gives_up_is_refused_before_it_floods_the_other() {
     let (program, _, _) = only(bench.ask(1, offer, Some("of the peer")));
     assert_eq!(program, 2);
 }
+
+#[test]
+fn what_devices_have_and_were_denied_is_tallied() {
+    let mut bench = Bench::new();
+    let (a, _) = bench.endpoint(1, 0);
+    let (b, address_b) = bench.endpoint(2, 1);
+    let (_, other_subnet) = bench.endpoint(2, 2);
+    let tallies = |bench: &mut Bench| {
+        let mut tallies = bench.broker.take_tallies();
+        tallies.sort_by_key(|(gid, _)| *gid);
+        tallies
+    };
+    let endpoint = Tally {
+        endpoints: 1,
+        ..Tally::default()
+    };
+    let new = [0, 1, 2].map(|number| (gid(number), endpoint));
+    assert_eq!(tallies(&mut bench), new);
+    assert_eq!(tallies(&mut bench), []);
+    for peer in [address_b, other_subnet] {
+        let offer = Request::Offer {
+            endpoint: a,
+            attempt: 0,
+            peer,
+        };
+        bench.ask(1, offer, Some("of a"));
+    }
+    let with_lane = Tally {
+        lanes: 1,
+        ..endpoint
+    };
+    let refused = Tally {
+        refused: 1,
+        ..with_lane
+    };
+    assert_eq!(
+        tallies(&mut bench),
+        [(gid(0), refused), (gid(1), with_lane)]
+    );
+    let answer = Request::Answer {
+        endpoint: b,
+        conversation: 1,
+    };
+    bench.ask(2, answer, Some("of b"));
+    let apart = SameSubnet::new([(gid(0), "a".to_owned()), (gid(1), "b".to_owned())]);
+    bench.broker.policy_changed(&apart);
+    let revoked = Tally {
+        revoked: 1,
+        ..endpoint
+    };
+    let both = [
+        (
+            gid(0),
+            Tally {
+                refused: 1,
+                ..revoked
+            },
+        ),
+        (gid(1), revoked),
+    ];
+    assert_eq!(tallies(&mut bench), both);
+    bench.broker.disconnected(ProgramId(2));
+    let gone = Tally {
+        endpoints: 0,
+        ..revoked
+    };
+    assert_eq!(
+        tallies(&mut bench),
+        [(gid(1), gone), (gid(2), Tally::default())]
+    );
+    // A device that goes is forgotten with its endpoints.
+    bench.broker.set_devices(vec![device(1, None)]);
+    assert_eq!(tallies(&mut bench), []);
+}

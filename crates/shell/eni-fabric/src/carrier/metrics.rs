@@ -2,6 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::Mutex;
+
+use crate::broker::Tally;
+
 /// Why a record or a datagram went no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
@@ -20,10 +24,55 @@ pub enum DropReason {
     WrongHost,
     /// The other host did not take it in time.
     Unreachable,
+    /// A datagram was not sealed with the pair's key, or was sealed where the pair has none.
+    Unauthentic,
+    /// A datagram came late: again, or for a session that is over.
+    Stale,
 }
 
 /// How many reasons there are.
-const REASONS: usize = 7;
+const REASONS: usize = DropReason::ALL.len();
+
+impl DropReason {
+    /// Every reason, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::NotAllowed,
+        Self::UnknownEndpoint,
+        Self::NoRoute,
+        Self::RingFull,
+        Self::Malformed,
+        Self::WrongHost,
+        Self::Unreachable,
+        Self::Unauthentic,
+        Self::Stale,
+    ];
+
+    /// Its name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAllowed => "not_allowed",
+            Self::UnknownEndpoint => "unknown_endpoint",
+            Self::NoRoute => "no_route",
+            Self::RingFull => "ring_full",
+            Self::Malformed => "malformed",
+            Self::WrongHost => "wrong_host",
+            Self::Unreachable => "unreachable",
+            Self::Unauthentic => "unauthentic",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+impl From<eni_srd::DropReason> for DropReason {
+    fn from(reason: eni_srd::DropReason) -> Self {
+        use eni_srd::DropReason as Srd;
+        match reason {
+            Srd::Malformed => Self::Malformed,
+            Srd::Unauthentic => Self::Unauthentic,
+            Srd::Foreign | Srd::Duplicate | Srd::TooOld | Srd::Closed => Self::Stale,
+        }
+    }
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct DeviceMetrics {
@@ -32,9 +81,15 @@ pub(crate) struct DeviceMetrics {
     records_received: AtomicU64,
     bytes_received: AtomicU64,
     drops: [AtomicU64; REASONS],
+    /// The control thread's; all else is the carrier's.
+    tally: Mutex<Tally>,
 }
 
 impl DeviceMetrics {
+    pub(crate) fn set_tally(&self, tally: Tally) {
+        *self.tally.lock() = tally;
+    }
+
     // The carrier alone writes: a load and a store are enough, and cheaper than a locked addition.
     fn add(counter: &AtomicU64, more: u64) {
         counter.store(counter.load(Ordering::Relaxed) + more, Ordering::Relaxed);
@@ -62,6 +117,7 @@ impl DeviceMetrics {
             records_received: read(&self.records_received),
             bytes_received: read(&self.bytes_received),
             drops: std::array::from_fn(|reason| read(&self.drops[reason])),
+            tally: *self.tally.lock(),
         }
     }
 }
@@ -78,12 +134,37 @@ pub struct DeviceCounters {
     pub records_received: u64,
     /// Their payload in bytes.
     pub bytes_received: u64,
+    /// What the service brokered and refused, on this host too.
+    pub tally: Tally,
     drops: [u64; REASONS],
 }
 
 impl DeviceCounters {
+    /// The reasons for which something went no further, and how often.
+    pub fn drops(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        let all = DropReason::ALL.into_iter();
+        all.map(|reason| (reason, self.dropped(reason)))
+            .filter(|(_, count)| *count > 0)
+    }
+
     /// Records and datagrams that went no further for this reason.
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.drops[reason as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_counted_in_its_own_place() {
+        for (place, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(place, reason as usize);
+            let metrics = DeviceMetrics::default();
+            metrics.count_drop(reason);
+            let drops: Vec<_> = metrics.read().drops().collect();
+            assert_eq!(drops, [(reason, 1)]);
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eni_efa_abi::Gid;
-use eni_srd::{Config, Connection, Instant};
+use eni_srd::{Config, Connection, Instant, PairKey};
 use rand::RngExt;
 
 use super::metrics::DeviceMetrics;
@@ -62,6 +62,7 @@ pub(super) struct Pairs {
 /// What a new pair needs to know.
 pub(super) struct NewPair {
     pub(super) host: SocketAddr,
+    pub(super) key: Option<Arc<dyn PairKey>>,
     pub(super) metrics: Arc<DeviceMetrics>,
     pub(super) paths: u8,
     pub(super) max_datagram: usize,
@@ -104,7 +105,7 @@ impl Pairs {
         config.target_queueing = TARGET_QUEUEING;
         config.not_ready_limit = NOT_READY_LIMIT;
         let seed = rand::rng().random();
-        let connection = Connection::new(config, None, new.now, seed).ok()?;
+        let connection = Connection::new(config, new.key, new.now, seed).ok()?;
         self.slots[slot] = Some(Pair {
             local,
             remote,

@@ -74,12 +74,8 @@ impl Carrier {
             remote: pair.remote,
             is_allowed,
         };
-        if pair
-            .connection
-            .handle_packet(now, datagram, &mut delivery)
-            .is_err()
-        {
-            pair.metrics.count_drop(DropReason::Malformed);
+        if let Err(dropped) = pair.connection.handle_packet(now, datagram, &mut delivery) {
+            pair.metrics.count_drop(dropped.into());
         }
         self.touch(slot);
     }

@@ -9,14 +9,15 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use eni_efa_abi::Peer;
 use eni_efa_abi::control::{Event, Request};
+use eni_efa_abi::{Gid, Peer};
 use eni_efa_channel::{ControlSocket, Received, RegionShape};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
 
+use super::inspector::{Finding, Inspection, Inspector};
 use super::program::Program;
 use super::{Orders, Reports, ServiceOptions};
 use crate::broker::{
@@ -27,6 +28,8 @@ use crate::carrier::{CarrierHandle, Command, EndpointRings, Metrics, Report};
 
 /// How long a program may keep memory that was taken from it.
 pub(super) const REVOCATION_GRACE: Duration = Duration::from_secs(1);
+/// How much later an inspection is asked for again where the inspector has its hands full.
+const INSPECTION_PAUSE: Duration = Duration::from_millis(50);
 /// How often the policy is looked at where nobody says that it changed.
 const POLICY_PERIOD: Duration = Duration::from_millis(50);
 /// Messages taken from one program before others have their turn.
@@ -54,11 +57,14 @@ pub(super) struct Control {
     programs: HashMap<ProgramId, Program>,
     last_program: u64,
     policy_generation: u64,
-    inspections: Vec<Inspection>,
+    inspections: Vec<DueInspection>,
+    inspector: Inspector,
+    /// Programs that the inspector has been asked about and has not answered for.
+    inspected: HashSet<ProgramId>,
 }
 
 #[derive(Debug)]
-struct Inspection {
+struct DueInspection {
     at: Instant,
     program: ProgramId,
     region: RegionIdentity,
@@ -93,6 +99,14 @@ impl Control {
                 Reports(Arc::clone(&orders)),
             )
         });
+        let findings = Arc::clone(&orders);
+        let inspector = Inspector::start(
+            |inspection, stop| inspection.caller.kept(&inspection.regions, stop),
+            move |finding| {
+                findings.findings.lock().push(finding);
+                findings.wake();
+            },
+        )?;
         let devices = options.devices.clone();
         let policy_generation = options.policy.generation();
         let mut control = Self {
@@ -107,6 +121,8 @@ impl Control {
             last_program: FIRST_PROGRAM,
             policy_generation,
             inspections: Vec::new(),
+            inspector,
+            inspected: HashSet::new(),
         };
         control.set_devices(devices);
         Ok(control)
@@ -114,6 +130,8 @@ impl Control {
 
     /// Whether, and with what size of transfer, a device reaches other hosts is the service's to say.
     fn set_devices(&mut self, mut devices: Vec<Device>) {
+        let there: HashSet<Gid> = devices.iter().map(|device| device.attributes.gid).collect();
+        self.metrics.lock().retain(|gid, _| there.contains(gid));
         for device in &mut devices {
             let attributes = &mut device.attributes;
             attributes.reaches_other_hosts = self.options.underlay.is_some();
@@ -156,8 +174,23 @@ impl Control {
         }
         self.take_orders();
         self.inspect(Instant::now());
+        self.take_findings();
         self.carry_out();
+        self.publish_tallies();
         Ok(())
+    }
+
+    fn publish_tallies(&mut self) {
+        let changed = self.broker.take_tallies();
+        if changed.is_empty() {
+            return;
+        }
+        let metrics = self.metrics.lock();
+        for (gid, tally) in changed {
+            if let Some(metrics) = metrics.get(&gid) {
+                metrics.set_tally(tally);
+            }
+        }
     }
 
     fn patience(&self) -> Duration {
@@ -347,7 +380,7 @@ impl Control {
             }
             Output::Reach { endpoint, peer } => self.order(Command::Reach { endpoint, peer }),
             Output::Ended { endpoint } => self.order(Command::Close { endpoint }),
-            Output::Inspect { program, region } => self.inspections.push(Inspection {
+            Output::Inspect { program, region } => self.inspections.push(DueInspection {
                 at: Instant::now() + REVOCATION_GRACE,
                 program,
                 region,
@@ -413,22 +446,57 @@ impl Control {
         }
     }
 
-    /// Ends programs that keep memory which was taken from them.
+    /// Has programs looked at that may keep memory which was taken from them.
     fn inspect(&mut self, now: Instant) {
         // Each program is looked at once, however much was taken from it.
         let mut taken: HashMap<ProgramId, HashSet<RegionIdentity>> = HashMap::new();
-        let due = self
-            .inspections
-            .extract_if(.., |inspection| inspection.at <= now);
+        let due = self.inspections.extract_if(.., |due| due.at <= now);
         for due in due {
             taken.entry(due.program).or_default().insert(due.region);
         }
         for (id, mut regions) in taken {
             let held = self.broker.regions_held_by(id);
             regions.retain(|region| !held.contains(region));
-            if let Some(program) = self.programs.get(&id)
-                && !regions.is_empty()
-                && program.caller.keeps(&regions)
+            let Some(program) = self.programs.get(&id) else {
+                continue;
+            };
+            if regions.is_empty() {
+                continue;
+            }
+            let inspection = Inspection {
+                program: id,
+                caller: Arc::clone(&program.caller),
+                regions,
+            };
+            let asked = if self.inspected.contains(&id) {
+                Err(inspection)
+            } else {
+                self.inspector.ask(inspection)
+            };
+            match asked {
+                Ok(()) => drop(self.inspected.insert(id)),
+                Err(later) => {
+                    let regions = later.regions.into_iter();
+                    self.inspections.extend(regions.map(|region| DueInspection {
+                        at: now + INSPECTION_PAUSE,
+                        program: id,
+                        region,
+                    }));
+                }
+            }
+        }
+    }
+
+    /// Ends programs that keep memory which was taken from them.
+    fn take_findings(&mut self) {
+        let findings = std::mem::take(&mut *self.orders.findings.lock());
+        for Finding { program, mut kept } in findings {
+            self.inspected.remove(&program);
+            // What it has got again meanwhile it has lawfully.
+            let held = self.broker.regions_held_by(program);
+            kept.retain(|region| !held.contains(region));
+            if let Some(program) = self.programs.get(&program)
+                && !kept.is_empty()
             {
                 let process = program.caller.number();
                 tracing::warn!(process, "a program that kept revoked memory is killed");

@@ -256,3 +256,59 @@ fn random_rings_break_their_lane_at_most() {
     );
     assert_still_works(&running, &mut honest);
 }
+
+/// A peer offers a lane with this in its ring, waits for the answer, and ends.
+fn begin_and_end(running: &Running, honest: &eni_efa_client::Endpoint, contents: &[u8]) {
+    let raw = Raw::open(&running.socket());
+    let (endpoint, _) = raw.create_endpoint(0);
+    let offer = Request::Offer {
+        endpoint,
+        attempt: 0,
+        peer: honest.address(),
+    };
+    raw.send(offer, &[&region_with(contents, 0)]);
+    assert!(matches!(raw.receive().0, Event::Region { .. }));
+}
+
+#[test]
+fn lanes_that_a_peer_begins_and_ends_take_no_new_numbers() {
+    const ROUNDS: u32 = 100;
+    let running = Running::start(vec![device(0, None)]);
+    let mut honest = running.endpoint(0);
+    let mut log = Log::default();
+    let nobody = |number| Peer {
+        gid: gid(0),
+        queue_pair: number,
+    };
+    for _ in 0..ROUNDS {
+        begin_and_end(&running, &honest, &[]);
+        honest.poll(&mut log);
+    }
+    let lane = honest.lane_to(nobody(1));
+    assert!(lane.0 < ROUNDS / 2, "{lane:?}");
+    poll_until(&mut honest, &mut log, |_, log| !log.broken.is_empty());
+    assert_eq!(log.broken.len(), 1, "of the others nobody has heard");
+
+    // A record of no bytes: these lanes are known, and given back by whoever knows them.
+    let mut record = vec![0; 64];
+    record[..4].copy_from_slice(&1_u32.to_ne_bytes());
+    record[8] = 1;
+    for _ in 0..ROUNDS {
+        log.broken.clear();
+        begin_and_end(&running, &honest, &record);
+        poll_until(&mut honest, &mut log, |_, log| !log.broken.is_empty());
+        for (lane, _) in &log.broken {
+            honest.release(*lane);
+            // Once is enough.
+            honest.release(*lane);
+        }
+    }
+    assert!(
+        log.records.len() >= ROUNDS as usize / 2,
+        "{}",
+        log.records.len()
+    );
+    let lane = honest.lane_to(nobody(0));
+    assert!(lane.0 < ROUNDS / 2, "{lane:?}");
+    assert_still_works(&running, &mut honest);
+}

@@ -110,7 +110,10 @@ fn service() {
         [own, other] => (
             vec![device(device_number, None)],
             Some(UnderlayOptions::new(*own)),
-            Arc::new(Hosts(HashMap::from([(gid(1 - device_number), *other)]))),
+            Arc::new(Hosts {
+                addresses: HashMap::from([(gid(1 - device_number), *other)]),
+                secret: None,
+            }),
         ),
         _ => (
             vec![device(0, None), device(1, None)],

@@ -8,16 +8,24 @@ use std::time::{Duration, Instant};
 
 use eni_efa_abi::Gid;
 use eni_efa_client::{Cause, Endpoint, LaneId, LaneState, Peer, Sent, TrySendError};
-use eni_fabric::{Directory, DropReason, Faults, Poll, UnderlayOptions};
+use eni_fabric::{AesPairKey, Directory, DropReason, Faults, PairKey, Poll, UnderlayOptions};
 
 use crate::support::{Log, PATIENCE, Running, device, gid, header, poll_until};
 
 #[derive(Debug)]
-pub(crate) struct Hosts(pub(crate) HashMap<Gid, SocketAddr>);
+pub(crate) struct Hosts {
+    pub(crate) addresses: HashMap<Gid, SocketAddr>,
+    pub(crate) secret: Option<[u8; 32]>,
+}
 
 impl Directory for Hosts {
     fn host_of(&self, gid: Gid) -> Option<SocketAddr> {
-        self.0.get(&gid).copied()
+        self.addresses.get(&gid).copied()
+    }
+
+    fn key_of(&self, local: Gid, remote: Gid) -> Option<Arc<dyn PairKey>> {
+        let key = AesPairKey::of_pair(&self.secret?, local.0, remote.0);
+        Some(Arc::new(key))
     }
 }
 
@@ -35,15 +43,33 @@ fn two_hosts(faults: Option<Faults>) -> [Running; 2] {
     two_hosts_at([free_address(1), free_address(2)], faults, |_| ())
 }
 
+/// Two hosts, each with a secret or none.
+fn two_hosts_with(secrets: [Option<[u8; 32]>; 2]) -> [Running; 2] {
+    let addresses = [free_address(1), free_address(2)];
+    two_hosts_of(addresses, None, secrets, |_| ())
+}
+
 /// Two hosts that listen there; `enter` takes a thread to the host whose service it starts.
 pub(crate) fn two_hosts_at(
     addresses: [SocketAddr; 2],
     faults: Option<Faults>,
     enter: impl Fn(usize) + Sync,
 ) -> [Running; 2] {
+    two_hosts_of(addresses, faults, [None; 2], enter)
+}
+
+fn two_hosts_of(
+    addresses: [SocketAddr; 2],
+    faults: Option<Faults>,
+    secrets: [Option<[u8; 32]>; 2],
+    enter: impl Fn(usize) + Sync,
+) -> [Running; 2] {
     [0, 1].map(|host: usize| {
         let other = 1 - host;
-        let hosts = HashMap::from([(gid(other as u8), addresses[other])]);
+        let hosts = Hosts {
+            addresses: HashMap::from([(gid(other as u8), addresses[other])]),
+            secret: secrets[host],
+        };
         let underlay = UnderlayOptions {
             faults,
             mtu: MTU,
@@ -55,7 +81,7 @@ pub(crate) fn two_hosts_at(
             Running::start_with(
                 vec![device(host as u8, None)],
                 Some(underlay),
-                Arc::new(Hosts(hosts)),
+                Arc::new(hosts),
             )
         };
         // Namespaces are a thread's own.
@@ -218,10 +244,24 @@ fn a_peer_that_is_gone_fails_the_record() {
     let (mut a, b) = (here.endpoint(0), there.endpoint(0));
     let lane = remote_lane(&mut a, b.address());
     drop(b);
-    a.try_send(lane, &header(1), &[], 9).unwrap();
     let mut log = Log::default();
-    poll_until(&mut a, &mut log, |_, log| log.completed.len() == 1);
-    assert_eq!(log.completed, [(lane, 9, Err(Cause::PeerGone))]);
+    // What comes before the other service has heard of the end is delivered.
+    let failed = |log: &Log| {
+        log.completed
+            .iter()
+            .find(|(_, _, outcome)| outcome.is_err())
+            .copied()
+    };
+    for request in 1.. {
+        a.try_send(lane, &header(request), &[], request).unwrap();
+        poll_until(&mut a, &mut log, |_, log| {
+            log.completed.len() == request as usize
+        });
+        if let Some(failed) = failed(&log) {
+            assert_eq!(failed, (lane, request, Err(Cause::PeerGone)));
+            break;
+        }
+    }
     let nowhere = a.lane_to(Peer {
         gid: gid(50),
         queue_pair: 5,
@@ -264,4 +304,38 @@ fn a_conversation_between_hosts_is_revoked_at_both() {
     poll_until(&mut a, &mut log_a, |_, log| !log.broken.is_empty());
     assert_eq!(log_a.broken, [(lane, Cause::Revoked)]);
     assert_eq!(log_b.records.len(), 1);
+}
+
+#[test]
+fn hosts_that_share_a_secret_converse() {
+    everything_arrives_once(two_hosts_with([Some([7; 32]); 2]), 2_000, 8_928);
+}
+
+#[test]
+fn hosts_that_share_no_secret_do_not_reach_each_other() {
+    for secrets in [
+        [Some([7; 32]), Some([8; 32])],
+        [Some([7; 32]), None],
+        [None, Some([7; 32])],
+    ] {
+        let [here, there] = two_hosts_with(secrets);
+        let (mut a, mut b) = (here.endpoint(0), there.endpoint(0));
+        let (mut log_a, mut log_b) = (Log::default(), Log::default());
+        let lane = remote_lane(&mut a, b.address());
+        a.try_send(lane, &header(1), &[b"secret words"], 1).unwrap();
+        // SRD's patience with a peer that does not answer.
+        poll_until(&mut a, &mut log_a, |_, log| !log.broken.is_empty());
+        assert_eq!(log_a.broken, [(lane, Cause::Unreachable)]);
+        assert!(
+            log_a
+                .completed
+                .iter()
+                .all(|(_, _, outcome)| outcome.is_err())
+        );
+        b.poll(&mut log_b);
+        assert!(log_b.records.is_empty());
+        let counters = there.service.as_ref().unwrap().counters()[0].1;
+        assert!(counters.dropped(DropReason::Unauthentic) > 0, "{secrets:?}");
+        assert_eq!(counters.records_received, 0);
+    }
 }

@@ -1,10 +1,10 @@
 //! Messages, matching, and the end of lanes.
 
 use super::{Bytes, End, PEER, Pair, outcome, pattern_bytes};
-use crate::buffer::Route;
+use crate::buffer::{Route, Wire};
 use crate::completion::Fault;
-use crate::engine::{Disposition, ReceiveRequest};
-use crate::limits::{LOCAL_SEGMENT, UNEXPECTED_BYTES};
+use crate::engine::{Disposition, Level, ReceiveRequest};
+use crate::limits::{LOCAL_SEGMENT, UNEXPECTED_BYTES, UNREAD};
 use crate::matching::{Pattern, Peek};
 use crate::record::RecordHeader;
 use alloc::vec;
@@ -26,7 +26,7 @@ enum Step {
     Send {
         tag: u64,
         length: usize,
-        delivered: bool,
+        level: Level,
     },
     Receive {
         tag: u64,
@@ -45,12 +45,20 @@ fn any_length() -> impl Strategy<Value = usize> {
     ]
 }
 
+fn any_level() -> impl Strategy<Value = Level> {
+    prop_oneof![
+        Just(Level::Injected),
+        Just(Level::Transmitted),
+        Just(Level::Delivered)
+    ]
+}
+
 fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        (0..4u64, any_length(), any::<bool>()).prop_map(|(tag, length, delivered)| Step::Send {
+        (0..4u64, any_length(), any_level()).prop_map(|(tag, length, level)| Step::Send {
             tag,
             length,
-            delivered
+            level
         }),
         (0..4u64, 0..4u64, any_length()).prop_map(|(tag, ignore, length)| Step::Receive {
             tag,
@@ -105,17 +113,8 @@ fn run(steps: &[Step], route: Route, seed: u64) -> Result<(), TestCaseError> {
     let mut buffers = Vec::new();
     for (context, step) in (1u64..).zip(steps) {
         match *step {
-            Step::Send {
-                tag,
-                length,
-                delivered,
-            } => {
-                pair.send(
-                    Some(tag),
-                    pattern_bytes(context, length),
-                    context,
-                    delivered,
-                );
+            Step::Send { tag, length, level } => {
+                pair.send(Some(tag), pattern_bytes(context, length), context, level);
                 model.send(context, tag, length);
             }
             Step::Receive {
@@ -197,7 +196,7 @@ proptest! {
     ) {
         let mut pair = Pair::new(Route::Local, 1);
         for context in 1..5 {
-            pair.send(Some(context), pattern_bytes(context, 50_000), context, false);
+            pair.send(Some(context), pattern_bytes(context, 50_000), context, Level::Transmitted);
         }
         let End { engine, regions, log, .. } = &mut pair.ends[0];
         for (kind, flags, word, immediate, first, second, length) in records {
@@ -207,7 +206,7 @@ proptest! {
                 break;
             }
         }
-        engine.on_broken(PEER, Fault::PeerGone, log);
+        engine.on_broken(PEER, 0, Fault::PeerGone, log);
         for context in 1..5 {
             let ends = log.0.iter().filter(|entry| entry.context == context).count();
             prop_assert_eq!(ends, 1);
@@ -219,7 +218,7 @@ proptest! {
 fn a_buffer_for_many_messages_goes_back_with_the_last_of_them() {
     for route in ROUTES {
         let mut pair = Pair::new(route, 7);
-        pair.send(None, pattern_bytes(1, 100), 1, false);
+        pair.send(None, pattern_bytes(1, 100), 1, Level::Transmitted);
         pair.settle();
         let buffer = Bytes::new(vec![0; 40_000]);
         let request = ReceiveRequest {
@@ -232,8 +231,8 @@ fn a_buffer_for_many_messages_goes_back_with_the_last_of_them() {
         };
         let End { engine, log, .. } = &mut pair.ends[1];
         engine.receive(request, log);
-        pair.send(None, pattern_bytes(2, 30_000), 2, false);
-        pair.send(None, pattern_bytes(3, 9_870), 3, false);
+        pair.send(None, pattern_bytes(2, 30_000), 2, Level::Transmitted);
+        pair.send(None, pattern_bytes(3, 9_870), 3, Level::Transmitted);
         pair.settle();
         let log = &pair.ends[1].log.0;
         assert_eq!(log.len(), 3);
@@ -252,7 +251,12 @@ fn peeks_look_claim_and_discard() {
     for length in [10, 50_000] {
         let mut pair = Pair::new(Route::Local, 1);
         for context in [1, 2, 3] {
-            pair.send(Some(5), pattern_bytes(context, length), context, false);
+            pair.send(
+                Some(5),
+                pattern_bytes(context, length),
+                context,
+                Level::Transmitted,
+            );
         }
         pair.settle();
         let End { engine, log, .. } = &mut pair.ends[1];
@@ -292,10 +296,15 @@ fn unexpected_messages_stop_at_their_bound_and_go_on_after_a_receive() {
     let mut context = 0u64;
     while pair.ends[1].engine.unexpected_bytes < UNEXPECTED_BYTES - LOCAL_SEGMENT {
         context += 1;
-        pair.send(None, vec![0; LOCAL_SEGMENT], context, false);
+        pair.send(None, vec![0; LOCAL_SEGMENT], context, Level::Transmitted);
         pair.settle();
     }
-    pair.send(None, vec![7; LOCAL_SEGMENT], context + 1, false);
+    pair.send(
+        None,
+        vec![7; LOCAL_SEGMENT],
+        context + 1,
+        Level::Transmitted,
+    );
     pair.settle();
     assert_eq!(pair.ends[0].out.records.len(), 1, "it waits in the lane");
     assert!(pair.ends[1].engine.unexpected_bytes <= UNEXPECTED_BYTES);
@@ -314,8 +323,8 @@ fn unexpected_messages_stop_at_their_bound_and_go_on_after_a_receive() {
 fn a_broken_lane_fails_what_depends_on_it_and_nothing_else() {
     for route in ROUTES {
         let mut pair = Pair::new(route, 3);
-        pair.send(Some(1), pattern_bytes(1, 10), 1, false);
-        pair.send(Some(2), pattern_bytes(2, 50_000), 2, false);
+        pair.send(Some(1), pattern_bytes(1, 10), 1, Level::Transmitted);
+        pair.send(Some(2), pattern_bytes(2, 50_000), 2, Level::Transmitted);
         pair.settle();
         let directed = Pattern {
             lane: Some(PEER),
@@ -325,7 +334,7 @@ fn a_broken_lane_fails_what_depends_on_it_and_nothing_else() {
         pair.receive(true, directed, 10, 20);
         pair.receive(true, tagged(9), 10, 21);
         for end in &mut pair.ends {
-            end.engine.on_broken(PEER, Fault::PeerGone, &mut end.log);
+            end.engine.on_broken(PEER, 0, Fault::PeerGone, &mut end.log);
         }
         assert_eq!(outcome(&pair.ends[0], 2), Some(Err(Fault::PeerGone)));
         assert_eq!(outcome(&pair.ends[1], 20), Some(Err(Fault::PeerGone)));
@@ -346,7 +355,7 @@ fn a_broken_lane_fails_what_depends_on_it_and_nothing_else() {
             Some(Err(Fault::PeerGone)),
             "from this peer nothing comes any more"
         );
-        pair.send(Some(1), vec![1], 30, false);
+        pair.send(Some(1), vec![1], 30, Level::Transmitted);
         assert_eq!(outcome(&pair.ends[0], 30), Some(Err(Fault::PeerGone)));
     }
 }
@@ -358,8 +367,85 @@ fn a_cancelled_receive_takes_nothing() {
     let End { engine, log, .. } = &mut pair.ends[1];
     assert!(engine.cancel(5, log));
     assert!(!engine.cancel(5, log));
-    pair.send(Some(1), vec![1], 1, false);
+    pair.send(Some(1), vec![1], 1, Level::Transmitted);
     pair.settle();
     assert_eq!(outcome(&pair.ends[1], 5), Some(Err(Fault::Cancelled)));
     assert_eq!(pair.ends[1].log.0.len(), 1);
+}
+
+#[test]
+fn a_message_completes_when_the_peer_has_read_it() {
+    let mut pair = Pair::new(Route::Local, 1);
+    pair.send(Some(1), vec![1], 1, Level::Injected);
+    assert_eq!(
+        outcome(&pair.ends[0], 1),
+        Some(Ok(())),
+        "nobody waits for it"
+    );
+    pair.send(Some(2), vec![2], 2, Level::Transmitted);
+    pair.send(Some(3), vec![3], 3, Level::Transmitted);
+    pair.ends[0].flush();
+    assert_eq!(outcome(&pair.ends[0], 2), None);
+    assert!(pair.step(0) && pair.step(0));
+    pair.ends[0].flush();
+    assert_eq!(outcome(&pair.ends[0], 2), Some(Ok(())));
+    assert_eq!(outcome(&pair.ends[0], 3), None, "it still lies in the ring");
+    pair.settle();
+    assert_eq!(outcome(&pair.ends[0], 3), Some(Ok(())));
+    assert!(!pair.ends[0].engine.has_unread());
+}
+
+#[test]
+fn a_lane_that_breaks_fails_what_the_peer_had_not_read() {
+    let mut pair = Pair::new(Route::Local, 1);
+    for context in 1..=3 {
+        pair.send(Some(context), vec![1], context, Level::Transmitted);
+    }
+    assert!(pair.step(0));
+    let End {
+        engine, out, log, ..
+    } = &mut pair.ends[0];
+    engine.on_broken(PEER, out.consumed(PEER), Fault::Revoked, log);
+    let outcomes: Vec<_> = log.0.iter().map(|entry| entry.outcome).collect();
+    let revoked = Err(Fault::Revoked);
+    assert_eq!(outcomes, [Ok(()), revoked, revoked]);
+    assert!(!engine.has_unread());
+    // Each ends once, whatever else is said of the lane.
+    out.consumed = 3;
+    engine.look_at_readers(out, log);
+    engine.on_broken(PEER, 3, Fault::PeerGone, log);
+    assert_eq!(log.0.len(), 3);
+}
+
+#[test]
+fn a_sender_that_never_looks_for_completions_keeps_few_of_them() {
+    let mut pair = Pair::new(Route::Local, 1);
+    for context in 1..=10 * UNREAD as u64 {
+        pair.send(Some(context), vec![1], context, Level::Transmitted);
+        assert!(pair.step(0));
+        let lane = &pair.ends[0].engine.lanes[0];
+        assert!(lane.unread.len() <= UNREAD, "{}", lane.unread.len());
+    }
+}
+
+#[test]
+fn a_broken_lane_is_forgotten_once_its_messages_are_received() {
+    let mut pair = Pair::new(Route::Local, 1);
+    pair.send(Some(1), vec![1], 1, Level::Transmitted);
+    pair.settle();
+    let End { engine, log, .. } = &mut pair.ends[1];
+    let mut lanes = vec![PEER];
+    assert_eq!(engine.forget(&mut lanes), [], "it stands");
+    engine.on_broken(PEER, 0, Fault::PeerGone, log);
+    assert_eq!(engine.forget(&mut lanes), [], "a message of it waits");
+    pair.receive(true, tagged(1), 1, 2);
+    assert_eq!(outcome(&pair.ends[1], 2), Some(Ok(())));
+    let End { engine, .. } = &mut pair.ends[1];
+    assert_eq!(engine.forget(&mut lanes), [PEER]);
+    assert!(lanes.is_empty());
+    // Another lane may have the number.
+    pair.send(Some(3), vec![3], 3, Level::Transmitted);
+    pair.receive(true, tagged(3), 1, 4);
+    pair.settle();
+    assert_eq!(outcome(&pair.ends[1], 4), Some(Ok(())));
 }

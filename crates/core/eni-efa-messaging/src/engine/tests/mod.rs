@@ -3,7 +3,7 @@
 mod messages;
 mod remote;
 
-use super::{Disposition, Engine, Message, ReceiveRequest, SendRequest, Submit};
+use super::{Disposition, Engine, Level, Message, ReceiveRequest, SendRequest, Submit};
 use crate::buffer::{Body, Buffer, Refusal, Route, Sent, Wire};
 use crate::completion::{Completion, Fault, Sink};
 use crate::limits::{LOCAL_SEGMENT, REMOTE_SEGMENT};
@@ -60,6 +60,10 @@ struct Record {
 struct Pipe {
     route: Route,
     records: VecDeque<Record>,
+    /// Records since the beginning.
+    written: u64,
+    /// Of them, what the peer says it has taken.
+    consumed: u64,
 }
 
 impl Wire<Bytes> for Pipe {
@@ -72,6 +76,14 @@ impl Wire<Bytes> for Pipe {
             Route::Remote => REMOTE_SEGMENT,
             _ => LOCAL_SEGMENT,
         }
+    }
+
+    fn written(&self, _: LaneId) -> u64 {
+        self.written
+    }
+
+    fn consumed(&self, _: LaneId) -> u64 {
+        self.consumed
     }
 
     fn send(
@@ -98,9 +110,10 @@ impl Wire<Bytes> for Pipe {
             payload,
             token,
         });
+        self.written += 1;
         Ok(match self.route {
             Route::Remote => Sent::Underway,
-            _ => Sent::Delivered,
+            _ => Sent::InRing,
         })
     }
 }
@@ -126,6 +139,8 @@ impl End {
         let out = Pipe {
             route,
             records: VecDeque::new(),
+            written: 0,
+            consumed: 0,
         };
         Self {
             engine: Engine::default(),
@@ -136,6 +151,7 @@ impl End {
     }
 
     fn flush(&mut self) {
+        self.engine.look_at_readers(&self.out, &mut self.log);
         self.engine
             .flush(&mut self.out, &self.regions, &mut self.log);
     }
@@ -192,6 +208,7 @@ impl Pair {
             self.ends[from].out.records.insert(index, record);
             return false;
         }
+        self.ends[from].out.consumed += 1;
         if self.route == Route::Remote {
             let End { engine, log, .. } = &mut self.ends[from];
             engine.on_delivery(PEER, record.token, Ok(()), log);
@@ -213,7 +230,7 @@ impl Pair {
         }
     }
 
-    fn send(&mut self, tag: Option<u64>, content: Vec<u8>, context: u64, delivered: bool) {
+    fn send(&mut self, tag: Option<u64>, content: Vec<u8>, context: u64, level: Level) {
         let buffer = Bytes::new(content);
         loop {
             let request = SendRequest {
@@ -222,7 +239,7 @@ impl Pair {
                 buffer: &buffer,
                 context,
                 report: true,
-                delivered,
+                level,
             };
             let End {
                 engine, out, log, ..
@@ -254,7 +271,7 @@ impl Pair {
         for end in &self.ends {
             assert_eq!(end.engine.requests.len(), 0);
             assert_eq!(end.engine.incoming.len(), 0);
-            assert!(!end.engine.has_work());
+            assert!(!end.engine.has_work() && !end.engine.has_unread());
             for lane in &end.engine.lanes {
                 assert_eq!((lane.unanswered, lane.announced), (0, 0));
                 assert_eq!((lane.ordered_underway, lane.segments_underway), (0, 0));

@@ -46,6 +46,22 @@ struct Target {
     operation: u32,
 }
 
+impl Target {
+    fn new(
+        peer: u64,
+        (address, key): (u64, u64),
+        (datatype, operation): (fi::fi_datatype, fi::fi_op),
+    ) -> Self {
+        Self {
+            peer,
+            address,
+            key,
+            datatype,
+            operation,
+        }
+    }
+}
+
 /// One stretch of elements.
 fn one(address: *mut c_void, count: usize) -> fi::fi_ioc {
     fi::fi_ioc {
@@ -167,6 +183,25 @@ unsafe fn submit(
     endpoint.with(|state, number| state.atomic(number, target.peer, request))
 }
 
+/// Submits with the flags of operations that bring none.
+///
+/// # Safety
+/// See the module.
+unsafe fn submit_as_usual(
+    ep: *mut fi::fid_ep,
+    target: &Target,
+    operands: Elements,
+    comparands: Option<Elements>,
+    result: Option<Elements>,
+    context: *mut c_void,
+) -> isize {
+    // SAFETY: the caller promises all of it.
+    unsafe {
+        let tell = (context, Some(object(ep).transmit_flags()));
+        submit(ep, target, operands, comparands, result, tell)
+    }
+}
+
 /// The target of a message; `None` where it names more than one stretch.
 ///
 /// # Safety
@@ -228,26 +263,10 @@ unsafe extern "C" fn write(
     operation: fi::fi_op,
     context: *mut c_void,
 ) -> isize {
-    let target = Target {
-        peer,
-        address,
-        key,
-        datatype,
-        operation,
-    };
+    let target = Target::new(peer, (address, key), (datatype, operation));
     let operands = one(operands.cast_mut(), count);
     // SAFETY: see the module.
-    unsafe {
-        let flags = object(ep).transmit_flags();
-        submit(
-            ep,
-            &target,
-            Elements::of(&operands),
-            None,
-            None,
-            (context, Some(flags)),
-        )
-    }
+    unsafe { submit_as_usual(ep, &target, Elements::of(&operands), None, None, context) }
 }
 
 unsafe extern "C" fn writev(
@@ -262,25 +281,9 @@ unsafe extern "C" fn writev(
     operation: fi::fi_op,
     context: *mut c_void,
 ) -> isize {
-    let target = Target {
-        peer,
-        address,
-        key,
-        datatype,
-        operation,
-    };
+    let target = Target::new(peer, (address, key), (datatype, operation));
     // SAFETY: see the module.
-    unsafe {
-        let flags = object(ep).transmit_flags();
-        submit(
-            ep,
-            &target,
-            Elements { vector, count },
-            None,
-            None,
-            (context, Some(flags)),
-        )
-    }
+    unsafe { submit_as_usual(ep, &target, Elements { vector, count }, None, None, context) }
 }
 
 unsafe extern "C" fn writemsg(
@@ -302,13 +305,7 @@ unsafe extern "C" fn inject(
     datatype: fi::fi_datatype,
     operation: fi::fi_op,
 ) -> isize {
-    let target = Target {
-        peer,
-        address,
-        key,
-        datatype,
-        operation,
-    };
+    let target = Target::new(peer, (address, key), (datatype, operation));
     let operands = one(operands.cast_mut(), count);
     // SAFETY: see the module; operands are copied before this returns.
     unsafe {
@@ -337,26 +334,12 @@ unsafe extern "C" fn readwrite(
     operation: fi::fi_op,
     context: *mut c_void,
 ) -> isize {
-    let target = Target {
-        peer,
-        address,
-        key,
-        datatype,
-        operation,
-    };
+    let target = Target::new(peer, (address, key), (datatype, operation));
     let (operands, result) = (one(operands.cast_mut(), count), one(result, count));
     // SAFETY: see the module.
     unsafe {
-        let flags = object(ep).transmit_flags();
         let result = Some(Elements::of(&result));
-        submit(
-            ep,
-            &target,
-            Elements::of(&operands),
-            None,
-            result,
-            (context, Some(flags)),
-        )
+        submit_as_usual(ep, &target, Elements::of(&operands), None, result, context)
     }
 }
 
@@ -375,27 +358,20 @@ unsafe extern "C" fn readwritev(
     operation: fi::fi_op,
     context: *mut c_void,
 ) -> isize {
-    let target = Target {
-        peer,
-        address,
-        key,
-        datatype,
-        operation,
-    };
+    let target = Target::new(peer, (address, key), (datatype, operation));
     let result = Some(Elements {
         vector: results,
         count: result_count,
     });
     // SAFETY: see the module.
     unsafe {
-        let flags = object(ep).transmit_flags();
-        submit(
+        submit_as_usual(
             ep,
             &target,
             Elements { vector, count },
             None,
             result,
-            (context, Some(flags)),
+            context,
         )
     }
 }
@@ -432,26 +408,19 @@ unsafe extern "C" fn compwrite(
     operation: fi::fi_op,
     context: *mut c_void,
 ) -> isize {
-    let target = Target {
-        peer,
-        address,
-        key,
-        datatype,
-        operation,
-    };
+    let target = Target::new(peer, (address, key), (datatype, operation));
     let operands = one(operands.cast_mut(), count);
     let (comparands, result) = (one(comparands.cast_mut(), count), one(result, count));
     // SAFETY: see the module.
     unsafe {
-        let flags = object(ep).transmit_flags();
         let (comparands, result) = (Some(Elements::of(&comparands)), Some(Elements::of(&result)));
-        submit(
+        submit_as_usual(
             ep,
             &target,
             Elements::of(&operands),
             comparands,
             result,
-            (context, Some(flags)),
+            context,
         )
     }
 }
@@ -474,13 +443,7 @@ unsafe extern "C" fn compwritev(
     operation: fi::fi_op,
     context: *mut c_void,
 ) -> isize {
-    let target = Target {
-        peer,
-        address,
-        key,
-        datatype,
-        operation,
-    };
+    let target = Target::new(peer, (address, key), (datatype, operation));
     let comparands = Some(Elements {
         vector: comparands,
         count: comparand_count,
@@ -491,14 +454,13 @@ unsafe extern "C" fn compwritev(
     });
     // SAFETY: see the module.
     unsafe {
-        let flags = object(ep).transmit_flags();
-        submit(
+        submit_as_usual(
             ep,
             &target,
             Elements { vector, count },
             comparands,
             result,
-            (context, Some(flags)),
+            context,
         )
     }
 }

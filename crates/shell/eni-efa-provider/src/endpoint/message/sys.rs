@@ -3,7 +3,7 @@
 
 use crate::buffer::ProgramBuffer;
 use crate::endpoint::Failed;
-use crate::endpoint::sys::{EndpointObject, object};
+use crate::endpoint::sys::{EndpointObject, object, with_many, with_one};
 use crate::fid::code;
 use crate::fid::sys::Table;
 use eni_efa_messaging::Message;
@@ -59,7 +59,7 @@ unsafe extern "C" fn recv(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe { (object(ep), ProgramBuffer::one(address.cast(), length)) };
+    let (endpoint, buffer) = unsafe { with_one(ep, address, length) };
     receive(
         endpoint,
         source,
@@ -78,7 +78,7 @@ unsafe extern "C" fn recvv(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe { (object(ep), ProgramBuffer::many(vector.cast(), count)) };
+    let (endpoint, buffer) = unsafe { with_many(ep, vector, count) };
     receive(endpoint, source, buffer, context, endpoint.receive_flags())
 }
 
@@ -100,19 +100,8 @@ unsafe extern "C" fn send(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe {
-        (
-            object(ep),
-            ProgramBuffer::one(address.cast_mut().cast(), length),
-        )
-    };
-    endpoint.send(
-        peer,
-        PLAIN,
-        Some(buffer),
-        context,
-        endpoint.transmit_flags(),
-    )
+    let (endpoint, buffer) = unsafe { with_one(ep, address, length) };
+    endpoint.send_as_usual(peer, PLAIN, Some(buffer), context)
 }
 
 unsafe extern "C" fn sendv(
@@ -124,8 +113,8 @@ unsafe extern "C" fn sendv(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe { (object(ep), ProgramBuffer::many(vector.cast(), count)) };
-    endpoint.send(peer, PLAIN, buffer, context, endpoint.transmit_flags())
+    let (endpoint, buffer) = unsafe { with_many(ep, vector, count) };
+    endpoint.send_as_usual(peer, PLAIN, buffer, context)
 }
 
 unsafe extern "C" fn sendmsg(ep: *mut fi::fid_ep, message: *const fi::fi_msg, flags: u64) -> isize {
@@ -151,12 +140,7 @@ unsafe extern "C" fn inject(
     peer: u64,
 ) -> isize {
     // SAFETY: see the module; the bytes are copied before this returns.
-    let (endpoint, buffer) = unsafe {
-        (
-            object(ep),
-            ProgramBuffer::one(address.cast_mut().cast(), length),
-        )
-    };
+    let (endpoint, buffer) = unsafe { with_one(ep, address, length) };
     endpoint.inject(peer, PLAIN, buffer)
 }
 
@@ -170,19 +154,8 @@ unsafe extern "C" fn senddata(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe {
-        (
-            object(ep),
-            ProgramBuffer::one(address.cast_mut().cast(), length),
-        )
-    };
-    endpoint.send(
-        peer,
-        with_data(data),
-        Some(buffer),
-        context,
-        endpoint.transmit_flags(),
-    )
+    let (endpoint, buffer) = unsafe { with_one(ep, address, length) };
+    endpoint.send_as_usual(peer, with_data(data), Some(buffer), context)
 }
 
 unsafe extern "C" fn injectdata(
@@ -193,11 +166,6 @@ unsafe extern "C" fn injectdata(
     peer: u64,
 ) -> isize {
     // SAFETY: see the module; the bytes are copied before this returns.
-    let (endpoint, buffer) = unsafe {
-        (
-            object(ep),
-            ProgramBuffer::one(address.cast_mut().cast(), length),
-        )
-    };
+    let (endpoint, buffer) = unsafe { with_one(ep, address, length) };
     endpoint.inject(peer, with_data(data), buffer)
 }

@@ -4,7 +4,7 @@
 use crate::buffer::ProgramBuffer;
 use crate::endpoint::Failed;
 use crate::endpoint::operations::RemoteOperation;
-use crate::endpoint::sys::{EndpointObject, object};
+use crate::endpoint::sys::{EndpointObject, object, with_many, with_one};
 use crate::fid::code;
 use crate::fid::sys::Table;
 use crate::offer::INJECT;
@@ -33,6 +33,44 @@ struct Target {
     data: Option<u64>,
 }
 
+impl Target {
+    fn new(peer: u64, address: u64, key: u64) -> Self {
+        Self {
+            peer,
+            address,
+            key,
+            data: None,
+        }
+    }
+
+    /// With data for the peer's completion.
+    fn telling(self, data: u64) -> Self {
+        Self {
+            data: Some(data),
+            ..self
+        }
+    }
+
+    /// The operation on it.
+    fn operation(
+        &self,
+        transfer: Transfer,
+        buffer: ProgramBuffer,
+        (context, report): (u64, bool),
+    ) -> RemoteOperation {
+        RemoteOperation {
+            peer: self.peer,
+            transfer,
+            buffer,
+            address: self.address,
+            key: self.key,
+            data: self.data,
+            context,
+            report,
+        }
+    }
+}
+
 fn transfer(
     endpoint: &EndpointObject,
     transfer: Transfer,
@@ -47,24 +85,21 @@ fn transfer(
     if flags & fi::FI_INJECT != 0 && buffer.len() > INJECT {
         return code(Err(Failed::TooLong));
     }
-    let &Target {
-        peer,
-        address,
-        key,
-        data,
-    } = target;
-    let report = endpoint.reports_transmit(flags);
-    let operation = RemoteOperation {
-        peer,
-        transfer,
-        buffer,
-        address,
-        key,
-        data,
-        context: context as u64,
-        report,
-    };
+    let tell = (context as u64, endpoint.reports_transmit(flags));
+    let operation = target.operation(transfer, buffer, tell);
     endpoint.with(|state, number| state.transfer(number, operation))
+}
+
+/// A transfer with the flags of operations that bring none.
+fn transfer_as_usual(
+    endpoint: &EndpointObject,
+    way: Transfer,
+    buffer: Option<ProgramBuffer>,
+    target: &Target,
+    context: *mut c_void,
+) -> isize {
+    let flags = endpoint.transmit_flags();
+    transfer(endpoint, way, buffer, target, context, flags)
 }
 
 /// A write of which the program does not want to hear, unless it fails.
@@ -72,23 +107,7 @@ fn injected(endpoint: &EndpointObject, buffer: ProgramBuffer, target: &Target) -
     if buffer.len() > INJECT {
         return code(Err(Failed::TooLong));
     }
-    let &Target {
-        peer,
-        address,
-        key,
-        data,
-    } = target;
-    let transfer = Transfer::Write;
-    let operation = RemoteOperation {
-        peer,
-        transfer,
-        buffer,
-        address,
-        key,
-        data,
-        context: 0,
-        report: false,
-    };
+    let operation = target.operation(Transfer::Write, buffer, (0, false));
     endpoint.with(|state, number| state.transfer(number, operation))
 }
 
@@ -130,21 +149,9 @@ unsafe extern "C" fn read(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe { (object(ep), ProgramBuffer::one(buffer.cast(), length)) };
-    let target = Target {
-        peer,
-        address,
-        key,
-        data: None,
-    };
-    transfer(
-        endpoint,
-        Transfer::Read,
-        Some(buffer),
-        &target,
-        context,
-        endpoint.transmit_flags(),
-    )
+    let (endpoint, buffer) = unsafe { with_one(ep, buffer, length) };
+    let target = Target::new(peer, address, key);
+    transfer_as_usual(endpoint, Transfer::Read, Some(buffer), &target, context)
 }
 
 unsafe extern "C" fn readv(
@@ -158,21 +165,9 @@ unsafe extern "C" fn readv(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe { (object(ep), ProgramBuffer::many(vector.cast(), count)) };
-    let target = Target {
-        peer,
-        address,
-        key,
-        data: None,
-    };
-    transfer(
-        endpoint,
-        Transfer::Read,
-        buffer,
-        &target,
-        context,
-        endpoint.transmit_flags(),
-    )
+    let (endpoint, buffer) = unsafe { with_many(ep, vector, count) };
+    let target = Target::new(peer, address, key);
+    transfer_as_usual(endpoint, Transfer::Read, buffer, &target, context)
 }
 
 unsafe extern "C" fn readmsg(
@@ -195,26 +190,9 @@ unsafe extern "C" fn write(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe {
-        (
-            object(ep),
-            ProgramBuffer::one(buffer.cast_mut().cast(), length),
-        )
-    };
-    let target = Target {
-        peer,
-        address,
-        key,
-        data: None,
-    };
-    transfer(
-        endpoint,
-        Transfer::Write,
-        Some(buffer),
-        &target,
-        context,
-        endpoint.transmit_flags(),
-    )
+    let (endpoint, buffer) = unsafe { with_one(ep, buffer, length) };
+    let target = Target::new(peer, address, key);
+    transfer_as_usual(endpoint, Transfer::Write, Some(buffer), &target, context)
 }
 
 unsafe extern "C" fn writev(
@@ -228,21 +206,9 @@ unsafe extern "C" fn writev(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe { (object(ep), ProgramBuffer::many(vector.cast(), count)) };
-    let target = Target {
-        peer,
-        address,
-        key,
-        data: None,
-    };
-    transfer(
-        endpoint,
-        Transfer::Write,
-        buffer,
-        &target,
-        context,
-        endpoint.transmit_flags(),
-    )
+    let (endpoint, buffer) = unsafe { with_many(ep, vector, count) };
+    let target = Target::new(peer, address, key);
+    transfer_as_usual(endpoint, Transfer::Write, buffer, &target, context)
 }
 
 unsafe extern "C" fn writemsg(
@@ -263,22 +229,8 @@ unsafe extern "C" fn inject(
     key: u64,
 ) -> isize {
     // SAFETY: see the module; the bytes are copied before this returns.
-    let (endpoint, buffer) = unsafe {
-        (
-            object(ep),
-            ProgramBuffer::one(buffer.cast_mut().cast(), length),
-        )
-    };
-    injected(
-        endpoint,
-        buffer,
-        &Target {
-            peer,
-            address,
-            key,
-            data: None,
-        },
-    )
+    let (endpoint, buffer) = unsafe { with_one(ep, buffer, length) };
+    injected(endpoint, buffer, &Target::new(peer, address, key))
 }
 
 unsafe extern "C" fn writedata(
@@ -293,26 +245,9 @@ unsafe extern "C" fn writedata(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe {
-        (
-            object(ep),
-            ProgramBuffer::one(buffer.cast_mut().cast(), length),
-        )
-    };
-    let target = Target {
-        peer,
-        address,
-        key,
-        data: Some(data),
-    };
-    transfer(
-        endpoint,
-        Transfer::Write,
-        Some(buffer),
-        &target,
-        context,
-        endpoint.transmit_flags(),
-    )
+    let (endpoint, buffer) = unsafe { with_one(ep, buffer, length) };
+    let target = Target::new(peer, address, key).telling(data);
+    transfer_as_usual(endpoint, Transfer::Write, Some(buffer), &target, context)
 }
 
 unsafe extern "C" fn injectdata(
@@ -325,20 +260,10 @@ unsafe extern "C" fn injectdata(
     key: u64,
 ) -> isize {
     // SAFETY: see the module; the bytes are copied before this returns.
-    let (endpoint, buffer) = unsafe {
-        (
-            object(ep),
-            ProgramBuffer::one(buffer.cast_mut().cast(), length),
-        )
-    };
+    let (endpoint, buffer) = unsafe { with_one(ep, buffer, length) };
     injected(
         endpoint,
         buffer,
-        &Target {
-            peer,
-            address,
-            key,
-            data: Some(data),
-        },
+        &Target::new(peer, address, key).telling(data),
     )
 }

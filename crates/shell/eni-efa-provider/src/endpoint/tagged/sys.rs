@@ -3,7 +3,7 @@
 
 use crate::buffer::ProgramBuffer;
 use crate::endpoint::Failed;
-use crate::endpoint::sys::{EndpointObject, object};
+use crate::endpoint::sys::{EndpointObject, object, with_many, with_one};
 use crate::fid::code;
 use crate::fid::sys::Table;
 use eni_efa_messaging::{Message, Peek};
@@ -85,7 +85,7 @@ unsafe extern "C" fn recv(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe { (object(ep), ProgramBuffer::one(address.cast(), length)) };
+    let (endpoint, buffer) = unsafe { with_one(ep, address, length) };
     receive(
         endpoint,
         &Wanted {
@@ -110,7 +110,7 @@ unsafe extern "C" fn recvv(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe { (object(ep), ProgramBuffer::many(vector.cast(), count)) };
+    let (endpoint, buffer) = unsafe { with_many(ep, vector, count) };
     receive(
         endpoint,
         &Wanted {
@@ -152,19 +152,8 @@ unsafe extern "C" fn send(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe {
-        (
-            object(ep),
-            ProgramBuffer::one(address.cast_mut().cast(), length),
-        )
-    };
-    endpoint.send(
-        peer,
-        tagged(tag),
-        Some(buffer),
-        context,
-        endpoint.transmit_flags(),
-    )
+    let (endpoint, buffer) = unsafe { with_one(ep, address, length) };
+    endpoint.send_as_usual(peer, tagged(tag), Some(buffer), context)
 }
 
 unsafe extern "C" fn sendv(
@@ -177,14 +166,8 @@ unsafe extern "C" fn sendv(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe { (object(ep), ProgramBuffer::many(vector.cast(), count)) };
-    endpoint.send(
-        peer,
-        tagged(tag),
-        buffer,
-        context,
-        endpoint.transmit_flags(),
-    )
+    let (endpoint, buffer) = unsafe { with_many(ep, vector, count) };
+    endpoint.send_as_usual(peer, tagged(tag), buffer, context)
 }
 
 unsafe extern "C" fn sendmsg(
@@ -213,12 +196,7 @@ unsafe extern "C" fn inject(
     tag: u64,
 ) -> isize {
     // SAFETY: see the module; the bytes are copied before this returns.
-    let (endpoint, buffer) = unsafe {
-        (
-            object(ep),
-            ProgramBuffer::one(address.cast_mut().cast(), length),
-        )
-    };
+    let (endpoint, buffer) = unsafe { with_one(ep, address, length) };
     endpoint.inject(peer, tagged(tag), buffer)
 }
 
@@ -233,19 +211,8 @@ unsafe extern "C" fn senddata(
     context: *mut c_void,
 ) -> isize {
     // SAFETY: see the module.
-    let (endpoint, buffer) = unsafe {
-        (
-            object(ep),
-            ProgramBuffer::one(address.cast_mut().cast(), length),
-        )
-    };
-    endpoint.send(
-        peer,
-        with_data(tag, data),
-        Some(buffer),
-        context,
-        endpoint.transmit_flags(),
-    )
+    let (endpoint, buffer) = unsafe { with_one(ep, address, length) };
+    endpoint.send_as_usual(peer, with_data(tag, data), Some(buffer), context)
 }
 
 unsafe extern "C" fn injectdata(
@@ -257,11 +224,6 @@ unsafe extern "C" fn injectdata(
     tag: u64,
 ) -> isize {
     // SAFETY: see the module; the bytes are copied before this returns.
-    let (endpoint, buffer) = unsafe {
-        (
-            object(ep),
-            ProgramBuffer::one(address.cast_mut().cast(), length),
-        )
-    };
+    let (endpoint, buffer) = unsafe { with_one(ep, address, length) };
     endpoint.inject(peer, with_data(tag, data), buffer)
 }
