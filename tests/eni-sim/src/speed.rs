@@ -3,9 +3,10 @@
 use crate::srd::interface;
 use bytes::Bytes;
 use eni_srd::{
-    Admission, AesPairKey, Config, Connection, Event, Incoming, Instant, MAX_DATAGRAM_BYTES,
-    Message, MessageHeader, PairKey,
+    Admission, Config, Connection, Event, Incoming, Instant, MAX_DATAGRAM_BYTES, Message,
+    MessageHeader, PairKey,
 };
+use eni_srd_seal::AesPairKey;
 use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 
 use eni_sim::World;
 use eni_sim::network::{Direction, Faults, NetworkSpec, Outage};
-use eni_srd::{Admission, AesPairKey, Event, Failure, PairKey};
+use eni_srd::{Admission, Event, Failure, PairKey};
+use eni_srd_seal::AesPairKey;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::sync::Arc;

@@ -22,7 +22,7 @@
 //! - After [`Event::Closed`] a connection is of no more use; a new one may use the same handle, but needs another seed.
 //! - [`Connection::send`] answers `WindowFull` where the window is used up: hold messages back until `Completed`.
 //! - Many senders to one interface: give each connection its part of a [`ReceiveBudget`] after each datagram.
-//! - Keys: [`AesPairKey`], or any [`PairKey`].
+//! - Keys: a [`PairKey`]; `eni-srd-seal` has one.
 //!
 //! Promises: an accepted message was accepted once; a message that completed was accepted; every message ends; no bytes
 //! from outside make it panic; memory is bounded by the window. The wire format and the protocol are in `docs/SRD.md`.
@@ -73,7 +73,6 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod aes;
 mod budget;
 mod config;
 mod connection;
@@ -90,7 +89,6 @@ mod time;
 mod window;
 mod wire;
 
-pub use aes::AesPairKey;
 pub use budget::ReceiveBudget;
 pub use config::{
     Config, ConfigError, MAX_DATAGRAM_BYTES, MAX_MEMORY_BYTES, MAX_PATHS, MAX_WINDOW_LOG2,
@@ -104,4 +102,4 @@ pub use message::{
 };
 pub use seal::{NotAuthentic, PairKey, Seal};
 pub use time::Instant;
-pub use wire::{Addressee, Malformed, addressee};
+pub use wire::{Addressee, Malformed, SEAL_BYTES, addressee};

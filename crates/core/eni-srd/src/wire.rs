@@ -9,7 +9,7 @@ pub(crate) const HEADER_BYTES: usize = 24;
 /// Bytes of a handshake packet's body.
 pub(crate) const HELLO_BYTES: usize = 76;
 /// Bytes that sealing adds.
-pub(crate) const SEAL_BYTES: usize = 16;
+pub const SEAL_BYTES: usize = 16;
 /// The packet is sealed under the session's key.
 pub(crate) const FLAG_SEALED: u8 = 1;
 /// The sender cannot go on before it hears an acknowledgement.

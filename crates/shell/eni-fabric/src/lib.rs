@@ -18,6 +18,7 @@ pub use caller::namespace_of;
 pub use carrier::{
     DeviceCounters, DropReason, Faults, Poll, UNDERLAY_PATHS, UNDERLAY_PORT, UnderlayOptions,
 };
-pub use eni_srd::{AesPairKey, PairKey};
+pub use eni_srd::PairKey;
+pub use eni_srd_seal::AesPairKey;
 pub use policy::{Directory, Isolated, Policy, SameSubnet};
 pub use service::{CounterReader, Service, ServiceOptions, StartError};
