@@ -36,6 +36,11 @@ impl Environment {
         };
         Ok(Self([lay_out(0)?, lay_out(1)?]))
     }
+
+    /// What the processes of `side` find.
+    pub(crate) fn of(&self, side: usize) -> &[(&'static str, OsString)] {
+        &self.0[side]
+    }
 }
 
 /// What is measured.
@@ -134,11 +139,11 @@ impl Pair<'_> {
         let domain = self.place.domain(side);
         match self.provider {
             "openeni" => {
-                command.envs(self.environment.0[side].iter().cloned());
+                command.envs(self.environment.of(side).iter().cloned());
                 command.args(["--domain", &domain]);
             }
             "efa" => {
-                command.envs(self.environment.0[side].iter().cloned());
+                command.envs(self.environment.of(side).iter().cloned());
                 command.args(["--domain", &format!("{domain}-rdm")]);
                 // What would otherwise be measured within a host is shm.
                 command.env("FI_EFA_ENABLE_SHM_TRANSFER", "0");

@@ -10,14 +10,37 @@ use tempfile::TempDir;
 const HOSTS: [&str; 2] = ["10.9.1.1", "10.9.1.2"];
 const LOOPBACK: &str = "127.0.0.1";
 /// The same MTU as in a VPC.
-const MTU: &str = "9001";
+const VPC_MTU: u16 = 9_001;
 /// Where services meet.
 const PORT: u16 = 4_790;
+
+/// What lies between two hosts.
+#[derive(Clone, Copy)]
+pub(crate) struct Wire {
+    /// The largest IP packet, in bytes.
+    pub(crate) mtu: u16,
+    /// Datagrams of 1,000 that the sending service loses.
+    pub(crate) lost: u16,
+    /// Datagrams of 1,000 that it lets others overtake.
+    pub(crate) late: u16,
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        Self {
+            mtu: VPC_MTU,
+            lost: 0,
+            late: 0,
+        }
+    }
+}
 
 /// Two sides with a fabric service each, or one for both. Everything goes with this value.
 pub(crate) struct Place {
     services: Vec<Child>,
+    /// Of each host; a single host may do without.
     namespaces: Vec<PathBuf>,
+    hosts: usize,
     directory: TempDir,
 }
 
@@ -41,25 +64,32 @@ impl Drop for Place {
 impl Place {
     /// One host with two devices.
     pub(crate) fn one_host() -> io::Result<Self> {
-        let mut place = Self::empty()?;
+        let mut place = Self::empty(1)?;
+        place.serve(0, &["--devices", "0,1"])?;
+        Ok(place)
+    }
+
+    /// The same in a namespace of its own, so that nobody else has its ports.
+    pub(crate) fn one_host_apart() -> io::Result<Self> {
+        let mut place = Self::empty(1)?;
+        place.add_namespace("a")?;
         place.serve(0, &["--devices", "0,1"])?;
         Ok(place)
     }
 
     /// Two hosts with a device each.
-    pub(crate) fn two_hosts() -> io::Result<Self> {
-        let mut place = Self::empty()?;
+    pub(crate) fn two_hosts(wire: Wire) -> io::Result<Self> {
+        let mut place = Self::empty(2)?;
         for name in ["a", "b"] {
-            let path = place.directory.path().join(name);
-            Namespace::create(&path).map_err(io::Error::other)?;
-            place.namespaces.push(path);
+            place.add_namespace(name)?;
         }
         let peer = place.namespaces[1].display().to_string();
+        let mtu = wire.mtu.to_string();
         place.run(
             0,
             &[
-                "ip", "link", "add", "eth0", "mtu", MTU, "type", "veth", "peer", "name", "peer0",
-                "mtu", MTU,
+                "ip", "link", "add", "eth0", "mtu", &mtu, "type", "veth", "peer", "name", "peer0",
+                "mtu", &mtu,
             ],
         )?;
         place.run(
@@ -67,7 +97,6 @@ impl Place {
             &["ip", "link", "set", "peer0", "netns", &peer, "name", "eth0"],
         )?;
         for (side, address) in HOSTS.into_iter().enumerate() {
-            place.run(side, &["ip", "link", "set", "lo", "up"])?;
             place.run(
                 side,
                 &[
@@ -84,6 +113,7 @@ impl Place {
         for side in [0, 1] {
             let (own, other) = (HOSTS[side], HOSTS[1 - side]);
             let device = side.to_string();
+            let (lost, late) = (wire.lost.to_string(), wire.late.to_string());
             let listen = format!("{own}:{PORT}");
             let other = format!("{}={other}:{PORT}", 1 - side);
             place.serve(
@@ -96,19 +126,33 @@ impl Place {
                     "--other",
                     &other,
                     "--mtu",
-                    MTU,
+                    &mtu,
+                    "--lost",
+                    &lost,
+                    "--late",
+                    &late,
                 ],
             )?;
         }
         Ok(place)
     }
 
-    fn empty() -> io::Result<Self> {
+    fn empty(hosts: usize) -> io::Result<Self> {
         Ok(Self {
             services: Vec::new(),
             namespaces: Vec::new(),
+            hosts,
             directory: TempDir::with_prefix("eni-fabric-bench-")?,
         })
+    }
+
+    /// A namespace with a loopback interface for the next host.
+    fn add_namespace(&mut self, name: &str) -> io::Result<()> {
+        let path = self.directory.path().join(name);
+        Namespace::create(&path).map_err(io::Error::other)?;
+        self.namespaces.push(path);
+        let last = self.namespaces.len() - 1;
+        self.run(last, &["ip", "link", "set", "lo", "up"])
     }
 
     /// A folder of this place's own.
@@ -118,13 +162,18 @@ impl Place {
 
     /// The socket of the service on `side`.
     pub(crate) fn socket(&self, side: usize) -> PathBuf {
-        let service = if self.namespaces.is_empty() { 0 } else { side };
-        self.directory.path().join(format!("fabric-{service}.sock"))
+        let host = self.host(side);
+        self.directory.path().join(format!("fabric-{host}.sock"))
+    }
+
+    /// The host that `side` is on.
+    fn host(&self, side: usize) -> usize {
+        side % self.hosts
     }
 
     /// Devices of each host.
     pub(crate) fn devices(&self) -> usize {
-        if self.namespaces.is_empty() { 2 } else { 1 }
+        2 / self.hosts
     }
 
     /// The device that `side` uses.
@@ -134,7 +183,7 @@ impl Place {
 
     /// An IP address of `side`.
     pub(crate) fn address(&self, side: usize) -> &'static str {
-        if self.namespaces.is_empty() {
+        if self.hosts == 1 {
             LOOPBACK
         } else {
             HOSTS[side]
@@ -143,7 +192,7 @@ impl Place {
 
     /// A command to run on `side`.
     pub(crate) fn command(&self, side: usize, program: &Path) -> Command {
-        match self.namespaces.get(side) {
+        match self.namespaces.get(self.host(side)) {
             None => Command::new(program),
             Some(namespace) => {
                 let mut command = Command::new("nsenter");
