@@ -228,6 +228,7 @@ impl Carrier {
         while !self.signals.stop.load(Ordering::Acquire) {
             self.refresh();
             self.patience.turn(self.now);
+            self.underlay.turn(self.now);
             let mut busy = self.take_commands();
             busy |= self.take_from_rings();
             self.serve_timers();
