@@ -47,6 +47,8 @@ pub struct Endpoint {
     broken: Vec<(LaneId, Cause)>,
     remote_lanes: usize,
     empty_polls: u32,
+    /// Nothing will come or go any more.
+    is_cut: bool,
 }
 
 impl Endpoint {
@@ -73,6 +75,7 @@ impl Endpoint {
             broken: Vec::new(),
             remote_lanes: 0,
             empty_polls: 0,
+            is_cut: false,
         }
     }
 
@@ -84,6 +87,12 @@ impl Endpoint {
     /// Its address as others see it.
     pub fn address(&self) -> Peer {
         self.address
+    }
+
+    /// Whether poll has seen that the service is gone: nothing will come any more.
+    #[inline]
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// The lane to `peer`: the one that exists, or a new one, which begins to connect. A lane that broke is not taken

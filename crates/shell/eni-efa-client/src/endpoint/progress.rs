@@ -50,6 +50,7 @@ impl Endpoint {
                     }
                 }
                 News::ServiceGone => {
+                    self.is_cut = true;
                     let lanes = self.by_peer.values();
                     self.broken
                         .extend(lanes.map(|lane| (*lane, Cause::ServiceGone)));

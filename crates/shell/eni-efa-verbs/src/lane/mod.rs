@@ -41,6 +41,8 @@ pub(crate) struct Link {
     gone: BTreeMap<Peer, LaneId>,
     /// Lanes that peers began, seen by their first record, which waits.
     unknown: Vec<LaneId>,
+    /// The model has been told that nothing will come any more.
+    has_failed: bool,
     #[cfg(debug_assertions)]
     reorder: reorder::Reorder,
 }
@@ -54,6 +56,7 @@ impl Link {
             remembered: vec![None; REMEMBERED],
             gone: BTreeMap::new(),
             unknown: Vec::new(),
+            has_failed: false,
             #[cfg(debug_assertions)]
             reorder: reorder::Reorder::from_environment(id.0),
         }
@@ -138,6 +141,10 @@ impl Link {
                 device.broken(self.id, lane.0, status(*cause));
             }
             self.forget_broken(&broken);
+        }
+        if self.endpoint.is_cut() && !self.has_failed {
+            self.has_failed = true;
+            device.fail_receives(self.id);
         }
         while let Some(lane) = self.unknown.pop() {
             let _known = device.learn_lane(self.id, lane.0, self.endpoint.peer(lane));
