@@ -8,13 +8,13 @@ mod list;
 mod trial;
 
 use clap::ValueEnum;
+use eni_fabric_bench::environment::Environment;
+use eni_fabric_bench::place::{Place, Wire};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use crate::pair::Environment;
-use crate::place::{Place, Wire};
 use list::Excluded;
 use trial::{Trial, Verdict};
 
@@ -79,14 +79,16 @@ pub(crate) struct FabtestsOptions {
 
 impl FabtestsOptions {
     fn place(&self) -> io::Result<Place> {
+        let program = std::env::current_exe()?;
         if self.hosts == 1 {
-            return Place::one_host_apart();
+            return Place::one_host_apart(&program);
         }
-        Place::two_hosts(Wire {
+        let wire = Wire {
             mtu: MTU,
             lost: self.lost,
             late: self.late,
-        })
+        };
+        Place::two_hosts(&program, wire)
     }
 
     /// What every test finds in its environment beside what leads to the devices.

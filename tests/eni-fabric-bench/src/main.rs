@@ -4,18 +4,18 @@
 mod fabric;
 mod fabtests;
 mod pair;
-mod place;
 mod report;
 mod service;
 mod side;
 
 use clap::{Parser, Subcommand};
+use eni_fabric_bench::environment::Environment;
+use eni_fabric_bench::place::{Place, Wire};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::fabtests::FabtestsOptions;
-use crate::pair::{Environment, Pair};
-use crate::place::{Place, Wire};
+use crate::pair::Pair;
 use crate::report::Measured;
 use crate::service::ServiceOptions;
 use crate::side::SideOptions;
@@ -79,9 +79,12 @@ fn run(what: What) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match what {
         What::Side(options) => side::run(&options)?,
         What::Service(options) => service::run(&options)?,
-        What::Host(options) => compare(&options, &Place::one_host()?, &WITHIN_A_HOST)?,
+        What::Host(options) => {
+            let place = Place::one_host(&std::env::current_exe()?)?;
+            compare(&options, &place, &WITHIN_A_HOST)?;
+        }
         What::Hosts(options) => {
-            let place = Place::two_hosts(Wire::default())?;
+            let place = Place::two_hosts(&std::env::current_exe()?, Wire::default())?;
             compare(&options, &place, &BETWEEN_HOSTS)?;
         }
         What::Fabtests(options) => return fabtests::run(&options),

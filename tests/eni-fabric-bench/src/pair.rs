@@ -1,9 +1,8 @@
 //! Two processes of one provider.
 
-use crate::place::Place;
 use crate::side::Figures;
-use eni_efa_install::Installation;
-use std::ffi::OsString;
+use eni_fabric_bench::environment::Environment;
+use eni_fabric_bench::place::Place;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -13,35 +12,6 @@ use std::time::Duration;
 
 /// How long a side may take for its next word.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What the processes of each side find in their environment.
-pub(crate) struct Environment([Vec<(&'static str, OsString)>; 2]);
-
-impl Environment {
-    /// Lays out the faces of `libraries`, the folder that cargo builds them in, for both sides.
-    pub(crate) fn new(place: &Place, libraries: &Path) -> io::Result<Self> {
-        let libraries = std::fs::canonicalize(libraries)
-            .map_err(|error| io::Error::other(format!("{}: {error}", libraries.display())))?;
-        let lay_out = |side: usize| {
-            let directory = place.directory().join(format!("side-{side}"));
-            let socket = place.socket(side);
-            let installation = Installation {
-                directory: &directory,
-                libraries: &libraries,
-                socket: &socket,
-                devices: place.devices(),
-            };
-            installation.install().map_err(io::Error::other)?;
-            Ok::<_, io::Error>(installation.environment())
-        };
-        Ok(Self([lay_out(0)?, lay_out(1)?]))
-    }
-
-    /// What the processes of `side` find.
-    pub(crate) fn of(&self, side: usize) -> &[(&'static str, OsString)] {
-        &self.0[side]
-    }
-}
 
 /// What is measured.
 pub(crate) struct Pair<'a> {

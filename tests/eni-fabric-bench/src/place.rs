@@ -15,14 +15,14 @@ const VPC_MTU: u16 = 9_001;
 const PORT: u16 = 4_790;
 
 /// What lies between two hosts.
-#[derive(Clone, Copy)]
-pub(crate) struct Wire {
+#[derive(Clone, Copy, Debug)]
+pub struct Wire {
     /// The largest IP packet, in bytes.
-    pub(crate) mtu: u16,
+    pub mtu: u16,
     /// Datagrams of 1,000 that the sending service loses.
-    pub(crate) lost: u16,
+    pub lost: u16,
     /// Datagrams of 1,000 that it lets others overtake.
-    pub(crate) late: u16,
+    pub late: u16,
 }
 
 impl Default for Wire {
@@ -36,7 +36,10 @@ impl Default for Wire {
 }
 
 /// Two sides with a fabric service each, or one for both. Everything goes with this value.
-pub(crate) struct Place {
+#[derive(Debug)]
+pub struct Place {
+    /// Whose subcommand `service` is a fabric service.
+    program: PathBuf,
     services: Vec<Child>,
     /// Of each host; a single host may do without.
     namespaces: Vec<PathBuf>,
@@ -47,7 +50,7 @@ pub(crate) struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         for service in &mut self.services {
-            // Its standard input ends with it.
+            // It ends with its standard input.
             drop(service.stdin.take());
             if let Err(error) = service.wait() {
                 eprintln!("cannot wait for a fabric service: {error}");
@@ -63,23 +66,32 @@ impl Drop for Place {
 
 impl Place {
     /// One host with two devices.
-    pub(crate) fn one_host() -> io::Result<Self> {
-        let mut place = Self::empty(1)?;
+    ///
+    /// # Errors
+    /// What the machine refuses.
+    pub fn one_host(program: &Path) -> io::Result<Self> {
+        let mut place = Self::empty(1, program)?;
         place.serve(0, &["--devices", "0,1"])?;
         Ok(place)
     }
 
     /// The same in a namespace of its own, so that nobody else has its ports.
-    pub(crate) fn one_host_apart() -> io::Result<Self> {
-        let mut place = Self::empty(1)?;
+    ///
+    /// # Errors
+    /// What the machine refuses.
+    pub fn one_host_apart(program: &Path) -> io::Result<Self> {
+        let mut place = Self::empty(1, program)?;
         place.add_namespace("a")?;
         place.serve(0, &["--devices", "0,1"])?;
         Ok(place)
     }
 
     /// Two hosts with a device each.
-    pub(crate) fn two_hosts(wire: Wire) -> io::Result<Self> {
-        let mut place = Self::empty(2)?;
+    ///
+    /// # Errors
+    /// What the machine refuses.
+    pub fn two_hosts(program: &Path, wire: Wire) -> io::Result<Self> {
+        let mut place = Self::empty(2, program)?;
         for name in ["a", "b"] {
             place.add_namespace(name)?;
         }
@@ -137,8 +149,9 @@ impl Place {
         Ok(place)
     }
 
-    fn empty(hosts: usize) -> io::Result<Self> {
+    fn empty(hosts: usize, program: &Path) -> io::Result<Self> {
         Ok(Self {
+            program: program.to_owned(),
             services: Vec::new(),
             namespaces: Vec::new(),
             hosts,
@@ -155,13 +168,32 @@ impl Place {
         self.run(last, &["ip", "link", "set", "lo", "up"])
     }
 
+    /// Kills the fabric service of `host`.
+    ///
+    /// # Errors
+    /// It has ended already.
+    pub fn kill_service(&mut self, host: usize) -> io::Result<()> {
+        let service = self.services.get_mut(host);
+        let service = service.ok_or(io::ErrorKind::NotFound)?;
+        service.kill()?;
+        service.wait().map(|_killed| ())
+    }
+
+    /// Cuts the link between two hosts.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn cut_link(&self) -> io::Result<()> {
+        self.run(0, &["ip", "link", "set", "eth0", "down"])
+    }
+
     /// A folder of this place's own.
-    pub(crate) fn directory(&self) -> &Path {
+    pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
     /// The socket of the service on `side`.
-    pub(crate) fn socket(&self, side: usize) -> PathBuf {
+    pub fn socket(&self, side: usize) -> PathBuf {
         let host = self.host(side);
         self.directory.path().join(format!("fabric-{host}.sock"))
     }
@@ -172,17 +204,17 @@ impl Place {
     }
 
     /// Devices of each host.
-    pub(crate) fn devices(&self) -> usize {
+    pub fn devices(&self) -> usize {
         2 / self.hosts
     }
 
     /// The device that `side` uses.
-    pub(crate) fn domain(&self, side: usize) -> String {
+    pub fn domain(&self, side: usize) -> String {
         format!("efa_{}", side % self.devices())
     }
 
     /// An IP address of `side`.
-    pub(crate) fn address(&self, side: usize) -> &'static str {
+    pub fn address(&self, side: usize) -> &'static str {
         if self.hosts == 1 {
             LOOPBACK
         } else {
@@ -191,7 +223,7 @@ impl Place {
     }
 
     /// A command to run on `side`.
-    pub(crate) fn command(&self, side: usize, program: &Path) -> Command {
+    pub fn command(&self, side: usize, program: &Path) -> Command {
         match self.namespaces.get(self.host(side)) {
             None => Command::new(program),
             Some(namespace) => {
@@ -207,7 +239,7 @@ impl Place {
 
     fn serve(&mut self, side: usize, arguments: &[&str]) -> io::Result<()> {
         let socket = self.socket(side);
-        let mut command = self.command(side, &std::env::current_exe()?);
+        let mut command = self.command(side, &self.program);
         command
             .arg("service")
             .arg("--socket")

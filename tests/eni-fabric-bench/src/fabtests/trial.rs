@@ -1,8 +1,8 @@
 //! One command of the list, as one process or as server and client.
 
 use super::list::{Kind, Test};
-use crate::pair::Environment;
-use crate::place::Place;
+use eni_fabric_bench::environment::Environment;
+use eni_fabric_bench::place::Place;
 use std::ffi::OsString;
 use std::fs;
 use std::io;

@@ -1,11 +1,8 @@
 //! The provider under libfabric's own programs, under MPI, and when a peer dies. Nothing here needs root.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{Fabric, PATIENCE, Running, free_port, run};
+use crate::support::{Fabric, PATIENCE, Running, free_port, run};
 
 #[test]
 fn fi_info_lists_the_devices_and_without_a_service_nothing() {
