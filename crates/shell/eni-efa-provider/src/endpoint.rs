@@ -221,6 +221,9 @@ impl State {
                 &mut outlet,
             );
         }
+        if endpoint.lanes.is_cut() {
+            engine.on_cut(fault_of(Cause::ServiceGone), &mut outlet);
+        }
         if !endpoint.broken.is_empty() {
             endpoint.retire();
         }
