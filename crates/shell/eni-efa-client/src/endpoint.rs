@@ -1,15 +1,18 @@
 //! Endpoints: queue pairs and their lanes.
 
+mod nudge;
 mod poll;
 mod progress;
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use eni_efa_abi::control::{Cause, Request};
 use eni_efa_abi::limits::{DEFAULT_RING, MAX_LANES, MAX_RECORD, MAX_ROUTED_RECORD};
 use eni_efa_abi::record::ROUTE;
+use eni_efa_abi::unread::Watch;
 use eni_efa_abi::{Peer, RecordHeader, Route};
 use eni_efa_channel::{OwnRegion, PeerRegion, Reservation, ReserveError, channel};
 
@@ -47,6 +50,9 @@ pub struct Endpoint {
     broken: Vec<(LaneId, Cause)>,
     remote_lanes: usize,
     empty_polls: u32,
+    began: Instant,
+    /// When to look again whether peers read, counted from where the endpoint began.
+    next_look: Duration,
     /// Nothing will come or go any more.
     is_cut: bool,
 }
@@ -75,6 +81,8 @@ impl Endpoint {
             broken: Vec::new(),
             remote_lanes: 0,
             empty_polls: 0,
+            began: Instant::now(),
+            next_look: Duration::ZERO,
             is_cut: false,
         }
     }
@@ -270,6 +278,7 @@ impl Endpoint {
             producer,
             own: there,
             conversation: None,
+            watch: Watch::default(),
         });
         self.inbound.push(Inbound {
             lane,

@@ -79,6 +79,8 @@ pub(crate) enum Report {
     },
     /// A program wrote what no honest one writes.
     Violation { endpoint: EndpointId },
+    /// A program leaves unread what came for an endpoint.
+    Unread { endpoint: EndpointId },
 }
 
 /// The counters of every device that has been carried for.
@@ -131,6 +133,7 @@ impl CarrierHandle {
             pairs: Pairs::default(),
             due: Vec::new(),
             next_timer: None,
+            next_look: None,
             under_way: UnderWay::default(),
             news: Vec::new(),
             buffer: vec![0; traffic::BUFFER],
@@ -188,6 +191,8 @@ struct Carrier {
     due: Vec<usize>,
     /// No pair's timer is earlier.
     next_timer: Option<Instant>,
+    /// When to look whether programs read, where something may be unread.
+    next_look: Option<Instant>,
     under_way: UnderWay,
     /// Reports of this turn.
     news: Vec<Report>,
@@ -235,6 +240,7 @@ impl Carrier {
             busy |= self.serve_due();
             let has_delivered = self.receive();
             busy |= has_delivered | self.serve_due();
+            self.look_for_unread();
             if !self.news.is_empty() {
                 self.reports.send(&mut self.news);
             }

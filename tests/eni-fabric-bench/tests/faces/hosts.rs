@@ -15,6 +15,9 @@ const MTU: u16 = 9_120;
 /// How soon programs hear that a service or a host is gone (docs/EFA.md, "Endings"): 3 s, and what a busy machine takes.
 const NOTICE: Duration = Duration::from_secs(3 + 2);
 
+/// How long a read of 8 MiB may take on a machine that does much else.
+const READ_BOUND: Duration = Duration::from_secs(2);
+
 struct Hosts {
     place: Place,
     environment: Environment,
@@ -155,4 +158,22 @@ fn root_nothing_is_left_of_two_hosts() {
     drop(hosts);
     let left = std::fs::metadata(directory).unwrap_err();
     assert_eq!(left.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn root_memory_of_another_host_is_read_while_its_program_does_something_else() {
+    let hosts = Hosts::start(0, 0);
+    let program = hosts.compile("read");
+    let mut target = Running::start(hosts.command(0, &program).args(["efa_0", "target"]));
+    let mut reader = Running::start(hosts.command(1, &program).args(["efa_0", "initiator"]));
+    let address = target.hear();
+    for _ in 0..2 {
+        reader.tell(&address);
+        let milliseconds: u64 = reader.hear().parse().unwrap();
+        assert!(
+            milliseconds < READ_BOUND.as_millis() as u64,
+            "{milliseconds} ms"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

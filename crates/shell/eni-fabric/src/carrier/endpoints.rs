@@ -3,14 +3,16 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use eni_efa_abi::limits::{COMPLETION_RING, MAX_LANES, SERVICE_RING};
 use eni_efa_abi::record::{Outcome, ROUTE, kind};
+use eni_efa_abi::unread::{Look, Watch};
 use eni_efa_abi::{Gid, Peer, RecordHeader, Route};
 use eni_efa_channel::{
     Consumer, OwnRegion, PeerRegion, Producer, RegionError, ReserveError, channel,
 };
-use eni_srd::{Admission, Incoming, Sink};
+use eni_srd::{Admission, Incoming, Instant, Sink};
 
 use super::message::Arrived;
 use super::metrics::{DeviceMetrics, DropReason};
@@ -63,9 +65,21 @@ pub(super) struct Carried {
     known: HashSet<Peer>,
     /// The one that was asked for last.
     last_known: Option<Peer>,
+    /// Whether the program reads what came.
+    watch: Watch,
 }
 
 impl Carried {
+    /// Looks whether the program reads.
+    fn look(&mut self, now: Instant) -> Look {
+        let (written, consumed) = (
+            self.rings.to_program.written(),
+            self.rings.to_program.consumed(),
+        );
+        let now = Duration::from_nanos(now.as_nanos());
+        self.watch.look(written, consumed, now)
+    }
+
     pub(super) fn program_ring(&mut self) -> &mut Consumer {
         &mut self.rings.from_program
     }
@@ -155,6 +169,14 @@ pub(super) struct Endpoints {
     by_address: HashMap<Peer, usize>,
     by_id: HashMap<EndpointId, usize>,
     last_delivery: Option<(Peer, usize)>,
+    has_delivered: bool,
+}
+
+/// What came of looking whether programs read.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    pub(super) nudged: Vec<EndpointId>,
+    pub(super) again: Option<Instant>,
 }
 
 impl Endpoints {
@@ -173,6 +195,7 @@ impl Endpoints {
             waiting: VecDeque::new(),
             known: HashSet::new(),
             last_known: None,
+            watch: Watch::default(),
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -208,6 +231,30 @@ impl Endpoints {
 
     pub(super) fn all(&mut self) -> impl Iterator<Item = &mut Carried> {
         self.slots.iter_mut().flatten()
+    }
+
+    /// Whether anything was delivered since the last question.
+    #[inline]
+    pub(super) fn take_has_delivered(&mut self) -> bool {
+        std::mem::take(&mut self.has_delivered)
+    }
+
+    /// Looks whether programs read what came.
+    pub(super) fn look(&mut self, now: Instant) -> Unread {
+        let mut unread = Unread::default();
+        for endpoint in self.all() {
+            let again = match endpoint.look(now) {
+                Look::Read => continue,
+                Look::Again(again) => again,
+                Look::Nudge(again) => {
+                    unread.nudged.push(endpoint.id);
+                    again
+                }
+            };
+            let again = Instant::from_nanos(again.as_nanos() as u64);
+            unread.again = Some(unread.again.map_or(again, |soonest| soonest.min(again)));
+        }
+        unread
     }
 
     fn at_address(&mut self, address: Peer) -> Option<&mut Carried> {
@@ -248,6 +295,7 @@ impl Sink for Delivery<'_> {
             gid: self.local,
             queue_pair: message.queue_pair,
         };
+        self.endpoints.has_delivered = true;
         let Some(endpoint) = self.endpoints.at_address(destination) else {
             self.metrics.count_drop(DropReason::UnknownEndpoint);
             return Admission::Refuse(refusal::PEER_GONE);

@@ -85,6 +85,9 @@ impl Carrier {
         if self.endpoints.all().any(|endpoint| endpoint.has_waiting()) {
             timeout = timeout.min(WAITING_SLEEP);
         }
+        if let Some(at) = self.next_look {
+            timeout = timeout.min(Duration::from_nanos(at.nanos_since(now)));
+        }
         if let Some(longest) = self.underlay.longest_sleep() {
             timeout = timeout.min(longest);
         }
