@@ -274,7 +274,7 @@ impl Carrier {
                         endpoint.meet(peer);
                     }
                 }
-                Command::Close { endpoint } => self.endpoints.close(endpoint),
+                Command::Close { endpoint } => self.endpoints.end(endpoint, self.now),
             }
         }
         true

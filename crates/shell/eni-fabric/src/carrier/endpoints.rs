@@ -19,6 +19,9 @@ use super::metrics::{DeviceMetrics, DropReason};
 use super::{Report, refusal};
 use crate::broker::EndpointId;
 
+/// For how long what an endpoint wrote before it ended is taken, where a connection has no room at once.
+const LAST_RECORDS: Duration = Duration::from_secs(1);
+
 /// The rings between the service and one endpoint.
 #[derive(Debug)]
 pub(crate) struct EndpointRings {
@@ -67,6 +70,8 @@ pub(super) struct Carried {
     last_known: Option<Peer>,
     /// Whether the program reads what came.
     watch: Watch,
+    /// It has ended; what it wrote before is taken until here at most.
+    ends_at: Option<Instant>,
 }
 
 impl Carried {
@@ -84,8 +89,17 @@ impl Carried {
         &mut self.rings.from_program
     }
 
+    /// Whether the program is gone and everything that it wrote is taken, or has had its time.
+    pub(super) fn is_over(&mut self, now: Instant) -> bool {
+        self.ends_at
+            .is_some_and(|at| now >= at || !matches!(self.rings.from_program.peek(), Ok(Some(_))))
+    }
+
     /// Tells the program how a record ended.
     pub(super) fn complete(&mut self, route: Route, outcome: Outcome) {
+        if self.ends_at.is_some() {
+            return;
+        }
         self.waiting.push_back((route, outcome));
         self.flush();
     }
@@ -196,6 +210,7 @@ impl Endpoints {
             known: HashSet::new(),
             last_known: None,
             watch: Watch::default(),
+            ends_at: None,
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -206,14 +221,29 @@ impl Endpoints {
         self.by_id.insert(id, slot);
     }
 
+    /// An endpoint has ended: nothing comes to it any more. What it has written goes out, as on one host.
+    pub(super) fn end(&mut self, id: EndpointId, now: Instant) {
+        let ends_at = now.after_nanos(LAST_RECORDS.as_nanos() as u64);
+        if let Some(carried) = self.by_id(id) {
+            carried.ends_at = Some(ends_at);
+            carried.waiting.clear();
+            let address = carried.address;
+            self.by_address.remove(&address);
+            self.last_delivery = None;
+        }
+    }
+
     pub(super) fn close(&mut self, id: EndpointId) {
         if let Some(slot) = self.by_id.remove(&id)
             && let Some(carried) = self.slots[slot].take()
         {
             carried.rings.own.close();
-            self.by_address.remove(&carried.address);
+            // One that has ended may have left its address to another.
+            if carried.ends_at.is_none() {
+                self.by_address.remove(&carried.address);
+                self.last_delivery = None;
+            }
             self.free.push(slot);
-            self.last_delivery = None;
         }
     }
 
@@ -242,7 +272,7 @@ impl Endpoints {
     /// Looks whether programs read what came.
     pub(super) fn look(&mut self, now: Instant) -> Unread {
         let mut unread = Unread::default();
-        for endpoint in self.all() {
+        for endpoint in self.all().filter(|endpoint| endpoint.ends_at.is_none()) {
             let again = match endpoint.look(now) {
                 Look::Read => continue,
                 Look::Again(again) => again,

@@ -113,6 +113,13 @@ impl Carrier {
                     Taken::None => break,
                 }
             }
+            let now = self.now;
+            if let Some(endpoint) = self.endpoints.at(slot)
+                && endpoint.is_over(now)
+            {
+                let id = endpoint.id;
+                self.endpoints.close(id);
+            }
         }
         busy
     }
