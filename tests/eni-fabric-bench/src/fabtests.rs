@@ -10,6 +10,8 @@ mod trial;
 use clap::ValueEnum;
 use eni_fabric_bench::environment::Environment;
 use eni_fabric_bench::place::{Place, Wire};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -151,10 +153,23 @@ impl Totals {
     }
 }
 
+/// Keeps Ctrl-C and SIGTERM from ending this process before it has cleaned up. Processes that it starts are not deaf.
+fn deaf() -> io::Result<SignalFd> {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGINT);
+    signals.add(Signal::SIGTERM);
+    signals.thread_block()?;
+    Ok(SignalFd::with_flags(
+        &signals,
+        SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC,
+    )?)
+}
+
 /// Runs the quick list. Fails where a test does that is not excluded.
 pub(crate) fn run(options: &FabtestsOptions) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let tests = list::quick(&read(&options.programs.join("runfabtests.sh"))?)?;
     let excluded = options.excluded()?;
+    let signals = deaf()?;
     let place = options.place()?;
     let environment = Environment::new(&place, &options.libraries)?;
     let trial = Trial {
@@ -164,6 +179,7 @@ pub(crate) fn run(options: &FabtestsOptions) -> Result<ExitCode, Box<dyn std::er
         environment: &environment,
         variables: options.variables(),
         patience: Duration::from_secs(options.seconds),
+        signals,
     };
     let mut totals = Totals::default();
     for mut test in tests {

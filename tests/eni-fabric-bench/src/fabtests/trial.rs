@@ -3,6 +3,7 @@
 use super::list::{Kind, Test};
 use eni_fabric_bench::environment::Environment;
 use eni_fabric_bench::place::Place;
+use nix::sys::signalfd::SignalFd;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -39,6 +40,8 @@ pub(super) struct Trial<'a> {
     pub(super) environment: &'a Environment,
     pub(super) variables: Vec<(&'static str, String)>,
     pub(super) patience: Duration,
+    /// Those that end everything.
+    pub(super) signals: SignalFd,
 }
 
 /// One process, killed when this is forgotten.
@@ -57,8 +60,11 @@ impl Drop for Process {
 
 impl Process {
     /// Its end before `deadline`, if it comes.
-    fn end(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    fn end(&mut self, deadline: Instant, signals: &SignalFd) -> io::Result<Option<ExitStatus>> {
         loop {
+            if signals.read_signal()?.is_some() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
             let ended = self.child.try_wait()?;
             if ended.is_some() || Instant::now() >= deadline {
                 return Ok(ended);
@@ -123,7 +129,7 @@ impl Trial<'_> {
 
     fn alone(&self, test: &Test, is_negative: bool) -> io::Result<Verdict> {
         let mut process = self.start(0, test, &[])?;
-        let status = process.end(Instant::now() + self.patience)?;
+        let status = process.end(Instant::now() + self.patience, &self.signals)?;
         Ok(match (code(status), is_negative) {
             (Some(0), false) | (Some(NO_DATA), true) => Verdict::Passed,
             (Some(NO_DATA | NO_SYSTEM), false) => Verdict::Skipped(process.said(status)),
@@ -136,14 +142,14 @@ impl Trial<'_> {
         let mut server = self.start(0, test, &["-E"])?;
         server.listens()?;
         let mut client = self.start(1, test, &["-E", self.place.address(0)])?;
-        let of_client = client.end(deadline)?;
+        let of_client = client.end(deadline, &self.signals)?;
         let soon = Instant::now() + AFTER_FAILURE;
         let rest = if code(of_client) == Some(0) {
             deadline.max(soon)
         } else {
             soon
         };
-        let of_server = server.end(rest)?;
+        let of_server = server.end(rest, &self.signals)?;
         let said = format!(
             "  server:\n{}\n  client:\n{}",
             server.said(of_server),
