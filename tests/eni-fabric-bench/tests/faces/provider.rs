@@ -13,6 +13,11 @@ fn fi_info_lists_the_devices_and_without_a_service_nothing() {
     for name in ["domain: efa_0", "domain: efa_1", "FI_EP_RDM"] {
         assert!(text.contains(name), "{name} is missing in {text}");
     }
+    // A name that it cannot resolve leads nowhere.
+    let listed = run(fabric
+        .command(0, "fi_info")
+        .args(["-p", "openeni", "-n", "127.0.0.1"]));
+    assert!(!listed.status.success(), "{listed:?}");
     let mut lonely = fabric.command(0, "fi_info");
     lonely
         .args(["-p", "openeni"])
