@@ -84,7 +84,8 @@ fn check(output: Output<()>, owned: &mut HashMap<u64, HashSet<u32>>) {
                 Event::EndpointCreated { endpoint, .. } => assert!(of.insert(endpoint)),
                 Event::Region { endpoint, .. }
                 | Event::Broken { endpoint, .. }
-                | Event::Remote { endpoint, .. } => {
+                | Event::Remote { endpoint, .. }
+                | Event::Nudge { endpoint } => {
                     assert!(of.contains(&endpoint));
                 }
                 // An offer of an endpoint that never was fails with the number that it gave.

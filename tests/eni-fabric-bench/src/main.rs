@@ -1,23 +1,26 @@
-//! Benchmarks: EFA's faces beside libfabric's other providers, in one run. See `docs/BENCHMARKS.md`.
+//! EFA's faces beside libfabric's other providers, in one run (`docs/BENCHMARKS.md`), and under libfabric's own tests
+//! (`docs/EFA.md`).
 
 mod fabric;
+mod fabtests;
 mod pair;
-mod place;
 mod report;
 mod service;
 mod side;
 
 use clap::{Parser, Subcommand};
+use eni_fabric_bench::environment::Environment;
+use eni_fabric_bench::place::{Place, Wire};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::pair::{Environment, Pair};
-use crate::place::Place;
+use crate::fabtests::FabtestsOptions;
+use crate::pair::Pair;
 use crate::report::Measured;
 use crate::service::ServiceOptions;
 use crate::side::{Measurement, SideOptions};
 
-/// Benchmarks of EFA's faces beside libfabric's other providers.
+/// Benchmarks of EFA's faces beside libfabric's other providers, and libfabric's tests on them.
 #[derive(Parser)]
 struct Options {
     #[command(subcommand)]
@@ -30,6 +33,8 @@ enum What {
     Host(RunOptions),
     /// Two processes on two hosts: network namespaces joined by a veth pair. Needs root.
     Hosts(RunOptions),
+    /// libfabric's fabtests on one host or between two, in namespaces of their own. Needs root.
+    Fabtests(FabtestsOptions),
     #[command(hide = true)]
     Side(SideOptions),
     #[command(hide = true)]
@@ -73,7 +78,7 @@ const BETWEEN_HOSTS: [&str; 5] = ["net", "openeni", "efa", "tcp;ofi_rxm", "udp;o
 
 fn main() -> ExitCode {
     match run(Options::parse().what) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("eni-fabric-bench: {error}");
             ExitCode::FAILURE
@@ -81,13 +86,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(what: What) -> Result<(), Box<dyn std::error::Error>> {
+fn run(what: What) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match what {
-        What::Side(options) => side::run(&options),
-        What::Service(options) => service::run(&options),
-        What::Host(options) => compare(&options, &Place::one_host()?, &WITHIN_A_HOST),
-        What::Hosts(options) => compare(&options, &Place::two_hosts()?, &BETWEEN_HOSTS),
+        What::Side(options) => side::run(&options)?,
+        What::Service(options) => service::run(&options)?,
+        What::Host(options) => {
+            let place = Place::one_host(&std::env::current_exe()?)?;
+            compare(&options, &place, &WITHIN_A_HOST)?;
+        }
+        What::Hosts(options) => {
+            let place = Place::two_hosts(&std::env::current_exe()?, Wire::default())?;
+            compare(&options, &place, &BETWEEN_HOSTS)?;
+        }
+        What::Fabtests(options) => return fabtests::run(&options),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn compare(

@@ -1,9 +1,8 @@
 //! Two processes of one provider.
 
-use crate::place::Place;
 use crate::side::{Figures, Measurement};
-use eni_efa_install::Installation;
-use std::ffi::OsString;
+use eni_fabric_bench::environment::Environment;
+use eni_fabric_bench::place::Place;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -13,30 +12,6 @@ use std::time::Duration;
 
 /// How long a side may take for its next word.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What the processes of each side find in their environment.
-pub(crate) struct Environment([Vec<(&'static str, OsString)>; 2]);
-
-impl Environment {
-    /// Lays out the faces of `libraries`, the folder that cargo builds them in, for both sides.
-    pub(crate) fn new(place: &Place, libraries: &Path) -> io::Result<Self> {
-        let libraries = std::fs::canonicalize(libraries)
-            .map_err(|error| io::Error::other(format!("{}: {error}", libraries.display())))?;
-        let lay_out = |side: usize| {
-            let directory = place.directory().join(format!("side-{side}"));
-            let socket = place.socket(side);
-            let installation = Installation {
-                directory: &directory,
-                libraries: &libraries,
-                socket: &socket,
-                devices: place.devices(),
-            };
-            installation.install().map_err(io::Error::other)?;
-            Ok::<_, io::Error>(installation.environment())
-        };
-        Ok(Self([lay_out(0)?, lay_out(1)?]))
-    }
-}
 
 /// What is measured.
 pub(crate) struct Pair<'a> {
@@ -143,11 +118,11 @@ impl Pair<'_> {
         let domain = self.place.domain(side);
         match self.provider {
             "openeni" => {
-                command.envs(self.environment.0[side].iter().cloned());
+                command.envs(self.environment.of(side).iter().cloned());
                 command.args(["--domain", &domain]);
             }
             "efa" => {
-                command.envs(self.environment.0[side].iter().cloned());
+                command.envs(self.environment.of(side).iter().cloned());
                 command.args(["--domain", &format!("{domain}-rdm")]);
                 // What would otherwise be measured within a host is shm.
                 command.env("FI_EFA_ENABLE_SHM_TRANSFER", "0");

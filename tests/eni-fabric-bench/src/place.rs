@@ -10,21 +10,47 @@ use tempfile::TempDir;
 const HOSTS: [&str; 2] = ["10.9.1.1", "10.9.1.2"];
 const LOOPBACK: &str = "127.0.0.1";
 /// The same MTU as in a VPC.
-const MTU: &str = "9001";
+const VPC_MTU: u16 = 9_001;
 /// Where services meet.
 const PORT: u16 = 4_790;
 
+/// What lies between two hosts.
+#[derive(Clone, Copy, Debug)]
+pub struct Wire {
+    /// The largest IP packet, in bytes.
+    pub mtu: u16,
+    /// Datagrams of 1,000 that the sending service loses.
+    pub lost: u16,
+    /// Datagrams of 1,000 that it lets others overtake.
+    pub late: u16,
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        Self {
+            mtu: VPC_MTU,
+            lost: 0,
+            late: 0,
+        }
+    }
+}
+
 /// Two sides with a fabric service each, or one for both. Everything goes with this value.
-pub(crate) struct Place {
+#[derive(Debug)]
+pub struct Place {
+    /// Whose subcommand `service` is a fabric service.
+    program: PathBuf,
     services: Vec<Child>,
+    /// Of each host; a single host may do without.
     namespaces: Vec<PathBuf>,
+    hosts: usize,
     directory: TempDir,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         for service in &mut self.services {
-            // Its standard input ends with it.
+            // It ends with its standard input.
             drop(service.stdin.take());
             if let Err(error) = service.wait() {
                 eprintln!("cannot wait for a fabric service: {error}");
@@ -40,26 +66,42 @@ impl Drop for Place {
 
 impl Place {
     /// One host with two devices.
-    pub(crate) fn one_host() -> io::Result<Self> {
-        let mut place = Self::empty()?;
+    ///
+    /// # Errors
+    /// What the machine refuses.
+    pub fn one_host(program: &Path) -> io::Result<Self> {
+        let mut place = Self::empty(1, program)?;
+        place.serve(0, &["--devices", "0,1"])?;
+        Ok(place)
+    }
+
+    /// The same in a namespace of its own, so that nobody else has its ports.
+    ///
+    /// # Errors
+    /// What the machine refuses.
+    pub fn one_host_apart(program: &Path) -> io::Result<Self> {
+        let mut place = Self::empty(1, program)?;
+        place.add_namespace("a")?;
         place.serve(0, &["--devices", "0,1"])?;
         Ok(place)
     }
 
     /// Two hosts with a device each.
-    pub(crate) fn two_hosts() -> io::Result<Self> {
-        let mut place = Self::empty()?;
+    ///
+    /// # Errors
+    /// What the machine refuses.
+    pub fn two_hosts(program: &Path, wire: Wire) -> io::Result<Self> {
+        let mut place = Self::empty(2, program)?;
         for name in ["a", "b"] {
-            let path = place.directory.path().join(name);
-            Namespace::create(&path).map_err(io::Error::other)?;
-            place.namespaces.push(path);
+            place.add_namespace(name)?;
         }
         let peer = place.namespaces[1].display().to_string();
+        let mtu = wire.mtu.to_string();
         place.run(
             0,
             &[
-                "ip", "link", "add", "eth0", "mtu", MTU, "type", "veth", "peer", "name", "peer0",
-                "mtu", MTU,
+                "ip", "link", "add", "eth0", "mtu", &mtu, "type", "veth", "peer", "name", "peer0",
+                "mtu", &mtu,
             ],
         )?;
         place.run(
@@ -67,7 +109,6 @@ impl Place {
             &["ip", "link", "set", "peer0", "netns", &peer, "name", "eth0"],
         )?;
         for (side, address) in HOSTS.into_iter().enumerate() {
-            place.run(side, &["ip", "link", "set", "lo", "up"])?;
             place.run(
                 side,
                 &[
@@ -84,6 +125,7 @@ impl Place {
         for side in [0, 1] {
             let (own, other) = (HOSTS[side], HOSTS[1 - side]);
             let device = side.to_string();
+            let (lost, late) = (wire.lost.to_string(), wire.late.to_string());
             let listen = format!("{own}:{PORT}");
             let other = format!("{}={other}:{PORT}", 1 - side);
             place.serve(
@@ -96,45 +138,84 @@ impl Place {
                     "--other",
                     &other,
                     "--mtu",
-                    MTU,
+                    &mtu,
+                    "--lost",
+                    &lost,
+                    "--late",
+                    &late,
                 ],
             )?;
         }
         Ok(place)
     }
 
-    fn empty() -> io::Result<Self> {
+    fn empty(hosts: usize, program: &Path) -> io::Result<Self> {
         Ok(Self {
+            program: program.to_owned(),
             services: Vec::new(),
             namespaces: Vec::new(),
+            hosts,
             directory: TempDir::with_prefix("eni-fabric-bench-")?,
         })
     }
 
+    /// A namespace with a loopback interface for the next host.
+    fn add_namespace(&mut self, name: &str) -> io::Result<()> {
+        let path = self.directory.path().join(name);
+        Namespace::create(&path).map_err(io::Error::other)?;
+        self.namespaces.push(path);
+        let last = self.namespaces.len() - 1;
+        self.run(last, &["ip", "link", "set", "lo", "up"])
+    }
+
+    /// Kills the fabric service of `host`.
+    ///
+    /// # Errors
+    /// It has ended already.
+    pub fn kill_service(&mut self, host: usize) -> io::Result<()> {
+        let service = self.services.get_mut(host);
+        let service = service.ok_or(io::ErrorKind::NotFound)?;
+        service.kill()?;
+        service.wait().map(|_killed| ())
+    }
+
+    /// Cuts the link between two hosts.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn cut_link(&self) -> io::Result<()> {
+        self.run(0, &["ip", "link", "set", "eth0", "down"])
+    }
+
     /// A folder of this place's own.
-    pub(crate) fn directory(&self) -> &Path {
+    pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
     /// The socket of the service on `side`.
-    pub(crate) fn socket(&self, side: usize) -> PathBuf {
-        let service = if self.namespaces.is_empty() { 0 } else { side };
-        self.directory.path().join(format!("fabric-{service}.sock"))
+    pub fn socket(&self, side: usize) -> PathBuf {
+        let host = self.host(side);
+        self.directory.path().join(format!("fabric-{host}.sock"))
+    }
+
+    /// The host that `side` is on.
+    fn host(&self, side: usize) -> usize {
+        side % self.hosts
     }
 
     /// Devices of each host.
-    pub(crate) fn devices(&self) -> usize {
-        if self.namespaces.is_empty() { 2 } else { 1 }
+    pub fn devices(&self) -> usize {
+        2 / self.hosts
     }
 
     /// The device that `side` uses.
-    pub(crate) fn domain(&self, side: usize) -> String {
+    pub fn domain(&self, side: usize) -> String {
         format!("efa_{}", side % self.devices())
     }
 
     /// An IP address of `side`.
-    pub(crate) fn address(&self, side: usize) -> &'static str {
-        if self.namespaces.is_empty() {
+    pub fn address(&self, side: usize) -> &'static str {
+        if self.hosts == 1 {
             LOOPBACK
         } else {
             HOSTS[side]
@@ -142,8 +223,8 @@ impl Place {
     }
 
     /// A command to run on `side`.
-    pub(crate) fn command(&self, side: usize, program: &Path) -> Command {
-        match self.namespaces.get(side) {
+    pub fn command(&self, side: usize, program: &Path) -> Command {
+        match self.namespaces.get(self.host(side)) {
             None => Command::new(program),
             Some(namespace) => {
                 let mut command = Command::new("nsenter");
@@ -158,7 +239,7 @@ impl Place {
 
     fn serve(&mut self, side: usize, arguments: &[&str]) -> io::Result<()> {
         let socket = self.socket(side);
-        let mut command = self.command(side, &std::env::current_exe()?);
+        let mut command = self.command(side, &self.program);
         command
             .arg("service")
             .arg("--socket")

@@ -3,7 +3,7 @@
 use eni_efa_abi::Gid;
 use eni_efa_abi::control::{DeviceAttributes, Refusal};
 use eni_efa_abi::limits::{MAX_ENDPOINTS, MAX_TRANSFER};
-use eni_fabric::{Device, Directory, Policy, Poll, SameSubnet, Service, UnderlayOptions};
+use eni_fabric::{Device, Directory, Faults, Policy, Poll, SameSubnet, Service, UnderlayOptions};
 use eni_types::MacAddress;
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -32,6 +32,23 @@ pub(crate) struct ServiceOptions {
     /// The largest IP packet between hosts.
     #[arg(long, default_value_t = 1_500)]
     mtu: u16,
+    /// Datagrams of 1,000 to other hosts that are lost.
+    #[arg(long, default_value_t = 0)]
+    lost: u16,
+    /// Datagrams of 1,000 to other hosts that later ones overtake.
+    #[arg(long, default_value_t = 0)]
+    late: u16,
+}
+
+impl ServiceOptions {
+    fn faults(&self) -> Option<Faults> {
+        let (lost, late) = (self.lost, self.late);
+        (lost + late > 0).then(|| Faults {
+            seed: u64::from(std::process::id()),
+            lost,
+            late,
+        })
+    }
 }
 
 fn parse_other(text: &str) -> Result<(u8, SocketAddr), String> {
@@ -112,6 +129,7 @@ pub(crate) fn run(options: &ServiceOptions) -> Result<(), Box<dyn std::error::Er
     let underlay = options.listen.map(|listen| UnderlayOptions {
         mtu: options.mtu,
         poll: Poll::Adaptive,
+        faults: options.faults(),
         ..UnderlayOptions::new(listen)
     });
     let policy = Arc::new(Switch {

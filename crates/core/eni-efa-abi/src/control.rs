@@ -12,7 +12,7 @@ use crate::limits::MAX_CONTROL_MESSAGE;
 use crate::record::Outcome;
 
 /// Version of these messages; the service's welcome carries it.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// What a device is, as a program sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +105,18 @@ pub enum Request {
         /// Which.
         conversation: u64,
     },
+    /// The peer leaves unread for long what the program wrote: it is to be nudged.
+    Nudge {
+        /// The service's number for the endpoint.
+        endpoint: u32,
+        /// Which.
+        conversation: u64,
+    },
+    /// The program has looked after an endpoint for which it was nudged, and may be again.
+    Nudged {
+        /// The service's number for the endpoint.
+        endpoint: u32,
+    },
 }
 
 /// What the service tells a program.
@@ -185,6 +197,12 @@ pub enum Event {
         peer: Peer,
         /// Why.
         cause: Cause,
+    },
+    /// What others wrote for this endpoint stays unread for long. Comes once until the program says
+    /// [`Request::Nudged`].
+    Nudge {
+        /// The service's number for the endpoint.
+        endpoint: u32,
     },
 }
 

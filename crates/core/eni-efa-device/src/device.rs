@@ -459,4 +459,12 @@ impl Device {
             queue_pair.break_lane(lane, status, &mut context);
         }
     }
+
+    /// What is beneath a queue pair is gone for good: its receive work requests fail, now and later, so that a program that
+    /// only waits hears of it. Its lanes have [`broken`](Self::broken), which fails what it sends.
+    pub fn fail_receives(&mut self, id: QueuePairId) {
+        if let Some((queue_pair, mut context)) = self.queue_pair(id) {
+            queue_pair.fail_receives(&mut context);
+        }
+    }
 }

@@ -158,6 +158,8 @@ pub(crate) struct QueuePair {
     pub(crate) listed: VecDeque<u32>,
     /// Lanes with datagrams that their peers have not consumed.
     pub(crate) awaited: Vec<u32>,
+    /// Nothing will be received any more.
+    has_failed: bool,
 }
 
 impl QueuePair {
@@ -171,6 +173,7 @@ impl QueuePair {
             lanes: Vec::new(),
             listed: VecDeque::new(),
             awaited: Vec::new(),
+            has_failed: false,
         }
     }
 
@@ -327,6 +330,10 @@ impl QueuePair {
         if self.receives.len() >= self.attributes.receive_depth as usize {
             return Err(PostError::Full);
         }
+        if self.has_failed {
+            self.push_receive_failure(request, Status::QueuePairInternalError, context);
+            return Ok(());
+        }
         match request.resolve(self.attributes.domain, context.regions) {
             Some(local) => self.receives.push_back(Receive {
                 request: *request,
@@ -372,6 +379,14 @@ impl QueuePair {
             if let Some(queue) = context.completion_queues.get_mut(queue.0) {
                 queue.forget(self.attributes.number);
             }
+        }
+    }
+
+    /// Fails every receive work request, now and later.
+    pub(crate) fn fail_receives(&mut self, context: &mut Context<'_>) {
+        self.has_failed = true;
+        while let Some(receive) = self.receives.pop_front() {
+            self.push_receive_failure(&receive.request, Status::QueuePairInternalError, context);
         }
     }
 

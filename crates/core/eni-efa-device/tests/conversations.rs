@@ -309,6 +309,19 @@ fn a_broken_lane_ends_all_that_is_outstanding_and_all_that_follows() {
 }
 
 #[test]
+fn a_program_that_only_waits_hears_that_nothing_will_come() {
+    for kind in [QueuePairKind::Srd, QueuePairKind::Datagram] {
+        let (mut a, _) = pair(kind);
+        let key = a.register_all();
+        a.post_receive(1, &[entry(BASE, 64, key)]);
+        a.device.fail_receives(a.queue_pair);
+        a.post_receive(2, &[entry(BASE, 64, key)]);
+        let gone = Status::QueuePairInternalError;
+        assert_eq!(outcomes(&a.completions()), [(1, gone), (2, gone)]);
+    }
+}
+
+#[test]
 fn a_datagram_that_its_receiver_never_took_out_of_the_ring_is_lost_with_the_lane() {
     let (mut a, mut b) = pair(QueuePairKind::Srd);
     let to = b.register_all();

@@ -173,7 +173,8 @@ impl Connection {
             | Event::Remote { endpoint, .. }
             | Event::Failed { endpoint, .. }
             | Event::Broken { endpoint, .. }
-            | Event::RemoteBroken { endpoint, .. } => endpoint,
+            | Event::RemoteBroken { endpoint, .. }
+            | Event::Nudge { endpoint } => endpoint,
         };
         let mailbox = self.state.lock().endpoints.get(&endpoint).cloned();
         let reply = mailbox.and_then(|mailbox| mailbox.take(event, attached));

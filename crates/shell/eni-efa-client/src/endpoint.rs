@@ -1,15 +1,18 @@
 //! Endpoints: queue pairs and their lanes.
 
+mod nudge;
 mod poll;
 mod progress;
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use eni_efa_abi::control::{Cause, Request};
 use eni_efa_abi::limits::{DEFAULT_RING, MAX_LANES, MAX_RECORD, MAX_ROUTED_RECORD};
 use eni_efa_abi::record::ROUTE;
+use eni_efa_abi::unread::Watch;
 use eni_efa_abi::{Peer, RecordHeader, Route};
 use eni_efa_channel::{OwnRegion, PeerRegion, Reservation, ReserveError, channel};
 
@@ -50,6 +53,11 @@ pub struct Endpoint {
     broken: Vec<(LaneId, Cause)>,
     remote_lanes: usize,
     empty_polls: u32,
+    began: Instant,
+    /// When to look again whether peers read, counted from where the endpoint began.
+    next_look: Duration,
+    /// Nothing will come or go any more.
+    is_cut: bool,
 }
 
 impl Endpoint {
@@ -77,6 +85,9 @@ impl Endpoint {
             broken: Vec::new(),
             remote_lanes: 0,
             empty_polls: 0,
+            began: Instant::now(),
+            next_look: Duration::ZERO,
+            is_cut: false,
         }
     }
 
@@ -88,6 +99,12 @@ impl Endpoint {
     /// Its address as others see it.
     pub fn address(&self) -> Peer {
         self.address
+    }
+
+    /// Whether poll has seen that the service is gone: nothing will come any more.
+    #[inline]
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// The lane to `peer`: the one that exists, or a new one, which begins to connect. A lane that broke is not taken
@@ -295,6 +312,7 @@ impl Endpoint {
             producer,
             own: there,
             conversation: None,
+            watch: Watch::default(),
         });
         self.inbound.push(Inbound {
             lane,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use eni_efa_abi::Peer;
 use eni_efa_abi::control::Cause;
+use eni_efa_abi::unread::Watch;
 use eni_efa_channel::{Consumer, OwnRegion, Producer};
 
 /// Names a lane within its endpoint: a dense index. One that the program has heard of is given to another lane only after
@@ -84,6 +85,8 @@ pub(crate) struct Local {
     pub(crate) own: Arc<OwnRegion>,
     /// The service's name for the ring pair; a lane to oneself has none.
     pub(crate) conversation: Option<u64>,
+    /// Whether the peer reads.
+    pub(crate) watch: Watch,
 }
 
 /// The receiving half of a lane to a peer on this host: what poll looks at.

@@ -1,9 +1,10 @@
 //! What a fabric's thread does for an endpoint, and leaves for it to find.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use eni_efa_abi::Peer;
 use eni_efa_abi::control::{Cause, Event, Request};
@@ -15,12 +16,25 @@ use parking_lot::{Mutex, MutexGuard};
 /// many. Each takes half a megabyte, and peers can begin them for as long as the program looks away.
 const MAX_UNSEEN_ENDINGS: usize = 64;
 
+/// What is called when the program is nudged.
+pub(crate) type OnNudge = Box<dyn Fn() + Send + Sync>;
+
 /// An endpoint's share of a fabric's events.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Mailbox {
     /// Something waits in the inbox.
     bell: AtomicBool,
     inbox: Mutex<Inbox>,
+    /// Set once, if at all.
+    pub(crate) on_nudge: OnceLock<OnNudge>,
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct("Mailbox");
+        debug.field("bell", &self.bell).field("inbox", &self.inbox);
+        debug.finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -121,6 +135,12 @@ impl Mailbox {
 
     /// Takes in an event of this endpoint.
     pub(crate) fn take(&self, event: Event, mut attached: Vec<OwnedFd>) -> Reply {
+        if let Event::Nudge { .. } = event {
+            if let Some(on_nudge) = self.on_nudge.get() {
+                on_nudge();
+            }
+            return None;
+        }
         let mut inbox = self.inbox.lock();
         match event {
             Event::Region {
@@ -164,7 +184,8 @@ impl Mailbox {
             Event::RemoteBroken { peer, cause, .. } => {
                 self.post(&mut inbox, News::RemoteBroken { peer, cause });
             }
-            Event::Welcome { .. }
+            Event::Nudge { .. }
+            | Event::Welcome { .. }
             | Event::EndpointCreated { .. }
             | Event::AddressHandleCreated { .. }
             | Event::Refused { .. } => {}

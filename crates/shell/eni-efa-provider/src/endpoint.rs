@@ -258,6 +258,9 @@ impl State {
         if engine.has_work() {
             engine.flush(&mut wire, &self.regions, &mut outlet);
         }
+        if endpoint.lanes.is_cut() {
+            engine.on_cut(fault_of(Cause::ServiceGone), &mut outlet);
+        }
         if !endpoint.broken.is_empty() && endpoint.retire() {
             endpoint.forget_leftover(number, &self.queues);
         }

@@ -95,6 +95,7 @@ impl State {
         };
         for id in attached {
             if let Some(Some(link)) = self.links.get_mut(id.0 as usize) {
+                link.polls = link.polls.wrapping_add(1);
                 link.progress(&mut self.device);
             }
         }

@@ -12,6 +12,9 @@ const NOTICE: Duration = Duration::from_secs(5);
 /// How soon an MPI job must have ended: its launcher waits for processes that it has told to go.
 const JOB_NOTICE: Duration = Duration::from_secs(30);
 
+/// How long a read of 8 MiB may take on a machine that does much else.
+const READ_BOUND: Duration = Duration::from_secs(1);
+
 #[test]
 fn ibv_devinfo_shows_both_devices() {
     let fabric = Fabric::start();
@@ -206,4 +209,23 @@ fn a_sender_hears_soon_that_it_may_not_send_any_more() {
     late.line(PATIENCE);
     late.tell(&address);
     assert_eq!(late.line(PATIENCE), "refused");
+}
+
+/// A target of one host's reads that never polls is read all the same. Were it to poll, 8 MiB would take a few
+/// milliseconds; the bound is for a busy machine.
+#[test]
+fn memory_is_read_while_its_program_does_something_else() {
+    let fabric = Fabric::start();
+    let program = fabric.compile("read");
+    let target = Running::start(fabric.command(&program).args(["efa_0", "target"]));
+    let mut reader = Running::start(fabric.command(&program).args(["efa_1", "initiator"]));
+    let address = target.line(PATIENCE);
+    // The second time the lane is there, and whoever stood in has gone.
+    for _ in 0..2 {
+        reader.tell(&address);
+        let said = reader.line(PATIENCE);
+        let milliseconds: u64 = said.parse().expect("the right bytes");
+        assert!(milliseconds < READ_BOUND.as_millis() as u64, "{said} ms");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -1,6 +1,7 @@
 //! Who is told what, and when: endpoints, address handles and conversations, without I/O.
 
 mod conversation;
+mod nudge;
 mod output;
 mod tally;
 #[cfg(test)]
@@ -67,6 +68,8 @@ struct Endpoint {
     remote: HashSet<Peer>,
     /// Offers that it was told of and has not answered, over or not, with who made each.
     unsettled: HashMap<u64, Peer>,
+    /// It was told that something is unread, and has not looked.
+    is_nudged: bool,
 }
 
 impl Endpoint {
@@ -204,11 +207,6 @@ impl<R> Broker<R> {
                     self.tell(program, Event::Refused { request, refusal });
                 }
             }
-            Request::DestroyEndpoint { endpoint } => {
-                if let Some(endpoint) = self.endpoint_of(program, endpoint) {
-                    self.destroy_endpoint(endpoint, Cause::PeerGone);
-                }
-            }
             Request::CreateAddressHandle {
                 request,
                 device,
@@ -241,26 +239,38 @@ impl<R> Broker<R> {
                     );
                 }
             }
-            Request::Answer {
-                endpoint,
-                conversation,
-            } => {
-                if let Some(endpoint) = self.endpoint_of(program, endpoint) {
-                    self.settle(endpoint, conversation);
-                    self.answer(endpoint, conversation, regions.pop());
-                }
-            }
             // The shell's business.
             Request::Wake => {}
-            Request::Close {
-                endpoint,
-                conversation,
-            } => {
-                if let Some(endpoint) = self.endpoint_of(program, endpoint) {
-                    self.settle(endpoint, conversation);
-                    self.close(endpoint, conversation);
+            Request::DestroyEndpoint { endpoint }
+            | Request::Answer { endpoint, .. }
+            | Request::Close { endpoint, .. }
+            | Request::Nudge { endpoint, .. }
+            | Request::Nudged { endpoint } => {
+                if let Some(id) = self.endpoint_of(program, endpoint) {
+                    self.request_of(id, request, regions.pop());
                 }
             }
+        }
+    }
+
+    /// A program asks something about an endpoint of its own.
+    fn request_of(&mut self, id: EndpointId, request: Request, region: Option<Region<R>>) {
+        match request {
+            Request::DestroyEndpoint { .. } => self.destroy_endpoint(id, Cause::PeerGone),
+            Request::Answer { conversation, .. } => {
+                self.settle(id, conversation);
+                self.answer(id, conversation, region);
+            }
+            Request::Close { conversation, .. } => {
+                self.settle(id, conversation);
+                self.close(id, conversation);
+            }
+            Request::Nudge { conversation, .. } => self.nudge_peer(id, conversation),
+            Request::Nudged { .. } => self.nudged(id),
+            Request::CreateEndpoint { .. }
+            | Request::CreateAddressHandle { .. }
+            | Request::Offer { .. }
+            | Request::Wake => {}
         }
     }
 
@@ -301,6 +311,7 @@ impl<R> Broker<R> {
             conversations: BTreeSet::new(),
             remote: HashSet::new(),
             unsettled: HashMap::new(),
+            is_nudged: false,
         };
         self.endpoints.insert(id, endpoint);
         self.by_address.insert(address, id);

@@ -79,6 +79,8 @@ pub(crate) enum Report {
     },
     /// A program wrote what no honest one writes.
     Violation { endpoint: EndpointId },
+    /// A program leaves unread what came for an endpoint.
+    Unread { endpoint: EndpointId },
 }
 
 /// The counters of every device that has been carried for.
@@ -131,6 +133,7 @@ impl CarrierHandle {
             pairs: Pairs::default(),
             due: Vec::new(),
             next_timer: None,
+            next_look: None,
             under_way: UnderWay::default(),
             was_quiet: false,
             news: Vec::new(),
@@ -189,6 +192,8 @@ struct Carrier {
     due: Vec<usize>,
     /// No pair's timer is earlier.
     next_timer: Option<Instant>,
+    /// When to look whether programs read, where something may be unread.
+    next_look: Option<Instant>,
     under_way: UnderWay,
     /// Nothing had arrived when it was looked for last: what arrives next is answered before more is looked for.
     was_quiet: bool,
@@ -231,12 +236,14 @@ impl Carrier {
         while !self.signals.stop.load(Ordering::Acquire) {
             self.refresh();
             self.patience.turn(self.now);
+            self.underlay.turn(self.now);
             let mut busy = self.take_commands();
             busy |= self.take_from_rings();
             self.serve_timers();
             busy |= self.serve_due();
             let has_delivered = self.receive();
             busy |= has_delivered | self.serve_due();
+            self.look_for_unread();
             if !self.news.is_empty() {
                 self.reports.send(&mut self.news);
             }
@@ -270,7 +277,7 @@ impl Carrier {
                         endpoint.meet(peer);
                     }
                 }
-                Command::Close { endpoint } => self.endpoints.close(endpoint),
+                Command::Close { endpoint } => self.endpoints.end(endpoint, self.now),
             }
         }
         true

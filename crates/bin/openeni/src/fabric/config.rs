@@ -10,8 +10,8 @@ use eni_efa_abi::control::DeviceAttributes;
 use eni_efa_abi::limits::{MAX_ENDPOINTS, MAX_TRANSFER};
 use eni_efa_abi::{Gid, MalformedGid};
 use eni_fabric::{
-    AesPairKey, Device, Directory, PairKey, Poll, SameSubnet, UNDERLAY_PORT, UnderlayOptions,
-    namespace_of,
+    AesPairKey, Device, Directory, Faults, PairKey, Poll, SameSubnet, UNDERLAY_PORT,
+    UnderlayOptions, namespace_of,
 };
 use eni_types::MacAddress;
 use serde::Deserialize;
@@ -22,6 +22,8 @@ use super::secret::{Secret, SecretError};
 const MAX_NAME: usize = 15;
 /// Most bytes of a subnet's name: EC2's identifiers have 24.
 const MAX_SUBNET: usize = 32;
+/// What shares of faults are shares of.
+const ALL: u32 = 1_000;
 
 /// Why a configuration is none.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +62,9 @@ pub(crate) enum ConfigError {
     /// A file of a key gives none.
     #[error("key_file: {0}")]
     Secret(#[from] SecretError),
+    /// More than all.
+    #[error("[underlay.faults]: lost and late are shares of 1,000, and together no more")]
+    Faults,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,6 +93,19 @@ struct UnderlayTable {
     listen: Host,
     mtu: Option<u16>,
     key_file: Option<PathBuf>,
+    faults: Option<FaultsTable>,
+}
+
+/// For tests: what the service does to its own datagrams before it sends them.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FaultsTable {
+    #[serde(default)]
+    seed: u64,
+    #[serde(default)]
+    lost: u16,
+    #[serde(default)]
+    late: u16,
 }
 
 #[derive(Debug, Deserialize)]
@@ -219,22 +237,31 @@ impl Config {
         if !hosts.is_empty() && file.underlay.is_none() {
             return Err(ConfigError::NoUnderlay);
         }
-        let underlay = file.underlay.map(|table| {
-            let mut options = UnderlayOptions::new(table.listen.0);
-            options.mtu = table.mtu.unwrap_or(options.mtu);
-            options.poll = match file.poll {
-                PollText::Busy => Poll::Busy,
-                PollText::Adaptive => Poll::Adaptive,
-            };
-            options
-        });
+        let poll = match file.poll {
+            PollText::Busy => Poll::Busy,
+            PollText::Adaptive => Poll::Adaptive,
+        };
+        let underlay = file.underlay.map(|table| underlay(table, poll));
         Ok(Self {
             devices,
             policy: SameSubnet::new(subnets),
             hosts: Hosts(hosts),
-            underlay,
+            underlay: underlay.transpose()?,
         })
     }
+}
+
+fn underlay(table: UnderlayTable, poll: Poll) -> Result<UnderlayOptions, ConfigError> {
+    let mut options = UnderlayOptions::new(table.listen.0);
+    options.mtu = table.mtu.unwrap_or(options.mtu);
+    options.poll = poll;
+    if let Some(FaultsTable { seed, lost, late }) = table.faults {
+        if u32::from(lost) + u32::from(late) > ALL {
+            return Err(ConfigError::Faults);
+        }
+        options.faults = Some(Faults { seed, lost, late });
+    }
+    Ok(options)
 }
 
 fn address(gid: Option<GidText>, mac: Option<MacAddress>) -> Option<Gid> {
@@ -281,6 +308,7 @@ mod tests {
         [underlay]
         listen = "192.0.2.1"
         mtu = 9216
+        faults = { seed = 5, lost = 10, late = 300 }
         [[device]]
         name = "efa_0"
         mac = "02:00:00:00:00:01"
@@ -306,6 +334,8 @@ mod tests {
         let underlay = config.underlay.unwrap();
         assert_eq!(underlay.listen.to_string(), "192.0.2.1:4779");
         assert_eq!((underlay.mtu, underlay.poll), (9_216, Poll::Busy));
+        let faults = underlay.faults.unwrap();
+        assert_eq!((faults.seed, faults.lost, faults.late), (5, 10, 300));
         let remote = config.hosts.host_of("fe80::2".parse().unwrap());
         assert_eq!(remote.unwrap().to_string(), "192.0.2.2:5000");
     }
@@ -347,6 +377,8 @@ mod tests {
             // in the good one, instead, what is said
             ("poll = \"busy\"", "pull = \"busy\"", "unknown field `pull`"),
             ("mtu = 9216", "tmu = 9216", "unknown field `tmu`"),
+            ("lost = 10", "lost = 701", "shares of 1,000"),
+            ("lost = 10", "loss = 10", "unknown field `loss`"),
             ("mac = \"02:00:00:00:00:01\"", "", "give mac or gid"),
             (
                 "gid = \"fe80::2\"",
@@ -369,7 +401,7 @@ mod tests {
                 "1 to 15 bytes",
             ),
             (
-                "[underlay]\n        listen = \"192.0.2.1\"\n        mtu = 9216",
+                "[underlay]\n        listen = \"192.0.2.1\"\n        mtu = 9216\n        faults = { seed = 5, lost = 10, late = 300 }",
                 "",
                 "no [underlay]",
             ),

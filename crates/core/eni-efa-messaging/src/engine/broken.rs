@@ -62,6 +62,16 @@ impl<B: Buffer> Engine<B> {
         forgotten.collect()
     }
 
+    /// Nothing will come on any lane: what a program has posted to wait for fails. Whoever learns of it says so again after
+    /// each receive that follows.
+    pub fn on_cut(&mut self, fault: Fault, sink: &mut impl Sink) {
+        for tagged in [false, true] {
+            while let Some(posted) = self.matcher(tagged).posted.pop_front() {
+                self.fail_posted(tagged, posted, fault, sink);
+            }
+        }
+    }
+
     fn fail_queued(&mut self, tagged: bool, lane: LaneId, fault: Fault, sink: &mut impl Sink) {
         let mut freed = 0;
         let queues = self.matcher(tagged);

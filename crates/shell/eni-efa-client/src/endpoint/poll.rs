@@ -66,6 +66,7 @@ impl Endpoint {
         if self.empty_polls >= spins {
             self.empty_polls = 0;
             rustix::thread::sched_yield();
+            self.look_for_unread();
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use eni_efa_abi::Peer;
 use eni_efa_abi::control::{Cause, Request};
+use eni_efa_abi::unread::Watch;
 use eni_efa_channel::channel;
 
 use super::Endpoint;
@@ -52,6 +53,7 @@ impl Endpoint {
                     }
                 }
                 News::ServiceGone => {
+                    self.is_cut = true;
                     let lanes = self.by_peer.values();
                     self.broken
                         .extend(lanes.map(|lane| (*lane, Cause::ServiceGone)));
@@ -71,6 +73,7 @@ impl Endpoint {
             producer,
             own: rings.own.clone(),
             conversation: Some(conversation),
+            watch: Watch::default(),
         });
         self.by_conversation.insert(conversation, lane);
         self.inbound.push(Inbound {

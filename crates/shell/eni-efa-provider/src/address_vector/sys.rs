@@ -88,6 +88,9 @@ unsafe extern "C" fn insert(
     let Some(vector) = state.vectors.get_mut(object.number) else {
         return negative(libc::EINVAL);
     };
+    if addresses.is_null() && count > 0 {
+        return negative(libc::EINVAL);
+    }
     let mut inserted = 0;
     for index in 0..count {
         // SAFETY: the program promises `count` addresses.

@@ -22,8 +22,8 @@ static OPERATIONS: Table<fi::fi_ops_eq> = Table::new(fi::fi_ops_eq {
     strerror: Some(strerror),
 });
 
-/// Longest sleep of a wait without limit, after which the program is told to try again.
-const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+/// How long a wait without limit sleeps, after which the program is told to try again.
+const ENDLESS_SLEEP: Duration = Duration::from_secs(1);
 
 pub(crate) unsafe extern "C" fn eq_open(
     _: *mut fi::fid_fabric,
@@ -79,8 +79,7 @@ unsafe extern "C" fn sread(
     timeout_ms: c_int,
     _: u64,
 ) -> isize {
-    let sleep = u64::try_from(timeout_ms).map_or(LONGEST_SLEEP, Duration::from_millis);
-    std::thread::sleep(sleep.min(LONGEST_SLEEP));
+    std::thread::sleep(u64::try_from(timeout_ms).map_or(ENDLESS_SLEEP, Duration::from_millis));
     -(libc::EAGAIN as isize)
 }
 

@@ -37,16 +37,19 @@ pub(crate) extern "C" fn fi_prov_ini() -> *mut fi::fi_provider {
 
 unsafe extern "C" fn cleanup() {}
 
-/// Offers every device that this program may open. Node and service are not looked at: endpoints have addresses that
-/// programs exchange themselves.
+/// Offers every device that this program may open. Endpoints have addresses that programs exchange themselves: a node's
+/// name says nothing here, and whoever asks for one gets nothing. A service alone is not looked at.
 unsafe extern "C" fn getinfo(
     _version: u32,
-    _node: *const c_char,
+    node: *const c_char,
     _service: *const c_char,
     _flags: u64,
     hints: *const fi::fi_info,
     out: *mut *mut fi::fi_info,
 ) -> c_int {
+    if !node.is_null() {
+        return negative(libc::ENODATA);
+    }
     // SAFETY: libfabric hands in complete hints, or none.
     let wanted = unsafe { info::sys::read(hints) };
     // Without a service there is nothing to offer.

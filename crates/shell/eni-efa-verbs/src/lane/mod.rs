@@ -41,6 +41,10 @@ pub(crate) struct Link {
     gone: BTreeMap<Peer, LaneId>,
     /// Lanes that peers began, seen by their first record, which waits.
     unknown: Vec<LaneId>,
+    /// The model has been told that nothing will come any more.
+    has_failed: bool,
+    /// How often the program has had things moved.
+    pub(crate) polls: u32,
     #[cfg(debug_assertions)]
     reorder: reorder::Reorder,
 }
@@ -54,6 +58,8 @@ impl Link {
             remembered: vec![None; REMEMBERED],
             gone: BTreeMap::new(),
             unknown: Vec::new(),
+            has_failed: false,
+            polls: 0,
             #[cfg(debug_assertions)]
             reorder: reorder::Reorder::from_environment(id.0),
         }
@@ -115,9 +121,14 @@ impl Link {
         device.transmit(self.id, &mut lanes);
     }
 
-    /// Takes what has come, and sends.
+    /// The endpoint.
+    pub(crate) fn endpoint(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
+    /// Takes what has come, and sends. Returns how much has come.
     #[inline]
-    pub(crate) fn progress(&mut self, device: &mut Device) {
+    pub(crate) fn progress(&mut self, device: &mut Device) -> usize {
         let mut arrivals = Arrivals {
             device,
             id: self.id,
@@ -126,7 +137,7 @@ impl Link {
             #[cfg(debug_assertions)]
             reorder: &mut self.reorder,
         };
-        self.endpoint.poll(&mut arrivals);
+        let taken = self.endpoint.poll(&mut arrivals);
         let broken = std::mem::take(&mut arrivals.broken);
         let lanes = Lanes {
             endpoint: &mut self.endpoint,
@@ -139,6 +150,10 @@ impl Link {
             }
             self.forget_broken(&broken);
         }
+        if self.endpoint.is_cut() && !self.has_failed {
+            self.has_failed = true;
+            device.fail_receives(self.id);
+        }
         while let Some(lane) = self.unknown.pop() {
             let _known = device.learn_lane(self.id, lane.0, self.endpoint.peer(lane));
         }
@@ -147,6 +162,7 @@ impl Link {
         if device.has_unsent(self.id) {
             self.transmit(device);
         }
+        taken
     }
 }
 

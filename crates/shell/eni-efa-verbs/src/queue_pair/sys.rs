@@ -159,6 +159,7 @@ unsafe fn create(
         queues,
     );
     drop(state);
+    crate::stand_in::arrange(opened, id);
     let object = QueuePairObject {
         extended: extended(context, attributes, number),
         lock: Latch::new(),

@@ -1,61 +1,16 @@
 /* One end of a conversation over an SRD queue pair, by libibverbs and libefa alone.
  *
- * peer DEVICE send|receive: prints its address, reads the other's, and then sends or receives datagrams without end.
- * Every datagram holds its number; the receiver checks that it misses and repeats none of those that it was promised.
+ * peer DEVICE send|receive|both: prints its address, reads the other's, and then sends or receives datagrams without
+ * end, or does both. Every datagram holds its number; the receiver checks that it misses and repeats none of those that it was promised.
  * The first completion that is not a success is printed and ends the program. */
-#include <infiniband/efadv.h>
+#include "common.h"
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum { DEPTH = 64, LENGTH = 2048, QKEY = 0x11223344 };
-
-#define CHECK(what)                                                                                                    \
-    do {                                                                                                               \
-        if (!(what)) {                                                                                                 \
-            perror(#what);                                                                                             \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
-
-static struct ibv_context *open_device(const char *name)
-{
-    struct ibv_device **list = ibv_get_device_list(NULL);
-    CHECK(list);
-    for (struct ibv_device **device = list; *device; device++)
-        if (!strcmp(ibv_get_device_name(*device), name))
-            return ibv_open_device(*device);
-    return NULL;
-}
-
-static struct ibv_qp *create_queue_pair(struct ibv_pd *pd, struct ibv_cq *cq)
-{
-    struct ibv_qp_init_attr_ex attributes = {
-        .send_cq = cq,
-        .recv_cq = cq,
-        .cap = {.max_send_wr = DEPTH, .max_recv_wr = DEPTH, .max_send_sge = 1, .max_recv_sge = 1},
-        .qp_type = IBV_QPT_DRIVER,
-        .sq_sig_all = 1,
-        .comp_mask = IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_SEND_OPS_FLAGS,
-        .pd = pd,
-        .send_ops_flags = IBV_QP_EX_WITH_SEND,
-    };
-    struct efadv_qp_init_attr efa = {.driver_qp_type = EFADV_QP_DRIVER_TYPE_SRD};
-    struct ibv_qp *qp = efadv_create_qp_ex(pd->context, &attributes, &efa, sizeof(efa));
-    CHECK(qp);
-    struct ibv_qp_attr state = {.qp_state = IBV_QPS_INIT, .port_num = 1, .qkey = QKEY};
-    CHECK(!ibv_modify_qp(qp, &state, IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_QKEY));
-    state.qp_state = IBV_QPS_RTR;
-    CHECK(!ibv_modify_qp(qp, &state, IBV_QP_STATE));
-    state.qp_state = IBV_QPS_RTS;
-    CHECK(!ibv_modify_qp(qp, &state, IBV_QP_STATE | IBV_QP_SQ_PSN));
-    return qp;
-}
+enum { DEPTH = 64, LENGTH = 2048 };
 
 static void send_number(struct ibv_qp *qp, struct ibv_ah *ah, uint32_t other, struct ibv_mr *mr, uint64_t number)
 {
-    uint64_t *slot = (uint64_t *)((char *)mr->addr + number % DEPTH * LENGTH);
+    uint64_t *slot = (uint64_t *)((char *)mr->addr + (DEPTH + number % DEPTH) * LENGTH);
     slot[0] = number;
     slot[LENGTH / 8 - 1] = ~number;
     struct ibv_qp_ex *qpx = ibv_qp_to_qp_ex(qp);
@@ -77,16 +32,16 @@ static void post_receive(struct ibv_qp *qp, struct ibv_mr *mr, uint64_t slot)
 int main(int count, char **arguments)
 {
     CHECK(count == 3);
-    int sends = !strcmp(arguments[2], "send");
+    int receives = strcmp(arguments[2], "send"), sends = strcmp(arguments[2], "receive");
     struct ibv_context *context = open_device(arguments[1]);
     CHECK(context);
     struct ibv_pd *pd = ibv_alloc_pd(context);
     struct ibv_cq *cq = ibv_create_cq(context, 2 * DEPTH, NULL, NULL, 0);
     CHECK(pd && cq);
-    struct ibv_qp *qp = create_queue_pair(pd, cq);
-    struct ibv_mr *mr = ibv_reg_mr(pd, calloc(DEPTH, LENGTH), DEPTH * LENGTH, IBV_ACCESS_LOCAL_WRITE);
+    struct ibv_qp *qp = create_queue_pair(pd, cq, DEPTH);
+    struct ibv_mr *mr = ibv_reg_mr(pd, calloc(2 * DEPTH, LENGTH), 2 * DEPTH * LENGTH, IBV_ACCESS_LOCAL_WRITE);
     CHECK(mr);
-    for (uint64_t slot = 0; slot < DEPTH && !sends; slot++)
+    for (uint64_t slot = 0; slot < DEPTH && receives; slot++)
         post_receive(qp, mr, slot);
     union ibv_gid gid;
     CHECK(!ibv_query_gid(context, 1, 0, &gid));
@@ -100,7 +55,7 @@ int main(int count, char **arguments)
         printf("refused\n");
         return 0;
     }
-    uint64_t next = 0, done = 0;
+    uint64_t next = 0, done = 0, received = 0;
     while (sends && next < DEPTH)
         send_number(qp, ah, other, mr, next++);
     for (;;) {
@@ -117,12 +72,13 @@ int main(int count, char **arguments)
             printf("thousand\n");
             fflush(stdout);
         }
-        if (sends) {
+        if (!(wc.opcode & IBV_WC_RECV)) {
             send_number(qp, ah, other, mr, next++);
             continue;
         }
         uint64_t *slot = (uint64_t *)((char *)mr->addr + wc.wr_id * LENGTH);
-        if (wc.byte_len != LENGTH || wc.src_qp != other || slot[0] != ~slot[LENGTH / 8 - 1] || slot[0] > done + DEPTH) {
+        int whole = wc.byte_len == LENGTH && wc.src_qp == other && slot[0] == ~slot[LENGTH / 8 - 1];
+        if (!whole || slot[0] > ++received + DEPTH) {
             printf("wrong datagram %" PRIu64 "\n", slot[0]);
             return 1;
         }

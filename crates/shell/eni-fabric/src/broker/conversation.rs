@@ -25,6 +25,12 @@ pub(super) struct Conversation {
     answered: Option<RegionIdentity>,
 }
 
+impl Conversation {
+    pub(super) fn sides(&self) -> [EndpointId; 2] {
+        [self.offerer, self.answerer]
+    }
+}
+
 impl<R> Broker<R> {
     pub(super) fn offer(
         &mut self,
@@ -189,10 +195,7 @@ impl<R> Broker<R> {
 
     /// One side ends a conversation.
     pub(super) fn close(&mut self, id: EndpointId, number: u64) {
-        let sides = self
-            .conversations
-            .get(&number)
-            .map(|open| [open.offerer, open.answerer]);
+        let sides = self.conversations.get(&number).map(Conversation::sides);
         if sides.is_some_and(|sides| sides.contains(&id)) {
             self.break_conversation(number, Cause::PeerGone, Some(id));
         }

@@ -537,3 +537,36 @@ fn what_devices_have_and_were_denied_is_tallied() {
     bench.broker.set_devices(vec![device(1, None)]);
     assert_eq!(tallies(&mut bench), []);
 }
+
+#[test]
+fn a_program_is_nudged_once_until_it_has_looked_and_by_its_peers_only() {
+    let mut bench = Bench::new();
+    let (a, _) = bench.endpoint(1, 0);
+    let (b, address_b) = bench.endpoint(2, 1);
+    let (stranger, _) = bench.endpoint(1, 1);
+    let offer = Request::Offer {
+        endpoint: a,
+        attempt: 4,
+        peer: address_b,
+    };
+    bench.ask(1, offer, Some("of a"));
+    let nudge = |endpoint| Request::Nudge {
+        endpoint,
+        conversation: 1,
+    };
+    assert!(bench.ask(1, nudge(stranger), None).is_empty());
+    let told = (2, Event::Nudge { endpoint: b }, None);
+    assert_eq!(only(bench.ask(1, nudge(a), None)), told);
+    assert!(bench.ask(1, nudge(a), None).is_empty());
+    assert!(
+        bench
+            .ask(1, Request::Nudged { endpoint: b }, None)
+            .is_empty()
+    );
+    assert!(
+        bench.ask(1, nudge(a), None).is_empty(),
+        "it was not b's program that looked"
+    );
+    bench.ask(2, Request::Nudged { endpoint: b }, None);
+    assert_eq!(only(bench.ask(1, nudge(a), None)), told);
+}

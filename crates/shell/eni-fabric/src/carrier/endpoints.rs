@@ -3,19 +3,24 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use eni_efa_abi::limits::{COMPLETION_RING, MAX_LANES, SERVICE_RING};
 use eni_efa_abi::record::{Outcome, ROUTE, kind};
+use eni_efa_abi::unread::{Look, Watch};
 use eni_efa_abi::{Gid, Peer, RecordHeader, Route};
 use eni_efa_channel::{
     Consumer, OwnRegion, PeerRegion, Producer, RegionError, ReserveError, channel,
 };
-use eni_srd::{Admission, Incoming, Sink};
+use eni_srd::{Admission, Incoming, Instant, Sink};
 
 use super::message::Arrived;
 use super::metrics::{DeviceMetrics, DropReason};
 use super::{Report, refusal};
 use crate::broker::EndpointId;
+
+/// For how long what an endpoint wrote before it ended is taken, where a connection has no room at once.
+const LAST_RECORDS: Duration = Duration::from_secs(1);
 
 /// The rings between the service and one endpoint.
 #[derive(Debug)]
@@ -63,15 +68,38 @@ pub(super) struct Carried {
     known: HashSet<Peer>,
     /// The one that was asked for last.
     last_known: Option<Peer>,
+    /// Whether the program reads what came.
+    watch: Watch,
+    /// It has ended; what it wrote before is taken until here at most.
+    ends_at: Option<Instant>,
 }
 
 impl Carried {
+    /// Looks whether the program reads.
+    fn look(&mut self, now: Instant) -> Look {
+        let (written, consumed) = (
+            self.rings.to_program.written(),
+            self.rings.to_program.consumed(),
+        );
+        let now = Duration::from_nanos(now.as_nanos());
+        self.watch.look(written, consumed, now)
+    }
+
     pub(super) fn program_ring(&mut self) -> &mut Consumer {
         &mut self.rings.from_program
     }
 
+    /// Whether the program is gone and everything that it wrote is taken, or has had its time.
+    pub(super) fn is_over(&mut self, now: Instant) -> bool {
+        self.ends_at
+            .is_some_and(|at| now >= at || !matches!(self.rings.from_program.peek(), Ok(Some(_))))
+    }
+
     /// Tells the program how a record ended.
     pub(super) fn complete(&mut self, route: Route, outcome: Outcome) {
+        if self.ends_at.is_some() {
+            return;
+        }
         self.waiting.push_back((route, outcome));
         self.flush();
     }
@@ -155,6 +183,14 @@ pub(super) struct Endpoints {
     by_address: HashMap<Peer, usize>,
     by_id: HashMap<EndpointId, usize>,
     last_delivery: Option<(Peer, usize)>,
+    has_delivered: bool,
+}
+
+/// What came of looking whether programs read.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    pub(super) nudged: Vec<EndpointId>,
+    pub(super) again: Option<Instant>,
 }
 
 impl Endpoints {
@@ -173,6 +209,8 @@ impl Endpoints {
             waiting: VecDeque::new(),
             known: HashSet::new(),
             last_known: None,
+            watch: Watch::default(),
+            ends_at: None,
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -183,14 +221,29 @@ impl Endpoints {
         self.by_id.insert(id, slot);
     }
 
+    /// An endpoint has ended: nothing comes to it any more. What it has written goes out, as on one host.
+    pub(super) fn end(&mut self, id: EndpointId, now: Instant) {
+        let ends_at = now.after_nanos(LAST_RECORDS.as_nanos() as u64);
+        if let Some(carried) = self.by_id(id) {
+            carried.ends_at = Some(ends_at);
+            carried.waiting.clear();
+            let address = carried.address;
+            self.by_address.remove(&address);
+            self.last_delivery = None;
+        }
+    }
+
     pub(super) fn close(&mut self, id: EndpointId) {
         if let Some(slot) = self.by_id.remove(&id)
             && let Some(carried) = self.slots[slot].take()
         {
             carried.rings.own.close();
-            self.by_address.remove(&carried.address);
+            // One that has ended may have left its address to another.
+            if carried.ends_at.is_none() {
+                self.by_address.remove(&carried.address);
+                self.last_delivery = None;
+            }
             self.free.push(slot);
-            self.last_delivery = None;
         }
     }
 
@@ -208,6 +261,30 @@ impl Endpoints {
 
     pub(super) fn all(&mut self) -> impl Iterator<Item = &mut Carried> {
         self.slots.iter_mut().flatten()
+    }
+
+    /// Whether anything was delivered since the last question.
+    #[inline]
+    pub(super) fn take_has_delivered(&mut self) -> bool {
+        std::mem::take(&mut self.has_delivered)
+    }
+
+    /// Looks whether programs read what came.
+    pub(super) fn look(&mut self, now: Instant) -> Unread {
+        let mut unread = Unread::default();
+        for endpoint in self.all().filter(|endpoint| endpoint.ends_at.is_none()) {
+            let again = match endpoint.look(now) {
+                Look::Read => continue,
+                Look::Again(again) => again,
+                Look::Nudge(again) => {
+                    unread.nudged.push(endpoint.id);
+                    again
+                }
+            };
+            let again = Instant::from_nanos(again.as_nanos() as u64);
+            unread.again = Some(unread.again.map_or(again, |soonest| soonest.min(again)));
+        }
+        unread
     }
 
     fn at_address(&mut self, address: Peer) -> Option<&mut Carried> {
@@ -248,6 +325,7 @@ impl Sink for Delivery<'_> {
             gid: self.local,
             queue_pair: message.queue_pair,
         };
+        self.endpoints.has_delivered = true;
         let Some(endpoint) = self.endpoints.at_address(destination) else {
             self.metrics.count_drop(DropReason::UnknownEndpoint);
             return Admission::Refuse(refusal::PEER_GONE);

@@ -85,6 +85,12 @@ impl Carrier {
         if self.endpoints.all().any(|endpoint| endpoint.has_waiting()) {
             timeout = timeout.min(WAITING_SLEEP);
         }
+        if let Some(at) = self.next_look {
+            timeout = timeout.min(Duration::from_nanos(at.nanos_since(now)));
+        }
+        if let Some(longest) = self.underlay.longest_sleep() {
+            timeout = timeout.min(longest);
+        }
         self.patience.sleeps = self.patience.sleeps.checked_add(1).unwrap_or(1);
         let sleep = self.patience.sleeps;
         for endpoint in self.endpoints.all() {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use eni_efa_abi::record::{Outcome, ROUTE, kind};
+use eni_efa_abi::unread::NUDGE_AFTER;
 use eni_efa_abi::{Gid, Route};
 use eni_srd::{Addressee, Instant, MAX_DATAGRAM_BYTES, SendError, addressee};
 
@@ -115,6 +116,13 @@ impl Carrier {
                     Taken::None => break,
                 }
             }
+            let now = self.now;
+            if let Some(endpoint) = self.endpoints.at(slot)
+                && endpoint.is_over(now)
+            {
+                let id = endpoint.id;
+                self.endpoints.close(id);
+            }
         }
         busy
     }
@@ -224,6 +232,25 @@ impl Carrier {
                     }
                 }
             }
+        }
+    }
+
+    /// Has programs nudged that leave unread what came for them.
+    #[inline]
+    pub(super) fn look_for_unread(&mut self) {
+        let now = self.now;
+        if self.endpoints.take_has_delivered() {
+            let soon = now.after_nanos(NUDGE_AFTER.as_nanos() as u64);
+            self.next_look = Some(self.next_look.map_or(soon, |at| at.min(soon)));
+        }
+        if self.next_look.is_some_and(|at| at <= now) {
+            let look = self.endpoints.look(now);
+            self.news.extend(
+                look.nudged
+                    .into_iter()
+                    .map(|endpoint| Report::Unread { endpoint }),
+            );
+            self.next_look = look.again;
         }
     }
 

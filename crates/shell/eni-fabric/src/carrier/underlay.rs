@@ -3,7 +3,9 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
 
+use eni_srd::Instant;
 use nix::cmsg_space;
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt,
@@ -11,7 +13,7 @@ use nix::sys::socket::{
 };
 use rustix::net::sockopt;
 
-use super::faults::{Fate, FaultyLine};
+use super::faults::{Fate, FaultyLine, LATEST, Late};
 use super::options::{Faults, UnderlayOptions};
 
 /// The largest UDP payload, joined datagrams included.
@@ -104,6 +106,38 @@ impl Underlay {
         self.buffer = joined.buffer;
     }
 
+    /// It is `now`: sends what faults have kept for long enough.
+    #[inline]
+    pub(super) fn turn(&mut self, now: Instant) {
+        if let Some(faults) = &mut self.faults {
+            faults.turn(now);
+            self.send_late();
+        }
+    }
+
+    #[cold]
+    fn send_late(&mut self) {
+        let Some(faults) = &mut self.faults else {
+            return;
+        };
+        while let Some(late) = faults.due() {
+            let Late {
+                path,
+                destination,
+                datagram,
+                ..
+            } = late;
+            let socket = &self.paths[usize::from(path) % self.paths.len()];
+            send_one(socket, destination, &datagram, &mut self.unsent);
+        }
+    }
+
+    /// How long the carrier may sleep, for the sake of what faults have kept.
+    pub(super) fn longest_sleep(&self) -> Option<Duration> {
+        let has_late = self.faults.as_ref().is_some_and(FaultyLine::has_late);
+        has_late.then_some(LATEST)
+    }
+
     /// Sends datagrams of `segment` bytes each, the last may be shorter, on a path.
     pub(super) fn send(
         &mut self,
@@ -123,19 +157,11 @@ impl Underlay {
         };
         if let Some(faults) = faults {
             for datagram in joined.chunks(segment) {
-                match faults.judge(path, destination, datagram) {
-                    Fate::Now => send_one(socket, destination, datagram, unsent),
-                    Fate::Gone => {}
-                }
-                while let Some((path, destination, late)) = faults.due() {
-                    send_one(
-                        &paths[usize::from(path) % paths.len()],
-                        destination,
-                        &late,
-                        unsent,
-                    );
+                if faults.judge(path, destination, datagram) == Fate::Now {
+                    send_one(socket, destination, datagram, unsent);
                 }
             }
+            self.send_late();
         } else if joined.len() <= segment {
             send_one(socket, destination, joined, unsent);
         } else {

@@ -231,6 +231,7 @@ impl Control {
                 let is_lost = |own: Peer, peer: Peer| own.gid == local && peer.gid == remote;
                 self.broker.break_remote(cause, is_lost);
             }
+            Report::Unread { endpoint } => self.broker.nudge(endpoint),
             Report::Violation { endpoint } => {
                 if let Some(program) = self.broker.program_of(endpoint) {
                     tracing::warn!("a program broke the rings with the service and is cut off");

@@ -101,6 +101,7 @@ fn the_end_of_the_service_ends_every_lane() {
     poll_until(&mut b, &mut log_b, |_, log| !log.broken.is_empty());
     assert_eq!(log_a.broken, [(lane, Cause::ServiceGone)]);
     assert_eq!(log_b.broken[0].1, Cause::ServiceGone);
+    assert!(a.is_cut() && b.is_cut());
     assert!(Fabric::open_at(&running.socket()).is_err());
 }
 

@@ -239,6 +239,21 @@ fn a_receiver_that_does_not_read_is_waited_for() {
 }
 
 #[test]
+fn what_an_endpoint_wrote_before_it_ended_arrives() {
+    let [here, there] = two_hosts(None);
+    let (mut a, mut b) = (here.endpoint(0), there.endpoint(0));
+    let lane = remote_lane(&mut a, b.address());
+    // More than the connection takes at once, less than the ring holds.
+    for number in 0..100 {
+        a.try_send(lane, &header(number), &[&[0; 8_000]], number)
+            .unwrap();
+    }
+    drop(a);
+    let mut log = Log::default();
+    poll_until(&mut b, &mut log, |_, log| log.records.len() == 100);
+}
+
+#[test]
 fn a_peer_that_is_gone_fails_the_record() {
     let [here, there] = two_hosts(None);
     let (mut a, b) = (here.endpoint(0), there.endpoint(0));

@@ -343,6 +343,9 @@ fn a_broken_lane_fails_what_depends_on_it_and_nothing_else() {
             None,
             "anyone may still send this"
         );
+        let End { engine, log, .. } = &mut pair.ends[1];
+        engine.on_cut(Fault::Unreachable, log);
+        assert_eq!(outcome(&pair.ends[1], 21), Some(Err(Fault::Unreachable)));
         let buffer = pair.receive(true, tagged(1), 10, 22);
         assert_eq!(
             buffer.content(),

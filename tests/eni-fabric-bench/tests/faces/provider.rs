@@ -1,11 +1,8 @@
 //! The provider under libfabric's own programs, under MPI, and when a peer dies. Nothing here needs root.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{Fabric, PATIENCE, Running, free_port, run};
+use crate::support::{Fabric, PATIENCE, Running, free_port, run};
 
 #[test]
 fn fi_info_lists_the_devices_and_without_a_service_nothing() {
@@ -16,6 +13,11 @@ fn fi_info_lists_the_devices_and_without_a_service_nothing() {
     for name in ["domain: efa_0", "domain: efa_1", "FI_EP_RDM"] {
         assert!(text.contains(name), "{name} is missing in {text}");
     }
+    // A name that it cannot resolve leads nowhere.
+    let listed = run(fabric
+        .command(0, "fi_info")
+        .args(["-p", "openeni", "-n", "127.0.0.1"]));
+    assert!(!listed.status.success(), "{listed:?}");
     let mut lonely = fabric.command(0, "fi_info");
     lonely
         .args(["-p", "openeni"])

@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -120,7 +122,7 @@ impl Fabric {
 /// A process that is gone when this is.
 pub(crate) struct Running {
     process: Child,
-    output: BufReader<ChildStdout>,
+    lines: Receiver<String>,
 }
 
 impl Drop for Running {
@@ -137,19 +139,32 @@ impl Running {
             .stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
-        Self { process, output }
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                let _heard = sender.send(line);
+            }
+        });
+        Self { process, lines }
     }
 
     /// The next line that it says.
     pub(crate) fn hear(&mut self) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        line
+        self.hear_within(PATIENCE)
+    }
+
+    /// The next line that it says.
+    ///
+    /// # Panics
+    /// It comes later.
+    #[track_caller]
+    pub(crate) fn hear_within(&mut self, patience: Duration) -> String {
+        self.lines.recv_timeout(patience).unwrap()
     }
 
     /// A line for it.
     pub(crate) fn tell(&mut self, line: &str) {
-        writeln!(self.process.stdin.as_mut().unwrap(), "{}", line.trim()).unwrap();
+        writeln!(self.process.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
     /// Kills it, if it has not ended.
@@ -170,7 +185,7 @@ impl Running {
             if let Some(status) = self.process.try_wait().unwrap() {
                 return status;
             }
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
         panic!("it does not end");
     }
@@ -186,6 +201,17 @@ impl Running {
             .unwrap();
         text
     }
+
+    /// Everything, after its end.
+    pub(crate) fn output(mut self) -> Output {
+        let status = self.wait();
+        let stdout: Vec<String> = self.lines.iter().collect();
+        Output {
+            status,
+            stdout: stdout.join("\n").into_bytes(),
+            stderr: self.complaint().into_bytes(),
+        }
+    }
 }
 
 /// Runs a program to its end.
@@ -193,22 +219,7 @@ impl Running {
 /// # Panics
 /// After [`PATIENCE`].
 pub(crate) fn run(command: &mut Command) -> Output {
-    let mut running = Running::start(command);
-    let status = running.wait();
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    running.output.read_to_end(&mut stdout).unwrap();
-    running
-        .process
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_end(&mut stderr)
-        .unwrap();
-    Output {
-        status,
-        stdout,
-        stderr,
-    }
+    Running::start(command).output()
 }
 
 /// A TCP port that nobody has.
