@@ -57,7 +57,7 @@ struct RunOptions {
         long,
         value_enum,
         value_delimiter = ',',
-        default_values = ["latency", "rate", "4k", "1m"]
+        default_values = side::ALL
     )]
     measure: Vec<Measurement>,
     /// Where cargo builds the libraries of both faces.

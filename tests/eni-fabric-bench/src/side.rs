@@ -31,6 +31,9 @@ pub(crate) enum Measurement {
     Bandwidth1m,
 }
 
+/// What is measured unless told otherwise.
+pub(crate) const ALL: [&str; 4] = ["latency", "rate", "4k", "1m"];
+
 impl Measurement {
     /// What the command line calls it.
     pub(crate) fn name(self) -> &'static str {
@@ -78,7 +81,7 @@ pub(crate) struct SideOptions {
     #[arg(long, default_value_t = 100)]
     milliseconds: u64,
     /// What to measure; both sides are told the same.
-    #[arg(long, value_enum, value_delimiter = ',')]
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ALL)]
     measure: Vec<Measurement>,
 }
 
