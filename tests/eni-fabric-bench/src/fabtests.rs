@@ -104,7 +104,7 @@ impl FabtestsOptions {
             ),
         ];
         if self.hosts == 1 && self.late > 0 {
-            variables.push(("OPENENI_EFA_REORDER", (self.late / 10).to_string()));
+            variables.push(("OPENENI_EFA_REORDER", self.late.div_ceil(10).to_string()));
         }
         variables
     }

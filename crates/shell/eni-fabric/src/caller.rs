@@ -7,12 +7,17 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::broker::{NamespaceId, RegionIdentity};
+
+/// How long a process may take to be looked at: a million mappings are read in less than a second.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
 /// A program at the other end of a socket. The descriptor keeps its number from meaning another process.
 #[derive(Debug)]
@@ -46,24 +51,27 @@ impl Caller {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Which of the regions the process still has: mapped, or as open descriptors. One that runs and cannot be looked at
-    /// is taken to have all. Takes as long as the process makes it take, or until `stop`, and is of no worth then.
+    /// Which of the regions the process still has: mapped, or as open descriptors. One that runs and cannot be looked at,
+    /// or not within [`LOOK_LIMIT`], is taken to have all. Ends early at `stop`, and is of no worth then.
     pub(crate) fn kept(
         &self,
         regions: &HashSet<RegionIdentity>,
         stop: &AtomicBool,
     ) -> HashSet<RegionIdentity> {
         let mut kept = HashSet::new();
+        let until = Instant::now() + LOOK_LIMIT;
+        let mut takes_too_long = false;
         let mut keep = |file: RegionIdentity| {
             if regions.contains(&file) {
                 kept.insert(file);
             }
-            !stop.load(Ordering::Relaxed)
+            takes_too_long = Instant::now() > until;
+            !takes_too_long && !stop.load(Ordering::Relaxed)
         };
         let looked = self
             .each_mapped(&mut keep)
             .and_then(|()| self.each_open(&mut keep));
-        if looked.is_err() {
+        if looked.is_err() || takes_too_long {
             kept.clone_from(regions);
         }
         if !kept.is_empty() && !self.is_running() {
@@ -90,12 +98,14 @@ impl Caller {
     /// Tells every file that is open, until `keep` says false.
     fn each_open(&self, keep: &mut impl FnMut(RegionIdentity) -> bool) -> io::Result<()> {
         for entry in fs::read_dir(self.directory().join("fd"))?.flatten() {
-            let Ok(status) = fs::metadata(entry.path()) else {
+            // Not the file system's own answer, which may be a program's, and never come.
+            let known = AtFlags::STATX_DONT_SYNC;
+            let Ok(status) = statx(CWD, entry.path(), known, StatxFlags::INO) else {
                 continue;
             };
             let file = RegionIdentity {
-                device: status.st_dev(),
-                inode: status.st_ino(),
+                device: rustix::fs::makedev(status.stx_dev_major, status.stx_dev_minor),
+                inode: status.stx_ino,
             };
             if !keep(file) {
                 return Ok(());

@@ -13,7 +13,7 @@ use crate::support::{PATIENCE, Running};
 /// Carries EFA's largest datagram whole.
 const MTU: u16 = 9_120;
 /// How soon programs hear that a service or a host is gone (docs/EFA.md, "Endings"): 3 s, and what a busy machine takes.
-const NOTICE: Duration = Duration::from_secs(3 + 2);
+const NOTICE: Duration = Duration::from_secs(3 + 7);
 
 /// How long a read of 8 MiB may take on a machine that does much else.
 const READ_BOUND: Duration = Duration::from_secs(2);

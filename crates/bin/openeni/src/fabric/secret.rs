@@ -1,13 +1,15 @@
 //! The secret that hosts share, from a file.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use nix::fcntl::OFlag;
+use nix::unistd::geteuid;
 
 /// Bytes of a secret: AES-256's.
 const LENGTH: usize = 32;
@@ -25,6 +27,12 @@ pub(crate) enum SecretError {
     /// Others may have read it.
     #[error("{path} has mode {mode:04o}: a secret is its owner's alone (chmod 600)")]
     Mode { path: PathBuf, mode: u32 },
+    /// Whoever owns it knows what is in it.
+    #[error("{path} is neither root's nor the service's user's own, but of user {owner}")]
+    Owner { path: PathBuf, owner: u32 },
+    /// A pipe, say, would be waited for.
+    #[error("{path} is not an ordinary file")]
+    Kind { path: PathBuf },
     /// Not 32 bytes. What it is instead is nobody's business.
     #[error("{path}: give {LENGTH} random bytes in hexadecimal or base64 (openssl rand -hex 32)")]
     Form { path: PathBuf },
@@ -47,18 +55,31 @@ impl Secret {
             path: path.to_owned(),
             source,
         };
-        let file = File::open(path).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+        let file = options.open(path).map_err(failed)?;
         // Of what was opened, whatever is at the path by then.
-        let mode = file.metadata().map_err(failed)?.mode() & 0o7777;
+        let found = file.metadata().map_err(failed)?;
+        let path = path.to_owned();
+        if !found.is_file() {
+            return Err(SecretError::Kind { path });
+        }
+        let (mode, owner) = (found.mode() & 0o7777, found.uid());
         if mode & OTHERS != 0 {
-            let path = path.to_owned();
             return Err(SecretError::Mode { path, mode });
         }
+        if owner != 0 && owner != geteuid().as_raw() {
+            return Err(SecretError::Owner { path, owner });
+        }
         let mut text = Vec::new();
-        file.take(MAX_FILE).read_to_end(&mut text).map_err(failed)?;
-        Self::parse(&text).ok_or_else(|| SecretError::Form {
-            path: path.to_owned(),
-        })
+        // One byte more tells a file that is too long.
+        if let Err(source) = file.take(MAX_FILE + 1).read_to_end(&mut text) {
+            return Err(SecretError::Read { path, source });
+        }
+        if text.len() as u64 > MAX_FILE {
+            return Err(SecretError::Form { path });
+        }
+        Self::parse(&text).ok_or(SecretError::Form { path })
     }
 
     fn parse(text: &[u8]) -> Option<Self> {
@@ -72,6 +93,7 @@ impl Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::stat::Mode;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -103,6 +125,14 @@ mod tests {
             let read = Secret::read(&path);
             assert_eq!(read.is_ok(), right, "{mode:o}: {read:?}");
         }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(&path, "a5".repeat(32) + &" ".repeat(100)).unwrap();
+        let long = Secret::read(&path).unwrap_err();
+        assert!(matches!(long, SecretError::Form { .. }), "{long}");
+        let pipe = directory.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, Mode::S_IRUSR).unwrap();
+        let pipe = Secret::read(&pipe).unwrap_err();
+        assert!(matches!(pipe, SecretError::Kind { .. }), "{pipe}");
         let missing = Secret::read(&directory.path().join("none")).unwrap_err();
         assert!(missing.to_string().contains("cannot read"));
     }

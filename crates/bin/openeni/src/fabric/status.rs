@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use eni_efa_abi::Gid;
 use eni_fabric::{CounterReader, Device, DeviceCounters};
@@ -18,6 +19,9 @@ use crate::status::{AdapterCounters, PATIENCE, StatusError, markdown, read_docum
 
 /// What goes on is the owner's to see.
 const SOCKET_MODE: u32 = 0o600;
+
+/// Between tries to accept where accepting fails.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// All devices of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +99,12 @@ impl StatusServer {
         let _detached = thread::Builder::new()
             .name("fabric-status".to_owned())
             .spawn(move || {
-                for stream in listener.incoming().flatten() {
+                for stream in listener.incoming() {
+                    let Ok(stream) = stream else {
+                        // No descriptor is free, say, and none will be at once.
+                        thread::sleep(PAUSE);
+                        continue;
+                    };
                     let report = Report::new(&devices, counters.read());
                     // A reader that has gone needs no answer.
                     let _told = tell(&stream, &report);
@@ -135,7 +144,7 @@ mod tests {
     use eni_efa_client::{EndpointKind, Fabric};
     use eni_fabric::{Isolated, SameSubnet, Service, ServiceOptions};
     use std::sync::Arc;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     fn device(number: u8, subnet: &str) -> Device {
         Device {

@@ -46,7 +46,12 @@ impl<B: Buffer> Engine<B> {
         match unread.len() {
             1 => self.watched.push(lane),
             // The program may be one that does not look for completions.
-            UNREAD.. => self.complete_read(lane, wire.consumed(lane), sink),
+            UNREAD.. => {
+                self.complete_read(lane, wire.consumed(lane), sink);
+                if self.lane(lane).unread.is_empty() {
+                    self.watched.retain(|watched| *watched != lane);
+                }
+            }
             _ => {}
         }
     }
