@@ -138,7 +138,7 @@ impl Express {
             let Some((header, payload)) = self.sender.pop(now) else {
                 return;
             };
-            let place = header.slot;
+            let place = header.place;
             let header = MessageHeader::new(&header.to_bytes()).unwrap_or(MessageHeader::EMPTY);
             let message = Message {
                 queue_pair: QUEUE_PAIR,

@@ -82,7 +82,7 @@ impl Receiver {
             deliver_late(frame, out, counters);
             return;
         };
-        let place = header.slot;
+        let place = header.place;
         let next = self.next(place);
         if number < next {
             deliver_late(frame, out, counters);
@@ -115,7 +115,7 @@ impl Receiver {
             self.flows.clear();
             self.life = Some(header.life);
         }
-        let place = usize::from(header.slot);
+        let place = usize::from(header.place);
         if place >= self.flows.len() {
             self.flows.resize(place + 1, None);
         }
@@ -130,10 +130,10 @@ impl Receiver {
         }
         if age > 0 {
             // The sender gives a place away when all has ended, so what is still held waits for what failed.
-            self.give_up_to(header.slot, u64::MAX, out, counters);
+            self.give_up_to(header.place, u64::MAX, out, counters);
             self.flows[place] = Some(fresh);
         }
-        let next = self.next(header.slot);
+        let next = self.next(header.place);
         let ahead = header.sequence.wrapping_sub(next as u32) as i32;
         // What is behind the beginning is none of this flow's; it cannot be told from a late one, and is treated so.
         next.checked_add_signed(i64::from(ahead))

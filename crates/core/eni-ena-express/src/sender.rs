@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 use eni_srd::Instant;
 
-/// Places that an empty queue keeps: 4,096 queues that once were long must not hold their memory.
-const EMPTY_QUEUE_PLACES: usize = 16;
+/// Frames for which an empty queue keeps room: 4,096 queues that once were long must not hold their memory.
+const EMPTY_QUEUE_CAPACITY: usize = 16;
 
 /// One flow.
 struct Flow {
@@ -43,7 +43,7 @@ pub(crate) struct Sender {
     places: BTreeMap<FlowTuple, u16>,
     flows: Vec<Option<Flow>>,
     free: Vec<u16>,
-    /// Where to look next for a flow that can give way.
+    /// The place from which on to look next for a flow that can give way.
     hand: u16,
     /// Flows with something queued, in the order of their turns.
     turns: VecDeque<u16>,
@@ -179,7 +179,7 @@ impl Sender {
         let flow = self.flows.get_mut(usize::from(place))?.as_mut()?;
         let frame = flow.queue.pop_front()?;
         let header = FrameHeader {
-            slot: place,
+            place,
             life: self.life,
             incarnation: flow.incarnation,
             sequence: flow.sequence,
@@ -191,7 +191,7 @@ impl Sender {
         flow.queued_bytes -= frame.len() + FRAME_OVERHEAD_BYTES;
         self.queued_bytes -= frame.len() + FRAME_OVERHEAD_BYTES;
         if flow.queue.is_empty() {
-            flow.queue.shrink_to(EMPTY_QUEUE_PLACES);
+            flow.queue.shrink_to(EMPTY_QUEUE_CAPACITY);
             self.turns.pop_front();
         }
         Some((header, frame))

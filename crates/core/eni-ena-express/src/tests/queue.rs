@@ -80,7 +80,7 @@ fn flows_take_turns_by_bytes() {
     // While both have something, neither is ahead by more than two turns.
     for _ in 0..300 {
         let (header, frame) = sender.pop(START).unwrap();
-        *sent.get_mut(&header.slot).unwrap() += frame.len();
+        *sent.get_mut(&header.place).unwrap() += frame.len();
         assert!(
             sent[&large].abs_diff(sent[&small]) <= 2 * MAX_FRAME_BYTES,
             "{sent:?}"
@@ -99,7 +99,7 @@ fn a_place_is_given_on_only_when_all_has_ended() {
     assert_eq!(sender.place(START, tuple(60_000)), None, "all are queued");
     let mut places = Vec::new();
     while let Some((header, _)) = sender.pop(START) {
-        places.push((header.slot, header.incarnation));
+        places.push((header.place, header.incarnation));
     }
     assert_eq!(
         sender.place(START, tuple(60_000)),
@@ -111,7 +111,7 @@ fn a_place_is_given_on_only_when_all_has_ended() {
     assert_eq!(sender.place(START, tuple(60_000)), Some(place));
     sender.push(place, frame(60)).unwrap();
     let (header, _) = sender.pop(START).unwrap();
-    assert_eq!((header.slot, header.sequence), (place, 0));
+    assert_eq!((header.place, header.sequence), (place, 0));
     assert!(header.incarnation > incarnation);
     assert_eq!(sender.flows(), usize::from(MAX_FLOWS));
 }
@@ -168,11 +168,11 @@ proptest! {
                     }
                 }
                 _ => if let Some((header, frame)) = sender.pop(START) {
-                    prop_assert_eq!(frame.len(), queued.get_mut(&header.slot).unwrap().remove(0));
-                    let next = expected.entry((header.slot, header.incarnation)).or_insert(0);
+                    prop_assert_eq!(frame.len(), queued.get_mut(&header.place).unwrap().remove(0));
+                    let next = expected.entry((header.place, header.incarnation)).or_insert(0);
                     prop_assert_eq!(header.sequence, *next);
                     *next += 1;
-                    under_way.push(header.slot);
+                    under_way.push(header.place);
                     if under_way.len() > 20 {
                         sender.ended(under_way.remove(0));
                     }
