@@ -4,6 +4,7 @@ use crate::counters::{Counters, DropReason};
 use crate::eligibility::{Eligibility, Ordinary};
 use crate::flow;
 use crate::header::{FrameHeader, HEADER_BYTES, QUEUE_PAIR};
+use crate::limits::{EMPTY_TREES_BYTES, MAX_FRAME_BYTES};
 use crate::receiver::{Deliver, Receiver};
 use crate::sender::Sender;
 use bytes::BytesMut;
@@ -14,7 +15,7 @@ use eni_srd::{
 
 /// Marks the tokens of messages that carry frames; the rest is the flow's place.
 const TOKEN_MARK: u64 = 1 << 63;
-/// The code of [`Admission::Refuse`] for a message whose header breaks the rules.
+/// The code of [`Admission::Refuse`] for a message whose header or length breaks the rules.
 const REFUSED_MALFORMED: u8 = 1;
 
 /// What became of a frame that was offered.
@@ -180,7 +181,9 @@ impl Express {
         out: &mut impl Deliver,
     ) -> Admission {
         let header = FrameHeader::parse(message.header);
-        let Some(header) = header.filter(|_| message.queue_pair == QUEUE_PAIR) else {
+        let is_frame = message.queue_pair == QUEUE_PAIR
+            && (flow::MIN_FRAME_BYTES..=MAX_FRAME_BYTES).contains(&message.payload.len());
+        let Some(header) = header.filter(|_| is_frame) else {
             self.counters.count_drops(DropReason::Malformed, 1);
             return Admission::Refuse(REFUSED_MALFORMED);
         };
@@ -262,6 +265,9 @@ impl Express {
     /// Bytes of memory that the pair holds now, the connection aside; at most
     /// [`MAX_MEMORY_BYTES`](crate::MAX_MEMORY_BYTES). Of it and the connections' `ena_srd_resource_utilization` is made.
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.sender.memory_bytes() + self.receiver.memory_bytes()
+        size_of::<Self>()
+            + EMPTY_TREES_BYTES
+            + self.sender.memory_bytes()
+            + self.receiver.memory_bytes()
     }
 }

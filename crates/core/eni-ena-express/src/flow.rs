@@ -3,12 +3,15 @@
 use crate::eligibility::Ordinary;
 use crate::limits::MAX_PACKET_BYTES;
 use eni_wire::{
-    ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, IPV4_WORDS, Ipv4,
-    Ipv4Header, Port, TCP_LENGTH, TCP_WORDS, TcpHeader, UDP_LENGTH, UDP_WORDS, UdpHeader, checksum,
-    protocol,
+    ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, IPV4_LENGTH,
+    IPV4_WORDS, Ipv4, Ipv4Header, Port, TCP_LENGTH, TCP_WORDS, TcpHeader, UDP_LENGTH, UDP_WORDS,
+    UdpHeader, checksum, protocol,
 };
 
 const ETHERNET_BYTES: usize = ETHERNET_LENGTH as usize;
+/// The shortest frame that SRD carries: UDP without data.
+pub(crate) const MIN_FRAME_BYTES: usize =
+    ETHERNET_BYTES + IPV4_LENGTH as usize + UDP_LENGTH as usize;
 /// RFC 3168: the two lowest bits of the second byte.
 const ECN_BITS: u8 = 0b11;
 const SERVICE_OFFSET: usize = ETHERNET_BYTES + 1;

@@ -177,7 +177,8 @@ proptest! {
             let header = FrameHeader { place, life, incarnation, sequence };
             bench.receiver.take(Instant::from_nanos(0), header, &large, &mut out, &mut bench.counters);
             prop_assert!(bench.receiver.held_bytes() <= MAX_HELD_BYTES);
-            prop_assert!(bench.receiver.memory_bytes() <= 2 * MAX_HELD_BYTES);
+            let places = usize::from(crate::MAX_FLOWS) * 32;
+            prop_assert!(bench.receiver.memory_bytes() <= MAX_HELD_BYTES + places);
         }
     }
 }
@@ -265,13 +266,67 @@ fn another_life_and_another_flow_at_a_place_begin_anew() {
     bench.take(0, header(0, 1));
     assert_eq!(bench.of(0), [0, 2, 0, 1]);
     assert_eq!(bench.counters.late, 1);
-    bench.take(0, header(9, 5));
     let next_life = FrameHeader {
         life: LIFE + 1,
         ..header(0, 0)
     };
+    bench.take(
+        0,
+        FrameHeader {
+            sequence: 3,
+            ..next_flow
+        },
+    );
     bench.take(0, next_life);
-    assert_eq!(bench.of(9), [5], "what the former life left is handed on");
-    assert_eq!(bench.of(0).last(), Some(&0));
+    assert_eq!(bench.of(0)[4..], [3, 0], "what was held is handed on");
     assert_eq!(bench.receiver.next_due(), None);
+}
+
+#[test]
+fn a_peer_that_alternates_lives_changes_nothing_at_other_places() {
+    let mut bench = Bench::default();
+    bench.take(0, header(9, 0));
+    for life in [1, 2, 1, 2] {
+        bench.take(
+            0,
+            FrameHeader {
+                life,
+                ..header(0, 0)
+            },
+        );
+    }
+    bench.take(0, header(9, 1));
+    assert_eq!((bench.of(9), bench.of(0)), (vec![0, 1], vec![0; 4]));
+    assert_eq!(bench.counters.late, 0);
+}
+
+#[test]
+fn incarnations_go_round() {
+    let mut bench = Bench::default();
+    for incarnation in [u32::MAX, 0, 1] {
+        let first = FrameHeader {
+            incarnation,
+            ..header(0, 0)
+        };
+        bench.take(0, first);
+    }
+    assert_eq!((bench.of(0), bench.counters.late), (vec![0; 3], 0));
+}
+
+#[test]
+fn a_flow_that_gives_way_takes_no_time_from_what_others_hold() {
+    let mut bench = Bench::default();
+    bench.take(0, header(0, 5));
+    bench.take(100_000, header(1, 5));
+    // Numbers begin at 0, so this one is behind the beginning: late.
+    let strange = FrameHeader {
+        incarnation: 2,
+        ..header(0, 1 << 31)
+    };
+    bench.take(200_000, strange);
+    assert_eq!(bench.of(0), [5, 1 << 31]);
+    bench.advance(HOLD_NANOS + 99_999);
+    assert_eq!((bench.of(1), bench.counters.gaps_by_time), (vec![], 0));
+    bench.advance(HOLD_NANOS + 100_000);
+    assert_eq!((bench.of(1), bench.counters.gaps_by_time), (vec![5], 1));
 }

@@ -3,6 +3,7 @@
 use crate::counters::DropReason;
 use crate::eligibility::{Eligibility, Ordinary, Side};
 use crate::express::{Express, Offered};
+use crate::flow::MIN_FRAME_BYTES;
 use crate::limits::{MAX_FRAME_BYTES, MAX_PACKET_BYTES};
 use crate::testing;
 use bytes::BytesMut;
@@ -361,6 +362,30 @@ fn messages_that_carry_no_frame_are_refused() {
             .dropped(DropReason::MessageFailed),
         0
     );
+    // A header of a frame is not enough.
+    let header = crate::header::FrameHeader {
+        place: 0,
+        life: 1,
+        incarnation: 1,
+        sequence: 0,
+    };
+    let frame = vec![0; MAX_FRAME_BYTES + 1];
+    for (bytes, is_taken) in [
+        (0, false),
+        (MIN_FRAME_BYTES - 1, false),
+        (MIN_FRAME_BYTES, true),
+        (MAX_FRAME_BYTES, true),
+        (MAX_FRAME_BYTES + 1, false),
+    ] {
+        let incoming = Incoming {
+            queue_pair: crate::QUEUE_PAIR,
+            header: &header.to_bytes(),
+            payload: &frame[..bytes],
+        };
+        let end = &mut bench.ends[1];
+        let answer = end.express.receive(now, &incoming, &mut |_: &[u8]| {});
+        assert_eq!(answer == Admission::Accept, is_taken, "{bytes} bytes");
+    }
     // Whoever shares the connection with others hands over only what is for frames.
     let incoming = Incoming {
         queue_pair: 3,
