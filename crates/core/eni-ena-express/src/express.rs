@@ -67,9 +67,9 @@ impl Express {
     /// Takes a frame that the instance sends to the peer, after the pipeline has let it through.
     ///
     /// The first eligible frame makes `connection` look for the peer; until it answers, frames go the ordinary way, as in
-    /// EC2. A flow may queue as many bytes as are free of [`MAX_QUEUED_BYTES`](crate::MAX_QUEUED_BYTES); what is beyond
-    /// is dropped, and what comes while more than [`MARK_QUEUED_BYTES`](crate::MARK_QUEUED_BYTES) of its flow wait is
-    /// marked where it can be.
+    /// EC2. A flow may queue as many bytes as are free of [`MAX_QUEUED_BYTES`](crate::MAX_QUEUED_BYTES), and one frame that
+    /// is small at another's cost; what is beyond is dropped, and what comes while more than [`MARK_QUEUED_BYTES`](crate::MARK_QUEUED_BYTES) of its flow wait is
+    /// marked where it can be. The frame's buffer is its own, no part of a larger one that it would keep.
     pub fn offer(&mut self, now: Instant, frame: BytesMut, connection: &mut Connection) -> Offered {
         let place = match self.judge(now, &frame, connection) {
             Ok(place) => place,
@@ -79,7 +79,7 @@ impl Express {
             }
         };
         self.counters.eligible_tx_pkts += 1;
-        match self.sender.push(place, frame) {
+        match self.sender.push(place, frame, &mut self.counters) {
             Ok(is_marked) => {
                 self.counters.marked += u64::from(is_marked);
                 Offered::Queued { is_marked }
