@@ -4,7 +4,7 @@ use crate::counters::{Counters, DropReason};
 use crate::eligibility::{Eligibility, Ordinary};
 use crate::flow;
 use crate::header::{FrameHeader, HEADER_BYTES, QUEUE_PAIR};
-use crate::limits::{EMPTY_TREES_BYTES, MAX_FRAME_BYTES};
+use crate::limits::{EMPTY_TREES_BYTES, LOOK_PAUSE_NANOS, MAX_FRAME_BYTES, MAX_LOOK_PAUSE_NANOS};
 use crate::receiver::{Deliver, Receiver};
 use crate::sender::Sender;
 use bytes::BytesMut;
@@ -40,7 +40,9 @@ pub enum Offered {
 /// One pair of interfaces, from one side. See the [crate] for how to drive it.
 pub struct Express {
     eligibility: Eligibility,
-    is_connected: bool,
+    /// When a frame may look for the peer again.
+    look_at: Instant,
+    look_pause: u64,
     sender: Sender,
     receiver: Receiver,
     counters: Counters,
@@ -52,7 +54,8 @@ impl Express {
     pub fn new(eligibility: Eligibility, life: u32) -> Self {
         Self {
             eligibility,
-            is_connected: false,
+            look_at: Instant::default(),
+            look_pause: LOOK_PAUSE_NANOS,
             sender: Sender::new(life),
             receiver: Receiver::default(),
             counters: Counters::default(),
@@ -67,7 +70,7 @@ impl Express {
     /// Takes a frame that the instance sends to the peer, after the pipeline has let it through.
     ///
     /// The first eligible frame makes `connection` look for the peer; until it answers, frames go the ordinary way, as in
-    /// EC2. A flow may queue as many bytes as are free of [`MAX_QUEUED_BYTES`](crate::MAX_QUEUED_BYTES), and one frame that
+    /// EC2. Later ones look again, with growing pauses. A flow may queue as many bytes as are free of [`MAX_QUEUED_BYTES`](crate::MAX_QUEUED_BYTES), and one frame that
     /// is small at another's cost; what is beyond is dropped, and what comes while more than [`MARK_QUEUED_BYTES`](crate::MARK_QUEUED_BYTES) of its flow wait is
     /// marked where it can be. The frame's buffer is its own, no part of a larger one that it would keep.
     pub fn offer(&mut self, now: Instant, frame: BytesMut, connection: &mut Connection) -> Offered {
@@ -104,38 +107,62 @@ impl Express {
         if !flow::is_within_mtu(packet_bytes) || message_bytes > connection.max_message_bytes() {
             return Err(Ordinary::TooLarge);
         }
-        if !self.is_connected {
-            connection.connect(now);
+        if !self.has_session(connection) {
+            self.look_for_peer(now, connection);
             return Err(Ordinary::NotConnected);
         }
         self.sender.place(now, tuple).ok_or(Ordinary::NoFlow)
     }
 
-    /// The next datagram, in place of [`Connection::poll_transmit`]: frames are handed over first, as long as nothing
-    /// waits in the connection, so that what cannot go out yet waits here, where flows take turns and have their shares.
+    /// Whether frames can be handed over. If not, those that wait are dropped: where they waited for a peer that is
+    /// silent, their senders have long sent them again.
+    fn has_session(&mut self, connection: &Connection) -> bool {
+        let is_open = connection.is_open();
+        if !is_open && self.has_queued() {
+            let frames = self.sender.drop_queued();
+            self.counters.count_drops(DropReason::SessionEnded, frames);
+        }
+        is_open
+    }
+
+    fn look_for_peer(&mut self, now: Instant, connection: &mut Connection) {
+        if now >= self.look_at {
+            connection.connect(now);
+            self.look_at = now.after_nanos(self.look_pause);
+            self.look_pause = (self.look_pause * 2).min(MAX_LOOK_PAUSE_NANOS);
+        }
+    }
+
+    /// The next datagram, in place of [`Connection::poll_transmit`]: frames are handed over first, as many as fill a
+    /// datagram with what waits in the connection. What cannot go out yet waits here, where flows take turns and have
+    /// their shares.
     pub fn poll_transmit(
         &mut self,
         now: Instant,
         connection: &mut Connection,
         buffer: &mut [u8],
     ) -> Option<Transmit> {
-        if self.is_connected && !connection.has_waiting() {
+        if self.has_session(connection) {
             self.hand_over(now, connection);
         }
         connection.poll_transmit(now, buffer)
     }
 
-    /// Hands over what one datagram holds. A frame that none holds, because the peer of a new session takes smaller ones,
-    /// is refused by the connection.
+    /// Hands over what one datagram holds.
     fn hand_over(&mut self, now: Instant, connection: &mut Connection) {
-        let datagram = connection.max_message_bytes();
-        let mut handed = 0;
+        let mut room = connection.datagram_room();
         while let Some(bytes) = self.sender.peek() {
-            let is_more = handed > 0 && handed + HEADER_BYTES + bytes > datagram;
-            if is_more || connection.window_room() == 0 {
+            if HEADER_BYTES + bytes > connection.max_message_bytes() {
+                // The peer of a new session takes smaller ones. It has no number yet, so nobody waits for it.
+                self.sender.drop_next();
+                self.counters.count_drops(DropReason::MessageFailed, 1);
+                continue;
+            }
+            let cost = Connection::message_cost(HEADER_BYTES, bytes);
+            if cost > room || connection.window_room() == 0 {
                 return;
             }
-            handed += HEADER_BYTES + bytes;
+            room -= cost;
             let Some((header, payload)) = self.sender.pop(now) else {
                 return;
             };
@@ -192,10 +219,15 @@ impl Express {
         Admission::Accept
     }
 
-    /// Notes what the connection told; to be called with every event, before anything is offered.
+    /// Notes what the connection told; to be called with every event, before the next call of
+    /// [`offer`](Self::offer) or [`poll_transmit`](Self::poll_transmit): frames would else go to a new session with numbers of
+    /// the old one, and the peer would wait for those before them.
     pub fn handle_event(&mut self, event: &Event) {
         match event {
-            Event::Connected => self.is_connected = true,
+            Event::Connected => {
+                self.sender.begin_anew();
+                (self.look_at, self.look_pause) = (Instant::default(), LOOK_PAUSE_NANOS);
+            }
             Event::Completed { token, .. } => {
                 self.message_ended(*token);
             }
@@ -205,14 +237,7 @@ impl Express {
                 }
             }
             Event::PeerReset => self.sender.begin_anew(),
-            Event::Closed { .. } => {
-                // They have waited for as long as the peer was silent: their senders have long sent them again.
-                let frames = self.sender.drop_queued();
-                self.counters.count_drops(DropReason::SessionEnded, frames);
-                self.sender.begin_anew();
-                self.is_connected = false;
-            }
-            Event::PathDown { .. } | Event::PathUp { .. } => {}
+            Event::Closed { .. } | Event::PathDown { .. } | Event::PathUp { .. } => {}
         }
     }
 

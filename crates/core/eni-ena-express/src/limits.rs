@@ -13,6 +13,12 @@ pub const MAX_FLOWS: u16 = 4_096;
 /// arrived, so the next one may begin a flow anew.
 pub const FLOW_IDLE_NANOS: u64 = 60_000_000_000;
 
+/// The pause from one look for a peer to the next, at first; it doubles up to [`MAX_LOOK_PAUSE_NANOS`]. A look takes 3 s
+/// ([`peer_dead_after`](eni_srd::Config::peer_dead_after), ordinarily), and a hello every 20 ms of it.
+pub(crate) const LOOK_PAUSE_NANOS: u64 = 4_000_000_000;
+/// The longest pause from one look for a peer to the next: what has no ENA Express costs three hellos a second at most.
+pub(crate) const MAX_LOOK_PAUSE_NANOS: u64 = 64_000_000_000;
+
 /// Bytes of frames of one pair that may wait for SRD. A flow that is alone may use half of it
 /// ([the rule](crate::Express::offer)): 1 MiB, because EC2 asks for `tcp_limit_output_bytes` of 1 MiB or more
 /// ("ENA Express", prerequisites), which is what one socket then puts into its device at once.

@@ -290,6 +290,15 @@ impl Sender {
         Some((header, frame))
     }
 
+    /// Drops the frame that [`peek`](Self::peek) found, which leaves no gap: it has no number yet.
+    pub(crate) fn drop_next(&mut self) {
+        let place = self.turns.front().copied();
+        let flow = place.and_then(|place| self.flow(place));
+        if let Some(frame) = flow.and_then(|flow| flow.queue.pop_front()) {
+            self.taken(0, frame.len());
+        }
+    }
+
     /// A message of the flow at `place` has ended, one way or the other.
     pub(crate) fn ended(&mut self, place: u16) {
         let Some(flow) = self.flow(place) else {
@@ -301,12 +310,15 @@ impl Sender {
         }
     }
 
-    /// A new session: whatever the peer knew or missed of the old one's flows, all begin anew.
+    /// A new session: whatever the peer knew or missed of the old one's flows, all begin anew, and nothing is under way.
     pub(crate) fn begin_anew(&mut self) {
-        for entry in &mut self.table {
+        for (place, entry) in (0..).zip(&mut self.table) {
             entry.incarnation = entry.incarnation.wrapping_add(1);
             if let Some(flow) = &mut entry.flow {
-                flow.sequence = 0;
+                (flow.sequence, flow.under_way) = (0, 0);
+                if flow.is_idle() {
+                    self.idle.insert(place);
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::counters::DropReason;
 use crate::eligibility::{Eligibility, Ordinary, Side};
 use crate::express::{Express, Offered};
 use crate::flow::MIN_FRAME_BYTES;
-use crate::limits::{MAX_FRAME_BYTES, MAX_PACKET_BYTES};
+use crate::limits::{FRAME_OVERHEAD_BYTES, MAX_FRAME_BYTES, MAX_PACKET_BYTES, MAX_QUEUED_BYTES};
 use crate::testing;
 use bytes::BytesMut;
 use eni_srd::{
@@ -29,6 +29,8 @@ fn eligibility(udp: bool) -> Eligibility {
 
 struct End {
     express: Express,
+    config: Config,
+    seed: [u8; 32],
     connection: Connection,
     delivered: Vec<Vec<u8>>,
     events: Vec<Event>,
@@ -37,22 +39,45 @@ struct End {
 impl End {
     fn new(now: u64, this: u8, life: u32) -> Self {
         let config = Config::new([this; 16], [3 - this; 16], u32::from(this));
-        let mut seed = [this; 32];
+        Self::with_config(now, config, life)
+    }
+
+    fn with_config(now: u64, config: Config, life: u32) -> Self {
+        let mut seed = [config.local_interface[0]; 32];
         seed[..4].copy_from_slice(&life.to_be_bytes());
         Self {
             express: Express::new(eligibility(false), life),
-            connection: Connection::new(config, None, Instant::from_nanos(now), seed).unwrap(),
+            connection: connect(&config, now, seed),
+            config,
+            seed,
             delivered: Vec::new(),
             events: Vec::new(),
         }
     }
 
-    fn take_events(&mut self) {
+    /// Takes another connection, as an owner does whose connection has ended.
+    fn reconnect(&mut self, now: u64) {
+        self.seed[31] += 1;
+        self.connection = connect(&self.config, now, self.seed);
+    }
+
+    fn take_events(&mut self, now: u64) {
         while let Some(event) = self.connection.poll_event() {
             self.express.handle_event(&event);
             self.events.push(event);
+            if matches!(event, Event::Closed { .. }) {
+                self.reconnect(now);
+            }
         }
     }
+
+    fn has_reset(&self) -> bool {
+        self.events.contains(&Event::PeerReset)
+    }
+}
+
+fn connect(config: &Config, now: u64, seed: [u8; 32]) -> Connection {
+    Connection::new(config.clone(), None, Instant::from_nanos(now), seed).unwrap()
 }
 
 /// Both ends, and datagrams on their way: path `n` takes `n + 1` times 10 µs.
@@ -64,22 +89,32 @@ struct Bench {
     sent: u64,
     /// How many of the next datagrams from each side are swallowed.
     swallow: [usize; 2],
+    /// Datagrams with these bytes in them are swallowed.
+    swallow_with: Option<Vec<u8>>,
+    /// How long the datagrams from the left were.
+    lengths: Vec<usize>,
 }
 
 impl Bench {
-    fn new() -> Self {
+    fn new(ends: [End; 2]) -> Self {
         Self {
             now: 0,
-            ends: [End::new(0, 1, 11), End::new(0, 2, 22)],
+            ends,
             flying: BTreeMap::new(),
             sent: 0,
             swallow: [0; 2],
+            swallow_with: None,
+            lengths: Vec::new(),
         }
     }
 
     /// With a session, which the first frame asks for.
     fn connected() -> Self {
-        let mut bench = Self::new();
+        Self::connected_between([End::new(0, 1, 11), End::new(0, 2, 22)])
+    }
+
+    fn connected_between(ends: [End; 2]) -> Self {
+        let mut bench = Self::new(ends);
         let offered = bench.offer(0, testing::tcp(1, 2, 0));
         assert!(matches!(
             offered,
@@ -113,19 +148,24 @@ impl Bench {
         let now = Instant::from_nanos(self.now);
         for from in [0, 1] {
             let end = &mut self.ends[from];
-            end.take_events();
+            end.take_events(self.now);
             while let Some(transmit) =
                 end.express
                     .poll_transmit(now, &mut end.connection, &mut buffer)
             {
                 self.sent += 1;
-                if self.swallow[from] > 0 {
-                    self.swallow[from] -= 1;
+                if from == 0 {
+                    self.lengths.push(transmit.length);
+                }
+                let datagram = &buffer[..transmit.length];
+                let is_marked = |mark: &Vec<u8>| datagram.windows(mark.len()).any(|at| at == mark);
+                if self.swallow[from] > 0 || self.swallow_with.as_ref().is_some_and(is_marked) {
+                    self.swallow[from] = self.swallow[from].saturating_sub(1);
                     continue;
                 }
                 let at = self.now + 10_000 * (u64::from(transmit.path) + 1);
-                let datagram = buffer[..transmit.length].to_vec();
-                self.flying.insert((at, self.sent), (1 - from, datagram));
+                let flying = (1 - from, datagram.to_vec());
+                self.flying.insert((at, self.sent), flying);
             }
         }
     }
@@ -215,16 +255,46 @@ fn flows_arrive_in_order_over_paths_that_overtake_each_other() {
 }
 
 #[test]
-fn small_frames_share_datagrams() {
+fn small_frames_fill_datagrams() {
     let mut bench = Bench::connected();
-    let before = bench.ends[0].connection.counters().packets_sent;
-    for port in 1..=100 {
-        bench.offer(0, testing::tcp(port, 80, 10));
+    // 101 of them fill a datagram, or 100 where an acknowledgement rides along.
+    let frame = testing::tcp(1, 80, 9);
+    let cost = Connection::message_cost(crate::HEADER_BYTES, frame.len());
+    let room = bench.ends[0].connection.datagram_room();
+    assert_eq!((room / cost, room % cost), (101, 1));
+    for round in 1..=5 {
+        bench.offer(1, frame.clone());
+        while bench.ends[0].delivered.len() < round {
+            bench.run(1_000);
+        }
+        bench.lengths.clear();
+        for _ in 0..500 {
+            bench.offer(0, frame.clone());
+        }
+        bench.run(5 * MS);
+        assert_eq!(bench.ends[1].delivered.len(), 500 * round);
+        let lengths = bench.lengths.iter().filter(|length| **length > cost);
+        assert_eq!(lengths.count(), 5, "{:?}", bench.lengths);
     }
-    bench.run(5 * MS);
-    assert_eq!(bench.ends[1].delivered.len(), 100);
-    let packets = bench.ends[0].connection.counters().packets_sent - before;
-    assert!(packets < 20, "{packets} datagrams");
+}
+
+#[test]
+fn what_is_handed_over_goes_out_with_the_next_datagram() {
+    let mut bench = Bench::connected();
+    for _ in 0..1_000 {
+        bench.offer(0, testing::tcp(1, 80, 10));
+    }
+    let now = Instant::from_nanos(bench.now);
+    let End {
+        express,
+        connection,
+        ..
+    } = &mut bench.ends[0];
+    let room = connection.datagram_room();
+    let mut buffer = vec![0; MAX_DATAGRAM_BYTES];
+    express.poll_transmit(now, connection, &mut buffer).unwrap();
+    assert!(express.has_queued());
+    assert_eq!(connection.datagram_room(), room, "nothing waits in it");
 }
 
 #[test]
@@ -287,7 +357,7 @@ fn a_side_that_starts_anew_is_understood_and_the_other_numbers_anew() {
         .connection
         .connect(Instant::from_nanos(bench.now));
     bench.run(5 * MS);
-    assert!(bench.ends[0].events.contains(&Event::PeerReset));
+    assert!(bench.ends[0].has_reset());
     for side in [0, 1] {
         for _ in 0..3 {
             let offered = bench.offer(side, testing::tcp(1, 2, 10));
@@ -330,6 +400,202 @@ fn a_peer_that_falls_silent_leaves_the_ordinary_way() {
         }
     ));
     assert!(!bench.ends[0].express.has_queued());
+}
+
+/// How a session is found again: the owner has made other connections, and a frame looks for the peer.
+#[test]
+fn after_silence_frames_take_srd_again() {
+    let mut bench = Bench::connected();
+    bench.offer(0, testing::tcp(1, 80, 10));
+    bench.run(MS);
+    bench.swallow = [usize::MAX; 2];
+    for _ in 0..200 {
+        bench.offer(0, testing::tcp(1, 80, 8_000));
+    }
+    bench.run(5_000 * MS);
+    for end in &bench.ends {
+        assert!(matches!(end.events.last(), Some(Event::Closed { .. })));
+    }
+    bench.swallow = [0; 2];
+    bench.ends[1].delivered.clear();
+    bench.offer(0, testing::tcp(1, 80, 10));
+    bench.run(MS);
+    for bytes in [11, 12, 13] {
+        let offered = bench.offer(0, testing::tcp(1, 80, bytes));
+        assert_eq!(offered, Offered::Queued { is_marked: false });
+    }
+    bench.run(MS);
+    let lengths: Vec<usize> = bench.ends[1].delivered.iter().map(Vec::len).collect();
+    assert_eq!(lengths, [65, 66, 67]);
+    let counters = bench.ends[1].express.counters();
+    assert_eq!((counters.held, counters.missing, counters.late), (0, 0, 0));
+    // What was dropped has left the queue: the whole share is free.
+    let frame = testing::tcp(1, 80, 8_000);
+    let queued = std::iter::from_fn(|| match bench.offer(0, frame.clone()) {
+        Offered::Queued { .. } => Some(()),
+        Offered::Ordinary { .. } | Offered::Dropped(_) => None,
+    });
+    let share = MAX_QUEUED_BYTES / 2 / (frame.len() + FRAME_OVERHEAD_BYTES);
+    assert_eq!(queued.count(), share);
+}
+
+#[test]
+fn a_peer_that_comes_late_is_found_and_one_that_never_comes_costs_little() {
+    let mut bench = Bench::new([End::new(0, 1, 11), End::new(0, 2, 22)]);
+    bench.swallow = [usize::MAX; 2];
+    let mut packets = Vec::new();
+    for _ in 0..300 {
+        bench.offer(0, testing::tcp(1, 80, 10));
+        bench.run(1_000 * MS);
+        packets.push(bench.sent);
+    }
+    // A look is some 150 hellos: at 0, 4, 12, 28, 60 seconds and every 64 seconds from 124 on.
+    assert!(packets[3] < 170, "{packets:?}");
+    assert!(packets[299] < 8 * 170, "{packets:?}");
+    bench.swallow = [0; 2];
+    for _ in 0..64 {
+        bench.offer(0, testing::tcp(1, 80, 10));
+        bench.run(1_000 * MS);
+    }
+    let offered = bench.offer(0, testing::tcp(1, 80, 10));
+    assert_eq!(offered, Offered::Queued { is_marked: false });
+    // The next time it starts with short pauses again.
+    bench.swallow = [usize::MAX; 2];
+    bench.run(5_000 * MS);
+    let before = bench.sent;
+    bench.offer(0, testing::tcp(1, 80, 10));
+    bench.run(MS);
+    assert!(bench.sent > before);
+}
+
+#[test]
+fn a_connection_that_the_owner_closes_takes_no_frames() {
+    let mut bench = Bench::connected();
+    for _ in 0..100 {
+        bench.offer(0, testing::tcp(1, 80, 8_000));
+    }
+    bench.transmit();
+    let end = &mut bench.ends[0];
+    end.connection.close();
+    assert!(end.express.has_queued());
+    let offered = bench.offer(0, testing::tcp(1, 80, 8_000));
+    assert!(matches!(offered, Offered::Ordinary { .. }));
+    bench.run(MS);
+    let end = &mut bench.ends[0];
+    let counters = end.express.counters();
+    let lost = [DropReason::MessageFailed, DropReason::SessionEnded]
+        .map(|reason| counters.dropped(reason));
+    assert!(lost[0] > 0 && lost[1] > 0, "{lost:?}");
+    assert!(bench.ends[1].delivered.len() as u64 + lost[0] + lost[1] >= 100);
+    bench.ends[0].reconnect(bench.now);
+    bench.offer(0, testing::tcp(1, 80, 10));
+    bench.run(MS);
+    // The look before was of another connection: it counts.
+    bench.run(4_000 * MS);
+    bench.offer(0, testing::tcp(1, 80, 10));
+    bench.run(MS);
+    let offered = bench.offer(0, testing::tcp(1, 80, 10));
+    assert_eq!(offered, Offered::Queued { is_marked: false });
+}
+
+#[test]
+fn a_peer_that_takes_smaller_datagrams_leaves_no_gap() {
+    let mut bench = Bench::connected();
+    bench.offer(0, testing::tcp(1, 80, 10));
+    bench.run(MS);
+    // Nothing is acknowledged any more, so most wait.
+    bench.swallow = [usize::MAX; 2];
+    for bytes in [8_000, 10].repeat(60) {
+        bench.offer(0, testing::tcp(1, 80, bytes));
+    }
+    bench.run(MS);
+    assert!(bench.ends[0].express.has_queued());
+    bench.swallow = [0; 2];
+    let mut config = bench.ends[1].config.clone();
+    config.max_datagram_bytes = 1_500;
+    bench.ends[1] = End::with_config(bench.now, config, 23);
+    let now = Instant::from_nanos(bench.now);
+    bench.ends[1].connection.connect(now);
+    bench.run(5 * MS);
+    assert!(bench.ends[0].has_reset());
+    let [left, right] = &bench.ends;
+    assert!(!right.delivered.is_empty());
+    assert!(right.delivered.iter().all(|frame| frame.len() == 64));
+    let counters = right.express.counters();
+    assert_eq!((counters.held, counters.missing, counters.late), (0, 0, 0));
+    let failed = left.express.counters().dropped(DropReason::MessageFailed);
+    assert_eq!(failed + right.delivered.len() as u64, 120);
+}
+
+#[test]
+fn what_one_message_does_not_hold_goes_the_ordinary_way() {
+    let [mut left, right] = [End::new(0, 1, 11), End::new(0, 2, 22)];
+    left.config.max_datagram_bytes = 1_500;
+    let mut bench = Bench::connected_between([End::with_config(0, left.config, 11), right]);
+    let most = bench.ends[0].connection.max_message_bytes() - crate::HEADER_BYTES - 54;
+    let offered = bench.offer(0, testing::tcp(1, 80, most));
+    assert_eq!(offered, Offered::Queued { is_marked: false });
+    let offered = bench.offer(0, testing::tcp(1, 80, most + 1));
+    let too_large = Ordinary::TooLarge;
+    assert!(matches!(offered, Offered::Ordinary { reason, .. } if reason == too_large));
+}
+
+#[test]
+fn what_the_window_does_not_take_waits() {
+    let mut left = End::new(0, 1, 11);
+    left.config.window_log2 = 6;
+    let left = End::with_config(0, left.config, 11);
+    let mut bench = Bench::connected_between([left, End::new(0, 2, 22)]);
+    for _ in 0..300 {
+        bench.offer(0, testing::tcp(1, 80, 10));
+    }
+    bench.run(10 * MS);
+    assert_eq!(bench.ends[1].delivered.len(), 300);
+    let counters = bench.ends[0].express.counters();
+    assert_eq!(counters.dropped(DropReason::MessageFailed), 0);
+}
+
+#[test]
+fn places_serve_one_short_flow_after_another() {
+    let mut bench = Bench::connected();
+    let flows = crate::MAX_FLOWS + 1_000;
+    for port in 1..=flows {
+        let offered = bench.offer(0, testing::tcp(port, 80, 10));
+        assert_eq!(offered, Offered::Queued { is_marked: false }, "{port}");
+        if port % 100 == 0 {
+            bench.run(MS);
+        }
+    }
+    bench.run(MS);
+    assert_eq!(bench.ends[1].delivered.len(), usize::from(flows));
+    let counters = bench.ends[1].express.counters();
+    assert_eq!((counters.missing, counters.late), (0, 0));
+    // Time takes them all.
+    assert!(bench.ends[0].express.flows() > 4_000);
+    bench.run(121_000 * MS);
+    assert_eq!(bench.ends[0].express.flows(), 0);
+}
+
+#[test]
+fn a_frame_that_is_lost_for_long_is_given_up_in_time() {
+    let mut bench = Bench::connected();
+    let mark = [0x77; 16];
+    bench.swallow_with = Some(mark.to_vec());
+    let mut lost = testing::tcp(1, 80, 8_000);
+    lost[4_000..4_016].copy_from_slice(&mark);
+    bench.offer(0, lost.clone());
+    bench.transmit();
+    bench.offer(0, testing::tcp(1, 80, 8_001));
+    bench.run(MS);
+    assert_eq!(bench.ends[1].delivered.len(), 0);
+    bench.run(2 * MS);
+    assert_eq!(bench.ends[1].delivered.len(), 1);
+    let counters = bench.ends[1].express.counters();
+    assert_eq!((counters.gaps_by_time, counters.missing), (1, 1));
+    bench.swallow_with = None;
+    bench.run(500 * MS);
+    assert_eq!(bench.ends[1].delivered[1], lost);
+    assert_eq!(bench.ends[1].express.counters().late, 1);
 }
 
 #[test]

@@ -283,6 +283,11 @@ fn a_new_session_numbers_what_waits_from_0() {
     assert!(after.incarnation > before.incarnation);
     assert_eq!(sender.drop_queued(), 1);
     assert_eq!(sender.pop(START), None);
+    // Nor is anything under way that nobody told of.
+    sender.begin_anew();
+    sender.expire(Instant::from_nanos(FLOW_IDLE_NANOS));
+    assert_eq!(sender.flows(), 0);
+    let place = sender.place(START, tuple(1)).unwrap();
     assert!(fill(&mut sender, place, MAX_FRAME_BYTES) > MAX_QUEUED_BYTES / 2 - 2 * MAX_FRAME_BYTES);
 }
 
