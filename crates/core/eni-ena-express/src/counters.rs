@@ -36,7 +36,7 @@ pub struct Counters {
     pub tx_pkts: u64,
     /// Frames that came by SRD and were delivered.
     pub rx_pkts: u64,
-    /// Frames marked as having met congestion.
+    /// Frames marked here as having met congestion.
     pub marked: u64,
     /// Frames that came before one that they follow, and were held.
     pub held: u64,

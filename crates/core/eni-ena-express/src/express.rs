@@ -23,7 +23,7 @@ const REFUSED_MALFORMED: u8 = 1;
 pub enum Offered {
     /// It waits for SRD. Where it was marked, its flow has so much waiting that its sender should slow down.
     Queued {
-        /// Whether it says that it met congestion.
+        /// Whether it was made to say that it met congestion.
         is_marked: bool,
     },
     /// It is to go the ordinary way.

@@ -102,12 +102,12 @@ pub(crate) fn is_within_mtu(packet_bytes: u32) -> bool {
 }
 
 /// Tells the receiver of the congestion that the frame met, where its sender can be told so (RFC 3168 section 5): the
-/// two bits become 11, and the checksum follows. Returns whether the frame says so.
+/// two bits become 11, and the checksum follows. Returns whether it was told here: not where the frame said so before.
 pub(crate) fn mark_congestion(frame: &mut [u8]) -> bool {
     let Some(service) = frame.get(SERVICE_OFFSET).copied() else {
         return false;
     };
-    if service & ECN_BITS == 0 || frame.len() < CHECKSUM_OFFSET + 2 {
+    if matches!(service & ECN_BITS, 0 | ECN_BITS) || frame.len() < CHECKSUM_OFFSET + 2 {
         return false;
     }
     let word = |frame: &[u8], at: usize| u16::from_ne_bytes([frame[at], frame[at + 1]]);
@@ -179,7 +179,7 @@ mod tests {
             let mut frame = testing::tcp(1, 2, 10);
             testing::set_ecn(&mut frame, ecn);
             let before = frame.clone();
-            assert_eq!(mark_congestion(&mut frame), ecn != 0);
+            assert_eq!(mark_congestion(&mut frame), ecn == 1 || ecn == 2);
             let (header, _) = OracleHeader::from_slice(&frame[ETHERNET_BYTES..]).unwrap();
             assert_eq!(header.header_checksum, header.calc_header_checksum());
             assert_eq!(header.ecn.value(), if ecn == 0 { 0 } else { 3 });
