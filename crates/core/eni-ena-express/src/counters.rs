@@ -14,8 +14,8 @@ pub enum DropReason {
     /// SRD took it and reported that it failed, or cannot tell.
     #[error("SRD could not deliver it")]
     MessageFailed,
-    /// It arrived with a header that breaks the rules.
-    #[error("the message's header is malformed")]
+    /// It arrived with a header that breaks the rules, or with fewer or more bytes than any frame of them has.
+    #[error("the message carries no frame")]
     Malformed,
     /// It arrived while the same one was held. SRD delivers once, so the peer sent it twice.
     #[error("the frame arrived twice")]
@@ -36,7 +36,7 @@ pub struct Counters {
     pub tx_pkts: u64,
     /// Frames that came by SRD and were delivered.
     pub rx_pkts: u64,
-    /// Frames marked as having met congestion.
+    /// Frames marked here as having met congestion.
     pub marked: u64,
     /// Frames that came before one that they follow, and were held.
     pub held: u64,

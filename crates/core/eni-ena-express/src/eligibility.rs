@@ -50,7 +50,8 @@ impl Ordinary {
     /// Variants.
     pub const COUNT: usize = Self::NoFlow as usize + 1;
 
-    /// Whether EC2 counts the packet as eligible nevertheless: size and resources are asked after that.
+    /// Whether EC2 counts the packet as eligible nevertheless: size and resources are asked after that. What only our own
+    /// rules turn away (no IPv4, a group, a fragment) does not count.
     pub const fn is_eligible(self) -> bool {
         matches!(self, Self::TooLarge | Self::NotConnected | Self::NoFlow)
     }

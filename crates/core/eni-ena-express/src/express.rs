@@ -4,6 +4,7 @@ use crate::counters::{Counters, DropReason};
 use crate::eligibility::{Eligibility, Ordinary};
 use crate::flow;
 use crate::header::{FrameHeader, HEADER_BYTES, QUEUE_PAIR};
+use crate::limits::{EMPTY_TREES_BYTES, LOOK_PAUSE_NANOS, MAX_FRAME_BYTES, MAX_LOOK_PAUSE_NANOS};
 use crate::receiver::{Deliver, Receiver};
 use crate::sender::Sender;
 use bytes::BytesMut;
@@ -14,7 +15,7 @@ use eni_srd::{
 
 /// Marks the tokens of messages that carry frames; the rest is the flow's place.
 const TOKEN_MARK: u64 = 1 << 63;
-/// The code of [`Admission::Refuse`] for a message whose header breaks the rules.
+/// The code of [`Admission::Refuse`] for a message whose header or length breaks the rules.
 const REFUSED_MALFORMED: u8 = 1;
 
 /// What became of a frame that was offered.
@@ -22,7 +23,7 @@ const REFUSED_MALFORMED: u8 = 1;
 pub enum Offered {
     /// It waits for SRD. Where it was marked, its flow has so much waiting that its sender should slow down.
     Queued {
-        /// Whether it says that it met congestion.
+        /// Whether it was made to say that it met congestion.
         is_marked: bool,
     },
     /// It is to go the ordinary way.
@@ -39,7 +40,9 @@ pub enum Offered {
 /// One pair of interfaces, from one side. See the [crate] for how to drive it.
 pub struct Express {
     eligibility: Eligibility,
-    is_connected: bool,
+    /// When a frame may look for the peer again.
+    look_at: Instant,
+    look_pause: u64,
     sender: Sender,
     receiver: Receiver,
     counters: Counters,
@@ -51,7 +54,8 @@ impl Express {
     pub fn new(eligibility: Eligibility, life: u32) -> Self {
         Self {
             eligibility,
-            is_connected: false,
+            look_at: Instant::default(),
+            look_pause: LOOK_PAUSE_NANOS,
             sender: Sender::new(life),
             receiver: Receiver::default(),
             counters: Counters::default(),
@@ -66,9 +70,9 @@ impl Express {
     /// Takes a frame that the instance sends to the peer, after the pipeline has let it through.
     ///
     /// The first eligible frame makes `connection` look for the peer; until it answers, frames go the ordinary way, as in
-    /// EC2. A flow may queue as many bytes as are free of [`MAX_QUEUED_BYTES`](crate::MAX_QUEUED_BYTES); what is beyond
-    /// is dropped, and what comes while more than [`MARK_QUEUED_BYTES`](crate::MARK_QUEUED_BYTES) of its flow wait is
-    /// marked where it can be.
+    /// EC2. Later ones look again, with growing pauses. A flow may queue as many bytes as are free of [`MAX_QUEUED_BYTES`](crate::MAX_QUEUED_BYTES), and one frame that
+    /// is small at another's cost; what is beyond is dropped, and what comes while more than [`MARK_QUEUED_BYTES`](crate::MARK_QUEUED_BYTES) of its flow wait is
+    /// marked where it can be. The frame's buffer is its own, no part of a larger one that it would keep.
     pub fn offer(&mut self, now: Instant, frame: BytesMut, connection: &mut Connection) -> Offered {
         let place = match self.judge(now, &frame, connection) {
             Ok(place) => place,
@@ -78,7 +82,7 @@ impl Express {
             }
         };
         self.counters.eligible_tx_pkts += 1;
-        match self.sender.push(place, frame) {
+        match self.sender.push(place, frame, &mut self.counters) {
             Ok(is_marked) => {
                 self.counters.marked += u64::from(is_marked);
                 Offered::Queued { is_marked }
@@ -103,42 +107,66 @@ impl Express {
         if !flow::is_within_mtu(packet_bytes) || message_bytes > connection.max_message_bytes() {
             return Err(Ordinary::TooLarge);
         }
-        if !self.is_connected {
-            connection.connect(now);
+        if !self.has_session(connection) {
+            self.look_for_peer(now, connection);
             return Err(Ordinary::NotConnected);
         }
         self.sender.place(now, tuple).ok_or(Ordinary::NoFlow)
     }
 
-    /// The next datagram, in place of [`Connection::poll_transmit`]: frames are handed over first, as long as nothing
-    /// waits in the connection, so that what cannot go out yet waits here, where flows take turns and have their shares.
+    /// Whether frames can be handed over. If not, those that wait are dropped: where they waited for a peer that is
+    /// silent, their senders have long sent them again.
+    fn has_session(&mut self, connection: &Connection) -> bool {
+        let is_open = connection.is_open();
+        if !is_open && self.has_queued() {
+            let frames = self.sender.drop_queued();
+            self.counters.count_drops(DropReason::SessionEnded, frames);
+        }
+        is_open
+    }
+
+    fn look_for_peer(&mut self, now: Instant, connection: &mut Connection) {
+        if now >= self.look_at {
+            connection.connect(now);
+            self.look_at = now.after_nanos(self.look_pause);
+            self.look_pause = (self.look_pause * 2).min(MAX_LOOK_PAUSE_NANOS);
+        }
+    }
+
+    /// The next datagram, in place of [`Connection::poll_transmit`]: frames are handed over first, as many as fill a
+    /// datagram with what waits in the connection. What cannot go out yet waits here, where flows take turns and have
+    /// their shares.
     pub fn poll_transmit(
         &mut self,
         now: Instant,
         connection: &mut Connection,
         buffer: &mut [u8],
     ) -> Option<Transmit> {
-        if self.is_connected && !connection.has_waiting() {
+        if self.has_session(connection) {
             self.hand_over(now, connection);
         }
         connection.poll_transmit(now, buffer)
     }
 
-    /// Hands over what one datagram holds. A frame that none holds, because the peer of a new session takes smaller ones,
-    /// is refused by the connection.
+    /// Hands over what one datagram holds.
     fn hand_over(&mut self, now: Instant, connection: &mut Connection) {
-        let datagram = connection.max_message_bytes();
-        let mut handed = 0;
+        let mut room = connection.datagram_room();
         while let Some(bytes) = self.sender.peek() {
-            let is_more = handed > 0 && handed + HEADER_BYTES + bytes > datagram;
-            if is_more || connection.window_room() == 0 {
+            if HEADER_BYTES + bytes > connection.max_message_bytes() {
+                // The peer of a new session takes smaller ones. It has no number yet, so nobody waits for it.
+                self.sender.drop_next();
+                self.counters.count_drops(DropReason::MessageFailed, 1);
+                continue;
+            }
+            let cost = Connection::message_cost(HEADER_BYTES, bytes);
+            if cost > room || connection.window_room() == 0 {
                 return;
             }
-            handed += HEADER_BYTES + bytes;
+            room -= cost;
             let Some((header, payload)) = self.sender.pop(now) else {
                 return;
             };
-            let place = header.slot;
+            let place = header.place;
             let header = MessageHeader::new(&header.to_bytes()).unwrap_or(MessageHeader::EMPTY);
             let message = Message {
                 queue_pair: QUEUE_PAIR,
@@ -180,7 +208,9 @@ impl Express {
         out: &mut impl Deliver,
     ) -> Admission {
         let header = FrameHeader::parse(message.header);
-        let Some(header) = header.filter(|_| message.queue_pair == QUEUE_PAIR) else {
+        let is_frame = message.queue_pair == QUEUE_PAIR
+            && (flow::MIN_FRAME_BYTES..=MAX_FRAME_BYTES).contains(&message.payload.len());
+        let Some(header) = header.filter(|_| is_frame) else {
             self.counters.count_drops(DropReason::Malformed, 1);
             return Admission::Refuse(REFUSED_MALFORMED);
         };
@@ -189,10 +219,15 @@ impl Express {
         Admission::Accept
     }
 
-    /// Notes what the connection told; to be called with every event, before anything is offered.
+    /// Notes what the connection told; to be called with every event, before the next call of
+    /// [`offer`](Self::offer) or [`poll_transmit`](Self::poll_transmit): frames would else go to a new session with numbers of
+    /// the old one, and the peer would wait for those before them.
     pub fn handle_event(&mut self, event: &Event) {
         match event {
-            Event::Connected => self.is_connected = true,
+            Event::Connected => {
+                self.sender.begin_anew();
+                (self.look_at, self.look_pause) = (Instant::default(), LOOK_PAUSE_NANOS);
+            }
             Event::Completed { token, .. } => {
                 self.message_ended(*token);
             }
@@ -202,14 +237,7 @@ impl Express {
                 }
             }
             Event::PeerReset => self.sender.begin_anew(),
-            Event::Closed { .. } => {
-                // They have waited for as long as the peer was silent: their senders have long sent them again.
-                let frames = self.sender.drop_queued();
-                self.counters.count_drops(DropReason::SessionEnded, frames);
-                self.sender.begin_anew();
-                self.is_connected = false;
-            }
-            Event::PathDown { .. } | Event::PathUp { .. } => {}
+            Event::Closed { .. } | Event::PathDown { .. } | Event::PathUp { .. } => {}
         }
     }
 
@@ -262,6 +290,9 @@ impl Express {
     /// Bytes of memory that the pair holds now, the connection aside; at most
     /// [`MAX_MEMORY_BYTES`](crate::MAX_MEMORY_BYTES). Of it and the connections' `ena_srd_resource_utilization` is made.
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.sender.memory_bytes() + self.receiver.memory_bytes()
+        size_of::<Self>()
+            + EMPTY_TREES_BYTES
+            + self.sender.memory_bytes()
+            + self.receiver.memory_bytes()
     }
 }

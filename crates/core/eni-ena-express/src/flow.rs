@@ -3,12 +3,15 @@
 use crate::eligibility::Ordinary;
 use crate::limits::MAX_PACKET_BYTES;
 use eni_wire::{
-    ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, IPV4_WORDS, Ipv4,
-    Ipv4Header, Port, TCP_LENGTH, TCP_WORDS, TcpHeader, UDP_LENGTH, UDP_WORDS, UdpHeader, checksum,
-    protocol,
+    ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, IPV4_LENGTH,
+    IPV4_WORDS, Ipv4, Ipv4Header, Port, TCP_LENGTH, TCP_WORDS, TcpHeader, UDP_LENGTH, UDP_WORDS,
+    UdpHeader, checksum, protocol,
 };
 
 const ETHERNET_BYTES: usize = ETHERNET_LENGTH as usize;
+/// The shortest frame that SRD carries: UDP without data.
+pub(crate) const MIN_FRAME_BYTES: usize =
+    ETHERNET_BYTES + IPV4_LENGTH as usize + UDP_LENGTH as usize;
 /// RFC 3168: the two lowest bits of the second byte.
 const ECN_BITS: u8 = 0b11;
 const SERVICE_OFFSET: usize = ETHERNET_BYTES + 1;
@@ -99,12 +102,12 @@ pub(crate) fn is_within_mtu(packet_bytes: u32) -> bool {
 }
 
 /// Tells the receiver of the congestion that the frame met, where its sender can be told so (RFC 3168 section 5): the
-/// two bits become 11, and the checksum follows. Returns whether the frame says so.
+/// two bits become 11, and the checksum follows. Returns whether it was told here: not where the frame said so before.
 pub(crate) fn mark_congestion(frame: &mut [u8]) -> bool {
     let Some(service) = frame.get(SERVICE_OFFSET).copied() else {
         return false;
     };
-    if service & ECN_BITS == 0 || frame.len() < CHECKSUM_OFFSET + 2 {
+    if matches!(service & ECN_BITS, 0 | ECN_BITS) || frame.len() < CHECKSUM_OFFSET + 2 {
         return false;
     }
     let word = |frame: &[u8], at: usize| u16::from_ne_bytes([frame[at], frame[at + 1]]);
@@ -176,7 +179,7 @@ mod tests {
             let mut frame = testing::tcp(1, 2, 10);
             testing::set_ecn(&mut frame, ecn);
             let before = frame.clone();
-            assert_eq!(mark_congestion(&mut frame), ecn != 0);
+            assert_eq!(mark_congestion(&mut frame), ecn == 1 || ecn == 2);
             let (header, _) = OracleHeader::from_slice(&frame[ETHERNET_BYTES..]).unwrap();
             assert_eq!(header.header_checksum, header.calc_header_checksum());
             assert_eq!(header.ecn.value(), if ecn == 0 { 0 } else { 3 });

@@ -14,7 +14,7 @@ const VERSION: u8 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
     /// The flow's place in the sender's table, below [`MAX_FLOWS`].
-    pub(crate) slot: u16,
+    pub(crate) place: u16,
     /// The sender's life: random, another one after a restart.
     pub(crate) life: u32,
     /// Which flow of that place: counted up whenever a place is given away or a session begins.
@@ -27,7 +27,7 @@ impl FrameHeader {
     pub(crate) fn to_bytes(self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         bytes[0] = VERSION;
-        bytes[2..4].copy_from_slice(&self.slot.to_be_bytes());
+        bytes[2..4].copy_from_slice(&self.place.to_be_bytes());
         bytes[4..8].copy_from_slice(&self.life.to_be_bytes());
         bytes[8..12].copy_from_slice(&self.incarnation.to_be_bytes());
         bytes[12..].copy_from_slice(&self.sequence.to_be_bytes());
@@ -40,9 +40,9 @@ impl FrameHeader {
             return None;
         };
         let [l0, l1, l2, l3, i0, i1, i2, i3, n0, n1, n2, n3] = rest;
-        let slot = u16::from_be_bytes([s0, s1]);
-        (version == VERSION && slot < MAX_FLOWS).then(|| Self {
-            slot,
+        let place = u16::from_be_bytes([s0, s1]);
+        (version == VERSION && place < MAX_FLOWS).then(|| Self {
+            place,
             life: u32::from_be_bytes([l0, l1, l2, l3]),
             incarnation: u32::from_be_bytes([i0, i1, i2, i3]),
             sequence: u32::from_be_bytes([n0, n1, n2, n3]),
@@ -58,9 +58,9 @@ mod tests {
     proptest! {
         #[test]
         fn a_header_survives_the_wire(
-            slot in 0..MAX_FLOWS, life: u32, incarnation: u32, sequence: u32
+            place in 0..MAX_FLOWS, life: u32, incarnation: u32, sequence: u32
         ) {
-            let header = FrameHeader { slot, life, incarnation, sequence };
+            let header = FrameHeader { place, life, incarnation, sequence };
             prop_assert_eq!(FrameHeader::parse(&header.to_bytes()), Some(header));
         }
 
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn other_versions_flags_places_and_lengths_are_refused() {
         let header = FrameHeader {
-            slot: MAX_FLOWS - 1,
+            place: MAX_FLOWS - 1,
             life: 1,
             incarnation: 2,
             sequence: 3,

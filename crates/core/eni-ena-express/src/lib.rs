@@ -7,7 +7,9 @@
 //! - [`Express::poll_transmit`] replaces the connection's: it hands queued frames over as SRD can send them, flow by flow
 //!   in turn;
 //! - [`Express::handle_packet`] replaces the connection's: frames come out through [`Deliver`], each flow's in order;
-//! - [`Express::handle_event`] is told every event of the connection;
+//! - [`Express::handle_event`] is told every event of the connection, at once. After [`eni_srd::Event::Closed`] the owner
+//!   makes another connection and hands that one over from then on; it only listens until a frame that is offered looks
+//!   for the peer;
 //! - [`Express::poll_timeout`] and [`Express::handle_timeout`] carry time, beside the connection's.
 //!
 //! Promises: each flow's frames are delivered in the order in which they were queued, except for those that come after

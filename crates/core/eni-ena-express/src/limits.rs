@@ -13,12 +13,19 @@ pub const MAX_FLOWS: u16 = 4_096;
 /// arrived, so the next one may begin a flow anew.
 pub const FLOW_IDLE_NANOS: u64 = 60_000_000_000;
 
+/// The pause from one look for a peer to the next, at first; it doubles up to [`MAX_LOOK_PAUSE_NANOS`]. A look takes 3 s
+/// ([`peer_dead_after`](eni_srd::Config::peer_dead_after), ordinarily), and a hello every 20 ms of it.
+pub(crate) const LOOK_PAUSE_NANOS: u64 = 4_000_000_000;
+/// The longest pause from one look for a peer to the next: what has no ENA Express costs three hellos a second at most.
+pub(crate) const MAX_LOOK_PAUSE_NANOS: u64 = 64_000_000_000;
+
 /// Bytes of frames of one pair that may wait for SRD. A flow that is alone may use half of it
 /// ([the rule](crate::Express::offer)): 1 MiB, because EC2 asks for `tcp_limit_output_bytes` of 1 MiB or more
 /// ("ENA Express", prerequisites), which is what one socket then puts into its device at once.
 pub const MAX_QUEUED_BYTES: usize = 2 << 20;
-/// What a waiting frame counts beside its bytes: its place in the queue and its allocation.
-pub const FRAME_OVERHEAD_BYTES: usize = 64;
+/// What a frame that waits or is held counts beside its bytes: the allocator's share of its buffer, and its entries in
+/// queues, of which a quarter may be in use, or in trees, whose nodes may be half empty.
+pub const FRAME_OVERHEAD_BYTES: usize = 256;
 /// Bytes of one flow that wait before its frames are marked as having met congestion, where they ask for it (RFC 3168).
 /// At 25 Gb/s, EC2's bandwidth of one flow, they take 84 µs: no more than SRD lets wait on its paths.
 pub const MARK_QUEUED_BYTES: usize = 256 << 10;
@@ -31,7 +38,10 @@ pub const QUANTUM_BYTES: usize = MAX_FRAME_BYTES;
 pub const HOLD_NANOS: u64 = 2_000_000;
 /// Bytes of one pair that are held for those before them. At 25 Gb/s 6.25 MB arrive within [`HOLD_NANOS`].
 pub const MAX_HELD_BYTES: usize = 8 << 20;
-/// Bytes that a pair holds at most, its connection aside: what may be queued and held, and 512 bytes for each flow: two
-/// tables that double as they grow, and the few places that an empty queue keeps.
+/// What a flow counts at most, here and at the peer: its entries in three tables, and what its queue keeps while empty.
+const FLOW_BYTES: usize = 512;
+/// What a pair's trees keep while they are empty: a node each.
+pub(crate) const EMPTY_TREES_BYTES: usize = 2 << 10;
+/// Bytes that a pair holds at most, its connection aside: what may be queued and held, its flows in both directions, and 16 KiB for all else.
 pub const MAX_MEMORY_BYTES: usize =
-    MAX_QUEUED_BYTES + 2 * MAX_HELD_BYTES + MAX_FLOWS as usize * 1_024;
+    MAX_QUEUED_BYTES + MAX_HELD_BYTES + MAX_FLOWS as usize * FLOW_BYTES + (16 << 10);

@@ -3,7 +3,7 @@
 use crate::counters::{Counters, DropReason};
 use crate::header::FrameHeader;
 use crate::limits::{FRAME_OVERHEAD_BYTES, HOLD_NANOS, MAX_HELD_BYTES};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use eni_srd::Instant;
@@ -23,6 +23,7 @@ impl<F: FnMut(&[u8])> Deliver for F {
 /// What is known of the flow at one place of the peer's table.
 #[derive(Clone, Copy, Default)]
 struct Expected {
+    life: u32,
     incarnation: u32,
     /// The next frame's number, counted on beyond 32 bits.
     next: u64,
@@ -33,26 +34,21 @@ struct Held {
     ticket: u64,
 }
 
-/// A held frame's place in the order of arrival. It may be gone already: then nothing is held under its ticket.
+/// A held frame, by its place in the order of arrival.
 struct Arrival {
     at: Instant,
-    ticket: u64,
     key: (u16, u64),
 }
 
-/// Arrivals that may be kept for frames that are gone, beside one for each that is held.
-const SPARE_ARRIVALS: usize = 64;
-
 #[derive(Default)]
 pub(crate) struct Receiver {
-    life: Option<u32>,
     /// By the peer's places, so that its limit is this side's.
     flows: Vec<Option<Expected>>,
     /// By place and number.
     held: BTreeMap<(u16, u64), Held>,
     held_bytes: usize,
-    /// All hold as long, so the first to arrive is the first to be due.
-    arrivals: VecDeque<Arrival>,
+    /// The frames that are held, by ticket. All may stay as long, so the first is the first to be due.
+    arrivals: BTreeMap<u64, Arrival>,
     tickets: u64,
 }
 
@@ -62,9 +58,7 @@ impl Receiver {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.held_bytes
-            + self.flows.capacity() * size_of::<Option<Expected>>()
-            + self.arrivals.capacity() * size_of::<Arrival>()
+        self.held_bytes + self.flows.capacity() * size_of::<Option<Expected>>()
     }
 
     /// Takes a frame that SRD delivered: hands it on with what waited for it, or holds it.
@@ -82,7 +76,7 @@ impl Receiver {
             deliver_late(frame, out, counters);
             return;
         };
-        let place = header.slot;
+        let place = header.place;
         let next = self.next(place);
         if number < next {
             deliver_late(frame, out, counters);
@@ -97,7 +91,6 @@ impl Receiver {
                 self.give_up_oldest(out, counters);
             }
         }
-        self.forget_gone_arrivals();
     }
 
     /// The frame's number in its flow, counted on beyond 32 bits. Begins the flow anew where the header says so.
@@ -107,33 +100,29 @@ impl Receiver {
         out: &mut impl Deliver,
         counters: &mut Counters,
     ) -> Option<u64> {
-        if self.life != Some(header.life) {
-            // The peer started anew: nothing of its former life can come any more.
-            while !self.held.is_empty() {
-                self.give_up_oldest(out, counters);
-            }
-            self.flows.clear();
-            self.life = Some(header.life);
-        }
-        let place = usize::from(header.slot);
+        let place = usize::from(header.place);
         if place >= self.flows.len() {
-            self.flows.resize(place + 1, None);
+            let places = (place + 1).next_power_of_two();
+            self.flows.reserve_exact(places - self.flows.len());
+            self.flows.resize(places, None);
         }
         let fresh = Expected {
+            life: header.life,
             incarnation: header.incarnation,
             next: 0,
         };
         let expected = *self.flows[place].get_or_insert(fresh);
         let age = header.incarnation.wrapping_sub(expected.incarnation) as i32;
-        if age < 0 {
+        if header.life == expected.life && age < 0 {
             return None;
         }
-        if age > 0 {
-            // The sender gives a place away when all has ended, so what is still held waits for what failed.
-            self.give_up_to(header.slot, u64::MAX, out, counters);
+        if header.life != expected.life || age > 0 {
+            // The sender gives a place away when all has ended, and starts anew with another session: what is still held
+            // waits for what failed.
+            self.give_up_to(header.place, u64::MAX, out, counters);
             self.flows[place] = Some(fresh);
         }
-        let next = self.next(header.slot);
+        let next = self.next(header.place);
         let ahead = header.sequence.wrapping_sub(next as u32) as i32;
         // What is behind the beginning is none of this flow's; it cannot be told from a late one, and is treated so.
         next.checked_add_signed(i64::from(ahead))
@@ -161,11 +150,7 @@ impl Receiver {
         let frame = Bytes::copy_from_slice(frame);
         self.held_bytes += frame.len() + FRAME_OVERHEAD_BYTES;
         self.held.insert(key, Held { frame, ticket });
-        self.arrivals.push_back(Arrival {
-            at: now,
-            ticket,
-            key,
-        });
+        self.arrivals.insert(ticket, Arrival { at: now, key });
     }
 
     fn release(
@@ -177,6 +162,7 @@ impl Receiver {
         let Some(held) = self.held.remove(&key) else {
             return false;
         };
+        self.arrivals.remove(&held.ticket);
         self.held_bytes -= held.frame.len() + FRAME_OVERHEAD_BYTES;
         deliver(&held.frame, out, counters);
         true
@@ -208,32 +194,17 @@ impl Receiver {
         self.deliver_following(place, out, counters);
     }
 
+    /// Hands on the frame that has been held longest, with what comes before it in its flow.
     fn give_up_oldest(&mut self, out: &mut impl Deliver, counters: &mut Counters) {
-        self.forget_gone_arrivals();
-        if let Some(Arrival { key, .. }) = self.arrivals.pop_front() {
-            let (place, number) = key;
+        if let Some((_, Arrival { key, .. })) = self.arrivals.first_key_value() {
+            let (place, number) = *key;
             self.give_up_to(place, number, out, counters);
         }
     }
 
-    /// Afterwards the first arrival, if any, is of a frame that is held.
-    fn forget_gone_arrivals(&mut self) {
-        let held = &self.held;
-        let is_held = |arrival: &Arrival| {
-            held.get(&arrival.key)
-                .is_some_and(|held| held.ticket == arrival.ticket)
-        };
-        while self.arrivals.front().is_some_and(|first| !is_held(first)) {
-            self.arrivals.pop_front();
-        }
-        if self.arrivals.len() > 2 * held.len() + SPARE_ARRIVALS {
-            self.arrivals.retain(is_held);
-            self.arrivals.shrink_to(2 * held.len() + SPARE_ARRIVALS);
-        }
-    }
-
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        Some(self.arrivals.front()?.at.after_nanos(HOLD_NANOS))
+        let (_, oldest) = self.arrivals.first_key_value()?;
+        Some(oldest.at.after_nanos(HOLD_NANOS))
     }
 
     /// Gives up the gaps before frames that have been held long enough.
@@ -246,7 +217,6 @@ impl Receiver {
         while self.next_due().is_some_and(|due| due <= now) {
             counters.gaps_by_time += 1;
             self.give_up_oldest(out, counters);
-            self.forget_gone_arrivals();
         }
     }
 }

@@ -181,7 +181,7 @@ pub(crate) fn write_nack(packet_number: u32, verdicts: &[Verdict], writer: &mut 
 }
 
 /// Bytes that a message frame takes.
-pub(crate) fn message_bytes(header: usize, payload: usize) -> usize {
+pub(crate) const fn message_bytes(header: usize, payload: usize) -> usize {
     MESSAGE_FRAME_BYTES + header + payload
 }
 

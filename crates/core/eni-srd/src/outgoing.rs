@@ -188,9 +188,25 @@ impl Outgoing {
         None
     }
 
+    /// Bytes that the frames of messages take that wait for room in a packet; where it is more than `most`, some number
+    /// above that.
+    pub(crate) fn waiting_bytes(&self, most: usize) -> usize {
+        let fresh = self.fresh..self.end().min(self.base + self.window);
+        let mut bytes = 0;
+        for sequence in self.again.iter().copied().chain(fresh) {
+            bytes += self.frame_bytes(sequence);
+            if bytes > most {
+                break;
+            }
+        }
+        bytes
+    }
+
     /// Bytes that the frame of `sequence` takes.
-    pub(crate) fn frame_bytes(&mut self, sequence: u64) -> usize {
-        match self.slot(sequence) {
+    pub(crate) fn frame_bytes(&self, sequence: u64) -> usize {
+        let index = sequence.checked_sub(self.base);
+        let index = index.and_then(|index| usize::try_from(index).ok());
+        match index.and_then(|index| self.ring.get(index)) {
             Some(slot) if !slot.is_cancelled => {
                 let message = &slot.message;
                 frame::message_bytes(message.header.as_bytes().len(), message.payload.len())

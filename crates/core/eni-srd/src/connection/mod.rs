@@ -238,10 +238,22 @@ impl Connection {
         matches!(self.state, State::Established(_))
     }
 
-    /// Whether a message waits for its (next) packet. An owner that keeps queues of its own, to be fair among those who
-    /// fill them, hands over no more while one does: what waits here goes out in the order in which it came.
-    pub fn has_waiting(&self) -> bool {
-        self.outgoing.has_waiting()
+    /// Whether messages can go to the peer now: a session exists, and this side is not closing it.
+    pub fn is_open(&self) -> bool {
+        self.is_established() && self.closes_left == 0
+    }
+
+    /// Bytes that the next datagram has for further messages, beside those that wait and unless an acknowledgement rides
+    /// along; each takes its [`message_cost`](Self::message_cost). An owner that keeps queues of its own, to be fair among
+    /// those who fill them, hands over no more than that: what waits here goes out in the order in which it came.
+    pub fn datagram_room(&self) -> usize {
+        let datagram = self.max_message_bytes() + frame::MESSAGE_FRAME_BYTES;
+        datagram.saturating_sub(self.outgoing.waiting_bytes(datagram))
+    }
+
+    /// Bytes of a datagram that a message with this header and payload takes.
+    pub const fn message_cost(header_bytes: usize, payload_bytes: usize) -> usize {
+        frame::message_bytes(header_bytes, payload_bytes)
     }
 
     /// Whether nothing is queued or under way.
