@@ -21,8 +21,12 @@ const VOUCHED_NANOS: u64 = 100_000_000;
 /// How much longer a path's round trip may be than the fastest's before the path counts as slow, in target queueing
 /// delays. This side alone makes queues of at most two (see [`scale_target`]).
 const SLOW_TARGETS: u64 = 4;
-/// How long a slow path rests between two looks at it. What stands in a switch's queue drains in about that time.
+/// How long a slow path rests before the first look at it. What stands in a switch's queue drains in about that time.
 const SLOW_PROBE_NANOS: u64 = 1_000_000;
+/// Doublings of that rest, one for each look in vain: at most 64 ms, less than a path rests that is down.
+const MAX_SLOW_PROBE_DOUBLINGS: u8 = 6;
+/// For how long after the last message slow paths are looked at: long enough for what this side queued itself to drain.
+const UNUSED_NANOS: u64 = 10_000_000;
 /// Doublings of the pause between probes.
 const MAX_PROBE_DOUBLINGS: u8 = 12;
 
@@ -54,6 +58,8 @@ pub(crate) struct Path {
     gate: Instant,
     probe_at: Instant,
     lost_probes: u8,
+    /// Looks at a slow path that found it slow.
+    looks_in_vain: u8,
     /// Sends up to here were already counted as one silence.
     silent_since: Instant,
     /// When something was last sent here that is acknowledged, or was acknowledged.
@@ -77,6 +83,7 @@ impl Path {
             gate: Instant::default(),
             probe_at: Instant::NEVER,
             lost_probes: 0,
+            looks_in_vain: 0,
             silent_since: Instant::default(),
             vouched_at: Instant::default(),
             next_place: 0,
@@ -148,6 +155,10 @@ pub(crate) struct Paths {
     avoids_slow: bool,
     /// Paths that are not known to be much slower than the fastest; all, unless slow ones are to be avoided.
     quick: u64,
+    /// Slow paths whose look was due when no messages went out; it waits for the next one.
+    unwatched: u64,
+    /// When a path was last chosen for messages.
+    used_at: Instant,
     /// Paths whose window has room and whose gate is open.
     roomy: u64,
     gated: u64,
@@ -184,6 +195,8 @@ impl Paths {
             live: mask,
             avoids_slow,
             quick: mask,
+            unwatched: 0,
+            used_at: Instant::default(),
             roomy: mask,
             gated: 0,
             gates_open_at: Instant::NEVER,
@@ -240,6 +253,15 @@ impl Paths {
     /// Of the next two with room after the current one, the one with more room: blind rotation would fill a slow path,
     /// always the widest would forget the others' round trips.
     pub(crate) fn choose(&mut self, now: Instant, avoid: Option<u8>) -> Option<u8> {
+        let chosen = self.next_open(now, avoid)?;
+        self.used_at = now;
+        if self.unwatched != 0 {
+            self.watch_again(now);
+        }
+        Some(chosen)
+    }
+
+    fn next_open(&mut self, now: Instant, avoid: Option<u8>) -> Option<u8> {
         self.tick(now);
         let stepped_back = self.stepped_back_until != Instant::default();
         if stepped_back && self.in_flight >= STEPPED_BACK_DATAGRAMS * self.datagram_bytes as u64 {
@@ -289,10 +311,13 @@ impl Paths {
         (path, is_doubtful)
     }
 
-    /// A path whose probe is due.
+    /// A path whose probe is due. Slow paths wait for messages with theirs: nobody else asks how they are.
     pub(crate) fn due_probe(&mut self, now: Instant) -> Option<u8> {
         if now < self.probes_at {
             return None;
+        }
+        if now.nanos_since(self.used_at) > UNUSED_NANOS {
+            self.leave_slow_unwatched(now);
         }
         self.probes_at = self
             .all
@@ -301,6 +326,34 @@ impl Paths {
             .min()
             .unwrap_or(Instant::NEVER);
         (0..self.count()).find(|path| self.path(*path).probe_at <= now)
+    }
+
+    fn leave_slow_unwatched(&mut self, now: Instant) {
+        let mut slow = self.live & !self.quick;
+        while slow != 0 {
+            let path = slow.trailing_zeros() as u8;
+            slow &= slow - 1;
+            let state = self.path_mut(path);
+            if state.probe_at <= now {
+                state.probe_at = Instant::NEVER;
+                self.unwatched |= 1 << path;
+            }
+        }
+    }
+
+    /// Messages go out again: the looks that waited for that are due.
+    fn watch_again(&mut self, now: Instant) {
+        let mut slow = core::mem::take(&mut self.unwatched) & self.live & !self.quick;
+        while slow != 0 {
+            let path = slow.trailing_zeros() as u8;
+            slow &= slow - 1;
+            let state = self.path_mut(path);
+            // What is under way there is a look already.
+            if state.probe_at == Instant::NEVER && state.in_flight == 0 {
+                state.probe_at = now;
+                self.probes_at = now;
+            }
+        }
     }
 
     /// When the next probe may be due; early is possible, late is not.
@@ -426,6 +479,12 @@ impl Paths {
         let fastest = fastest.unwrap_or(sample);
         let bit = 1 << path;
         if sample.saturating_sub(fastest) > SLOW_TARGETS * self.target_queueing {
+            let was_slow = self.quick & bit == 0;
+            let state = self.path_mut(path);
+            // Where a look is still to come, this is the answer to what was sent before.
+            if was_slow && state.probe_at == Instant::NEVER {
+                state.looks_in_vain = (state.looks_in_vain + 1).min(MAX_SLOW_PROBE_DOUBLINGS);
+            }
             self.quick &= !bit;
             self.look_again_later(now, path);
             return false;
@@ -436,13 +495,15 @@ impl Paths {
             // The window shows what was there for nobody else to take; growing from it would take long.
             state.window.restart();
             state.probe_at = Instant::NEVER;
+            state.looks_in_vain = 0;
         }
         true
     }
 
     fn look_again_later(&mut self, now: Instant, path: u8) {
-        let probe_at = now.after_nanos(SLOW_PROBE_NANOS);
-        self.path_mut(path).probe_at = probe_at;
+        let state = self.path_mut(path);
+        let probe_at = now.after_nanos(SLOW_PROBE_NANOS << state.looks_in_vain);
+        state.probe_at = probe_at;
         self.probes_at = self.probes_at.min(probe_at);
     }
 

@@ -69,3 +69,57 @@ fn where_every_quick_path_is_silent_slow_ones_are_taken() {
     assert_eq!(taken(&mut paths), [1]);
     assert_eq!(paths.choose_unacknowledged(at(2_000), 0).0, 1);
 }
+
+/// Looks at the slow path 2 in the time given, each answered at once with `sample`; messages go out all the time if they do.
+fn looks(paths: &mut Paths, nanos: core::ops::Range<u64>, has_messages: bool) -> Vec<u64> {
+    let mut looks = Vec::new();
+    for now in nanos.step_by(100_000) {
+        if has_messages {
+            assert_ne!(paths.choose(at(now), None), Some(2));
+        }
+        if paths.due_probe(at(now)) == Some(2) {
+            let place = paths.sent(at(now), 2, 40);
+            paths.landed(2, 40);
+            paths.measured(at(now), 0, QUICK);
+            paths.measured(at(now), 2, SLOW);
+            paths.acked(at(now), 2, place, 40);
+            looks.push(now);
+        }
+    }
+    looks
+}
+
+#[test]
+fn looks_in_vain_become_rarer_until_one_finds_the_path_quick() {
+    let mut paths = paths(true);
+    paths.measured(at(1_000), 0, QUICK);
+    paths.measured(at(1_000), 2, SLOW);
+    let looks = looks(&mut paths, 0..1_000_000_000, true);
+    let pauses: Vec<u64> = looks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let ms = |pause: &u64| pause.div_ceil(1_000_000);
+    let expected = [2, 4, 8, 16, 32, 64, 64];
+    assert_eq!(pauses[..7].iter().map(ms).collect::<Vec<_>>(), expected);
+    assert!(looks.len() < 25, "{}", looks.len());
+    // Quick, and slow once more: the first look comes soon again.
+    let now = 1_000_000_000;
+    paths.measured(at(now), 2, QUICK);
+    paths.measured(at(now), 2, SLOW);
+    assert_eq!(paths.due_probe(at(now + SLOW_PROBE_NANOS)), Some(2));
+}
+
+#[test]
+fn without_messages_nobody_looks_at_a_slow_path_and_the_next_one_brings_the_look() {
+    let mut paths = paths(true);
+    paths.measured(at(1_000), 0, QUICK);
+    paths.measured(at(1_000), 2, SLOW);
+    let unused = looks(&mut paths, 0..1_000_000_000, false);
+    assert!(
+        unused.len() <= 4 && unused.iter().all(|look| *look <= 2 * UNUSED_NANOS),
+        "{unused:?}"
+    );
+    assert_eq!(paths.next_probe(), Instant::NEVER, "nothing is due");
+    let now = 1_000_000_000;
+    assert_ne!(paths.choose(at(now), None), Some(2));
+    assert_eq!(paths.next_probe(), at(now));
+    assert_eq!(paths.due_probe(at(now)), Some(2));
+}
