@@ -1,5 +1,7 @@
 //! The paths of a connection: which may carry the next packet, which are silent, and when to look again.
 
+mod slow;
+
 use crate::config::{
     ACK_DELAY_NANOS, GAP_THRESHOLD, INITIAL_ROUND_TRIP_NANOS, MAX_LONELY_PROBE_NANOS,
     MAX_PROBE_NANOS, MAX_RETRANSMIT_NANOS, MIN_RETRANSMIT_NANOS, PATH_DOWN_AFTER_PROBES,
@@ -18,15 +20,6 @@ const STEPPED_BACK_DATAGRAMS: u64 = 2;
 const MAX_GATE_NANOS: u64 = 2_000_000;
 /// For how long a path that answered is trusted with acknowledgements.
 const VOUCHED_NANOS: u64 = 100_000_000;
-/// How much longer a path's round trip may be than the fastest's before the path counts as slow, in target queueing
-/// delays. This side alone makes queues of at most two (see [`scale_target`]).
-const SLOW_TARGETS: u64 = 4;
-/// How long a slow path rests before the first look at it. What stands in a switch's queue drains in about that time.
-const SLOW_PROBE_NANOS: u64 = 1_000_000;
-/// Doublings of that rest, one for each look in vain: at most 64 ms, less than a path rests that is down.
-const MAX_SLOW_PROBE_DOUBLINGS: u8 = 6;
-/// For how long after the last message slow paths are looked at: long enough for what this side queued itself to drain.
-const UNUSED_NANOS: u64 = 10_000_000;
 /// Doublings of the pause between probes.
 const MAX_PROBE_DOUBLINGS: u8 = 12;
 
@@ -47,8 +40,11 @@ pub(crate) struct Path {
     pub(crate) window: Window,
     pub(crate) in_flight: u64,
     smoothed: u64,
-    /// The last round trip, or as long as can be.
+    /// The last round trip, or as long as can be, and when what measured it was sent.
     latest: u64,
+    latest_sent_at: Instant,
+    /// Longer round trips were slow when the path last counted as slow.
+    slow_above: u64,
     /// The smallest round trip of this half and of the half before.
     smallest: [u64; 2],
     half_began: Instant,
@@ -77,6 +73,8 @@ impl Path {
             in_flight: 0,
             smoothed: 0,
             latest: u64::MAX,
+            latest_sent_at: Instant::default(),
+            slow_above: u64::MAX,
             smallest: [u64::MAX; 2],
             half_began: Instant::default(),
             is_congested: false,
@@ -268,8 +266,13 @@ impl Paths {
             return None;
         }
         let mut open = self.usable() & self.roomy;
-        if let Some(avoid) = avoid.filter(|avoid| open & !(1 << avoid) != 0) {
-            open &= !(1 << avoid);
+        if let Some(avoid) = avoid.map(|avoid| 1 << avoid) {
+            // Where only slow paths are left beside it, they are the choice.
+            let others = match self.usable() & !avoid {
+                0 => self.live & self.roomy & !avoid,
+                _ => open & !avoid,
+            };
+            open = if others == 0 { open } else { others };
         }
         if open == 0 {
             return None;
@@ -316,9 +319,7 @@ impl Paths {
         if now < self.probes_at {
             return None;
         }
-        if now.nanos_since(self.used_at) > UNUSED_NANOS {
-            self.leave_slow_unwatched(now);
-        }
+        self.leave_slow_unwatched(now);
         self.probes_at = self
             .all
             .iter()
@@ -326,34 +327,6 @@ impl Paths {
             .min()
             .unwrap_or(Instant::NEVER);
         (0..self.count()).find(|path| self.path(*path).probe_at <= now)
-    }
-
-    fn leave_slow_unwatched(&mut self, now: Instant) {
-        let mut slow = self.live & !self.quick;
-        while slow != 0 {
-            let path = slow.trailing_zeros() as u8;
-            slow &= slow - 1;
-            let state = self.path_mut(path);
-            if state.probe_at <= now {
-                state.probe_at = Instant::NEVER;
-                self.unwatched |= 1 << path;
-            }
-        }
-    }
-
-    /// Messages go out again: the looks that waited for that are due.
-    fn watch_again(&mut self, now: Instant) {
-        let mut slow = core::mem::take(&mut self.unwatched) & self.live & !self.quick;
-        while slow != 0 {
-            let path = slow.trailing_zeros() as u8;
-            slow &= slow - 1;
-            let state = self.path_mut(path);
-            // What is under way there is a look already.
-            if state.probe_at == Instant::NEVER && state.in_flight == 0 {
-                state.probe_at = now;
-                self.probes_at = now;
-            }
-        }
     }
 
     /// When the next probe may be due; early is possible, late is not.
@@ -469,42 +442,6 @@ impl Paths {
         if !self.avoids_slow || self.is_quick(now, path, sample) {
             self.watch(now, delay, sample);
         }
-    }
-
-    /// Sorts a path by the round trip just measured.
-    fn is_quick(&mut self, now: Instant, path: u8, sample: u64) -> bool {
-        self.path_mut(path).latest = sample;
-        let live = (0..self.count()).filter(|path| self.is_live(*path));
-        let fastest = live.map(|path| self.path(path).latest).min();
-        let fastest = fastest.unwrap_or(sample);
-        let bit = 1 << path;
-        if sample.saturating_sub(fastest) > SLOW_TARGETS * self.target_queueing {
-            let was_slow = self.quick & bit == 0;
-            let state = self.path_mut(path);
-            // Where a look is still to come, this is the answer to what was sent before.
-            if was_slow && state.probe_at == Instant::NEVER {
-                state.looks_in_vain = (state.looks_in_vain + 1).min(MAX_SLOW_PROBE_DOUBLINGS);
-            }
-            self.quick &= !bit;
-            self.look_again_later(now, path);
-            return false;
-        }
-        if self.quick & bit == 0 {
-            self.quick |= bit;
-            let state = self.path_mut(path);
-            // The window shows what was there for nobody else to take; growing from it would take long.
-            state.window.restart();
-            state.probe_at = Instant::NEVER;
-            state.looks_in_vain = 0;
-        }
-        true
-    }
-
-    fn look_again_later(&mut self, now: Instant, path: u8) {
-        let state = self.path_mut(path);
-        let probe_at = now.after_nanos(SLOW_PROBE_NANOS << state.looks_in_vain);
-        state.probe_at = probe_at;
-        self.probes_at = self.probes_at.min(probe_at);
     }
 
     /// The peer has a packet of `bytes` bytes, sent at `place`, and it has landed.
