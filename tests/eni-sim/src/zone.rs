@@ -2,7 +2,7 @@
 
 use crate::network::{Faults, NetworkSpec, Outage};
 use crate::scenario::{Outcome, PATIENCE_NS, START_NS, Transport, open, warm_up};
-use crate::tcp::{EXPRESS_SEGMENT_BYTES, TcpOptions};
+use crate::tcp::TcpOptions;
 use crate::world::World;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -72,7 +72,7 @@ impl Trouble {
         let hosts = 1 + self.hosts();
         let options = TcpOptions {
             tail_loss_probe: true,
-            segment_bytes: EXPRESS_SEGMENT_BYTES,
+            ..TcpOptions::default()
         };
         for host in 1..hosts {
             let to = match self {
