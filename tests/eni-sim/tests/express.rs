@@ -255,8 +255,9 @@ proptest! {
         for flow in &flows {
             world.plan(*flow, 64, 0);
         }
-        // A third of what the host can.
-        let interval = (u64::from(bytes) * 8 / 8).max(1_000);
+        // A third of what the host can: 8 bits a byte, and as many bits a nanosecond.
+        const GIGABITS_PER_SECOND: u64 = 8;
+        let interval = (u64::from(bytes) * 8 / GIGABITS_PER_SECOND).max(1_000);
         for index in 0..2_000 {
             world.plan(flows[index as usize % 8], bytes, 9 * MS + index * interval);
         }
