@@ -1,5 +1,6 @@
 //! The comparisons of ENA Express: the same TCP and workload in one network, with one path for each flow and over all.
 
+use crate::express::ExpressOptions;
 use crate::network::{Faults, NetworkSpec, Outage};
 use crate::scenario::{Outcome, PATIENCE_NS, START_NS, Transport, open, warm_up};
 use crate::tcp::TcpOptions;
@@ -111,6 +112,8 @@ pub struct Requests {
     pub bytes: u32,
     /// Mean time between two, in nanoseconds.
     pub interval_ns: u64,
+    /// How ENA Express is, where it is.
+    pub express: ExpressOptions,
 }
 
 impl Default for Requests {
@@ -120,6 +123,7 @@ impl Default for Requests {
             requests: 40_000,
             bytes: 4_096,
             interval_ns: 5_000,
+            express: ExpressOptions::FULL,
         }
     }
 }
@@ -129,6 +133,7 @@ impl Requests {
     pub fn run(&self, transport: Transport, trouble: Trouble, seed: u64) -> Outcome {
         let span_ns = self.requests as u64 * self.interval_ns;
         let mut world = World::new(trouble.network(START_NS + span_ns / 2), seed);
+        world.set_express_options(self.express);
         let hosts = (0, 1 + trouble.hosts());
         let own_bulk = usize::from(trouble == Trouble::OwnBulk);
         let flows = self.connections + own_bulk;
@@ -155,11 +160,16 @@ impl Requests {
 pub struct Bulk {
     /// Bytes that it sends.
     pub bytes: u32,
+    /// How ENA Express is, where it is.
+    pub express: ExpressOptions,
 }
 
 impl Default for Bulk {
     fn default() -> Self {
-        Self { bytes: 250_000_000 }
+        Self {
+            bytes: 250_000_000,
+            express: ExpressOptions::FULL,
+        }
     }
 }
 
@@ -182,6 +192,7 @@ impl Bulk {
         // In the middle of what takes 8 bits a byte at 5 Gb/s.
         let dies_at_ns = START_NS + u64::from(self.bytes) * 8 / 10;
         let mut world = World::new(trouble.network(dies_at_ns), seed);
+        world.set_express_options(self.express);
         let hosts = (0, 1 + trouble.hosts());
         let senders = open(&mut world, transport, hosts, 1, None);
         warm_up(&mut world, &senders);
