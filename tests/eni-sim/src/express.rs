@@ -278,6 +278,15 @@ impl World {
         ends
     }
 
+    /// Frames that came after they were given up, at all ends of ENA Express.
+    pub(crate) fn late_frames(&self) -> u64 {
+        let ends = self.endpoints().filter_map(|endpoint| match endpoint {
+            Endpoint::Express(express) => Some(express.counters().late),
+            Endpoint::Srd(_) | Endpoint::Tcp(_) => None,
+        });
+        ends.sum()
+    }
+
     /// One end of an ENA Express.
     pub fn express(&self, endpoint: usize) -> Option<&ExpressEndpoint> {
         match self.endpoint(endpoint)? {

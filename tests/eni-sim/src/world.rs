@@ -210,6 +210,10 @@ impl World {
         self.endpoints[endpoint].hash = core;
     }
 
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.iter().map(|placed| &placed.endpoint)
+    }
+
     pub(crate) fn endpoint(&self, endpoint: usize) -> Option<&Endpoint> {
         Some(&self.endpoints.get(endpoint)?.endpoint)
     }

@@ -25,6 +25,11 @@ pub enum Trouble {
     DeadPath,
     /// A bulk transfer between the same two hosts, as fast as its TCP can.
     OwnBulk,
+    /// Other hosts send to the same receiver, on four flows each, as fast as TCP Cubic can: a queue that all paths share.
+    SharedReceiver {
+        /// How many.
+        hosts: usize,
+    },
 }
 
 impl Trouble {
@@ -37,12 +42,20 @@ impl Trouble {
         Self::DeadPath,
     ];
 
+    /// Those at the receiver's own link, where no other path helps.
+    pub const OF_THE_RECEIVER: [Self; 3] = [
+        Self::SharedReceiver { hosts: 1 },
+        Self::SharedReceiver { hosts: 2 },
+        Self::SharedReceiver { hosts: 4 },
+    ];
+
     /// Hosts on each side that are in it, beside the two that are looked at.
     fn hosts(self) -> usize {
         match self {
             Self::Nothing | Self::Loss | Self::DeadPath | Self::OwnBulk => 0,
             Self::CrossTraffic => TROUBLED.len() * BULKS_ON_A_PATH,
             Self::Incast => INCAST_HOSTS,
+            Self::SharedReceiver { hosts } => hosts,
         }
     }
 
@@ -50,7 +63,11 @@ impl Trouble {
         let hosts = 1 + self.hosts();
         let mut spec = NetworkSpec::availability_zone(hosts, hosts);
         match self {
-            Self::Nothing | Self::CrossTraffic | Self::Incast | Self::OwnBulk => {}
+            Self::Nothing
+            | Self::CrossTraffic
+            | Self::Incast
+            | Self::OwnBulk
+            | Self::SharedReceiver { .. } => {}
             Self::Loss => {
                 let loss = Faults {
                     loss: 0.01,
@@ -75,6 +92,14 @@ impl Trouble {
             tail_loss_probe: true,
             ..TcpOptions::default()
         };
+        if matches!(self, Self::SharedReceiver { .. }) {
+            for flow in 0..(hosts - 1) * FLOWS_OF_A_RIVAL {
+                let host = 1 + flow / FLOWS_OF_A_RIVAL;
+                let (sender, _) = world.open_tcp((host, hosts), options);
+                world.plan_background(sender, u32::MAX, flow as u64 * 1_000);
+            }
+            return;
+        }
         for host in 1..hosts {
             let to = match self {
                 Self::Incast => hosts + 1,
@@ -96,6 +121,7 @@ impl Trouble {
 /// The paths that have trouble.
 const TROUBLED: [usize; 2] = [0, 1];
 const BULKS_ON_A_PATH: usize = 2;
+const FLOWS_OF_A_RIVAL: usize = 4;
 const INCAST_HOSTS: usize = 32;
 const INCAST_BYTES: u32 = 65_536;
 const INCAST_INTERVAL_NS: usize = 5_000_000;
@@ -184,6 +210,8 @@ pub struct Goodput {
     pub timeouts: u64,
     /// Packets that a full queue of the network dropped, other hosts' included.
     pub queue_drops: u64,
+    /// Frames that ENA Express had given up before they came.
+    pub late: u64,
 }
 
 impl Bulk {
@@ -213,6 +241,7 @@ impl Bulk {
             bits_per_second: took_ns.map(|took| u64::from(self.bytes) * 8_000_000_000 / took),
             timeouts: timeouts.map(|tcp| tcp.timeouts).sum(),
             queue_drops: world.network_drops().queue,
+            late: world.late_frames(),
         }
     }
 }

@@ -92,6 +92,21 @@ fn one_flow_of_250_mb_is_as_fast_as_the_documents_say() {
     }
 }
 
+/// TCP pushes aside who keeps queues short, also on another host's account. Here no other path helps.
+#[test]
+fn others_tcp_into_the_same_receiver_leaves_it_something() {
+    let bulk = Bulk {
+        bytes: 50_000_000,
+        ..Bulk::default()
+    };
+    for seed in SEEDS {
+        for (trouble, least) in Trouble::OF_THE_RECEIVER.into_iter().zip([7.0, 0.7, 0.0]) {
+            let rate = gigabits(bulk.run(Transport::ExpressTcpCubicRack, trouble, seed));
+            assert!(rate > least, "{trouble:?}, seed {seed}: {rate}");
+        }
+    }
+}
+
 /// In Gb/s; not a number where the flow did not arrive, which is neither more nor less than anything.
 fn gigabits(goodput: Goodput) -> f64 {
     goodput
