@@ -9,7 +9,7 @@ use crate::tcp::TcpOptions;
 use crate::world::{Body, Endpoint, Outbound, World};
 use bytes::BytesMut;
 use eni_ena_express::{Counters, Deliver, Eligibility, Express, Offered, Side};
-use eni_srd::{Config, ConfigError, Connection, Instant, MAX_DATAGRAM_BYTES};
+use eni_srd::{Admission, Config, ConfigError, Connection, Incoming, Instant, MAX_DATAGRAM_BYTES};
 use eni_wire::{
     ETHERNET_LENGTH, EtherType, EthernetHeader, IPV4_LENGTH, Ipv4, Ipv4Header, Mac, Port, protocol,
 };
@@ -27,6 +27,26 @@ const DATA_OFFSET_AT: usize = TCP_AT + 12;
 const NUMBER_AT: usize = TCP_AT + 24;
 /// The first flow's port.
 const FIRST_PORT: usize = 1_024;
+
+/// What an ENA Express may leave undone, to show what it is good for.
+#[derive(Clone, Copy, Debug)]
+pub struct ExpressOptions {
+    /// The receiver restores the order of each flow. Otherwise it delivers frames as they come.
+    pub restores_order: bool,
+    /// Frames keep off slow paths ([`Config::avoid_slow_paths`]).
+    pub avoids_slow_paths: bool,
+    /// Flows are told apart and take turns. Otherwise all frames are of one flow.
+    pub takes_turns: bool,
+}
+
+impl ExpressOptions {
+    /// Nothing is left undone.
+    pub const FULL: Self = Self {
+        restores_order: true,
+        avoids_slow_paths: true,
+        takes_turns: true,
+    };
+}
 
 /// The frame of a segment between two hosts, with `bytes` bytes of data.
 pub(crate) fn frame((from, to): (usize, usize), flow: usize, number: u64, bytes: u64) -> BytesMut {
@@ -99,6 +119,7 @@ pub(crate) enum Fate {
 
 /// One side of a pair of interfaces.
 pub struct ExpressEndpoint {
+    options: ExpressOptions,
     express: Express,
     connection: Connection,
     buffer: Vec<u8>,
@@ -143,9 +164,16 @@ impl ExpressEndpoint {
     pub(crate) fn receive(&mut self, now: u64, mut datagram: Vec<u8>) -> Vec<u64> {
         let now = Instant::from_nanos(now);
         let (connection, out) = (&mut self.connection, &mut self.arrivals);
-        let taken = self
-            .express
-            .handle_packet(now, &mut datagram, connection, out);
+        let taken = if self.options.restores_order {
+            self.express
+                .handle_packet(now, &mut datagram, connection, out)
+        } else {
+            let mut sink = |message: Incoming<'_>| {
+                out.deliver(message.payload);
+                Admission::Accept
+            };
+            connection.handle_packet(now, &mut datagram, &mut sink)
+        };
         if let (Ok(()), Some((budget, member))) = (taken, &self.budget) {
             let credit = budget.borrow_mut().arrived(now, *member);
             self.connection.set_receive_credit(credit);
@@ -211,9 +239,10 @@ impl World {
         (left, right): (usize, usize),
         budget: Option<&SharedBudget>,
     ) -> Result<(usize, usize), ConfigError> {
+        let options = self.express_options;
         let mut end = |local: usize, peer: usize, budget: Option<(SharedBudget, usize)>| {
             let mut config = Config::new(interface(local), interface(peer), local as u32);
-            config.avoid_slow_paths = true;
+            config.avoid_slow_paths = options.avoids_slow_paths;
             if let Some((budget, member)) = &budget {
                 config.receive_credit_bytes =
                     budget.borrow_mut().arrived(Instant::default(), *member);
@@ -222,6 +251,7 @@ impl World {
             let [l0, l1, l2, l3, ..] = self.entropy();
             let now = Instant::from_nanos(self.now_ns());
             Ok(Endpoint::Express(Box::new(ExpressEndpoint {
+                options,
                 express: Express::new(eligibility(), u32::from_be_bytes([l0, l1, l2, l3])),
                 connection: Connection::new(config, None, now, seed)?,
                 buffer: vec![0; MAX_DATAGRAM_BYTES],
@@ -246,6 +276,15 @@ impl World {
         self.send_via(ends.0, left);
         self.send_via(ends.1, right);
         ends
+    }
+
+    /// Frames that came after they were given up, at all ends of ENA Express.
+    pub(crate) fn late_frames(&self) -> u64 {
+        let ends = self.endpoints().filter_map(|endpoint| match endpoint {
+            Endpoint::Express(express) => Some(express.counters().late),
+            Endpoint::Srd(_) | Endpoint::Tcp(_) => None,
+        });
+        ends.sum()
     }
 
     /// One end of an ENA Express.

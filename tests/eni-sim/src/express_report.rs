@@ -2,6 +2,7 @@
 
 use crate::{latencies, name};
 use comfy_table::Table;
+use eni_sim::express::ExpressOptions;
 use eni_sim::scenario::{Incast, Outcome, Transport};
 use eni_sim::zone::{Bulk, Goodput, Requests, Trouble};
 use serde::Serialize;
@@ -14,9 +15,16 @@ const TRANSPORTS: [Transport; 4] = [
     Transport::ExpressTcpCubicRack,
 ];
 
+/// Few bytes, because others leave it little.
+const SHARED: Bulk = Bulk {
+    bytes: 50_000_000,
+    express: ExpressOptions::FULL,
+};
+
 #[derive(Serialize)]
 pub(crate) struct ExpressReport {
     bulk: Vec<InTrouble<Goodput>>,
+    shared_receiver: Vec<InTrouble<Goodput>>,
     requests: Vec<InTrouble<Outcome>>,
     incast: Vec<Outcome>,
 }
@@ -33,6 +41,9 @@ impl ExpressReport {
             bulk: in_each(Trouble::OF_THE_NETWORK, |transport, trouble| {
                 Bulk::default().run(transport, trouble, seed)
             }),
+            shared_receiver: in_each(Trouble::OF_THE_RECEIVER, |transport, trouble| {
+                SHARED.run(transport, trouble, seed)
+            }),
             requests: in_each(
                 Trouble::OF_THE_NETWORK
                     .into_iter()
@@ -46,26 +57,8 @@ impl ExpressReport {
     }
 
     pub(crate) fn print(&self, requests: &Requests, incast: &Incast) {
-        println!(
-            "\nENA Express: one flow of {} MB, 8 paths of 5 Gb/s, hosts of 25 Gb/s",
-            Bulk::default().bytes / 1_000_000,
-        );
-        let mut table = Table::new();
-        table.set_header(["", "", "Gb/s", "timeouts"]);
-        for InTrouble { trouble, runs } in &self.bulk {
-            for run in runs {
-                let gigabits = run
-                    .bits_per_second
-                    .map_or("-".to_owned(), |rate| format!("{:.2}", rate as f64 / 1e9));
-                table.add_row([
-                    describe(*trouble).to_owned(),
-                    name(run.transport, 0),
-                    gigabits,
-                    run.timeouts.to_string(),
-                ]);
-            }
-        }
-        println!("{table}");
+        print_bulk(&Bulk::default(), &self.bulk);
+        print_bulk(&SHARED, &self.shared_receiver);
         println!(
             "\nENA Express: {} requests of {} bytes on {} flows, one every {} µs",
             requests.requests,
@@ -79,10 +72,7 @@ impl ExpressReport {
             for (index, run) in runs.iter().enumerate() {
                 let rival = index.checked_sub(1).and_then(|rival| runs.get(rival));
                 let saved = rival.filter(|_| index % 2 == 1);
-                let mut row = vec![
-                    describe(*trouble).to_owned(),
-                    name(run.transport, run.missing),
-                ];
+                let mut row = vec![describe(*trouble), name(run.transport, run.missing)];
                 row.extend(latencies(&run.latency));
                 row.push(saved.map_or(String::new(), |rival| saving(rival, run)));
                 table.add_row(row);
@@ -109,6 +99,30 @@ impl ExpressReport {
     }
 }
 
+fn print_bulk(bulk: &Bulk, troubles: &[InTrouble<Goodput>]) {
+    println!(
+        "\nENA Express: one flow of {} MB, 8 paths of 5 Gb/s, hosts of 25 Gb/s",
+        bulk.bytes / 1_000_000,
+    );
+    let mut table = Table::new();
+    table.set_header(["", "", "Gb/s", "timeouts", "late frames"]);
+    for InTrouble { trouble, runs } in troubles {
+        for run in runs {
+            let gigabits = run
+                .bits_per_second
+                .map_or("-".to_owned(), |rate| format!("{:.2}", rate as f64 / 1e9));
+            table.add_row([
+                describe(*trouble),
+                name(run.transport, 0),
+                gigabits,
+                run.timeouts.to_string(),
+                run.late.to_string(),
+            ]);
+        }
+    }
+    println!("{table}");
+}
+
 fn in_each<T>(
     troubles: impl IntoIterator<Item = Trouble>,
     run: impl Fn(Transport, Trouble) -> T,
@@ -127,13 +141,17 @@ fn saving(before: &Outcome, after: &Outcome) -> String {
     format!("{:.1} %", (1.0 - ratio) * 100.0)
 }
 
-fn describe(trouble: Trouble) -> &'static str {
-    match trouble {
+fn describe(trouble: Trouble) -> String {
+    let text = match trouble {
         Trouble::Nothing => "nothing else",
         Trouble::CrossTraffic => "bulk traffic on 2 paths",
         Trouble::Incast => "incast on 2 paths",
         Trouble::Loss => "1 % loss on 2 paths",
         Trouble::DeadPath => "1 path dies",
         Trouble::OwnBulk => "a bulk flow of the same hosts",
-    }
+        Trouble::SharedReceiver { hosts } => {
+            return format!("TCP of {hosts} others to the same receiver");
+        }
+    };
+    text.to_owned()
 }

@@ -2,7 +2,7 @@
 
 use crate::network::{NetworkDrops, NetworkSpec, Outage};
 use crate::srd::SharedBudget;
-use crate::tcp::{EXPRESS_SEGMENT_BYTES, TcpOptions};
+use crate::tcp::TcpOptions;
 use crate::world::World;
 use eni_srd::{ConfigError, MAX_DATAGRAM_BYTES, ReceiveBudget};
 use rand::rngs::StdRng;
@@ -30,17 +30,9 @@ pub enum Transport {
 impl Transport {
     /// How TCP is, where it is TCP.
     pub(crate) fn tcp_options(self) -> TcpOptions {
-        let ordinary = TcpOptions::default();
-        match self {
-            Self::Srd | Self::TcpCubic => ordinary,
-            Self::TcpCubicRack => TcpOptions {
-                tail_loss_probe: true,
-                ..ordinary
-            },
-            Self::ExpressTcpCubic | Self::ExpressTcpCubicRack => TcpOptions {
-                tail_loss_probe: self == Self::ExpressTcpCubicRack,
-                segment_bytes: EXPRESS_SEGMENT_BYTES,
-            },
+        TcpOptions {
+            tail_loss_probe: matches!(self, Self::TcpCubicRack | Self::ExpressTcpCubicRack),
+            ..TcpOptions::default()
         }
     }
 }
@@ -268,5 +260,22 @@ pub(crate) fn open(
 pub(crate) fn warm_up(world: &mut World, senders: &[usize]) {
     for (index, sender) in senders.iter().enumerate() {
         world.plan(*sender, 64, index as u64 * 1_000);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tcp_is_the_same_with_ena_express_and_without() {
+        for [ordinary, express] in [
+            [Transport::TcpCubic, Transport::ExpressTcpCubic],
+            [Transport::TcpCubicRack, Transport::ExpressTcpCubicRack],
+        ] {
+            let [ordinary, express] = [ordinary, express].map(Transport::tcp_options);
+            assert_eq!(ordinary.segment_bytes, express.segment_bytes);
+            assert_eq!(ordinary.tail_loss_probe, express.tail_loss_probe);
+        }
     }
 }

@@ -9,9 +9,8 @@ use crate::network::TCP_OVERHEAD_BYTES;
 use crate::world::{Body, Endpoint, Outbound, Reports, World};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Data bytes in a segment: a jumbo frame's, as SRD's datagrams are.
-const SEGMENT_BYTES: u64 = 8_948;
-/// The same with the MTU that EC2 asks for where ENA Express is enabled, 8,900.
+/// Data bytes in a segment with the MTU that EC2 asks for where ENA Express is enabled, 8,900. Without it they are the
+/// same, so that only the way differs.
 pub const EXPRESS_SEGMENT_BYTES: u64 = 8_848;
 /// Linux's `TCP_RTO_MIN`.
 pub(crate) const MIN_TIMEOUT_NS: u64 = 200_000_000;
@@ -39,7 +38,7 @@ impl Default for TcpOptions {
     fn default() -> Self {
         Self {
             tail_loss_probe: false,
-            segment_bytes: SEGMENT_BYTES,
+            segment_bytes: EXPRESS_SEGMENT_BYTES,
         }
     }
 }

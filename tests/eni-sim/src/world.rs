@@ -1,6 +1,6 @@
 //! The virtual clock: events in order of time, endpoints, and what became of every message.
 
-use crate::express::{self, ExpressEndpoint};
+use crate::express::{self, ExpressEndpoint, ExpressOptions};
 use crate::network::{Network, NetworkDrops, NetworkSpec, Passage, Stage};
 use crate::srd::SrdEndpoint;
 use crate::tcp::{Segment, TcpEndpoint};
@@ -131,6 +131,8 @@ pub struct World {
     undelivered: usize,
     reports: Reports,
     steps_at_once: u32,
+    /// Of those that are opened.
+    pub(crate) express_options: ExpressOptions,
 }
 
 /// More events at one moment than any workload plans: somebody's timer does not advance.
@@ -152,7 +154,13 @@ impl World {
             undelivered: 0,
             reports: Reports::default(),
             steps_at_once: 0,
+            express_options: ExpressOptions::FULL,
         }
+    }
+
+    /// Each ENA Express that is opened from now on is so.
+    pub fn set_express_options(&mut self, options: ExpressOptions) {
+        self.express_options = options;
     }
 
     /// Now, in nanoseconds since the world began.
@@ -200,6 +208,10 @@ impl World {
     /// Puts the first path of an endpoint, where the network hashed it by chance, onto a core.
     pub fn pin(&mut self, endpoint: usize, core: usize) {
         self.endpoints[endpoint].hash = core;
+    }
+
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.iter().map(|placed| &placed.endpoint)
     }
 
     pub(crate) fn endpoint(&self, endpoint: usize) -> Option<&Endpoint> {
@@ -412,7 +424,12 @@ impl World {
         let (from, to) = (self.endpoints[endpoint].host, self.endpoints[peer].host);
         self.frames += 1;
         // One number names the flow at both ends; endpoints are joined in pairs.
-        let frame = express::frame((from, to), endpoint.min(peer), self.frames, segment.bytes);
+        let flow = if self.express_options.takes_turns {
+            endpoint.min(peer)
+        } else {
+            0
+        };
+        let frame = express::frame((from, to), flow, self.frames, segment.bytes);
         let Endpoint::Express(express) = &mut self.endpoints[via].endpoint else {
             unreachable!("endpoints are placed behind an ENA Express only");
         };

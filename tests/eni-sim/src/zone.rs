@@ -1,8 +1,9 @@
 //! The comparisons of ENA Express: the same TCP and workload in one network, with one path for each flow and over all.
 
+use crate::express::ExpressOptions;
 use crate::network::{Faults, NetworkSpec, Outage};
 use crate::scenario::{Outcome, PATIENCE_NS, START_NS, Transport, open, warm_up};
-use crate::tcp::{EXPRESS_SEGMENT_BYTES, TcpOptions};
+use crate::tcp::TcpOptions;
 use crate::world::World;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -24,6 +25,11 @@ pub enum Trouble {
     DeadPath,
     /// A bulk transfer between the same two hosts, as fast as its TCP can.
     OwnBulk,
+    /// Other hosts send to the same receiver, on four flows each, as fast as TCP Cubic can: a queue that all paths share.
+    SharedReceiver {
+        /// How many.
+        hosts: usize,
+    },
 }
 
 impl Trouble {
@@ -36,12 +42,20 @@ impl Trouble {
         Self::DeadPath,
     ];
 
+    /// Those at the receiver's own link, where no other path helps.
+    pub const OF_THE_RECEIVER: [Self; 3] = [
+        Self::SharedReceiver { hosts: 1 },
+        Self::SharedReceiver { hosts: 2 },
+        Self::SharedReceiver { hosts: 4 },
+    ];
+
     /// Hosts on each side that are in it, beside the two that are looked at.
     fn hosts(self) -> usize {
         match self {
             Self::Nothing | Self::Loss | Self::DeadPath | Self::OwnBulk => 0,
             Self::CrossTraffic => TROUBLED.len() * BULKS_ON_A_PATH,
             Self::Incast => INCAST_HOSTS,
+            Self::SharedReceiver { hosts } => hosts,
         }
     }
 
@@ -49,7 +63,11 @@ impl Trouble {
         let hosts = 1 + self.hosts();
         let mut spec = NetworkSpec::availability_zone(hosts, hosts);
         match self {
-            Self::Nothing | Self::CrossTraffic | Self::Incast | Self::OwnBulk => {}
+            Self::Nothing
+            | Self::CrossTraffic
+            | Self::Incast
+            | Self::OwnBulk
+            | Self::SharedReceiver { .. } => {}
             Self::Loss => {
                 let loss = Faults {
                     loss: 0.01,
@@ -72,8 +90,16 @@ impl Trouble {
         let hosts = 1 + self.hosts();
         let options = TcpOptions {
             tail_loss_probe: true,
-            segment_bytes: EXPRESS_SEGMENT_BYTES,
+            ..TcpOptions::default()
         };
+        if matches!(self, Self::SharedReceiver { .. }) {
+            for flow in 0..(hosts - 1) * FLOWS_OF_A_RIVAL {
+                let host = 1 + flow / FLOWS_OF_A_RIVAL;
+                let (sender, _) = world.open_tcp((host, hosts), options);
+                world.plan_background(sender, u32::MAX, flow as u64 * 1_000);
+            }
+            return;
+        }
         for host in 1..hosts {
             let to = match self {
                 Self::Incast => hosts + 1,
@@ -95,6 +121,7 @@ impl Trouble {
 /// The paths that have trouble.
 const TROUBLED: [usize; 2] = [0, 1];
 const BULKS_ON_A_PATH: usize = 2;
+const FLOWS_OF_A_RIVAL: usize = 4;
 const INCAST_HOSTS: usize = 32;
 const INCAST_BYTES: u32 = 65_536;
 const INCAST_INTERVAL_NS: usize = 5_000_000;
@@ -111,6 +138,8 @@ pub struct Requests {
     pub bytes: u32,
     /// Mean time between two, in nanoseconds.
     pub interval_ns: u64,
+    /// How ENA Express is, where it is.
+    pub express: ExpressOptions,
 }
 
 impl Default for Requests {
@@ -120,6 +149,7 @@ impl Default for Requests {
             requests: 40_000,
             bytes: 4_096,
             interval_ns: 5_000,
+            express: ExpressOptions::FULL,
         }
     }
 }
@@ -129,6 +159,7 @@ impl Requests {
     pub fn run(&self, transport: Transport, trouble: Trouble, seed: u64) -> Outcome {
         let span_ns = self.requests as u64 * self.interval_ns;
         let mut world = World::new(trouble.network(START_NS + span_ns / 2), seed);
+        world.set_express_options(self.express);
         let hosts = (0, 1 + trouble.hosts());
         let own_bulk = usize::from(trouble == Trouble::OwnBulk);
         let flows = self.connections + own_bulk;
@@ -155,11 +186,16 @@ impl Requests {
 pub struct Bulk {
     /// Bytes that it sends.
     pub bytes: u32,
+    /// How ENA Express is, where it is.
+    pub express: ExpressOptions,
 }
 
 impl Default for Bulk {
     fn default() -> Self {
-        Self { bytes: 250_000_000 }
+        Self {
+            bytes: 250_000_000,
+            express: ExpressOptions::FULL,
+        }
     }
 }
 
@@ -174,6 +210,8 @@ pub struct Goodput {
     pub timeouts: u64,
     /// Packets that a full queue of the network dropped, other hosts' included.
     pub queue_drops: u64,
+    /// Frames that ENA Express had given up before they came.
+    pub late: u64,
 }
 
 impl Bulk {
@@ -182,6 +220,7 @@ impl Bulk {
         // In the middle of what takes 8 bits a byte at 5 Gb/s.
         let dies_at_ns = START_NS + u64::from(self.bytes) * 8 / 10;
         let mut world = World::new(trouble.network(dies_at_ns), seed);
+        world.set_express_options(self.express);
         let hosts = (0, 1 + trouble.hosts());
         let senders = open(&mut world, transport, hosts, 1, None);
         warm_up(&mut world, &senders);
@@ -202,6 +241,7 @@ impl Bulk {
             bits_per_second: took_ns.map(|took| u64::from(self.bytes) * 8_000_000_000 / took),
             timeouts: timeouts.map(|tcp| tcp.timeouts).sum(),
             queue_drops: world.network_drops().queue,
+            late: world.late_frames(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The paths of a connection: which may carry the next packet, which are silent, and when to look again.
 
+mod slow;
+
 use crate::config::{
     ACK_DELAY_NANOS, GAP_THRESHOLD, INITIAL_ROUND_TRIP_NANOS, MAX_LONELY_PROBE_NANOS,
     MAX_PROBE_NANOS, MAX_RETRANSMIT_NANOS, MIN_RETRANSMIT_NANOS, PATH_DOWN_AFTER_PROBES,
@@ -18,11 +20,6 @@ const STEPPED_BACK_DATAGRAMS: u64 = 2;
 const MAX_GATE_NANOS: u64 = 2_000_000;
 /// For how long a path that answered is trusted with acknowledgements.
 const VOUCHED_NANOS: u64 = 100_000_000;
-/// How much longer a path's round trip may be than the fastest's before the path counts as slow, in target queueing
-/// delays. This side alone makes queues of at most two (see [`scale_target`]).
-const SLOW_TARGETS: u64 = 4;
-/// How long a slow path rests between two looks at it. What stands in a switch's queue drains in about that time.
-const SLOW_PROBE_NANOS: u64 = 1_000_000;
 /// Doublings of the pause between probes.
 const MAX_PROBE_DOUBLINGS: u8 = 12;
 
@@ -43,8 +40,11 @@ pub(crate) struct Path {
     pub(crate) window: Window,
     pub(crate) in_flight: u64,
     smoothed: u64,
-    /// The last round trip, or as long as can be.
+    /// The last round trip, or as long as can be, and when what measured it was sent.
     latest: u64,
+    latest_sent_at: Instant,
+    /// Longer round trips were slow when the path last counted as slow.
+    slow_above: u64,
     /// The smallest round trip of this half and of the half before.
     smallest: [u64; 2],
     half_began: Instant,
@@ -54,6 +54,8 @@ pub(crate) struct Path {
     gate: Instant,
     probe_at: Instant,
     lost_probes: u8,
+    /// Looks at a slow path that found it slow.
+    looks_in_vain: u8,
     /// Sends up to here were already counted as one silence.
     silent_since: Instant,
     /// When something was last sent here that is acknowledged, or was acknowledged.
@@ -71,12 +73,15 @@ impl Path {
             in_flight: 0,
             smoothed: 0,
             latest: u64::MAX,
+            latest_sent_at: Instant::default(),
+            slow_above: u64::MAX,
             smallest: [u64::MAX; 2],
             half_began: Instant::default(),
             is_congested: false,
             gate: Instant::default(),
             probe_at: Instant::NEVER,
             lost_probes: 0,
+            looks_in_vain: 0,
             silent_since: Instant::default(),
             vouched_at: Instant::default(),
             next_place: 0,
@@ -148,6 +153,10 @@ pub(crate) struct Paths {
     avoids_slow: bool,
     /// Paths that are not known to be much slower than the fastest; all, unless slow ones are to be avoided.
     quick: u64,
+    /// Slow paths whose look was due when no messages went out; it waits for the next one.
+    unwatched: u64,
+    /// When a path was last chosen for messages.
+    used_at: Instant,
     /// Paths whose window has room and whose gate is open.
     roomy: u64,
     gated: u64,
@@ -184,6 +193,8 @@ impl Paths {
             live: mask,
             avoids_slow,
             quick: mask,
+            unwatched: 0,
+            used_at: Instant::default(),
             roomy: mask,
             gated: 0,
             gates_open_at: Instant::NEVER,
@@ -240,14 +251,28 @@ impl Paths {
     /// Of the next two with room after the current one, the one with more room: blind rotation would fill a slow path,
     /// always the widest would forget the others' round trips.
     pub(crate) fn choose(&mut self, now: Instant, avoid: Option<u8>) -> Option<u8> {
+        let chosen = self.next_open(now, avoid)?;
+        self.used_at = now;
+        if self.unwatched != 0 {
+            self.watch_again(now);
+        }
+        Some(chosen)
+    }
+
+    fn next_open(&mut self, now: Instant, avoid: Option<u8>) -> Option<u8> {
         self.tick(now);
         let stepped_back = self.stepped_back_until != Instant::default();
         if stepped_back && self.in_flight >= STEPPED_BACK_DATAGRAMS * self.datagram_bytes as u64 {
             return None;
         }
         let mut open = self.usable() & self.roomy;
-        if let Some(avoid) = avoid.filter(|avoid| open & !(1 << avoid) != 0) {
-            open &= !(1 << avoid);
+        if let Some(avoid) = avoid.map(|avoid| 1 << avoid) {
+            // Where only slow paths are left beside it, they are the choice.
+            let others = match self.usable() & !avoid {
+                0 => self.live & self.roomy & !avoid,
+                _ => open & !avoid,
+            };
+            open = if others == 0 { open } else { others };
         }
         if open == 0 {
             return None;
@@ -289,11 +314,12 @@ impl Paths {
         (path, is_doubtful)
     }
 
-    /// A path whose probe is due.
+    /// A path whose probe is due. Slow paths wait for messages with theirs: nobody else asks how they are.
     pub(crate) fn due_probe(&mut self, now: Instant) -> Option<u8> {
         if now < self.probes_at {
             return None;
         }
+        self.leave_slow_unwatched(now);
         self.probes_at = self
             .all
             .iter()
@@ -416,34 +442,6 @@ impl Paths {
         if !self.avoids_slow || self.is_quick(now, path, sample) {
             self.watch(now, delay, sample);
         }
-    }
-
-    /// Sorts a path by the round trip just measured.
-    fn is_quick(&mut self, now: Instant, path: u8, sample: u64) -> bool {
-        self.path_mut(path).latest = sample;
-        let live = (0..self.count()).filter(|path| self.is_live(*path));
-        let fastest = live.map(|path| self.path(path).latest).min();
-        let fastest = fastest.unwrap_or(sample);
-        let bit = 1 << path;
-        if sample.saturating_sub(fastest) > SLOW_TARGETS * self.target_queueing {
-            self.quick &= !bit;
-            self.look_again_later(now, path);
-            return false;
-        }
-        if self.quick & bit == 0 {
-            self.quick |= bit;
-            let state = self.path_mut(path);
-            // The window shows what was there for nobody else to take; growing from it would take long.
-            state.window.restart();
-            state.probe_at = Instant::NEVER;
-        }
-        true
-    }
-
-    fn look_again_later(&mut self, now: Instant, path: u8) {
-        let probe_at = now.after_nanos(SLOW_PROBE_NANOS);
-        self.path_mut(path).probe_at = probe_at;
-        self.probes_at = self.probes_at.min(probe_at);
     }
 
     /// The peer has a packet of `bytes` bytes, sent at `place`, and it has landed.
