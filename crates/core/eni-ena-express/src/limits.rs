@@ -33,7 +33,8 @@ pub const MARK_QUEUED_BYTES: usize = 256 << 10;
 pub const QUANTUM_BYTES: usize = MAX_FRAME_BYTES;
 
 /// How long a frame is held for those before it. SRD delivers what a dying path swallowed within 2 ms at the latest (its
-/// tests demand that; ordinarily it takes 0.3 ms): what is later has failed, and TCP is told of the gap by what follows.
+/// tests demand that; ordinarily it takes 0.3 ms). What is later is seldom worth the wait of all that follow it, and TCP is
+/// told of the gap by them.
 /// It is a hundredth of the shortest time after which a sender of TCP gives up waiting (Linux, `TCP_RTO_MIN`, 200 ms).
 pub const HOLD_NANOS: u64 = 2_000_000;
 /// Bytes of one pair that are held for those before them. At 25 Gb/s 6.25 MB arrive within [`HOLD_NANOS`].

@@ -511,8 +511,8 @@ impl Paths {
             }
             let probe_at = state.probe_at;
             self.probes_at = self.probes_at.min(probe_at);
+            self.live &= !(1 << path);
         }
-        self.live &= !(1 << path);
         self.look_for_room(now, path);
         turn
     }

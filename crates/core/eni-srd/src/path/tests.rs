@@ -232,3 +232,19 @@ fn a_path_that_was_silent_is_judged_by_those_that_live_however_old_their_answers
     paths.measured(at(9_000_000), 2, SLOW);
     assert_eq!(paths.quick, 0b1011);
 }
+
+/// Two packets are lost, and the probe after the first one's silence is answered before the second one's is up.
+#[test]
+fn a_path_that_answers_lives_though_an_older_packet_was_lost() {
+    let mut paths = paths(false);
+    for sent_at in [1_000, 2_000] {
+        paths.sent(at(sent_at), 0, 100);
+    }
+    paths.lost_by_silence(at(300_000), 0, at(1_000));
+    assert!(!paths.is_live(0));
+    let probe = paths.sent(at(300_000), 0, 100);
+    paths.acked(at(300_500), 0, probe, 100);
+    assert!(paths.is_live(0));
+    paths.lost_by_silence(at(301_000), 0, at(2_000));
+    assert!(paths.is_live(0));
+}
