@@ -1,5 +1,7 @@
 //! The broker by itself: what each message makes it tell whom.
 
+mod offers;
+
 use eni_efa_abi::control::EndpointKind;
 
 use super::*;
@@ -425,43 +427,6 @@ fn a_device_that_another_namespace_has_now_is_not_opened_by_those_who_saw_it_bef
         .set_devices(vec![device(0, Some(ELSEWHERE)), device(1, None)]);
     bench.broker.take_outputs();
     assert!(is_refused(bench.ask(1, open, None)));
-}
-
-#[test]
-fn a_peer_that_offers_and_gives_up_is_refused_before_it_floods_the_other() {
-    let mut bench = Bench::new();
-    let (victim, address) = bench.endpoint(2, 1);
-    let mut told = Vec::new();
-    let refused = loop {
-        let (endpoint, _) = bench.endpoint(1, 0);
-        let offer = Request::Offer {
-            endpoint,
-            attempt: 1,
-            peer: address,
-        };
-        match only(bench.ask(1, offer, Some("of the peer"))) {
-            (2, Event::Region { conversation, .. }, _) => told.push(conversation),
-            (1, Event::Failed { cause, .. }, _) => break cause,
-            other => panic!("{other:?}"),
-        }
-        bench.ask(1, Request::DestroyEndpoint { endpoint }, None);
-        assert!(told.len() < 1_000, "offers without end");
-    };
-    assert_eq!(refused, Cause::Refused);
-    // What the other has answered, although it was over, makes room again.
-    let close = Request::Close {
-        endpoint: victim,
-        conversation: told[0],
-    };
-    bench.ask(2, close, None);
-    let (endpoint, _) = bench.endpoint(1, 0);
-    let offer = Request::Offer {
-        endpoint,
-        attempt: 1,
-        peer: address,
-    };
-    let (program, _, _) = only(bench.ask(1, offer, Some("of the peer")));
-    assert_eq!(program, 2);
 }
 
 #[test]
