@@ -435,7 +435,10 @@ impl<R> Broker<R> {
                 state.offers.forget(|endpoint, _| endpoint == id);
             }
             self.pass_on(endpoint.program);
-            self.outputs.push(Output::Ended { endpoint: id });
+            self.outputs.push(Output::Ended {
+                endpoint: id,
+                is_withdrawn: cause == Cause::Revoked,
+            });
         }
     }
 

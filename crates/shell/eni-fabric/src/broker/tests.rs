@@ -535,3 +535,29 @@ fn a_program_is_nudged_once_until_it_has_looked_and_by_its_peers_only() {
     bench.ask(2, Request::Nudged { endpoint: b }, None);
     assert_eq!(only(bench.ask(1, nudge(a), None)), told);
 }
+
+#[test]
+fn an_endpoint_ends_for_the_carrier_as_its_program_or_its_device_does() {
+    let mut bench = Bench::new();
+    let endpoints = [0, 1, 0].map(|device| bench.endpoint(1, device).0);
+    let ended = |outputs: Vec<Output<&'static str>>| -> Vec<_> {
+        let ended = outputs.into_iter().filter_map(|output| match output {
+            Output::Ended {
+                endpoint,
+                is_withdrawn,
+            } => Some((endpoint.0, is_withdrawn)),
+            _ => None,
+        });
+        ended.collect()
+    };
+    let [destroyed, withdrawn, left] = endpoints;
+    let destroy = Request::DestroyEndpoint {
+        endpoint: destroyed,
+    };
+    assert_eq!(ended(bench.ask(1, destroy, None)), [(destroyed, false)]);
+    bench.broker.set_devices(vec![device(0, None)]);
+    let outputs = bench.broker.take_outputs();
+    assert_eq!(ended(outputs), [(withdrawn, true)]);
+    bench.broker.disconnected(ProgramId(1));
+    assert_eq!(ended(bench.broker.take_outputs()), [(left, false)]);
+}

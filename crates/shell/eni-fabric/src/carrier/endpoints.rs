@@ -282,7 +282,7 @@ impl Endpoints {
         }
     }
 
-    /// Forgets an endpoint that has ended; what it has written and nobody has taken is dropped.
+    /// Forgets an endpoint that has ended for good; what it has written and nobody has taken is dropped.
     pub(super) fn abandon(&mut self, id: EndpointId) {
         if let Some(carried) = self.by_id(id) {
             carried.drop_rest();
