@@ -155,6 +155,41 @@ impl<R> Broker<R> {
         self.pass_on(program);
     }
 
+    /// What is kept of offers agrees with the conversations, within the bounds, and nothing waits that has room.
+    #[cfg(test)]
+    pub(super) fn check_offers(&self) {
+        for (id, state) in &self.programs {
+            let offers = &state.offers;
+            assert!(offers.unsettled.len() <= MAX_UNSETTLED);
+            for (endpoint, peer) in offers.unsettled.values() {
+                assert!(state.endpoints.contains(endpoint));
+                assert!(offers.unsettled_of(peer.gid) <= MAX_UNSETTLED_OF_DEVICE);
+            }
+            assert_eq!(offers.next(), None);
+            let (mut own, mut waiting) = (0, BTreeMap::<_, BTreeSet<_>>::new());
+            for (number, open) in &self.conversations {
+                let [offerer, answerer] = open.sides().map(|side| &self.endpoints[&side]);
+                if open.waiting.is_some() {
+                    own += usize::from(offerer.program == *id);
+                    if answerer.program == *id {
+                        let of_device = waiting.entry(offerer.address.gid).or_default();
+                        of_device.insert(*number);
+                    }
+                }
+            }
+            assert!(own <= MAX_WAITING);
+            assert_eq!((offers.own_waiting, &offers.waiting), (own, &waiting));
+        }
+    }
+
+    /// The offers that a program is to answer.
+    #[cfg(test)]
+    pub(super) fn unsettled_of(&self, program: ProgramId) -> Vec<(u64, EndpointId)> {
+        let state = self.programs.get(&program).into_iter();
+        let unsettled = state.flat_map(|state| &state.offers.unsettled);
+        unsettled.map(|(number, of)| (*number, of.0)).collect()
+    }
+
     /// An endpoint takes another's offers, where there are any, for answers to its own, and says nothing more to them.
     pub(super) fn settle_crossing(&mut self, id: EndpointId, peer: Peer) {
         let Some(program) = self.program_of(id) else {

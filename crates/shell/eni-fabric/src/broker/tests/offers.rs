@@ -1,5 +1,7 @@
 //! How many offers a program is told of, and which wait.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::broker::waiting::{MAX_UNSETTLED_OF_DEVICE, MAX_WAITING};
 
@@ -277,6 +279,154 @@ fn offers_that_waited_and_ended_leave_room_for_as_many() {
         }
         for (endpoint, _) in [second, third] {
             bench.ask(2, Request::DestroyEndpoint { endpoint }, None);
+        }
+    }
+}
+
+/// What programs do; numbers choose among what there is.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// An endpoint offers to another.
+    Offer(usize, usize),
+    /// All endpoints of a device offer to one.
+    OfferAll(u8, usize),
+    /// A program answers, or closes, some of what it is to answer.
+    Settle(u8, usize, bool),
+    /// An endpoint's program ends it and begins another.
+    Renew(usize),
+    /// A program ends, and another begins.
+    Restart(u8),
+}
+
+const DEVICES: u8 = 6;
+const ENDPOINTS: usize = 100;
+
+fn step() -> impl Strategy<Value = Step> {
+    // Most is about few endpoints, so that these are crowded.
+    let crowded =
+        (0..usize::from(DEVICES), 0..2_usize).prop_map(|(device, n)| device * ENDPOINTS + n);
+    let endpoint = prop_oneof![crowded, 0..ENDPOINTS * usize::from(DEVICES)].boxed();
+    prop_oneof![
+        4 => (endpoint.clone(), endpoint.clone()).prop_map(|(from, to)| Step::Offer(from, to)),
+        4 => (0..DEVICES, endpoint.clone()).prop_map(|(device, to)| Step::OfferAll(device, to)),
+        4 => (0..DEVICES, 0..100_usize, any::<bool>())
+            .prop_map(|(device, count, closes)| Step::Settle(device, count, closes)),
+        4 => endpoint.prop_map(Step::Renew),
+        1 => (0..DEVICES).prop_map(Step::Restart),
+    ]
+}
+
+/// Programs that do anything honest, and their endpoints by device.
+struct Crowd {
+    bench: Bench,
+    endpoints: Vec<(u32, Peer)>,
+    /// The program of each device.
+    programs: Vec<u64>,
+}
+
+impl Crowd {
+    fn new() -> Self {
+        let mut bench = Bench::of_devices(DEVICES);
+        let devices = (0..DEVICES).flat_map(|device| [device; ENDPOINTS]);
+        let endpoints = devices.map(|device| bench.endpoint(10 + u64::from(device), device.into()));
+        Self {
+            endpoints: endpoints.collect(),
+            programs: (0..DEVICES).map(|device| 10 + u64::from(device)).collect(),
+            bench,
+        }
+    }
+
+    fn offer(&mut self, from: usize, to: usize) {
+        let program = self.programs[from / ENDPOINTS];
+        let (endpoint, peer) = (self.endpoints[from].0, self.endpoints[to].1);
+        let told = &mut Told::default();
+        self.bench.offer(program, endpoint, peer, told);
+    }
+
+    fn settle(&mut self, program: u64, count: usize, closes: bool) {
+        let unsettled = self.bench.broker.unsettled_of(ProgramId(program));
+        for (conversation, EndpointId(endpoint)) in unsettled.into_iter().take(count) {
+            let (request, region) = if closes {
+                let close = Request::Close {
+                    endpoint,
+                    conversation,
+                };
+                (close, None)
+            } else {
+                let answer = Request::Answer {
+                    endpoint,
+                    conversation,
+                };
+                (answer, Some("an answer"))
+            };
+            self.bench.ask(program, request, region);
+        }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Offer(from, to) => self.offer(from, to),
+            Step::OfferAll(device, to) => {
+                let first = usize::from(device) * ENDPOINTS;
+                for from in first..first + ENDPOINTS {
+                    self.offer(from, to);
+                }
+            }
+            Step::Settle(device, count, closes) => {
+                self.settle(self.programs[usize::from(device)], count, closes);
+            }
+            Step::Renew(place) => {
+                let device = place / ENDPOINTS;
+                let endpoint = self.endpoints[place].0;
+                let destroy = Request::DestroyEndpoint { endpoint };
+                self.bench.ask(self.programs[device], destroy, None);
+                self.begin(place);
+            }
+            Step::Restart(device) => {
+                let device = usize::from(device);
+                self.bench
+                    .broker
+                    .disconnected(ProgramId(self.programs[device]));
+                self.programs[device] += u64::from(DEVICES);
+                let program = ProgramId(self.programs[device]);
+                self.bench.broker.connected(program, HOME);
+                self.bench.broker.take_outputs();
+                for place in device * ENDPOINTS..(device + 1) * ENDPOINTS {
+                    self.begin(place);
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, place: usize) {
+        let device = place / ENDPOINTS;
+        self.endpoints[place] = self.bench.endpoint(self.programs[device], device as u16);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn whatever_programs_do_offers_are_bounded_and_none_is_forgotten(
+        steps in proptest::collection::vec(step(), 0..60),
+    ) {
+        let mut crowd = Crowd::new();
+        for step in steps {
+            crowd.take(step);
+            crowd.bench.broker.check_offers();
+        }
+        // Programs that answer leave nothing waiting.
+        let most = usize::from(DEVICES) * MAX_WAITING;
+        for _ in 0..most {
+            for device in 0..DEVICES {
+                crowd.take(Step::Settle(device, usize::MAX, false));
+            }
+        }
+        crowd.bench.broker.check_offers();
+        for program in &crowd.programs {
+            let unsettled = crowd.bench.broker.unsettled_of(ProgramId(*program));
+            prop_assert!(unsettled.is_empty());
         }
     }
 }
