@@ -6,6 +6,7 @@ mod output;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -20,6 +21,8 @@ use conversation::Conversation;
 pub use output::{Device, EndpointId, NamespaceId, Output, ProgramId, Region, RegionIdentity};
 use tally::Tallies;
 pub use tally::Tally;
+pub(crate) use waiting::MAX_UNSETTLED;
+use waiting::Offers;
 
 /// What the broker asks while it decides.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +43,7 @@ pub struct Broker<R> {
     programs: HashMap<ProgramId, Program>,
     endpoints: HashMap<EndpointId, Endpoint>,
     by_address: HashMap<Peer, EndpointId>,
-    conversations: HashMap<u64, Conversation>,
+    conversations: HashMap<u64, Conversation<R>>,
     /// The conversation of two endpoints, the lower number first.
     pairs: HashMap<(EndpointId, EndpointId), u64>,
     last_endpoint: u32,
@@ -57,6 +60,7 @@ struct Program {
     endpoints: BTreeSet<EndpointId>,
     handles: HashMap<(u16, Gid), u16>,
     handles_of_device: HashMap<u16, u16>,
+    offers: Offers,
 }
 
 #[derive(Debug)]
@@ -66,8 +70,6 @@ struct Endpoint {
     conversations: BTreeSet<u64>,
     /// Peers on other hosts.
     remote: HashSet<Peer>,
-    /// Offers that it was told of and has not answered, over or not, with who made each.
-    unsettled: HashMap<u64, Peer>,
     /// It was told that something is unread, and has not looked.
     is_nudged: bool,
 }
@@ -161,6 +163,7 @@ impl<R> Broker<R> {
             endpoints: BTreeSet::new(),
             handles: HashMap::new(),
             handles_of_device: HashMap::new(),
+            offers: Offers::default(),
         };
         self.programs.insert(program, state);
     }
@@ -310,7 +313,6 @@ impl<R> Broker<R> {
             address,
             conversations: BTreeSet::new(),
             remote: HashSet::new(),
-            unsettled: HashMap::new(),
             is_nudged: false,
         };
         self.endpoints.insert(id, endpoint);
@@ -430,8 +432,13 @@ impl<R> Broker<R> {
             tally.lanes -= endpoint.lanes() as u64;
             if let Some(state) = self.programs.get_mut(&endpoint.program) {
                 state.endpoints.remove(&id);
+                state.offers.forget(|endpoint, _| endpoint == id);
             }
-            self.outputs.push(Output::Ended { endpoint: id });
+            self.pass_on(endpoint.program);
+            self.outputs.push(Output::Ended {
+                endpoint: id,
+                is_withdrawn: cause == Cause::Revoked,
+            });
         }
     }
 

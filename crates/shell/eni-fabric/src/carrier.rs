@@ -62,8 +62,11 @@ pub(crate) enum Command {
     },
     /// The broker knows of this lane.
     Reach { endpoint: EndpointId, peer: Peer },
-    /// An endpoint has ended.
-    Close { endpoint: EndpointId },
+    /// An endpoint has ended; its last records go out unless its device was taken from it.
+    Close {
+        endpoint: EndpointId,
+        is_withdrawn: bool,
+    },
 }
 
 /// What the carrier tells the control thread.
@@ -277,7 +280,14 @@ impl Carrier {
                         endpoint.meet(peer);
                     }
                 }
-                Command::Close { endpoint } => self.endpoints.end(endpoint, self.now),
+                Command::Close {
+                    endpoint,
+                    is_withdrawn: true,
+                } => self.endpoints.abandon(endpoint),
+                Command::Close {
+                    endpoint,
+                    is_withdrawn: false,
+                } => self.endpoints.end(endpoint, self.now),
             }
         }
         true

@@ -4,30 +4,33 @@ use std::collections::HashSet;
 
 use eni_efa_abi::Peer;
 use eni_efa_abi::control::{Cause, Event};
-use eni_efa_abi::limits::{MAX_ENDPOINTS, MAX_LANES};
+use eni_efa_abi::limits::MAX_LANES;
 
 use super::output::{EndpointId, Output, ProgramId, Region, RegionIdentity};
+use super::waiting::Offers;
 use super::{Broker, Judges};
 use crate::policy::Policy;
 
-/// Offers of one device that an endpoint may have to answer. A peer that offers and gives up, over and over, would else
-/// fill the answerer's queue of events, and the answerer be cut off for not reading it. A device's endpoints can all
-/// offer at once, and again.
-const MAX_UNSETTLED: usize = 2 * MAX_ENDPOINTS;
-
 #[derive(Debug)]
-pub(super) struct Conversation {
+pub(super) struct Conversation<R> {
     offerer: EndpointId,
     attempt: u32,
     offered: RegionIdentity,
+    /// The offered region, until the answerer is told of it.
+    pub(super) waiting: Option<R>,
     answerer: EndpointId,
     /// Nothing until the answer.
     answered: Option<RegionIdentity>,
 }
 
-impl Conversation {
+impl<R> Conversation<R> {
     pub(super) fn sides(&self) -> [EndpointId; 2] {
         [self.offerer, self.answerer]
+    }
+
+    /// The offered region, where the answerer has it.
+    fn region_of_offerer(&self) -> Option<RegionIdentity> {
+        self.waiting.is_none().then_some(self.offered)
     }
 }
 
@@ -41,10 +44,7 @@ impl<R> Broker<R> {
         region: Option<Region<R>>,
     ) -> Result<(), Cause> {
         let region = region.ok_or(Cause::Protocol)?;
-        // A program takes an offer that crosses its own for the answer, and says nothing more to it.
-        if let Some(endpoint) = self.endpoints.get_mut(&id) {
-            endpoint.unsettled.retain(|_, offerer| *offerer != peer);
-        }
+        self.settle_crossing(id, peer);
         let endpoint = self.endpoints.get(&id).ok_or(Cause::Unreachable)?;
         let own = endpoint.address;
         if own == peer {
@@ -85,6 +85,9 @@ impl<R> Broker<R> {
             if !crossed {
                 return Err(Cause::Protocol);
             }
+            if self.tell_of_offer(number).is_none() {
+                self.settle(id, number);
+            }
             self.answer(id, number, Some(region));
             return Ok(());
         }
@@ -92,18 +95,21 @@ impl<R> Broker<R> {
         else {
             return Err(Cause::Unreachable);
         };
-        let unsettled = peer.unsettled.values();
-        let of_offerer = unsettled.filter(|offerer| offerer.gid == endpoint.address.gid);
-        if peer.lanes() >= MAX_LANES || of_offerer.count() >= MAX_UNSETTLED {
+        let (from, to) = (endpoint.program, peer.program);
+        let address = endpoint.address;
+        let offers = |program| self.programs.get(&program).map(|state| &state.offers);
+        let is_next = offers(to).is_some_and(|offers| offers.has_room_for(address.gid));
+        let may_wait = offers(from).is_some_and(Offers::may_wait);
+        if peer.lanes() >= MAX_LANES || !(is_next || may_wait) {
             return Err(Cause::Refused);
         }
-        let (program, from) = (peer.program, endpoint.address);
         self.last_conversation += 1;
         let number = self.last_conversation;
         let conversation = Conversation {
             offerer: id,
             attempt,
             offered: region.identity,
+            waiting: Some(region.file),
             answerer: other,
             answered: None,
         };
@@ -115,20 +121,7 @@ impl<R> Broker<R> {
                 self.tallies.of(endpoint.address.gid).lanes += 1;
             }
         }
-        if let Some(answerer) = self.endpoints.get_mut(&other) {
-            answerer.unsettled.insert(number, from);
-        }
-        let event = Event::Region {
-            endpoint: other.0,
-            conversation: number,
-            peer: from,
-            attempt: None,
-        };
-        self.outputs.push(Output::Send {
-            program,
-            event,
-            region: Some(region.file),
-        });
+        self.wait(number, (from, address), to);
         Ok(())
     }
 
@@ -158,7 +151,8 @@ impl<R> Broker<R> {
         let Some(open) = self.conversations.get_mut(&number) else {
             return;
         };
-        if open.answerer != id || open.answered.is_some() {
+        let is_told = open.waiting.is_none();
+        if open.answerer != id || open.answered.is_some() || !is_told {
             return;
         }
         let Some(region) = region else {
@@ -186,16 +180,9 @@ impl<R> Broker<R> {
         }
     }
 
-    /// An endpoint has answered an offer, whatever has become of it meanwhile.
-    pub(super) fn settle(&mut self, id: EndpointId, number: u64) {
-        if let Some(endpoint) = self.endpoints.get_mut(&id) {
-            endpoint.unsettled.remove(&number);
-        }
-    }
-
     /// One side ends a conversation.
     pub(super) fn close(&mut self, id: EndpointId, number: u64) {
-        let sides = self.conversations.get(&number).map(Conversation::sides);
+        let sides = self.conversations.get(&number).map(|open| open.sides());
         if sides.is_some_and(|sides| sides.contains(&id)) {
             self.break_conversation(number, Cause::PeerGone, Some(id));
         }
@@ -208,6 +195,7 @@ impl<R> Broker<R> {
         cause: Cause,
         silent: Option<EndpointId>,
     ) {
+        let is_told = self.stop_waiting(number).is_none();
         let Some(ended) = self.conversations.remove(&number) else {
             return;
         };
@@ -220,7 +208,7 @@ impl<R> Broker<R> {
             let tally = self.tallies.of(endpoint.address.gid);
             tally.lanes -= 1;
             tally.revoked += u64::from(cause == Cause::Revoked);
-            if silent == Some(id) {
+            if silent == Some(id) || (id == ended.answerer && !is_told) {
                 continue;
             }
             let program = endpoint.program;
@@ -249,7 +237,7 @@ impl<R> Broker<R> {
         };
         let program = |id| self.endpoints.get(&id).map(|endpoint| endpoint.program);
         let holders = [
-            (program(open.answerer), Some(open.offered)),
+            (program(open.answerer), open.region_of_offerer()),
             (program(open.offerer), open.answered),
         ];
         self.break_conversation(number, Cause::Revoked, None);
@@ -269,7 +257,7 @@ impl<R> Broker<R> {
             let numbers = endpoint.into_iter().flat_map(|open| &open.conversations);
             for open in numbers.filter_map(|number| self.conversations.get(number)) {
                 if open.answerer == *id {
-                    held.insert(open.offered);
+                    held.extend(open.region_of_offerer());
                 } else {
                     held.extend(open.answered);
                 }
@@ -281,7 +269,7 @@ impl<R> Broker<R> {
     /// The policy has changed: what it no longer allows ends.
     pub fn policy_changed(&mut self, policy: &dyn Policy) {
         let gid = |id: EndpointId| self.endpoints.get(&id).map(|endpoint| endpoint.address.gid);
-        let forbidden = |open: &Conversation| {
+        let forbidden = |open: &Conversation<R>| {
             let (Some(a), Some(b)) = (gid(open.offerer), gid(open.answerer)) else {
                 return true;
             };

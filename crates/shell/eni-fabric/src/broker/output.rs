@@ -92,6 +92,8 @@ pub enum Output<R> {
     Ended {
         /// Which.
         endpoint: EndpointId,
+        /// Its device was taken from it: what it has written to other hosts goes no further.
+        is_withdrawn: bool,
     },
     /// After the grace of a revocation the program must not have the region any more.
     Inspect {

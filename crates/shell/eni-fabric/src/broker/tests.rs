@@ -1,5 +1,7 @@
 //! The broker by itself: what each message makes it tell whom.
 
+mod offers;
+
 use eni_efa_abi::control::EndpointKind;
 
 use super::*;
@@ -428,43 +430,6 @@ fn a_device_that_another_namespace_has_now_is_not_opened_by_those_who_saw_it_bef
 }
 
 #[test]
-fn a_peer_that_offers_and_gives_up_is_refused_before_it_floods_the_other() {
-    let mut bench = Bench::new();
-    let (victim, address) = bench.endpoint(2, 1);
-    let mut told = Vec::new();
-    let refused = loop {
-        let (endpoint, _) = bench.endpoint(1, 0);
-        let offer = Request::Offer {
-            endpoint,
-            attempt: 1,
-            peer: address,
-        };
-        match only(bench.ask(1, offer, Some("of the peer"))) {
-            (2, Event::Region { conversation, .. }, _) => told.push(conversation),
-            (1, Event::Failed { cause, .. }, _) => break cause,
-            other => panic!("{other:?}"),
-        }
-        bench.ask(1, Request::DestroyEndpoint { endpoint }, None);
-        assert!(told.len() < 1_000, "offers without end");
-    };
-    assert_eq!(refused, Cause::Refused);
-    // What the other has answered, although it was over, makes room again.
-    let close = Request::Close {
-        endpoint: victim,
-        conversation: told[0],
-    };
-    bench.ask(2, close, None);
-    let (endpoint, _) = bench.endpoint(1, 0);
-    let offer = Request::Offer {
-        endpoint,
-        attempt: 1,
-        peer: address,
-    };
-    let (program, _, _) = only(bench.ask(1, offer, Some("of the peer")));
-    assert_eq!(program, 2);
-}
-
-#[test]
 fn what_devices_have_and_were_denied_is_tallied() {
     let mut bench = Bench::new();
     let (a, _) = bench.endpoint(1, 0);
@@ -569,4 +534,30 @@ fn a_program_is_nudged_once_until_it_has_looked_and_by_its_peers_only() {
     );
     bench.ask(2, Request::Nudged { endpoint: b }, None);
     assert_eq!(only(bench.ask(1, nudge(a), None)), told);
+}
+
+#[test]
+fn an_endpoint_ends_for_the_carrier_as_its_program_or_its_device_does() {
+    let mut bench = Bench::new();
+    let endpoints = [0, 1, 0].map(|device| bench.endpoint(1, device).0);
+    let ended = |outputs: Vec<Output<&'static str>>| -> Vec<_> {
+        let ended = outputs.into_iter().filter_map(|output| match output {
+            Output::Ended {
+                endpoint,
+                is_withdrawn,
+            } => Some((endpoint.0, is_withdrawn)),
+            _ => None,
+        });
+        ended.collect()
+    };
+    let [destroyed, withdrawn, left] = endpoints;
+    let destroy = Request::DestroyEndpoint {
+        endpoint: destroyed,
+    };
+    assert_eq!(ended(bench.ask(1, destroy, None)), [(destroyed, false)]);
+    bench.broker.set_devices(vec![device(0, None)]);
+    let outputs = bench.broker.take_outputs();
+    assert_eq!(ended(outputs), [(withdrawn, true)]);
+    bench.broker.disconnected(ProgramId(1));
+    assert_eq!(ended(bench.broker.take_outputs()), [(left, false)]);
 }

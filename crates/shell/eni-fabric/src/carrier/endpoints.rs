@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use eni_efa_abi::limits::{COMPLETION_RING, MAX_LANES, SERVICE_RING};
 use eni_efa_abi::record::{Outcome, ROUTE, kind};
+use eni_efa_abi::region::UNIT;
 use eni_efa_abi::unread::{Look, Watch};
 use eni_efa_abi::{Gid, Peer, RecordHeader, Route};
 use eni_efa_channel::{
@@ -21,6 +22,12 @@ use crate::broker::EndpointId;
 
 /// For how long what an endpoint wrote before it ended is taken, where a connection has no room at once.
 const LAST_RECORDS: Duration = Duration::from_secs(1);
+/// Endpoints of one device that have ended and still have such records, beside its living ones. Each keeps four mappings,
+/// of which the kernel gives a process 65,530 (`vm.max_map_count`).
+const MAX_ENDED: usize = 32;
+/// Records that are counted when they are dropped: as many as the ring that programs make has units. One that is gone may
+/// have left its ring to others that write on.
+const MAX_COUNTED: usize = SERVICE_RING as usize / UNIT;
 
 /// The rings between the service and one endpoint.
 #[derive(Debug)]
@@ -93,6 +100,17 @@ impl Carried {
     pub(super) fn is_over(&mut self, now: Instant) -> bool {
         self.ends_at
             .is_some_and(|at| now >= at || !matches!(self.rings.from_program.peek(), Ok(Some(_))))
+    }
+
+    /// Counts what the program wrote and nobody takes any more.
+    fn drop_rest(&mut self) {
+        for _ in 0..MAX_COUNTED {
+            let Ok(Some(_)) = self.rings.from_program.peek() else {
+                return;
+            };
+            self.rings.from_program.advance();
+            self.metrics.count_drop(DropReason::EndpointEnded);
+        }
     }
 
     /// Tells the program how a record ended.
@@ -183,6 +201,8 @@ pub(super) struct Endpoints {
     by_address: HashMap<Peer, usize>,
     by_id: HashMap<EndpointId, usize>,
     last_delivery: Option<(Peer, usize)>,
+    /// How many have ended and are not closed.
+    ended: usize,
     has_delivered: bool,
 }
 
@@ -224,13 +244,50 @@ impl Endpoints {
     /// An endpoint has ended: nothing comes to it any more. What it has written goes out, as on one host.
     pub(super) fn end(&mut self, id: EndpointId, now: Instant) {
         let ends_at = now.after_nanos(LAST_RECORDS.as_nanos() as u64);
-        if let Some(carried) = self.by_id(id) {
+        if let Some(carried) = self.by_id(id)
+            && carried.ends_at.is_none()
+        {
             carried.ends_at = Some(ends_at);
             carried.waiting.clear();
             let address = carried.address;
             self.by_address.remove(&address);
             self.last_delivery = None;
+            self.ended += 1;
         }
+    }
+
+    /// Closes those of a device's endpoints that ended first, where too many have ended.
+    #[inline]
+    pub(super) fn limit_ended(&mut self) {
+        if self.ended > MAX_ENDED {
+            self.close_oldest_ended();
+        }
+    }
+
+    #[cold]
+    fn close_oldest_ended(&mut self) {
+        let mut of_devices: HashMap<Gid, Vec<_>> = HashMap::new();
+        for carried in self.all() {
+            if let Some(at) = carried.ends_at {
+                let of_device = of_devices.entry(carried.address.gid).or_default();
+                of_device.push((at, carried.id));
+            }
+        }
+        for mut ended in of_devices.into_values() {
+            ended.sort_unstable();
+            let too_many = ended.len().saturating_sub(MAX_ENDED);
+            for (_, id) in ended.into_iter().take(too_many) {
+                self.abandon(id);
+            }
+        }
+    }
+
+    /// Forgets an endpoint that has ended for good; what it has written and nobody has taken is dropped.
+    pub(super) fn abandon(&mut self, id: EndpointId) {
+        if let Some(carried) = self.by_id(id) {
+            carried.drop_rest();
+        }
+        self.close(id);
     }
 
     pub(super) fn close(&mut self, id: EndpointId) {
@@ -242,6 +299,8 @@ impl Endpoints {
             if carried.ends_at.is_none() {
                 self.by_address.remove(&carried.address);
                 self.last_delivery = None;
+            } else {
+                self.ended -= 1;
             }
             self.free.push(slot);
         }
@@ -342,5 +401,83 @@ impl Sink for Delivery<'_> {
             });
         }
         admission
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(device: u8, queue_pair: u32) -> Peer {
+        Peer {
+            gid: Gid([device; 16]),
+            queue_pair,
+        }
+    }
+
+    /// Opens an endpoint whose program has written `records`.
+    fn open(endpoints: &mut Endpoints, id: u32, device: u8, records: usize) -> Arc<DeviceMetrics> {
+        let (own, records_file) = OwnRegion::create(SERVICE_RING).unwrap();
+        let (_, completions_file) = OwnRegion::create(COMPLETION_RING).unwrap();
+        let (rings, [ours, _]) = EndpointRings::create(&[records_file, completions_file]).unwrap();
+        let peer = PeerRegion::map(ours.as_fd()).unwrap();
+        let (mut producer, _) = channel(&Arc::new(own), &Arc::new(peer));
+        for _ in 0..records {
+            let mut room = producer.reserve(ROUTE).unwrap();
+            room.write(0, &[0; ROUTE]);
+            room.publish(&RecordHeader {
+                kind: 1,
+                ..RecordHeader::default()
+            });
+        }
+        let metrics = Arc::new(DeviceMetrics::default());
+        let address = address(device, id);
+        endpoints.open(EndpointId(id), address, rings, Arc::clone(&metrics));
+        metrics
+    }
+
+    fn dropped(metrics: &DeviceMetrics) -> u64 {
+        metrics.read().dropped(DropReason::EndpointEnded)
+    }
+
+    #[test]
+    fn the_endpoints_of_a_device_that_ended_first_are_closed_where_too_many_have() {
+        const RECORDS: usize = 3;
+        let too_many = 5;
+        let mut endpoints = Endpoints::default();
+        let mut at = Instant::default();
+        let alive = open(&mut endpoints, 1, 0, RECORDS);
+        let other = open(&mut endpoints, 2, 1, RECORDS);
+        endpoints.end(EndpointId(2), at);
+        let numbers = 10..10 + (MAX_ENDED + too_many) as u32;
+        // The last number ends first.
+        let ended: Vec<_> = numbers
+            .rev()
+            .map(|id| (id, open(&mut endpoints, id, 0, RECORDS)))
+            .collect();
+        for (id, _) in &ended {
+            endpoints.end(EndpointId(*id), at);
+            at = at.after_nanos(1);
+        }
+        endpoints.limit_ended();
+        for (place, (id, metrics)) in ended.iter().enumerate() {
+            let stays = place >= too_many;
+            assert_eq!(endpoints.by_id(EndpointId(*id)).is_some(), stays);
+            assert_eq!(dropped(metrics), if stays { 0 } else { RECORDS as u64 });
+        }
+        for (id, metrics) in [(1, alive), (2, other)] {
+            assert!(endpoints.by_id(EndpointId(id)).is_some());
+            assert_eq!(dropped(&metrics), 0);
+        }
+        // Their time makes room as well.
+        for (id, _) in &ended {
+            endpoints.abandon(EndpointId(*id));
+        }
+        assert_eq!(endpoints.ended, 1);
+        assert!(
+            ended
+                .iter()
+                .all(|(_, metrics)| dropped(metrics) == RECORDS as u64)
+        );
     }
 }

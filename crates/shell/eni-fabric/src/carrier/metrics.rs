@@ -28,6 +28,8 @@ pub enum DropReason {
     Unauthentic,
     /// A datagram came late: again, or for a session that is over.
     Stale,
+    /// Its endpoint had ended, and no connection had room for it in time.
+    EndpointEnded,
 }
 
 /// How many reasons there are.
@@ -35,7 +37,7 @@ const REASONS: usize = DropReason::ALL.len();
 
 impl DropReason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NotAllowed,
         Self::UnknownEndpoint,
         Self::NoRoute,
@@ -45,6 +47,7 @@ impl DropReason {
         Self::Unreachable,
         Self::Unauthentic,
         Self::Stale,
+        Self::EndpointEnded,
     ];
 
     /// Its name in reports.
@@ -59,6 +62,7 @@ impl DropReason {
             Self::Unreachable => "unreachable",
             Self::Unauthentic => "unauthentic",
             Self::Stale => "stale",
+            Self::EndpointEnded => "endpoint_ended",
         }
     }
 }

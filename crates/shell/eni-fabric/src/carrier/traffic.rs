@@ -121,9 +121,11 @@ impl Carrier {
                 && endpoint.is_over(now)
             {
                 let id = endpoint.id;
-                self.endpoints.close(id);
+                self.endpoints.abandon(id);
             }
         }
+        // After each has had a turn: what there is room for has gone.
+        self.endpoints.limit_ended();
         busy
     }
 

@@ -380,7 +380,13 @@ impl Control {
                 self.carry(program, request, endpoint, address, &theirs);
             }
             Output::Reach { endpoint, peer } => self.order(Command::Reach { endpoint, peer }),
-            Output::Ended { endpoint } => self.order(Command::Close { endpoint }),
+            Output::Ended {
+                endpoint,
+                is_withdrawn,
+            } => self.order(Command::Close {
+                endpoint,
+                is_withdrawn,
+            }),
             Output::Inspect { program, region } => self.inspections.push(DueInspection {
                 at: Instant::now() + REVOCATION_GRACE,
                 program,

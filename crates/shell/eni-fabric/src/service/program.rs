@@ -8,13 +8,15 @@ use std::sync::Arc;
 use eni_efa_abi::control::{self, Event};
 use eni_efa_channel::ControlSocket;
 
+use crate::broker::MAX_UNSETTLED;
 use crate::caller::Caller;
 
 /// Messages that may wait for a program to read; one that reads so little is cut off.
 const MAX_QUEUED_EVENTS: usize = 4_096;
-/// Descriptors among them. They count against the process's limit of open files, which all programs share: half of all
-/// programs leave 3/4 of a limit of 524,288 (systemd's) to the others. A device's endpoints can all offer at once.
+/// Descriptors among them. They count against the process's limit of open files, which all programs share.
 const MAX_QUEUED_DESCRIPTORS: usize = 256;
+// What others offer does not cut off a program, however slowly it reads.
+const _: () = assert!(MAX_UNSETTLED < MAX_QUEUED_DESCRIPTORS);
 
 #[derive(Debug)]
 pub(super) struct Program {

@@ -1,8 +1,11 @@
 //! What a hostile program may try through the control socket and its rings: the others go on unharmed.
 
+use std::time::Duration;
+
 use crate::support::raw::{Raw, SEALS, UNITS, memfd, region_with, start_of_region};
 use crate::support::{Log, Running, device, gid, header, poll_until};
 use eni_efa_abi::control::{EndpointKind, Event, Request};
+use eni_efa_abi::limits::MAX_ENDPOINTS;
 use eni_efa_abi::region::{MAGIC, size};
 use eni_efa_client::{Cause, LaneState, Peer, Refusal};
 use eni_fabric::NamespaceId;
@@ -311,4 +314,75 @@ fn lanes_that_a_peer_begins_and_ends_take_no_new_numbers() {
     let lane = honest.lane_to(nobody(0));
     assert!(lane.0 < ROUNDS / 2, "{lane:?}");
     assert_still_works(&running, &mut honest);
+}
+
+/// Opens every region that is offered, and answers each, but slowly. Returns how many, once the first offerer is gone.
+fn answer_slowly(victim: &Raw) -> usize {
+    let file = region_with(&[], 0);
+    let mut answered = 0;
+    loop {
+        match victim.receive().0 {
+            Event::Region {
+                endpoint,
+                conversation,
+                ..
+            } => {
+                std::thread::sleep(Duration::from_millis(1));
+                let answer = Request::Answer {
+                    endpoint,
+                    conversation,
+                };
+                victim.send(answer, &[&file]);
+                answered += 1;
+            }
+            Event::Broken { .. } => return answered,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_program_that_answers_slowly_outlives_a_flood_of_offers() {
+    let running = Running::start(vec![device(0, None), device(1, None)]);
+    let victim = Raw::open(&running.socket());
+    let targets = [(); 3].map(|()| victim.create_endpoint(1).1);
+    let victim = std::thread::spawn(move || answer_slowly(&victim));
+    let flood = Raw::open(&running.socket());
+    let endpoints: Vec<_> = (0..MAX_ENDPOINTS)
+        .map(|_| flood.create_endpoint(0).0)
+        .collect();
+    let file = region_with(&[], 0);
+    let (mut opened, mut refused) = (0, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for queue_pair in targets {
+                for endpoint in endpoints.iter().copied() {
+                    let offer = Request::Offer {
+                        endpoint,
+                        attempt: queue_pair,
+                        peer: Peer {
+                            gid: gid(1),
+                            queue_pair,
+                        },
+                    };
+                    flood.send(offer, &[&file]);
+                }
+            }
+        });
+        while opened + refused < targets.len() * MAX_ENDPOINTS {
+            match flood.receive().0 {
+                Event::Region {
+                    attempt: Some(_), ..
+                } => opened += 1,
+                Event::Failed {
+                    cause: Cause::Refused,
+                    ..
+                } => refused += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    assert!(opened >= 2 * MAX_ENDPOINTS, "{opened} opened");
+    drop(flood);
+    assert_eq!(victim.join().unwrap(), opened);
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use eni_efa_abi::Gid;
-use eni_efa_client::{Cause, Endpoint, LaneId, LaneState, Peer, Sent, TrySendError};
+use eni_efa_client::{Cause, Endpoint, EndpointKind, LaneId, LaneState, Peer, Sent, TrySendError};
 use eni_fabric::{AesPairKey, Directory, DropReason, Faults, PairKey, Poll, UnderlayOptions};
 
 use crate::support::{Log, PATIENCE, Running, device, gid, header, poll_until};
@@ -251,6 +251,48 @@ fn what_an_endpoint_wrote_before_it_ended_arrives() {
     drop(a);
     let mut log = Log::default();
     poll_until(&mut b, &mut log, |_, log| log.records.len() == 100);
+}
+
+/// Regions that this process, service and programs, has mapped.
+fn mapped() -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let regions = maps.lines().filter(|line| line.contains("openeni-efa"));
+    regions.count()
+}
+
+#[test]
+fn endpoints_that_end_while_a_connection_is_full_do_not_pile_up() {
+    /// Those of a device that the service keeps, and two that live.
+    const KEPT: usize = 32 + 2;
+    const ROUNDS: usize = 320;
+    let [here, there] = two_hosts(None);
+    let fabric = here.open();
+    let mut a = fabric.create_endpoint(0, EndpointKind::Srd).unwrap();
+    let b = there.endpoint(0);
+    let lane = remote_lane(&mut a, b.address());
+    // The peer does not read: its ring fills, then the connection, then ours.
+    let mut log = Log::default();
+    let quiet = Instant::now() + Duration::from_millis(300);
+    while Instant::now() < quiet {
+        let _full = a.try_send(lane, &header(1), &[&[0; 1_000]], 1);
+    }
+    a.poll(&mut log);
+    let ends = Instant::now();
+    for round in 0..ROUNDS {
+        let mut short = fabric.create_endpoint(0, EndpointKind::Srd).unwrap();
+        let lane = remote_lane(&mut short, b.address());
+        short.try_send(lane, &header(2), &[], 2).unwrap();
+        drop(short);
+        // Four of each in the service, four in a program that lives.
+        while mapped() > 4 * KEPT + 16 {
+            assert!(ends.elapsed() < PATIENCE, "{round}: {}", mapped());
+        }
+    }
+    // Nobody has waited for their time of one second to pass, which 32 at a time take.
+    assert!(ends.elapsed() < PATIENCE / 2, "{:?}", ends.elapsed());
+    let counters = here.service.as_ref().unwrap().counters()[0].1;
+    let dropped = counters.dropped(DropReason::EndpointEnded);
+    assert!(dropped as usize > ROUNDS / 2, "{dropped}");
 }
 
 #[test]
