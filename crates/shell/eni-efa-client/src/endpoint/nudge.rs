@@ -25,6 +25,10 @@ impl Endpoint {
     ///
     /// Called where a poll found nothing, many times over; looks once in [`NUDGE_AFTER`].
     pub(super) fn look_for_unread(&mut self) {
+        // A service that does not read hears of nobody, and may not for long: nothing may pile up here meanwhile.
+        if !self.unsent.is_empty() {
+            return;
+        }
         let now = self.began.elapsed();
         if now < self.next_look {
             return;
@@ -42,6 +46,10 @@ impl Endpoint {
             }
         }
         for conversation in unread {
+            // Those that are left out are unread at their next look, too.
+            if !self.unsent.is_empty() {
+                return;
+            }
             let endpoint = self.number;
             let nudge = Request::Nudge {
                 endpoint,

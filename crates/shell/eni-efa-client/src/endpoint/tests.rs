@@ -2,21 +2,25 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use eni_efa_abi::control::{Cause, Event, Request};
 use eni_efa_abi::limits::DEFAULT_RING;
+use eni_efa_abi::unread::NUDGE_AFTER;
 use eni_efa_abi::{Gid, Peer};
 use eni_efa_channel::{ControlSocket, OwnRegion, Payload, Received};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 
 use super::Endpoint;
 use crate::connection::Session;
 use crate::handler::{Disposition, Handler};
-use crate::lane::{LaneId, LaneState};
+use crate::lane::{LaneId, LaneState, Sent};
 use crate::mailbox::Mailbox;
 use crate::{RecordHeader, TrySendError};
 
 const ENDPOINT: u32 = 1;
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn peer(queue_pair: u32) -> Peer {
     Peer {
@@ -41,8 +45,9 @@ impl Handler for Ends {
 }
 
 struct Bench {
-    endpoint: Endpoint,
+    /// First, so that it ends before the endpoint takes its leave, which would wait for it.
     service: ControlSocket,
+    endpoint: Endpoint,
     /// What peers write.
     regions: Vec<OwnRegion>,
     ends: Ends,
@@ -52,6 +57,7 @@ impl Bench {
     fn new() -> Self {
         let (kind, flags) = (SocketType::SEQPACKET, SocketFlags::CLOEXEC);
         let (ours, theirs) = socketpair(AddressFamily::UNIX, kind, flags, None).unwrap();
+        sockopt::set_socket_timeout(&theirs, sockopt::Timeout::Recv, Some(PATIENCE)).unwrap();
         let session = Arc::new(Session::start(ours.into()).unwrap());
         let mailbox = Arc::new(Mailbox::default());
         Self {
@@ -202,4 +208,43 @@ fn the_service_hears_of_an_end_that_it_has_not_told() {
             assert_eq!(bench.asked(), close);
         }
     }
+}
+
+#[test]
+fn nudges_do_not_pile_up_while_the_service_does_not_read() {
+    let mut bench = Bench::new();
+    for (conversation, number) in [(1, 3), (2, 4)] {
+        let (lane, attempt) = bench.begin(peer(number));
+        bench.open(conversation, peer(number), Some(attempt));
+        bench.poll();
+        let endpoint = &mut bench.endpoint;
+        let sent = endpoint.try_send(lane, &RecordHeader::default(), &[], 0);
+        assert_eq!(sent, Ok(Sent::Delivered));
+    }
+    while bench.endpoint.unsent.is_empty() {
+        bench.endpoint.send(Request::Wake, None);
+    }
+    for _ in 0..20 {
+        std::thread::sleep(NUDGE_AFTER);
+        bench.endpoint.look_for_unread();
+    }
+    assert_eq!(bench.endpoint.unsent.len(), 1);
+
+    // It goes on.
+    while !bench.endpoint.unsent.is_empty() {
+        assert_eq!(bench.asked(), Request::Wake);
+        bench.endpoint.send_unsent();
+    }
+    for _ in 0..20 {
+        std::thread::sleep(NUDGE_AFTER);
+        bench.endpoint.look_for_unread();
+    }
+    let nudge = loop {
+        bench.endpoint.send_unsent();
+        match bench.asked() {
+            Request::Wake => {}
+            other => break other,
+        }
+    };
+    assert!(matches!(nudge, Request::Nudge { .. }), "{nudge:?}");
 }
