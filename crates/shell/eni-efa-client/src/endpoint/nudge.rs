@@ -4,21 +4,16 @@ use eni_efa_abi::control::Request;
 use eni_efa_abi::unread::{Look, NUDGE_AFTER};
 
 use super::Endpoint;
+use crate::connection::Nudge;
 use crate::lane::State;
 
 impl Endpoint {
     /// Has `on_nudge` called, on the fabric's thread, where others wrote what this endpoint leaves unread. It must not wait,
-    /// neither for the service nor for who polls. Until [`nudged`](Self::nudged) it is not called again.
+    /// neither for the service nor for who polls. It is not called again until the [`Nudge`] is dropped.
     ///
     /// The first caller's counts.
-    pub fn on_nudge(&self, on_nudge: impl Fn() + Send + Sync + 'static) {
-        let _first = self.mailbox.on_nudge.set(Box::new(on_nudge));
-    }
-
-    /// What others wrote has been looked at.
-    pub fn nudged(&mut self) {
-        let endpoint = self.number;
-        self.send(Request::Nudged { endpoint }, None);
+    pub fn on_nudge(&self, on_nudge: impl Fn(Nudge) + Send + Sync + 'static) {
+        self.mailbox.on_nudge(Box::new(on_nudge));
     }
 
     /// Has peers of this host nudged that leave unread what was written for them. The service sees to those of others.
