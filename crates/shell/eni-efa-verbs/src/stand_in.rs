@@ -2,8 +2,8 @@
 //!
 //! On a device of Amazon's the hardware answers reads while the program computes. Here the program's polls do. Where what
 //! others wrote stays unread for long, the fabric's thread is told (`Endpoint::on_nudge`) and starts a thread that polls for
-//! the queue pair, until nothing is left to do or the program polls itself. An idle program has no such thread, and one
-//! that polls is never told.
+//! the queue pair, until nothing is left to do or the program polls itself. An idle program has no such thread, nor has
+//! one that polls, unless it has posted no receives or loses the processor for a millisecond.
 
 use crate::context::Opened;
 use eni_efa_client::Nudge;
