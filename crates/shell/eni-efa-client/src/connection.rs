@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -64,6 +64,24 @@ pub(crate) struct Connection {
     socket: ControlSocket,
     state: Mutex<State>,
     answered: Condvar,
+}
+
+/// That others wrote what an endpoint leaves unread. Dropped, however that comes about, it tells the service that this has
+/// been looked at: the endpoint can be nudged again.
+#[derive(Debug)]
+pub struct Nudge {
+    connection: Weak<Connection>,
+    endpoint: u32,
+}
+
+impl Drop for Nudge {
+    fn drop(&mut self) {
+        let endpoint = self.endpoint;
+        if let Some(connection) = self.connection.upgrade() {
+            // It waits, for the socket's timeout at most: where nobody polls, nobody would send it later.
+            let _told = connection.send(&Request::Nudged { endpoint }, &[], true);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -142,7 +160,7 @@ impl Connection {
         let _told = self.send(&Request::DestroyEndpoint { endpoint }, &[], true);
     }
 
-    fn listen(&self) {
+    fn listen(self: &Arc<Self>) {
         while let Ok(Received::Message(event, attached)) = self.socket.receive() {
             self.handle(event, attached);
         }
@@ -155,7 +173,7 @@ impl Connection {
         self.answered.notify_all();
     }
 
-    fn handle(&self, event: Event, attached: Vec<OwnedFd>) {
+    fn handle(self: &Arc<Self>, event: Event, attached: Vec<OwnedFd>) {
         let endpoint = match event {
             Event::Welcome { .. } => return,
             Event::EndpointCreated {
@@ -173,8 +191,8 @@ impl Connection {
             | Event::Remote { endpoint, .. }
             | Event::Failed { endpoint, .. }
             | Event::Broken { endpoint, .. }
-            | Event::RemoteBroken { endpoint, .. }
-            | Event::Nudge { endpoint } => endpoint,
+            | Event::RemoteBroken { endpoint, .. } => endpoint,
+            Event::Nudge { endpoint } => return self.nudge(endpoint),
         };
         let mailbox = self.state.lock().endpoints.get(&endpoint).cloned();
         let reply = mailbox.and_then(|mailbox| mailbox.take(event, attached));
@@ -184,6 +202,17 @@ impl Connection {
                 // Without an answer the service's view and ours would differ: end it for both.
                 self.socket.shut_down();
             }
+        }
+    }
+
+    fn nudge(self: &Arc<Self>, endpoint: u32) {
+        let mailbox = self.state.lock().endpoints.get(&endpoint).cloned();
+        if let Some(mailbox) = mailbox {
+            let connection = Arc::downgrade(self);
+            mailbox.nudge(Nudge {
+                connection,
+                endpoint,
+            });
         }
     }
 

@@ -1,8 +1,11 @@
 //! Endpoints: queue pairs and their lanes.
 
+mod attempts;
 mod nudge;
 mod poll;
 mod progress;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,6 +23,7 @@ use crate::connection::Session;
 use crate::lane::{Inbound, Lane, LaneId, LaneState, Local, Sent, State, TrySendError};
 use crate::mailbox::{Mailbox, Offer};
 use crate::service_rings::ServiceRings;
+use attempts::Attempts;
 
 pub use poll::POLL_BATCH;
 
@@ -39,7 +43,9 @@ pub struct Endpoint {
     free_lanes: Vec<LaneId>,
     /// The lane that is not broken, of every peer that has one.
     by_peer: HashMap<Peer, LaneId>,
+    /// Of conversations that the service has not said to be over.
     by_conversation: HashMap<u64, LaneId>,
+    attempts: Attempts,
     /// What poll looks at.
     inbound: Vec<Inbound>,
     /// Where in `inbound` the next poll begins.
@@ -77,6 +83,7 @@ impl Endpoint {
             free_lanes: Vec::new(),
             by_peer: HashMap::new(),
             by_conversation: HashMap::new(),
+            attempts: Attempts::default(),
             inbound: Vec::new(),
             next_inbound: 0,
             service,
@@ -274,6 +281,7 @@ impl Endpoint {
         let new = Lane {
             peer,
             state,
+            attempt: None,
             last_consumed: 0,
             is_known: false,
             was_local: false,
@@ -327,7 +335,8 @@ impl Endpoint {
             return self.break_lane(lane, Cause::Unreachable);
         };
         let own = Arc::new(own);
-        let attempt = lane.0;
+        let attempt = self.attempts.begin(lane);
+        self.lanes[lane.index()].attempt = Some(attempt);
         {
             let mut inbox = self.mailbox.lock();
             if inbox.is_cut {

@@ -62,6 +62,8 @@ pub enum TrySendError {
 pub(crate) struct Lane {
     pub(crate) peer: Peer,
     pub(crate) state: State,
+    /// The offer that the service has not answered.
+    pub(crate) attempt: Option<u32>,
     /// What the peer had consumed when the lane broke.
     pub(crate) last_consumed: u64,
     /// The program knows its number.

@@ -16,6 +16,7 @@ mod mailbox;
 mod service_rings;
 mod sys;
 
+pub use connection::Nudge;
 pub use endpoint::{Endpoint, POLL_BATCH};
 pub use eni_efa_abi::control::{Cause, DeviceAttributes, EndpointKind, Refusal};
 pub use eni_efa_abi::limits::{MAX_RECORD, MAX_ROUTED_RECORD, MAX_TRANSFER};

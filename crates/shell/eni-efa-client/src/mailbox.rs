@@ -12,12 +12,14 @@ use eni_efa_abi::limits::DEFAULT_RING;
 use eni_efa_channel::{OwnRegion, PeerRegion, RegionError};
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::connection::Nudge;
+
 /// Ring pairs that peers have begun and ended before the program has looked: what they left there is kept up to this
 /// many. Each takes half a megabyte, and peers can begin them for as long as the program looks away.
 const MAX_UNSEEN_ENDINGS: usize = 64;
 
 /// What is called when the program is nudged.
-pub(crate) type OnNudge = Box<dyn Fn() + Send + Sync>;
+pub(crate) type OnNudge = Box<dyn Fn(Nudge) + Send + Sync>;
 
 /// An endpoint's share of a fabric's events.
 #[derive(Default)]
@@ -26,7 +28,7 @@ pub(crate) struct Mailbox {
     bell: AtomicBool,
     inbox: Mutex<Inbox>,
     /// Set once, if at all.
-    pub(crate) on_nudge: OnceLock<OnNudge>,
+    on_nudge: OnceLock<OnNudge>,
 }
 
 impl fmt::Debug for Mailbox {
@@ -44,6 +46,8 @@ pub(crate) struct Inbox {
     pub(crate) offers: HashMap<Peer, Offer>,
     /// Memory that a revocation takes away.
     pub(crate) rings: HashMap<u64, Rings>,
+    /// One that came before anybody asked to be called.
+    early_nudge: Option<Nudge>,
     /// The service is gone: nothing more will come.
     pub(crate) is_cut: bool,
 }
@@ -133,14 +137,33 @@ impl Mailbox {
         self.bell.store(true, Ordering::Release);
     }
 
+    /// The program leaves something unread.
+    pub(crate) fn nudge(&self, nudge: Nudge) {
+        {
+            let mut inbox = self.inbox.lock();
+            if self.on_nudge.get().is_none() {
+                inbox.early_nudge = Some(nudge);
+                return;
+            }
+        }
+        if let Some(on_nudge) = self.on_nudge.get() {
+            on_nudge(nudge);
+        }
+    }
+
+    /// Sets what is called when the program is nudged, the first time.
+    pub(crate) fn on_nudge(&self, on_nudge: OnNudge) {
+        let early = {
+            let mut inbox = self.inbox.lock();
+            let _first = self.on_nudge.set(on_nudge);
+            inbox.early_nudge.take()
+        };
+        // Whoever nudges comes again.
+        drop(early);
+    }
+
     /// Takes in an event of this endpoint.
     pub(crate) fn take(&self, event: Event, mut attached: Vec<OwnedFd>) -> Reply {
-        if let Event::Nudge { .. } = event {
-            if let Some(on_nudge) = self.on_nudge.get() {
-                on_nudge();
-            }
-            return None;
-        }
         let mut inbox = self.inbox.lock();
         match event {
             Event::Region {

@@ -2,13 +2,13 @@
 //!
 //! On a device of Amazon's the hardware answers reads while the program computes. Here the program's polls do. Where what
 //! others wrote stays unread for long, the fabric's thread is told (`Endpoint::on_nudge`) and starts a thread that polls for
-//! the queue pair, until nothing is left to do or the program polls itself. An idle program has no such thread, and one
-//! that polls is never told.
+//! the queue pair, until nothing is left to do or the program polls itself. An idle program has no such thread, nor has
+//! one that polls, unless it has posted no receives or loses the processor for a millisecond.
 
 use crate::context::Opened;
+use eni_efa_client::Nudge;
 use eni_efa_device::QueuePairId;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,29 +23,19 @@ const PAUSE: [Duration; 2] = [Duration::from_micros(20), Duration::from_millis(1
 /// Has a thread stand in for the program whenever a queue pair's endpoint is nudged.
 pub(crate) fn arrange(opened: &Arc<Opened>, id: QueuePairId) {
     let device = Arc::downgrade(opened);
-    let is_there = Arc::new(AtomicBool::new(false));
-    let on_nudge = move || {
-        let Some(opened) = device.upgrade() else {
-            return;
-        };
-        if is_there.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let left = Arc::clone(&is_there);
+    let on_nudge = move |nudge: Nudge| {
+        let device = Weak::clone(&device);
         let stand_in = move || {
-            stand_in(&opened, id);
-            left.store(false, Ordering::Release);
-            // Last, so that the next nudge finds nobody.
-            if let Some((_, link)) = opened.state.lock().link(id) {
-                link.endpoint().nudged();
+            if let Some(opened) = device.upgrade() {
+                stand_in(&opened, id);
             }
+            // The next nudge comes only now, so that there is one such thread at a time.
+            drop(nudge);
         };
         // It inherits the fabric's thread's mask: no signal handler of the program runs here. Where there can be no
-        // thread, the program must poll as it had to before.
+        // thread, the nudge is over, and the next one tries again.
         let name = "openeni-efa-read".to_owned();
-        if thread::Builder::new().name(name).spawn(stand_in).is_err() {
-            is_there.store(false, Ordering::Release);
-        }
+        let _started = thread::Builder::new().name(name).spawn(stand_in);
     };
     if let Some((_, link)) = opened.state.lock().link(id) {
         link.endpoint().on_nudge(on_nudge);

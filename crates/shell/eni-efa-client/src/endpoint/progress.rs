@@ -9,7 +9,7 @@ use eni_efa_channel::channel;
 
 use super::Endpoint;
 use crate::handler::Handler;
-use crate::lane::{Ending, Inbound, LaneId, LaneState, Local, State};
+use crate::lane::{Ending, Inbound, LaneId, Local, State};
 use crate::mailbox::{News, Rings};
 
 impl Endpoint {
@@ -36,15 +36,23 @@ impl Endpoint {
                     conversation,
                     peer,
                     rings,
-                } => self.open_lane(attempt.map(LaneId), conversation, peer, &rings),
-                News::Remote { attempt } => self.open_remote(LaneId(attempt)),
-                News::Failed { attempt, cause } => self.break_lane(LaneId(attempt), cause),
+                } => self.opened(attempt, conversation, peer, &rings),
+                News::Remote { attempt } => {
+                    if let Some(lane) = self.answered(attempt) {
+                        self.open_remote(lane);
+                    }
+                }
+                News::Failed { attempt, cause } => {
+                    if let Some(lane) = self.answered(attempt) {
+                        self.break_lane(lane, cause);
+                    }
+                }
                 News::Broken {
                     conversation,
                     cause,
                 } => {
-                    if let Some(lane) = self.by_conversation.get(&conversation) {
-                        self.end_lane(*lane, cause);
+                    if let Some(lane) = self.by_conversation.remove(&conversation) {
+                        self.end_lane(lane, cause);
                     }
                 }
                 News::RemoteBroken { peer, cause } => {
@@ -54,6 +62,7 @@ impl Endpoint {
                 }
                 News::ServiceGone => {
                     self.is_cut = true;
+                    self.by_conversation.clear();
                     let lanes = self.by_peer.values();
                     self.broken
                         .extend(lanes.map(|lane| (*lane, Cause::ServiceGone)));
@@ -62,12 +71,38 @@ impl Endpoint {
         }
     }
 
-    fn open_lane(&mut self, attempt: Option<LaneId>, conversation: u64, peer: Peer, rings: &Rings) {
-        let lane = match (attempt, self.by_peer.get(&peer)) {
-            (Some(attempt), _) => attempt,
-            (None, Some(lane)) if self.lane_state(*lane) == LaneState::Connecting => *lane,
-            (None, _) => self.add_lane(peer, State::Connecting),
+    /// The lane of an attempt that the service has answered, where it still waits for that. The answer to an attempt whose
+    /// lane has ended can come at any time: a peer on this host lets the service wait for it.
+    fn answered(&mut self, attempt: u32) -> Option<LaneId> {
+        let lane = self.attempts.end(attempt)?;
+        let found = self.lanes.get_mut(lane.index())?;
+        found.attempt = None;
+        matches!(found.state, State::Connecting).then_some(lane)
+    }
+
+    /// A ring pair is there. Without an attempt of ours the peer began it.
+    fn opened(&mut self, attempt: Option<u32>, conversation: u64, peer: Peer, rings: &Rings) {
+        let lane = match attempt {
+            Some(attempt) => match self.answered(attempt) {
+                Some(lane) => lane,
+                None => {
+                    self.mailbox.lock().rings.remove(&conversation);
+                    return self.close(conversation);
+                }
+            },
+            None => match self.by_peer.get(&peer) {
+                Some(lane) if self.lanes[lane.index()].attempt.is_some() => *lane,
+                // A lane that connects without an attempt has failed, which the handler is yet to hear.
+                Some(_) | None => self.add_lane(peer, State::Connecting),
+            },
         };
+        self.open_lane(lane, conversation, rings);
+    }
+
+    fn open_lane(&mut self, lane: LaneId, conversation: u64, rings: &Rings) {
+        if let Some(attempt) = self.lanes[lane.index()].attempt.take() {
+            self.attempts.end(attempt);
+        }
         let (producer, consumer) = channel(&rings.own, &rings.peer);
         self.lanes[lane.index()].state = State::Local(Local {
             producer,
@@ -113,7 +148,10 @@ impl Endpoint {
         let Some(found) = self.lanes.get_mut(lane.index()) else {
             return false;
         };
-        let peer = found.peer;
+        let (peer, attempt) = (found.peer, found.attempt.take());
+        if let Some(attempt) = attempt {
+            self.attempts.end(attempt);
+        }
         let old = std::mem::replace(&mut found.state, State::Broken(cause));
         match old {
             State::Broken(first) => {
@@ -124,17 +162,10 @@ impl Endpoint {
                 found.last_consumed = local.producer.consumed();
                 found.was_local = true;
                 if let Some(conversation) = local.conversation {
-                    self.by_conversation.remove(&conversation);
                     self.mailbox.lock().rings.remove(&conversation);
-                    if cause == Cause::Protocol {
-                        let endpoint = self.number;
-                        self.send(
-                            Request::Close {
-                                endpoint,
-                                conversation,
-                            },
-                            None,
-                        );
+                    // The pair could else not open again: to the service it still is.
+                    if self.by_conversation.remove(&conversation).is_some() {
+                        self.close(conversation);
                     }
                 }
             }
@@ -146,6 +177,16 @@ impl Endpoint {
         }
         self.last_source = None;
         true
+    }
+
+    /// Tells the service of the end of a conversation that it takes to go on.
+    fn close(&mut self, conversation: u64) {
+        let endpoint = self.number;
+        let close = Request::Close {
+            endpoint,
+            conversation,
+        };
+        self.send(close, None);
     }
 
     /// Ends a lane for good. Gives nothing where it has ended already.

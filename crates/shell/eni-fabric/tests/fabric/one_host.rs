@@ -1,6 +1,8 @@
 //! Programs of one host, through a service.
 
-use crate::support::{Log, Running, device, header, poll_until};
+use std::time::{Duration, Instant};
+
+use crate::support::{Log, PATIENCE, Running, device, header, poll_until};
 use eni_efa_client::{Cause, LaneState, Peer, Sent};
 
 #[test]
@@ -94,5 +96,40 @@ fn a_peer_that_never_was_cannot_be_reached() {
         poll_until(&mut a, &mut log, |_, log| !log.broken.is_empty());
         assert_eq!(log.broken.pop(), Some((lane, cause)));
         assert_eq!(a.lane_state(lane), LaneState::Broken(cause));
+    }
+}
+
+#[test]
+fn a_program_is_nudged_again_whenever_a_nudge_is_over() {
+    let running = Running::start(vec![device(0, None)]);
+    let (mut writer, reader) = (running.endpoint(0), running.endpoint(0));
+    let mut log = Log::default();
+    let lane = writer.lane_to(reader.address());
+    poll_until(&mut writer, &mut log, |writer, _| {
+        writer.lane_state(lane) == LaneState::Open { local: true }
+    });
+    writer.try_send(lane, &header(1), &[], 0).unwrap();
+    let mut poll_for = |time: Duration| {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            writer.poll(&mut log);
+        }
+    };
+    // The first nudge meets nobody who listens.
+    poll_for(Duration::from_millis(50));
+    let (sender, nudges) = std::sync::mpsc::channel();
+    reader.on_nudge(move |nudge| sender.send(nudge).unwrap());
+    for _ in 0..3 {
+        let deadline = Instant::now() + PATIENCE;
+        let nudge = loop {
+            poll_for(Duration::from_millis(1));
+            if let Ok(nudge) = nudges.try_recv() {
+                break nudge;
+            }
+            assert!(Instant::now() < deadline, "nobody is nudged");
+        };
+        poll_for(Duration::from_millis(200));
+        assert!(nudges.try_recv().is_err(), "the nudge goes on");
+        drop(nudge);
     }
 }
