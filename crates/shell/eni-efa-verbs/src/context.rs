@@ -1,12 +1,14 @@
 //! An opened device: its model, its endpoints, and the lock around both.
 
+use crate::fork::Process;
 use crate::lane::Link;
 use eni_efa_client::{DeviceAttributes, Fabric};
 use eni_efa_device::{CompletionQueueId, Device, DeviceError, PostError, QueuePairId};
 use libc::c_int;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What everything that a program makes on an opened device shares.
 pub(crate) struct Opened {
@@ -14,7 +16,9 @@ pub(crate) struct Opened {
     /// The device's place in the fabric's list.
     pub(crate) index: usize,
     pub(crate) attributes: DeviceAttributes,
-    pub(crate) state: Mutex<State>,
+    state: Mutex<State>,
+    /// Who has opened it.
+    process: Process,
 }
 
 impl Opened {
@@ -32,7 +36,31 @@ impl Opened {
             index,
             attributes,
             state,
+            process: Process::current(),
         })
+    }
+
+    /// Locks it.
+    ///
+    /// # Errors
+    /// `EIO` in a child of `fork`: the lock may never come free there, and the rings are the parent's.
+    #[inline]
+    pub(crate) fn lock(&self) -> Result<MutexGuard<'_, State>, c_int> {
+        if !self.process.is_current() {
+            return Err(libc::EIO);
+        }
+        Ok(self.state.lock())
+    }
+
+    /// Locks it, or waits for so long.
+    ///
+    /// # Errors
+    /// As [`lock`](Self::lock), and `EBUSY` after that time.
+    pub(crate) fn lock_for(&self, patience: Duration) -> Result<MutexGuard<'_, State>, c_int> {
+        if !self.process.is_current() {
+            return Err(libc::EIO);
+        }
+        self.state.try_lock_for(patience).ok_or(libc::EBUSY)
     }
 }
 

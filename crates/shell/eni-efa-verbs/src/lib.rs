@@ -15,6 +15,7 @@ mod completion_queue;
 mod context;
 mod device;
 mod ffi;
+mod fork;
 mod lane;
 mod latch;
 mod memory;

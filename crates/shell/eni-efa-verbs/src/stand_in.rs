@@ -37,7 +37,9 @@ pub(crate) fn arrange(opened: &Arc<Opened>, id: QueuePairId) {
         let name = "openeni-efa-read".to_owned();
         let _started = thread::Builder::new().name(name).spawn(stand_in);
     };
-    if let Some((_, link)) = opened.state.lock().link(id) {
+    if let Ok(mut state) = opened.lock()
+        && let Some((_, link)) = state.link(id)
+    {
         link.endpoint().on_nudge(on_nudge);
     }
 }
@@ -54,7 +56,9 @@ enum Turn {
 }
 
 fn turn(opened: &Opened, id: QueuePairId, polls: &mut Option<u32>) -> Turn {
-    let mut state = opened.state.lock();
+    let Ok(mut state) = opened.lock() else {
+        return Turn::NotNeeded;
+    };
     let Some((device, link)) = state.link(id) else {
         return Turn::NotNeeded;
     };

@@ -211,6 +211,14 @@ fn a_sender_hears_soon_that_it_may_not_send_any_more() {
     assert_eq!(late.line(PATIENCE), "refused");
 }
 
+#[test]
+fn a_child_of_fork_is_refused_at_once_and_does_its_parent_no_harm() {
+    let fabric = Fabric::start();
+    let program = fabric.compile("fork");
+    let said = Running::start(fabric.command(&program).arg("efa_0")).finish();
+    assert_eq!(said.trim(), "unharmed");
+}
+
 /// A target of one host's reads that never polls is read all the same. Were it to poll, 8 MiB would take a few
 /// milliseconds; the bound is for a busy machine.
 #[test]

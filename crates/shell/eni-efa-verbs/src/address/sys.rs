@@ -38,7 +38,7 @@ unsafe fn create(pd: *mut ibv_pd, gid: Gid) -> Result<*mut HandleObject, c_int> 
     let (context, domain) = unsafe { ((*pd).context, domain(pd)) };
     // SAFETY: as above.
     let opened = unsafe { opened(context) };
-    let known = opened.state.lock().device.known_number(&gid);
+    let known = opened.lock()?.device.known_number(&gid);
     // The service is asked once for each address, and without holding the device up.
     let number = match known {
         Some(number) => number,
@@ -47,7 +47,7 @@ unsafe fn create(pd: *mut ibv_pd, gid: Gid) -> Result<*mut HandleObject, c_int> 
             .create_address_handle(opened.index, gid)
             .map_err(refusal_error)?,
     };
-    let mut state = opened.state.lock();
+    let mut state = opened.lock()?;
     let id = state
         .device
         .create_address_handle(domain, gid, number)
@@ -80,7 +80,10 @@ export! {
     {
         // SAFETY: the handle is live.
         let (opened, (id, _)) = unsafe { (opened((*ah).context), handle(ah)) };
-        let mut state = opened.state.lock();
+        let mut state = match opened.lock() {
+            Ok(state) => state,
+            Err(error) => return error,
+        };
         let gone = state.device.destroy_address_handle(id).map_err(object_error);
         if gone.is_ok() {
             state.forget_lanes();

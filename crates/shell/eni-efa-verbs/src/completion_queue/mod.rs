@@ -24,7 +24,7 @@ impl Queue {
     /// The next completion, after moving what can be moved when none waits.
     #[inline]
     fn start(&mut self) -> Result<Completion, c_int> {
-        let mut state = self.opened.state.lock();
+        let mut state = self.opened.lock()?;
         self.polls = self.polls.wrapping_add(1);
         if self.polls.is_multiple_of(POLLS_PER_PROGRESS) || !state.device.has_completion(self.id) {
             state.progress(self.id);
@@ -35,7 +35,7 @@ impl Queue {
     /// The next completion, if one waits.
     #[inline]
     fn next(&mut self) -> Result<Completion, c_int> {
-        completion(self.opened.state.lock().device.poll(self.id))
+        completion(self.opened.lock()?.device.poll(self.id))
     }
 }
 

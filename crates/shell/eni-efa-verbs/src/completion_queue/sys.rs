@@ -84,8 +84,7 @@ unsafe fn create(
     // As rdma-core's provider does; the program may rely on the rounded size.
     let entries = entries.checked_next_power_of_two().ok_or(libc::EINVAL)?;
     let id = opened
-        .state
-        .lock()
+        .lock()?
         .device
         .create_completion_queue(entries)
         .map_err(object_error)?;
@@ -164,7 +163,7 @@ export! {
     {
         // SAFETY: the queue is live.
         let (opened, id) = unsafe { (opened((*cq).context), queue_id(cq)) };
-        let gone = opened.state.lock().device.destroy_completion_queue(id).map_err(object_error);
+        let gone = opened.lock().and_then(|mut state| state.device.destroy_completion_queue(id).map_err(object_error));
         if gone.is_ok() {
             // SAFETY: the queue was made by `create`; the program does not use it again.
             drop(unsafe { Box::from_raw(cq.cast::<QueueObject>()) });

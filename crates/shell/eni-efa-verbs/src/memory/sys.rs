@@ -37,8 +37,7 @@ unsafe fn register(pd: *mut ibv_pd, registration: Registration) -> Result<*mut i
     // SAFETY: as above.
     let opened = unsafe { opened(context) };
     let key = opened
-        .state
-        .lock()
+        .lock()?
         .device
         .register(id, registration)
         .map_err(object_error)?;
@@ -72,11 +71,12 @@ export! {
     unsafe fn ibv_alloc_pd(context: *mut ibv_context) -> *mut ibv_pd, else fail(libc::EIO);
     {
         // SAFETY: the context is open.
-        let made_id = unsafe { opened(context) }.state.lock().device.allocate_domain();
+        let state = unsafe { opened(context) }.lock();
+        let made_id = state.and_then(|mut state| state.device.allocate_domain().map_err(object_error));
         // SAFETY: a C structure of numbers and nullable pointers.
         let mut pd: ibv_pd = unsafe { zeroed() };
         pd.context = context;
-        let object = made_id.map_err(object_error).map(|id| Box::into_raw(Box::new(DomainObject { pd, id })));
+        let object = made_id.map(|id| Box::into_raw(Box::new(DomainObject { pd, id })));
         made(object).cast()
     }
 
@@ -87,10 +87,8 @@ export! {
         let (opened, id) = unsafe { (opened((*pd).context), domain(pd)) };
         // libfabric comes here from `exit`, and programs call that from signal handlers, which may have stopped this
         // very thread while it held the lock.
-        let gone = match opened.state.try_lock_for(PATIENCE) {
-            Some(mut state) => state.device.deallocate_domain(id).map_err(object_error),
-            None => Err(libc::EBUSY),
-        };
+        let state = opened.lock_for(PATIENCE);
+        let gone = state.and_then(|mut state| state.device.deallocate_domain(id).map_err(object_error));
         if gone.is_ok() {
             // SAFETY: the domain was made by `ibv_alloc_pd`; the program does not use it again.
             drop(unsafe { Box::from_raw(pd.cast::<DomainObject>()) });
@@ -131,7 +129,7 @@ export! {
     {
         // SAFETY: the region was made by `register` and is live.
         let (opened, key) = unsafe { (opened((*mr).context), RegionKey((*mr).lkey)) };
-        let gone = opened.state.lock().device.deregister(key).map_err(object_error);
+        let gone = opened.lock().and_then(|mut state| state.device.deregister(key).map_err(object_error));
         if gone.is_ok() {
             // SAFETY: as above; the program does not use it again.
             drop(unsafe { Box::from_raw(mr) });

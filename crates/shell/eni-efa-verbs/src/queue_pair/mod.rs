@@ -88,7 +88,7 @@ impl SendQueue {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let mut state = self.opened.state.lock();
+        let mut state = self.opened.lock()?;
         if state.device.send_room(self.id) < self.staged.len() {
             return Err(libc::ENOMEM);
         }

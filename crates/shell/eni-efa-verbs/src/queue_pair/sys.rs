@@ -116,6 +116,8 @@ unsafe fn create(
         QueuePairKind::Srd => EndpointKind::Srd,
         QueuePairKind::Datagram => EndpointKind::Datagram,
     };
+    // A child of fork must not ask the service by its parent's socket.
+    drop(opened.lock()?);
     let endpoint = opened
         .fabric
         .create_endpoint(opened.index, endpoint_kind)
@@ -148,7 +150,7 @@ unsafe fn create(
         receive_entries: capabilities.max_recv_sge as usize,
         max_transfer: max_transfer(&opened.attributes),
     };
-    let mut state = opened.state.lock();
+    let mut state = opened.lock()?;
     let id = state
         .device
         .create_queue_pair(model)
@@ -307,7 +309,10 @@ export! {
     {
         // SAFETY: the queue pair is live.
         let (opened, id) = unsafe { identity(qp) };
-        let mut state = opened.state.lock();
+        let mut state = match opened.lock() {
+            Ok(state) => state,
+            Err(error) => return error,
+        };
         let gone = state.device.destroy_queue_pair(id).map_err(object_error);
         let link = state.detach(id);
         drop(state);
@@ -326,7 +331,10 @@ export! {
         let mask = mask as u32;
         // SAFETY: the queue pair is live; the attributes can be read.
         let ((opened, id), attributes) = unsafe { (identity(qp), &*attributes) };
-        let mut state = opened.state.lock();
+        let mut state = match opened.lock() {
+            Ok(state) => state,
+            Err(error) => return error,
+        };
         let result = (|| {
             if mask & IBV_QP_STATE != 0 {
                 let wanted = QueuePairState::from_number(attributes.qp_state).ok_or(libc::EINVAL)?;
@@ -352,7 +360,10 @@ export! {
         // SAFETY: the queue pair is live; both structures can be written.
         unsafe {
             let (opened, id) = identity(qp);
-            let state = opened.state.lock();
+            let state = match opened.lock() {
+                Ok(state) => state,
+                Err(error) => return error,
+            };
             let object = &*qp.cast::<QueuePairObject>();
             to.write(zeroed());
             (*to).qp_state = (*qp).state;

@@ -113,7 +113,14 @@ pub(crate) unsafe extern "C" fn post_send(
         let _held = unsafe { lock(qp.cast()) }.hold();
         // SAFETY: locked.
         let send = unsafe { send_queue(qp.cast()) };
-        let mut state = send.opened.state.lock();
+        let mut state = match send.opened.lock() {
+            Ok(state) => state,
+            Err(error) => {
+                // SAFETY: the caller's promise.
+                unsafe { bad.write(next) };
+                return error;
+            }
+        };
         let mut result = Ok(());
         // SAFETY: each request is null or can be read.
         while let Some(request) = unsafe { next.as_ref() } {
@@ -144,7 +151,14 @@ pub(crate) unsafe extern "C" fn post_recv(
     guard(libc::EIO, || {
         // SAFETY: the queue pair is live.
         let (opened, id) = unsafe { identity(qp) };
-        let mut state = opened.state.lock();
+        let mut state = match opened.lock() {
+            Ok(state) => state,
+            Err(error) => {
+                // SAFETY: the caller's promise.
+                unsafe { bad.write(next) };
+                return error;
+            }
+        };
         // SAFETY: each request is null or can be read.
         while let Some(request) = unsafe { next.as_ref() } {
             let count = usize::try_from(request.num_sge).unwrap_or(usize::MAX);
