@@ -1,14 +1,16 @@
 //! What ENA Express claims, beside the same TCP with one path for each flow.
 
+mod support;
+
 use eni_ena_express::{DropReason, MAX_MEMORY_BYTES, Ordinary};
 use eni_sim::World;
 use eni_sim::express::ExpressOptions;
-use eni_sim::network::{Faults, NetworkSpec, Outage};
+use eni_sim::network::{NetworkSpec, Outage};
 use eni_sim::scenario::{Incast, Outcome, Transport};
 use eni_sim::tcp::{EXPRESS_SEGMENT_BYTES, TcpOptions};
 use eni_sim::zone::{Bulk, Goodput, Requests, Trouble};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
+use support::{any_faults, cases};
 
 const US: u64 = 1_000;
 const MS: u64 = 1_000_000;
@@ -332,32 +334,6 @@ fn a_seed_replays_exactly_and_another_does_not() {
     assert_ne!(figures(7), figures(8));
 }
 
-/// The same cases in every run, unless `PROPTEST_RNG_SEED` asks for others.
-fn cases() -> ProptestConfig {
-    let ordinary = ProptestConfig::default();
-    let is_asked_for = std::env::var_os("PROPTEST_CASES").is_some();
-    ProptestConfig {
-        cases: if is_asked_for { ordinary.cases } else { 24 },
-        failure_persistence: None,
-        rng_seed: match ordinary.rng_seed {
-            RngSeed::Random => RngSeed::Fixed(1),
-            RngSeed::Fixed(seed) => RngSeed::Fixed(seed),
-        },
-        ..ordinary
-    }
-}
-
-fn any_faults() -> impl Strategy<Value = Faults> {
-    (0.0..0.05, 0.0..0.2, 0.0..0.5, 0..200_000_u64).prop_map(
-        |(loss, duplication, reordering, reordering_ns)| Faults {
-            loss,
-            duplication,
-            reordering,
-            reordering_ns,
-        },
-    )
-}
-
 proptest! {
     #![proptest_config(cases())]
 
@@ -366,7 +342,7 @@ proptest! {
     #[test]
     fn flows_come_out_in_order_whatever_the_network_does(
         seed in any::<u64>(),
-        faults in any_faults(),
+        faults in any_faults(0.05, 0.2),
         dead in prop::collection::btree_map(1..8_usize, (0..20 * MS, 0..50 * MS), 0..7),
         flows in 1..12_usize,
         sizes in prop::collection::vec(1..100_000_u32, 1..200),

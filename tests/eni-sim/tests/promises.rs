@@ -1,44 +1,17 @@
 //! What SRD promises, in networks that break every rule but physics. Each case is one seed and replays exactly.
 
+mod support;
+
 use eni_sim::World;
 use eni_sim::network::{Direction, Faults, NetworkSpec, Outage};
 use eni_srd::{Admission, Event, Failure, PairKey};
 use eni_srd_seal::AesPairKey;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use std::sync::Arc;
 use std::time::Duration;
+use support::{any_faults, cases};
 
 const MS: u64 = 1_000_000;
-/// Cases of each property; `PROPTEST_CASES` overrides it.
-const CASES: u32 = 24;
-
-/// The same cases in every run, unless `PROPTEST_RNG_SEED` asks for others. A failure prints the case, which is all that
-/// the run follows from.
-fn cases() -> ProptestConfig {
-    let ordinary = ProptestConfig::default();
-    let is_asked_for = std::env::var_os("PROPTEST_CASES").is_some();
-    ProptestConfig {
-        cases: if is_asked_for { ordinary.cases } else { CASES },
-        failure_persistence: None,
-        rng_seed: match ordinary.rng_seed {
-            RngSeed::Random => RngSeed::Fixed(1),
-            RngSeed::Fixed(seed) => RngSeed::Fixed(seed),
-        },
-        ..ordinary
-    }
-}
-
-fn any_faults() -> impl Strategy<Value = Faults> {
-    (0.0..0.1, 0.0..0.3, 0.0..0.5, 0..200_000_u64).prop_map(
-        |(loss, duplication, reordering, reordering_ns)| Faults {
-            loss,
-            duplication,
-            reordering,
-            reordering_ns,
-        },
-    )
-}
 
 fn any_outage() -> impl Strategy<Value = Outage> {
     let direction = prop_oneof![
@@ -63,7 +36,7 @@ proptest! {
     #[test]
     fn every_message_arrives_exactly_once(
         seed in any::<u64>(),
-        faults in any_faults(),
+        faults in any_faults(0.1, 0.3),
         mut outages in prop::collection::vec(any_outage(), 0..15),
         paths in 1..=64_u8,
         window_log2 in 6..=12_u8,

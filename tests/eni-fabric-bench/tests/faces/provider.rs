@@ -30,39 +30,16 @@ fn fi_info_lists_the_devices_and_without_a_service_nothing() {
 /// Every size that fi_pingpong knows, with its check of the data.
 fn ping_pong(fabric: &Fabric) {
     let port = free_port().to_string();
-    let mut server = fabric.command(0, "fi_pingpong");
-    server.args([
-        "-p",
-        "openeni",
-        "-e",
-        "rdm",
-        "-c",
-        "-I",
-        "10",
-        "-B",
-        &port,
-        "-d",
-        &fabric.domain(0),
-    ]);
-    let mut server = Running::start(&mut server);
+    let command = |side| {
+        let mut command = fabric.command(side, "fi_pingpong");
+        command.args(["-p", "openeni", "-e", "rdm", "-c", "-I", "10"]);
+        command.args(["-d", &fabric.domain(side)]);
+        command
+    };
+    let mut server = Running::start(command(0).args(["-B", &port]));
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let mut client = fabric.command(1, "fi_pingpong");
-        client.args([
-            "-p",
-            "openeni",
-            "-e",
-            "rdm",
-            "-c",
-            "-I",
-            "10",
-            "-P",
-            &port,
-            "-d",
-            &fabric.domain(1),
-            "127.0.0.1",
-        ]);
-        let client = run(&mut client);
+        let client = run(command(1).args(["-P", &port, "127.0.0.1"]));
         let said = String::from_utf8_lossy(&client.stderr).into_owned();
         // The server may not listen yet.
         if said.contains("refused") && Instant::now() < deadline {
