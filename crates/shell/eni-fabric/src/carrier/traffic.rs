@@ -28,6 +28,7 @@ pub(super) const BUFFER: usize = MAX_JOINED + MAX_DATAGRAM_BYTES;
 impl Carrier {
     /// Takes datagrams that have arrived. Returns whether there was any.
     pub(super) fn receive(&mut self) -> bool {
+        let was_quiet = std::mem::take(&mut self.was_quiet);
         for calls in 0..RECEIVES_PER_TURN {
             let Some(mut joined) = self.underlay.receive() else {
                 self.was_quiet = calls == 0;
@@ -38,14 +39,12 @@ impl Carrier {
             for datagram in joined.datagrams() {
                 self.take_datagram(host, datagram);
             }
-            let is_alone = calls == 0 && self.was_quiet && joined.is_one();
+            let is_alone = calls == 0 && was_quiet && joined.is_one();
             self.underlay.give_back(joined);
             if is_alone {
-                self.was_quiet = false;
                 return true;
             }
         }
-        self.was_quiet = false;
         true
     }
 
