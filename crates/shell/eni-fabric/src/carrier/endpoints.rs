@@ -243,7 +243,7 @@ impl Endpoints {
 
     /// An endpoint has ended: nothing comes to it any more. What it has written goes out, as on one host.
     pub(super) fn end(&mut self, id: EndpointId, now: Instant) {
-        let ends_at = now.after_nanos(LAST_RECORDS.as_nanos() as u64);
+        let ends_at = now + LAST_RECORDS;
         if let Some(carried) = self.by_id(id)
             && carried.ends_at.is_none()
         {
@@ -340,7 +340,7 @@ impl Endpoints {
                     again
                 }
             };
-            let again = Instant::from_nanos(again.as_nanos() as u64);
+            let again = Instant::default() + again;
             unread.again = Some(unread.again.map_or(again, |soonest| soonest.min(again)));
         }
         unread

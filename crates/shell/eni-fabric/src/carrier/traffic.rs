@@ -241,7 +241,7 @@ impl Carrier {
     pub(super) fn look_for_unread(&mut self) {
         let now = self.now;
         if self.endpoints.take_has_delivered() {
-            let soon = now.after_nanos(NUDGE_AFTER.as_nanos() as u64);
+            let soon = now + NUDGE_AFTER;
             self.next_look = Some(self.next_look.map_or(soon, |at| at.min(soon)));
         }
         if self.next_look.is_some_and(|at| at <= now) {
