@@ -108,7 +108,7 @@ fn fi_pingpong_finds_no_fault_with_a_third_of_all_records_out_of_order() {
 }
 
 /// An MPI job of two processes, on the devices.
-fn job(fabric: &Fabric, rounds: &str, reorder: Option<&str>) -> Running {
+fn job(fabric: &Fabric, arguments: &[&str], reorder: Option<&str>) -> Running {
     let mut command = fabric.command("mpirun");
     if let Some(percent) = reorder {
         command.env("OPENENI_EFA_REORDER", percent);
@@ -138,20 +138,20 @@ fn job(fabric: &Fabric, rounds: &str, reorder: Option<&str>) -> Running {
         // Debian's, which has mpi4py. Run as a module it ends the job when one process fails.
         .args(["/usr/bin/python3", "-m", "mpi4py"])
         .arg(programs().join("exchange.py"))
-        .arg(rounds);
+        .args(arguments);
     Running::start(&mut command)
 }
 
 fn exchange(reorder: Option<&str>) {
     let fabric = Fabric::start();
-    let said = job(&fabric, "2", reorder).finish();
+    let said = job(&fabric, &["2"], reorder).finish();
     assert!(said.contains("exchanged 20"), "{said}");
 }
 
 #[test]
 fn an_mpi_job_ends_when_its_processes_may_not_converse_any_more() {
     let fabric = Fabric::start();
-    let mut job = job(&fabric, "1000000", None);
+    let mut job = job(&fabric, &["1000000", "turns"], None);
     assert_eq!(job.line(PATIENCE), "underway");
     fabric.policy.forbid();
     fabric.service.policy_changed();
