@@ -10,7 +10,7 @@ use std::sync::Arc;
 use eni_efa_abi::limits::{MAX_RECORD, MIN_RING};
 use eni_efa_abi::record::{ROUTE, RecordHeader, kind};
 use eni_efa_abi::region::{CONSUMED_OFFSET, MAGIC, RING_OFFSET, UNIT, VERSION, size};
-use eni_efa_channel::{Consumer, OwnRegion, PeerRegion, Producer, channel};
+use eni_efa_channel::{Consumer, OwnRegion, Pace, PeerRegion, Producer, channel};
 use libfuzzer_sys::fuzz_target;
 use rustix::fs::{MemfdFlags, SealFlags};
 
@@ -20,17 +20,31 @@ fuzz_target!(|input: &[u8]| {
     let Some((consumed, contents)) = input.split_first_chunk::<4>() else {
         return;
     };
-    let (mut producer, mut consumer) = against(*consumed, contents);
+    let contents = arrived(contents);
+    let (mut producer, mut consumer) = against(*consumed, &contents);
     read_all(&mut consumer);
     // The other side claims once to have read; at most what was written. So writing ends.
-    for _ in 0..=2 * UNITS {
-        match producer.reserve(contents.len().min(MAX_RECORD)) {
+    for number in 0..=2 * UNITS {
+        let pace = [Pace::Single, Pace::Burst][number as usize % 2];
+        match producer.reserve(contents.len().min(MAX_RECORD), pace) {
             Ok(room) => room.publish(&RecordHeader::default()),
             Err(_) => return,
         }
     }
     panic!("more was written than the ring holds and the other side claims to have read");
 });
+
+/// The contents with every unit whose first word is one of the first lap whole, as far as short records go.
+fn arrived(contents: &[u8]) -> Vec<u8> {
+    let mut contents = contents.to_vec();
+    for unit in contents.chunks_mut(UNIT) {
+        let lap = unit[0] << 7;
+        for word in unit.chunks_exact_mut(8).skip(1) {
+            word[7] = word[7] & 0x7f | lap;
+        }
+    }
+    contents
+}
 
 /// Every unit's first word says one lap, so every unit begins one record at most.
 fn read_all(consumer: &mut Consumer) {

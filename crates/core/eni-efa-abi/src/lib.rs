@@ -10,6 +10,7 @@ mod gid;
 pub mod limits;
 pub mod record;
 pub mod region;
+pub mod short;
 pub mod unread;
 
 pub use control::{Cause, DeviceAttributes, EndpointKind, Event, Refusal, Request};

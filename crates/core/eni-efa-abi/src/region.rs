@@ -15,7 +15,7 @@ use crate::limits::{MAX_RING, MIN_RING};
 /// "ENI EFA" and a zero byte.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"ENI EFA\0");
 /// Version of this layout and of the records' headers.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Where the version is.
 pub const VERSION_OFFSET: usize = 8;
 /// Where the number of units is.

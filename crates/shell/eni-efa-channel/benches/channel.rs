@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use eni_efa_abi::limits::DEFAULT_RING;
 use eni_efa_abi::record::RecordHeader;
-use eni_efa_channel::{Consumer, OwnRegion, PeerRegion, Producer, channel};
+use eni_efa_channel::{Consumer, OwnRegion, Pace, PeerRegion, Producer, channel};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 type End = (Producer, Consumer);
@@ -43,7 +43,7 @@ fn send(producer: &mut Producer, payload: &[u8]) {
         ..RecordHeader::default()
     };
     loop {
-        if let Ok(mut room) = producer.reserve(payload.len()) {
+        if let Ok(mut room) = producer.reserve(payload.len(), Pace::Burst) {
             room.write(0, payload);
             return room.publish(&header);
         }

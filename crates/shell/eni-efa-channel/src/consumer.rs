@@ -6,9 +6,16 @@ use std::sync::atomic::Ordering;
 use eni_efa_abi::limits::MAX_RECORD;
 use eni_efa_abi::record::{self, HEADER, ROUTE, RecordHeader, kind};
 use eni_efa_abi::region::{RING_OFFSET, UNIT};
+use eni_efa_abi::short;
 
 use crate::producer::next_lap;
 use crate::{OwnRegion, Payload, PeerRegion, ProtocolViolation};
+
+/// Records that a reader has found one after the other when it takes the writer to be ahead of it.
+const BEHIND: u32 = 4;
+/// Units ahead of a record that are fetched then: a writer's burst went past the cache. One that is yet to be written is
+/// better left with the writer's processor.
+const AHEAD: usize = 2;
 
 /// Reads records from the peer's region's ring.
 #[derive(Debug)]
@@ -23,13 +30,19 @@ pub struct Consumer {
     lap: u32,
     /// Units of the record that [`peek`](Self::peek) gave.
     peeked: u32,
+    /// Its header.
+    header: RecordHeader,
+    /// Its payload, where it is short.
+    short: [u64; short::PAYLOAD_WORDS],
+    /// Records since the ring was last found empty.
+    in_a_row: u32,
 }
 
 /// A record, still in the ring.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// A copy of the header; its length is the payload's.
-    pub header: RecordHeader,
+    pub header: &'a RecordHeader,
     /// The payload.
     pub payload: Payload<'a>,
 }
@@ -43,6 +56,9 @@ impl Consumer {
             published: 0,
             lap: 1,
             peeked: 0,
+            header: RecordHeader::default(),
+            short: [0; short::PAYLOAD_WORDS],
+            in_a_row: 0,
         }
     }
 
@@ -50,29 +66,23 @@ impl Consumer {
     ///
     /// # Errors
     /// [`ProtocolViolation`]: the ring is of no more use.
-    #[inline]
+    #[inline(always)]
     pub fn peek(&mut self) -> Result<Option<Record<'_>>, ProtocolViolation> {
-        let at = RING_OFFSET + self.offset() as usize * UNIT;
-        let publication = self.peer.mapping.load_word(at, Ordering::Acquire);
-        if publication as u32 != self.lap {
+        if !self.take_header() {
+            self.in_a_row = 0;
             self.tell_all();
             return Ok(None);
         }
-        let mut header = self.header_at(at, publication);
-        let mut at = at;
-        if header.kind == kind::PAD {
-            self.skip_pad(&header)?;
-            at = RING_OFFSET;
-            let publication = self.peer.mapping.load_word(at, Ordering::Acquire);
-            if publication as u32 != self.lap {
+        if self.header.kind == kind::PAD {
+            self.skip_pad()?;
+            if !self.take_header() {
                 return Ok(None);
             }
-            header = self.header_at(at, publication);
-            if header.kind == kind::PAD {
+            if self.header.kind == kind::PAD {
                 return Err(ProtocolViolation);
             }
         }
-        let length = header.length as usize;
+        let length = self.header.length as usize;
         if length > MAX_RECORD + ROUTE {
             return Err(ProtocolViolation);
         }
@@ -81,8 +91,46 @@ impl Consumer {
             return Err(ProtocolViolation);
         }
         self.peeked = units;
-        let payload = self.peer.mapping.payload(at + HEADER, length);
-        Ok(Some(Record { header, payload }))
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        if self.in_a_row > BEHIND {
+            self.peer.mapping.prefetch(self.place() + AHEAD * UNIT);
+        }
+        let payload = if units == 1 {
+            Payload::of_words(&self.short, length)
+        } else {
+            self.peer.mapping.payload(self.place() + HEADER, length)
+        };
+        Ok(Some(Record {
+            header: &self.header,
+            payload,
+        }))
+    }
+
+    /// Copies the header of the next record, and the payload of a short one; false where it has not arrived.
+    #[inline(always)]
+    fn take_header(&mut self) -> bool {
+        let at = self.place();
+        let publication = self.peer.mapping.load_word(at, Ordering::Acquire);
+        if publication as u32 != self.lap {
+            return false;
+        }
+        if short::is_short(publication) {
+            let [a, b, c, d, e, f, g] = self.peer.mapping.load_rest(at);
+            let Some((header, payload)) = short::decode(&[publication, a, b, c, d, e, f, g]) else {
+                return false;
+            };
+            (self.header, self.short) = (header, payload);
+            return true;
+        }
+        let word = |offset| self.peer.mapping.load_word(at + offset, Ordering::Relaxed);
+        self.header = RecordHeader::from_words([publication, word(8), word(16), word(24)]);
+        true
+    }
+
+    /// Offset in the region of the next record.
+    #[inline]
+    fn place(&self) -> usize {
+        RING_OFFSET + self.offset() as usize * UNIT
     }
 
     /// Consumes the record that [`peek`](Self::peek) gave last; once only.
@@ -97,17 +145,11 @@ impl Consumer {
         self.position & (self.peer.ring_units - 1)
     }
 
-    #[inline]
-    fn header_at(&self, at: usize, publication: u64) -> RecordHeader {
-        let word = |offset| self.peer.mapping.load_word(at + offset, Ordering::Relaxed);
-        RecordHeader::from_words([publication, word(8), word(16), word(24)])
-    }
-
     /// A pad fills the ring to its end, and is never first in it: so there are never two in a row.
     #[cold]
-    fn skip_pad(&mut self, header: &RecordHeader) -> Result<(), ProtocolViolation> {
+    fn skip_pad(&mut self) -> Result<(), ProtocolViolation> {
         let to_end = self.peer.ring_units - self.offset();
-        if self.offset() == 0 || header.length as usize != to_end as usize * UNIT - HEADER {
+        if self.offset() == 0 || self.header.length as usize != to_end as usize * UNIT - HEADER {
             return Err(ProtocolViolation);
         }
         self.step(to_end);

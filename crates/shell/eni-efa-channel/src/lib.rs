@@ -14,7 +14,7 @@ mod sys;
 
 pub use consumer::{Consumer, Record};
 pub use control::{ControlSocket, Received};
-pub use producer::{Full, Producer, Reservation, ReserveError};
+pub use producer::{Full, Pace, Producer, Reservation, ReserveError};
 pub use region::{OwnRegion, PeerRegion, RegionError, RegionShape};
 pub use sys::Payload;
 

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use eni_efa_abi::record::{self, HEADER, RecordHeader, kind};
 use eni_efa_abi::region::{RING_OFFSET, UNIT};
+use eni_efa_abi::short;
 
 use crate::{OwnRegion, PeerRegion, ProtocolViolation};
 
@@ -21,6 +22,21 @@ pub struct Producer {
     consumed: u32,
     /// The sequence word of records of this lap.
     lap: u32,
+    /// From this position on, what the lap before left in the ring is short records and zeros.
+    short_before: u64,
+    /// How the record for which room was taken is stored.
+    pace: Pace,
+    /// Its payload, where it is short.
+    short: [u64; short::PAYLOAD_WORDS],
+}
+
+/// How a short record is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// It is seen as soon as can be.
+    Single,
+    /// One of several in a row: past the cache, so that none of them waits for the one before.
+    Burst,
 }
 
 /// The ring has no room until the other side has read.
@@ -50,6 +66,9 @@ impl Producer {
             position: 0,
             consumed: 0,
             lap: 1,
+            short_before: 0,
+            pace: Pace::Single,
+            short: [0; short::PAYLOAD_WORDS],
         }
     }
 
@@ -57,8 +76,12 @@ impl Producer {
     ///
     /// # Errors
     /// [`ReserveError`]; after [`ReserveError::Protocol`] the ring is of no more use.
-    #[inline]
-    pub fn reserve(&mut self, payload_length: usize) -> Result<Reservation<'_>, ReserveError> {
+    #[inline(always)]
+    pub fn reserve(
+        &mut self,
+        payload_length: usize,
+        pace: Pace,
+    ) -> Result<Reservation<'_>, ReserveError> {
         let ring_units = self.own.ring_units;
         // Pad, record and the word after it must fit: so a record takes less than half.
         if payload_length >= ring_units as usize * UNIT / 2 - UNIT {
@@ -66,12 +89,15 @@ impl Producer {
         }
         let units = record::units(payload_length);
         let to_end = ring_units - self.offset();
-        let pad = if units > to_end { to_end } else { 0 };
         // The unit after the record has its sequence word cleared, so it must be free as well.
-        self.ensure_free(pad + units + 1)?;
-        if pad != 0 {
-            self.write_pad(pad);
+        if units > to_end {
+            self.ensure_free(to_end + units + 1)?;
+            self.write_pad(to_end);
+        } else {
+            self.ensure_free(units + 1)?;
         }
+        self.pace = pace;
+        self.short = [0; short::PAYLOAD_WORDS];
         Ok(Reservation {
             producer: self,
             payload_length,
@@ -109,13 +135,19 @@ impl Producer {
         self.low_position() & (self.own.ring_units - 1)
     }
 
-    #[inline]
+    #[inline(always)]
     fn ensure_free(&mut self, units: u32) -> Result<(), ReserveError> {
-        let ring_units = self.own.ring_units;
         let used = self.low_position().wrapping_sub(self.consumed);
-        if used + units <= ring_units {
-            return Ok(());
+        if used + units <= self.own.ring_units {
+            Ok(())
+        } else {
+            self.look_for_room(units)
         }
+    }
+
+    #[cold]
+    fn look_for_room(&mut self, units: u32) -> Result<(), ReserveError> {
+        let ring_units = self.own.ring_units;
         let consumed = self.peer.consumed();
         let used = self.low_position().wrapping_sub(consumed);
         if used > ring_units {
@@ -129,44 +161,81 @@ impl Producer {
         }
     }
 
+    #[cold]
     fn write_pad(&mut self, units: u32) {
         let header = RecordHeader {
             kind: kind::PAD,
+            sequence: self.lap,
+            length: (units as usize * UNIT - HEADER) as u32,
             ..RecordHeader::default()
         };
-        self.publish(&header, units as usize * UNIT - HEADER, units);
+        if units == 1 {
+            self.short = [0; short::PAYLOAD_WORDS];
+            self.publish_short(&header, Pace::Single);
+        } else {
+            self.publish_long(&header, units);
+        }
+    }
+
+    /// Offset in the region of the unit at a position.
+    #[inline]
+    fn place(&self, position: u64) -> usize {
+        RING_OFFSET + (position as u32 & (self.own.ring_units - 1)) as usize * UNIT
+    }
+
+    /// What lies after the record, old payload perhaps, is not to be taken for a header of this lap.
+    #[inline]
+    fn clear_after(&self, next: u64) {
+        if next < self.short_before {
+            let at = self.place(next);
+            self.own.mapping.store_word(at, 0, Ordering::Relaxed);
+        }
+    }
+
+    #[inline(always)]
+    fn publish_short(&mut self, header: &RecordHeader, pace: Pace) {
+        let next = self.position + 1;
+        self.clear_after(next);
+        let words = short::encode(header, &self.short);
+        let at = self.place(self.position);
+        // Where the lap before left anything else, its words do not tell what has arrived.
+        if pace == Pace::Burst && self.position >= self.short_before {
+            self.own.mapping.stream_unit(at, &words);
+        } else {
+            self.own.mapping.store_unit(at, &words);
+        }
+        self.step(next);
     }
 
     #[inline]
-    fn publish(&mut self, header: &RecordHeader, payload_length: usize, units: u32) {
-        let at = RING_OFFSET + self.offset() as usize * UNIT;
+    fn publish_long(&mut self, header: &RecordHeader, units: u32) {
         let next = self.position + u64::from(units);
-        let next_offset = next as u32 & (self.own.ring_units - 1);
+        self.clear_after(next);
+        let at = self.place(self.position);
         let mapping = &self.own.mapping;
-        // What lies after the record, old payload perhaps, is not to be taken for a header.
-        let next_at = RING_OFFSET + next_offset as usize * UNIT;
-        mapping.store_word(next_at, 0, Ordering::Relaxed);
-        let header = RecordHeader {
-            sequence: self.lap,
-            length: payload_length as u32,
-            ..*header
-        };
         let [publication, what, first, second] = header.to_words();
         mapping.store_word(at + 8, what, Ordering::Relaxed);
         mapping.store_word(at + 16, first, Ordering::Relaxed);
         mapping.store_word(at + 24, second, Ordering::Relaxed);
         mapping.store_word(at, publication, Ordering::Release);
+        self.short_before = next + u64::from(self.own.ring_units);
+        self.step(next);
+    }
+
+    #[inline]
+    fn step(&mut self, next: u64) {
         self.position = next;
-        if next_offset == 0 {
+        if self.offset() == 0 {
             self.lap = next_lap(self.lap);
         }
     }
 }
 
-/// Sequence words count laps from 1 and skip 0 when they wrap.
+/// Sequence words count laps from 1. When they wrap they skip 0, which says that there is no record, and 1, so that
+/// every lap differs from the one before in its lowest bit ([`short`]).
 #[inline]
 pub(crate) fn next_lap(lap: u32) -> u32 {
-    lap.checked_add(1).unwrap_or(1)
+    lap.checked_add(1).unwrap_or(2)
 }
 
 /// Room for one record. Dropped unpublished, it leaves the ring as it was.
@@ -184,21 +253,65 @@ impl Reservation<'_> {
     /// Where it does not fit the length that was asked for.
     #[inline]
     pub fn write(&mut self, offset: usize, bytes: &[u8]) {
-        let at = self.place(offset, bytes.len());
-        self.producer.own.mapping.write(at, bytes);
+        self.check(offset, bytes.len());
+        if !self.is_short() {
+            let at = self.place(offset);
+            self.producer.own.mapping.write(at, bytes);
+        } else if offset == 0 {
+            self.producer.short = short::words_of(bytes);
+        } else {
+            self.add_to_short(offset, bytes);
+        }
     }
 
-    /// Offset in the region of a part of the payload.
+    #[cold]
+    pub(crate) fn add_to_short(&mut self, offset: usize, bytes: &[u8]) {
+        let mut payload = self.producer.short.map(u64::to_ne_bytes);
+        payload.as_flattened_mut()[offset..offset + bytes.len()].copy_from_slice(bytes);
+        self.producer.short = payload.map(u64::from_ne_bytes);
+    }
+
     #[inline]
-    fn place(&self, offset: usize, length: usize) -> usize {
+    fn is_short(&self) -> bool {
+        self.units == 1
+    }
+
+    #[inline]
+    fn check(&self, offset: usize, length: usize) {
         assert!(offset <= self.payload_length && length <= self.payload_length - offset);
-        RING_OFFSET + self.producer.offset() as usize * UNIT + HEADER + offset
+    }
+
+    /// Offset in the region of a part of a long record's payload.
+    #[inline]
+    fn place(&self, offset: usize) -> usize {
+        self.producer.place(self.producer.position) + HEADER + offset
     }
 
     /// Publishes the record. The header's sequence and length are set here.
-    #[inline]
+    #[inline(always)]
     pub fn publish(self, header: &RecordHeader) {
-        self.producer
-            .publish(header, self.payload_length, self.units);
+        let header = RecordHeader {
+            sequence: self.producer.lap,
+            length: self.payload_length as u32,
+            ..*header
+        };
+        if self.is_short() {
+            self.producer.publish_short(&header, self.producer.pace);
+        } else {
+            self.producer.publish_long(&header, self.units);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lap_is_not_none_and_differs_from_the_one_before_in_its_lowest_bit() {
+        for lap in [1, 2, 7, u32::MAX - 1, u32::MAX] {
+            let next = next_lap(lap);
+            assert!(next != 0 && (next ^ lap) & 1 == 1, "{lap} {next}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use eni_efa_abi::region::{
 };
 use rustix::fs::{MemfdFlags, SealFlags};
 
-use crate::sys::Mapping;
+use crate::sys::{Mapping, fence_streams};
 
 /// The memfd's name, as `/proc/PID/maps` shows it.
 pub(crate) const MEMFD_NAME: &str = "openeni-efa";
@@ -109,6 +109,7 @@ impl OwnRegion {
 
     /// Says that no more will be written.
     pub fn close(&self) {
+        fence_streams();
         self.mapping
             .store_half(STATE_OFFSET, CLOSING, Ordering::Release);
     }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 
 use eni_efa_abi::region::UNIT;
+use eni_efa_abi::short;
 use rustix::mm::{self, Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags};
 
 /// Memory shared with another process, or what has taken its place.
@@ -93,6 +94,58 @@ impl Mapping {
     pub(crate) fn store_half(&self, offset: usize, value: u32, ordering: Ordering) {
         assert!(self.writable);
         self.half(offset).store(value, ordering);
+    }
+
+    /// The words of a unit.
+    #[inline(always)]
+    fn unit(&self, offset: usize) -> [&AtomicU64; short::WORDS] {
+        let at = self.at(offset, UNIT).cast::<u64>();
+        assert!(offset.is_multiple_of(8));
+        // SAFETY: as for `word`, for each of the unit's words.
+        std::array::from_fn(|index| unsafe { AtomicU64::from_ptr(at.add(index)) })
+    }
+
+    /// Loads the words of a unit after its first.
+    #[inline(always)]
+    pub(crate) fn load_rest(&self, offset: usize) -> [u64; short::WORDS - 1] {
+        let unit = self.unit(offset);
+        std::array::from_fn(|index| unit[index + 1].load(Ordering::Relaxed))
+    }
+
+    /// Has the processor fetch what is at an offset, if anything is.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, offset: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if offset < self.length {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: an instruction of SSE, which is part of x86-64, and a hint that cannot fault.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.address.as_ptr().add(offset).cast()) };
+        }
+    }
+
+    /// Stores a unit that its first word publishes.
+    #[inline(always)]
+    pub(crate) fn store_unit(&self, offset: usize, words: &[u64; short::WORDS]) {
+        assert!(self.writable);
+        let unit = self.unit(offset);
+        for (place, word) in unit.iter().zip(words).skip(1) {
+            place.store(*word, Ordering::Relaxed);
+        }
+        unit[0].store(words[0], Ordering::Release);
+    }
+
+    /// Stores a unit past the cache. Others see its words soon, in any order.
+    #[inline(always)]
+    pub(crate) fn stream_unit(&self, offset: usize, words: &[u64; short::WORDS]) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            assert!(self.writable && offset.is_multiple_of(UNIT));
+            let at = self.at(offset, UNIT);
+            // SAFETY: `at` is a unit of the mapping, aligned as mappings are; no reference to it exists.
+            unsafe { stream_words(at, words) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        self.store_unit(offset, words);
     }
 
     #[inline]
@@ -206,6 +259,22 @@ pub struct Payload<'a> {
     mapping: PhantomData<&'a Mapping>,
 }
 
+impl<'a> Payload<'a> {
+    /// The first `length` bytes of what was a record's payload.
+    ///
+    /// # Panics
+    /// Where there are not as many.
+    #[inline]
+    pub(crate) fn of_words(words: &'a [u64; short::PAYLOAD_WORDS], length: usize) -> Self {
+        assert!(length <= size_of_val(words));
+        Self {
+            address: NonNull::from(words).cast(),
+            length,
+            mapping: PhantomData,
+        }
+    }
+}
+
 impl Payload<'_> {
     /// Length in bytes.
     pub fn len(&self) -> usize {
@@ -310,4 +379,30 @@ unsafe fn stream(source: *const u8, target: *mut u8, length: usize) {
         ptr::copy(source.add(tail), target.add(tail), length - tail);
         _mm_sfence();
     }
+}
+
+/// Stores a unit past the cache, as a whole where the processor can: it then need not fetch what was there.
+///
+/// # Safety
+/// A unit at `target`, aligned, is writable and nobody's by reference.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn stream_words(target: *mut u8, words: &[u64; short::WORDS]) {
+    use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_stream_si128};
+    let source = words.as_ptr().cast::<__m128i>();
+    let target = target.cast::<__m128i>();
+    for index in 0..UNIT / size_of::<__m128i>() {
+        // SAFETY: within the words and the unit. SSE2 is part of x86-64.
+        unsafe { _mm_stream_si128(target.add(index), _mm_loadu_si128(source.add(index))) };
+    }
+}
+
+/// Lets others see what was stored past the cache before what is stored from now on.
+#[inline]
+pub(crate) fn fence_streams() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: an instruction of SSE, which is part of x86-64.
+    unsafe {
+        std::arch::x86_64::_mm_sfence();
+    };
 }

@@ -17,7 +17,7 @@ use eni_efa_abi::limits::{DEFAULT_RING, MAX_LANES, MAX_RECORD, MAX_ROUTED_RECORD
 use eni_efa_abi::record::ROUTE;
 use eni_efa_abi::unread::Watch;
 use eni_efa_abi::{Peer, RecordHeader, Route};
-use eni_efa_channel::{OwnRegion, PeerRegion, Reservation, ReserveError, channel};
+use eni_efa_channel::{OwnRegion, Pace, PeerRegion, Reservation, ReserveError, channel};
 
 use crate::connection::Session;
 use crate::lane::{Inbound, Lane, LaneId, LaneState, Local, Sent, State, TrySendError};
@@ -26,6 +26,32 @@ use crate::service_rings::ServiceRings;
 use attempts::Attempts;
 
 pub use poll::POLL_BATCH;
+
+/// Payload to send.
+pub(crate) trait Fill {
+    /// Bytes in all.
+    fn length(&self) -> usize;
+    /// Writes them into the room for them, from an offset on.
+    fn fill(&self, room: &mut Reservation<'_>, offset: usize);
+}
+
+/// Pieces one after the other.
+struct Pieces<'a>(&'a [&'a [u8]]);
+
+impl Fill for Pieces<'_> {
+    #[inline]
+    fn length(&self) -> usize {
+        self.0.iter().map(|piece| piece.len()).sum()
+    }
+
+    #[inline]
+    fn fill(&self, room: &mut Reservation<'_>, mut offset: usize) {
+        for piece in self.0 {
+            room.write(offset, piece);
+            offset += piece.len();
+        }
+    }
+}
 
 /// A queue pair.
 ///
@@ -59,6 +85,10 @@ pub struct Endpoint {
     broken: Vec<(LaneId, Cause)>,
     remote_lanes: usize,
     empty_polls: u32,
+    /// All polls, modulo 2³².
+    polls: u32,
+    /// See [`Self::allow_bursts`].
+    allows_bursts: bool,
     began: Instant,
     /// When to look again whether peers read, counted from where the endpoint began.
     next_look: Duration,
@@ -92,6 +122,8 @@ impl Endpoint {
             broken: Vec::new(),
             remote_lanes: 0,
             empty_polls: 0,
+            polls: 0,
+            allows_bursts: false,
             began: Instant::now(),
             next_look: Duration::ZERO,
             is_cut: false,
@@ -106,6 +138,13 @@ impl Endpoint {
     /// Its address as others see it.
     pub fn address(&self) -> Peer {
         self.address
+    }
+
+    /// From now on short records that follow each other without a poll in between go past the cache: their reader, on a
+    /// processor far away, need not fetch one after the other out of ours. Not for a program that locks for each record:
+    /// an instruction that locks waits until what went past the cache has reached memory.
+    pub fn allow_bursts(&mut self) {
+        self.allows_bursts = true;
     }
 
     /// Whether poll has seen that the service is gone: nothing will come any more.
@@ -215,33 +254,20 @@ impl Endpoint {
         payload: &[&[u8]],
         request: u32,
     ) -> Result<Sent, TrySendError> {
-        let length = payload.iter().map(|piece| piece.len()).sum();
-        let mut room = self.reserve(lane, length, request)?;
-        let mut offset = room.offset;
-        for piece in payload {
-            room.reservation.write(offset, piece);
-            offset += piece.len();
-        }
-        let sent = room.publish(header);
-        self.after_send(sent);
-        Ok(sent)
+        self.send_with(lane, header, &Pieces(payload), request)
     }
 
-    /// Wakes the service where a record for another host waits for it.
-    #[inline]
-    pub(crate) fn after_send(&mut self, sent: Sent) {
-        if sent == Sent::Underway && self.service.as_mut().is_some_and(ServiceRings::must_wake) {
-            self.send(Request::Wake, None);
-        }
-    }
-
-    #[inline]
-    pub(crate) fn reserve(
+    /// Sends a record. The room for it is not handed from function to function: what that would cost is a part of what a
+    /// short record costs.
+    #[inline(always)]
+    pub(crate) fn send_with(
         &mut self,
         lane: LaneId,
-        length: usize,
+        header: &RecordHeader,
+        payload: &impl Fill,
         request: u32,
-    ) -> Result<Room<'_>, TrySendError> {
+    ) -> Result<Sent, TrySendError> {
+        let length = payload.length();
         let Some(Lane { peer, state, .. }) = self.lanes.get_mut(lane.index()) else {
             return Err(TrySendError::Broken(Cause::Unreachable));
         };
@@ -250,30 +276,59 @@ impl Endpoint {
                 if length > MAX_RECORD {
                     return Err(TrySendError::TooLong);
                 }
-                match local.producer.reserve(length) {
-                    Ok(reservation) => Ok(Room {
-                        reservation,
-                        offset: 0,
-                        sent: Sent::Delivered,
-                    }),
-                    Err(ReserveError::Full(_)) => Err(TrySendError::Full),
-                    Err(ReserveError::TooLong) => Err(TrySendError::TooLong),
-                    Err(ReserveError::Protocol(_)) => {
-                        self.broken.push((lane, Cause::Protocol));
-                        Err(TrySendError::Broken(Cause::Protocol))
+                let pace = if self.allows_bursts {
+                    local.pace(self.polls)
+                } else {
+                    Pace::Single
+                };
+                match local.producer.reserve(length, pace) {
+                    Ok(mut room) => {
+                        payload.fill(&mut room, 0);
+                        room.publish(header);
+                        Ok(Sent::Delivered)
                     }
+                    Err(error) => Err(self.no_room(lane, error, Cause::Protocol)),
                 }
             }
             State::Remote => {
+                if length > MAX_ROUTED_RECORD {
+                    return Err(TrySendError::TooLong);
+                }
                 let route = Route {
                     peer: *peer,
                     request,
                     lane: lane.0,
                 };
-                reserve_remote(self.service.as_mut(), &route, length)
+                let Some(service) = &mut self.service else {
+                    return Err(TrySendError::Broken(Cause::Unreachable));
+                };
+                match service.producer.reserve(ROUTE + length, Pace::Single) {
+                    Ok(mut room) => {
+                        room.write(0, &route.to_bytes());
+                        payload.fill(&mut room, ROUTE);
+                        room.publish(header);
+                    }
+                    Err(error) => return Err(self.no_room(lane, error, Cause::ServiceGone)),
+                }
+                if service.must_wake() {
+                    self.send(Request::Wake, None);
+                }
+                Ok(Sent::Underway)
             }
             State::Connecting => Err(TrySendError::Connecting),
             State::Broken(cause) => Err(TrySendError::Broken(*cause)),
+        }
+    }
+
+    #[cold]
+    fn no_room(&mut self, lane: LaneId, error: ReserveError, violation: Cause) -> TrySendError {
+        match error {
+            ReserveError::Full(_) => TrySendError::Full,
+            ReserveError::TooLong => TrySendError::TooLong,
+            ReserveError::Protocol(_) => {
+                self.broken.push((lane, violation));
+                TrySendError::Broken(violation)
+            }
         }
     }
 
@@ -320,6 +375,7 @@ impl Endpoint {
             producer,
             own: there,
             conversation: None,
+            last_sent: None,
             watch: Watch::default(),
         });
         self.inbound.push(Inbound {
@@ -381,46 +437,6 @@ impl Endpoint {
     /// Ends a lane; the handler hears of it in this poll or the next.
     fn break_lane(&mut self, lane: LaneId, cause: Cause) {
         self.broken.push((lane, cause));
-    }
-}
-
-fn reserve_remote<'a>(
-    service: Option<&'a mut ServiceRings>,
-    route: &Route,
-    length: usize,
-) -> Result<Room<'a>, TrySendError> {
-    if length > MAX_ROUTED_RECORD {
-        return Err(TrySendError::TooLong);
-    }
-    let service = service.ok_or(TrySendError::Broken(Cause::Unreachable))?;
-    match service.producer.reserve(ROUTE + length) {
-        Ok(mut reservation) => {
-            reservation.write(0, &route.to_bytes());
-            Ok(Room {
-                reservation,
-                offset: ROUTE,
-                sent: Sent::Underway,
-            })
-        }
-        Err(ReserveError::Full(_)) => Err(TrySendError::Full),
-        Err(ReserveError::TooLong) => Err(TrySendError::TooLong),
-        Err(ReserveError::Protocol(_)) => Err(TrySendError::Broken(Cause::ServiceGone)),
-    }
-}
-
-/// Room for a record in some ring.
-pub(crate) struct Room<'a> {
-    pub(crate) reservation: Reservation<'a>,
-    /// Where the caller's payload begins.
-    pub(crate) offset: usize,
-    sent: Sent,
-}
-
-impl Room<'_> {
-    #[inline]
-    pub(crate) fn publish(self, header: &RecordHeader) -> Sent {
-        self.reservation.publish(header);
-        self.sent
     }
 }
 

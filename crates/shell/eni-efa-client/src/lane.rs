@@ -5,7 +5,7 @@ use std::sync::Arc;
 use eni_efa_abi::Peer;
 use eni_efa_abi::control::Cause;
 use eni_efa_abi::unread::Watch;
-use eni_efa_channel::{Consumer, OwnRegion, Producer};
+use eni_efa_channel::{Consumer, OwnRegion, Pace, Producer};
 
 /// Names a lane within its endpoint: a dense index. One that the program has heard of is given to another lane only after
 /// [`Endpoint::release`](crate::Endpoint::release).
@@ -87,8 +87,22 @@ pub(crate) struct Local {
     pub(crate) own: Arc<OwnRegion>,
     /// The service's name for the ring pair; a lane to oneself has none.
     pub(crate) conversation: Option<u64>,
+    /// In the count of the endpoint's polls, when a record was last sent.
+    pub(crate) last_sent: Option<u32>,
     /// Whether the peer reads.
     pub(crate) watch: Watch,
+}
+
+impl Local {
+    /// How the next record is sent, after so many `polls`: the second since the last poll is one of many as a rule.
+    #[inline]
+    pub(crate) fn pace(&mut self, polls: u32) -> Pace {
+        if self.last_sent.replace(polls) == Some(polls) {
+            Pace::Burst
+        } else {
+            Pace::Single
+        }
+    }
 }
 
 /// The receiving half of a lane to a peer on this host: what poll looks at.

@@ -1,7 +1,9 @@
 //! Sending from memory that Rust knows nothing of.
 
 use eni_efa_abi::RecordHeader;
+use eni_efa_channel::Reservation;
 
+use crate::endpoint::Fill;
 use crate::{Endpoint, LaneId, Sent, TrySendError};
 
 /// A piece of memory of the program.
@@ -13,6 +15,25 @@ pub struct Segment {
     pub length: usize,
 }
 
+/// Segments that are readable.
+struct Segments<'a>(&'a [Segment]);
+
+impl Fill for Segments<'_> {
+    #[inline(always)]
+    fn length(&self) -> usize {
+        self.0.iter().map(|segment| segment.length).sum()
+    }
+
+    #[inline(always)]
+    fn fill(&self, room: &mut Reservation<'_>, mut offset: usize) {
+        for segment in self.0 {
+            // SAFETY: whoever made the value knew the segments to be readable.
+            unsafe { room.write_from(offset, segment.address, segment.length) };
+            offset += segment.length;
+        }
+    }
+}
+
 impl Endpoint {
     /// As [`Endpoint::try_send`], for memory that only its addresses are known of.
     ///
@@ -21,7 +42,7 @@ impl Endpoint {
     ///
     /// # Safety
     /// Every segment is readable until this returns.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn try_send_segments(
         &mut self,
         lane: LaneId,
@@ -29,19 +50,6 @@ impl Endpoint {
         segments: &[Segment],
         request: u32,
     ) -> Result<Sent, TrySendError> {
-        let length = segments.iter().map(|segment| segment.length).sum();
-        let mut room = self.reserve(lane, length, request)?;
-        let mut offset = room.offset;
-        for segment in segments {
-            // SAFETY: the caller promises that the segment is readable.
-            unsafe {
-                room.reservation
-                    .write_from(offset, segment.address, segment.length)
-            };
-            offset += segment.length;
-        }
-        let sent = room.publish(header);
-        self.after_send(sent);
-        Ok(sent)
+        self.send_with(lane, header, &Segments(segments), request)
     }
 }

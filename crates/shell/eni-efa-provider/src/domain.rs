@@ -46,6 +46,11 @@ impl Domain {
         }
     }
 
+    /// Whether several threads may come at once.
+    pub(crate) fn is_contended(&self) -> bool {
+        self.state.is_contended()
+    }
+
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, State> {
         self.state.lock()

@@ -75,7 +75,34 @@ impl Queue {
 
     #[inline(always)]
     pub(crate) fn push(&mut self, completion: &Completion, endpoint: u32) {
-        let entry = Entry {
+        if completion.outcome.is_ok() {
+            self.entries.push_back(Entry::of(completion, endpoint));
+        } else {
+            self.fail(completion, endpoint);
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, completion: &Completion, endpoint: u32) {
+        let Err(fault) = completion.outcome else {
+            return;
+        };
+        let beyond = match fault {
+            Fault::Truncated { beyond } => beyond,
+            _ => 0,
+        };
+        self.failures.push_back(Failure {
+            entry: Entry::of(completion, endpoint),
+            error: error_of(fault),
+            beyond,
+        });
+    }
+}
+
+impl Entry {
+    #[inline(always)]
+    fn of(completion: &Completion, endpoint: u32) -> Self {
+        Self {
             context: completion.context,
             flags: flags_of(completion),
             length: completion.length,
@@ -84,25 +111,7 @@ impl Queue {
             tag: completion.tag,
             endpoint,
             source: completion.source,
-        };
-        match completion.outcome {
-            Ok(()) => self.entries.push_back(entry),
-            Err(fault) => self.fail(entry, fault),
         }
-    }
-
-    #[cold]
-    fn fail(&mut self, entry: Entry, fault: Fault) {
-        let beyond = match fault {
-            Fault::Truncated { beyond } => beyond,
-            _ => 0,
-        };
-        let error = error_of(fault);
-        self.failures.push_back(Failure {
-            entry,
-            error,
-            beyond,
-        });
     }
 }
 

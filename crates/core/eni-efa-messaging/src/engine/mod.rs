@@ -1,6 +1,7 @@
 //! The engine of one endpoint.
 
 mod broken;
+mod claimed;
 mod flush;
 mod receive;
 mod remote;

@@ -5,7 +5,7 @@ use super::{Disposition, Engine, Lane, ReceiveRequest, Reply, Violation, Waiting
 use crate::buffer::{Arrival, Buffer, Route};
 use crate::completion::{Completion, Fault, Operation, Sink};
 use crate::limits::{UNEXPECTED_BYTES, UNEXPECTED_OVERHEAD};
-use crate::matching::{Content, Pattern, Peek, Posted, Room, Unexpected};
+use crate::matching::{Content, Posted, Room, Unexpected};
 use crate::order::Place;
 use crate::record::{LaneId, RecordHeader, flag, kind};
 use alloc::vec;
@@ -35,7 +35,7 @@ struct Envelope {
 
 impl<B: Buffer> Engine<B> {
     /// Posts a buffer, and fills it at once if its message is already here.
-    #[inline]
+    #[inline(always)]
     pub fn receive(&mut self, request: ReceiveRequest<B>, sink: &mut impl Sink) {
         let ReceiveRequest {
             tagged,
@@ -58,16 +58,34 @@ impl<B: Buffer> Engine<B> {
                 Room::Shared(self.shared.insert(shared))
             }
         };
-        let mut posted = Posted {
-            pattern,
-            room,
-            context,
-            report,
-        };
-        while !self.matcher(tagged).unexpected.is_empty() {
-            let Some(index) = self.matcher(tagged).find_unexpected(&posted.pattern) else {
-                break;
+        let lane = pattern
+            .lane
+            .and_then(|lane| self.lanes.get(lane.0 as usize));
+        let is_broken = lane.is_some_and(|lane| matches!(lane.route, Route::Broken(_)));
+        let matcher = self.matcher(tagged);
+        // Made where it is kept: a record in between would cost as much as the rest.
+        if matcher.unexpected.is_empty() && !is_broken {
+            matcher.posted.push_back(Posted {
+                pattern,
+                room,
+                context,
+                report,
+            });
+        } else {
+            let posted = Posted {
+                pattern,
+                room,
+                context,
+                report,
             };
+            self.receive_unexpected(tagged, posted, sink);
+        }
+    }
+
+    /// Posts a receive whose message may be here, or may never come.
+    #[cold]
+    fn receive_unexpected(&mut self, tagged: bool, mut posted: Posted<B>, sink: &mut impl Sink) {
+        while let Some(index) = self.matcher(tagged).find_unexpected(&posted.pattern) {
             match self.take_unexpected(tagged, index, posted, sink) {
                 Some(rest) => posted = rest,
                 None => return,
@@ -84,97 +102,6 @@ impl<B: Buffer> Engine<B> {
                 ..
             }) => self.fail_posted(tagged, posted, fault, sink),
             Some(_) | None => self.matcher(tagged).posted.push_back(posted),
-        }
-    }
-
-    /// Receives the tagged message that was claimed under `context`; false if there is none.
-    pub fn receive_claimed(
-        &mut self,
-        context: u64,
-        buffer: B,
-        report: bool,
-        sink: &mut impl Sink,
-    ) -> bool {
-        let Some(index) = self.tagged.find_claimed(context) else {
-            return false;
-        };
-        let posted = Posted {
-            pattern: Pattern::ANY,
-            room: Room::Whole(buffer),
-            context,
-            report,
-        };
-        self.take_unexpected(true, index, posted, sink);
-        true
-    }
-
-    /// Throws the tagged message away that was claimed under `context`; false if there is none.
-    pub fn discard_claimed(&mut self, context: u64, report: bool, sink: &mut impl Sink) -> bool {
-        let Some(index) = self.tagged.find_claimed(context) else {
-            return false;
-        };
-        let completion = self.discard(index, context, report);
-        sink.complete(&completion);
-        true
-    }
-
-    /// Looks for a tagged message without a receive. Completes at once.
-    pub fn peek(
-        &mut self,
-        pattern: &Pattern,
-        peek: Peek,
-        context: u64,
-        report: bool,
-        sink: &mut impl Sink,
-    ) {
-        let completion = Completion::of(Operation::Receive { tagged: true }, context, report);
-        let Some(index) = self.tagged.find_unexpected(pattern) else {
-            let missed = Completion {
-                tag: pattern.tag,
-                ..completion
-            };
-            sink.complete(&missed.ending(Err(Fault::NoMessage)));
-            return;
-        };
-        if peek == Peek::Discard {
-            let completion = self.discard(index, context, report);
-            sink.complete(&completion);
-            return;
-        }
-        let message = &mut self.tagged.unexpected[index];
-        if peek == Peek::Claim {
-            message.claimed_by = Some(context);
-        }
-        sink.complete(&Completion {
-            length: message.length,
-            tag: message.tag,
-            data: message.data,
-            source: Some(message.lane),
-            ..completion
-        });
-    }
-
-    fn discard(&mut self, index: usize, context: u64, report: bool) -> Completion {
-        let completion = Completion::of(Operation::Receive { tagged: true }, context, report);
-        let Some(message) = self.tagged.unexpected.remove(index) else {
-            return completion;
-        };
-        self.unexpected_bytes -= kept_bytes(&message);
-        if let Some(request) = message.request {
-            self.reply(
-                message.lane,
-                Reply::Acknowledge {
-                    request,
-                    outcome: Ok(()),
-                },
-            );
-        }
-        Completion {
-            length: message.length,
-            tag: message.tag,
-            data: message.data,
-            source: Some(message.lane),
-            ..completion
         }
     }
 
@@ -349,7 +276,7 @@ impl<B: Buffer> Engine<B> {
     }
 
     /// Gives the unexpected message at `index` to `posted`; gives `posted` back if it takes more.
-    fn take_unexpected(
+    pub(super) fn take_unexpected(
         &mut self,
         tagged: bool,
         index: usize,
@@ -383,7 +310,7 @@ impl<B: Buffer> Engine<B> {
     }
 
     /// Places a message that is here into the receive at `index`.
-    #[inline]
+    #[inline(always)]
     fn deliver(
         &mut self,
         index: usize,
@@ -393,21 +320,25 @@ impl<B: Buffer> Engine<B> {
     ) {
         let queue = &mut self.matcher(envelope.tagged).posted;
         let posted = &queue[index];
-        let mut completion = envelope.completion(posted.context, posted.report);
+        let (context, report) = (posted.context, posted.report);
         match &posted.room {
             Room::Whole(buffer) => {
                 let length = envelope.length.min(buffer.len());
                 arrival.place(0, length, buffer, 0);
-                completion.address = buffer.address(0);
-                finish(&mut completion, length, envelope.length);
+                let address = buffer.address(0);
                 // The first is the rule, and cheaper to take.
                 if index == 0 {
                     queue.pop_front();
                 } else {
                     queue.remove(index);
                 }
+                let mut completion = envelope.completion(context, report);
+                completion.address = address;
+                finish(&mut completion, length, envelope.length);
+                sink.complete(&completion);
             }
             &Room::Shared(number) => {
+                let mut completion = envelope.completion(context, report);
                 if let Some((base, length)) =
                     self.reserve(envelope.tagged, index, number, envelope.length)
                     && let Some(shared) = self.shared.get_mut(number)
@@ -417,9 +348,9 @@ impl<B: Buffer> Engine<B> {
                     finish(&mut completion, length, envelope.length);
                     completion.released = self.release(number);
                 }
+                sink.complete(&completion);
             }
         }
-        sink.complete(&completion);
         if let Some(request) = envelope.request {
             self.reply(
                 envelope.lane,
@@ -557,7 +488,7 @@ impl<B: Buffer> Engine<B> {
 }
 
 impl Envelope {
-    #[inline]
+    #[inline(always)]
     fn completion(&self, context: u64, report: bool) -> Completion {
         let operation = Operation::Receive {
             tagged: self.tagged,
@@ -571,7 +502,7 @@ impl Envelope {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn finish(completion: &mut Completion, placed: usize, length: usize) {
     completion.length = placed;
     if placed < length {

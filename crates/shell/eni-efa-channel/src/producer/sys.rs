@@ -1,5 +1,7 @@
 //! The part of a reservation that trusts its caller's pointers.
 
+use eni_efa_abi::short;
+
 use super::Reservation;
 
 impl Reservation<'_> {
@@ -10,10 +12,56 @@ impl Reservation<'_> {
     ///
     /// # Safety
     /// `length` bytes at `source` are readable.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn write_from(&mut self, offset: usize, source: *const u8, length: usize) {
-        let at = self.place(offset, length);
+        self.check(offset, length);
+        if self.is_short() && offset == 0 {
+            // SAFETY: by the function's promise; a short record's payload is no longer.
+            self.producer.short = unsafe { words_at(source, length) };
+            return;
+        }
+        if self.is_short() {
+            // SAFETY: as above.
+            let words = unsafe { words_at(source, length) };
+            let bytes = words.map(u64::to_ne_bytes);
+            return self.add_to_short(offset, &bytes.as_flattened()[..length]);
+        }
+        let at = self.place(offset);
         // SAFETY: by the function's promise.
         unsafe { self.producer.own.mapping.write_from(at, source, length) };
     }
+}
+
+/// Bytes as words, in the machine's byte order, with zeros after them. They may change meanwhile.
+///
+/// # Safety
+/// `length` bytes at `source` are readable, at most [`short::MAX_PAYLOAD`].
+#[inline(always)]
+unsafe fn words_at(source: *const u8, length: usize) -> [u64; short::PAYLOAD_WORDS] {
+    std::array::from_fn(|index| {
+        let at = index * 8;
+        if at + 8 <= length {
+            // SAFETY: within what the caller promises.
+            unsafe { source.add(at).cast::<u64>().read_unaligned() }
+        } else if at < length {
+            // SAFETY: as above.
+            unsafe { last_word(source.add(at), length - at) }
+        } else {
+            0
+        }
+    })
+}
+
+/// Less than a word's bytes.
+///
+/// # Safety
+/// `length` bytes at `source` are readable.
+#[cold]
+unsafe fn last_word(source: *const u8, length: usize) -> u64 {
+    let mut bytes = [0; 8];
+    for (index, byte) in bytes.iter_mut().take(length).enumerate() {
+        // SAFETY: within what the caller promises.
+        *byte = unsafe { source.add(index).read() };
+    }
+    u64::from_ne_bytes(bytes)
 }

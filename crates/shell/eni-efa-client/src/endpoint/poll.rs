@@ -30,6 +30,7 @@ impl Endpoint {
         if self.mailbox.has_news() || !self.broken.is_empty() || !self.unsent.is_empty() {
             self.progress(handler);
         }
+        self.polls = self.polls.wrapping_add(1);
         let mut taken = 0;
         let lanes = self.inbound.len();
         for step in 0..lanes {
@@ -83,7 +84,7 @@ impl Endpoint {
             match inbound.consumer.peek() {
                 Ok(Some(record)) if record.header.kind < kind::FIRST_OF_SERVICE => {
                     inbound.is_heard = true;
-                    match handler.record(lane, &record.header, record.payload) {
+                    match handler.record(lane, record.header, record.payload) {
                         Disposition::Consumed => {
                             inbound.consumer.advance();
                             taken += 1;
@@ -146,12 +147,12 @@ impl Endpoint {
         while taken < POLL_BATCH
             && let Some(record) = completions.peek()?
         {
-            let (header, route) = (record.header, read_route(record.payload)?);
+            let (first, route) = (record.header.first, read_route(record.payload)?);
             completions.advance();
             taken += 1;
             let lane = self.lanes.get(route.lane as usize);
             if lane.is_some_and(|lane| matches!(lane.state, State::Remote)) {
-                let outcome = Outcome::from_number(header.first).into();
+                let outcome = Outcome::from_number(first).into();
                 handler.completed(LaneId(route.lane), route.request, outcome);
             }
         }
@@ -171,7 +172,7 @@ impl Endpoint {
             let lane = self.lane_from(read_route(record.payload)?.peer);
             let header = RecordHeader {
                 length: record.header.length - ROUTE as u32,
-                ..record.header
+                ..*record.header
             };
             match handler.record(lane, &header, record.payload.skip(ROUTE)) {
                 Disposition::Consumed => {}

@@ -108,6 +108,7 @@ impl Endpoint {
             producer,
             own: rings.own.clone(),
             conversation: Some(conversation),
+            last_sent: None,
             watch: Watch::default(),
         });
         self.by_conversation.insert(conversation, lane);

@@ -55,14 +55,15 @@ pub(crate) struct RemoteOperation {
     pub(crate) report: bool,
 }
 
-/// A receive.
-pub(crate) struct ReceiveOperation {
+/// A receive. Lends its buffer: without anything to drop it stays in registers.
+#[derive(Clone, Copy)]
+pub(crate) struct ReceiveOperation<'a> {
     pub(crate) tagged: bool,
     /// Only from this peer.
     pub(crate) source: Option<u64>,
     pub(crate) tag: u64,
     pub(crate) ignore: u64,
-    pub(crate) buffer: ProgramBuffer,
+    pub(crate) buffer: &'a ProgramBuffer,
     pub(crate) context: u64,
     pub(crate) report: bool,
     /// Takes many messages.
@@ -98,7 +99,7 @@ impl State {
     }
 
     /// The lane to what the address vector calls `address`.
-    #[inline]
+    #[inline(always)]
     fn lane(&mut self, number: usize, address: u64) -> Result<LaneId, Failed> {
         let endpoint = self.endpoints.get_mut(number).ok_or(Failed::Invalid)?;
         let index = usize::try_from(address).map_err(|_| Failed::Invalid)?;
@@ -256,14 +257,14 @@ impl State {
         self.submitted(number, submit)
     }
 
-    #[inline]
-    pub(crate) fn receive(&mut self, number: usize, operation: ReceiveOperation) -> Outcome {
+    #[inline(always)]
+    pub(crate) fn receive(&mut self, number: usize, operation: ReceiveOperation<'_>) -> Outcome {
         let pattern = self.pattern(number, &operation)?;
         let minimum = self.endpoints.get(number).map(|endpoint| endpoint.minimum);
         let request = ReceiveRequest {
             tagged: operation.tagged,
             pattern,
-            buffer: operation.buffer,
+            buffer: operation.buffer.clone(),
             context: operation.context,
             report: operation.report,
             until_less_than: minimum.filter(|_| operation.many),
@@ -282,8 +283,12 @@ impl State {
         Ok(())
     }
 
-    #[inline]
-    fn pattern(&mut self, number: usize, operation: &ReceiveOperation) -> Result<Pattern, Failed> {
+    #[inline(always)]
+    fn pattern(
+        &mut self,
+        number: usize,
+        operation: &ReceiveOperation<'_>,
+    ) -> Result<Pattern, Failed> {
         let lane = match operation.source {
             Some(source) => Some(self.lane(number, source)?),
             None => None,
@@ -302,7 +307,7 @@ impl State {
     pub(crate) fn peek(
         &mut self,
         number: usize,
-        operation: &ReceiveOperation,
+        operation: &ReceiveOperation<'_>,
         peek: Peek,
     ) -> Outcome {
         self.progress(number);
@@ -319,7 +324,7 @@ impl State {
     pub(crate) fn claimed(
         &mut self,
         number: usize,
-        operation: ReceiveOperation,
+        operation: ReceiveOperation<'_>,
         discard: bool,
     ) -> Outcome {
         let (context, report) = (operation.context, operation.report);
@@ -329,7 +334,7 @@ impl State {
         let found = if discard {
             engine.discard_claimed(context, report, &mut outlet)
         } else {
-            engine.receive_claimed(context, operation.buffer, report, &mut outlet)
+            engine.receive_claimed(context, operation.buffer.clone(), report, &mut outlet)
         };
         if found {
             Ok(())

@@ -132,7 +132,7 @@ impl EndpointObject {
         flags & fi::FI_COMPLETION != 0 || !self.transmits_selectively.load(Ordering::Relaxed)
     }
 
-    #[inline]
+    #[inline(always)]
     fn reports_receive(&self, flags: u64) -> bool {
         flags & fi::FI_COMPLETION != 0 || !self.receives_selectively.load(Ordering::Relaxed)
     }
@@ -204,19 +204,19 @@ impl EndpointObject {
 
     /// Posts a receive.
     #[inline(always)]
-    pub(super) fn receive(&self, operation: ReceiveOperation) -> isize {
+    pub(super) fn receive(&self, operation: ReceiveOperation<'_>) -> isize {
         code(self.domain.lock().receive(self.number, operation))
     }
 
     /// A receive with `flags`, to be filled in.
-    #[inline]
-    pub(super) fn receive_operation(
+    #[inline(always)]
+    pub(super) fn receive_operation<'a>(
         &self,
         source: u64,
-        buffer: ProgramBuffer,
+        buffer: &'a ProgramBuffer,
         context: *mut c_void,
         flags: u64,
-    ) -> ReceiveOperation {
+    ) -> ReceiveOperation<'a> {
         ReceiveOperation {
             tagged: false,
             source: (self.is_directed && source != NO_ADDRESS).then_some(source),
@@ -243,9 +243,12 @@ pub(crate) unsafe extern "C" fn ep_open(
     let made = domain
         .fabric
         .create_endpoint(domain.device, EndpointKind::Provider);
-    let Ok(lanes) = made else {
+    let Ok(mut lanes) = made else {
         return negative(libc::ENODEV);
     };
+    if !domain.is_contended() {
+        lanes.allow_bursts();
+    }
     let attributes = domain.fabric.devices().get(domain.device);
     let max_transfer = attributes.map_or(0, |device| device.max_transfer as usize);
     let state = EndpointState::new(lanes, max_transfer);

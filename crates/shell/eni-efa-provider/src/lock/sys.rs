@@ -42,6 +42,11 @@ impl<T> Lock<T> {
         self.is_contended = false;
     }
 
+    /// Whether it locks.
+    pub(crate) fn is_contended(&self) -> bool {
+        self.is_contended
+    }
+
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         if self.is_contended {

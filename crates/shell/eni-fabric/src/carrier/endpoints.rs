@@ -11,7 +11,7 @@ use eni_efa_abi::region::UNIT;
 use eni_efa_abi::unread::{Look, Watch};
 use eni_efa_abi::{Gid, Peer, RecordHeader, Route};
 use eni_efa_channel::{
-    Consumer, OwnRegion, PeerRegion, Producer, RegionError, ReserveError, channel,
+    Consumer, OwnRegion, Pace, PeerRegion, Producer, RegionError, ReserveError, channel,
 };
 use eni_srd::{Admission, Incoming, Instant, Sink};
 
@@ -136,7 +136,7 @@ impl Carried {
                 first: *outcome as u64,
                 ..RecordHeader::default()
             };
-            let Ok(mut room) = self.rings.completions.reserve(ROUTE) else {
+            let Ok(mut room) = self.rings.completions.reserve(ROUTE, Pace::Single) else {
                 break;
             };
             room.write(0, &route.to_bytes());
@@ -168,7 +168,7 @@ impl Carried {
 
     fn deliver(&mut self, source: Peer, arrived: &Arrived<'_>) -> Admission {
         let length = arrived.length();
-        match self.rings.to_program.reserve(ROUTE + length) {
+        match self.rings.to_program.reserve(ROUTE + length, Pace::Single) {
             Ok(mut room) => {
                 let route = Route {
                     peer: source,
@@ -423,7 +423,7 @@ mod tests {
         let peer = PeerRegion::map(ours.as_fd()).unwrap();
         let (mut producer, _) = channel(&Arc::new(own), &Arc::new(peer));
         for _ in 0..records {
-            let mut room = producer.reserve(ROUTE).unwrap();
+            let mut room = producer.reserve(ROUTE, Pace::Single).unwrap();
             room.write(0, &[0; ROUTE]);
             room.publish(&RecordHeader {
                 kind: 1,

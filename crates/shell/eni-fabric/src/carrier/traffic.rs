@@ -141,7 +141,7 @@ impl Carrier {
                 let mut bytes = [0; ROUTE];
                 record.payload.copy_to(0, &mut bytes);
                 (
-                    record.header,
+                    *record.header,
                     Route::from_bytes(&bytes),
                     record.payload.len() - ROUTE,
                 )

@@ -7,6 +7,7 @@ use crate::support::{Log, Running, device, gid, header, poll_until};
 use eni_efa_abi::control::{EndpointKind, Event, Request};
 use eni_efa_abi::limits::MAX_ENDPOINTS;
 use eni_efa_abi::region::{MAGIC, size};
+use eni_efa_abi::{RecordHeader, short};
 use eni_efa_client::{Cause, LaneState, Peer, Refusal};
 use eni_fabric::NamespaceId;
 use rand::rngs::SmallRng;
@@ -233,6 +234,15 @@ fn random_rings_break_their_lane_at_most() {
         let length = random.random_range(0..40_000_u32) >> random.random_range(0..32);
         contents[4..8].copy_from_slice(&length.to_ne_bytes());
         contents[8] = random.random_range(0..=255_u8) >> random.random_range(0..8);
+        if round % 2 == 0 {
+            // Short records have arrived, too.
+            for word in contents
+                .chunks_mut(8)
+                .filter(|word| word[..4] != [1, 0, 0, 0])
+            {
+                word[7] |= 0x80;
+            }
+        }
         let file = region_with(&contents, random.random());
         let (attempt, peer) = (round, honest.address());
         raw.send(
@@ -293,12 +303,15 @@ fn lanes_that_a_peer_begins_and_ends_take_no_new_numbers() {
     assert_eq!(log.broken.len(), 1, "of the others nobody has heard");
 
     // A record of no bytes: these lanes are known, and given back by whoever knows them.
-    let mut record = vec![0; 64];
-    record[..4].copy_from_slice(&1_u32.to_ne_bytes());
-    record[8] = 1;
+    let header = RecordHeader {
+        sequence: 1,
+        ..header(0)
+    };
+    let words = short::encode(&header, &[0; short::PAYLOAD_WORDS]).map(u64::to_ne_bytes);
+    let record = words.as_flattened();
     for _ in 0..ROUNDS {
         log.broken.clear();
-        begin_and_end(&running, &honest, &record);
+        begin_and_end(&running, &honest, record);
         poll_until(&mut honest, &mut log, |_, log| !log.broken.is_empty());
         for (lane, _) in &log.broken {
             honest.release(*lane);

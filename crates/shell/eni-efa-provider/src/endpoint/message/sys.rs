@@ -3,6 +3,7 @@
 
 use crate::buffer::ProgramBuffer;
 use crate::endpoint::Failed;
+use crate::endpoint::operations::ReceiveOperation;
 use crate::endpoint::sys::{EndpointObject, object, with_many, with_one};
 use crate::fid::code;
 use crate::fid::sys::Table;
@@ -35,6 +36,7 @@ fn with_data(data: u64) -> Message {
     }
 }
 
+#[inline(always)]
 fn receive(
     endpoint: &EndpointObject,
     source: u64,
@@ -45,9 +47,10 @@ fn receive(
     let Some(buffer) = buffer else {
         return code(Err(Failed::Invalid));
     };
-    let mut operation = endpoint.receive_operation(source, buffer, context, flags);
-    operation.many = flags & fi::FI_MULTI_RECV != 0;
-    endpoint.receive(operation)
+    endpoint.receive(ReceiveOperation {
+        many: flags & fi::FI_MULTI_RECV != 0,
+        ..endpoint.receive_operation(source, &buffer, context, flags)
+    })
 }
 
 unsafe extern "C" fn recv(

@@ -3,6 +3,7 @@
 
 use crate::buffer::ProgramBuffer;
 use crate::endpoint::Failed;
+use crate::endpoint::operations::ReceiveOperation;
 use crate::endpoint::sys::{EndpointObject, object, with_many, with_one};
 use crate::fid::code;
 use crate::fid::sys::Table;
@@ -44,7 +45,11 @@ struct Wanted {
     ignore: u64,
 }
 
-#[inline]
+/// Asks for something else than a receive.
+const LOOKS: u64 = fi::FI_PEEK | fi::FI_CLAIM | fi::FI_DISCARD;
+
+/// A receive with `flags`, none of which is one of [`LOOKS`].
+#[inline(always)]
 fn receive(
     endpoint: &EndpointObject,
     wanted: &Wanted,
@@ -55,13 +60,38 @@ fn receive(
     let Some(buffer) = buffer else {
         return code(Err(Failed::Invalid));
     };
-    let mut operation = endpoint.receive_operation(wanted.source, buffer, context, flags);
-    operation.tagged = true;
-    operation.tag = wanted.tag;
-    operation.ignore = wanted.ignore;
-    if flags & (fi::FI_PEEK | fi::FI_CLAIM | fi::FI_DISCARD) == 0 {
-        return endpoint.receive(operation);
+    endpoint.receive(operation(endpoint, wanted, &buffer, context, flags))
+}
+
+#[inline(always)]
+fn operation<'a>(
+    endpoint: &EndpointObject,
+    wanted: &Wanted,
+    buffer: &'a ProgramBuffer,
+    context: *mut c_void,
+    flags: u64,
+) -> ReceiveOperation<'a> {
+    ReceiveOperation {
+        tagged: true,
+        tag: wanted.tag,
+        ignore: wanted.ignore,
+        ..endpoint.receive_operation(wanted.source, buffer, context, flags)
     }
+}
+
+/// Looks at what has come, or takes what was claimed before.
+#[cold]
+fn look(
+    endpoint: &EndpointObject,
+    wanted: &Wanted,
+    buffer: Option<ProgramBuffer>,
+    context: *mut c_void,
+    flags: u64,
+) -> isize {
+    let Some(buffer) = buffer else {
+        return code(Err(Failed::Invalid));
+    };
+    let operation = operation(endpoint, wanted, &buffer, context, flags);
     let (claims, discards) = (flags & fi::FI_CLAIM != 0, flags & fi::FI_DISCARD != 0);
     endpoint.with(
         |state, number| match (flags & fi::FI_PEEK != 0, claims, discards) {
@@ -138,7 +168,8 @@ unsafe extern "C" fn recvmsg(
             tag: message.tag,
             ignore: message.ignore,
         };
-        receive(object(ep), &wanted, buffer, message.context, flags)
+        let act = if flags & LOOKS == 0 { receive } else { look };
+        act(object(ep), &wanted, buffer, message.context, flags)
     }
 }
 
