@@ -20,7 +20,11 @@ fuzz_target!(|input: &[u8]| {
     let Some((consumed, contents)) = input.split_first_chunk::<4>() else {
         return;
     };
-    let contents = arrived(contents);
+    let contents = if consumed[0] & 1 == 0 {
+        arrived(contents)
+    } else {
+        contents.to_vec()
+    };
     let (mut producer, mut consumer) = against(*consumed, &contents);
     read_all(&mut consumer);
     // The other side claims once to have read; at most what was written. So writing ends.

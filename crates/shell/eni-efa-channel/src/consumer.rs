@@ -69,13 +69,13 @@ impl Consumer {
     #[inline(always)]
     pub fn peek(&mut self) -> Result<Option<Record<'_>>, ProtocolViolation> {
         if !self.take_header() {
-            self.in_a_row = 0;
-            self.tell_all();
+            self.end_of_row();
             return Ok(None);
         }
         if self.header.kind == kind::PAD {
             self.skip_pad()?;
             if !self.take_header() {
+                self.end_of_row();
                 return Ok(None);
             }
             if self.header.kind == kind::PAD {
@@ -91,8 +91,7 @@ impl Consumer {
             return Err(ProtocolViolation);
         }
         self.peeked = units;
-        self.in_a_row = self.in_a_row.saturating_add(1);
-        if self.in_a_row > BEHIND {
+        if self.in_a_row >= BEHIND {
             self.peer.mapping.prefetch(self.place() + AHEAD * UNIT);
         }
         let payload = if units == 1 {
@@ -104,6 +103,13 @@ impl Consumer {
             header: &self.header,
             payload,
         }))
+    }
+
+    /// The ring is empty.
+    #[inline(always)]
+    fn end_of_row(&mut self) {
+        self.in_a_row = 0;
+        self.tell_all();
     }
 
     /// Copies the header of the next record, and the payload of a short one; false where it has not arrived.
@@ -137,6 +143,7 @@ impl Consumer {
     #[inline]
     pub fn advance(&mut self) {
         let units = std::mem::take(&mut self.peeked);
+        self.in_a_row = self.in_a_row.saturating_add(1);
         self.step(units);
     }
 
@@ -176,3 +183,6 @@ impl Consumer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

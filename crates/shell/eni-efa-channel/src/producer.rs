@@ -22,7 +22,8 @@ pub struct Producer {
     consumed: u32,
     /// The sequence word of records of this lap.
     lap: u32,
-    /// From this position on, what the lap before left in the ring is short records and zeros.
+    /// From this position on, what the lap before left in the ring is short records and zeros; before it, there may be
+    /// payload, that of reservations which were dropped too.
     short_before: u64,
     /// How the record for which room was taken is stored.
     pace: Pace,
@@ -72,6 +73,11 @@ impl Producer {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn begin_lap(&mut self, lap: u32) {
+        self.lap = lap;
+    }
+
     /// Takes room for a record with `payload_length` bytes.
     ///
     /// # Errors
@@ -95,6 +101,9 @@ impl Producer {
             self.write_pad(to_end);
         } else {
             self.ensure_free(units + 1)?;
+        }
+        if units > 1 {
+            self.short_before = self.position + u64::from(units) + u64::from(ring_units);
         }
         self.pace = pace;
         self.short = [0; short::PAYLOAD_WORDS];
@@ -218,7 +227,6 @@ impl Producer {
         mapping.store_word(at + 16, first, Ordering::Relaxed);
         mapping.store_word(at + 24, second, Ordering::Relaxed);
         mapping.store_word(at, publication, Ordering::Release);
-        self.short_before = next + u64::from(self.own.ring_units);
         self.step(next);
     }
 
@@ -257,14 +265,14 @@ impl Reservation<'_> {
         if !self.is_short() {
             let at = self.place(offset);
             self.producer.own.mapping.write(at, bytes);
-        } else if offset == 0 {
+        } else if bytes.len() == self.payload_length {
             self.producer.short = short::words_of(bytes);
         } else {
             self.add_to_short(offset, bytes);
         }
     }
 
-    #[cold]
+    #[inline(never)]
     pub(crate) fn add_to_short(&mut self, offset: usize, bytes: &[u8]) {
         let mut payload = self.producer.short.map(u64::to_ne_bytes);
         payload.as_flattened_mut()[offset..offset + bytes.len()].copy_from_slice(bytes);

@@ -171,7 +171,7 @@ impl Mapping {
             // SAFETY: an address within a mapping is not null.
             address: unsafe { NonNull::new_unchecked(at) },
             length,
-            mapping: PhantomData,
+            memory: PhantomData,
         }
     }
 
@@ -199,16 +199,15 @@ impl Mapping {
         Ok(())
     }
 
-    /// Copies in ascending order, each unit's first word before the rest: where that word publishes a record, the
-    /// record was complete, and what is copied after it is too.
+    /// Copies in ascending order, each unit's first word before the rest: where that word publishes a long record, the
+    /// record was complete, and what is copied after it is too. A short one may be copied in part; its words tell.
     fn snapshot(&self, copy: *mut u8) {
         for unit in (0..self.length).step_by(UNIT) {
             let first = self.load_word(unit, Ordering::Acquire);
-            let rest = self.at(unit + 8, UNIT - 8);
-            // SAFETY: the copy is as long as the mapping, whose length is a multiple of a unit.
-            unsafe {
-                copy.add(unit).cast::<u64>().write(first);
-                ptr::copy_nonoverlapping(rest, copy.add(unit + 8), UNIT - 8);
+            let rest = self.load_rest(unit);
+            for (index, word) in [first].iter().chain(&rest).enumerate() {
+                // SAFETY: the copy is as long as the mapping, whose length is a multiple of a unit.
+                unsafe { copy.add(unit).cast::<u64>().add(index).write(*word) };
             }
         }
         fence(Ordering::Release);
@@ -251,12 +250,13 @@ unsafe fn move_over(
     Ok(())
 }
 
-/// The payload of a record, still in the ring. The other side may change it at any time: read a byte once.
+/// The payload of a record: that of a long one is still in the ring, where the other side may change it at any time (read
+/// a byte once), that of a short one is the reader's own.
 #[derive(Clone, Copy, Debug)]
 pub struct Payload<'a> {
     address: NonNull<u8>,
     length: usize,
-    mapping: PhantomData<&'a Mapping>,
+    memory: PhantomData<&'a Mapping>,
 }
 
 impl<'a> Payload<'a> {
@@ -270,7 +270,7 @@ impl<'a> Payload<'a> {
         Self {
             address: NonNull::from(words).cast(),
             length,
-            mapping: PhantomData,
+            memory: PhantomData,
         }
     }
 }
@@ -306,7 +306,7 @@ impl Payload<'_> {
     #[inline]
     pub unsafe fn copy_to_pointer(&self, offset: usize, target: *mut u8, length: usize) {
         assert!(offset <= self.length && length <= self.length - offset);
-        // SAFETY: the source is within the mapping; the caller promises the target.
+        // SAFETY: the source is within the payload; the caller promises the target.
         unsafe { ptr::copy(self.address.as_ptr().add(offset), target, length) };
     }
 
@@ -326,10 +326,10 @@ impl Payload<'_> {
     pub fn skip(&self, bytes: usize) -> Self {
         assert!(bytes <= self.length);
         Self {
-            // SAFETY: at most one past the payload's end, in the same mapping.
+            // SAFETY: at most one past the payload's end, in the same memory.
             address: unsafe { self.address.add(bytes) },
             length: self.length - bytes,
-            mapping: PhantomData,
+            memory: PhantomData,
         }
     }
 }
@@ -383,17 +383,30 @@ unsafe fn stream(source: *const u8, target: *mut u8, length: usize) {
 
 /// Stores a unit past the cache, as a whole where the processor can: it then need not fetch what was there.
 ///
+/// `_mm_stream_si128` asks for a fence before anybody looks, which would make each record wait for memory. None is needed:
+/// a reader looks word by word whether it has arrived, a word is stored at once (Intel SDM, volume 3, 9.1.1), and the unit
+/// is not stored to again before its reader has consumed it.
+///
 /// # Safety
 /// A unit at `target`, aligned, is writable and nobody's by reference.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 unsafe fn stream_words(target: *mut u8, words: &[u64; short::WORDS]) {
-    use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_stream_si128};
+    use std::arch::asm;
+    use std::arch::x86_64::{__m128i, _mm_loadu_si128};
     let source = words.as_ptr().cast::<__m128i>();
     let target = target.cast::<__m128i>();
     for index in 0..UNIT / size_of::<__m128i>() {
-        // SAFETY: within the words and the unit. SSE2 is part of x86-64.
-        unsafe { _mm_stream_si128(target.add(index), _mm_loadu_si128(source.add(index))) };
+        // SAFETY: within the words and the unit; what else reads the unit expects its words at any time. SSE2 is part of
+        // x86-64.
+        unsafe {
+            asm!(
+                "movntdq [{to}], {value}",
+                to = in(reg) target.add(index),
+                value = in(xmm_reg) _mm_loadu_si128(source.add(index)),
+                options(nostack, preserves_flags),
+            );
+        }
     }
 }
 

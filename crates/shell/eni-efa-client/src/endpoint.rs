@@ -20,7 +20,7 @@ use eni_efa_abi::{Peer, RecordHeader, Route};
 use eni_efa_channel::{OwnRegion, Pace, PeerRegion, Reservation, ReserveError, channel};
 
 use crate::connection::Session;
-use crate::lane::{Inbound, Lane, LaneId, LaneState, Local, Sent, State, TrySendError};
+use crate::lane::{Inbound, Lane, LaneId, LaneState, Local, Pacing, Sent, State, TrySendError};
 use crate::mailbox::{Mailbox, Offer};
 use crate::service_rings::ServiceRings;
 use attempts::Attempts;
@@ -277,7 +277,7 @@ impl Endpoint {
                     return Err(TrySendError::TooLong);
                 }
                 let pace = if self.allows_bursts {
-                    local.pace(self.polls)
+                    local.pacing.next(self.polls)
                 } else {
                     Pace::Single
                 };
@@ -287,7 +287,10 @@ impl Endpoint {
                         room.publish(header);
                         Ok(Sent::Delivered)
                     }
-                    Err(error) => Err(self.no_room(lane, error, Cause::Protocol)),
+                    Err(error) => Err(no_room(error, || {
+                        self.broken.push((lane, Cause::Protocol));
+                        Cause::Protocol
+                    })),
                 }
             }
             State::Remote => {
@@ -308,7 +311,12 @@ impl Endpoint {
                         payload.fill(&mut room, ROUTE);
                         room.publish(header);
                     }
-                    Err(error) => return Err(self.no_room(lane, error, Cause::ServiceGone)),
+                    Err(error) => {
+                        return Err(no_room(error, || {
+                            self.break_remote();
+                            Cause::ServiceGone
+                        }));
+                    }
                 }
                 if service.must_wake() {
                     self.send(Request::Wake, None);
@@ -317,18 +325,6 @@ impl Endpoint {
             }
             State::Connecting => Err(TrySendError::Connecting),
             State::Broken(cause) => Err(TrySendError::Broken(*cause)),
-        }
-    }
-
-    #[cold]
-    fn no_room(&mut self, lane: LaneId, error: ReserveError, violation: Cause) -> TrySendError {
-        match error {
-            ReserveError::Full(_) => TrySendError::Full,
-            ReserveError::TooLong => TrySendError::TooLong,
-            ReserveError::Protocol(_) => {
-                self.broken.push((lane, violation));
-                TrySendError::Broken(violation)
-            }
         }
     }
 
@@ -375,7 +371,7 @@ impl Endpoint {
             producer,
             own: there,
             conversation: None,
-            last_sent: None,
+            pacing: Pacing::default(),
             watch: Watch::default(),
         });
         self.inbound.push(Inbound {
@@ -437,6 +433,17 @@ impl Endpoint {
     /// Ends a lane; the handler hears of it in this poll or the next.
     fn break_lane(&mut self, lane: LaneId, cause: Cause) {
         self.broken.push((lane, cause));
+    }
+}
+
+/// What a program hears of a record for which there is no room. Where the other side broke the protocol, `end` ends what
+/// has to end.
+#[cold]
+fn no_room(error: ReserveError, end: impl FnOnce() -> Cause) -> TrySendError {
+    match error {
+        ReserveError::Full(_) => TrySendError::Full,
+        ReserveError::TooLong => TrySendError::TooLong,
+        ReserveError::Protocol(_) => TrySendError::Broken(end()),
     }
 }
 

@@ -87,17 +87,23 @@ pub(crate) struct Local {
     pub(crate) own: Arc<OwnRegion>,
     /// The service's name for the ring pair; a lane to oneself has none.
     pub(crate) conversation: Option<u64>,
-    /// In the count of the endpoint's polls, when a record was last sent.
-    pub(crate) last_sent: Option<u32>,
+    pub(crate) pacing: Pacing,
     /// Whether the peer reads.
     pub(crate) watch: Watch,
 }
 
-impl Local {
-    /// How the next record is sent, after so many `polls`: the second since the last poll is one of many as a rule.
+/// Tells records that follow each other without a poll in between, of which the second is one of many as a rule.
+#[derive(Debug, Default)]
+pub(crate) struct Pacing {
+    /// In the count of the endpoint's polls, when a record was last sent.
+    last: Option<u32>,
+}
+
+impl Pacing {
+    /// How the next record is sent, after so many `polls`.
     #[inline]
-    pub(crate) fn pace(&mut self, polls: u32) -> Pace {
-        if self.last_sent.replace(polls) == Some(polls) {
+    pub(crate) fn next(&mut self, polls: u32) -> Pace {
+        if self.last.replace(polls) == Some(polls) {
             Pace::Burst
         } else {
             Pace::Single
@@ -120,4 +126,17 @@ pub(crate) struct Inbound {
 pub(crate) struct Ending {
     pub(crate) cause: Cause,
     pub(crate) since: std::time::Instant,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_without_a_poll_in_between_are_a_burst() {
+        let mut pacing = Pacing::default();
+        let paces = [7, 7, 7, 8, 9, 9].map(|polls| pacing.next(polls));
+        let (single, burst) = (Pace::Single, Pace::Burst);
+        assert_eq!(paces, [single, burst, burst, single, single, burst]);
+    }
 }

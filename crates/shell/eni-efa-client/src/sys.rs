@@ -15,7 +15,7 @@ pub struct Segment {
     pub length: usize,
 }
 
-/// Segments that are readable.
+/// Segments that are readable: whoever makes the value promises that.
 struct Segments<'a>(&'a [Segment]);
 
 impl Fill for Segments<'_> {

@@ -83,7 +83,7 @@ impl<B: Buffer> Engine<B> {
     }
 
     /// Posts a receive whose message may be here, or may never come.
-    #[cold]
+    #[inline(never)]
     fn receive_unexpected(&mut self, tagged: bool, mut posted: Posted<B>, sink: &mut impl Sink) {
         while let Some(index) = self.matcher(tagged).find_unexpected(&posted.pattern) {
             match self.take_unexpected(tagged, index, posted, sink) {

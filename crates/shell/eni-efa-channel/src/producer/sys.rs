@@ -15,7 +15,7 @@ impl Reservation<'_> {
     #[inline(always)]
     pub unsafe fn write_from(&mut self, offset: usize, source: *const u8, length: usize) {
         self.check(offset, length);
-        if self.is_short() && offset == 0 {
+        if self.is_short() && length == self.payload_length {
             // SAFETY: by the function's promise; a short record's payload is no longer.
             self.producer.short = unsafe { words_at(source, length) };
             return;
@@ -56,7 +56,7 @@ unsafe fn words_at(source: *const u8, length: usize) -> [u64; short::PAYLOAD_WOR
 ///
 /// # Safety
 /// `length` bytes at `source` are readable.
-#[cold]
+#[inline(never)]
 unsafe fn last_word(source: *const u8, length: usize) -> u64 {
     let mut bytes = [0; 8];
     for (index, byte) in bytes.iter_mut().take(length).enumerate() {

@@ -127,15 +127,21 @@ impl Endpoint {
                 self.service = Some(rings);
                 taken
             }
-            // The rings are of no more use, and so is every lane by them.
             Err(ProtocolViolation) => {
-                let lanes = self.lanes.iter().enumerate();
-                let remote = lanes.filter(|(_, lane)| matches!(lane.state, State::Remote));
-                let broken = remote.map(|(index, _)| (LaneId(index as u32), Cause::ServiceGone));
-                self.broken.extend(broken);
+                self.break_remote();
                 0
             }
         }
+    }
+
+    /// The service's rings are of no more use, and so is every lane by them.
+    #[cold]
+    pub(super) fn break_remote(&mut self) {
+        self.service = None;
+        let lanes = self.lanes.iter().enumerate();
+        let remote = lanes.filter(|(_, lane)| matches!(lane.state, State::Remote));
+        let broken = remote.map(|(index, _)| (LaneId(index as u32), Cause::ServiceGone));
+        self.broken.extend(broken);
     }
 
     fn poll_completions(

@@ -9,7 +9,7 @@ use eni_efa_channel::channel;
 
 use super::Endpoint;
 use crate::handler::Handler;
-use crate::lane::{Ending, Inbound, LaneId, Local, State};
+use crate::lane::{Ending, Inbound, LaneId, Local, Pacing, State};
 use crate::mailbox::{News, Rings};
 
 impl Endpoint {
@@ -108,7 +108,7 @@ impl Endpoint {
             producer,
             own: rings.own.clone(),
             conversation: Some(conversation),
-            last_sent: None,
+            pacing: Pacing::default(),
             watch: Watch::default(),
         });
         self.by_conversation.insert(conversation, lane);

@@ -34,6 +34,9 @@ pub(crate) struct EndpointObject {
     receives_selectively: AtomicBool,
 }
 
+/// Flags of single operations that ask for something else than a receive (`man 3 fi_tagged`); they are no defaults.
+pub(super) const LOOKS: u64 = fi::FI_PEEK | fi::FI_CLAIM | fi::FI_DISCARD;
+
 static TABLE: Table<fi::fi_ops> = table(close, bind, control);
 
 static OPERATIONS: Table<fi::fi_ops_ep> = Table::new(fi::fi_ops_ep {
@@ -268,7 +271,7 @@ pub(crate) unsafe extern "C" fn ep_open(
         number,
         is_directed: info.caps & fi::FI_DIRECTED_RECV != 0,
         transmit_flags: AtomicU64::new(transmit.map_or(0, |attributes| attributes.op_flags)),
-        receive_flags: AtomicU64::new(receive.map_or(0, |attributes| attributes.op_flags)),
+        receive_flags: AtomicU64::new(receive.map_or(0, |attributes| attributes.op_flags) & !LOOKS),
         transmits_selectively: AtomicBool::new(false),
         receives_selectively: AtomicBool::new(false),
     };
@@ -406,7 +409,7 @@ unsafe extern "C" fn control(handle: *mut fi::fid, command: c_int, argument: *mu
             if flags & fi::FI_TRANSMIT != 0 {
                 object.transmit_flags.store(rest, Ordering::Relaxed);
             } else {
-                object.receive_flags.store(rest, Ordering::Relaxed);
+                object.receive_flags.store(rest & !LOOKS, Ordering::Relaxed);
             }
             0
         }

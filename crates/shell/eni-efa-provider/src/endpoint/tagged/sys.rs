@@ -4,7 +4,7 @@
 use crate::buffer::ProgramBuffer;
 use crate::endpoint::Failed;
 use crate::endpoint::operations::ReceiveOperation;
-use crate::endpoint::sys::{EndpointObject, object, with_many, with_one};
+use crate::endpoint::sys::{EndpointObject, LOOKS, object, with_many, with_one};
 use crate::fid::code;
 use crate::fid::sys::Table;
 use eni_efa_messaging::{Message, Peek};
@@ -44,9 +44,6 @@ struct Wanted {
     tag: u64,
     ignore: u64,
 }
-
-/// Asks for something else than a receive.
-const LOOKS: u64 = fi::FI_PEEK | fi::FI_CLAIM | fi::FI_DISCARD;
 
 /// A receive with `flags`, none of which is one of [`LOOKS`].
 #[inline(always)]
