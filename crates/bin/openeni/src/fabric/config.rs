@@ -176,6 +176,13 @@ struct Remote {
     secret: Option<Secret>,
 }
 
+impl Hosts {
+    /// Whether any secret is shared.
+    pub(crate) fn share_secrets(&self) -> bool {
+        self.0.values().any(|remote| remote.secret.is_some())
+    }
+}
+
 impl Directory for Hosts {
     fn host_of(&self, gid: Gid) -> Option<SocketAddr> {
         self.0.get(&gid).map(|remote| remote.host)
@@ -354,7 +361,9 @@ mod tests {
             let text = GOOD.replace("mtu = 9216", &format!("mtu = 9216{of_underlay}"));
             let config = parse(&(text + of_remote)).unwrap();
             let [local, remote] = ["fe80::1", "fe80::2"].map(|gid| gid.parse().unwrap());
-            let key = config.hosts.key_of(local, remote)?;
+            let key = config.hosts.key_of(local, remote);
+            assert_eq!(config.hosts.share_secrets(), key.is_some());
+            let key = key?;
             let mut sealed = *b"payload";
             key.session(1, 2).seal(0, b"", &mut sealed);
             Some(sealed)

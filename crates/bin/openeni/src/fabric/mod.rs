@@ -39,6 +39,12 @@ fn machine(what: &'static str) -> impl FnOnce(io::Error) -> FabricError {
 /// Serves until SIGTERM or Ctrl-C.
 pub(crate) fn run(options: &FabricOptions) -> Result<(), FabricError> {
     let config = Config::read(&options.config)?;
+    if config.hosts.share_secrets() {
+        // Neither a core dump nor another process of this user shows them.
+        nix::sys::prctl::set_dumpable(false)
+            .map_err(io::Error::from)
+            .map_err(machine("cannot keep secrets out of core dumps"))?;
+    }
     raise_descriptor_limit().map_err(machine("cannot raise the limit of open files"))?;
     if let Some(directory) = options.socket.parent() {
         std::fs::create_dir_all(directory)

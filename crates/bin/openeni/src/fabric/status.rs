@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fs::Permissions;
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use eni_efa_abi::Gid;
 use eni_fabric::{CounterReader, Device, DeviceCounters};
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, socket};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Output;
@@ -19,6 +21,9 @@ use crate::status::{AdapterCounters, PATIENCE, StatusError, markdown, read_docum
 
 /// What goes on is the owner's to see.
 const SOCKET_MODE: u32 = 0o600;
+
+/// Readers that wait to be accepted.
+const BACKLOG: i32 = 16;
 
 /// Between tries to accept where accepting fails.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -92,9 +97,8 @@ impl StatusServer {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        let listener = UnixListener::bind(&path)?;
+        let listener = listen(&path)?;
         let server = Self { path };
-        std::fs::set_permissions(&server.path, Permissions::from_mode(SOCKET_MODE))?;
         // It waits in accept until the process ends.
         let _detached = thread::Builder::new()
             .name("fabric-status".to_owned())
@@ -119,6 +123,16 @@ impl Drop for StatusServer {
         // Someone else may have removed it.
         let _removed = std::fs::remove_file(&self.path);
     }
+}
+
+/// Listens at a path. Nobody can connect before the permissions are right.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let listener = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    bind(listener.as_raw_fd(), &UnixAddr::new(path)?)?;
+    std::fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))?;
+    nix::sys::socket::listen(&listener, Backlog::new(BACKLOG)?)?;
+    Ok(listener.into())
 }
 
 fn tell(mut stream: &UnixStream, report: &Report) -> io::Result<()> {
