@@ -355,6 +355,13 @@ impl Device {
         Ok(())
     }
 
+    /// Forgets a lane that broke and that nothing will be posted to: its number may be made known again as another's.
+    pub fn forget_lane(&mut self, id: QueuePairId, lane: u32) {
+        if let Some(queue_pair) = self.queue_pairs.get_mut(id.0) {
+            queue_pair.forget_lane(lane);
+        }
+    }
+
     /// Whether a lane has been made known.
     #[inline]
     pub fn knows_lane(&self, id: QueuePairId, lane: u32) -> bool {

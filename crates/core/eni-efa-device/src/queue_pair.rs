@@ -197,6 +197,14 @@ impl QueuePair {
         }
     }
 
+    pub(crate) fn forget_lane(&mut self, number: u32) {
+        if let Some(lane) = self.lanes.get_mut(number as usize) {
+            *lane = None;
+            self.listed.retain(|listed| *listed != number);
+            self.awaited.retain(|awaited| *awaited != number);
+        }
+    }
+
     #[inline]
     pub(crate) fn post_send(
         &mut self,

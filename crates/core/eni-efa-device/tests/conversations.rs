@@ -511,3 +511,27 @@ fn more_reads_than_the_protocol_allows_wait_at_their_initiator() {
     assert_eq!(a.completions().len(), 100);
     assert_eq!(b.device.counters().too_many_requests, 0);
 }
+
+#[test]
+fn the_number_of_a_lane_that_was_forgotten_can_be_anothers() {
+    let (mut a, mut b) = pair(QueuePairKind::Srd);
+    let (from, to) = (a.register_all(), b.register_all());
+    b.post_receive(7, &[entry(BASE, 100, to)]);
+    a.wire.room = 0;
+    a.post(1, Operation::Send, gather(&[entry(BASE, 10, from)]), None);
+    a.transmit();
+    let (id, reason) = (a.queue_pair, Status::RemoteAbort);
+    a.device.broken(id, LANE, reason);
+    assert_eq!(outcomes(&a.completions()), [(1, reason)]);
+    a.device.forget_lane(id, LANE);
+    assert!(!a.device.knows_lane(id, LANE));
+    let other = eni_efa_device::Peer {
+        gid: eni_efa_device::Gid([9; 16]),
+        queue_pair: 9,
+    };
+    a.device.learn_lane(id, LANE, other).expect("exists");
+    a.wire.room = 64;
+    a.post(2, Operation::Send, gather(&[entry(BASE, 10, from)]), None);
+    settle(&mut a, &mut b);
+    assert_eq!(outcomes(&a.completions()), [(2, Status::Success)]);
+}

@@ -229,16 +229,17 @@ impl Endpoint {
     }
 
     /// The program forgets a lane of which [`Handler::broken`](crate::Handler::broken) was told: its number may be another
-    /// lane's from now on. Those of lanes to other hosts stay as they are, since completions may come late.
-    pub fn release(&mut self, lane: LaneId) {
-        if let Some(found) = self.lanes.get_mut(lane.index())
-            && matches!(found.state, State::Broken(_))
-            && found.is_known
-            && found.was_local
-        {
+    /// lane's from now on. Those of lanes to other hosts stay as they are, since completions may come late: false then.
+    pub fn release(&mut self, lane: LaneId) -> bool {
+        let Some(found) = self.lanes.get_mut(lane.index()) else {
+            return false;
+        };
+        let is_over = matches!(found.state, State::Broken(_)) && found.is_known && found.was_local;
+        if is_over {
             found.is_known = false;
             self.free_lanes.push(lane);
         }
+        is_over
     }
 
     /// Sends a record whose payload is the pieces of `payload` one after the other. `request` comes back with

@@ -3,6 +3,8 @@
 #[cfg(debug_assertions)]
 mod reorder;
 mod sys;
+#[cfg(test)]
+mod tests;
 
 use eni_efa_client::{Cause, Endpoint, LaneId, LaneState, Refusal, TrySendError};
 use eni_efa_client::{Disposition, Handler, RecordHeader};
@@ -19,7 +21,7 @@ const LOCAL_PIECE: u32 = eni_efa_client::MAX_RECORD as u32;
 const REMEMBERED: usize = 256;
 
 /// Queue pairs that are remembered to be gone.
-const MOST_GONE: usize = 4_096;
+const MOST_GONE: usize = if cfg!(test) { 4 } else { 4_096 };
 
 /// Where the last datagram to some destination went.
 #[derive(Clone, Copy)]
@@ -95,15 +97,36 @@ impl Link {
     }
 
     /// Every end of a lane but its peer's may pass: the next work request tries a new one.
-    fn forget_broken(&mut self, broken: &[(LaneId, Cause)]) {
+    fn forget_broken(&mut self, device: &mut Device, broken: &[(LaneId, Cause)]) {
         self.forget_lanes();
         for (lane, cause) in broken {
+            self.unknown.retain(|unknown| unknown != lane);
             if *cause == Cause::PeerGone {
-                if self.gone.len() >= MOST_GONE {
-                    self.gone.pop_first();
-                }
-                self.gone.insert(self.endpoint.peer(*lane), *lane);
+                self.remember_gone(device, *lane);
+            } else {
+                self.release(device, *lane);
             }
+        }
+    }
+
+    fn remember_gone(&mut self, device: &mut Device, lane: LaneId) {
+        if self.gone.len() >= MOST_GONE
+            && let Some((_, first)) = self.gone.pop_first()
+        {
+            self.release(device, first);
+        }
+        let earlier = self.gone.insert(self.endpoint.peer(lane), lane);
+        if let Some(earlier) = earlier.filter(|earlier| *earlier != lane) {
+            self.release(device, earlier);
+        }
+    }
+
+    /// The number of a lane that broke, to which nothing leads any more, can be another's.
+    fn release(&mut self, device: &mut Device, lane: LaneId) {
+        if self.endpoint.release(lane) {
+            #[cfg(debug_assertions)]
+            self.reorder.forget(lane);
+            device.forget_lane(self.id, lane.0);
         }
     }
 
@@ -148,7 +171,7 @@ impl Link {
             for (lane, cause) in &broken {
                 device.broken(self.id, lane.0, status(*cause));
             }
-            self.forget_broken(&broken);
+            self.forget_broken(device, &broken);
         }
         if self.endpoint.is_cut() && !self.has_failed {
             self.has_failed = true;

@@ -65,6 +65,11 @@ impl Reorder {
         true
     }
 
+    /// Nothing more comes by a lane.
+    pub(super) fn forget(&mut self, lane: LaneId) {
+        self.held.retain(|held| held.lane != lane.0);
+    }
+
     /// Delivers what has been held back for long enough.
     pub(super) fn release(&mut self, device: &mut Device, id: QueuePairId) {
         let mut index = 0;
