@@ -120,6 +120,7 @@ impl OwnRegion {
             .store_half(BELL_OFFSET, sleep, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn publish_consumed(&self, units: u32) {
         self.mapping
             .store_half(CONSUMED_OFFSET, units, Ordering::Release);
@@ -171,6 +172,7 @@ impl PeerRegion {
         self.mapping.load_half(BELL_OFFSET, Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn consumed(&self) -> u32 {
         self.mapping.load_half(CONSUMED_OFFSET, Ordering::Acquire)
     }

@@ -33,14 +33,16 @@ impl Endpoint {
         self.polls = self.polls.wrapping_add(1);
         let mut taken = 0;
         let lanes = self.inbound.len();
-        for step in 0..lanes {
+        if self.next_inbound >= lanes {
+            self.next_inbound = 0;
+        }
+        for index in (self.next_inbound..lanes).chain(0..self.next_inbound) {
             if taken >= POLL_BATCH {
                 break;
             }
-            let index = (self.next_inbound + step) % lanes;
             taken += self.poll_inbound(index, POLL_BATCH - taken, handler);
         }
-        self.next_inbound = self.next_inbound.wrapping_add(1);
+        self.next_inbound += 1;
         if self.service.is_some() {
             let room = POLL_BATCH.saturating_sub(taken).max(SERVICE_SHARE);
             taken += self.poll_service(room, handler);
