@@ -10,6 +10,7 @@ use eni_ena_express::{
     DropReason, Eligibility, Express, HEADER_BYTES, HOLD_NANOS, MAX_HELD_BYTES, MAX_MEMORY_BYTES,
     Offered, QUEUE_PAIR, Side,
 };
+use eni_fuzz::{Step, steps};
 use eni_srd::{Admission, Config, Connection, Event, Incoming, Instant, MAX_DATAGRAM_BYTES};
 use libfuzzer_sys::fuzz_target;
 use std::collections::HashMap;
@@ -299,19 +300,18 @@ impl Bench {
 
 fuzz_target!(|input: &[u8]| {
     let mut bench = Bench::new();
-    let mut rest = input;
-    for _ in 0..MAX_STEPS {
-        let [step, argument, length, tail @ ..] = rest else {
-            break;
-        };
-        let (bytes, tail) = tail.split_at(usize::from(*length).min(tail.len()));
-        rest = tail;
-        let end = usize::from(step >> 7);
-        match step % 8 {
-            0..=2 => bench.offer(end, *argument, bytes),
-            3 | 4 => bench.forge(end, *argument, bytes),
-            5 => bench.transmit(*argument),
-            6 if *argument < 32 => {
+    for Step {
+        kind,
+        argument,
+        bytes,
+    } in steps(input).take(MAX_STEPS)
+    {
+        let end = usize::from(kind >> 7);
+        match kind % 8 {
+            0..=2 => bench.offer(end, argument, bytes),
+            3 | 4 => bench.forge(end, argument, bytes),
+            5 => bench.transmit(argument),
+            6 if argument < 32 => {
                 bench.ends[end].connection.close();
                 bench.transmit(0);
                 let now = bench.now;

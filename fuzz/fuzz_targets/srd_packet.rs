@@ -4,6 +4,7 @@
 #![no_main]
 
 use bytes::Bytes;
+use eni_fuzz::{Step, steps};
 use eni_srd::{
     Admission, Config, Connection, Incoming, Instant, MAX_DATAGRAM_BYTES, MAX_MEMORY_BYTES,
     Message, MessageHeader, addressee,
@@ -120,18 +121,17 @@ impl Ends {
 
 fuzz_target!(|input: &[u8]| {
     let mut ends = Ends::new();
-    let mut rest = input;
-    for _ in 0..MAX_STEPS {
-        let [step, argument, length, tail @ ..] = rest else {
-            break;
-        };
-        let (bytes, tail) = tail.split_at(usize::from(*length).min(tail.len()));
-        rest = tail;
-        match step % 6 {
-            0 | 1 => ends.forge(*argument, bytes),
-            2 => ends.give(usize::from(*argument & 1), &mut bytes.to_vec()),
-            3 => ends.send(usize::from(*argument & 1)),
-            4 => ends.exchange(*argument),
+    for Step {
+        kind,
+        argument,
+        bytes,
+    } in steps(input).take(MAX_STEPS)
+    {
+        match kind % 6 {
+            0 | 1 => ends.forge(argument, bytes),
+            2 => ends.give(usize::from(argument & 1), &mut bytes.to_vec()),
+            3 => ends.send(usize::from(argument & 1)),
+            4 => ends.exchange(argument),
             _ => ends.pass(1 << (argument % 34)),
         }
     }

@@ -40,41 +40,33 @@ pub const fn is_short(publication: u64) -> bool {
 
 /// The unit of a record with this header, whose sequence is the lap. The payload has zeros after its length.
 #[inline(always)]
-pub const fn encode(header: &RecordHeader, payload: &[u64; PAYLOAD_WORDS]) -> [u64; WORDS] {
+pub fn encode(header: &RecordHeader, payload: &[u64; PAYLOAD_WORDS]) -> [u64; WORDS] {
     let [publication, what, first, second] = header.to_words();
     let [a, b, c, d] = *payload;
-    let lap = (header.sequence as u64) << 63;
-    let words = [publication & CLAIM, what, first, second, a, b, c, d];
+    let lap = u64::from(header.sequence) << 63;
+    let mut words = [publication & CLAIM, what, first, second, a, b, c, d];
     if (what | first | second | a | b | c | d) & HIGHEST != 0 {
         return move_bits(words, lap);
     }
-    [
-        words[0],
-        what | lap,
-        first | lap,
-        second | lap,
-        a | lap,
-        b | lap,
-        c | lap,
-        d | lap,
-    ]
+    for word in &mut words[1..] {
+        *word |= lap;
+    }
+    words
 }
 
 #[cold]
-const fn move_bits(mut words: [u64; WORDS], lap: u64) -> [u64; WORDS] {
-    let mut index = 1;
-    while index < WORDS {
+fn move_bits(mut words: [u64; WORDS], lap: u64) -> [u64; WORDS] {
+    for index in 1..WORDS {
         words[0] |= (words[index] & HIGHEST) >> (WORDS - 1 - index);
         words[index] = words[index] & !HIGHEST | lap;
-        index += 1;
     }
     words
 }
 
 /// The header and payload in these words; nothing while one of them is yet to arrive.
 #[inline(always)]
-pub const fn decode(words: &[u64; WORDS]) -> Option<(RecordHeader, [u64; PAYLOAD_WORDS])> {
-    let &[publication, what, first, second, a, b, c, d] = words;
+pub fn decode(words: &[u64; WORDS]) -> Option<(RecordHeader, [u64; PAYLOAD_WORDS])> {
+    let [publication, what, first, second, a, b, c, d] = *words;
     let any = what | first | second | a | b | c | d;
     let all = what & first & second & a & b & c & d;
     // All the highest bits are the lap's.
@@ -82,61 +74,27 @@ pub const fn decode(words: &[u64; WORDS]) -> Option<(RecordHeader, [u64; PAYLOAD
     if ((any ^ lap) | (all ^ lap)) & HIGHEST != 0 {
         return None;
     }
-    let restored = if publication >> BITS_AT == 0 {
-        [
-            publication,
-            what & !HIGHEST,
-            first & !HIGHEST,
-            second & !HIGHEST,
-            a & !HIGHEST,
-            b & !HIGHEST,
-            c & !HIGHEST,
-            d & !HIGHEST,
-        ]
+    let mut words = *words;
+    if publication >> BITS_AT == 0 {
+        for word in &mut words[1..] {
+            *word &= !HIGHEST;
+        }
     } else {
-        restore_bits(*words)
-    };
-    let [publication, what, first, second, a, b, c, d] = restored;
+        words = restore_bits(words);
+    }
+    let [publication, what, first, second, payload @ ..] = words;
     let header = RecordHeader::from_words([publication, what, first, second]);
-    Some((header, [a, b, c, d]))
+    Some((header, payload))
 }
 
 #[cold]
-const fn restore_bits(mut words: [u64; WORDS]) -> [u64; WORDS] {
-    let mut index = 1;
-    while index < WORDS {
+fn restore_bits(mut words: [u64; WORDS]) -> [u64; WORDS] {
+    for index in 1..WORDS {
         let bit = words[0] << (WORDS - 1 - index) & HIGHEST;
         words[index] = words[index] & !HIGHEST | bit;
-        index += 1;
     }
     words[0] &= CLAIM;
     words
-}
-
-/// Up to [`MAX_PAYLOAD`] bytes as words, in the machine's byte order, with zeros after them.
-///
-/// # Panics
-/// Where there are more.
-#[inline(always)]
-pub fn words_of(bytes: &[u8]) -> [u64; PAYLOAD_WORDS] {
-    assert!(bytes.len() <= MAX_PAYLOAD);
-    core::array::from_fn(|index| {
-        let rest = bytes.get(index * 8..).unwrap_or_default();
-        match rest.first_chunk() {
-            Some(word) => u64::from_ne_bytes(*word),
-            None => last_word(rest),
-        }
-    })
-}
-
-/// Less than a word's bytes.
-#[inline]
-fn last_word(rest: &[u8]) -> u64 {
-    let mut bytes = [0; 8];
-    for (byte, value) in bytes.iter_mut().zip(rest) {
-        *byte = *value;
-    }
-    u64::from_ne_bytes(bytes)
 }
 
 #[cfg(test)]
@@ -186,14 +144,6 @@ mod tests {
             if seen[0] as u32 == new.sequence {
                 prop_assert_eq!(decode(&seen).is_some(), arrived.iter().all(|arrived| *arrived));
             }
-        }
-
-        #[test]
-        fn payload_becomes_words(bytes in prop::collection::vec(any::<u8>(), 0..=MAX_PAYLOAD)) {
-            let mut want = [0; MAX_PAYLOAD];
-            want[..bytes.len()].copy_from_slice(&bytes);
-            let words = words_of(&bytes).map(u64::to_ne_bytes);
-            prop_assert_eq!(words.as_flattened(), &want);
         }
 
         #[test]

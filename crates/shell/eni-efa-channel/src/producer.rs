@@ -25,9 +25,9 @@ pub struct Producer {
     /// From this position on, what the lap before left in the ring is short records and zeros; before it, there may be
     /// payload, that of reservations which were dropped too.
     short_before: u64,
-    /// How the record for which room was taken is stored.
+    /// How the next record is stored, where it is short.
     pace: Pace,
-    /// Its payload, where it is short.
+    /// Its payload then.
     short: [u64; short::PAYLOAD_WORDS],
 }
 
@@ -180,7 +180,8 @@ impl Producer {
         };
         if units == 1 {
             self.short = [0; short::PAYLOAD_WORDS];
-            self.publish_short(&header, Pace::Single);
+            self.pace = Pace::Single;
+            self.publish_short(&header);
         } else {
             self.publish_long(&header, units);
         }
@@ -202,13 +203,13 @@ impl Producer {
     }
 
     #[inline(always)]
-    fn publish_short(&mut self, header: &RecordHeader, pace: Pace) {
+    fn publish_short(&mut self, header: &RecordHeader) {
         let next = self.position + 1;
         self.clear_after(next);
         let words = short::encode(header, &self.short);
         let at = self.place(self.position);
         // Where the lap before left anything else, its words do not tell what has arrived.
-        if pace == Pace::Burst && self.position >= self.short_before {
+        if self.pace == Pace::Burst && self.position >= self.short_before {
             self.own.mapping.stream_unit(at, &words);
         } else {
             self.own.mapping.store_unit(at, &words);
@@ -249,31 +250,14 @@ pub(crate) fn next_lap(lap: u32) -> u32 {
 /// Room for one record. Dropped unpublished, it leaves the ring as it was.
 #[derive(Debug)]
 pub struct Reservation<'a> {
-    pub(crate) producer: &'a mut Producer,
-    pub(crate) payload_length: usize,
+    producer: &'a mut Producer,
+    payload_length: usize,
     units: u32,
 }
 
 impl Reservation<'_> {
-    /// Writes a part of the payload.
-    ///
-    /// # Panics
-    /// Where it does not fit the length that was asked for.
-    #[inline]
-    pub fn write(&mut self, offset: usize, bytes: &[u8]) {
-        self.check(offset, bytes.len());
-        if !self.is_short() {
-            let at = self.place(offset);
-            self.producer.own.mapping.write(at, bytes);
-        } else if bytes.len() == self.payload_length {
-            self.producer.short = short::words_of(bytes);
-        } else {
-            self.add_to_short(offset, bytes);
-        }
-    }
-
     #[inline(never)]
-    pub(crate) fn add_to_short(&mut self, offset: usize, bytes: &[u8]) {
+    fn add_to_short(&mut self, offset: usize, bytes: &[u8]) {
         let mut payload = self.producer.short.map(u64::to_ne_bytes);
         payload.as_flattened_mut()[offset..offset + bytes.len()].copy_from_slice(bytes);
         self.producer.short = payload.map(u64::from_ne_bytes);
@@ -304,7 +288,7 @@ impl Reservation<'_> {
             ..*header
         };
         if self.is_short() {
-            self.producer.publish_short(&header, self.producer.pace);
+            self.producer.publish_short(&header);
         } else {
             self.producer.publish_long(&header, self.units);
         }

@@ -148,12 +148,6 @@ impl Mapping {
         self.store_unit(offset, words);
     }
 
-    #[inline]
-    pub(crate) fn write(&self, offset: usize, bytes: &[u8]) {
-        // SAFETY: a slice is readable.
-        unsafe { self.write_from(offset, bytes.as_ptr(), bytes.len()) }
-    }
-
     /// # Safety
     /// `length` bytes at `source` are readable.
     #[inline]

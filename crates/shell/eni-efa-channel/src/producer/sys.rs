@@ -5,6 +5,16 @@ use eni_efa_abi::short;
 use super::Reservation;
 
 impl Reservation<'_> {
+    /// Writes a part of the payload.
+    ///
+    /// # Panics
+    /// Where it does not fit the length that was asked for.
+    #[inline(always)]
+    pub fn write(&mut self, offset: usize, bytes: &[u8]) {
+        // SAFETY: a slice is readable.
+        unsafe { self.write_from(offset, bytes.as_ptr(), bytes.len()) };
+    }
+
     /// Writes a part of the payload from memory that Rust knows nothing of.
     ///
     /// # Panics
@@ -15,16 +25,16 @@ impl Reservation<'_> {
     #[inline(always)]
     pub unsafe fn write_from(&mut self, offset: usize, source: *const u8, length: usize) {
         self.check(offset, length);
-        if self.is_short() && length == self.payload_length {
-            // SAFETY: by the function's promise; a short record's payload is no longer.
-            self.producer.short = unsafe { words_at(source, length) };
-            return;
-        }
         if self.is_short() {
-            // SAFETY: as above.
+            // SAFETY: by the function's promise; a short record's payload is no longer.
             let words = unsafe { words_at(source, length) };
-            let bytes = words.map(u64::to_ne_bytes);
-            return self.add_to_short(offset, &bytes.as_flattened()[..length]);
+            if length == self.payload_length {
+                self.producer.short = words;
+            } else {
+                let bytes = words.map(u64::to_ne_bytes);
+                self.add_to_short(offset, &bytes.as_flattened()[..length]);
+            }
+            return;
         }
         let at = self.place(offset);
         // SAFETY: by the function's promise.
@@ -64,4 +74,21 @@ unsafe fn last_word(source: *const u8, length: usize) -> u64 {
         *byte = unsafe { source.add(index).read() };
     }
     u64::from_ne_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn payload_becomes_words(bytes in prop::collection::vec(any::<u8>(), 0..=short::MAX_PAYLOAD)) {
+            let mut want = [0; short::MAX_PAYLOAD];
+            want[..bytes.len()].copy_from_slice(&bytes);
+            // SAFETY: a vector is readable.
+            let words = unsafe { words_at(bytes.as_ptr(), bytes.len()) }.map(u64::to_ne_bytes);
+            prop_assert_eq!(words.as_flattened(), &want);
+        }
+    }
 }

@@ -78,17 +78,7 @@ fn operation<'a>(
 
 /// Looks at what has come, or takes what was claimed before.
 #[cold]
-fn look(
-    endpoint: &EndpointObject,
-    wanted: &Wanted,
-    buffer: Option<ProgramBuffer>,
-    context: *mut c_void,
-    flags: u64,
-) -> isize {
-    let Some(buffer) = buffer else {
-        return code(Err(Failed::Invalid));
-    };
-    let operation = operation(endpoint, wanted, &buffer, context, flags);
+fn look(endpoint: &EndpointObject, operation: ReceiveOperation<'_>, flags: u64) -> isize {
     let (claims, discards) = (flags & fi::FI_CLAIM != 0, flags & fi::FI_DISCARD != 0);
     endpoint.with(
         |state, number| match (flags & fi::FI_PEEK != 0, claims, discards) {
@@ -165,8 +155,17 @@ unsafe extern "C" fn recvmsg(
             tag: message.tag,
             ignore: message.ignore,
         };
-        let act = if flags & LOOKS == 0 { receive } else { look };
-        act(object(ep), &wanted, buffer, message.context, flags)
+        let (endpoint, context) = (object(ep), message.context);
+        if flags & LOOKS == 0 {
+            return receive(endpoint, &wanted, buffer, context, flags);
+        }
+        buffer.map_or(code(Err(Failed::Invalid)), |buffer| {
+            look(
+                endpoint,
+                operation(endpoint, &wanted, &buffer, context, flags),
+                flags,
+            )
+        })
     }
 }
 
