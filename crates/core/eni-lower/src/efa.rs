@@ -3,9 +3,10 @@
 //! OS-bypass traffic is no IP traffic: it stays in its subnet, meets no route, network ACL or packet table, and is
 //! allowed or refused as a whole. EC2's rule is that an adapter's security groups "allow all inbound and outbound traffic
 //! to and from the security group itself" (EC2 User Guide, "Elastic Fabric Adapter", "EFA limitations"). Between two
-//! adapters that means: each one's groups have, in each direction, a rule for all protocols whose peer is the other one,
-//! by one of its groups or by a block with its primary private address. One without addresses is only ever matched by a
-//! group.
+//! adapters that means: each one's groups have, in each direction, a rule for all protocols whose peer is one of the other
+//! one's groups. A rule whose peer is a block of addresses matches nothing here, be it 0.0.0.0/0: OS-bypass traffic has
+//! no IP address. So a group needs an outbound rule that names a group as well; the one that every new group begins
+//! with names 0.0.0.0/0.
 //!
 //! [`EfaDevices::of`] reads a world once, each set of groups once, and answers for any two adapters from that; what is
 //! asked later costs the same whatever the region holds.
@@ -18,7 +19,7 @@ use eni_efa_abi::Gid;
 use eni_model::resource::{Attachment, IpProtocol, NetworkInterface, RulePeer};
 use eni_model::{IndexKey, World};
 use eni_types::{
-    AttachmentId, InstanceId, Ipv4Cidr, MacAddress, NetworkInterfaceId, SecurityGroupId, SubnetId,
+    AttachmentId, InstanceId, MacAddress, NetworkInterfaceId, SecurityGroupId, SubnetId,
 };
 
 use crate::{attached_to, runs};
@@ -75,19 +76,12 @@ pub struct EfaDevices {
     group_sets: Vec<GroupSet>,
 }
 
-/// The groups of some adapters, and whom they allow all traffic with.
+/// The groups of some adapters, and those whose members they allow all traffic with, in each direction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct GroupSet {
     groups: BTreeSet<SecurityGroupId>,
-    egress: Allowed,
-    ingress: Allowed,
-}
-
-/// The peers of rules for all protocols.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Allowed {
-    groups: BTreeSet<SecurityGroupId>,
-    blocks: BTreeSet<Ipv4Cidr>,
+    egress: BTreeSet<SecurityGroupId>,
+    ingress: BTreeSet<SecurityGroupId>,
 }
 
 impl EfaDevices {
@@ -154,10 +148,10 @@ impl EfaDevices {
         }
         for (from, to) in [(a, b), (b, a)] {
             let (sender, receiver) = (self.group_set(from), self.group_set(to));
-            if !sender.egress.allows(&receiver.groups, to) {
+            if sender.egress.is_disjoint(&receiver.groups) {
                 return Err(EfaRefusal::Egress(from.network_interface_id));
             }
-            if !receiver.ingress.allows(&sender.groups, from) {
+            if receiver.ingress.is_disjoint(&sender.groups) {
                 return Err(EfaRefusal::Ingress(to.network_interface_id));
             }
         }
@@ -229,19 +223,10 @@ impl GroupSet {
                 &mut made.ingress
             };
             match rule.peer {
-                RulePeer::SecurityGroup(group) => drop(allowed.groups.insert(group)),
-                RulePeer::CidrIpv4(block) => drop(allowed.blocks.insert(block)),
-                // No interface has IPv6 addresses.
-                RulePeer::CidrIpv6(_) => {}
+                RulePeer::SecurityGroup(group) => drop(allowed.insert(group)),
+                RulePeer::CidrIpv4(_) | RulePeer::CidrIpv6(_) => {}
             }
         }
         made
-    }
-}
-
-impl Allowed {
-    fn allows(&self, groups: &BTreeSet<SecurityGroupId>, peer: &EfaDevice) -> bool {
-        let in_block = |address| self.blocks.iter().any(|block| block.contains(address));
-        !self.groups.is_disjoint(groups) || peer.private_ip_address.is_some_and(in_block)
     }
 }

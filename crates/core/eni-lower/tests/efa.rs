@@ -272,7 +272,6 @@ fn adapters_converse_if_their_groups_let_all_traffic_out_to_and_in_from_each_oth
     let strangers = (GROUP, other.as_str());
     let no_egress: Answers = [Err(Egress(a)), Err(Egress(a)), Err(Egress(c))];
     let no_ingress: Answers = [Err(Ingress(b)), Err(Ingress(c)), Err(Ingress(d))];
-    let ip_only: Answers = [Ok(()), Err(Egress(a)), Err(Egress(c))];
     let tcp = [
         ("IpPermissions.1.IpProtocol", "tcp"),
         ("IpPermissions.1.FromPort", "0"),
@@ -290,23 +289,29 @@ fn adapters_converse_if_their_groups_let_all_traffic_out_to_and_in_from_each_oth
         ("only out", &[all(itself)], &[], no_ingress),
         ("only in", &[], &[all(itself)], no_egress),
         (
-            // A block reaches what has an address in it; the default egress rule is one.
+            // The rule that every new group begins with.
             "out to everywhere",
             &[all((BLOCK, "0.0.0.0/0"))],
             &[all(itself)],
-            ip_only,
+            no_egress,
+        ),
+        (
+            "in from everywhere",
+            &[all(itself)],
+            &[all((BLOCK, "0.0.0.0/0"))],
+            no_ingress,
+        ),
+        (
+            "everywhere both ways",
+            &[all((BLOCK, "0.0.0.0/0"))],
+            &[all((BLOCK, "0.0.0.0/0"))],
+            no_egress,
         ),
         (
             "the subnet's block both ways",
             &[all((BLOCK, "10.0.1.0/24"))],
             &[all((BLOCK, "10.0.1.0/24"))],
-            ip_only,
-        ),
-        (
-            "another block in",
-            &[all(itself)],
-            &[all((BLOCK, "10.0.2.0/24"))],
-            no_ingress,
+            no_egress,
         ),
         (
             "another group in",
@@ -457,10 +462,7 @@ fn allowed(world: &World, from: &NetworkInterface, to: &NetworkInterface) -> boo
         world.security_group_rules.iter().any(|rule| {
             let is_peer = match rule.peer {
                 RulePeer::SecurityGroup(group) => peer.group_ids.contains(&group),
-                RulePeer::CidrIpv4(block) => peer
-                    .primary_private_ip_address()
-                    .is_some_and(|address| block.contains(address)),
-                RulePeer::CidrIpv6(_) => false,
+                RulePeer::CidrIpv4(_) | RulePeer::CidrIpv6(_) => false,
             };
             let is_all = rule.ip_protocol == IpProtocol::All;
             own.group_ids.contains(&rule.group_id)

@@ -142,6 +142,8 @@ impl Scene {
                 ],
             )?
             .first("groupId")?;
+        // The outbound rule that a new group begins with names no group, and lets no OS-bypass traffic out.
+        rule(ec2, "AuthorizeSecurityGroupEgress", &group_id)?;
         rule(ec2, "AuthorizeSecurityGroupIngress", &group_id)?;
         let launched = ec2.call(
             "RunInstances",
