@@ -1,10 +1,14 @@
 //! What an operation is.
 
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
 use eni_query::FromQuery;
-use eni_types::AttachmentId;
+use eni_types::{AttachmentId, InstanceId, ReservationId};
 use serde::Serialize;
 
-use crate::{ChangeSet, Context, Ec2Error, World};
+use crate::resource::Instance;
+use crate::{ChangeSet, Context, Ec2Error, IndexKey, World};
 
 /// One EC2 operation: the request type implements this.
 pub trait Operation: FromQuery + Send + 'static {
@@ -27,25 +31,44 @@ pub trait Operation: FromQuery + Send + 'static {
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error>;
 
-    /// What the answer waits for (bounded) after the commit, so that a following call finds it done.
+    /// What the answer waits for (bounded) after the commit, so that the next call finds it done: a client's waiter sees
+    /// the final state at its first poll, and does not come back after 15 s. This is what the request tells of it.
     fn awaits(&self) -> Option<Await> {
+        None
+    }
+
+    /// What the answer waits for besides, where only the answer tells what the call has made.
+    fn response_awaits(_response: &Self::Response) -> Option<Await> {
         None
     }
 }
 
-/// Something that the agent brings about after a commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the agent brings about after a commit. It holds when nothing of it is on its way to another state any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Await {
-    /// The attachment exists no more.
-    AttachmentGone(AttachmentId),
+    /// None of these is `pending`, `stopping` or `shutting-down`.
+    Instances(Vec<InstanceId>),
+    /// None of the instances that this call launched is.
+    Launch(ReservationId),
+    /// The attachment is neither `attaching` nor `detaching`; it may be gone.
+    Attachment(AttachmentId),
 }
 
 impl Await {
     /// Whether it has come about in `world`.
     #[must_use]
-    pub fn holds(self, world: &World) -> bool {
+    pub fn holds(&self, world: &World) -> bool {
+        let at_rest = |instance: &Arc<Instance>| !instance.state.is_passing();
         match self {
-            Self::AttachmentGone(id) => world.network_interface_of_attachment(id).is_none(),
+            Self::Instances(ids) => ids
+                .iter()
+                .filter_map(|id| world.instances.get(*id))
+                .all(at_rest),
+            Self::Launch(id) => world.instances.by(&IndexKey::Reservation(*id)).all(at_rest),
+            Self::Attachment(id) => world
+                .network_interface_of_attachment(*id)
+                .and_then(|eni| eni.attachment.as_ref())
+                .is_none_or(|attachment| !attachment.status.is_passing()),
         }
     }
 }

@@ -109,6 +109,14 @@ wire_enums! {
     }
 }
 
+impl AttachmentStatus {
+    /// Whether it is left for another without anybody's asking.
+    #[must_use]
+    pub const fn is_passing(self) -> bool {
+        matches!(self, Self::Attaching | Self::Detaching)
+    }
+}
+
 impl NetworkInterfaceType {
     /// Whether an Elastic Fabric Adapter is part of it.
     #[must_use]
@@ -125,6 +133,12 @@ impl NetworkInterfaceType {
 }
 
 impl InstanceState {
+    /// Whether it is left for another without anybody's asking.
+    #[must_use]
+    pub const fn is_passing(self) -> bool {
+        matches!(self, Self::Pending | Self::Stopping | Self::ShuttingDown)
+    }
+
     /// The number that goes with the state (`InstanceState.Code` in EC2's API reference).
     #[must_use]
     pub const fn code(self) -> u16 {

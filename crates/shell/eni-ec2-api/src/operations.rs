@@ -3,14 +3,15 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use eni_model::{Caller, Context, Ec2Error, ErrorCode, Operation, World};
+use eni_model::{Await, Caller, Context, Ec2Error, ErrorCode, Operation, World};
 use eni_query::QueryTree;
 use eni_region::Region;
 
 use crate::{Fault, xml};
 
-/// How long an answer waits for what the agent is to bring about. The SDKs give up after 60 s.
-const AWAIT_PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer waits for what the agent is to bring about: an instance takes some 0.1 s, a launch of a hundred a
+/// few seconds. One that does not boot must not look like a region that hangs; the SDKs give up after 60 s.
+const AWAIT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One authenticated call of a known operation.
 pub(crate) struct Call<'a> {
@@ -61,12 +62,16 @@ async fn run<O: Operation>(mut call: Call<'_>) -> Result<String, Fault> {
         }
         response
     } else {
-        let awaited = request.awaits();
+        let asked = request.awaits();
         let plan = |world: &World, context: &mut Context<'_>| request.plan(world, context);
         let response = call.region.submit(call.caller, fingerprint, plan).await?;
-        if let Some(awaited) = awaited {
+        let awaited: Vec<Await> = asked
+            .into_iter()
+            .chain(O::response_awaits(&response))
+            .collect();
+        if !awaited.is_empty() {
             // Whether or not it came about, the change is made: the answer says so either way.
-            let holds = |world: &World| awaited.holds(world);
+            let holds = |world: &World| awaited.iter().all(|awaited| awaited.holds(world));
             call.region.wait_until(holds, AWAIT_PATIENCE).await;
         }
         response

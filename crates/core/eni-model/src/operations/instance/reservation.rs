@@ -15,7 +15,7 @@ use crate::resource::Instance;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReservationDescription {
-    reservation_id: ReservationId,
+    pub(super) reservation_id: ReservationId,
     owner_id: String,
     /// Groups of EC2-Classic, which is no more.
     group_set: ItemSet<()>,

@@ -16,7 +16,9 @@ use crate::instance_types::InstanceType;
 use crate::operations::claims::Claims;
 use crate::operations::{image, instance_type};
 use crate::resource::{Address, Instance, SecurityGroup, Vpc};
-use crate::{ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, IndexKey, Operation, World};
+use crate::{
+    Await, ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, IndexKey, Operation, World,
+};
 
 /// The type that EC2 launches where none is named.
 const DEFAULT_INSTANCE_TYPE: &str = "m1.small";
@@ -50,6 +52,11 @@ impl Operation for RunInstances {
         let shown = world_of(&changes, world);
         let response = described(template.reservation_id, Scope::new(&shown, context));
         Ok((changes, response))
+    }
+
+    /// Of a repeated call too: whoever sends it again has not seen that the instances run.
+    fn response_awaits(response: &Self::Response) -> Option<Await> {
+        Some(Await::Launch(response.reservation_id))
     }
 }
 

@@ -1,6 +1,8 @@
 //! `StartInstances`, `StopInstances`, `RebootInstances` and `TerminateInstances`.
 //!
-//! Each call is all or nothing. An instance that is already where the call would take it stays as it is.
+//! Each call is all or nothing. An instance that is already where the call would take it stays as it is. The answer
+//! shows the states that the call leaves the instances in, such as `stopping`, and comes when they have left them again,
+//! or after a bounded wait. A reboot has no state to wait for: EC2 answers it at once, and so does this.
 
 use alloc::format;
 use alloc::string::String;
@@ -17,7 +19,9 @@ use crate::operations::claims::Claims;
 use crate::operations::network_interface::attribute::has_no_public_address;
 use crate::operations::{lookup, unsupported};
 use crate::resource::{Address, Instance, InstanceTransition};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, ReturnTrue, World};
+use crate::{
+    Await, ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, ReturnTrue, World,
+};
 
 /// Starts stopped instances.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
@@ -212,6 +216,10 @@ impl Operation for StartInstances {
         }
         Ok(changes.into_answer())
     }
+
+    fn awaits(&self) -> Option<Await> {
+        Some(Await::Instances(self.instance_ids.clone()))
+    }
 }
 
 /// The public address that EC2 lends at a start: to the only interface, if it asks for one and has none.
@@ -258,6 +266,10 @@ impl Operation for StopInstances {
             }
         }
         Ok(changes.into_answer())
+    }
+
+    fn awaits(&self) -> Option<Await> {
+        Some(Await::Instances(self.instance_ids.clone()))
     }
 }
 
@@ -315,5 +327,9 @@ impl Operation for TerminateInstances {
             }
         }
         Ok(changes.into_answer())
+    }
+
+    fn awaits(&self) -> Option<Await> {
+        Some(Await::Instances(self.instance_ids.clone()))
     }
 }

@@ -13,10 +13,10 @@ use super::ena_srd::EnaSrdSpecification;
 use super::{efa, limits};
 use crate::operations::{instance_type, lookup, unsupported};
 use crate::resource::{Attachment, Instance, NetworkInterface};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, World};
+use crate::{Await, ChangeSet, Context, Ec2Error, ErrorCode, Operation, World};
 
 /// Plugs a network interface into an instance that runs (hot) or is stopped (warm); one with an Elastic Fabric Adapter
-/// only into a stopped one.
+/// only into a stopped one. The answer comes when packets cross, or after a bounded wait.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
 pub struct AttachNetworkInterface {
     /// The interface.
@@ -82,6 +82,10 @@ impl Operation for AttachNetworkInterface {
             ..NetworkInterface::clone(eni)
         });
         Ok((changes, response))
+    }
+
+    fn response_awaits(response: &Self::Response) -> Option<Await> {
+        Some(Await::Attachment(response.attachment_id))
     }
 }
 

@@ -53,6 +53,6 @@ impl Operation for DetachNetworkInterface {
     }
 
     fn awaits(&self) -> Option<Await> {
-        Some(Await::AttachmentGone(self.attachment_id))
+        Some(Await::Attachment(self.attachment_id))
     }
 }

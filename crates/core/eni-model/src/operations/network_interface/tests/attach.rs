@@ -32,7 +32,10 @@ fn a_hot_attachment_is_attached_and_detached_when_the_agent_says_so() {
     assert_eq!(described["attachment"]["deviceIndex"], 2);
 
     let attachment_id = attachment.parse().unwrap();
+    let settled = Await::Attachment(attachment_id);
+    assert!(!settled.holds(&net.region.world));
     report(&mut net, Transition::AttachmentAttached { attachment_id });
+    assert!(settled.holds(&net.region.world));
     assert_eq!(net.describe(&eni)["status"], "in-use");
     assert_eq!(
         net.region
@@ -43,10 +46,9 @@ fn a_hot_attachment_is_attached_and_detached_when_the_agent_says_so() {
     let detach = [("AttachmentId", attachment.as_str()), ("Force", "true")];
     net.region.must("DetachNetworkInterface", &detach);
     assert_eq!(net.describe(&eni)["status"], "detaching");
-    let gone = Await::AttachmentGone(attachment_id);
-    assert!(!gone.holds(&net.region.world));
+    assert!(!settled.holds(&net.region.world));
     report(&mut net, Transition::AttachmentDetached { attachment_id });
-    assert!(gone.holds(&net.region.world));
+    assert!(settled.holds(&net.region.world));
     assert_eq!(net.describe(&eni), made, "what moves is unchanged");
     net.region
         .must("DeleteNetworkInterface", &[("NetworkInterfaceId", &eni)]);
