@@ -151,6 +151,12 @@ impl Frame for SocketBuffer {
     }
 
     #[inline(always)]
+    fn is_tagged(&self) -> bool {
+        // SAFETY: `skb` is the program's context.
+        unsafe { (*self.skb).vlan_present != 0 }
+    }
+
+    #[inline(always)]
     fn packets(&self) -> u32 {
         // SAFETY: `skb` is the program's context.
         let segments = unsafe { (*self.skb).gso_segs };

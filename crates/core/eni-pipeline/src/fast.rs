@@ -76,7 +76,8 @@ fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
     let [version_and_length, _] = words[FIRST].to_ne_bytes();
     let [_, protocol] = words[LIFETIME_AND_PROTOCOL].to_ne_bytes();
     let total_length = u32::from(u16::from_be(words[TOTAL_LENGTH]));
-    let plain = words[ETHER_TYPE] == EtherType::IPV4.0
+    let plain = !frame.is_tagged()
+        && words[ETHER_TYPE] == EtherType::IPV4.0
         && version_and_length == VERSION_AND_LENGTH
         && words[FRAGMENT] & FRAGMENT_MASK == 0
         && total_length + ETHERNET_LENGTH <= frame.length();

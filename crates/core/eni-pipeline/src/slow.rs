@@ -121,6 +121,10 @@ fn receive<F: Frame, T: Tables>(
     if ethernet.source != sender.mac {
         return Err(DropReason::SpoofedMac);
     }
+    // Whatever the tag is around: a VPC has no VLANs, and to strip it would make a frame that nobody sent.
+    if frame.is_tagged() {
+        return Err(DropReason::Vlan);
+    }
     match ethernet.ether_type {
         EtherType::IPV4 => {}
         EtherType::ARP => {

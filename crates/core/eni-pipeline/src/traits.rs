@@ -59,6 +59,10 @@ pub trait Frame {
     /// Bytes of the frame, Ethernet header included.
     fn length(&self) -> u32;
 
+    /// Whether a VLAN tag lies beside the bytes: Linux takes the outer 802.1Q or 802.1ad tag out of them before any
+    /// program sees the frame (`skb_vlan_untag`), and a VLAN device on a veth never writes it there.
+    fn is_tagged(&self) -> bool;
+
     /// How many packets on a wire the frame stands for: more than 1 with segmentation offload.
     fn packets(&self) -> u32;
 

@@ -3,11 +3,13 @@
 
 mod support;
 
-use eni_abi::{MappingKey, Route, Vport};
+use eni_abi::{DropReason, MappingKey, Route, Vport};
+use eni_pipeline::testing::MemoryFrame;
 use eni_pipeline::testing::frames::{arp_request, checksums_hold, echo, tcp, udp};
 use eni_pipeline::testing::region::{
     ANNA, BERT, CARL, UPLINK, VPC, ip, mac, private, public, router_mac,
 };
+use eni_pipeline::{Arrival, Scratch, Verdict, process};
 use support::Bench;
 
 #[test]
@@ -342,5 +344,31 @@ fn lengths_are_checked_in_the_middle_of_a_flow_too() {
         let mut bent = frame.clone();
         bent[offset] = byte;
         bench.step(ANNA, &bent, &["10 malformed_header"]);
+    }
+}
+
+/// The kernel keeps the outer tag beside the bytes: neither a known flow nor an ARP request may pass with it.
+#[test]
+fn a_tag_beside_the_frame_is_a_tag() {
+    let mut bench = Bench::new();
+    let known = udp(ANNA, private(BERT), (9, 53)).bytes();
+    bench.step(ANNA, &known, &["10 out", "11 in"]);
+    let request = arp_request(ANNA, private(ANNA), private(BERT));
+    for (number, bytes) in [known, request].iter().enumerate() {
+        let arrival = Arrival {
+            vport: ANNA,
+            now_ns: bench.now_ns,
+        };
+        let mut frame = MemoryFrame::new(bytes).tagged();
+        let mut scratch = Scratch::default();
+        let memory = &mut bench.memory;
+        let verdict = process(&mut frame, arrival, &bench.tables, memory, || {
+            Some(&mut scratch)
+        });
+        let dropped = bench.memory.drops.get(&(ANNA, DropReason::Vlan));
+        assert_eq!(
+            (verdict, dropped),
+            (Verdict::DROP, Some(&(number as u64 + 1)))
+        );
     }
 }

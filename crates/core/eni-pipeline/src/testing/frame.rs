@@ -6,13 +6,14 @@ use eni_wire::checksum;
 
 use crate::{ChecksumKind, Frame};
 
-/// One frame, without offloads unless [`MemoryFrame::segmented`] says so.
+/// One frame, without offloads unless [`MemoryFrame::segmented`] and without tag unless [`MemoryFrame::tagged`] says so.
 #[derive(Clone, Debug)]
 pub struct MemoryFrame {
     /// One word more than the length needs when it is odd.
     words: Vec<u16>,
     length: usize,
     segment_size: u32,
+    tagged: bool,
 }
 
 impl MemoryFrame {
@@ -26,6 +27,7 @@ impl MemoryFrame {
             words: words.collect(),
             length: bytes.len(),
             segment_size: 0,
+            tagged: false,
         }
     }
 
@@ -34,6 +36,15 @@ impl MemoryFrame {
     pub fn segmented(self, segment_size: u32) -> Self {
         Self {
             segment_size,
+            ..self
+        }
+    }
+
+    /// The same frame with a VLAN tag beside its bytes, where the kernel keeps it.
+    #[must_use]
+    pub fn tagged(self) -> Self {
+        Self {
+            tagged: true,
             ..self
         }
     }
@@ -63,6 +74,10 @@ impl MemoryFrame {
 impl Frame for MemoryFrame {
     fn length(&self) -> u32 {
         self.length as u32
+    }
+
+    fn is_tagged(&self) -> bool {
+        self.tagged
     }
 
     fn packets(&self) -> u32 {

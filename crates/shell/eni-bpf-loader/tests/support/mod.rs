@@ -125,6 +125,23 @@ impl Lab {
         (output.status.success(), text.into_owned())
     }
 
+    /// Sends each frame from the guest of `vport` by a raw socket, claiming the `virtio_net_hdr` before it unless that is
+    /// empty; what became of each, see `send_frames.py`.
+    pub(crate) fn send(&self, vport: u32, frames: &[(&[u8], &[u8])]) -> Vec<String> {
+        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/send_frames.py");
+        let mut command = format!("python3 {program}");
+        for (header, frame) in frames {
+            command.push(' ');
+            if !header.is_empty() {
+                command += &hexadecimal(header);
+                command.push(':');
+            }
+            command += &hexadecimal(frame);
+        }
+        let said = self.run_in(vport, &command);
+        said.lines().map(str::to_owned).collect()
+    }
+
     pub(crate) fn run_in(&self, vport: u32, command: &str) -> String {
         let (succeeded, text) = self.try_in(vport, command);
         assert!(succeeded, "{command}: {text}");
@@ -162,6 +179,10 @@ pub(crate) fn shell(command: &str) {
         "{command}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(crate) fn mac_text(mac: [u8; 6]) -> String {
