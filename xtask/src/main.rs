@@ -2,6 +2,7 @@
 
 mod core_crates;
 mod ebpf;
+mod faults;
 mod fuzz;
 mod layers;
 mod repository;
@@ -29,6 +30,8 @@ enum Task {
     Ebpf(ebpf::Task),
     /// Runs one of the fuzzers in `fuzz/`.
     Fuzz(fuzz::Options),
+    /// Plants the faults of tests/faults.toml one by one: each must be caught by its test.
+    Faults(faults::Options),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Ebpf(task) => ebpf::run(&task),
         Task::Fuzz(options) => fuzz::run(&options),
+        Task::Faults(options) => faults::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
