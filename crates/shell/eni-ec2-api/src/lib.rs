@@ -2,7 +2,8 @@
 //!
 //! [`serve`] takes connections, [`QueryApi`] answers the calls on them: it reads the form, verifies the signature, finds
 //! the operation in the model's list, reads its request, has the region plan (and commit) it and writes the answer
-//! as XML. What is refused is refused as EC2 or STS words it, a [`Fault`].
+//! as XML. What is refused is refused as EC2 or STS words it, a [`Fault`]; requests for other services of AWS are refused
+//! in those services' own protocols.
 //!
 //! Bounds: head, body, time and number of connections (constants in `server`). Nothing a client sends ends the server.
 #![forbid(unsafe_code)]
@@ -10,6 +11,7 @@
 mod credentials;
 mod fault;
 mod operations;
+mod other_service;
 mod query_api;
 mod server;
 pub mod sigv4;

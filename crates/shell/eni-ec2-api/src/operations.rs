@@ -13,6 +13,9 @@ use crate::{Fault, xml};
 /// few seconds. One that does not boot must not look like a region that hangs; the SDKs give up after 60 s.
 const AWAIT_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Every action of EC2's API, one a line (`scripts/aws-model.py`).
+const EC2_ACTIONS: &str = include_str!("../aws/ec2-actions.txt");
+
 /// One authenticated call of a known operation.
 pub(crate) struct Call<'a> {
     pub(crate) region: &'a Region,
@@ -41,6 +44,16 @@ pub(crate) fn find(action: &str) -> Option<Handler> {
     all.iter()
         .find(|(name, _)| *name == action)
         .map(|(_, handler)| *handler)
+}
+
+/// Why there is no operation `action`: EC2 has no such action, or OpenENI does not serve it.
+pub(crate) fn missing(action: &str) -> Fault {
+    if EC2_ACTIONS.lines().any(|name| name == action) {
+        let message = format!("EC2 has the action {action}, but OpenENI does not serve it yet.");
+        return Ec2Error::new(ErrorCode::UnsupportedOperation, message).into();
+    }
+    let message = format!("The action {action} is not valid for this web service.");
+    Ec2Error::new(ErrorCode::InvalidAction, message).into()
 }
 
 async fn run<O: Operation>(mut call: Call<'_>) -> Result<String, Fault> {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use eni_model::{Caller, Ec2Error, ErrorCode};
+use eni_model::Caller;
 use eni_query::{QueryError, QueryTree};
 use eni_region::Region;
 use http::HeaderMap;
@@ -13,9 +13,12 @@ use http::uri::Authority;
 use tracing::debug;
 
 use crate::operations::{self, Call};
+use crate::other_service::{self, OtherService};
 use crate::sigv4::{Claim, Placement, Refusal, RequestParts, Service, SigningKeys};
 use crate::{Access, Fault, sts, xml};
 
+/// Where the API is.
+pub(crate) const PATH: &str = "/";
 /// The version of the EC2 API, which all SDKs have sent since 2016.
 const EC2_VERSION: &str = "2016-11-15";
 /// What the query parameters of a presigned request begin with; they are none of the operation's.
@@ -27,8 +30,12 @@ pub struct Answer {
     pub status: u16,
     /// The request's id, also in the document.
     pub request_id: String,
-    /// The XML document.
-    pub document: String,
+    /// The body's media type.
+    pub content_type: &'static str,
+    /// A header that the protocol asks for.
+    pub header: Option<(&'static str, &'static str)>,
+    /// The document.
+    pub body: Vec<u8>,
 }
 
 /// EC2's and STS's Query APIs in front of a region.
@@ -52,20 +59,30 @@ impl QueryApi {
     /// Answers one call.
     pub async fn answer(&self, head: &Parts, body: &[u8]) -> Answer {
         let request_id = new_request_id();
+        if let Some(other) = OtherService::of_request(head, body) {
+            debug!(?other, "a call is for another service");
+            return other.answer(head, request_id);
+        }
         let mut service = Service::Ec2;
         match self.call(head, body, &request_id, &mut service).await {
             Ok(document) => Answer {
                 status: 200,
                 request_id,
-                document,
+                content_type: xml::CONTENT_TYPE,
+                header: None,
+                body: document.into(),
             },
             Err(fault) => refused(service, request_id, &fault),
         }
     }
 
     /// Answers a request that is no call.
-    pub(crate) fn refuse(&self, fault: &Fault) -> Answer {
-        refused(Service::Ec2, new_request_id(), fault)
+    pub(crate) fn refuse(&self, head: &Parts, fault: &Fault) -> Answer {
+        match OtherService::of_request(head, &[]) {
+            Some(other) => other.answer(head, new_request_id()),
+            None if head.uri.path() != PATH => other_service::nowhere(fault, new_request_id()),
+            None => refused(Service::Ec2, new_request_id(), fault),
+        }
     }
 
     /// The document of the answer. `service` is set as soon as it is known, since it decides how errors look.
@@ -84,7 +101,10 @@ impl QueryApi {
         }
         let caller = self.authenticate(head, body, *service).map_err(|refusal| {
             debug!(%refusal, "a call is refused");
-            refusal.fault(*service)
+            match refusal {
+                Refusal::Unsigned if action.is_none() => no_call(),
+                refusal => refusal.fault(*service),
+            }
         })?;
         let action = action.ok_or_else(|| QueryError::missing("Action"))?;
         if *service == Service::Sts {
@@ -97,10 +117,7 @@ impl QueryApi {
                 format!("The requested version ({version}) of service AmazonEC2 does not exist"),
             ));
         }
-        let Some(operation) = operations::find(&action) else {
-            let message = format!("The action {action} is not valid for this web service.");
-            return Err(Ec2Error::new(ErrorCode::InvalidAction, message).into());
-        };
+        let operation = operations::find(&action).ok_or_else(|| operations::missing(&action))?;
         let call = Call {
             region: &self.region,
             caller,
@@ -143,6 +160,13 @@ impl QueryApi {
     }
 }
 
+/// What a browser or `curl` is told that looks at the endpoint.
+fn no_call() -> Fault {
+    let message = "The request must contain the parameter Action. This is the endpoint of an OpenENI region: AWS clients \
+         call Amazon EC2's API here.";
+    Fault::client("MissingAction", message)
+}
+
 /// The parameters of the query and of the body, without those of a presigned request's signature.
 fn read_parameters(head: &Parts, body: &[u8]) -> Result<QueryTree, QueryError> {
     let presigned = !head.headers.contains_key(AUTHORIZATION);
@@ -177,7 +201,9 @@ fn refuse_browsers(claim: &Claim<'_>, headers: &HeaderMap) -> Result<(), Refusal
 fn refused(service: Service, request_id: String, fault: &Fault) -> Answer {
     Answer {
         status: fault.status,
-        document: xml::error(service, &request_id, fault),
+        content_type: xml::CONTENT_TYPE,
+        header: None,
+        body: xml::error(service, &request_id, fault).into(),
         request_id,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_TYPE, EXPECT, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -21,10 +21,12 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::Fault;
-use crate::query_api::{Answer, QueryApi};
+use crate::query_api::{Answer, PATH, QueryApi};
 
 /// The largest body. EC2's largest parameter, user data, is 16 KiB; nothing comes near a mebibyte.
 const MAX_BODY_BYTES: usize = 1 << 20;
+/// The largest body that is read past: Lambda's largest request, a code archive of 50 MB in base64.
+const MAX_DISCARDED_BYTES: usize = 70 << 20;
 /// The largest head. A presigned query carries all parameters in the request line.
 const MAX_HEAD_BYTES: usize = 256 << 10;
 /// Connections served at once; more wait to be accepted.
@@ -114,21 +116,23 @@ async fn respond(api: &QueryApi, request: Request<Incoming>) -> Response<Full<By
     let (head, body) = request.into_parts();
     let answer = match receive(&head, body).await {
         Ok(body) => api.answer(&head, &body).await,
-        Err(fault) => api.refuse(&fault),
+        Err(fault) => api.refuse(&head, &fault),
     };
     let Answer {
         status,
         request_id,
-        document,
+        content_type,
+        header,
+        body,
     } = answer;
-    let mut response = Response::new(Full::from(document));
+    let mut response = Response::new(Full::from(body));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/xml;charset=UTF-8"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Some((name, value)) = header {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     if let Ok(request_id) = HeaderValue::try_from(request_id) {
         headers.insert("x-amzn-requestid", request_id);
     }
@@ -142,11 +146,16 @@ async fn receive(head: &Parts, body: Incoming) -> Result<Bytes, Fault> {
         message: format!("The HTTP request is invalid. Reason: {reason}"),
         status,
     };
-    if head.uri.path() != "/" {
-        return Err(invalid("There is nothing at this path", 404));
-    }
-    if !matches!(head.method, Method::GET | Method::POST) {
-        return Err(invalid("Only GET and POST are supported", 405));
+    let refused = if head.uri.path() != PATH {
+        Some(invalid("There is nothing at this path", 404))
+    } else if !matches!(head.method, Method::GET | Method::POST) {
+        Some(invalid("Only GET and POST are supported", 405))
+    } else {
+        None
+    };
+    if let Some(refused) = refused {
+        discard(head, body).await;
+        return Err(refused);
     }
     let collected = timeout(BODY_PATIENCE, Limited::new(body, MAX_BODY_BYTES).collect()).await;
     match collected {
@@ -157,4 +166,15 @@ async fn receive(head: &Parts, body: Incoming) -> Result<Bytes, Fault> {
         Ok(Err(_)) => Err(invalid("Unable to parse request", 400)),
         Err(_) => Err(invalid("The request did not arrive in time", 408)),
     }
+}
+
+/// Reads past a body, so that a client that does not look for an answer before it has sent everything gets one.
+async fn discard(head: &Parts, body: Incoming) {
+    // Such a client looks first (RFC 9110, 10.1.1).
+    if head.headers.contains_key(EXPECT) {
+        return;
+    }
+    let mut body = Limited::new(body, MAX_DISCARDED_BYTES);
+    let all = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = timeout(BODY_PATIENCE, all).await;
 }

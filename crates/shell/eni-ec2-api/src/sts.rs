@@ -8,6 +8,8 @@ use crate::{Fault, xml};
 
 /// The version of the STS API that all SDKs send.
 pub(crate) const VERSION: &str = "2011-06-15";
+/// Every action of the STS API, one a line (`scripts/aws-model.py`).
+const ACTIONS: &str = include_str!("../aws/sts-actions.txt");
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -25,6 +27,11 @@ pub(crate) fn answer(
     request_id: &str,
 ) -> Result<String, Fault> {
     if action != "GetCallerIdentity" {
+        if ACTIONS.lines().any(|name| name == action) {
+            let message =
+                format!("AWS STS has the action {action}, but OpenENI does not serve it yet.");
+            return Err(Fault::client("UnsupportedOperation", message));
+        }
         let message = format!("Could not find operation {action} for version {VERSION}");
         return Err(Fault::client("InvalidAction", message));
     }

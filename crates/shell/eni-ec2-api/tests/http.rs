@@ -112,6 +112,10 @@ async fn what_is_no_call_of_ours_is_refused_with_ec2s_code() {
             "400 InvalidAction: The action Fly is not valid for this web service.",
         ),
         (
+            "Action=CreateVpnGateway&Version=2016-11-15",
+            "400 UnsupportedOperation: EC2 has the action CreateVpnGateway, but OpenENI does not serve it yet.",
+        ),
+        (
             "Action=DescribeVpcs&Version=2010-03-31",
             "400 NoSuchVersion: The requested version (2010-03-31) of service AmazonEC2 does not exist",
         ),
@@ -143,11 +147,19 @@ async fn what_is_no_call_of_ours_is_refused_with_ec2s_code() {
     for (form, want) in cases {
         assert_eq!(error(&endpoint.call(form).await), want, "{form}");
     }
-    let unknown = IDENTITY.replace("GetCallerIdentity", "AssumeRole");
-    assert_eq!(
-        error(&endpoint.post(&sts_signer(), &unknown).await),
-        "400 InvalidAction: Could not find operation AssumeRole for version 2011-06-15"
-    );
+    for (action, want) in [
+        (
+            "AssumeMole",
+            "400 InvalidAction: Could not find operation AssumeMole for version 2011-06-15",
+        ),
+        (
+            "AssumeRole",
+            "400 UnsupportedOperation: AWS STS has the action AssumeRole, but OpenENI does not serve it yet.",
+        ),
+    ] {
+        let form = IDENTITY.replace("GetCallerIdentity", action);
+        assert_eq!(error(&endpoint.post(&sts_signer(), &form).await), want);
+    }
 }
 
 #[tokio::test]

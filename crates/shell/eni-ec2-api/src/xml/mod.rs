@@ -12,6 +12,8 @@ use element::{Element, Fields};
 
 pub use element::XmlError;
 
+/// The media type of every document.
+pub const CONTENT_TYPE: &str = "text/xml;charset=UTF-8";
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 const EC2_NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
@@ -61,35 +63,66 @@ pub fn sts_response(
     Ok(out)
 }
 
+/// How an error's document is built around its code and message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorShape {
+    /// EC2's: `<Response><Errors><Error>`.
+    Listed,
+    /// AWS Query's, and that of REST with XML: `<ErrorResponse><Error>`.
+    Wrapped {
+        /// The XML namespace of the service.
+        namespace: Option<&'static str>,
+    },
+    /// S3's: `<Error>`.
+    Bare,
+}
+
+impl From<Service> for ErrorShape {
+    fn from(service: Service) -> Self {
+        match service {
+            Service::Ec2 => Self::Listed,
+            Service::Sts => Self::Wrapped {
+                namespace: Some(STS_NAMESPACE),
+            },
+        }
+    }
+}
+
 /// The document of an error.
 #[must_use]
-pub fn error(service: Service, request_id: &str, fault: &Fault) -> String {
+pub fn error(shape: impl Into<ErrorShape>, request_id: &str, fault: &Fault) -> String {
     let mut out = String::from(DECLARATION);
-    match service {
-        Service::Ec2 => {
-            out += "<Response><Errors><Error><Code>";
-            element::escape(fault.code, &mut out);
-            out += "</Code><Message>";
-            element::escape(&fault.message, &mut out);
-            out += "</Message></Error></Errors><RequestID>";
-            out += request_id;
-            out += "</RequestID></Response>";
-        }
-        Service::Sts => {
+    let mut code_and_message = |before: &str, after: &str| {
+        out += before;
+        out += "<Code>";
+        element::escape(fault.code, &mut out);
+        out += "</Code><Message>";
+        element::escape(&fault.message, &mut out);
+        out += "</Message>";
+        out += after;
+    };
+    match shape.into() {
+        ErrorShape::Listed => code_and_message(
+            "<Response><Errors><Error>",
+            &format!("</Error></Errors><RequestID>{request_id}</RequestID></Response>"),
+        ),
+        ErrorShape::Wrapped { namespace } => {
+            let namespace = namespace.map_or_else(String::new, |name| format!(" xmlns=\"{name}\""));
             let blame = if fault.status < 500 {
                 "Sender"
             } else {
                 "Receiver"
             };
-            out += &format!(
-                "<ErrorResponse xmlns=\"{STS_NAMESPACE}\"><Error><Type>{blame}</Type><Code>"
+            code_and_message(
+                &format!("<ErrorResponse{namespace}><Error><Type>{blame}</Type>"),
+                &format!("</Error><RequestId>{request_id}</RequestId></ErrorResponse>"),
             );
-            element::escape(fault.code, &mut out);
-            out += "</Code><Message>";
-            element::escape(&fault.message, &mut out);
-            out += "</Message></Error><RequestId>";
-            out += request_id;
-            out += "</RequestId></ErrorResponse>";
+        }
+        ErrorShape::Bare => {
+            code_and_message(
+                "<Error>",
+                &format!("<RequestId>{request_id}</RequestId></Error>"),
+            );
         }
     }
     out
