@@ -3,7 +3,7 @@
 use crate::plain::plain;
 
 /// Slots for each vport in [`crate::map::COUNTERS`]; leaves room for new reasons without a new layout.
-pub const DROP_REASON_SLOTS: u32 = 32;
+pub const DROP_REASON_SLOTS: u32 = 64;
 
 /// The index of a counter in [`crate::map::COUNTERS`].
 #[must_use]

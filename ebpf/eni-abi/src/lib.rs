@@ -39,15 +39,15 @@ pub use memory::{
 };
 pub use plain::{LpmKey, Plain};
 pub use policy::{
-    Direction, DirectionPolicy, IdentityKey, MAX_RULES, PROTOCOL_ANY, Policy, PolicyKey, PortKey,
-    RemoteKey, RuleBits,
+    Direction, DirectionPolicy, IdentityKey, MAX_RULES, Policy, PolicyKey, PortKey, RemoteKey,
+    RuleBits, RuleProtocol,
 };
 pub use vport::{Globals, Vport};
 
 /// The version of everything in this crate: layouts, map names, sizes and meanings.
 ///
 /// Pinned maps of another version are removed and made anew, never reinterpreted.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Vport numbers are below this. Vport 0 does not exist (interface indexes start at 1).
 ///

@@ -18,8 +18,25 @@ use crate::{Ipv4, LpmKey, Port};
 /// in a network ACL.
 pub const MAX_RULES: usize = 1_024;
 
-/// The protocol number under which rules for all protocols (EC2's `-1`) are looked up. 255 is reserved by IANA.
-pub const PROTOCOL_ANY: u8 = 255;
+/// What a rule says about the protocol: one by its number, or all of them (EC2's `-1`).
+///
+/// Wider than the protocol field of an IP header (RFC 791), so that "all" is no packet's protocol: all 256 numbers may
+/// stand in a packet and in a rule, 255 included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct RuleProtocol(u16);
+
+impl RuleProtocol {
+    /// All protocols.
+    pub const ALL: Self = Self(1 << u8::BITS);
+
+    /// One protocol.
+    #[must_use]
+    #[inline(always)]
+    pub const fn number(protocol: u8) -> Self {
+        Self(protocol as u16)
+    }
+}
 
 const WORDS: usize = MAX_RULES / 64;
 
@@ -192,16 +209,14 @@ pub struct IdentityKey {
 /// Key of [`crate::map::PORT_RULES`]; always inside an [`LpmKey`].
 ///
 /// The vector under a protocol holds the rules for all protocols too. A packet that finds nothing under its own
-/// protocol is looked up under [`PROTOCOL_ANY`] with port 0.
+/// protocol is looked up under [`RuleProtocol::ALL`] with port 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(C)]
 pub struct PortKey {
     /// Policy and direction.
     pub policy: PolicyKey,
-    /// IP protocol number, or [`PROTOCOL_ANY`].
-    pub protocol: u8,
-    /// Zero: part of every prefix.
-    pub reserved: u8,
+    /// Part of every prefix.
+    pub protocol: RuleProtocol,
     /// Destination port; ICMP's type and code ([`Port::icmp`]); 0 for other protocols.
     pub port: Port,
 }
@@ -212,7 +227,7 @@ impl PortKey {
     #[inline(always)]
     pub const fn prefix(
         policy: PolicyKey,
-        protocol: u8,
+        protocol: RuleProtocol,
         port: Port,
         prefix_length: u8,
     ) -> LpmKey<Self> {
@@ -221,7 +236,6 @@ impl PortKey {
             data: Self {
                 policy,
                 protocol,
-                reserved: 0,
                 port,
             },
         }
@@ -234,7 +248,7 @@ plain! {
     Policy { ingress: DirectionPolicy, egress: DirectionPolicy }
     RemoteKey { policy: PolicyKey, remote: Ipv4 }
     IdentityKey { policy: PolicyKey, identity: u32 }
-    PortKey { policy: PolicyKey, protocol: u8, reserved: u8, port: Port }
+    PortKey { policy: PolicyKey, protocol: RuleProtocol, port: Port }
 }
 
 #[cfg(test)]
@@ -250,6 +264,13 @@ mod tests {
         let held: [bool; 6] =
             [0, 1, 63, 64, MAX_RULES - 1, MAX_RULES].map(|rule| bits.contains(rule));
         assert_eq!(held, [true, false, true, true, true, false]);
+    }
+
+    #[test]
+    fn all_protocols_are_no_protocol() {
+        for protocol in 0..=u8::MAX {
+            assert_ne!(RuleProtocol::number(protocol), RuleProtocol::ALL);
+        }
     }
 
     #[test]

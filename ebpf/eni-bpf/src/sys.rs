@@ -22,7 +22,8 @@ use aya_ebpf::programs::TcContext;
 use eni_abi::{
     Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey, Globals,
     IdentityKey, Ipv4, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port, PortKey,
-    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Tracked, Vport, counter_index,
+    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, Tracked, Vport,
+    counter_index,
 };
 use eni_pipeline::{Arrival, ChecksumKind, Frame, Memory, Tables};
 
@@ -320,7 +321,12 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
-    fn port_rules(&self, policy: PolicyKey, protocol: u8, port: Port) -> Option<&RuleBits> {
+    fn port_rules(
+        &self,
+        policy: PolicyKey,
+        protocol: RuleProtocol,
+        port: Port,
+    ) -> Option<&RuleBits> {
         let key = PortKey::prefix(policy, protocol, port, 16);
         maps::PORT_RULES.get(&Key::new(key.prefix_length, key.data))
     }

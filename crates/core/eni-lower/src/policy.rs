@@ -4,8 +4,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use eni_abi::{
-    Direction, DirectionPolicy, IdentityKey, MAX_RULES, PROTOCOL_ANY, Policy, PolicyKey, Port,
-    PortKey, RemoteKey, RuleBits,
+    Direction, DirectionPolicy, IdentityKey, MAX_RULES, Policy, PolicyKey, Port, PortKey,
+    RemoteKey, RuleBits, RuleProtocol,
 };
 use eni_model::resource::{
     IpProtocol, NetworkAcl, NetworkAclEntry, RuleAction, RulePeer, SecurityGroupRule,
@@ -172,8 +172,8 @@ fn write_ports(key: PolicyKey, protocol: IpProtocol, rules: &[&Rule], tables: &m
         .flat_map(|rule| port_prefixes(rule.ports))
         .collect();
     let wire_protocol = match protocol {
-        IpProtocol::All => PROTOCOL_ANY,
-        IpProtocol::Number(number) => number,
+        IpProtocol::All => RuleProtocol::ALL,
+        IpProtocol::Number(number) => RuleProtocol::number(number),
     };
     for (first, length) in prefixes {
         let last = first | low_bits(PORT_BITS - length);
@@ -254,7 +254,7 @@ fn security_content(world: &World, groups: &[SecurityGroupId]) -> Content {
     }
 }
 
-/// A rule as packets meet it; `None` for IPv6 peers, which no IPv4 packet has.
+/// A rule as packets meet it; `None` for what no IPv4 packet has: IPv6 peers, and types of ICMP for IPv6.
 fn security_rule(rule: &SecurityGroupRule) -> Option<Rule> {
     let peer = match rule.peer {
         RulePeer::CidrIpv4(block) => Peer::Block(block),
@@ -262,6 +262,7 @@ fn security_rule(rule: &SecurityGroupRule) -> Option<Rule> {
         RulePeer::CidrIpv6(_) => return None,
     };
     let ports = match rule.ip_protocol {
+        IpProtocol::ICMPV6 if rule.from_port != -1 => return None,
         IpProtocol::ICMP => icmp_range(rule.from_port, rule.to_port),
         protocol if protocol.has_ports() => port_range(rule.from_port, rule.to_port),
         _ => (0, u16::MAX),

@@ -1,6 +1,6 @@
 //! Which rules of a policy match: `(remote | identity) & port`.
 
-use eni_abi::{IdentityKey, PROTOCOL_ANY, PolicyKey, Port, RuleBits};
+use eni_abi::{IdentityKey, PolicyKey, Port, RuleBits, RuleProtocol};
 
 use crate::Tables;
 use crate::packet::Scratch;
@@ -32,9 +32,9 @@ pub(crate) fn match_rules<T: Tables>(
             *word |= *rule_word;
         }
     }
-    let rules = match tables.port_rules(policy, packet.protocol, port) {
+    let rules = match tables.port_rules(policy, RuleProtocol::number(packet.protocol), port) {
         Some(rules) => rules,
-        None => match tables.port_rules(policy, PROTOCOL_ANY, Port(0)) {
+        None => match tables.port_rules(policy, RuleProtocol::ALL, Port(0)) {
             Some(rules) => rules,
             None => {
                 *bits = RuleBits::EMPTY;

@@ -5,7 +5,7 @@ use core::num::NonZeroU32;
 use eni_abi::{
     Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey, Globals,
     IdentityKey, Ipv4, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port, PublicAddress, Route,
-    RuleBits, Vport,
+    RuleBits, RuleProtocol, Vport,
 };
 
 /// Where and when a frame arrived.
@@ -113,7 +113,12 @@ pub trait Tables {
     /// The rules for peers of an identity.
     fn identity_rules(&self, key: &IdentityKey) -> Option<&RuleBits>;
     /// The rules under exactly `protocol` of the longest prefix that contains `port`.
-    fn port_rules(&self, policy: PolicyKey, protocol: u8, port: Port) -> Option<&RuleBits>;
+    fn port_rules(
+        &self,
+        policy: PolicyKey,
+        protocol: RuleProtocol,
+        port: Port,
+    ) -> Option<&RuleBits>;
 }
 
 /// What the data plane remembers and counts.

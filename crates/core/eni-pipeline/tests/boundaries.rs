@@ -59,6 +59,30 @@ fn the_first_matching_entry_of_a_network_acl_decides() {
     }
 }
 
+/// Allowed or denied: 255 is a number like the others.
+#[test]
+fn an_entry_of_one_protocol_decides_about_no_other() {
+    let all = Rule::everything(Ingress);
+    let highest = Rule {
+        protocol: eni_abi::RuleProtocol::number(255),
+        ..all
+    };
+    let passes: &[&str] = &["10 out", "12 in"];
+    let denied: &[&str] = &["12 network_acl_ingress"];
+    for (rules, of_255, of_others) in [
+        (&[highest][..], passes, denied),
+        (&[deny(highest), all], denied, passes),
+    ] {
+        let mut bench = Bench::new();
+        set_acl(&mut bench, CARL, rules);
+        let raw = |protocol| Datagram::new(ANNA, private(CARL), protocol, vec![0; 8]).bytes();
+        bench.step(ANNA, &raw(255), of_255);
+        bench.step(ANNA, &raw(254), of_others);
+        bench.step(ANNA, &raw(0), of_others);
+        bench.step(ANNA, &udp(ANNA, private(CARL), (9, 53)).bytes(), of_others);
+    }
+}
+
 #[test]
 fn network_acls_are_stateless_and_cut_at_once() {
     let mut bench = Bench::new();

@@ -58,7 +58,12 @@ impl Tables for ChangingTables {
     fn identity_rules(&self, key: &IdentityKey) -> Option<&RuleBits> {
         self.before.identity_rules(key)
     }
-    fn port_rules(&self, policy: PolicyKey, protocol: u8, port: Port) -> Option<&RuleBits> {
+    fn port_rules(
+        &self,
+        policy: PolicyKey,
+        protocol: eni_abi::RuleProtocol,
+        port: Port,
+    ) -> Option<&RuleBits> {
         self.before.port_rules(policy, protocol, port)
     }
 }

@@ -5,7 +5,7 @@ mod support;
 
 use eni_abi::Direction::{Egress, Ingress};
 use eni_abi::map::CONNECTION_ALLOWANCE;
-use eni_abi::{ConnectionKey, ConnectionState, Ipv4, PROTOCOL_ANY, Vport};
+use eni_abi::{ConnectionKey, ConnectionState, Ipv4, RuleProtocol, Vport};
 use eni_pipeline::testing::frames::{Datagram, echo, icmp_error, tcp, udp};
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, ip, private};
 use eni_pipeline::testing::{Remote, Rule, add_policy};
@@ -89,6 +89,54 @@ fn what_no_rule_allows_is_dropped_at_the_end_that_says_so() {
     let mut bench = Bench::new();
     bench.tables.vports.get_mut(&BERT).unwrap().security_policy = 0;
     bench.step(ANNA, &frame, &["11 security_group_ingress"]);
+}
+
+/// Also the highest number, 255, which IANA reserves and a raw socket sends all the same.
+#[test]
+fn a_rule_for_one_protocol_allows_no_other() {
+    let anything = |protocol| Datagram::new(ANNA, private(BERT), protocol, vec![0; 40]).bytes();
+    for named in [0, 2, 47, 58, 136, 254, 255] {
+        let mut bench = Bench::new();
+        set_rules(
+            &mut bench,
+            BERT,
+            &[Rule {
+                protocol: RuleProtocol::number(named),
+                ..Rule::everything(Ingress)
+            }],
+        );
+        for protocol in (0..=255).filter(|number| ![ICMP, TCP, UDP].contains(number)) {
+            let moved: &[&str] = if protocol == named {
+                PASSES
+            } else {
+                &["11 security_group_ingress"]
+            };
+            bench.step(ANNA, &anything(protocol), moved);
+        }
+        let refused = &["11 security_group_ingress"];
+        bench.step(
+            ANNA,
+            &tcp(ANNA, private(BERT), (9, 22), SYN).bytes(),
+            refused,
+        );
+        bench.step(ANNA, &udp(ANNA, private(BERT), (9, 53)).bytes(), refused);
+        bench.step(ANNA, &echo(ANNA, private(BERT), 8, 5).bytes(), refused);
+    }
+}
+
+#[test]
+fn a_rule_for_all_protocols_allows_each_number() {
+    for protocol in 0..=255 {
+        let mut bench = Bench::new();
+        set_rules(&mut bench, BERT, &[Rule::everything(Ingress)]);
+        let frame = match protocol {
+            TCP => tcp(ANNA, private(BERT), (9, 22), SYN),
+            UDP => udp(ANNA, private(BERT), (9, 53)),
+            ICMP => echo(ANNA, private(BERT), 8, 5),
+            other => Datagram::new(ANNA, private(BERT), other, Vec::new()),
+        };
+        bench.step(ANNA, &frame.bytes(), PASSES);
+    }
 }
 
 #[test]
@@ -211,11 +259,11 @@ fn only_a_syn_begins_a_tracked_connection() {
 fn a_flow_is_tracked_unless_both_directions_are_open() {
     let ingress = |remote| Rule::port(Ingress, remote, TCP, 80);
     let all_tcp = Rule {
-        protocol: TCP,
+        protocol: RuleProtocol::number(TCP),
         ..Rule::everything(Egress)
     };
     let all_udp = Rule {
-        protocol: UDP,
+        protocol: RuleProtocol::number(UDP),
         ..Rule::everything(Egress)
     };
     let half_the_ports = Rule {
@@ -467,7 +515,7 @@ fn a_syn_on_a_closed_connection_asks_the_rules_again() {
 fn other_protocols_are_tracked_by_address_for_ten_minutes() {
     const GRE: u8 = 47;
     let any = Rule {
-        protocol: PROTOCOL_ANY,
+        protocol: RuleProtocol::ALL,
         remote: vpc_network(),
         ..Rule::everything(Ingress)
     };

@@ -8,8 +8,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use eni_abi::{
-    Direction, DirectionPolicy, Ipv4, Mac, MacKey, Mapping, MappingKey, PROTOCOL_ANY, Policy,
-    PolicyKey, Port, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Vport,
+    Direction, DirectionPolicy, Ipv4, Mac, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port,
+    PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Vport,
 };
 use eni_instance::{RunDirectory, exec};
 use eni_plan::{
@@ -202,7 +202,7 @@ fn open_tables() -> Tables {
         let policy = PolicyKey::new(ALLOW_ALL, direction);
         let anyone = RemoteKey::prefix(policy, Ipv4::default(), 0);
         tables.remote_rules.insert(anyone, first);
-        let anything = PortKey::prefix(policy, PROTOCOL_ANY, Port::default(), 0);
+        let anything = PortKey::prefix(policy, eni_abi::RuleProtocol::ALL, Port::default(), 0);
         tables.port_rules.insert(anything, first);
     }
     let local = RouteKey::prefix(ROUTE_TABLE, Ipv4Addr::new(10, 0, 0, 0).into(), 16);

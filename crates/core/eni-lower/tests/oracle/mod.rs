@@ -18,6 +18,7 @@ use eni_types::{
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
+const ICMPV6: u8 = 58;
 const UDP: u8 = 17;
 
 /// Who sends a packet, or is given it.
@@ -431,6 +432,8 @@ fn names_port(rule: &SecurityGroupRule, protocol: u8, port: u16) -> bool {
                 || (rule.from_port == i32::from(icmp_type)
                     && (rule.to_port == -1 || rule.to_port == i32::from(code)))
         }
+        // A type of ICMP for IPv6 is no IPv4 packet's.
+        IpProtocol::Number(ICMPV6) => rule.from_port == -1,
         IpProtocol::Number(_) => true,
     }
 }

@@ -26,7 +26,8 @@ const SUBNETS: [&str; 2] = ["10.0.1.0/24", "10.0.2.0/24"];
 const INSTANCES: usize = 5;
 /// Ports in use: the neighbours of prefixes and of each other.
 const PORTS: [u16; 8] = [0, 22, 80, 81, 443, 1_023, 1_024, 65_535];
-const GRE: u8 = 47;
+/// Protocols that have nothing but a number: HOPOPT, GRE, ICMP for IPv6, UDP-Lite and the reserved one.
+const NUMBERS: [u8; 5] = [0, 47, 58, 136, 255];
 
 /// A region, what its data plane has, and the time.
 pub(crate) struct Region {
@@ -410,14 +411,18 @@ fn any_block(dice: &mut Dice) -> Ipv4Cidr {
 
 /// A protocol with its ports, or type and code.
 fn any_ports(dice: &mut Dice) -> (IpProtocol, i32, i32) {
+    let number = dice.pick(&NUMBERS);
     let protocol = dice.pick(&[
         IpProtocol::All,
         IpProtocol::TCP,
         IpProtocol::TCP,
         IpProtocol::UDP,
         IpProtocol::ICMP,
-        IpProtocol::Number(GRE),
+        IpProtocol::Number(number),
     ]);
+    if protocol == IpProtocol::ICMPV6 {
+        return dice.pick(&[(protocol, -1, -1), (protocol, 128, 0)]);
+    }
     if protocol == IpProtocol::ICMP {
         return dice.pick(&[
             (protocol, -1, -1),

@@ -10,7 +10,7 @@ use eni_pipeline::testing::scenario::Dice;
 use eni_plan::UPLINK_VPORT;
 use eni_types::AttachmentId;
 
-use super::{GRE, PORTS, Region, public};
+use super::{NUMBERS, PORTS, Region, public};
 use crate::oracle::{Delivery, NextHop, Packet, Place, TrackedFlow};
 
 impl Region {
@@ -119,11 +119,15 @@ impl Region {
             _ => dice.pick(&target.private_ip_addresses),
         };
         let next_hop = self.next_hop(from, destination, dice);
-        let protocol = dice.pick(&[1, 6, 6, 6, 17, 17, GRE]);
+        let protocol = match dice.roll(8) {
+            0 => dice.pick(&NUMBERS),
+            1 => dice.roll(256) as u8,
+            _ => dice.pick(&[1, 6, 6, 6, 17, 17]),
+        };
         let (source_port, destination_port) = match protocol {
             1 => (dice.pick(&[1, 2]), dice.pick(&[0x0800, 0x0000, 0x0d00])),
-            GRE => (0, 0),
-            _ => (dice.pick(&PORTS), dice.pick(&PORTS)),
+            6 | 17 => (dice.pick(&PORTS), dice.pick(&PORTS)),
+            _ => (0, 0),
         };
         let opens = protocol == 6 && !dice.hits(3);
         let packet = Packet {

@@ -2,8 +2,8 @@
 
 use alloc::collections::BTreeSet;
 use eni_abi::{
-    Direction, DirectionPolicy, IdentityKey, Ipv4, PROTOCOL_ANY, PolicyKey, Port, PortKey,
-    RemoteKey,
+    Direction, DirectionPolicy, IdentityKey, Ipv4, PolicyKey, Port, PortKey, RemoteKey,
+    RuleProtocol,
 };
 
 use super::MemoryTables;
@@ -24,8 +24,8 @@ pub struct Rule {
     pub direction: Direction,
     /// Source of ingress, destination of egress.
     pub remote: Remote,
-    /// IP protocol number, or [`PROTOCOL_ANY`].
-    pub protocol: u8,
+    /// One protocol, or all.
+    pub protocol: RuleProtocol,
     /// A port (ICMP: type and code) and how many of its first bits count: 0 for all ports, 16 for one.
     pub ports: (u16, u8),
     /// Allows or, in a network ACL, denies.
@@ -40,7 +40,7 @@ impl Rule {
         Self {
             direction,
             remote,
-            protocol: PROTOCOL_ANY,
+            protocol: RuleProtocol::ALL,
             ports: (0, 0),
             allow: true,
         }
@@ -52,7 +52,7 @@ impl Rule {
         Self {
             direction,
             remote,
-            protocol,
+            protocol: RuleProtocol::number(protocol),
             ports: (port, 16),
             allow: true,
         }
@@ -89,13 +89,17 @@ fn describe(half: &mut DirectionPolicy, rules: &[Rule]) {
             half.allow.insert(number);
         }
         let all_ports = world && rule.ports.1 == 0;
-        if all_ports && matches!(rule.protocol, PROTOCOL_ANY | eni_wire::protocol::TCP) {
+        if all_ports && names(rule, eni_wire::protocol::TCP) {
             half.flags |= DirectionPolicy::ALL_OPEN_TCP;
         }
-        if all_ports && matches!(rule.protocol, PROTOCOL_ANY | eni_wire::protocol::UDP) {
+        if all_ports && names(rule, eni_wire::protocol::UDP) {
             half.flags |= DirectionPolicy::ALL_OPEN_UDP;
         }
     }
+}
+
+fn names(rule: &Rule, protocol: u8) -> bool {
+    rule.protocol == RuleProtocol::ALL || rule.protocol == RuleProtocol::number(protocol)
 }
 
 fn add_remotes(tables: &mut MemoryTables, policy: PolicyKey, rules: &[Rule]) {
@@ -131,9 +135,9 @@ fn add_remotes(tables: &mut MemoryTables, policy: PolicyKey, rules: &[Rule]) {
 }
 
 fn add_ports(tables: &mut MemoryTables, policy: PolicyKey, rules: &[Rule]) {
-    let protocols: BTreeSet<u8> = rules.iter().map(|rule| rule.protocol).collect();
+    let protocols: BTreeSet<RuleProtocol> = rules.iter().map(|rule| rule.protocol).collect();
     for protocol in protocols {
-        let under = |rule: &&Rule| rule.protocol == protocol || rule.protocol == PROTOCOL_ANY;
+        let under = |rule: &&Rule| rule.protocol == protocol || rule.protocol == RuleProtocol::ALL;
         for rule in rules.iter().filter(under) {
             let (port, length) = rule.ports;
             let first = Port::new(first_of_prefix(port, length));

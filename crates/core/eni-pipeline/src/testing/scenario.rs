@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 use eni_abi::Direction::{Egress, Ingress};
-use eni_abi::{PROTOCOL_ANY, Route, Vport};
+use eni_abi::{Route, RuleProtocol, Vport};
 use eni_wire::protocol::{ICMP, TCP, UDP};
 
 use super::frames::{Datagram, arp_request, echo, icmp_error, tcp, udp};
@@ -116,7 +116,13 @@ fn any_rule(dice: &mut Dice) -> Rule {
     Rule {
         direction: dice.pick(&[Ingress, Egress]),
         remote,
-        protocol: dice.pick(&[PROTOCOL_ANY, TCP, UDP, ICMP, GRE]),
+        protocol: dice.pick(&[
+            RuleProtocol::ALL,
+            RuleProtocol::number(TCP),
+            RuleProtocol::number(UDP),
+            RuleProtocol::number(ICMP),
+            RuleProtocol::number(GRE),
+        ]),
         ports: dice.pick(&[(0, 0), (80, 16), (53, 16), (0, 1), (8 << 8, 8)]),
         allow: !dice.hits(3),
     }

@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use eni_abi::{
     Globals, IdentityKey, Ipv4, LpmKey, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port,
-    PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Vport,
+    PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, Vport,
 };
 
 use crate::Tables;
@@ -69,7 +69,12 @@ impl Tables for MemoryTables {
         self.identity_rules.get(key)
     }
 
-    fn port_rules(&self, policy: PolicyKey, protocol: u8, port: Port) -> Option<&RuleBits> {
+    fn port_rules(
+        &self,
+        policy: PolicyKey,
+        protocol: RuleProtocol,
+        port: Port,
+    ) -> Option<&RuleBits> {
         (0..=16).rev().find_map(|length| {
             let first = Port::new(super::policy::first_of_prefix(port.number(), length));
             self.port_rules
