@@ -6,41 +6,18 @@ mod support;
 use eni_abi::Direction::{Egress, Ingress};
 use eni_abi::map::CONNECTION_ALLOWANCE;
 use eni_abi::{ConnectionKey, ConnectionState, Ipv4, RuleProtocol, Vport};
-use eni_pipeline::testing::frames::{Datagram, echo, icmp_error, tcp, udp};
+use eni_pipeline::testing::frames::{Datagram, echo, tcp, udp};
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, ip, private};
-use eni_pipeline::testing::{Remote, Rule, add_policy};
+use eni_pipeline::testing::{Remote, Rule};
 use eni_wire::protocol::{ICMP, TCP, UDP};
 use eni_wire::tcp_flag::{ACK, FIN, RST, SYN};
-use support::Bench;
+use support::{ANSWERS, Bench, PASSES, WORLD, connections_of, set_rules};
 
-const WORLD: Remote = Remote::Network(Ipv4(0), 0);
 /// Who sends, and TCP's flags.
 type Packets<'a> = &'a [(u32, u8)];
 
-const PASSES: &[&str] = &["10 out", "11 in"];
-const ANSWERS: &[&str] = &["11 out", "10 in"];
-
 fn vpc_network() -> Remote {
     Remote::Network(ip([10, 0, 0, 0]), 8)
-}
-
-/// Gives `vport` the only policy `rules`, as a change does: a new number, then the vport's row.
-fn set_rules(bench: &mut Bench, vport: u32, rules: &[Rule]) {
-    let policy = bench.tables.policies.keys().max().unwrap() + 1;
-    add_policy(&mut bench.tables, policy, rules);
-    let row = bench.tables.vports.get_mut(&vport).unwrap();
-    row.security_policy = policy;
-    row.generation += 1;
-}
-
-fn connections_of(bench: &Bench, vport: u32) -> Vec<u32> {
-    bench
-        .memory
-        .connections
-        .iter()
-        .filter(|(key, _)| key.vport == vport)
-        .map(|(_, value)| value.state)
-        .collect()
 }
 
 #[test]
@@ -317,46 +294,6 @@ fn a_flow_is_tracked_unless_both_directions_are_open() {
 }
 
 #[test]
-fn icmp_is_tracked_even_when_all_is_open() {
-    let mut bench = Bench::new();
-    bench.step(ANNA, &echo(ANNA, private(BERT), 8, 5).bytes(), PASSES);
-    assert_eq!(bench.memory.connections.len(), 2);
-    set_rules(&mut bench, BERT, &[]);
-    bench.step(BERT, &echo(BERT, private(ANNA), 0, 5).bytes(), ANSWERS);
-    bench.step(
-        ANNA,
-        &echo(ANNA, private(BERT), 8, 6).bytes(),
-        &["11 security_group_ingress"],
-    );
-    bench.pass_seconds(31);
-    bench.step(
-        ANNA,
-        &echo(ANNA, private(BERT), 8, 5).bytes(),
-        &["11 security_group_ingress"],
-    );
-}
-
-#[test]
-fn icmp_rules_name_type_and_code() {
-    let any_code = Rule {
-        ports: (8 << 8, 8),
-        ..Rule::port(Ingress, WORLD, ICMP, 0)
-    };
-    let other_code = Rule {
-        ports: (8 << 8 | 1, 16),
-        ..any_code
-    };
-    for (rule, moved) in [
-        (any_code, PASSES),
-        (other_code, &["11 security_group_ingress"][..]),
-    ] {
-        let mut bench = Bench::new();
-        set_rules(&mut bench, BERT, &[rule]);
-        bench.step(ANNA, &echo(ANNA, private(BERT), 8, 5).bytes(), moved);
-    }
-}
-
-#[test]
 fn group_sources_match_only_members_that_speak_for_themselves() {
     let from_group = |identity| Rule {
         remote: Remote::Identity(identity),
@@ -530,26 +467,6 @@ fn other_protocols_are_tracked_by_address_for_ten_minutes() {
         bench.pass_seconds(idle);
         bench.step(ANNA, &there, moved);
     }
-}
-
-#[test]
-fn an_icmp_error_passes_only_with_the_flow_it_is_about() {
-    let mut bench = Bench::new();
-    // Both ends track, and neither allows ICMP.
-    set_rules(&mut bench, ANNA, &[Rule::port(Egress, WORLD, UDP, 53)]);
-    set_rules(&mut bench, BERT, &[Rule::port(Ingress, WORLD, UDP, 53)]);
-    let request = udp(ANNA, private(BERT), (9, 53));
-    let unreachable = icmp_error(BERT, private(ANNA), [3, 3], &request.datagram()).bytes();
-    bench.step(BERT, &unreachable, &["11 security_group_egress"]);
-    bench.step(ANNA, &request.bytes(), PASSES);
-    bench.step(BERT, &unreachable, ANSWERS);
-    let about_another = icmp_error(
-        BERT,
-        private(ANNA),
-        [3, 3],
-        &udp(ANNA, private(BERT), (10, 53)).datagram(),
-    );
-    bench.step(BERT, &about_another.bytes(), &["11 security_group_egress"]);
 }
 
 #[test]

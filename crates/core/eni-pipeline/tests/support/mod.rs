@@ -1,9 +1,37 @@
 //! A bench to send frames on: every step says what it delivers and which counters move.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use eni_abi::Ipv4;
 use eni_pipeline::Arrival;
 use eni_pipeline::testing::region::small_region;
-use eni_pipeline::testing::{MemoryMemory, MemoryTables, run};
+use eni_pipeline::testing::{MemoryMemory, MemoryTables, Remote, Rule, add_policy, run};
+
+/// Everybody.
+pub(crate) const WORLD: Remote = Remote::Network(Ipv4(0), 0);
+/// What moves when Anna reaches Bert.
+pub(crate) const PASSES: &[&str] = &["10 out", "11 in"];
+/// What moves when Bert reaches Anna.
+pub(crate) const ANSWERS: &[&str] = &["11 out", "10 in"];
+
+/// Gives `vport` the only policy `rules`, as a change does: a new number, then the vport's row.
+pub(crate) fn set_rules(bench: &mut Bench, vport: u32, rules: &[Rule]) {
+    let policy = bench.tables.policies.keys().max().unwrap() + 1;
+    add_policy(&mut bench.tables, policy, rules);
+    let row = bench.tables.vports.get_mut(&vport).unwrap();
+    row.security_policy = policy;
+    row.generation += 1;
+}
+
+/// The states of the connections that `vport` tracks.
+pub(crate) fn connections_of(bench: &Bench, vport: u32) -> Vec<u32> {
+    bench
+        .memory
+        .connections
+        .iter()
+        .filter(|(key, _)| key.vport == vport)
+        .map(|(_, value)| value.state)
+        .collect()
+}
 
 pub(crate) struct Bench {
     pub(crate) tables: MemoryTables,
