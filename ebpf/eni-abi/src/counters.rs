@@ -103,6 +103,8 @@ drop_reasons! {
     RewriteFailed = 29, "rewrite_failed";
     /// The table of all interfaces' tracked flows is full.
     ConnectionTableFull = 30, "connection_table_full";
+    /// The frame claims segments (offload metadata) that its headers do not bear out.
+    OffloadMismatch = 31, "offload_mismatch";
 }
 
 /// Value of [`crate::map::TRAFFIC`], by vport: what was delivered, seen from the interface. Bytes are those of frames.

@@ -5,7 +5,7 @@ use eni_wire::tcp_flag::{FIN, RST, SYN};
 use eni_wire::{ETHERNET_LENGTH, EtherType, IPV4_LENGTH, Mac, TCP_LENGTH, UDP_LENGTH, protocol};
 
 use crate::rewrite::{self, Translation};
-use crate::{Arrival, Frame, Memory, Tables, Verdict};
+use crate::{Arrival, Frame, Memory, Tables, Verdict, offload};
 
 /// Words up to the ports of TCP and UDP without IP options, and UDP's length.
 const PORTS_END: usize = 20;
@@ -80,7 +80,8 @@ fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
         && words[ETHER_TYPE] == EtherType::IPV4.0
         && version_and_length == VERSION_AND_LENGTH
         && words[FRAGMENT] & FRAGMENT_MASK == 0
-        && total_length + ETHERNET_LENGTH <= frame.length();
+        && total_length + ETHERNET_LENGTH <= frame.length()
+        && offload::is_borne_out(frame, protocol, total_length);
     if !plain {
         return None;
     }
@@ -97,8 +98,7 @@ fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
         }
         protocol::UDP => {
             let length = u32::from(u16::from_be(words[UDP_LENGTH_WORD]));
-            let whole = frame.segment_size() == 0;
-            if length < UDP_LENGTH || (whole && IPV4_LENGTH + length > total_length) {
+            if length < UDP_LENGTH || IPV4_LENGTH + length > total_length {
                 return None;
             }
             UDP_LENGTH

@@ -28,6 +28,7 @@ mod fast;
 mod icmp;
 mod locate;
 mod network_acl;
+mod offload;
 mod packet;
 mod rewrite;
 mod rules;

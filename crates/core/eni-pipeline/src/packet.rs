@@ -6,7 +6,7 @@ use eni_wire::{
     TCP_LENGTH, TcpHeader, UDP_LENGTH, UdpHeader, protocol,
 };
 
-use crate::{Arrival, Frame, Memory};
+use crate::{Arrival, Frame, Memory, offload};
 
 /// How long later fragments may follow the first: Linux' `ipfrag_time`.
 const FRAGMENT_LIFETIME_NS: u64 = 30_000_000_000;
@@ -108,6 +108,11 @@ impl Packet {
         if ip.total_length + ETHERNET_LENGTH > frame.length() {
             return Err(DropReason::MalformedHeader);
         }
+        let cut = ip.part == FragmentPart::Whole
+            && offload::is_borne_out(frame, ip.protocol, ip.total_length);
+        if frame.segment_size() != 0 && !cut {
+            return Err(DropReason::OffloadMismatch);
+        }
         self.source = ip.source;
         self.destination = ip.destination;
         self.protocol = ip.protocol;
@@ -161,8 +166,8 @@ impl Packet {
             .load(self.transport_offset)
             .ok_or(DropReason::Truncated)?;
         let udp = UdpHeader::from_words(&words);
-        // The length of the first fragment's header is that of the whole datagram, as is that of an offloaded one.
-        let whole = self.part == FragmentPart::Whole && frame.segment_size() == 0;
+        // The length in the first fragment is that of the whole datagram.
+        let whole = self.part == FragmentPart::Whole;
         if udp.length < UDP_LENGTH || (whole && udp.length > payload) {
             return Err(DropReason::MalformedHeader);
         }

@@ -11,10 +11,16 @@ pub const IPV4_WORDS: usize = 10;
 pub mod protocol {
     /// RFC 792.
     pub const ICMP: u8 = 1;
+    /// IPv4 in IPv4 (RFC 2003).
+    pub const IPIP: u8 = 4;
     /// RFC 9293.
     pub const TCP: u8 = 6;
     /// RFC 768.
     pub const UDP: u8 = 17;
+    /// IPv6 in IPv4 (RFC 4213).
+    pub const IPV6: u8 = 41;
+    /// RFC 2784.
+    pub const GRE: u8 = 47;
 }
 
 const DONT_FRAGMENT: u16 = 0x4000;

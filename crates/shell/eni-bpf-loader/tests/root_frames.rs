@@ -7,8 +7,9 @@ mod support;
 use eni_abi::DropReason;
 use eni_bpf_loader::DataPlane;
 use eni_bpf_loader::testing::fill;
-use eni_pipeline::testing::frames::{arp_request, echo, tcp, udp};
+use eni_pipeline::testing::frames::{Datagram, arp_request, echo, tcp, udp};
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, private, public, small_region};
+use eni_wire::protocol::UDP;
 use eni_wire::tcp_flag::ACK;
 use support::Lab;
 
@@ -101,4 +102,111 @@ fn root_a_tagged_frame_is_dropped_whatever_it_carries() {
         );
         assert_eq!(after, (before.0 + tags.len() as u64, before.1), "{what}");
     }
+}
+
+/// A `virtio_net_hdr`: the transport checksum at `checksum` of the header at 34 is still to be completed, and the frame
+/// stands for segments of `size`.
+fn offload(kind: u8, checksum: u16, size: u16) -> Vec<u8> {
+    const NEEDS_CHECKSUM: u8 = 1;
+    const TRANSPORT: u16 = 34;
+    let words = [TRANSPORT + checksum + 4, size, TRANSPORT, checksum];
+    let mut header = vec![NEEDS_CHECKSUM, kind];
+    header.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    header
+}
+
+const TCP_SEGMENTS: u8 = 1;
+const UDP_SEGMENTS: u8 = 5;
+
+/// `datagram` with `payload` bytes of transport header and payload.
+fn large(mut datagram: Datagram, payload: u16) -> Datagram {
+    datagram.payload.resize(payload.into(), 7);
+    if datagram.protocol == UDP {
+        datagram.payload[4..6].copy_from_slice(&payload.to_be_bytes());
+    }
+    datagram
+}
+
+/// What it is, the claim, the frame, and why it is dropped, or that it passes.
+type Claim = (&'static str, Vec<u8>, Vec<u8>, Option<DropReason>);
+
+/// What the kernel lets a guest claim of segments.
+fn claims() -> [Claim; 11] {
+    let stream = large(tcp(ANNA, private(BERT), (9, 80), ACK), 20_000);
+    let datagrams = large(udp(ANNA, private(BERT), (9, 53)), 20_000);
+    let fragment = |datagram: &Datagram, fragment| {
+        let datagram = datagram.clone();
+        let fragment = Datagram {
+            fragment,
+            ..datagram
+        };
+        fragment.bytes()
+    };
+    let (tcp, udp) = (stream.bytes(), datagrams.bytes());
+    let (mut announces_less, mut counts_less) = (tcp.clone(), udp.clone());
+    announces_less[16..18].copy_from_slice(&60_u16.to_be_bytes());
+    counts_less[38..40].copy_from_slice(&20_100_u16.to_be_bytes());
+    let tcp_of = |size| offload(TCP_SEGMENTS, 16, size);
+    let udp_of = |size| offload(UDP_SEGMENTS, 6, size);
+    let mismatch = Some(DropReason::OffloadMismatch);
+    let malformed = Some(DropReason::MalformedHeader);
+    let too_large = Some(DropReason::MtuExceeded);
+    let [first, later] = [0x2000, 100].map(|place| fragment(&stream, place));
+    let first_of_udp = fragment(&datagrams, 0x2000);
+    [
+        ("TCP as Linux sends it", tcp_of(8000), tcp.clone(), None),
+        ("UDP as Linux sends it", udp_of(1400), udp, None),
+        ("the smallest of Linux", tcp_of(8), tcp.clone(), None),
+        ("smaller ones", tcp_of(7), tcp.clone(), mismatch),
+        ("segments of one byte", tcp_of(1), tcp.clone(), mismatch),
+        ("a first fragment", tcp_of(1000), first, mismatch),
+        ("a later fragment", tcp_of(1000), later, mismatch),
+        ("a fragment of UDP", udp_of(1400), first_of_udp, mismatch),
+        (
+            "more than announced",
+            tcp_of(1000),
+            announces_less,
+            mismatch,
+        ),
+        ("less than UDP says", udp_of(1400), counts_less, malformed),
+        ("larger than the MTU", tcp_of(9000), tcp, too_large),
+    ]
+}
+
+#[test]
+fn root_claims_of_segments_are_believed_only_as_far_as_headers_bear_them_out() {
+    let (lab, data_plane) = lab();
+    for (what, header, frame, wanted) in claims() {
+        let before = received(&data_plane);
+        let dropped = wanted.map(|reason| drops_of(&data_plane, ANNA, reason));
+        assert_eq!(lab.send(ANNA, &[(&header, &frame)]), ["sent"], "{what}");
+        let moved = wanted.map(|reason| drops_of(&data_plane, ANNA, reason));
+        assert_eq!(moved, dropped.map(|count| count + 1), "{what}");
+        let arrived = received(&data_plane) > before;
+        assert_eq!(arrived, wanted.is_none(), "{what}");
+    }
+    // The flow is known now: the fast way believes no more.
+    let stream = large(tcp(ANNA, private(BERT), (9, 80), ACK), 20_000);
+    let bytes = offload(TCP_SEGMENTS, 16, 1);
+    lab.send(ANNA, &[(&bytes, &stream.bytes())]);
+    assert_eq!(drops_of(&data_plane, ANNA, DropReason::OffloadMismatch), 7);
+}
+
+/// What a guest claims of one protocol is judged by the kernel as that protocol, though the bytes are of another.
+#[test]
+fn root_claims_under_another_protocol_are_not_believed() {
+    // As IPv6 these bytes are: next header 0 (where IPv4 has its fragment offset), then, behind 40 bytes, an extension
+    // header that leads to TCP.
+    const IPV6_TCP_SEGMENTS: u8 = 4;
+    let mut ping = echo(ANNA, private(BERT), 8, 1);
+    ping.payload.resize(20_000, 0);
+    ping.payload[20] = 6;
+    ping.payload[40] = 0x50;
+    let header = [0, IPV6_TCP_SEGMENTS, 0, 0, 0xe8, 3, 0, 0, 0, 0];
+    let (lab, data_plane) = lab();
+    let before = received(&data_plane);
+    let sent = lab.send_as(ANNA, 0x86dd, &[(&header, &ping.bytes())]);
+    assert_eq!(sent, ["sent"]);
+    assert_eq!(drops_of(&data_plane, ANNA, DropReason::OffloadMismatch), 1);
+    assert_eq!(received(&data_plane), before);
 }

@@ -5,8 +5,9 @@
 use eni_bpf_loader::{DataPlane, mount_bpffs, unmount_bpffs};
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, mac, private, router_mac};
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A fabric namespace with a veth pair for each vport of the small region, its guest end in a namespace of its own.
@@ -128,17 +129,35 @@ impl Lab {
     /// Sends each frame from the guest of `vport` by a raw socket, claiming the `virtio_net_hdr` before it unless that is
     /// empty; what became of each, see `send_frames.py`.
     pub(crate) fn send(&self, vport: u32, frames: &[(&[u8], &[u8])]) -> Vec<String> {
+        self.send_as(vport, 0, frames)
+    }
+
+    /// [`Lab::send`], but the kernel is told that the frames were of `ether_type`.
+    pub(crate) fn send_as(
+        &self,
+        vport: u32,
+        ether_type: u16,
+        frames: &[(&[u8], &[u8])],
+    ) -> Vec<String> {
         let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/send_frames.py");
-        let mut command = format!("python3 {program}");
+        let guest = self.guest(vport);
+        let mut python = Command::new("ip")
+            .args(["netns", "exec", &guest, "python3", program])
+            .arg(format!("{ether_type:x}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = python.stdin.take().unwrap();
         for (header, frame) in frames {
-            command.push(' ');
-            if !header.is_empty() {
-                command += &hexadecimal(header);
-                command.push(':');
-            }
-            command += &hexadecimal(frame);
+            let colon = if header.is_empty() { "" } else { ":" };
+            let (header, frame) = (hexadecimal(header), hexadecimal(frame));
+            writeln!(input, "{header}{colon}{frame}").unwrap();
         }
-        let said = self.run_in(vport, &command);
+        drop(input);
+        let output = python.wait_with_output().unwrap();
+        assert!(output.status.success());
+        let said = String::from_utf8(output.stdout).unwrap();
         said.lines().map(str::to_owned).collect()
     }
 
