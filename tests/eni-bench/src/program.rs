@@ -118,6 +118,7 @@ fn program_in_fabric(pins: &Path, rounds: u32) -> io::Result<Vec<Cost>> {
             mac: None,
             peer_name: &format!("p{vport}"),
             peer_mac: None,
+            peer_group: 0,
             peer_namespace: None,
             mtu_bytes: MTU_BYTES,
             no_arp: true,

@@ -160,17 +160,23 @@ fn router_mac(subnet: SubnetId) -> Mac {
 
 impl Plug<'_> {
     /// The device.
-    pub(crate) fn desired(&self, source_routing: bool) -> DesiredInterface {
+    pub(crate) fn desired(&self, world: &World) -> DesiredInterface {
+        // Of the primary interface itself it is its own.
+        let primary_subnet = world
+            .primary_network_interface(self.instance.instance_id)
+            .filter(|primary| primary.subnet_id != self.eni.subnet_id)
+            .and_then(|primary| world.subnets.get(primary.subnet_id));
         DesiredInterface {
             vport: self.vport,
             instance_id: self.attachment.instance_id,
+            network_interface_id: self.eni.network_interface_id,
             device_number: self.attachment.device_number(),
             mac_address: self.eni.mac_address,
             mtu_bytes: VPC_MTU_BYTES,
             subnet: self.subnet.cidr_block,
             router_address: router(self),
             private_ip_addresses: self.eni.private_ip_addresses.clone(),
-            source_routing,
+            primary_subnet: primary_subnet.map(|subnet| subnet.cidr_block),
         }
     }
 }

@@ -20,7 +20,6 @@ mod policy;
 mod route;
 mod uplink;
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use base64::Engine;
@@ -45,14 +44,7 @@ pub fn lower(world: &World, settings: &RegionSettings, numbers: &VportNumbers) -
     route::lower(world, &plugs, &mut tables);
     policies.write(&mut tables);
     let uplink = uplink::lower(settings, &mut tables);
-    let mut interfaces_of = BTreeMap::<_, usize>::new();
-    for plug in &plugs {
-        *interfaces_of.entry(plug.instance.instance_id).or_default() += 1;
-    }
-    let desired_interface = |plug: &Plug<'_>| {
-        let source_routing = interfaces_of[&plug.instance.instance_id] > 1;
-        (plug.attachment.attachment_id, plug.desired(source_routing))
-    };
+    let desired_interface = |plug: &Plug<'_>| (plug.attachment.attachment_id, plug.desired(world));
     let instances = world.instances.iter().filter(|instance| runs(instance));
     Desired {
         instances: instances

@@ -9,7 +9,7 @@ use eni_abi::{
     IdentityKey, Ipv4, LpmKey, MacKey, Mapping, MappingKey, Policy, PortKey, PublicAddress,
     RemoteKey, Route, RouteKey, RuleBits, Vport,
 };
-use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress};
+use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress, NetworkInterfaceId};
 
 /// Everything the agent is to bring about.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +46,9 @@ pub struct DesiredInterface {
     pub vport: u32,
     /// The instance.
     pub instance_id: InstanceId,
-    /// N of `ethN`: unique in the instance.
+    /// The interface itself.
+    pub network_interface_id: NetworkInterfaceId,
+    /// N of `ethN`, unique in the instance: 256 for each network card, and the device index. Zero is the primary one's.
     pub device_number: u16,
     /// The guest end's MAC address.
     pub mac_address: MacAddress,
@@ -58,9 +60,8 @@ pub struct DesiredInterface {
     pub router_address: Ipv4Addr,
     /// The interface's private addresses, the primary one first.
     pub private_ip_addresses: Vec<Ipv4Addr>,
-    /// What is sent from its addresses is routed by a table of its own, wherever main would send it. For instances with
-    /// several interfaces: as soon as a namespace has such a rule, Linux asks rules for every packet it receives.
-    pub source_routing: bool,
+    /// Of a secondary interface, the primary one's subnet if that is another one.
+    pub primary_subnet: Option<Ipv4Cidr>,
 }
 
 /// The veth pair through which the host reaches the region's public addresses.

@@ -14,6 +14,9 @@ use crate::{DesiredInterface, DesiredUplink, Step, TableChange, Tables, UPLINK_V
 pub struct Observed {
     /// Instances that have a place: a namespace, a directory or processes.
     pub instances: BTreeMap<InstanceId, ObservedInstance>,
+    /// The attachments for which something was brought into a guest beside their devices, and where: it stays there,
+    /// device or not, until it is withdrawn.
+    pub brought: BTreeMap<AttachmentId, InstanceId>,
     /// Veth pairs, by vport; the uplink's is not among them.
     pub devices: BTreeMap<u32, ObservedDevice>,
     /// Vports whose fabric end runs our program; the uplink's among them.
@@ -53,8 +56,9 @@ impl Observed {
                 self.linked.remove(&UPLINK_VPORT);
                 self.uplink = Some(uplink.clone());
             }
-            Step::CreateInstance(id) => {
-                self.instances.entry(*id).or_default();
+            Step::CreateInstance(id, boot_count) => {
+                self.instances.entry(*id).or_default().network = Some(*boot_count);
+                self.brought.retain(|_, instance| instance != id);
             }
             Step::Plug(id, interface) => {
                 let device = ObservedDevice {
@@ -69,13 +73,22 @@ impl Observed {
             Step::Link(vport) => {
                 self.linked.insert(*vport);
             }
-            Step::Configure(_, interface) => {
+            Step::Withdraw(id, _) => {
+                self.brought.remove(id);
+                let theirs = |device: &&mut ObservedDevice| {
+                    device.plug.is_some_and(|plug| plug.attachment_id == *id)
+                };
+                if let Some(device) = self.devices.values_mut().find(theirs) {
+                    device.configured.clear();
+                }
+            }
+            Step::Configure(id, interface) => {
+                self.brought.insert(*id, interface.instance_id);
                 let device = self.devices.entry(interface.vport).or_default();
                 device.has_lost_routes = false;
                 device
                     .configured
                     .clone_from(&interface.private_ip_addresses);
-                device.source_routing = interface.source_routing;
             }
             Step::Table(change) => self.tables.apply(change),
             Step::WriteGlobals(globals) => self.globals = *globals,
@@ -90,6 +103,7 @@ impl Observed {
                 found.alive = true;
             }
             Step::DestroyInstance(id) => {
+                self.brought.retain(|_, instance| instance != id);
                 self.instances.remove(id);
             }
         }
@@ -124,6 +138,8 @@ pub struct ObservedInstance {
     pub boot_count: Option<u64>,
     /// Whether any of its processes lives.
     pub alive: bool,
+    /// The boot that its network namespace was made for; none if it has none, or an unfinished one.
+    pub network: Option<u64>,
 }
 
 /// A veth pair of ours.
@@ -135,8 +151,6 @@ pub struct ObservedDevice {
     pub configured: Vec<Ipv4Addr>,
     /// Whether the guest has set the device down and up since it was configured: the kernel has dropped its routes.
     pub has_lost_routes: bool,
-    /// [`DesiredInterface::source_routing`] as it was last configured.
-    pub source_routing: bool,
 }
 
 /// What a veth pair is there for; kept in its alias.

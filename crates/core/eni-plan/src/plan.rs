@@ -3,6 +3,7 @@
 //! The order of the steps carries the promises. An interface that goes is cut before anything else happens. A new one is
 //! made, guarded by the program and configured before its row releases it. Rows a vport will name are written before
 //! the vport's row flips to them, rows it named are removed afterwards. The generation is bumped when all rows stand.
+//! What was brought into a guest for an interface that is gone is withdrawn before anything is brought.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -13,19 +14,20 @@ use crate::{
     Desired, DesiredInterface, Observed, ObservedDevice, Plan, Plug, Step, TableChange, Tables,
     UPLINK_VPORT,
 };
-use eni_types::AttachmentId;
+use eni_types::{AttachmentId, InstanceId};
 
 /// The steps that lead from `observed` to `desired`; none when nothing is left to do.
 #[must_use]
 pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
-    let numbers = Generations::after(observed);
     let changes = table_changes(&desired.tables, &observed.tables);
     let named = named_policies(&desired.tables);
+    let gap = Gap::between(desired, observed);
     let mut plan = Plan::default();
-    cut(desired, observed, &numbers, &mut plan.now);
-    make_room(desired, observed, &numbers, &mut plan.now);
-    make_uplink(desired, observed, &mut plan.now);
-    make_interfaces(desired, observed, &mut plan.now);
+    gap.cut(&mut plan.now);
+    gap.withdraw(&mut plan.now);
+    gap.make_room(&mut plan.now);
+    gap.make_uplink(&mut plan.now);
+    gap.make_interfaces(&mut plan.now);
     // A removed rule of a policy still in use must take effect now; all others only take up space.
     let (later, mut now): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| {
         change.removes()
@@ -36,14 +38,14 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     now.sort_by_key(|change| change.policy().is_none());
     let tables_change = !now.is_empty();
     plan.now.extend(now.into_iter().map(Step::Table));
-    write_vports(desired, observed, &numbers, &mut plan.now);
-    write_globals(tables_change, observed, &numbers, &mut plan.now);
-    reroute(desired, observed, &mut plan.then);
-    run_instances(desired, observed, &mut plan.then);
-    forget(desired, observed, &numbers, &mut plan.then);
+    gap.write_vports(&mut plan.now);
+    gap.write_globals(tables_change, &mut plan.now);
+    gap.renew_networks(&mut plan.then);
+    gap.run_instances(&mut plan.then);
+    gap.forget(&mut plan.then);
     plan.then.extend(later.into_iter().map(Step::Table));
-    link(desired, observed, &mut plan.at_leisure);
-    free(desired, observed, &mut plan.at_leisure);
+    gap.link(&mut plan.at_leisure);
+    gap.free(&mut plan.at_leisure);
     plan
 }
 
@@ -67,218 +69,289 @@ impl Generations {
     }
 }
 
-/// Whether `observed` has, at the interface's vport, the device of exactly this attachment.
-fn is_plugged(id: AttachmentId, interface: &DesiredInterface, observed: &Observed) -> bool {
-    observed
-        .devices
-        .get(&interface.vport)
-        .is_some_and(|device| device.plug == Some(Plug::of(id, interface)))
+/// What is wanted beside what is there.
+struct Gap<'a> {
+    desired: &'a Desired,
+    observed: &'a Observed,
+    numbers: Generations,
+    /// Instances whose network is another boot's, or nobody's: a boot is a new kernel, so it is made anew first.
+    renewed: BTreeSet<InstanceId>,
+    /// Vports whose device is that of an interface which is still wanted, in the network that its instance boots with.
+    kept: BTreeSet<u32>,
 }
 
-/// Vports whose device is that of an interface which is still wanted.
-fn kept(desired: &Desired, observed: &Observed) -> BTreeSet<u32> {
-    desired
-        .interfaces
-        .iter()
-        .filter(|(id, interface)| is_plugged(**id, interface, observed))
-        .map(|(_, interface)| interface.vport)
-        .chain([UPLINK_VPORT])
-        .collect()
-}
+impl<'a> Gap<'a> {
+    fn between(desired: &'a Desired, observed: &'a Observed) -> Self {
+        let is_renewed = |id: &InstanceId, boot_count: u64| {
+            let found = observed.instances.get(id);
+            found.is_some_and(|found| found.network != Some(boot_count))
+        };
+        let instances = desired.instances.iter();
+        let mut gap = Self {
+            desired,
+            observed,
+            numbers: Generations::after(observed),
+            renewed: instances
+                .filter(|(id, instance)| is_renewed(id, instance.boot_count))
+                .map(|(id, _)| *id)
+                .collect(),
+            kept: BTreeSet::new(),
+        };
+        gap.kept = desired
+            .interfaces
+            .iter()
+            .filter(|(id, interface)| gap.is_plugged(**id, interface))
+            .map(|(_, interface)| interface.vport)
+            .chain([UPLINK_VPORT])
+            .collect();
+        gap
+    }
 
-fn cut(desired: &Desired, observed: &Observed, numbers: &Generations, steps: &mut Vec<Step>) {
-    let kept = kept(desired, observed);
-    for (vport, row) in &observed.tables.vports {
-        let wanted = kept.contains(vport) && desired.tables.vports.contains_key(vport);
-        let is_cut = row.has(Vport::BLOCKED) && !row.is_in_transition();
-        if row.has(Vport::PRESENT) && !is_cut && !wanted {
-            let mut row = *row;
-            row.flags |= Vport::BLOCKED;
-            row.generation = numbers.cut;
-            steps.push(Step::Cut(*vport, row));
+    /// Whether there is, at the interface's vport, the device of exactly this attachment.
+    fn is_plugged(&self, id: AttachmentId, interface: &DesiredInterface) -> bool {
+        let device = self.observed.devices.get(&interface.vport);
+        device.is_some_and(|device| device.plug == Some(Plug::of(id, interface)))
+            && !self.renewed.contains(&interface.instance_id)
+    }
+
+    /// The device's instance, if its network is to be made anew.
+    fn renewed_instance(&self, device: &ObservedDevice) -> Option<InstanceId> {
+        let instance = device.plug.map(|plug| plug.instance_id);
+        instance.filter(|id| self.renewed.contains(id))
+    }
+
+    /// Interfaces, the primary one of each instance first: a guest numbers what it sees in that order.
+    fn interfaces(&self) -> Vec<(AttachmentId, &'a DesiredInterface)> {
+        let interfaces = self.desired.interfaces.iter();
+        let mut interfaces: Vec<_> = interfaces.map(|(id, found)| (*id, found)).collect();
+        interfaces.sort_by_key(|(_, interface)| (interface.instance_id, interface.device_number));
+        interfaces
+    }
+
+    fn cut(&self, steps: &mut Vec<Step>) {
+        for (vport, row) in &self.observed.tables.vports {
+            let wanted =
+                self.kept.contains(vport) && self.desired.tables.vports.contains_key(vport);
+            let is_cut = row.has(Vport::BLOCKED) && !row.is_in_transition();
+            if row.has(Vport::PRESENT) && !is_cut && !wanted {
+                let mut row = *row;
+                row.flags |= Vport::BLOCKED;
+                row.generation = self.numbers.cut;
+                steps.push(Step::Cut(*vport, row));
+            }
         }
     }
-}
 
-/// Devices in the way of new ones: at the same vport, or with the same name in the same instance.
-fn in_the_way(desired: &Desired, observed: &Observed) -> BTreeSet<u32> {
-    let kept = kept(desired, observed);
-    let names: BTreeSet<_> = desired
-        .interfaces
-        .values()
-        .map(|interface| (interface.instance_id, interface.device_number))
-        .collect();
-    let vports: BTreeSet<u32> = desired.interfaces.values().map(|i| i.vport).collect();
-    let takes_a_name = |plug: &Plug| names.contains(&(plug.instance_id, plug.device_number));
-    observed
-        .devices
-        .iter()
-        .filter(|(vport, device)| {
-            vports.contains(vport) || device.plug.as_ref().is_some_and(takes_a_name)
+    /// Before anything is brought: an address may be another interface's now. What was brought into a network that goes
+    /// goes with it.
+    fn withdraw(&self, steps: &mut Vec<Step>) {
+        for (id, instance) in &self.observed.brought {
+            let stays =
+                self.desired.instances.contains_key(instance) && !self.renewed.contains(instance);
+            if stays && !self.desired.interfaces.contains_key(id) {
+                steps.push(Step::Withdraw(*id, *instance));
+            }
+        }
+    }
+
+    /// Devices in the way of new ones: at the same vport, or with the same name in the same instance.
+    fn in_the_way(&self) -> BTreeSet<u32> {
+        let interfaces = self.desired.interfaces.values();
+        let names: BTreeSet<_> = interfaces
+            .clone()
+            .map(|interface| (interface.instance_id, interface.device_number))
+            .collect();
+        let vports: BTreeSet<u32> = interfaces.map(|interface| interface.vport).collect();
+        let takes_a_name = |plug: &Plug| names.contains(&(plug.instance_id, plug.device_number));
+        let devices = self.observed.devices.iter();
+        devices
+            .filter(|(_, device)| self.renewed_instance(device).is_none())
+            .filter(|(vport, device)| {
+                vports.contains(vport) || device.plug.as_ref().is_some_and(takes_a_name)
+            })
+            .map(|(vport, _)| *vport)
+            .filter(|vport| !self.kept.contains(vport))
+            .collect()
+    }
+
+    fn make_room(&self, steps: &mut Vec<Step>) {
+        for (id, interface) in &self.desired.interfaces {
+            // A row left over at this number belongs to somebody else, with or without a device.
+            let row = self.observed.tables.vports.get(&interface.vport);
+            let left_over = row.is_some_and(|row| row.has(Vport::PRESENT));
+            let renewed = self.renewed.contains(&interface.instance_id);
+            if left_over && !renewed && !self.is_plugged(*id, interface) {
+                steps.push(Step::Forget(interface.vport, tombstone(&self.numbers)));
+            }
+        }
+        steps.extend(self.in_the_way().into_iter().map(Step::Unplug));
+    }
+
+    fn make_uplink(&self, steps: &mut Vec<Step>) {
+        let uplink = &self.desired.uplink;
+        let replaced = self.observed.uplink.as_ref() != Some(uplink);
+        if replaced {
+            steps.push(Step::PlugUplink(uplink.clone()));
+        }
+        if replaced || !self.observed.guarded.contains(&UPLINK_VPORT) {
+            steps.push(Step::Guard(UPLINK_VPORT));
+        }
+    }
+
+    fn make_interfaces(&self, steps: &mut Vec<Step>) {
+        for (id, instance) in &self.desired.instances {
+            if !self.observed.instances.contains_key(id) {
+                steps.push(Step::CreateInstance(*id, instance.boot_count));
+            }
+        }
+        for (id, interface) in self.interfaces() {
+            if self.renewed.contains(&interface.instance_id) {
+                continue;
+            }
+            let plugged = self.is_plugged(id, interface);
+            if !plugged {
+                steps.push(Step::Plug(id, interface.clone()));
+            }
+            if !plugged || !self.observed.guarded.contains(&interface.vport) {
+                steps.push(Step::Guard(interface.vport));
+            }
+            if !plugged || !self.is_configured(interface) {
+                steps.push(Step::Configure(id, interface.clone()));
+            }
+        }
+    }
+
+    fn is_configured(&self, interface: &DesiredInterface) -> bool {
+        let device = self.observed.devices.get(&interface.vport);
+        device.is_some_and(|device| {
+            device.configured == interface.private_ip_addresses && !device.has_lost_routes
         })
-        .map(|(vport, _)| *vport)
-        .filter(|vport| !kept.contains(vport))
-        .collect()
-}
-
-fn make_room(desired: &Desired, observed: &Observed, numbers: &Generations, steps: &mut Vec<Step>) {
-    for (id, interface) in &desired.interfaces {
-        // A row left over at this number belongs to somebody else, with or without a device.
-        let row = observed.tables.vports.get(&interface.vport);
-        let left_over = row.is_some_and(|row| row.has(Vport::PRESENT));
-        if left_over && !is_plugged(*id, interface, observed) {
-            steps.push(Step::Forget(interface.vport, tombstone(numbers)));
-        }
     }
-    steps.extend(in_the_way(desired, observed).into_iter().map(Step::Unplug));
-}
 
-fn make_uplink(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>) {
-    let replaced = observed.uplink.as_ref() != Some(&desired.uplink);
-    if replaced {
-        steps.push(Step::PlugUplink(desired.uplink.clone()));
-    }
-    if replaced || !observed.guarded.contains(&UPLINK_VPORT) {
-        steps.push(Step::Guard(UPLINK_VPORT));
-    }
-}
-
-fn make_interfaces(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>) {
-    let missing = |id: &&_| !observed.instances.contains_key(*id);
-    let instances = desired.instances.keys().filter(missing);
-    steps.extend(instances.map(|id| Step::CreateInstance(*id)));
-    // The primary interface first: a guest numbers what it sees in that order.
-    let mut interfaces: Vec<_> = desired.interfaces.iter().collect();
-    interfaces.sort_by_key(|(_, interface)| (interface.instance_id, interface.device_number));
-    for (id, interface) in interfaces {
-        let plugged = is_plugged(*id, interface, observed);
-        if !plugged {
-            steps.push(Step::Plug(*id, interface.clone()));
-        }
-        if !plugged || !observed.guarded.contains(&interface.vport) {
-            steps.push(Step::Guard(interface.vport));
-        }
-        if !plugged || !is_configured(interface, observed) {
-            steps.push(Step::Configure(*id, interface.clone()));
-        }
-    }
-}
-
-fn is_configured(interface: &DesiredInterface, observed: &Observed) -> bool {
-    let device = observed.devices.get(&interface.vport);
-    device.is_some_and(|device| {
-        device.configured == interface.private_ip_addresses && !device.has_lost_routes
-    })
-}
-
-/// Interfaces that stay, and are no longer alone in their instance, or alone again. What moves is not kept waiting.
-fn reroute(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>) {
-    for (id, interface) in &desired.interfaces {
-        let routing = |device: &ObservedDevice| device.source_routing == interface.source_routing;
-        let routed = observed.devices.get(&interface.vport).is_some_and(routing);
-        // What is yet to be configured is so with its routing.
-        if !routed && is_plugged(*id, interface, observed) && is_configured(interface, observed) {
-            steps.push(Step::Configure(*id, interface.clone()));
-        }
-    }
-}
-
-fn write_vports(
-    desired: &Desired,
-    observed: &Observed,
-    numbers: &Generations,
-    steps: &mut Vec<Step>,
-) {
-    let kept = kept(desired, observed);
-    for (vport, row) in &desired.tables.vports {
-        let found = observed.tables.vports.get(vport);
+    /// The vport's row as it is to be, if it is not so.
+    fn row(&self, vport: u32) -> Option<Step> {
+        let row = self.desired.tables.vports.get(&vport)?;
+        let found = self.observed.tables.vports.get(&vport);
         let same = found.is_some_and(|found| {
-            kept.contains(vport)
+            self.kept.contains(&vport)
                 && !found.is_in_transition()
                 && with_generation(row, found.generation) == *found
         });
-        if !same {
-            steps.push(Step::WriteVport(
-                *vport,
-                with_generation(row, numbers.write),
-            ));
+        let row = with_generation(row, self.numbers.write);
+        (!same).then_some(Step::WriteVport(vport, row))
+    }
+
+    fn write_vports(&self, steps: &mut Vec<Step>) {
+        let interfaces = self.desired.interfaces.values();
+        let waiting: BTreeSet<u32> = interfaces
+            .filter(|interface| self.renewed.contains(&interface.instance_id))
+            .map(|interface| interface.vport)
+            .collect();
+        let vports = self.desired.tables.vports.keys();
+        let vports = vports.filter(|vport| !waiting.contains(vport));
+        steps.extend(vports.filter_map(|vport| self.row(*vport)));
+    }
+
+    fn write_globals(&self, tables_change: bool, steps: &mut Vec<Step>) {
+        let found = self.observed.globals;
+        let wanted = Globals {
+            topology_generation: found.topology_generation,
+            uplink_vport: UPLINK_VPORT,
+            abi_version: ABI_VERSION,
+        };
+        if tables_change || wanted != found {
+            steps.push(Step::WriteGlobals(Globals {
+                topology_generation: self.numbers.write,
+                ..wanted
+            }));
         }
     }
-}
 
-fn write_globals(
-    tables_change: bool,
-    observed: &Observed,
-    numbers: &Generations,
-    steps: &mut Vec<Step>,
-) {
-    let wanted = Globals {
-        topology_generation: observed.globals.topology_generation,
-        uplink_vport: UPLINK_VPORT,
-        abi_version: ABI_VERSION,
-    };
-    if tables_change || wanted != observed.globals {
-        steps.push(Step::WriteGlobals(Globals {
-            topology_generation: numbers.write,
-            ..wanted
-        }));
-    }
-}
-
-fn run_instances(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>) {
-    for (id, found) in &observed.instances {
-        let wanted = desired
-            .instances
-            .get(id)
-            .map(|instance| instance.boot_count);
-        if found.alive && (wanted.is_none() || wanted != found.boot_count) {
-            steps.push(Step::Halt(*id));
-        }
-    }
-    for (id, instance) in &desired.instances {
-        let booted = observed
-            .instances
-            .get(id)
-            .and_then(|found| found.boot_count);
-        // One that died on its own stays down, as on EC2, until it is rebooted, or stopped and started.
-        if booted != Some(instance.boot_count) {
+    /// Reboots each instance that has another boot's network, network and all. Deleting devices takes long, and these
+    /// interfaces' packets wait for the boot anyway: others' do not wait for it.
+    fn renew_networks(&self, steps: &mut Vec<Step>) {
+        let interfaces = self.interfaces();
+        for id in &self.renewed {
+            let Some(instance) = self.desired.instances.get(id) else {
+                continue;
+            };
+            if self
+                .observed
+                .instances
+                .get(id)
+                .is_some_and(|found| found.alive)
+            {
+                steps.push(Step::Halt(*id));
+            }
+            let devices = self.observed.devices.iter();
+            let devices = devices.filter(|(_, device)| self.renewed_instance(device) == Some(*id));
+            steps.extend(devices.map(|(vport, _)| Step::Unplug(*vport)));
+            steps.push(Step::CreateInstance(*id, instance.boot_count));
+            for (attachment, interface) in &interfaces {
+                if interface.instance_id == *id {
+                    steps.push(Step::Plug(*attachment, (*interface).clone()));
+                    steps.push(Step::Guard(interface.vport));
+                    steps.push(Step::Configure(*attachment, (*interface).clone()));
+                    steps.extend(self.row(interface.vport));
+                }
+            }
             steps.push(Step::Boot(*id, instance.clone()));
         }
     }
-}
 
-fn forget(desired: &Desired, observed: &Observed, numbers: &Generations, steps: &mut Vec<Step>) {
-    for (vport, row) in &observed.tables.vports {
-        if row.has(Vport::PRESENT) && !desired.tables.vports.contains_key(vport) {
-            steps.push(Step::Forget(*vport, tombstone(numbers)));
+    fn run_instances(&self, steps: &mut Vec<Step>) {
+        let wanted = &self.desired.instances;
+        for (id, found) in &self.observed.instances {
+            let boot_count = wanted.get(id).map(|instance| instance.boot_count);
+            let other = boot_count.is_none() || boot_count != found.boot_count;
+            if found.alive && other && !self.renewed.contains(id) {
+                steps.push(Step::Halt(*id));
+            }
+        }
+        for (id, instance) in wanted {
+            let found = self.observed.instances.get(id);
+            let booted = found.and_then(|found| found.boot_count);
+            // One that died on its own stays down, as on EC2, until it is rebooted, or stopped and started.
+            if booted != Some(instance.boot_count) && !self.renewed.contains(id) {
+                steps.push(Step::Boot(*id, instance.clone()));
+            }
         }
     }
-}
 
-fn link(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>) {
-    let uplink_is_new = observed.uplink.as_ref() != Some(&desired.uplink);
-    if uplink_is_new || !observed.linked.contains(&UPLINK_VPORT) {
-        steps.push(Step::Link(UPLINK_VPORT));
-    }
-    for (id, interface) in &desired.interfaces {
-        let vport = interface.vport;
-        if !is_plugged(*id, interface, observed) || !observed.linked.contains(&vport) {
-            steps.push(Step::Link(vport));
+    fn forget(&self, steps: &mut Vec<Step>) {
+        for (vport, row) in &self.observed.tables.vports {
+            if row.has(Vport::PRESENT) && !self.desired.tables.vports.contains_key(vport) {
+                steps.push(Step::Forget(*vport, tombstone(&self.numbers)));
+            }
         }
     }
-}
 
-fn free(desired: &Desired, observed: &Observed, steps: &mut Vec<Step>) {
-    let mut stays = kept(desired, observed);
-    stays.extend(in_the_way(desired, observed)); // gone already
-    let devices = observed
-        .devices
-        .keys()
-        .filter(|vport| !stays.contains(vport));
-    steps.extend(devices.map(|vport| Step::Unplug(*vport)));
-    let unwanted = |id: &&_| !desired.instances.contains_key(*id);
-    let instances = observed.instances.keys().filter(unwanted);
-    steps.extend(instances.map(|id| Step::DestroyInstance(*id)));
+    fn link(&self, steps: &mut Vec<Step>) {
+        let uplink_is_new = self.observed.uplink.as_ref() != Some(&self.desired.uplink);
+        if uplink_is_new || !self.observed.linked.contains(&UPLINK_VPORT) {
+            steps.push(Step::Link(UPLINK_VPORT));
+        }
+        for (id, interface) in &self.desired.interfaces {
+            let vport = interface.vport;
+            if !self.is_plugged(*id, interface) || !self.observed.linked.contains(&vport) {
+                steps.push(Step::Link(vport));
+            }
+        }
+    }
+
+    fn free(&self, steps: &mut Vec<Step>) {
+        let in_the_way = self.in_the_way(); // gone already
+        for (vport, device) in &self.observed.devices {
+            let goes_earlier =
+                in_the_way.contains(vport) || self.renewed_instance(device).is_some();
+            if !goes_earlier && !self.kept.contains(vport) {
+                steps.push(Step::Unplug(*vport));
+            }
+        }
+        let unwanted = |id: &&_| !self.desired.instances.contains_key(*id);
+        let instances = self.observed.instances.keys().filter(unwanted);
+        steps.extend(instances.map(|id| Step::DestroyInstance(*id)));
+    }
 }
 
 fn with_generation(row: &Vport, generation: u64) -> Vport {

@@ -49,8 +49,9 @@ pub enum Step {
     Unplug(u32),
     /// Makes the way to the host, in place of one that differs.
     PlugUplink(DesiredUplink),
-    /// Makes an instance's place: its namespaces, without processes.
-    CreateInstance(InstanceId),
+    /// Makes an instance's place, and a network namespace for this boot in it, in place of one of an earlier boot, whose
+    /// devices and processes are gone before. No process runs there yet.
+    CreateInstance(InstanceId, u64),
     /// Makes a veth pair into an instance's namespace. It passes nothing yet.
     Plug(AttachmentId, DesiredInterface),
     /// Puts the program on a fabric end, at once.
@@ -60,6 +61,8 @@ pub enum Step {
     Link(u32),
     /// Brings addresses, routes and rules of the guest end up to date.
     Configure(AttachmentId, DesiredInterface),
+    /// Takes from an instance what was brought into it for an attachment that it has no more, beside the device.
+    Withdraw(AttachmentId, InstanceId),
     /// Writes or removes a row of a packet table.
     Table(TableChange),
     /// Writes a vport's row: new rules and checks take effect, a new interface is released.
@@ -81,7 +84,7 @@ impl Step {
     #[must_use]
     pub fn instance_id(&self) -> Option<InstanceId> {
         match self {
-            Self::CreateInstance(id)
+            Self::CreateInstance(id, _)
             | Self::Halt(id)
             | Self::Boot(id, _)
             | Self::DestroyInstance(id) => Some(*id),

@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 
 use eni_abi::{IdentityKey, Mapping, MappingKey, Policy, PolicyKey, RuleBits, Vport};
 use eni_plan::{
-    Desired, DesiredInstance, DesiredInterface, DesiredUplink, Observed, ObservedDevice, Plug,
-    Step, TableChange, Tables, UPLINK_VPORT, VportNumbers, plan,
+    Desired, DesiredInstance, DesiredInterface, DesiredUplink, Observed, ObservedDevice, Plan,
+    Plug, Step, TableChange, Tables, UPLINK_VPORT, VportNumbers, plan,
 };
 use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress};
 use proptest::prelude::*;
@@ -75,13 +75,14 @@ fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers) -> Desire
             DesiredInterface {
                 vport,
                 instance_id,
+                network_interface_id: format!("eni-{attachment:017x}").parse().unwrap(),
                 device_number: index.into(),
                 mac_address: MacAddress([2, 0, 0, 0, 0, attachment]),
                 mtu_bytes: 9001,
                 subnet: Ipv4Cidr::new(address, 24).unwrap(),
                 router_address: Ipv4Addr::new(10, 0, 0, 1),
                 private_ip_addresses: vec![address],
-                source_routing: false,
+                primary_subnet: None,
             },
         );
         let row = Vport {
@@ -108,15 +109,6 @@ fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers) -> Desire
             },
         );
     }
-    let plugs: Vec<InstanceId> = desired
-        .interfaces
-        .values()
-        .map(|plug| plug.instance_id)
-        .collect();
-    for interface in desired.interfaces.values_mut() {
-        let same = |id: &&InstanceId| **id == interface.instance_id;
-        interface.source_routing = plugs.iter().filter(same).count() > 1;
-    }
     desired
 }
 
@@ -124,6 +116,9 @@ fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers) -> Desire
 #[derive(Default)]
 struct Machine {
     observed: Observed,
+    /// What the step under way is part of.
+    boots: BTreeMap<InstanceId, u64>,
+    wanted: BTreeSet<AttachmentId>,
     generations: BTreeMap<u32, BTreeSet<u64>>,
 }
 
@@ -136,6 +131,16 @@ impl Machine {
             }
         }
         numbers
+    }
+
+    fn plan(&mut self, desired: &Desired) -> Plan {
+        self.boots = desired
+            .instances
+            .iter()
+            .map(|(id, instance)| (*id, instance.boot_count))
+            .collect();
+        self.wanted = desired.interfaces.keys().copied().collect();
+        plan(desired, &self.observed)
     }
 
     fn apply(&mut self, step: &Step) {
@@ -167,7 +172,15 @@ impl Machine {
             Step::Unplug(vport) => {
                 assert!(!observed.passes(*vport), "deleted before it was cut");
             }
-            Step::CreateInstance(id) => assert!(!observed.instances.contains_key(id)),
+            Step::CreateInstance(id, boot_count) => {
+                let found = observed.instances.get(id);
+                assert!(found.is_none_or(|found| found.network != Some(*boot_count)));
+                assert!(
+                    found.is_none_or(|found| !found.alive),
+                    "renewed under processes"
+                );
+                assert!(!self.has_devices(*id), "renewed under devices");
+            }
             Step::Plug(id, interface) => self.check_plug(&Plug::of(*id, interface), interface),
             Step::Guard(vport) => {
                 assert!(*vport == UPLINK_VPORT || observed.devices.contains_key(vport));
@@ -175,6 +188,11 @@ impl Machine {
             Step::Link(vport) => assert!(observed.guarded.contains(vport)),
             Step::Configure(_, interface) => {
                 assert!(observed.devices.contains_key(&interface.vport));
+                let mut others = observed.brought.iter();
+                let left_over = others.find(|(id, instance)| {
+                    **instance == interface.instance_id && !self.wanted.contains(id)
+                });
+                assert_eq!(left_over, None, "brought beside what a gone one has left");
             }
             Step::Table(TableChange::Policy(policy, None)) => {
                 let named = |row: &Vport| row.has(Vport::PRESENT) && row.security_policy == *policy;
@@ -195,22 +213,29 @@ impl Machine {
             Step::WriteGlobals(globals) => {
                 assert!(globals.topology_generation > observed.globals.topology_generation);
             }
-            Step::Boot(id, _) => assert!(!observed.instances[id].alive, "booted while it runs"),
+            Step::Boot(id, instance) => {
+                assert!(!observed.instances[id].alive, "booted while it runs");
+                assert_eq!(observed.instances[id].network, Some(instance.boot_count));
+            }
             Step::DestroyInstance(id) => {
-                let has =
-                    |device: &ObservedDevice| device.plug.is_some_and(|p| p.instance_id == *id);
-                assert!(
-                    !observed.devices.values().any(has),
-                    "devices before their instance"
-                );
+                assert!(!self.has_devices(*id), "devices before their instance");
             }
             _ => {}
         }
     }
 
+    fn has_devices(&self, id: InstanceId) -> bool {
+        let has = |device: &ObservedDevice| device.plug.is_some_and(|p| p.instance_id == id);
+        self.observed.devices.values().any(has)
+    }
+
     fn check_plug(&self, plug: &Plug, interface: &DesiredInterface) {
         let observed = &self.observed;
-        assert!(observed.instances.contains_key(&plug.instance_id));
+        assert_eq!(
+            observed.instances[&plug.instance_id].network,
+            Some(self.boots[&plug.instance_id]),
+            "plugged into another boot's network"
+        );
         assert!(
             !observed.passes(interface.vport),
             "plugged into a vport that passes"
@@ -238,6 +263,12 @@ impl Machine {
                 .devices
                 .insert(interface.vport, ObservedDevice::default());
         }
+        if let Step::CreateInstance(id, _) = step {
+            self.observed.instances.entry(*id).or_default().network = None;
+        }
+        if let Step::Configure(id, interface) = step {
+            self.observed.brought.insert(*id, interface.instance_id);
+        }
         if let Step::Cut(vport, row) | Step::WriteVport(vport, row) = step {
             let mut row = *row;
             row.generation |= Vport::IN_TRANSITION;
@@ -256,7 +287,7 @@ fn without_generations(tables: &Tables) -> Tables {
 }
 
 fn settle(machine: &mut Machine, desired: &Desired) {
-    for step in plan(desired, &machine.observed).steps() {
+    for step in machine.plan(desired).steps() {
         machine.apply(step);
     }
     let again = plan(desired, &machine.observed);
@@ -272,6 +303,10 @@ fn settle(machine: &mut Machine, desired: &Desired) {
         .map(|d| d.plug.unwrap().attachment_id)
         .collect();
     assert!(plugs.iter().eq(desired.interfaces.keys()));
+    assert!(observed.brought.keys().eq(desired.interfaces.keys()));
+    for (id, instance) in &desired.instances {
+        assert_eq!(observed.instances[id].network, Some(instance.boot_count));
+    }
 }
 
 proptest! {
@@ -285,7 +320,7 @@ proptest! {
         let mut machine = Machine::default();
         for (wishes, boot_count, crash) in &history {
             let desired = lower(wishes, *boot_count, &mut machine.numbers());
-            let plan = plan(&desired, &machine.observed);
+            let plan = machine.plan(&desired);
             let steps: Vec<_> = plan.steps().collect();
             let done = crash.index(steps.len() + 1);
             for step in steps.iter().take(done) {
@@ -322,21 +357,19 @@ fn a_move_cuts_first_releases_last_and_deletes_at_leisure() {
         names,
         [
             "Cut",
+            "Withdraw",
             "Plug",
             "Guard",
             "Configure",
             "Table",
             "WriteVport",
             "WriteGlobals",
-            "Configure",
-            "Configure",
             "Forget",
             "Link",
             "Unplug",
         ]
     );
-    // Both instances' primary interfaces: one is alone now, the other no longer.
-    assert_eq!((plan.then.len(), plan.at_leisure.len()), (3, 2));
+    assert_eq!((plan.then.len(), plan.at_leisure.len()), (1, 2));
 }
 
 #[test]
@@ -357,7 +390,74 @@ fn an_instance_that_died_stays_down_until_its_next_boot() {
         .steps()
         .map(name_of)
         .collect();
-    assert_eq!(steps, ["Boot"]);
+    assert_eq!(steps, [&REBOOT[..], &["Link"]].concat());
+}
+
+/// A boot is a new kernel.
+const REBOOT: [&str; 8] = [
+    "Cut",
+    "Unplug",
+    "CreateInstance",
+    "Plug",
+    "Guard",
+    "Configure",
+    "WriteVport",
+    "Boot",
+];
+
+#[test]
+fn a_reboot_and_a_start_at_once_after_a_stop_make_the_network_anew_and_delay_only_their_own() {
+    let one = [(1, 0, 1, 5, 1)];
+    for stopped in [false, true] {
+        let mut machine = Machine::default();
+        let mut numbers = VportNumbers::default();
+        settle(&mut machine, &lower(&one, 1, &mut numbers));
+        if stopped {
+            // Not yet at leisure.
+            for step in machine.plan(&lower(&[], 1, &mut numbers)).now {
+                machine.apply(&step);
+            }
+            machine.apply(&Step::Halt(instance_id(1)));
+        }
+        let again = lower(&one, 2, &mut numbers);
+        let plan = machine.plan(&again);
+        let changes_packets =
+            |step: &&Step| !matches!(step, Step::Table(_) | Step::WriteGlobals(_));
+        let names = |steps: &[Step]| -> Vec<_> {
+            steps.iter().filter(changes_packets).map(name_of).collect()
+        };
+        if stopped {
+            assert_eq!(names(&plan.now), [""; 0]);
+            assert_eq!(names(&plan.then), REBOOT[1..]);
+        } else {
+            assert_eq!(names(&plan.now), ["Cut"]);
+            assert_eq!(names(&plan.then), [&["Halt"], &REBOOT[1..]].concat());
+        }
+        assert_eq!(names(&plan.at_leisure), ["Link"]);
+        settle(&mut machine, &again);
+    }
+}
+
+#[test]
+fn what_an_interface_left_in_an_instance_is_withdrawn_with_and_without_its_device() {
+    let mut numbers = VportNumbers::default();
+    let both = lower(&[(1, 0, 1, 5, 1), (1, 1, 2, 6, 1)], 1, &mut numbers);
+    let gone = attachment_id(2, 1, 1);
+    let alone = lower(&[(1, 0, 1, 5, 1)], 1, &mut numbers);
+    // The guest, or a crash, may have deleted the device.
+    for has_device in [true, false] {
+        let mut machine = Machine::default();
+        settle(&mut machine, &both);
+        if !has_device {
+            machine
+                .observed
+                .devices
+                .remove(&both.interfaces[&gone].vport);
+        }
+        let plan = machine.plan(&alone);
+        assert!(plan.now.contains(&Step::Withdraw(gone, instance_id(1))));
+        settle(&mut machine, &alone);
+    }
 }
 
 #[test]

@@ -161,7 +161,8 @@ fn name(step: &Step) -> String {
         Step::Configure(id, interface) => format!("configure {id} in {}", interface.instance_id),
         Step::Boot(id, instance) => format!("boot {id} for the time {}", instance.boot_count),
         Step::Halt(id) => format!("halt {id}"),
-        Step::CreateInstance(id) => format!("create {id}"),
+        Step::Withdraw(id, instance_id) => format!("withdraw {id} from {instance_id}"),
+        Step::CreateInstance(id, boot_count) => format!("create {id} for the time {boot_count}"),
         Step::DestroyInstance(id) => format!("destroy {id}"),
         Step::PlugUplink(_) => "plug the uplink".to_owned(),
         Step::Cut(vport, _) => format!("cut vport {vport}"),
@@ -213,13 +214,14 @@ mod tests {
         let interface = DesiredInterface {
             vport: 3,
             instance_id: "i-00000000000000001".parse().unwrap(),
+            network_interface_id: "eni-00000000000000001".parse().unwrap(),
             device_number: 1,
             mac_address: eni_types::MacAddress([2, 0, 0, 0, 0, 1]),
             mtu_bytes: 9001,
             subnet: "10.0.0.0/24".parse().unwrap(),
             router_address: Ipv4Addr::new(10, 0, 0, 1),
             private_ip_addresses: vec![Ipv4Addr::new(10, 0, 0, 5)],
-            source_routing: false,
+            primary_subnet: None,
         };
         let id = "eni-attach-00000000000000001".parse().unwrap();
         let mut failures = Failures::default();

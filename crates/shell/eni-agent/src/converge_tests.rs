@@ -31,19 +31,19 @@ const ALLOW_ALL: u32 = 1;
 const ROUTER_MAC: MacAddress = MacAddress([0x02, 0, 0, 0, 0, 1]);
 
 /// Turns the calling thread's surroundings into a host of the test's own, which ends with the thread.
-fn become_a_host() {
+pub(crate) fn become_a_host() {
     unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
     let none: Option<&str> = None;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
     run("ip", &["link", "set", "lo", "up"]);
 }
 
-fn run(program: &str, arguments: &[&str]) {
+pub(crate) fn run(program: &str, arguments: &[&str]) {
     let status = Command::new(program).args(arguments).status().unwrap();
     assert!(status.success(), "{program} {arguments:?}");
 }
 
-fn open(data: &Path) -> Converger {
+pub(crate) fn open(data: &Path) -> Converger {
     let test = std::env::current_exe().unwrap();
     let init = test
         .ancestors()
@@ -54,7 +54,7 @@ fn open(data: &Path) -> Converger {
     Converger::new(Machine::open(run, vec![OsString::from(init)], PathBuf::new()).unwrap()).unwrap()
 }
 
-fn settle(converger: &mut Converger, desired: &Desired) {
+pub(crate) fn settle(converger: &mut Converger, desired: &Desired) {
     let plan = converger.plan(desired);
     for steps in [&plan.now, &plan.then, &plan.at_leisure] {
         assert!(converger.execute(steps, || false));
@@ -66,11 +66,11 @@ fn settle(converger: &mut Converger, desired: &Desired) {
     assert!(again.is_empty(), "{again:?}");
 }
 
-fn instance_id(number: u8) -> InstanceId {
+pub(crate) fn instance_id(number: u8) -> InstanceId {
     format!("i-{number:017x}").parse().unwrap()
 }
 
-fn attachment_id(number: u8) -> AttachmentId {
+pub(crate) fn attachment_id(number: u8) -> AttachmentId {
     format!("eni-attach-{number:017x}").parse().unwrap()
 }
 
@@ -80,7 +80,7 @@ fn mac(bytes: MacAddress) -> Mac {
 
 /// Interfaces of one open subnet: attachment, instance, device index, last byte of the address. The last one has the
 /// public address 203.0.113.9.
-fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers) -> Desired {
+pub(crate) fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers) -> Desired {
     let mut desired = Desired {
         instances: BTreeMap::new(),
         interfaces: BTreeMap::new(),
@@ -111,13 +111,14 @@ fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers) -> Desired
         let interface = DesiredInterface {
             vport,
             instance_id,
+            network_interface_id: format!("eni-{attachment:017x}").parse().unwrap(),
             device_number: device_index.into(),
             mac_address,
             mtu_bytes: 9001,
             subnet: Ipv4Cidr::new(address, 24).unwrap(),
             router_address: Ipv4Addr::new(10, 0, 0, 1),
             private_ip_addresses: vec![address],
-            source_routing: true,
+            primary_subnet: None,
         };
         add_rows(&mut desired.tables, &interface);
         desired.interfaces.insert(id, interface);
@@ -233,22 +234,22 @@ fn open_tables() -> Tables {
     tables
 }
 
-struct Host {
-    data: tempfile::TempDir,
+pub(crate) struct Host {
+    pub(crate) data: tempfile::TempDir,
 }
 
 impl Host {
-    fn exec(&self, instance: u8, command: &[&str]) -> i32 {
+    pub(crate) fn exec(&self, instance: u8, command: &[&str]) -> i32 {
         let run = RunDirectory::of(self.data.path()).unwrap();
         let command: Vec<_> = command.iter().map(OsString::from).collect();
         exec(&run, instance_id(instance), &command).unwrap()
     }
 
-    fn shell(&self, instance: u8, script: &str) {
+    pub(crate) fn shell(&self, instance: u8, script: &str) {
         assert_eq!(self.exec(instance, &["sh", "-c", script]), 0, "{script}");
     }
 
-    fn pings(&self, instance: u8, address: &str) -> bool {
+    pub(crate) fn pings(&self, instance: u8, address: &str) -> bool {
         self.exec(instance, &["ping", "-nqc1", "-W1", address]) == 0
     }
 }

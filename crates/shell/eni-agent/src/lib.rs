@@ -22,6 +22,8 @@ mod converge;
 mod converge_tests;
 mod efa;
 mod error;
+#[cfg(test)]
+mod guest_state_tests;
 mod machine;
 mod progress;
 mod status;

@@ -103,6 +103,7 @@ impl Machine {
     /// Refreshes all of `observed` but the tables, which nobody else writes.
     pub(crate) fn observe_devices(&mut self, observed: &mut Observed) -> Result<(), AgentError> {
         observed.instances = self.driver.instances()?;
+        observed.brought = self.driver.brought()?;
         observed.devices = self.driver.devices()?;
         observed.uplink = self.host.observe(&mut self.fabric_netlink, &self.owner)?;
         let attachments = self.data_plane.attachments()?;
@@ -144,11 +145,12 @@ impl Machine {
                 self.host
                     .plug(&mut self.fabric_netlink, uplink, &self.owner)?;
             }
-            Step::CreateInstance(id) => self.driver.create(*id)?,
+            Step::CreateInstance(id, boot_count) => self.driver.create(*id, *boot_count)?,
             Step::Plug(id, interface) => self.driver.plug(*id, interface)?,
             Step::Guard(vport) => self.data_plane.guard(*vport, &self.fabric)?,
             Step::Link(vport) => self.data_plane.attach(*vport, &self.fabric)?,
             Step::Configure(id, interface) => self.driver.configure(*id, interface)?,
+            Step::Withdraw(id, instance_id) => self.driver.withdraw(*id, *instance_id)?,
             Step::Table(change) => self.change_table(change)?,
             Step::WriteGlobals(globals) => self.data_plane.tables.globals.set(0, globals)?,
             Step::Halt(id) => self.driver.stop(*id)?,

@@ -84,6 +84,7 @@ impl Host {
             mac: None,
             peer_name: UPLINK_NAME,
             peer_mac: Some(uplink.host_mac_address),
+            peer_group: 0,
             peer_namespace: Some(self.namespace.as_fd()),
             mtu_bytes: uplink.mtu_bytes,
             no_arp: true,
@@ -101,7 +102,8 @@ impl Host {
             address: uplink.host_address,
             prefix_length: uplink.public_pool.prefix_length(),
             metric: 0,
-        })
+        })?;
+        Ok(())
     }
 
     /// The uplink as it is, if both ends are there and the host's is set up.

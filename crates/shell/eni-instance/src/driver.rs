@@ -9,11 +9,12 @@ use crate::InstanceError;
 
 /// Makes instances and plugs interfaces into them. Every call may be repeated; see the crate's docs.
 pub trait InstanceDriver: Send {
-    /// Makes the instance's place, without processes: interfaces can be plugged from now on.
+    /// Makes the instance's place with a network for this boot, without processes: interfaces can be plugged from now on.
+    /// The network of another boot is replaced: its devices are unplugged and its processes stopped before.
     ///
     /// # Errors
     /// Whatever keeps the place from being made; a repetition goes on from there.
-    fn create(&mut self, id: InstanceId) -> Result<(), InstanceError>;
+    fn create(&mut self, id: InstanceId, boot_count: u64) -> Result<(), InstanceError>;
 
     /// Boots the instance, and returns when its first process has started.
     ///
@@ -36,13 +37,15 @@ pub trait InstanceDriver: Send {
     /// Makes the interface's device: the fabric end at its vport, the guest end in the instance.
     ///
     /// # Errors
-    /// An error for which [`eni_netlink::NetlinkError::is_already_there`] holds when the vport or the name is taken.
+    /// An error for which [`eni_netlink::NetlinkError::is_already_there`] holds when the vport is taken. A guest that has
+    /// a device of the interface's name makes it get another one.
     fn plug(&mut self, id: AttachmentId, interface: &DesiredInterface)
     -> Result<(), InstanceError>;
 
-    /// Brings the guest's addresses, routes and rules for the interface up to date. A device that is down gets no routes:
-    /// it is observed to have lost them once it is up. One that the guest has moved away, into a network namespace of
-    /// its own, is the guest's to configure.
+    /// Brings the guest's addresses, routes and rules for the interface up to date: what is wanted and was not brought is
+    /// brought, what was brought and is not wanted any more is taken away, and nothing else is touched. A device that is
+    /// down gets no routes: it is observed to have lost them once it is up. One that the guest has moved away, into a
+    /// network namespace of its own, is the guest's to configure.
     ///
     /// # Errors
     /// When the kernel refuses; a repetition goes on from there.
@@ -51,6 +54,13 @@ pub trait InstanceDriver: Send {
         id: AttachmentId,
         interface: &DesiredInterface,
     ) -> Result<(), InstanceError>;
+
+    /// Takes from the instance what [`InstanceDriver::configure`] has brought for an attachment, the device (if it is still
+    /// there) apart.
+    ///
+    /// # Errors
+    /// When the kernel refuses; a repetition goes on from there.
+    fn withdraw(&mut self, id: AttachmentId, instance_id: InstanceId) -> Result<(), InstanceError>;
 
     /// Deletes the device at `vport`. This takes the kernel some 20 ms, during which other changes of devices wait.
     ///
@@ -69,6 +79,12 @@ pub trait InstanceDriver: Send {
     /// # Errors
     /// When they cannot be listed.
     fn instances(&mut self) -> Result<BTreeMap<InstanceId, ObservedInstance>, InstanceError>;
+
+    /// The attachments that something was brought for and not withdrawn, and their instances.
+    ///
+    /// # Errors
+    /// When the instances cannot be listed.
+    fn brought(&mut self) -> Result<BTreeMap<AttachmentId, InstanceId>, InstanceError>;
 
     /// The interfaces' devices, by vport.
     ///

@@ -46,14 +46,6 @@ pub enum InstanceError {
         #[source]
         source: io::Error,
     },
-    /// The guest end of an interface, `ethN` unless renamed, is not in the instance's namespace.
-    #[error("{id} has no device eth{device_number}")]
-    NoDevice {
-        /// The instance.
-        id: InstanceId,
-        /// N of `ethN`.
-        device_number: u16,
-    },
     /// The instance's processes were killed and did not end.
     #[error("processes in {0} do not end")]
     Unkillable(PathBuf),

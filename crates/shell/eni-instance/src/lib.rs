@@ -10,6 +10,7 @@
 //! *Limitations.* An instance is a boundary for the network, not for security: its processes are root on the host's
 //! files. Its processes end with a stop, and start anew, with their boot script, at every boot.
 
+mod brought;
 mod cgroup;
 mod console;
 mod driver;

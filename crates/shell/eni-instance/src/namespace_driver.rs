@@ -11,16 +11,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use eni_efa_install::Installation;
-use eni_netlink::{Link, Namespace, Netlink, VethSpec};
+use eni_netlink::{Namespace, Netlink, NetlinkError, VethSpec};
 use eni_plan::{DesiredInstance, DesiredInterface, ObservedDevice, ObservedInstance, Plug};
 use eni_types::{AttachmentId, InstanceId};
 
+use crate::brought::Record;
 use crate::cgroup::RegionCgroup;
 use crate::environment::Environment;
 use crate::error::file_error;
 use crate::init::{BootRecord, Settings};
-use crate::interface::{self, Configuration, ConfigurationRecord, GuestDevice, device_name};
-use crate::run_directory::{CONSOLE, EFA, USER_DATA};
+use crate::interface::{self, ANY_DEVICE_NAME, Change, GuestDevice, device_name};
+use crate::run_directory::{CONSOLE, EFA, NETWORK_BOOT, USER_DATA};
 use crate::{InstanceDriver, InstanceError, RunDirectory, console};
 
 /// The first process only makes namespaces and mounts: milliseconds, or seconds on a machine that is overloaded.
@@ -40,6 +41,9 @@ const SETTINGS: &[(&str, &str)] = &[
     // ARP requests carry an address of the interface that asks: the fabric drops others as spoofed.
     ("ipv4/conf/all/arp_announce", "2"),
     ("ipv4/conf/all/arp_ignore", "1"),
+    // A guest that takes an address away takes no others with it (systemd's sysctl.d sets this on every distribution).
+    ("ipv4/conf/all/promote_secondaries", "1"),
+    ("ipv4/conf/default/promote_secondaries", "1"),
     // The subnet's router is the next hop, whoever forwards in the same subnet.
     ("ipv4/conf/all/accept_redirects", "0"),
     ("ipv4/conf/default/accept_redirects", "0"),
@@ -69,6 +73,8 @@ pub struct NamespaceDriver {
 struct Guest {
     namespace: Namespace,
     netlink: Netlink,
+    /// By which the fabric's devices name the namespace of their other end; the kernel gives it with the first device.
+    id_in_fabric: Option<i32>,
 }
 
 impl NamespaceDriver {
@@ -110,10 +116,14 @@ impl NamespaceDriver {
 
     fn guest(&mut self, id: InstanceId) -> Result<&mut Guest, InstanceError> {
         if !self.guests.contains_key(&id) {
-            self.create(id)?;
             let namespace = Namespace::open(&self.run.network_namespace(id))?;
             let netlink = namespace.netlink()?;
-            self.guests.insert(id, Guest { namespace, netlink });
+            let guest = Guest {
+                namespace,
+                netlink,
+                id_in_fabric: None,
+            };
+            self.guests.insert(id, guest);
         }
         self.guests
             .get_mut(&id)
@@ -198,22 +208,31 @@ impl NamespaceDriver {
 }
 
 impl InstanceDriver for NamespaceDriver {
-    fn create(&mut self, id: InstanceId) -> Result<(), InstanceError> {
+    fn create(&mut self, id: InstanceId, boot_count: u64) -> Result<(), InstanceError> {
         let directory = self.run.instance(id);
-        fs::create_dir_all(&directory).map_err(file_error("make", directory))?;
+        fs::create_dir_all(&directory).map_err(file_error("make", &directory))?;
         let path = self.run.network_namespace(id);
-        let new = !Namespace::exists(&path);
-        let namespace = Namespace::create(&path)?;
-        if new {
-            self.guests.remove(&id);
-            prepare(&namespace)?;
+        if self.network_boot(id) == Some(boot_count) {
+            return Ok(());
         }
-        Ok(())
+        let finished = directory.join(NETWORK_BOOT);
+        match fs::remove_file(&finished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(file_error("remove", finished)(error));
+            }
+            _ => {}
+        }
+        for attachment in Record::all(&directory) {
+            Record::of(&directory, attachment).remove()?;
+        }
+        self.guests.remove(&id);
+        Namespace::delete(&path)?;
+        prepare(&Namespace::create(&path)?)?;
+        fs::write(&finished, boot_count.to_string()).map_err(file_error("write", finished))
     }
 
     fn start(&mut self, id: InstanceId, instance: &DesiredInstance) -> Result<(), InstanceError> {
         self.stop(id)?;
-        prepare(&self.guest(id)?.namespace)?;
         self.write_files(id, instance)?;
         self.install_efa(id, instance.efa_devices)?;
         let cgroup = self.cgroup.instance(id);
@@ -250,35 +269,28 @@ impl InstanceDriver for NamespaceDriver {
         interface: &DesiredInterface,
     ) -> Result<(), InstanceError> {
         let instance_id = interface.instance_id;
-        let record = ConfigurationRecord::of(&self.run.instance(instance_id), id);
-        record
-            .remove()
-            .map_err(file_error("remove", record.path()))?;
+        // The guest may have deleted an earlier device of this attachment.
+        self.withdraw(id, instance_id)?;
         self.guest(instance_id)?;
-        let name = device_name(interface.device_number);
-        let guest = self
-            .guests
-            .get_mut(&instance_id)
-            .ok_or(InstanceError::NotRunning(instance_id))?;
-        self.fabric_netlink.add_veth(&VethSpec {
-            name: &format!("{FABRIC_PREFIX}{}", interface.vport),
-            index: Some(interface.vport),
-            mac: None,
-            peer_name: &name,
-            peer_mac: Some(interface.mac_address),
-            peer_namespace: Some(guest.namespace.as_fd()),
-            mtu_bytes: interface.mtu_bytes,
-            no_arp: true,
-        })?;
-        let links = guest.netlink.links()?;
-        let link = links.iter().find(|link| link.name == name);
-        let link = link.ok_or(InstanceError::NoDevice {
-            id: instance_id,
-            device_number: interface.device_number,
-        })?;
-        guest
-            .netlink
-            .set_link_up(link.index, Some(&id.to_string()))?;
+        let own_name = device_name(interface.device_number);
+        let added = self.add_veth(interface, &own_name);
+        // The guest's own device keeps its name. Of what is at the vport nothing is known.
+        let name_is_taken = matches!(&added, Err(InstanceError::Network(error)) if error.is_already_there())
+            && self.fabric_netlink.link(interface.vport)?.is_none();
+        if name_is_taken {
+            self.add_veth(interface, ANY_DEVICE_NAME)?;
+        } else {
+            added?;
+        }
+        let device = self.guest_device(interface.vport, instance_id)?;
+        // None if the guest has taken it away already.
+        if let Some(index) = device.link_index {
+            let netlink = &mut self.guest(instance_id)?.netlink;
+            for name in interface::alternative_names(interface) {
+                gone_is_the_guests(netlink.add_alternative_name(index, &name).map(drop))?;
+            }
+            gone_is_the_guests(netlink.set_link_up(index, None))?;
+        }
         // The last step names the device: one without an alias is unfinished.
         let alias = format!("{id} {instance_id} {}", interface.device_number);
         self.fabric_netlink
@@ -291,44 +303,30 @@ impl InstanceDriver for NamespaceDriver {
         id: AttachmentId,
         interface: &DesiredInterface,
     ) -> Result<(), InstanceError> {
-        let record = ConfigurationRecord::of(&self.run.instance(interface.instance_id), id);
-        let write = |configuration: &Configuration| {
-            record
-                .write(configuration)
-                .map_err(file_error("write", record.path()))
-        };
-        let wanted = &interface.private_ip_addresses;
-        let source_routing = interface.source_routing;
-        let before = record.read();
-        let is_other = before.addresses != *wanted || before.source_routing != source_routing;
-        // Cut short, this leaves a record of every address that may be there, and of too many to be taken for done.
-        if !before.addresses.is_empty() && is_other {
-            write(&Configuration {
-                addresses: [before.addresses.as_slice(), wanted].concat(),
-                source_routing,
-                routed_at: None,
-            })?;
-        }
-        let mut stale = before.addresses;
-        stale.retain(|address| !wanted.contains(address));
+        let instance_id = interface.instance_id;
+        let record = Record::of(&self.run.instance(instance_id), id);
         // Asked before anything is done: whatever the guest does meanwhile is seen afterwards.
-        let fabric_end = self.fabric_netlink.link(interface.vport)?;
-        let up = fabric_end.filter(|link| link.carrier);
-        let netlink = &mut self.guest(interface.instance_id)?.netlink;
-        let alias = id.to_string();
-        let ours = |link: &Link| link.alias.as_ref() == Some(&alias); // whatever the guest calls it
-        if let Some(link) = netlink.links()?.into_iter().find(ours) {
-            let device = GuestDevice {
-                link_index: link.index,
-                is_up: up.is_some(),
+        let device = self.guest_device(interface.vport, instance_id)?;
+        let change = Change::between(record.read(), interface);
+        record.write(&change.begun())?;
+        let netlink = &mut self.guest(instance_id)?.netlink;
+        let brought = change.apply(netlink, device, interface.router_address)?;
+        record.write(&brought)
+    }
+
+    fn withdraw(&mut self, id: AttachmentId, instance_id: InstanceId) -> Result<(), InstanceError> {
+        let record = Record::of(&self.run.instance(instance_id), id);
+        if let Some(brought) = record.read() {
+            let end = self.fabric_netlink.link(brought.vport)?;
+            let plug = end.and_then(|end| end.alias.as_deref().and_then(plug_of));
+            // Another attachment may have the vport by now.
+            let device = match plug.filter(|plug| plug.attachment_id == id) {
+                Some(_) => self.guest_device(brought.vport, instance_id)?.link_index,
+                None => None,
             };
-            interface::configure(netlink, device, interface, &stale)?;
+            brought.withdraw(&mut self.guest(instance_id)?.netlink, device)?;
         }
-        write(&Configuration {
-            addresses: wanted.clone(),
-            source_routing,
-            routed_at: up.map(|link| link.carrier_downs),
-        })
+        record.remove()
     }
 
     fn unplug(&mut self, vport: u32) -> Result<(), InstanceError> {
@@ -342,15 +340,19 @@ impl InstanceDriver for NamespaceDriver {
     }
 
     fn instances(&mut self) -> Result<BTreeMap<InstanceId, ObservedInstance>, InstanceError> {
-        let directory = self.run.instances();
-        let entries = fs::read_dir(&directory).map_err(file_error("list", directory))?;
         let mut ids = self.cgroup.instances();
-        ids.extend(
-            entries
-                .flatten()
-                .filter_map(|entry| entry.file_name().to_str()?.parse::<InstanceId>().ok()),
-        );
+        ids.extend(self.places()?);
         Ok(ids.into_iter().map(|id| (id, self.observe(id))).collect())
+    }
+
+    fn brought(&mut self) -> Result<BTreeMap<AttachmentId, InstanceId>, InstanceError> {
+        let of_instance = |id: InstanceId| {
+            let attachments = Record::all(&self.run.instance(id));
+            attachments
+                .into_iter()
+                .map(move |attachment| (attachment, id))
+        };
+        Ok(self.places()?.into_iter().flat_map(of_instance).collect())
     }
 
     fn devices(&mut self) -> Result<BTreeMap<u32, ObservedDevice>, InstanceError> {
@@ -361,17 +363,15 @@ impl InstanceDriver for NamespaceDriver {
                 continue;
             }
             let plug = link.alias.as_deref().and_then(plug_of);
-            let configuration = plug.map(|plug| {
+            let brought = plug.and_then(|plug| {
                 let directory = self.run.instance(plug.instance_id);
-                ConfigurationRecord::of(&directory, plug.attachment_id).read()
+                Record::of(&directory, plug.attachment_id).read()
             });
-            let configuration = configuration.unwrap_or_default();
+            let routed_at = brought.as_ref().and_then(|brought| brought.routed_at);
             let device = ObservedDevice {
                 plug,
-                has_lost_routes: link.carrier
-                    && configuration.routed_at != Some(link.carrier_downs),
-                configured: configuration.addresses,
-                source_routing: configuration.source_routing,
+                has_lost_routes: link.carrier && routed_at != Some(link.carrier_downs),
+                configured: brought.map_or_else(Vec::new, |brought| brought.finished()),
             };
             devices.insert(link.index, device);
         }
@@ -380,6 +380,62 @@ impl InstanceDriver for NamespaceDriver {
 }
 
 impl NamespaceDriver {
+    /// The instances that have a directory.
+    fn places(&self) -> Result<Vec<InstanceId>, InstanceError> {
+        let directory = self.run.instances();
+        let entries = fs::read_dir(&directory).map_err(file_error("list", directory))?;
+        let id = |entry: fs::DirEntry| entry.file_name().to_str()?.parse::<InstanceId>().ok();
+        Ok(entries.flatten().filter_map(id).collect())
+    }
+
+    /// The boot that the instance's network is for; none if it has none, or an unfinished one.
+    fn network_boot(&self, id: InstanceId) -> Option<u64> {
+        let text = fs::read_to_string(self.run.instance(id).join(NETWORK_BOOT)).ok()?;
+        let is_here = Namespace::exists(&self.run.network_namespace(id));
+        text.parse().ok().filter(|_| is_here)
+    }
+
+    /// Makes the interface's pair, the guest's end with this name.
+    fn add_veth(&mut self, interface: &DesiredInterface, name: &str) -> Result<(), InstanceError> {
+        let guest = self.guests.get(&interface.instance_id);
+        let guest = guest.ok_or(InstanceError::NotRunning(interface.instance_id))?;
+        self.fabric_netlink.add_veth(&VethSpec {
+            name: &format!("{FABRIC_PREFIX}{}", interface.vport),
+            index: Some(interface.vport),
+            mac: None,
+            peer_name: name,
+            peer_mac: Some(interface.mac_address),
+            peer_group: interface::group(interface.device_number),
+            peer_namespace: Some(guest.namespace.as_fd()),
+            mtu_bytes: interface.mtu_bytes,
+            no_arp: true,
+        })?;
+        Ok(())
+    }
+
+    /// The other end of `vport`'s device, by what the kernel knows of it: names and aliases are the guest's to change.
+    fn guest_device(
+        &mut self,
+        vport: u32,
+        instance_id: InstanceId,
+    ) -> Result<GuestDevice, InstanceError> {
+        self.guest(instance_id)?;
+        let Some(end) = self.fabric_netlink.link(vport)? else {
+            return Ok(GuestDevice::default());
+        };
+        let guest = self.guests.get_mut(&instance_id);
+        let guest = guest.ok_or(InstanceError::NotRunning(instance_id))?;
+        if guest.id_in_fabric.is_none() {
+            let namespace = guest.namespace.as_fd();
+            guest.id_in_fabric = self.fabric_netlink.namespace_id(namespace)?;
+        }
+        let is_here = end.peer_namespace.is_some() && end.peer_namespace == guest.id_in_fabric;
+        Ok(GuestDevice {
+            link_index: end.peer_index.filter(|_| is_here),
+            up_after_downs: end.carrier.then_some(end.carrier_downs),
+        })
+    }
+
     fn observe(&self, id: InstanceId) -> ObservedInstance {
         let cgroup = self.cgroup.instance(id);
         let record = BootRecord::read(&self.run.instance(id));
@@ -389,6 +445,7 @@ impl NamespaceDriver {
         ObservedInstance {
             boot_count: record.filter(|_| is_here).map(|record| record.boot_count),
             alive: cgroup.is_populated(),
+            network: self.network_boot(id),
         }
     }
 }
@@ -405,6 +462,14 @@ fn prepare(namespace: &Namespace) -> Result<(), InstanceError> {
         }
     }
     Ok(())
+}
+
+/// A device that is gone is so by the guest's doing.
+fn gone_is_the_guests(done: Result<(), NetlinkError>) -> Result<(), InstanceError> {
+    match done {
+        Err(error) if error.is_gone() => Ok(()),
+        other => Ok(other?),
+    }
 }
 
 fn plug_of(alias: &str) -> Option<Plug> {

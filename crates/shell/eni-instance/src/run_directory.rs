@@ -82,6 +82,8 @@ impl RunDirectory {
 
 /// Names of the files in an instance's directory.
 pub(crate) const NETWORK_NAMESPACE: &str = "net";
+/// The boot that the namespace was made for; missing while it is unfinished.
+pub(crate) const NETWORK_BOOT: &str = "net.boot";
 pub(crate) const CONSOLE: &str = "console.log";
 pub(crate) const USER_DATA: &str = "user-data";
 pub(crate) const BOOT_RECORD: &str = "boot";

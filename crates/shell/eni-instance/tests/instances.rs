@@ -86,6 +86,7 @@ fn interface(device_number: u8, addresses: &[u8]) -> DesiredInterface {
     DesiredInterface {
         vport: 3 + u32::from(device_number),
         instance_id: id(),
+        network_interface_id: format!("eni-{device_number:017x}").parse().unwrap(),
         device_number: device_number.into(),
         mac_address: MacAddress([0x02, 0x1a, 0, 0, 0, device_number]),
         mtu_bytes: 9_001,
@@ -95,7 +96,7 @@ fn interface(device_number: u8, addresses: &[u8]) -> DesiredInterface {
             .iter()
             .map(|last| Ipv4Addr::new(10, 0, 0, *last))
             .collect(),
-        source_routing: true,
+        primary_subnet: None,
     }
 }
 
@@ -112,7 +113,7 @@ fn root_a_boot_script_runs_with_the_name_and_the_network_of_its_instance() {
     let mut region = Region::new();
     let script =
         "#!/bin/sh\nhostname\ncat /etc/hostname\nls /sys/class/net\necho pid $$ of $PPID\nexit 3\n";
-    region.driver.create(id()).unwrap();
+    region.driver.create(id(), 1).unwrap();
     region
         .driver
         .plug(attachment(), &interface(0, &[5]))
@@ -140,7 +141,7 @@ fn root_an_instance_that_does_not_boot_says_why() {
             .map(Into::into)
             .to_vec(),
     );
-    region.driver.create(id()).unwrap();
+    region.driver.create(id(), 1).unwrap();
     let failed = region.driver.start(id(), &instance("", 1)).unwrap_err();
     let text = format!("{} did not boot: exit status: 3: no luck", id());
     assert_eq!(failed.to_string(), text);
@@ -150,7 +151,7 @@ fn root_an_instance_that_does_not_boot_says_why() {
 fn root_an_instance_outlives_its_driver_and_ends_when_it_is_stopped() {
     let mut region = Region::new();
     let script = "#!/bin/sh\nsleep 1000 &\nsleep 1000\n";
-    region.driver.create(id()).unwrap();
+    region.driver.create(id(), 1).unwrap();
     region.driver.start(id(), &instance(script, 4)).unwrap();
     region.restart();
     let observed = region.driver.instances().unwrap()[&id()];
@@ -193,7 +194,7 @@ fn root_an_instance_outlives_its_driver_and_ends_when_it_is_stopped() {
 #[test]
 fn root_an_interface_is_configured_and_reconfigured_where_it_is_plugged() {
     let mut region = Region::new();
-    region.driver.create(id()).unwrap();
+    region.driver.create(id(), 1).unwrap();
     for (index, addresses) in [(0, [5]), (1, [6])] {
         let attachment = format!("eni-attach-{index:017x}").parse().unwrap();
         region
@@ -258,21 +259,25 @@ fn root_an_interface_is_configured_and_reconfigured_where_it_is_plugged() {
 }
 
 #[test]
-fn root_addresses_have_rules_only_beside_another_interface() {
+fn root_a_network_is_made_for_one_boot() {
     let mut region = Region::new();
-    region.driver.create(id()).unwrap();
-    let beside_another = interface(0, &[5]);
-    let alone = DesiredInterface {
-        source_routing: false,
-        ..beside_another.clone()
-    };
-    region.driver.plug(attachment(), &alone).unwrap();
+    region.driver.create(id(), 1).unwrap();
+    let network = |region: &mut Region| region.driver.instances().unwrap()[&id()].network;
+    assert_eq!(network(&mut region), Some(1));
     region.driver.start(id(), &instance("", 1)).unwrap();
-    for wanted in [&alone, &beside_another, &alone] {
-        region.driver.configure(attachment(), wanted).unwrap();
-        let has_rule = region.shell(id(), "ip rule | grep -q 'from 10.0.0.5 lookup 10000'") == 0;
-        assert_eq!(has_rule, wanted.source_routing);
-        let device = region.driver.devices().unwrap()[&3].clone();
-        assert_eq!(device.source_routing, wanted.source_routing);
-    }
+    region.shell(id(), "ip link add theirs type dummy");
+    region.restart();
+    region.driver.create(id(), 1).unwrap();
+    assert_eq!(region.shell(id(), "ip link show theirs"), 0);
+    region.driver.stop(id()).unwrap();
+    region.driver.create(id(), 2).unwrap();
+    assert_eq!(network(&mut region), Some(2));
+    region.driver.start(id(), &instance("", 2)).unwrap();
+    assert_eq!(region.shell(id(), "! ip link show theirs 2>/dev/null"), 0);
+    // Cut short, it is nobody's, and made again.
+    std::fs::remove_file(region.run.instance(id()).join("net.boot")).unwrap();
+    assert_eq!(network(&mut region), None);
+    region.driver.stop(id()).unwrap();
+    region.driver.create(id(), 2).unwrap();
+    assert_eq!(network(&mut region), Some(2));
 }

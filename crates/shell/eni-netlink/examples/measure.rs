@@ -40,6 +40,7 @@ fn measure(fabric: &Namespace, guest: &Namespace) -> Result<(), NetlinkError> {
             mac: None,
             peer_name: "spare77",
             peer_mac: Some(MacAddress([2, 0, 0, 0, 0, 7])),
+            peer_group: 0,
             peer_namespace: None,
             mtu_bytes: 9001,
             no_arp: true,
@@ -93,8 +94,12 @@ fn configure(netlink: &mut eni_netlink::Netlink, index: u32) -> Result<(), Netli
         })?;
     }
     netlink.add_rule(Rule {
-        source: ip,
+        source: Ipv4Cidr::new(ip, 32).expect("32 bits are a prefix"),
+        destination: None,
+        own_packets: false,
         table: 10_001,
+        except_group: None,
         priority: 10_001,
-    })
+    })?;
+    Ok(())
 }

@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::address::{
     AddressAttribute, AddressHeader, AddressMessage, AddressScope,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use crate::error::gone_is_fine;
+use crate::error::{gone_is_fine, whether_new};
 use crate::{Netlink, NetlinkError};
 
 /// An IPv4 address on a device.
@@ -25,16 +25,16 @@ pub struct Address {
 }
 
 impl Netlink {
-    /// Adds `address` to its device.
+    /// Adds `address` to its device; false if the device had it, with this prefix, already.
     ///
     /// # Errors
     /// [`NetlinkError::Refused`] when there is no such device.
-    pub fn add_address(&mut self, address: Address) -> Result<(), NetlinkError> {
-        self.request(
+    pub fn add_address(&mut self, address: Address) -> Result<bool, NetlinkError> {
+        whether_new(self.request(
             RouteNetlinkMessage::NewAddress(message(address)),
-            NLM_F_CREATE | NLM_F_REPLACE,
+            NLM_F_CREATE | NLM_F_EXCL,
             || format!("add address {}", address.address),
-        )
+        ))
     }
 
     /// Takes `address` from its device. One that is gone is success.

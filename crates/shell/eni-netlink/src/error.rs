@@ -61,6 +61,19 @@ impl NetlinkError {
         )
     }
 
+    /// Whether the kernel refused for what it found (no such device, no way to the gateway, ...), and would refuse again
+    /// as long as that stays so; not because it is short of something.
+    #[must_use]
+    pub fn is_for_good(&self) -> bool {
+        let short = |errno: Errno| {
+            matches!(
+                errno,
+                Errno::ENOMEM | Errno::ENOBUFS | Errno::EAGAIN | Errno::EPERM | Errno::EINTR
+            )
+        };
+        matches!(self, Self::Refused { errno, .. } if !short(*errno))
+    }
+
     /// Whether the kernel refused because the object of the request is gone.
     #[must_use]
     pub fn is_gone(&self) -> bool {
@@ -74,11 +87,11 @@ impl NetlinkError {
     }
 }
 
-/// Takes "it is there already" for success.
-pub(crate) fn there_is_fine(result: Result<(), NetlinkError>) -> Result<(), NetlinkError> {
+/// Takes "it is there already" for success, and says by `false` that it was.
+pub(crate) fn whether_new(result: Result<(), NetlinkError>) -> Result<bool, NetlinkError> {
     match result {
-        Err(error) if error.is_already_there() => Ok(()),
-        other => other,
+        Err(error) if error.is_already_there() => Ok(false),
+        other => other.map(|()| true),
     }
 }
 

@@ -12,6 +12,7 @@ mod address;
 mod error;
 mod link;
 mod namespace;
+mod namespace_id;
 mod route;
 mod rule;
 mod socket;

@@ -6,10 +6,10 @@ use eni_types::MacAddress;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
-    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, Prop,
 };
 
-use crate::error::gone_is_fine;
+use crate::error::{gone_is_fine, whether_new};
 use crate::{Netlink, NetlinkError};
 
 /// A veth pair whose first end is made in the socket's namespace and whose second end is made in another one.
@@ -21,8 +21,10 @@ pub struct VethSpec<'a> {
     pub index: Option<u32>,
     /// MAC address of the first end; the kernel's choice if none.
     pub mac: Option<MacAddress>,
-    /// Name of the second end.
+    /// Name of the second end. In one with `%d` the kernel puts the lowest number that makes it a free one.
     pub peer_name: &'a str,
+    /// Group of the second end (`IFLA_GROUP`); 0 is the kernel's default.
+    pub peer_group: u32,
     /// MAC address of the second end; the kernel's choice if none.
     pub peer_mac: Option<MacAddress>,
     /// Namespace of the second end; the socket's if none.
@@ -54,6 +56,11 @@ pub struct Link {
     pub carrier_downs: u32,
     /// Whether it is the loopback device.
     pub loopback: bool,
+    /// Of a veth pair, the interface index of the other end in its own namespace.
+    pub peer_index: Option<u32>,
+    /// Of a veth pair whose other end is in another namespace, that namespace's id in this one: see
+    /// [`Netlink::namespace_id`].
+    pub peer_namespace: Option<i32>,
 }
 
 impl Netlink {
@@ -77,6 +84,7 @@ impl Netlink {
         peer.attributes
             .push(LinkAttribute::IfName(spec.peer_name.to_owned()));
         peer.attributes.extend(spec.peer_mac.map(mac_attribute));
+        peer.attributes.push(LinkAttribute::Group(spec.peer_group));
         if let Some(namespace) = spec.peer_namespace {
             peer.attributes
                 .push(LinkAttribute::NetNsFd(namespace.as_raw_fd()));
@@ -132,6 +140,23 @@ impl Netlink {
     /// [`NetlinkError::Refused`] when there is no such device.
     pub fn set_link_alias(&mut self, index: u32, alias: &str) -> Result<(), NetlinkError> {
         self.set_link(index, None, Some(LinkAttribute::IfAlias(alias.to_owned())))
+    }
+
+    /// Adds an alternative name to the device `index`; false if it, or another device, has the name.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`] when there is no such device.
+    pub fn add_alternative_name(&mut self, index: u32, name: &str) -> Result<bool, NetlinkError> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.attributes = vec![LinkAttribute::PropList(vec![Prop::AltIfName(
+            name.to_owned(),
+        )])];
+        whether_new(self.request(
+            RouteNetlinkMessage::NewLinkProp(message),
+            NLM_F_CREATE | NLM_F_EXCL,
+            || format!("name link {index} {name} as well"),
+        ))
     }
 
     /// Moves the device `index` into `namespace`, and gives it a name and a MAC address there. It arrives down. The
@@ -232,6 +257,8 @@ fn link_of(message: LinkMessage) -> Link {
         carrier: false,
         carrier_downs: 0,
         loopback: message.header.flags.contains(LinkFlags::Loopback),
+        peer_index: None,
+        peer_namespace: None,
     };
     for attribute in message.attributes {
         match attribute {
@@ -240,6 +267,8 @@ fn link_of(message: LinkMessage) -> Link {
             LinkAttribute::Mtu(mtu_bytes) => link.mtu_bytes = mtu_bytes,
             LinkAttribute::Carrier(carrier) => link.carrier = carrier != 0,
             LinkAttribute::CarrierDownCount(count) => link.carrier_downs = count,
+            LinkAttribute::Link(index) => link.peer_index = Some(index),
+            LinkAttribute::LinkNetNsId(id) => link.peer_namespace = Some(id),
             LinkAttribute::Address(bytes) => {
                 link.mac = <[u8; 6]>::try_from(bytes.as_slice()).ok().map(MacAddress);
             }

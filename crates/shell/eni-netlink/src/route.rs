@@ -3,13 +3,13 @@
 use std::net::Ipv4Addr;
 
 use eni_types::Ipv4Cidr;
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use crate::error::gone_is_fine;
+use crate::error::{gone_is_fine, whether_new};
 use crate::{Netlink, NetlinkError};
 
 /// An IPv4 unicast route.
@@ -30,16 +30,16 @@ pub struct Route {
 }
 
 impl Netlink {
-    /// Adds `route`, or replaces the one with the same destination, table and metric.
+    /// Adds `route`; false if there is one with the same destination, table and metric, which stays.
     ///
     /// # Errors
     /// [`NetlinkError::Refused`], for example when the gateway is not on the link.
-    pub fn add_route(&mut self, route: Route) -> Result<(), NetlinkError> {
-        self.request(
+    pub fn add_route(&mut self, route: Route) -> Result<bool, NetlinkError> {
+        whether_new(self.request(
             RouteNetlinkMessage::NewRoute(message(route)),
-            NLM_F_CREATE | NLM_F_REPLACE,
+            NLM_F_CREATE | NLM_F_EXCL,
             || format!("add route {} in table {}", route.destination, route.table),
-        )
+        ))
     }
 
     /// Deletes `route`. One that is gone is success.

@@ -1,32 +1,42 @@
 //! IPv4 policy routing rules.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
+use eni_types::Ipv4Cidr;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use crate::error::{gone_is_fine, there_is_fine};
+use crate::error::{gone_is_fine, whether_new};
 use crate::{Netlink, NetlinkError};
 
-/// `from ADDRESS lookup TABLE`.
+/// The device that what a machine sends itself seems to come from, for rules (ip-rule(8), `iif lo`).
+const LOOPBACK: &str = "lo";
+
+/// `from SOURCE lookup TABLE`, and what else narrows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rule {
-    /// The source address the rule is for.
-    pub source: Ipv4Addr,
-    /// The table its packets are routed by.
+    /// The source addresses the rule is for.
+    pub source: Ipv4Cidr,
+    /// The destinations the rule is for; all if none.
+    pub destination: Option<Ipv4Cidr>,
+    /// Whether it is only for what the machine sends itself, not for what it forwards.
+    pub own_packets: bool,
+    /// The table their packets are routed by.
     pub table: u32,
-    /// The lowest priority is asked first.
+    /// Routes by devices of this group are passed over (`suppress_ifgroup`): the next rule is asked.
+    pub except_group: Option<u32>,
+    /// The lowest priority is asked first; of equal ones, the one added first.
     pub priority: u32,
 }
 
 impl Netlink {
-    /// Adds `rule`. One that is there is success.
+    /// Adds `rule`; false if it is there already.
     ///
     /// # Errors
     /// [`NetlinkError::Refused`] when the kernel does not take it.
-    pub fn add_rule(&mut self, rule: Rule) -> Result<(), NetlinkError> {
-        there_is_fine(self.request(
+    pub fn add_rule(&mut self, rule: Rule) -> Result<bool, NetlinkError> {
+        whether_new(self.request(
             RouteNetlinkMessage::NewRule(message(rule)),
             NLM_F_CREATE | NLM_F_EXCL,
             || format!("add rule from {}", rule.source),
@@ -45,7 +55,7 @@ impl Netlink {
         )
     }
 
-    /// The IPv4 rules of the namespace that select by one source address.
+    /// The IPv4 rules of the namespace that select by source address and lead to a table.
     ///
     /// # Errors
     /// [`NetlinkError::Socket`] or [`NetlinkError::Unreadable`].
@@ -69,32 +79,56 @@ impl Netlink {
 fn message(rule: Rule) -> RuleMessage {
     let mut message = RuleMessage::default();
     message.header.family = AddressFamily::Inet;
-    message.header.src_len = 32;
+    message.header.src_len = rule.source.prefix_length();
     message.header.action = RuleAction::ToTable;
     message.attributes = vec![
-        RuleAttribute::Source(IpAddr::V4(rule.source)),
+        RuleAttribute::Source(IpAddr::V4(rule.source.network())),
         RuleAttribute::Table(rule.table),
         RuleAttribute::Priority(rule.priority),
     ];
+    if let Some(destination) = rule.destination {
+        message.header.dst_len = destination.prefix_length();
+        let network = IpAddr::V4(destination.network());
+        message.attributes.push(RuleAttribute::Destination(network));
+    }
+    if rule.own_packets {
+        let device = RuleAttribute::Iifname(LOOPBACK.to_owned());
+        message.attributes.push(device);
+    }
+    let group = rule.except_group.map(RuleAttribute::SuppressIfGroup);
+    message.attributes.extend(group);
     message
 }
 
 fn rule_of(message: &RuleMessage) -> Option<Rule> {
-    if message.header.src_len != 32 {
-        return None;
-    }
-    let (mut source, mut table, mut priority) = (None, u32::from(message.header.table), 0);
+    let header = &message.header;
+    let (mut source, mut destination) = (None, None);
+    let (mut table, mut priority) = (u32::from(header.table), 0);
+    let (mut own_packets, mut except_group) = (false, None);
     for attribute in &message.attributes {
         match attribute {
-            RuleAttribute::Source(IpAddr::V4(address)) => source = Some(*address),
+            RuleAttribute::Source(IpAddr::V4(address)) => {
+                source = Ipv4Cidr::new(*address, header.src_len);
+            }
+            RuleAttribute::Destination(IpAddr::V4(address)) => {
+                destination = Ipv4Cidr::new(*address, header.dst_len);
+            }
             RuleAttribute::Table(value) => table = *value,
             RuleAttribute::Priority(value) => priority = *value,
+            RuleAttribute::Iifname(name) => own_packets = name == LOOPBACK,
+            // -1 stands for none.
+            RuleAttribute::SuppressIfGroup(group) if *group != u32::MAX => {
+                except_group = Some(*group);
+            }
             _ => {}
         }
     }
     Some(Rule {
         source: source?,
+        destination,
+        own_packets,
         table,
+        except_group,
         priority,
     })
 }

@@ -34,6 +34,7 @@ impl Pair {
             mac: None,
             peer_name: "eth0",
             peer_mac: Some(GUEST_MAC),
+            peer_group: 7,
             peer_namespace: Some(self.guest.as_fd()),
             mtu_bytes: 9001,
             no_arp: true,
@@ -85,6 +86,32 @@ fn root_a_veth_pair_is_made_with_each_end_where_it_belongs() {
     let eth0 = guest.links().unwrap().pop().unwrap();
     assert_eq!((eth0.name.as_str(), eth0.mac), ("eth0", Some(GUEST_MAC)));
     assert_eq!((eth0.mtu_bytes, eth0.up), (9001, false));
+    // Each end tells where the other one is.
+    let guest_id = fabric.namespace_id(pair.guest.as_fd()).unwrap();
+    assert!(guest_id.is_some());
+    assert_eq!(
+        (end.peer_index, end.peer_namespace),
+        (Some(eth0.index), guest_id)
+    );
+    assert_eq!(eth0.peer_index, Some(77));
+    let stranger = Namespace::create(&pair.directory.path().join("stranger")).unwrap();
+    assert_eq!(fabric.namespace_id(stranger.as_fd()).unwrap(), None);
+    Namespace::delete(&pair.directory.path().join("stranger")).unwrap();
+
+    assert!(
+        guest
+            .add_alternative_name(eth0.index, "device-number-0")
+            .unwrap()
+    );
+    assert!(
+        !guest
+            .add_alternative_name(eth0.index, "device-number-0")
+            .unwrap()
+    );
+    let gone = guest
+        .add_alternative_name(99, "device-number-1")
+        .unwrap_err();
+    assert!(gone.is_gone() && gone.is_for_good());
 
     let again = pair.add_veth(&mut fabric).unwrap_err();
     assert!(again.is_already_there(), "{again:?}");
@@ -117,23 +144,36 @@ fn root_addresses_routes_and_rules_come_and_go() {
         metric,
     };
     let rule = Rule {
-        source: ip,
+        source: Ipv4Cidr::new(ip, 32).unwrap(),
+        destination: None,
+        own_packets: false,
         table: 10_001,
+        except_group: None,
         priority: 10_001,
     };
-    for _ in 0..2 {
-        guest.add_address(address).unwrap();
-        guest.add_route(route(MAIN_TABLE, 512)).unwrap();
-        guest.add_route(route(10_001, 0)).unwrap();
-        guest.add_rule(rule).unwrap();
+    let narrow = Rule {
+        source: Ipv4Cidr::new(ip, 24).unwrap(),
+        destination: Ipv4Cidr::new(Ipv4Addr::new(10, 0, 2, 0), 24),
+        own_packets: true,
+        table: MAIN_TABLE,
+        except_group: Some(7),
+        priority: 20_001,
+    };
+    for is_new in [true, false] {
+        assert_eq!(guest.add_address(address).unwrap(), is_new);
+        assert_eq!(guest.add_route(route(MAIN_TABLE, 512)).unwrap(), is_new);
+        assert_eq!(guest.add_route(route(10_001, 0)).unwrap(), is_new);
+        assert_eq!(guest.add_rule(rule).unwrap(), is_new);
+        assert_eq!(guest.add_rule(narrow).unwrap(), is_new);
     }
     assert_eq!(guest.addresses().unwrap(), [address]);
     let mut routes = guest.routes().unwrap();
     routes.sort();
     assert_eq!(routes, [route(MAIN_TABLE, 512), route(10_001, 0)]);
-    assert_eq!(guest.rules().unwrap(), [rule]);
+    assert_eq!(guest.rules().unwrap(), [rule, narrow]);
     for _ in 0..2 {
         guest.delete_rule(rule).unwrap();
+        guest.delete_rule(narrow).unwrap();
         guest.delete_route(route(10_001, 0)).unwrap();
         guest.delete_route(route(MAIN_TABLE, 512)).unwrap();
         guest.delete_address(address).unwrap();
