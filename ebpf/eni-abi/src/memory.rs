@@ -15,10 +15,22 @@ pub struct ConnectionKey {
     pub remote_address: Ipv4,
     /// The guest's port; the identifier for ICMP queries; 0 for protocols without ports.
     pub local_port: Port,
-    /// The other end's port; 0 for ICMP and protocols without ports.
+    /// The other end's port; [`ConnectionKey::icmp_query`] for ICMP; 0 for protocols without ports.
     pub remote_port: Port,
     /// IP protocol number.
     pub protocol: u32,
+}
+
+impl ConnectionKey {
+    /// What stands for the other end's port in a conversation of ICMP: the requests' type, who asks, and the code.
+    ///
+    /// So a request and an answer find an entry only if it is that of their own kind, begun from the right side.
+    #[must_use]
+    #[inline(always)]
+    pub const fn icmp_query(request_type: u8, guest_asks: bool, code: u8) -> Port {
+        // Requests have types up to 42.
+        Port::icmp(request_type << 1 | guest_asks as u8, code)
+    }
 }
 
 /// How far a tracked flow has got. Stored as its number in [`Connection::state`].
@@ -41,7 +53,7 @@ pub enum ConnectionState {
     UdpAnswered = 6,
     /// UDP: more than one request and answer (EC2's UDP stream).
     UdpStream = 7,
-    /// ICMP: queries are tracked by identifier.
+    /// ICMP: a request was seen, and perhaps its answers.
     Icmp = 8,
     /// Another protocol, tracked by addresses and protocol.
     Other = 9,

@@ -68,7 +68,12 @@ impl Both {
                 let (from, next_hop, answer) = self.region.answer(&packet, &delivery, dice);
                 self.send(from, next_hop, answer)
             }
-            5..=6 if !self.sent.is_empty() => {
+            5 if !self.delivered.is_empty() => {
+                let (packet, delivery) = self.delivered[earlier(self.delivered.len(), dice)];
+                let (from, next_hop, error) = self.region.error(&packet, &delivery, dice);
+                self.send(from, next_hop, error)
+            }
+            6 if !self.sent.is_empty() => {
                 let (from, next_hop, mut packet) = self.sent[earlier(self.sent.len(), dice)];
                 packet.opens &= dice.hits(4);
                 self.send(from, next_hop, packet)

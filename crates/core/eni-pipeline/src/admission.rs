@@ -7,12 +7,12 @@
 use eni_abi::map::CONNECTION_ALLOWANCE;
 use eni_abi::{
     Connection, ConnectionKey, ConnectionState, Direction, DirectionPolicy, DropReason, PolicyKey,
-    Vport,
+    Port, Vport,
 };
-use eni_wire::protocol;
 use eni_wire::tcp_flag::{ACK, SYN};
+use eni_wire::{IcmpQuery, icmp_type, protocol};
 
-use crate::packet::{Embedded, Scratch, Side};
+use crate::packet::{Embedded, FlowPart, Scratch, Side};
 use crate::rules::{any, intersects, match_rules};
 use crate::{Memory, Tables, connection};
 
@@ -32,7 +32,7 @@ pub(crate) fn admit<T: Tables, M: Memory>(
     if scratch.packet.has_embedded && is_related(scratch, now_ns, memory) {
         return Ok(());
     }
-    if follow(scratch, vport, now_ns, memory) {
+    if scratch.side.part != FlowPart::None && follow(scratch, vport, now_ns, memory) {
         return Ok(());
     }
     if !judge(scratch, vport, tables)? {
@@ -124,13 +124,7 @@ fn judge<T: Tables>(scratch: &mut Scratch, vport: &Vport, tables: &T) -> Result<
     if !any(&scratch.bits) {
         return Err(denied);
     }
-    // An ICMP error that belongs to no tracked flow begins none either.
-    if scratch.packet.has_embedded {
-        return Ok(false);
-    }
-    // Only a SYN begins a TCP connection. Did other packets, the server of an untracked flow would keep it alive after
-    // its rule is revoked: what it sends is allowed by the other direction, and would be tracked now.
-    if scratch.packet.protocol == protocol::TCP && may_answer {
+    if scratch.side.part != FlowPart::Opener {
         return Ok(false);
     }
     let untracked = policy.direction(opposite).flags & all_open != 0
@@ -138,7 +132,11 @@ fn judge<T: Tables>(scratch: &mut Scratch, vport: &Vport, tables: &T) -> Result<
     Ok(!untracked)
 }
 
-/// Whether an ICMP error is about a connection that this end tracks.
+/// Whether an ICMP error is about a connection that this end tracks, and goes to who sent the packet it quotes.
+///
+/// Without the second an end could tell anybody anything, quoting a connection with somebody else. Linux asks the same
+/// (`nf_conntrack_inet_error`: the error's destination is the quoted source). Who sends the error does not matter: any
+/// router on the way may.
 #[inline(always)]
 fn is_related<M: Memory>(scratch: &mut Scratch, now_ns: u64, memory: &mut M) -> bool {
     let Scratch {
@@ -151,42 +149,28 @@ fn is_related<M: Memory>(scratch: &mut Scratch, now_ns: u64, memory: &mut M) -> 
         destination_port,
         protocol,
     } = packet.embedded;
+    if source != packet.destination {
+        return false;
+    }
     // As the receiver sees it, the embedded datagram has been translated back like the error around it.
-    let key = if side.egress {
-        ConnectionKey {
-            vport: side.key.vport,
-            local_address: destination,
-            remote_address: source,
-            local_port: destination_port,
-            remote_port: if protocol == eni_wire::protocol::ICMP {
-                eni_abi::Port(0)
-            } else {
-                source_port
-            },
-            protocol: u32::from(protocol),
-        }
+    let (local_address, remote_address) = if side.egress {
+        (destination, source)
+    } else if destination == packet.source {
+        (path.new_destination, path.new_source)
     } else {
-        ConnectionKey {
-            vport: side.key.vport,
-            local_address: if source == packet.destination {
-                path.new_destination
-            } else {
-                source
-            },
-            remote_address: if destination == packet.source {
-                path.new_source
-            } else {
-                destination
-            },
-            local_port: source_port,
-            remote_port: if protocol == eni_wire::protocol::ICMP {
-                eni_abi::Port(0)
-            } else {
-                destination_port
-            },
-            protocol: u32::from(protocol),
-        }
+        (path.new_destination, destination)
     };
+    let mut key = ConnectionKey {
+        vport: side.key.vport,
+        local_address,
+        remote_address,
+        protocol: u32::from(protocol),
+        ..ConnectionKey::default()
+    };
+    // The quoted packet went the other way.
+    if name_ports(&mut key, source_port, destination_port, !side.egress) == FlowPart::None {
+        return false;
+    }
     memory
         .connection(&key)
         .is_some_and(|connection| connection.expires_ns > now_ns)
@@ -218,18 +202,52 @@ pub(crate) fn look_from(scratch: &mut Scratch, vport: u32, egress: bool) {
         side.identity = path.target_identity;
         key.local_address = packet.source;
         key.remote_address = packet.destination;
-        key.local_port = packet.source_port;
-        key.remote_port = packet.destination_port;
     } else {
         side.identity = path.sender_identity;
         key.local_address = path.new_destination;
         key.remote_address = path.new_source;
-        key.local_port = packet.destination_port;
-        key.remote_port = packet.source_port;
     }
-    if packet.protocol == protocol::ICMP {
-        // Queries and answers share the identifier, types differ.
-        key.local_port = packet.source_port;
-        key.remote_port = eni_abi::Port(0);
+    side.part = name_ports(key, packet.source_port, packet.destination_port, egress);
+    // Did others begin TCP connections, the server of an untracked flow would keep it alive after its rule is revoked:
+    // what it sends is allowed by the other direction, and would be tracked now.
+    if packet.protocol == protocol::TCP && packet.tcp_flags & (SYN | ACK) != SYN {
+        side.part = FlowPart::Follower;
+    }
+}
+
+/// Fills in the ports of `key`, whose protocol is set, for a packet that leaves its guest (`egress`) or arrives there;
+/// what the packet may be to the flow.
+#[inline(always)]
+fn name_ports(
+    key: &mut ConnectionKey,
+    source_port: Port,
+    destination_port: Port,
+    egress: bool,
+) -> FlowPart {
+    if key.protocol != u32::from(protocol::ICMP) {
+        (key.local_port, key.remote_port) = if egress {
+            (source_port, destination_port)
+        } else {
+            (destination_port, source_port)
+        };
+        return FlowPart::Opener;
+    }
+    let [icmp_type, code] = destination_port.0.to_ne_bytes();
+    let Some(query) = IcmpQuery::of(icmp_type) else {
+        return FlowPart::None;
+    };
+    // A Linux host answers with the code it was asked with; an extended echo's answers have codes of their own
+    // (RFC 8335 section 3).
+    let code = match query.request_type {
+        icmp_type::EXTENDED_ECHO_REQUEST => 0,
+        _ => code,
+    };
+    let guest_asks = egress != query.is_answer;
+    key.local_port = source_port;
+    key.remote_port = ConnectionKey::icmp_query(query.request_type, guest_asks, code);
+    if query.is_answer {
+        FlowPart::Follower
+    } else {
+        FlowPart::Opener
     }
 }

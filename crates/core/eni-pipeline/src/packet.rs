@@ -2,8 +2,8 @@
 
 use eni_abi::{ConnectionKey, DropReason, Flow, Fragment, FragmentKey, Ipv4, Mac, Port, RuleBits};
 use eni_wire::{
-    ETHERNET_LENGTH, FragmentPart, ICMP_LENGTH, IPV4_LENGTH, IcmpHeader, Ipv4Header, Malformed,
-    TCP_LENGTH, TcpHeader, UDP_LENGTH, UdpHeader, protocol,
+    ETHERNET_LENGTH, FragmentPart, ICMP_LENGTH, IPV4_LENGTH, IcmpHeader, IcmpQuery, Ipv4Header,
+    Malformed, TCP_LENGTH, TcpHeader, UDP_LENGTH, UdpHeader, protocol,
 };
 
 use crate::{Arrival, Frame, Memory, offload};
@@ -47,7 +47,7 @@ pub(crate) struct Packet {
     pub(crate) dont_fragment: bool,
     /// The sending vport owns the source address.
     pub(crate) owns_source: bool,
-    /// An ICMP error whose `embedded` datagram could be read.
+    /// An ICMP error whose `embedded` datagram could be read, with its ports.
     pub(crate) has_embedded: bool,
     pub(crate) embedded: Embedded,
 }
@@ -58,7 +58,9 @@ pub(crate) struct Packet {
 pub(crate) struct Embedded {
     pub(crate) source: Ipv4,
     pub(crate) destination: Ipv4,
+    /// As in [`Packet`].
     pub(crate) source_port: Port,
+    /// As in [`Packet`].
     pub(crate) destination_port: Port,
     pub(crate) protocol: u8,
 }
@@ -87,6 +89,18 @@ pub(crate) struct Path {
     pub(crate) forget_opposite: bool,
 }
 
+/// What a packet may be to a tracked flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum FlowPart {
+    /// It belongs to none: the rules are asked about each one. ICMP that neither asks nor answers.
+    #[default]
+    None,
+    /// It follows one, but begins none: answers of ICMP, and TCP without a lone SYN.
+    Follower,
+    /// It follows one or begins it.
+    Opener,
+}
+
 /// One end's view of the packet, while its rules are asked.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
@@ -97,6 +111,8 @@ pub(crate) struct Side {
     /// Destination port of a packet in the opposite direction; for the tracking rule.
     pub(crate) opposite_port: Port,
     pub(crate) egress: bool,
+    /// What the packet is to the flow of `key`.
+    pub(crate) part: FlowPart,
 }
 
 impl Packet {
@@ -190,7 +206,7 @@ impl Packet {
         self.headers_length += ICMP_LENGTH;
         if icmp.is_error() {
             self.has_embedded = self.parse_embedded(frame, payload).is_some();
-        } else {
+        } else if IcmpQuery::of(icmp.icmp_type).is_some() {
             self.source_port = icmp.identifier;
         }
         Ok(())
@@ -201,7 +217,8 @@ impl Packet {
     fn parse_embedded<F: Frame>(&mut self, frame: &F, payload: u32) -> Option<()> {
         let offset = self.transport_offset + ICMP_LENGTH;
         let ip = Ipv4Header::from_words(&frame.load(offset)?).ok()?;
-        if payload < ICMP_LENGTH + ip.header_length + UDP_LENGTH {
+        // A later fragment has no ports where they are looked for.
+        if payload < ICMP_LENGTH + ip.header_length + UDP_LENGTH || ip.part == FragmentPart::Later {
             return None;
         }
         let embedded = &mut self.embedded;
@@ -215,11 +232,10 @@ impl Packet {
                 embedded.source_port = udp.source_port;
                 embedded.destination_port = udp.destination_port;
             }
-            // Tracked by identifier, which stands on whichever side is local.
             protocol::ICMP => {
                 let icmp = IcmpHeader::from_words(&transport);
                 embedded.source_port = icmp.identifier;
-                embedded.destination_port = icmp.identifier;
+                embedded.destination_port = Port::icmp(icmp.icmp_type, icmp.code);
             }
             _ => {
                 embedded.source_port = Port(0);

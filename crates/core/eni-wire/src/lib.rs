@@ -20,6 +20,6 @@ pub use arp::{ARP_WORDS, ArpPacket};
 pub use ethernet::{ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, EthernetHeader};
 pub use ipv4::{FragmentPart, IPV4_LENGTH, IPV4_WORDS, Ipv4Header, Malformed, protocol};
 pub use transport::{
-    ICMP_LENGTH, ICMP_WORDS, IcmpHeader, TCP_LENGTH, TCP_WORDS, TcpHeader, UDP_LENGTH, UDP_WORDS,
-    UdpHeader, icmp_type, tcp_flag,
+    ICMP_LENGTH, ICMP_WORDS, IcmpHeader, IcmpQuery, TCP_LENGTH, TCP_WORDS, TcpHeader, UDP_LENGTH,
+    UDP_WORDS, UdpHeader, icmp_type, tcp_flag,
 };

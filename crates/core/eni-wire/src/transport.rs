@@ -39,6 +39,14 @@ pub mod icmp_type {
     pub const REDIRECT: u8 = 5;
     /// Ping.
     pub const ECHO_REQUEST: u8 = 8;
+    /// Asks for the time; the answer's type is one higher.
+    pub const TIMESTAMP: u8 = 13;
+    /// Asks for the network's number, obsolete (RFC 6918); the answer's type is one higher.
+    pub const INFORMATION_REQUEST: u8 = 15;
+    /// Asks for the subnet's mask, obsolete (RFC 6918); the answer's type is one higher.
+    pub const ADDRESS_MASK_REQUEST: u8 = 17;
+    /// Ping of an interface (RFC 8335); the answer's type is one higher.
+    pub const EXTENDED_ECHO_REQUEST: u8 = 42;
     /// An error.
     pub const TIME_EXCEEDED: u8 = 11;
     /// An error.
@@ -98,6 +106,42 @@ impl UdpHeader {
             destination_port: Port(destination_port),
             length: u16::from_be(length) as u32,
         }
+    }
+}
+
+/// The part of a message in a conversation of ICMP: a request and its answers, with one identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IcmpQuery {
+    /// The type of the conversation's requests.
+    pub request_type: u8,
+    /// The message is an answer.
+    pub is_answer: bool,
+}
+
+impl IcmpQuery {
+    /// `None` for all types that are neither request nor answer: errors, announcements, unassigned ones.
+    #[must_use]
+    #[inline(always)]
+    pub const fn of(icmp_type: u8) -> Option<Self> {
+        let (request_type, is_answer) = match icmp_type {
+            icmp_type::ECHO_REPLY => (icmp_type::ECHO_REQUEST, true),
+            icmp_type::ECHO_REQUEST
+            | icmp_type::TIMESTAMP
+            | icmp_type::INFORMATION_REQUEST
+            | icmp_type::ADDRESS_MASK_REQUEST
+            | icmp_type::EXTENDED_ECHO_REQUEST => (icmp_type, false),
+            _ => match icmp_type.wrapping_sub(1) {
+                request_type @ (icmp_type::TIMESTAMP
+                | icmp_type::INFORMATION_REQUEST
+                | icmp_type::ADDRESS_MASK_REQUEST
+                | icmp_type::EXTENDED_ECHO_REQUEST) => (request_type, true),
+                _ => return None,
+            },
+        };
+        Some(Self {
+            request_type,
+            is_answer,
+        })
     }
 }
 

@@ -3,6 +3,8 @@
 //! Walks the world's rows one after the other. Shares no code with the lowering or the pipeline: where the three agree,
 //! each has read EC2's documentation the same way on its own.
 
+mod flow;
+
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
@@ -12,9 +14,11 @@ use eni_model::resource::{
 };
 use eni_model::{IndexKey, World};
 use eni_types::{
-    AttachmentId, AttachmentStatus, InstanceState, NetworkInterfaceId, SecurityGroupId, SubnetId,
-    VpcId,
+    AttachmentStatus, InstanceState, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId,
 };
+
+pub(crate) use flow::{Query, Quote, TrackedFlow};
+use flow::{flow_of, is_request, quoted_flow, whole_quote};
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
@@ -51,6 +55,8 @@ pub(crate) struct Packet {
     pub(crate) destination_port: u16,
     /// TCP's SYN without ACK.
     pub(crate) opens: bool,
+    /// What an ICMP error carries.
+    pub(crate) quote: Option<Quote>,
 }
 
 /// A packet as its receiver gets it.
@@ -59,14 +65,13 @@ pub(crate) struct Delivery {
     pub(crate) to: Place,
     pub(crate) source: Ipv4Addr,
     pub(crate) destination: Ipv4Addr,
+    /// Source and destination of a whole quote.
+    pub(crate) quoted: Option<(Ipv4Addr, Ipv4Addr)>,
 }
 
-/// The tracked flows: at which attachment, and between which ends as its guest sees them.
+/// The tracked flows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tracked(pub(crate) BTreeSet<TrackedFlow>);
-
-/// Attachment, protocol, the guest's own end and the other one.
-pub(crate) type TrackedFlow = (AttachmentId, u8, End, End);
 
 /// An address and a port.
 pub(crate) type End = (Ipv4Addr, u16);
@@ -145,10 +150,20 @@ pub(crate) fn decide(
             return None;
         }
     }
+    // What a translation changes outside it changes inside, where it stands as well.
+    let quoted = whole_quote(packet).map(|quote| {
+        let source = (quote.source == packet.destination).then_some(way.destination);
+        let destination = (quote.destination == packet.source).then_some(way.source);
+        (
+            source.unwrap_or(quote.source),
+            destination.unwrap_or(quote.destination),
+        )
+    });
     Some(Delivery {
         to: way.to,
         source: way.source,
         destination: way.destination,
+        quoted,
     })
 }
 
@@ -353,17 +368,16 @@ fn security_groups_allow(
     seen: &Seen<'_>,
 ) -> bool {
     let packet = seen.packet;
-    let (local, remote) = match packet.protocol {
-        ICMP => ((seen.local.0, packet.source_port), (seen.remote.0, 0)),
-        _ => (seen.local, seen.remote),
-    };
-    let flow = (
-        attachment(eni).attachment_id,
-        packet.protocol,
-        local,
-        remote,
-    );
-    if tracked.0.contains(&flow) {
+    let attachment = attachment(eni).attachment_id;
+    if let Some(about) = quoted_flow(attachment, seen)
+        && tracked.0.contains(&about)
+    {
+        return true;
+    }
+    let ports = (packet.source_port, packet.destination_port);
+    let ends = (seen.local.0, seen.remote.0);
+    let flow = flow_of(attachment, packet.protocol, seen.is_egress, ends, ports);
+    if flow.is_some_and(|flow| tracked.0.contains(&flow)) {
         return true;
     }
     let rules: Vec<&SecurityGroupRule> = eni
@@ -400,9 +414,13 @@ fn security_groups_allow(
         for_everybody |= is_world(rule);
     }
     // A connection that the middle of a flow began would let an untracked one go on after its rule is revoked.
-    let begins = packet.opens || packet.protocol != TCP;
+    let begins = match packet.protocol {
+        TCP => packet.opens,
+        ICMP => is_request(packet),
+        _ => true,
+    };
     if allowed && begins && !(for_everybody && all_to_all(!seen.is_egress)) {
-        tracked.0.insert(flow);
+        tracked.0.extend(flow);
     }
     allowed
 }

@@ -11,7 +11,7 @@ use eni_plan::UPLINK_VPORT;
 use eni_types::AttachmentId;
 
 use super::{NUMBERS, PORTS, Region, public};
-use crate::oracle::{Delivery, NextHop, Packet, Place, TrackedFlow};
+use crate::oracle::{Delivery, NextHop, Packet, Place, Query, Quote, TrackedFlow};
 
 impl Region {
     fn vport(&self, place: Place) -> Option<u32> {
@@ -62,10 +62,15 @@ impl Region {
         }
         let address =
             |at: usize| Ipv4Addr::new(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]);
+        let has_quote = packet
+            .quote
+            .is_some_and(|quote| quote.bytes >= 8 && !quote.later_fragment)
+            && matches!(packet.destination_port >> 8, 3 | 4 | 5 | 11 | 12);
         Some(Delivery {
             to,
             source: address(26),
             destination: address(30),
+            quoted: has_quote.then(|| (address(54), address(58))),
         })
     }
 
@@ -80,9 +85,23 @@ impl Region {
             .connections
             .keys()
             .map(|key| {
-                let local = (key.local_address.into(), key.local_port.number());
-                let remote = (key.remote_address.into(), key.remote_port.number());
-                (attachments[&key.vport], key.protocol as u8, local, remote)
+                let mut flow = TrackedFlow {
+                    attachment: attachments[&key.vport],
+                    protocol: key.protocol as u8,
+                    local: (key.local_address.into(), key.local_port.number()),
+                    remote: (key.remote_address.into(), key.remote_port.number()),
+                    query: None,
+                };
+                if flow.protocol == 1 {
+                    let [kind, code] = flow.remote.1.to_be_bytes();
+                    flow.remote.1 = 0;
+                    flow.query = Some(Query {
+                        request: kind >> 1,
+                        code,
+                        guest_asks: kind & 1 == 1,
+                    });
+                }
+                flow
             })
             .collect()
     }
@@ -125,7 +144,7 @@ impl Region {
             _ => dice.pick(&[1, 6, 6, 6, 17, 17]),
         };
         let (source_port, destination_port) = match protocol {
-            1 => (dice.pick(&[1, 2]), dice.pick(&[0x0800, 0x0000, 0x0d00])),
+            1 => (dice.pick(&[1, 2]), any_type_and_code(dice)),
             6 | 17 => (dice.pick(&PORTS), dice.pick(&PORTS)),
             _ => (0, 0),
         };
@@ -137,6 +156,7 @@ impl Region {
             source_port,
             destination_port,
             opens,
+            quote: None,
         };
         (from, next_hop, packet)
     }
@@ -159,6 +179,51 @@ impl Region {
         }
     }
 
+    /// An ICMP error about a packet that was delivered: most often as its receiver sends it.
+    pub(crate) fn error(
+        &self,
+        packet: &Packet,
+        delivery: &Delivery,
+        dice: &mut Dice,
+    ) -> (Place, NextHop, Packet) {
+        let mut quote = Quote {
+            source: delivery.source,
+            destination: delivery.destination,
+            protocol: packet.protocol,
+            source_port: packet.source_port,
+            destination_port: packet.destination_port,
+            later_fragment: false,
+            bytes: 8,
+        };
+        let mut error = Packet {
+            source: delivery.destination,
+            destination: delivery.source,
+            protocol: 1,
+            source_port: 0,
+            destination_port: dice.pick(&[3, 3, 3, 4, 5, 11, 12]) << 8 | dice.roll(6) as u16,
+            opens: false,
+            quote: None,
+        };
+        let (place, _, other) = self.any_packet(dice);
+        let mut from = delivery.to;
+        match dice.roll(16) {
+            // To somebody else, from somebody else, both swapped, or of one's own packet.
+            0 | 1 => error.destination = other.destination,
+            2 => (from, error.source) = (place, other.source),
+            3 => (error.source, error.destination) = (error.destination, error.source),
+            4 => (quote.source, quote.destination) = (quote.destination, quote.source),
+            5 if matches!(quote.protocol, 1 | 6 | 17) => quote.source_port ^= 1,
+            6 => quote.destination = other.destination,
+            7 => quote.bytes = dice.roll(8) as u8,
+            8 => quote.later_fragment = true,
+            9 => (quote.protocol, quote.destination_port) = (1, 3 << 8),
+            10 => error.destination_port = any_type_and_code(dice),
+            _ => {}
+        }
+        error.quote = Some(quote);
+        (from, self.next_hop(from, error.destination, dice), error)
+    }
+
     /// The answer to a packet that was delivered.
     pub(crate) fn answer(
         &self,
@@ -167,6 +232,8 @@ impl Region {
         dice: &mut Dice,
     ) -> (Place, NextHop, Packet) {
         let (source_port, destination_port) = match packet.protocol {
+            // Now and then another type, with the same identifier.
+            1 if dice.hits(4) => (packet.source_port, any_type_and_code(dice)),
             1 => (packet.source_port, answer_to(packet.destination_port)),
             _ => (packet.destination_port, packet.source_port),
         };
@@ -177,6 +244,7 @@ impl Region {
             source_port,
             destination_port,
             opens: false,
+            quote: None,
         };
         (
             delivery.to,
@@ -186,18 +254,55 @@ impl Region {
     }
 }
 
-/// The ICMP type and code that answers a query: echo 8 and 0 (RFC 792), timestamp 13 and 14.
+/// The ICMP type and code that answers a query (RFC 792, RFC 950, RFC 8335).
 fn answer_to(type_and_code: u16) -> u16 {
-    match type_and_code {
-        0x0800 => 0x0000,
-        0x0000 => 0x0800,
-        0x0d00 => 0x0e00,
-        other => other,
+    match type_and_code >> 8 {
+        8 => type_and_code & 0xff,
+        0 => type_and_code | 8 << 8,
+        13 | 15 | 17 | 42 => type_and_code + (1 << 8),
+        _ => type_and_code,
+    }
+}
+
+/// Mostly a request, else any of all types and codes.
+fn any_type_and_code(dice: &mut Dice) -> u16 {
+    match dice.roll(8) {
+        0 => dice.roll(1 << 16) as u16,
+        1 => dice.pick(&[0, 14, 16, 18, 43]) << 8,
+        2 => dice.pick(&[13, 15, 17, 42]) << 8 | dice.roll(2) as u16,
+        _ => 8 << 8,
     }
 }
 
 fn mac_bytes(mac: eni_abi::Mac) -> [u8; 6] {
     mac.to_bytes()
+}
+
+/// The beginning of the packet that an error is about.
+fn quoted(quote: &Quote) -> Vec<u8> {
+    let inner = Packet {
+        source: quote.source,
+        destination: quote.destination,
+        protocol: quote.protocol,
+        source_port: quote.source_port,
+        destination_port: quote.destination_port,
+        opens: false,
+        quote: None,
+    };
+    let mut datagram = Datagram {
+        destination_mac: [0; 6],
+        source_mac: [0; 6],
+        source: quote.source.octets(),
+        destination: quote.destination.octets(),
+        protocol: quote.protocol,
+        identification: 7,
+        fragment: u16::from(quote.later_fragment),
+        options: Vec::new(),
+        payload: payload(&inner),
+    }
+    .datagram();
+    datagram.truncate(20 + usize::from(quote.bytes));
+    datagram
 }
 
 /// The transport header of a packet and ten bytes of payload.
@@ -209,6 +314,10 @@ fn payload(packet: &Packet) -> Vec<u8> {
             bytes.extend([0, 0]);
             bytes.extend(packet.source_port.to_be_bytes());
             bytes.extend([0, 1]);
+            if let Some(quote) = &packet.quote {
+                bytes.extend(quoted(quote));
+                return bytes;
+            }
         }
         6 => {
             let flags = if packet.opens { 0x02 } else { 0x10 };
