@@ -113,6 +113,10 @@ def test_a_released_address_is_not_associated(ec2, allocate, gateway, eni):
     )
     with refused("InvalidIPAddress.InUse"):
         ec2.release_address(AllocationId=made["AllocationId"])
+    with refused("InvalidParameterValue", "You must specify an allocation id"):
+        ec2.release_address(PublicIp=made["PublicIp"])
+    with refused("InvalidParameterValue", "You must specify an association id"):
+        ec2.disassociate_address(PublicIp=made["PublicIp"])
     ec2.disassociate_address(AssociationId=associated["AssociationId"])
     with refused("InvalidAssociationID.NotFound"):
         ec2.disassociate_address(AssociationId=associated["AssociationId"])

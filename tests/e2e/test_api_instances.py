@@ -82,8 +82,17 @@ def test_a_launch_refuses_what_does_not_exist_or_fit(ec2, net, group):
         ec2.run_instances(**launch, NetworkInterfaces=three)
     with refused("InvalidInstanceID.NotFound"):
         ec2.describe_instances(InstanceIds=[NO_INSTANCE])
-    with refused("InvalidInstanceID.Malformed"):
+    with refused("InvalidInstanceID.Malformed", 'Invalid id: "instance" (expecting "i-...")'):
         ec2.terminate_instances(InstanceIds=["instance"])
+    with refused("InvalidInstanceID.NotFound", "The instance IDs 'i-00000001, i-00000002' do not exist"):
+        ec2.describe_instances(InstanceIds=["i-00000001", "i-00000002"])
+    with refused("InvalidParameterCombination", "No instances specified"):
+        ec2.terminate_instances(InstanceIds=[])
+    with refused("InvalidParameterValue", "Invalid availability zone: [us-west-1b]"):
+        ec2.run_instances(**launch, Placement={"AvailabilityZone": "us-west-1b"})
+    with refused("DryRunOperation"):
+        empty = {"AvailabilityZone": "", "GroupName": ""}
+        ec2.run_instances(**launch, SubnetId=net.subnet_a, Placement=empty, DryRun=True)
 
 
 def test_a_client_token_makes_a_launch_idempotent(ec2, net):

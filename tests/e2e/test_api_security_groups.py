@@ -154,6 +154,31 @@ def test_wrong_rules_are_refused(ec2, group, wrong):
     assert described(ec2, group)["IpPermissions"] == []
 
 
+def test_a_rule_is_modified_to_one_peer_or_refused_in_ec2s_words(ec2, group):
+    made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[WEB])
+    rule = made["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+
+    def modify(**request):
+        update = [{"SecurityGroupRuleId": rule, "SecurityGroupRule": request}]
+        ec2.modify_security_group_rules(GroupId=group, SecurityGroupRules=update)
+
+    with refused("InvalidParameterValue", "Invalid value 'null' for protocol."):
+        modify(CidrIpv4="10.0.0.0/8")
+    with refused("InvalidParameterValue", "Must specify both from and to ports with TCP/UDP."):
+        modify(IpProtocol="udp", ToPort=53, CidrIpv4="10.0.0.0/8")
+    with refused("MissingParameter", "exactly one of: cidrIp, cidrIpv6"):
+        modify(IpProtocol="-1")
+    with refused("InvalidParameterCombination", "Only one of cidrIp, cidrIpv6"):
+        modify(IpProtocol="-1", CidrIpv4="10.0.0.0/8", CidrIpv6="::/0")
+    with refused("InvalidParameterValue", "CIDR block 10.0.0.0 is malformed"):
+        modify(IpProtocol="-1", CidrIpv4="10.0.0.0")
+    modify(IpProtocol="-1", CidrIpv6="2001:db8::/32")
+    (found,) = [found for found in rules(ec2, group) if not found["IsEgress"]]
+    assert found["CidrIpv6"] == "2001:db8::/32"
+    with refused("InvalidGroupId.Malformed"):
+        rules(ec2, "foobar")
+
+
 def test_rules_refuse_what_does_not_exist(ec2, group):
     with refused("InvalidGroup.NotFound"):
         ec2.authorize_security_group_ingress(GroupId=NO_GROUP, IpPermissions=[WEB])

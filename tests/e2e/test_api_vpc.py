@@ -52,14 +52,40 @@ def test_malformed_input_has_ec2s_codes(ec2):
         ec2.create_vpc(CidrBlock="10.0.0.0/33")
     with refused("MissingParameter"):
         ec2.create_subnet(CidrBlock="10.0.0.0/24")
-    with refused("InvalidVpcID.Malformed"):
-        ec2.delete_vpc(VpcId="vpc-123")
-    with refused("InvalidSubnetID.Malformed"):
+    with refused("InvalidParameterValue", "Value (10.0.0.0) for parameter cidrBlock is invalid."):
+        ec2.create_vpc(CidrBlock="10.0.0.0")
+    with refused("InvalidVpcID.NotFound", "The vpc ID 'vpc-foo' does not exist"):
+        ec2.delete_vpc(VpcId="vpc-foo")
+    with refused("InvalidSubnetID.NotFound"):
         ec2.delete_subnet(SubnetId="sub-0123456789abcdef0")
     with refused("InvalidParameterValue"):
         ec2.describe_vpcs(Filters=[{"Name": "no-such-filter", "Values": ["x"]}])
+    with refused("InvalidParameterValue", "vpc-id"):
+        ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [""]}])
+    with refused("InvalidParameterCombination", "VpcIds cannot be used with the parameter MaxResults"):
+        ec2.describe_vpcs(VpcIds=["vpc-0123456789abcdef0"], MaxResults=5)
     with refused("InvalidNextToken"):
         ec2.describe_vpcs(NextToken="bm90LW9uZQ")
+
+
+def test_a_tag_specification_without_a_tag_makes_nothing(ec2, vpc):
+    before = ec2.describe_subnets()["Subnets"]
+    subnet = {"VpcId": vpc, "CidrBlock": "10.0.77.0/24"}
+    with refused("InvalidParameter", "Tag specification must have at least one tag"):
+        ec2.create_subnet(**subnet, TagSpecifications=[{"ResourceType": "subnet", "Tags": []}])
+    with refused("InvalidParameter", "Tag specification resource type must have a value"):
+        ec2.create_subnet(**subnet, TagSpecifications=[{"Tags": [{"Key": "a", "Value": "b"}]}])
+    assert ec2.describe_subnets()["Subnets"] == before
+
+
+def test_a_vpc_is_found_by_its_block_and_by_the_values_of_its_tags(ec2):
+    tags = [{"ResourceType": "vpc", "Tags": [{"Key": "Owner", "Value": "a-certain-value"}]}]
+    vpc = ec2.create_vpc(CidrBlock="10.66.0.0/16", TagSpecifications=tags)["Vpc"]
+    assert vpc["Ipv6CidrBlockAssociationSet"] == []
+    for name, value in [("cidr-block", "10.66.0.0/16"), ("tag-value", "a-certain-*")]:
+        (found,) = ec2.describe_vpcs(Filters=[{"Name": name, "Values": [value]}])["Vpcs"]
+        assert found["VpcId"] == vpc["VpcId"]
+    ec2.delete_vpc(VpcId=vpc["VpcId"])
 
 
 def test_dry_run_changes_nothing(ec2, vpc):

@@ -65,7 +65,7 @@ impl RegionSettings {
         )
     }
 
-    /// The zone's id, such as `use1-az1`, which EC2 keeps stable across accounts.
+    /// The zone's id, such as `use1-az1` or `apse5-az1`, which EC2 keeps stable across accounts.
     #[must_use]
     pub fn availability_zone_id(&self, zone: &str) -> String {
         let number = self
@@ -77,10 +77,21 @@ impl RegionSettings {
         for (index, part) in self.region.split('-').enumerate() {
             match index {
                 0 => short.push_str(part),
-                _ => short.extend(part.chars().next()),
+                _ => short.push_str(abbreviated(part)),
             }
         }
         alloc::format!("{short}-az{number}")
+    }
+}
+
+/// A part of a region's name in its zones' ids: points of the compass by their initials, else the first letter.
+fn abbreviated(part: &str) -> &str {
+    match part {
+        "northeast" => "ne",
+        "northwest" => "nw",
+        "southeast" => "se",
+        "southwest" => "sw",
+        other => other.get(..1).unwrap_or(other),
     }
 }
 

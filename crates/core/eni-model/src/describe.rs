@@ -11,19 +11,34 @@ use core::fmt::Display;
 use core::ops::RangeInclusive;
 use core::str::FromStr;
 
-use eni_query::FromQuery;
+use eni_query::{FromQuery, QueryError, QueryNode};
 use eni_types::quota;
 
 use crate::{Context, Ec2Error, ErrorCode, IndexKey, ItemSet, RegionSettings, Row, World};
 
 /// `Filter.N`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     /// Such as `vpc-id` or `tag:Name`.
     pub name: String,
     /// Any of these; `*` and `?` are wildcards, a backslash takes their meaning away.
-    #[query(name = "Value")]
     pub values: Vec<String>,
+}
+
+#[derive(FromQuery)]
+struct FilterParameters {
+    name: Option<String>,
+    #[query(name = "Value")]
+    values: Vec<String>,
+}
+
+impl FromQuery for Filter {
+    fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
+        let FilterParameters { name, values } = FilterParameters::from_query(node, path)?;
+        let message = "The filter 'null' is invalid".into();
+        let name = name.ok_or(QueryError::Worded { message })?;
+        Ok(Self { name, values })
+    }
 }
 
 /// Filters and paging of a Describe call, flattened into its request.
@@ -60,10 +75,25 @@ impl<'a> Scope<'a> {
 
 /// A row that a Describe call can filter.
 pub trait Described: Row {
-    /// The filters it knows, besides `tag:KEY` and `tag-key`.
+    /// The filters it knows, besides those of [`has_tag_filters`](Self::HAS_TAG_FILTERS).
     const FILTERS: &'static [&'static str];
+    /// Whether it also knows `tag:KEY`, `tag-key` and `tag-value`.
+    const HAS_TAG_FILTERS: bool = true;
     /// The filter whose values are ids of rows, where there is one.
     const ID_FILTER: Option<&'static str> = None;
+    /// What EC2's error for ids together with a page size calls the two parameters: older calls by the members of their
+    /// SOAP messages (`instancesSet`, `maxResults`), newer ones by their names (`VpcIds`, `MaxResults`).
+    const IDS_AND_PAGE: (&'static str, &'static str);
+    /// What EC2's error for several ids that do not exist calls them; others name the first one only.
+    const PLURAL: Option<&'static str> = None;
+
+    /// Refuses a filter value that EC2 refuses. What is empty is refused for all filters already.
+    ///
+    /// # Errors
+    /// EC2's.
+    fn check_filter_value(_name: &str, _value: &str) -> Result<(), Ec2Error> {
+        Ok(())
+    }
 
     /// Gives every value that the row has for the filter `name`, one of [`FILTERS`](Self::FILTERS).
     fn filter_values<'a>(
@@ -80,18 +110,35 @@ pub trait Described: Row {
     }
 }
 
-/// Whether all filters are known.
+/// Whether all filters are known, and their values such as EC2 takes. It takes no filter without a value, and an empty
+/// value only where something can have it: tags and descriptions.
 ///
 /// # Errors
-/// `InvalidParameterValue` for an unknown filter.
+/// `InvalidParameterValue` for an unknown filter or one without a value; as [`Described::check_filter_value`].
 pub fn check_filters<R: Described>(filters: &[Filter]) -> Result<(), Ec2Error> {
-    for Filter { name, .. } in filters {
-        if name != "tag-key" && !name.starts_with("tag:") && !R::FILTERS.contains(&name.as_str()) {
+    for Filter { name, values } in filters {
+        let is_tag_filter = name == "tag-key" || name == "tag-value" || name.starts_with("tag:");
+        let is_known = R::FILTERS.contains(&name.as_str()) || (R::HAS_TAG_FILTERS && is_tag_filter);
+        if !is_known {
             let message = format!("The filter '{name}' is invalid");
             return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
         }
+        let may_be_empty = name.starts_with("tag:")
+            || matches!(name.as_str(), "tag-value" | "value")
+            || name.ends_with("description");
+        if values.is_empty() || (!may_be_empty && values.iter().any(String::is_empty)) {
+            return Err(refused_value(name));
+        }
+        for value in values.iter().filter(|value| !has_wildcards(value)) {
+            R::check_filter_value(name, value)?;
+        }
     }
     Ok(())
+}
+
+/// EC2's error for a value that the filter `name` does not take: it names the filter and says no more.
+pub(crate) fn refused_value(name: &str) -> Ec2Error {
+    Ec2Error::new(ErrorCode::InvalidParameterValue, name)
 }
 
 /// Whether a row passes all filters.
@@ -109,6 +156,8 @@ pub fn passes<R: Described>(row: &R, filters: &[Filter], scope: Scope<'_>) -> bo
                 .for_each(|value| give(value.into()));
         } else if filter.name == "tag-key" {
             row.tags().iter().for_each(|(key, _)| give(key.into()));
+        } else if filter.name == "tag-value" {
+            row.tags().iter().for_each(|(_, value)| give(value.into()));
         } else {
             row.filter_values(&filter.name, scope, &mut give);
         }
@@ -181,7 +230,7 @@ where
     R::Id: Display + FromStr,
 {
     check_filters::<R>(&page.filters)?;
-    check_page(page, !ids.is_empty(), &quota::PAGE_SIZES)?;
+    check_page::<R>(page, !ids.is_empty(), &quota::PAGE_SIZES)?;
     let limit = page
         .max_results
         .map_or(usize::MAX, |results| results as usize);
@@ -235,14 +284,11 @@ fn candidates<'a, R>(
 ) -> Result<Box<dyn Iterator<Item = &'a Arc<R>> + 'a>, Ec2Error>
 where
     R: Described,
-    R::Id: FromStr,
+    R::Id: Display + FromStr,
 {
     if !ids.is_empty() {
-        let named = ids.iter().map(|id| {
-            let row = table.get(*id).ok_or_else(|| missing(*id))?;
-            Ok((*id, row))
-        });
-        let named = named.collect::<Result<BTreeMap<_, _>, Ec2Error>>()?;
+        let named = named(table, ids, missing)?;
+        let named: BTreeMap<_, _> = named.into_iter().map(|row| (row.id(), row)).collect();
         return Ok(Box::new(named.into_values()));
     }
     if let Some(ids) = ids_of_filter::<R>(filters) {
@@ -263,6 +309,35 @@ where
     })
 }
 
+/// The rows with these ids, in their order.
+///
+/// # Errors
+/// `missing` for ids that do not exist; its code with a text that names them all, where EC2 does so.
+pub(crate) fn named<'a, R>(
+    table: &'a crate::Table<R>,
+    ids: &[R::Id],
+    missing: impl Fn(R::Id) -> Ec2Error,
+) -> Result<Vec<&'a Arc<R>>, Ec2Error>
+where
+    R: Described,
+    R::Id: Display,
+{
+    let absent: BTreeSet<_> = ids
+        .iter()
+        .filter(|id| table.get(**id).is_none())
+        .copied()
+        .collect();
+    match (absent.first(), R::PLURAL) {
+        (None, _) => Ok(ids.iter().filter_map(|id| table.get(*id)).collect()),
+        (Some(first), Some(plural)) if absent.len() > 1 => {
+            let absent: Vec<String> = absent.iter().map(|id| format!("{id}")).collect();
+            let message = format!("The {plural} '{}' do not exist", absent.join(", "));
+            Err(Ec2Error::new(missing(*first).code, message))
+        }
+        (Some(first), _) => Err(missing(*first)),
+    }
+}
+
 /// As [`find`], for rows that are no part of the world: `rows`, in the order of their keys, are filtered and cut.
 ///
 /// # Errors
@@ -277,7 +352,7 @@ pub(crate) fn find_among<R: Described>(
     scope: Scope<'_>,
 ) -> Result<(Vec<R>, Option<String>), Ec2Error> {
     check_filters::<R>(&page.filters)?;
-    check_page(page, has_keys, sizes)?;
+    check_page::<R>(page, has_keys, sizes)?;
     let limit = page
         .max_results
         .map_or(usize::MAX, |results| results as usize);
@@ -344,25 +419,33 @@ fn best_index<R: Described>(table: &crate::Table<R>, filters: &[Filter]) -> Opti
         .min_by_key(|keys| keys.iter().map(|key| table.count(key)).sum::<usize>())
 }
 
-fn check_page(page: &Page, has_ids: bool, sizes: &RangeInclusive<u32>) -> Result<(), Ec2Error> {
+fn check_page<R: Described>(
+    page: &Page,
+    has_ids: bool,
+    sizes: &RangeInclusive<u32>,
+) -> Result<(), Ec2Error> {
     let Some(results) = page.max_results else {
         return Ok(());
     };
     if has_ids {
-        let message = "The parameter MaxResults cannot be used with resource ids in the same call.";
+        let (ids, page) = R::IDS_AND_PAGE;
+        let message = format!("The parameter {ids} cannot be used with the parameter {page}");
         return Err(Ec2Error::new(
             ErrorCode::InvalidParameterCombination,
             message,
         ));
     }
-    if !sizes.contains(&results) {
-        let (least, most) = (sizes.start(), sizes.end());
-        let message = format!(
-            "Value ( {results} ) for parameter maxResults is invalid. Expecting a value between {least} and {most}."
-        );
-        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
-    }
-    Ok(())
+    let bound = if results < *sizes.start() {
+        format!("greater than {}", sizes.start())
+    } else if results > *sizes.end() {
+        format!("less than {}", sizes.end())
+    } else {
+        return Ok(());
+    };
+    let message = format!(
+        "Value ( {results} ) for parameter maxResults is invalid. Expecting a value {bound}."
+    );
+    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
 }
 
 /// A token is the id that the next answer starts with, in hex: opaque, and valid even if that row has gone.

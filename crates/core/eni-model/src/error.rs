@@ -29,10 +29,14 @@ impl Ec2Error {
 impl From<QueryError> for Ec2Error {
     fn from(error: QueryError) -> Self {
         let code = match &error {
-            QueryError::MalformedId { code, .. } => ErrorCode::Malformed(code),
+            QueryError::MalformedId { code, .. } | QueryError::NoSuchId { code, .. } => {
+                ErrorCode::of_id(code)
+            }
             QueryError::Missing { .. } => ErrorCode::MissingParameter,
             QueryError::Unknown { .. } => ErrorCode::UnknownParameter,
-            QueryError::Invalid { .. } => ErrorCode::InvalidParameterValue,
+            QueryError::Invalid { .. } | QueryError::Worded { .. } => {
+                ErrorCode::InvalidParameterValue
+            }
             QueryError::MalformedForm { .. } => ErrorCode::MalformedQueryString,
         };
         Self::new(code, alloc::format!("{error}"))
@@ -46,24 +50,30 @@ macro_rules! error_codes {
         #[allow(missing_docs, reason = "each variant is spelled as its code")]
         pub enum ErrorCode {
             $($variant,)*
-            /// A malformed id: each kind of id has a code of its own (`TypedId::MALFORMED_CODE`).
-            Malformed(&'static str),
+            /// A code of one kind of id (`TypedId::ERRORS`) that is none of the others.
+            OfId(&'static str),
         }
 
         impl ErrorCode {
-            /// All codes but those of malformed ids, for tests that pin them.
+            /// All codes but those of ids only, for tests that pin them.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The code that a kind of id has on the wire.
+            #[must_use]
+            pub fn of_id(code: &'static str) -> Self {
+                match code { $($code => Self::$variant,)* other => Self::OfId(other) }
+            }
 
             /// The code on the wire.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $code,)* Self::Malformed(code) => code }
+                match self { $(Self::$variant => $code,)* Self::OfId(code) => code }
             }
 
             /// The HTTP status that goes with it.
             #[must_use]
             pub const fn http_status(self) -> u16 {
-                match self { $(Self::$variant => $status,)* Self::Malformed(_) => 400 }
+                match self { $(Self::$variant => $status,)* Self::OfId(_) => 400 }
             }
         }
     };

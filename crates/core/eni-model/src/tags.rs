@@ -1,6 +1,6 @@
 //! Tags.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -21,7 +21,8 @@ pub struct Tags(BTreeMap<String, String>);
 pub struct TagParameter {
     /// The key.
     pub key: String,
-    /// The value; absent means empty.
+    /// The value; absent means empty where tags are made, and any value where they are removed.
+    #[query(keep_empty)]
     pub value: Option<String>,
 }
 
@@ -42,6 +43,21 @@ pub struct TagItem {
     value: String,
 }
 
+impl TagSpecification {
+    /// The kind of resource to tag.
+    ///
+    /// # Errors
+    /// `InvalidParameter` where there is none, or no tag.
+    pub(crate) fn checked_type(&self) -> Result<&str, Ec2Error> {
+        let message = match &self.resource_type {
+            Some(_) if self.tags.is_empty() => "Tag specification must have at least one tag",
+            Some(resource_type) => return Ok(resource_type),
+            None => "Tag specification resource type must have a value",
+        };
+        Err(Ec2Error::new(ErrorCode::InvalidParameter, message))
+    }
+}
+
 impl Tags {
     /// No tags: what resources of EC2's own have.
     pub const NONE: &'static Self = &Self(BTreeMap::new());
@@ -49,14 +65,15 @@ impl Tags {
     /// The tags that `specifications` give to the kind `resource_type` of a Create call that makes only that kind.
     ///
     /// # Errors
-    /// `InvalidParameterValue` for another kind; as [`insert`](Self::insert) for the tags themselves.
+    /// `InvalidParameterValue` for another kind; as [`TagSpecification::checked_type`]; as [`insert`](Self::insert) for
+    /// the tags themselves.
     pub fn for_created(
         resource_type: &str,
         specifications: &[TagSpecification],
     ) -> Result<Self, Ec2Error> {
         let mut tags = Self::default();
         for specification in specifications {
-            let given = specification.resource_type.as_deref().unwrap_or_default();
+            let given = specification.checked_type()?;
             if given != resource_type {
                 let message =
                     format!("'{given}' is not a valid taggable resource type for this operation.");
@@ -76,11 +93,16 @@ impl Tags {
     /// Adds or overwrites `tags`.
     ///
     /// # Errors
-    /// `InvalidParameterValue` for a key or value EC2 does not take, `TagLimitExceeded` beyond 50.
+    /// `InvalidParameterValue` for a key or value EC2 does not take or a key given twice, `TagLimitExceeded` beyond 50.
     pub fn insert(&mut self, tags: &[TagParameter]) -> Result<(), Ec2Error> {
+        let mut seen = BTreeSet::new();
         for tag in tags {
             let value = tag.value.clone().unwrap_or_default();
             check(&tag.key, &value)?;
+            if !seen.insert(&tag.key) {
+                let message = format!("Duplicate tag key '{}' specified.", tag.key);
+                return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            }
             self.0.insert(tag.key.clone(), value);
         }
         if self.0.len() > quota::TAGS_PER_RESOURCE {
@@ -116,6 +138,12 @@ impl Tags {
         self.0
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// As answers carry them that EC2 writes without a tag set where there are no tags.
+    #[must_use]
+    pub fn to_items_if_any(&self) -> Option<ItemSet<TagItem>> {
+        (!self.0.is_empty()).then(|| self.to_items())
     }
 
     /// As answers carry them.

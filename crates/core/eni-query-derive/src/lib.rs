@@ -22,6 +22,7 @@ struct Parameter<'a> {
     ident: &'a Ident,
     name: String,
     flatten: bool,
+    keep_empty: bool,
 }
 
 fn expand(input: &DeriveInput) -> Result<proc_macro2::TokenStream, Error> {
@@ -45,10 +46,13 @@ fn expand(input: &DeriveInput) -> Result<proc_macro2::TokenStream, Error> {
              ident,
              name,
              flatten,
+             keep_empty,
          }| {
             let ty = &field.ty;
             if *flatten {
                 quote! { #ident: <#ty as ::eni_query::FromQuery>::read_flattened(node, path)? }
+            } else if *keep_empty {
+                quote! { #ident: ::eni_query::QueryNode::read_child_keeping_empty::<#ty>(node, path, #name)? }
             } else {
                 quote! { #ident: ::eni_query::QueryNode::read_child::<#ty>(node, path, #name)? }
             }
@@ -96,7 +100,7 @@ fn parameter(field: &Field) -> Result<Parameter<'_>, Error> {
         .as_ref()
         .ok_or_else(|| Error::new_spanned(field, "FromQuery needs named fields"))?;
     let mut name = pascal_case(&ident.to_string());
-    let mut flatten = false;
+    let (mut flatten, mut keep_empty) = (false, false);
     for attribute in field
         .attrs
         .iter()
@@ -107,8 +111,10 @@ fn parameter(field: &Field) -> Result<Parameter<'_>, Error> {
                 name = meta.value()?.parse::<LitStr>()?.value();
             } else if meta.path.is_ident("flatten") {
                 flatten = true;
+            } else if meta.path.is_ident("keep_empty") {
+                keep_empty = true;
             } else {
-                return Err(meta.error("expected `name = \"...\"` or `flatten`"));
+                return Err(meta.error("expected `name = \"...\"`, `flatten` or `keep_empty`"));
             }
             Ok(())
         })?;
@@ -118,6 +124,7 @@ fn parameter(field: &Field) -> Result<Parameter<'_>, Error> {
         ident,
         name,
         flatten,
+        keep_empty,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use core::fmt;
 
 /// A parameter that EC2 would refuse. [`code`](Self::code) is the wire contract, `Display` the text beside it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,22 +22,38 @@ pub enum QueryError {
     /// The value is not of the parameter's kind.
     #[error("Value ({value}) for parameter {parameter} is invalid. {reason}")]
     Invalid {
-        /// Its full name.
+        /// Its name as EC2's texts spell it: `cidrBlock`.
         parameter: String,
         /// As given.
         value: String,
         /// What is expected.
         reason: &'static str,
     },
-    /// The value is no id of the kind expected.
-    #[error("Invalid id: \"{value}\" (expecting \"{prefix}-...\")")]
+    /// The value is not of the parameter's kind, for which EC2 has words of its own.
+    #[error("{message}")]
+    Worded {
+        /// EC2's text.
+        message: String,
+    },
+    /// The value has not the form of an id of the kind expected. EC2 names the prefix only where the value has another.
+    #[error("Invalid id: \"{value}\"{}", Expecting(*prefix))]
     MalformedId {
         /// EC2's code for this kind of id.
         code: &'static str,
         /// As given.
         value: String,
-        /// The prefix of this kind.
-        prefix: &'static str,
+        /// The prefix of this kind, if the value has another.
+        prefix: Option<&'static str>,
+    },
+    /// The value can be nothing's id.
+    #[error("The {noun} '{value}' does not exist")]
+    NoSuchId {
+        /// EC2's code for this kind of id.
+        code: &'static str,
+        /// What EC2 calls this kind of id.
+        noun: &'static str,
+        /// As given.
+        value: String,
     },
     /// The form itself cannot be read as parameters.
     #[error("{reason}")]
@@ -53,8 +70,8 @@ impl QueryError {
         match self {
             Self::Missing { .. } => "MissingParameter",
             Self::Unknown { .. } => "UnknownParameter",
-            Self::Invalid { .. } => "InvalidParameterValue",
-            Self::MalformedId { code, .. } => code,
+            Self::Invalid { .. } | Self::Worded { .. } => "InvalidParameterValue",
+            Self::MalformedId { code, .. } | Self::NoSuchId { code, .. } => code,
             Self::MalformedForm { .. } => "MalformedQueryString",
         }
     }
@@ -63,7 +80,7 @@ impl QueryError {
     #[must_use]
     pub fn invalid(path: &str, value: &str, reason: &'static str) -> Self {
         Self::Invalid {
-            parameter: path.into(),
+            parameter: spelled(path),
             value: value.into(),
             reason,
         }
@@ -82,6 +99,26 @@ impl QueryError {
     pub fn unknown(path: &str, name: &str) -> Self {
         Self::Unknown {
             parameter: join(path, name),
+        }
+    }
+}
+
+/// A parameter as EC2's texts about its value spell it: by the last of its names that is no number, which starts lower.
+pub(crate) fn spelled(path: &str) -> String {
+    let is_name = |part: &&str| !part.bytes().all(|byte| byte.is_ascii_digit());
+    let name = path.rsplit('.').find(is_name).unwrap_or(path);
+    let mut characters = name.chars();
+    let first = characters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(characters).collect()
+}
+
+struct Expecting(Option<&'static str>);
+
+impl fmt::Display for Expecting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(prefix) => write!(formatter, " (expecting \"{prefix}-...\")"),
+            None => Ok(()),
         }
     }
 }

@@ -35,11 +35,17 @@ mod unread;
 pub use eni_query_derive::FromQuery;
 pub use error::QueryError;
 pub use form::form_pairs;
+pub use scalar::read_id;
 pub use tree::{MAX_DEPTH, MAX_PARAMETERS, QueryNode, QueryTree};
 pub use unread::Unread;
 
 /// What can be read from a node of the tree.
 pub trait FromQuery: Sized {
+    /// Whether an optional parameter of this type that is given with an empty value counts as not given, as EC2 has it:
+    /// Terraform's provider sends `Placement.AvailabilityZone=` with every instance that names no zone. Ids are none of
+    /// these: EC2 finds nothing under an empty one. A field marked `#[query(keep_empty)]` takes an empty text as one.
+    const EMPTY_IS_ABSENT: bool = false;
+
     /// Reads the value at `path`; `node` is `None` where the request has nothing there.
     ///
     /// # Errors
@@ -51,6 +57,14 @@ pub trait FromQuery: Sized {
     /// # Errors
     /// As [`from_query`](Self::from_query).
     fn read_flattened(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
+        Self::from_query(node, path)
+    }
+
+    /// Reads the value at `path`; an empty one is not taken for an absent one.
+    ///
+    /// # Errors
+    /// As [`from_query`](Self::from_query).
+    fn keeping_empty(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
         Self::from_query(node, path)
     }
 

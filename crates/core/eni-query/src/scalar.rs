@@ -10,9 +10,9 @@ use core::str::FromStr;
 
 use eni_types::{
     AllocationId, AssociationId, AttachmentId, ImageId, InstanceId, InternetGatewayId, Ipv4Cidr,
-    Ipv6Cidr, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, NetworkInterfaceType,
-    ReservationId, RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId,
-    SubnetId, TypedId, VpcCidrAssociationId, VpcId,
+    Ipv6Cidr, MalformedId, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId,
+    NetworkInterfaceType, ReservationId, RouteTableAssociationId, RouteTableId, SecurityGroupId,
+    SecurityGroupRuleId, SubnetId, TypedId, VpcCidrAssociationId, VpcId,
 };
 
 use crate::{FromQuery, QueryError, QueryNode};
@@ -38,12 +38,16 @@ fn parsed<T: FromStr>(
 }
 
 impl FromQuery for String {
+    const EMPTY_IS_ABSENT: bool = true;
+
     fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
         text(node, path).map(ToOwned::to_owned)
     }
 }
 
 impl FromQuery for bool {
+    const EMPTY_IS_ABSENT: bool = true;
+
     fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
         let value = text(node, path)?;
         match value {
@@ -57,6 +61,8 @@ impl FromQuery for bool {
 macro_rules! read_parsed {
     ($($type:ty: $expected:literal;)*) => {
         $(impl FromQuery for $type {
+            const EMPTY_IS_ABSENT: bool = true;
+
             fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
                 parsed(node, path, $expected)
             }
@@ -76,16 +82,59 @@ read_parsed! {
     NetworkInterfaceType: "The interface type is not valid.";
 }
 
+/// Reads an id.
+///
+/// # Errors
+/// [`QueryError::MalformedId`], or [`QueryError::NoSuchId`] for a text that only looks like an id of this kind, and for
+/// every text that is none where EC2 has no code for a malformed one.
+pub fn read_id<T: TypedId>(value: &str) -> Result<T, QueryError> {
+    let errors = T::ERRORS;
+    value
+        .parse()
+        .map_err(|reason| match (errors.malformed, reason) {
+            (Some(code), MalformedId::Prefix { expected }) => QueryError::MalformedId {
+                code,
+                value: value.to_owned(),
+                prefix: Some(expected),
+            },
+            (Some(code), MalformedId::Digits) => QueryError::MalformedId {
+                code,
+                value: value.to_owned(),
+                prefix: None,
+            },
+            (None, _) | (Some(_), MalformedId::NeverGiven) => QueryError::NoSuchId {
+                code: errors.not_found,
+                noun: errors.noun,
+                value: value.to_owned(),
+            },
+        })
+}
+
+/// EC2's error for an empty member of a list of ids, where the kind has a code for malformed ones. Its text calls the
+/// list of security groups `groupId`, also where the parameter is `SecurityGroupId`.
+fn empty_member<T: TypedId>(path: &str) -> QueryError {
+    match (T::ERRORS.malformed, T::PREFIX) {
+        (None, _) => QueryError::NoSuchId {
+            code: T::ERRORS.not_found,
+            noun: T::ERRORS.noun,
+            value: String::new(),
+        },
+        (Some(_), SecurityGroupId::PREFIX) => QueryError::invalid("groupId", "", NOT_EMPTY),
+        (Some(_), _) => QueryError::invalid(path, "", NOT_EMPTY),
+    }
+}
+
+const NOT_EMPTY: &str = "The value cannot be empty";
+
 macro_rules! read_ids {
     ($($type:ty),*) => {
         $(impl FromQuery for $type {
             fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
                 let value = text(node, path)?;
-                value.parse().map_err(|_| QueryError::MalformedId {
-                    code: <$type as TypedId>::MALFORMED_CODE,
-                    value: value.to_owned(),
-                    prefix: <$type as TypedId>::PREFIX,
-                })
+                if value.is_empty() && path.ends_with(|last: char| last.is_ascii_digit()) {
+                    return Err(empty_member::<$type>(path));
+                }
+                read_id(value)
             }
         })*
     };
@@ -113,6 +162,11 @@ read_ids!(
 
 impl<T: FromQuery> FromQuery for Option<T> {
     fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
+        let is_given = |node: &&QueryNode| !(T::EMPTY_IS_ABSENT && node.is_empty());
+        Self::keeping_empty(node.filter(is_given), path)
+    }
+
+    fn keeping_empty(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
         node.map(|node| T::from_query(Some(node), path)).transpose()
     }
 

@@ -69,57 +69,74 @@ fn members_come_in_the_order_of_their_numbers_and_nested_ones_too() {
 /// Parameters, the code and the text.
 type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
 
+const SUBNET: (&str, &str) = ("SubnetId", "subnet-12345678");
+
+const REFUSED: [Case<'_>; 12] = [
+    (
+        &[],
+        "MissingParameter",
+        "The request must contain the parameter SubnetId",
+    ),
+    (
+        &[("SubnetId", "vpc-1")],
+        "InvalidSubnetID.NotFound",
+        "The subnet ID 'vpc-1' does not exist",
+    ),
+    (
+        &[SUBNET, ("NetworkInterfaceId.1", "vpc-1")],
+        "InvalidNetworkInterfaceId.Malformed",
+        "Invalid id: \"vpc-1\" (expecting \"eni-...\")",
+    ),
+    (
+        &[SUBNET, ("NetworkInterfaceId.1", "eni-x")],
+        "InvalidNetworkInterfaceId.Malformed",
+        "Invalid id: \"eni-x\"",
+    ),
+    (
+        &[SUBNET, ("NetworkInterfaceId.1", "eni-1")],
+        "InvalidNetworkInterfaceID.NotFound",
+        "The networkInterface ID 'eni-1' does not exist",
+    ),
+    (
+        &[SUBNET, ("Color", "red")],
+        "UnknownParameter",
+        "The parameter Color is not recognized",
+    ),
+    (
+        &[SUBNET, ("Filter.1.Nam", "x")],
+        "UnknownParameter",
+        "The parameter Filter.1.Nam is not recognized",
+    ),
+    (
+        &[SUBNET, ("Filter.1.Value.1", "x")],
+        "MissingParameter",
+        "The request must contain the parameter Filter.1.Name",
+    ),
+    (
+        &[SUBNET, ("Filter.x.Name", "x")],
+        "UnknownParameter",
+        "The parameter Filter.x is not recognized",
+    ),
+    (
+        &[SUBNET, ("MaxResults", "many")],
+        "InvalidParameterValue",
+        "Value (many) for parameter maxResults is invalid. A number is expected.",
+    ),
+    (
+        &[SUBNET, SUBNET],
+        "MalformedQueryString",
+        "A parameter is given more than once",
+    ),
+    (
+        &[("SubnetId..x", "1")],
+        "MalformedQueryString",
+        "A parameter name is empty",
+    ),
+];
+
 #[test]
 fn what_ec2_refuses_is_refused_with_its_code() {
-    let subnet = ("SubnetId", "subnet-12345678");
-    let cases: [Case<'_>; 9] = [
-        (
-            &[],
-            "MissingParameter",
-            "The request must contain the parameter SubnetId",
-        ),
-        (
-            &[("SubnetId", "vpc-1")],
-            "InvalidSubnetID.Malformed",
-            "Invalid id: \"vpc-1\" (expecting \"subnet-...\")",
-        ),
-        (
-            &[subnet, ("Color", "red")],
-            "UnknownParameter",
-            "The parameter Color is not recognized",
-        ),
-        (
-            &[subnet, ("Filter.1.Nam", "x")],
-            "UnknownParameter",
-            "The parameter Filter.1.Nam is not recognized",
-        ),
-        (
-            &[subnet, ("Filter.1.Value.1", "x")],
-            "MissingParameter",
-            "The request must contain the parameter Filter.1.Name",
-        ),
-        (
-            &[subnet, ("Filter.x.Name", "x")],
-            "UnknownParameter",
-            "The parameter Filter.x is not recognized",
-        ),
-        (
-            &[subnet, ("MaxResults", "many")],
-            "InvalidParameterValue",
-            "Value (many) for parameter MaxResults is invalid. A number is expected.",
-        ),
-        (
-            &[subnet, subnet],
-            "MalformedQueryString",
-            "A parameter is given more than once",
-        ),
-        (
-            &[("SubnetId..x", "1")],
-            "MalformedQueryString",
-            "A parameter name is empty",
-        ),
-    ];
-    for (pairs, code, message) in cases {
+    for (pairs, code, message) in REFUSED {
         let error = read(pairs).unwrap_err();
         assert_eq!(
             (error.code(), error.to_string().as_str()),
@@ -179,6 +196,55 @@ fn an_empty_value_is_not_an_absent_one() {
         fingerprint(&[("A.1", "x")])
     );
     assert_ne!(fingerprint(&[("A", "x")]), fingerprint(&[("Ax", "")]));
+}
+
+#[test]
+fn an_optional_parameter_with_an_empty_value_is_absent_unless_it_is_an_id_or_kept() {
+    #[derive(Debug, PartialEq, FromQuery)]
+    struct Optional {
+        name: Option<String>,
+        #[query(keep_empty)]
+        value: Option<String>,
+        count: Option<u32>,
+        address: Option<core::net::Ipv4Addr>,
+        flag: Option<bool>,
+        nested: Option<Nested>,
+        names: Vec<String>,
+    }
+    #[derive(Debug, PartialEq, FromQuery)]
+    struct Nested {
+        zone: Option<String>,
+    }
+    let given = [
+        "Name",
+        "Value",
+        "Count",
+        "Address",
+        "Flag",
+        "Nested.Zone",
+        "Names.1",
+    ];
+    let tree = QueryTree::from_pairs(given.map(|name| (name, ""))).unwrap();
+    let want = Optional {
+        name: None,
+        value: Some(String::new()),
+        count: None,
+        address: None,
+        flag: None,
+        nested: Some(Nested { zone: None }),
+        names: [String::new()].into(),
+    };
+    assert_eq!(tree.read::<Optional>(), Ok(want));
+
+    #[derive(Debug, PartialEq, FromQuery)]
+    struct OfId {
+        subnet_id: Option<SubnetId>,
+    }
+    let tree = QueryTree::from_pairs([("SubnetId", "")]).unwrap();
+    assert!(tree.read::<OfId>().is_err());
+    // What is below an empty value is not lost.
+    let tree = QueryTree::from_pairs([("SubnetId", ""), ("SubnetId.1", "x")]).unwrap();
+    assert!(tree.read::<OfId>().is_err());
 }
 
 #[test]

@@ -30,6 +30,12 @@ impl QueryNode {
         self.value.as_deref()
     }
 
+    /// Whether the name was given with an empty value and nothing below it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.value() == Some("") && self.children.is_empty()
+    }
+
     /// The node one name deeper.
     #[must_use]
     pub fn child(&self, name: &str) -> Option<&Self> {
@@ -51,6 +57,18 @@ impl QueryNode {
         name: &str,
     ) -> Result<T, QueryError> {
         T::from_query(node.and_then(|node| node.child(name)), &join(path, name))
+    }
+
+    /// As [`read_child`](Self::read_child), but an empty value is a value.
+    ///
+    /// # Errors
+    /// What reading `T` gives.
+    pub fn read_child_keeping_empty<T: FromQuery>(
+        node: Option<&Self>,
+        path: &str,
+        name: &str,
+    ) -> Result<T, QueryError> {
+        T::keeping_empty(node.and_then(|node| node.child(name)), &join(path, name))
     }
 
     /// Refuses children that `known` does not know, and a value where only children are expected. For derived readers.

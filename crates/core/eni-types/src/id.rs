@@ -21,9 +21,25 @@ pub enum MalformedId {
         /// The prefix of this kind, without the hyphen.
         expected: &'static str,
     },
-    /// What follows the prefix is not 17 (or 8) lowercase hex digits.
-    #[error("the id does not end in 17 or 8 lowercase hex digits")]
+    /// What follows the prefix is no hexadecimal number.
+    #[error("the id does not end in hexadecimal digits")]
     Digits,
+    /// What follows the prefix is a hexadecimal number, but not written with 17 (or 8) lowercase digits: EC2 reads it as
+    /// an id and finds nothing under it.
+    #[error("the id does not end in 17 or 8 lowercase hexadecimal digits")]
+    NeverGiven,
+}
+
+/// What EC2 says of a text that is the id of nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdErrors {
+    /// The error code for a text that has not the form of such an id. Kinds without one answer
+    /// [`not_found`](Self::not_found) to those too (EC2 API reference, "Error codes": it lists no other for them).
+    pub malformed: Option<&'static str>,
+    /// The error code for an id that nothing has.
+    pub not_found: &'static str,
+    /// What the text beside that code calls the id.
+    pub noun: &'static str,
 }
 
 /// What all ids have in common.
@@ -32,8 +48,8 @@ pub trait TypedId:
 {
     /// The prefix, without the hyphen: `eni`.
     const PREFIX: &'static str;
-    /// EC2's error code for a text that is not such an id.
-    const MALFORMED_CODE: &'static str;
+    /// EC2's answers to texts that are no such id, or nothing's.
+    const ERRORS: IdErrors;
 
     /// A fresh id of the long form. It starts with 0, as EC2's do.
     fn generate(rng: &mut dyn Rng) -> Self;
@@ -58,12 +74,13 @@ impl Digits {
             .strip_prefix(prefix)
             .and_then(|rest| rest.strip_prefix('-'))
             .ok_or(MalformedId::Prefix { expected: prefix })?;
-        let lower_hex = digits
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        let length = digits.len();
-        if !lower_hex || (length != LONG_DIGITS && length != SHORT_DIGITS) {
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(MalformedId::Digits);
+        }
+        let length = digits.len();
+        let is_lower = !digits.bytes().any(|byte| byte.is_ascii_uppercase());
+        if !is_lower || (length != LONG_DIGITS && length != SHORT_DIGITS) {
+            return Err(MalformedId::NeverGiven);
         }
         let bits = u128::from_str_radix(digits, 16).map_err(|_| MalformedId::Digits)?;
         Ok(Self {
@@ -83,7 +100,7 @@ impl Digits {
 }
 
 macro_rules! typed_ids {
-    ($($(#[$doc:meta])* $name:ident, $prefix:literal, $malformed:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident, $prefix:literal, $malformed:expr, $not_found:literal, $noun:literal;)*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,7 +108,8 @@ macro_rules! typed_ids {
 
             impl TypedId for $name {
                 const PREFIX: &'static str = $prefix;
-                const MALFORMED_CODE: &'static str = $malformed;
+                const ERRORS: IdErrors =
+                    IdErrors { malformed: $malformed, not_found: $not_found, noun: $noun };
                 fn generate(rng: &mut dyn Rng) -> Self { Self(Digits::generate(rng)) }
             }
             impl FromStr for $name {
@@ -138,41 +156,47 @@ macro_rules! typed_ids {
     };
 }
 
+// The kinds with `None` are those for which "Error codes" of the EC2 API reference has no code that ends in `Malformed`.
 typed_ids! {
     /// Id of a VPC.
-    VpcId, "vpc", "InvalidVpcID.Malformed";
+    VpcId, "vpc", None, "InvalidVpcID.NotFound", "vpc ID";
     /// Id of the association of a CIDR block with a VPC.
-    VpcCidrAssociationId, "vpc-cidr-assoc", "InvalidVpcCidrBlockAssociationID.Malformed";
+    VpcCidrAssociationId, "vpc-cidr-assoc", None, "InvalidVpcCidrBlockAssociationID.NotFound",
+        "vpc CIDR block association ID";
     /// Id of a subnet.
-    SubnetId, "subnet", "InvalidSubnetID.Malformed";
+    SubnetId, "subnet", None, "InvalidSubnetID.NotFound", "subnet ID";
     /// Id of a network interface.
-    NetworkInterfaceId, "eni", "InvalidNetworkInterfaceId.Malformed";
+    NetworkInterfaceId, "eni", Some("InvalidNetworkInterfaceId.Malformed"), "InvalidNetworkInterfaceID.NotFound",
+        "networkInterface ID";
     /// Id of the attachment of a network interface to an instance.
-    AttachmentId, "eni-attach", "InvalidNetworkInterfaceAttachmentId.Malformed";
+    AttachmentId, "eni-attach", Some("InvalidNetworkInterfaceAttachmentId.Malformed"), "InvalidAttachmentID.NotFound",
+        "networkInterface attachment ID";
     /// Id of a security group.
-    SecurityGroupId, "sg", "InvalidGroupId.Malformed";
+    SecurityGroupId, "sg", Some("InvalidGroupId.Malformed"), "InvalidGroup.NotFound", "security group";
     /// Id of a security group rule.
-    SecurityGroupRuleId, "sgr", "InvalidSecurityGroupRuleId.Malformed";
+    SecurityGroupRuleId, "sgr", Some("InvalidSecurityGroupRuleId.Malformed"), "InvalidSecurityGroupRuleId.NotFound",
+        "security group rule ID";
     /// Id of the allocation of an Elastic IP address.
-    AllocationId, "eipalloc", "InvalidAllocationID.Malformed";
+    AllocationId, "eipalloc", None, "InvalidAllocationID.NotFound", "allocation ID";
     /// Id of the association of an Elastic IP address with a private address.
-    AssociationId, "eipassoc", "InvalidAssociationID.Malformed";
+    AssociationId, "eipassoc", None, "InvalidAssociationID.NotFound", "association ID";
     /// Id of an internet gateway.
-    InternetGatewayId, "igw", "InvalidInternetGatewayId.Malformed";
+    InternetGatewayId, "igw", Some("InvalidInternetGatewayId.Malformed"), "InvalidInternetGatewayID.NotFound",
+        "internetGateway ID";
     /// Id of a route table.
-    RouteTableId, "rtb", "InvalidRouteTableId.Malformed";
+    RouteTableId, "rtb", Some("InvalidRouteTableId.Malformed"), "InvalidRouteTableID.NotFound", "routeTable ID";
     /// Id of the association of a route table with a subnet.
-    RouteTableAssociationId, "rtbassoc", "InvalidRouteTableAssociationId.Malformed";
+    RouteTableAssociationId, "rtbassoc", None, "InvalidAssociationID.NotFound", "association ID";
     /// Id of a network ACL.
-    NetworkAclId, "acl", "InvalidNetworkAclId.Malformed";
+    NetworkAclId, "acl", Some("InvalidNetworkAclId.Malformed"), "InvalidNetworkAclID.NotFound", "networkAcl ID";
     /// Id of the association of a network ACL with a subnet.
-    NetworkAclAssociationId, "aclassoc", "InvalidNetworkAclAssociationId.Malformed";
+    NetworkAclAssociationId, "aclassoc", None, "InvalidAssociationID.NotFound", "association ID";
     /// Id of an instance.
-    InstanceId, "i", "InvalidInstanceID.Malformed";
+    InstanceId, "i", Some("InvalidInstanceID.Malformed"), "InvalidInstanceID.NotFound", "instance ID";
     /// Id of the reservation that launched instances together.
-    ReservationId, "r", "InvalidReservationID.Malformed";
+    ReservationId, "r", Some("InvalidReservationID.Malformed"), "InvalidReservationID.NotFound", "reservation ID";
     /// Id of a machine image.
-    ImageId, "ami", "InvalidAMIID.Malformed";
+    ImageId, "ami", Some("InvalidAMIID.Malformed"), "InvalidAMIID.NotFound", "image id";
 }
 
 impl ResourceId {
@@ -193,9 +217,18 @@ mod tests {
         let cases = [
             ("eni-0123456789abcdef0", Ok(())),
             ("eni-12345678", Ok(())),
-            ("eni-1234567", Err(MalformedId::Digits)),
-            ("eni-0123456789ABCDEF0", Err(MalformedId::Digits)),
+            ("eni-1234567", Err(MalformedId::NeverGiven)),
+            ("eni-0", Err(MalformedId::NeverGiven)),
+            ("eni-0123456789ABCDEF0", Err(MalformedId::NeverGiven)),
+            ("eni-0123456789abcdef01", Err(MalformedId::NeverGiven)),
+            (
+                "eni-0123456789abcdef0123456789abcdef0123456789abcdef",
+                Err(MalformedId::NeverGiven),
+            ),
             ("eni-", Err(MalformedId::Digits)),
+            ("eni-foo", Err(MalformedId::Digits)),
+            ("eni-+1234567", Err(MalformedId::Digits)),
+            ("eni-0123456789abcdef0 ", Err(MalformedId::Digits)),
             ("eni", Err(MalformedId::Prefix { expected: "eni" })),
             (
                 "vpc-0123456789abcdef0",

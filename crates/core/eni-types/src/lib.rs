@@ -13,13 +13,15 @@ pub mod quota;
 mod state;
 mod time;
 
-pub use address::{Ipv4Cidr, Ipv6Cidr, MacAddress, MalformedCidr, MalformedIpv6Cidr, MalformedMac};
+pub use address::{
+    IpCidr, Ipv4Cidr, Ipv6Cidr, MacAddress, MalformedCidr, MalformedIpv6Cidr, MalformedMac,
+};
 pub use hash::fnv1a;
 pub use id::{
-    AllocationId, AssociationId, AttachmentId, ImageId, InstanceId, InternetGatewayId, MalformedId,
-    NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, ReservationId, ResourceId,
-    RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId,
-    VpcCidrAssociationId, VpcId,
+    AllocationId, AssociationId, AttachmentId, IdErrors, ImageId, InstanceId, InternetGatewayId,
+    MalformedId, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, ReservationId,
+    ResourceId, RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId,
+    SubnetId, TypedId, VpcCidrAssociationId, VpcId,
 };
 pub use state::{
     AttachmentStatus, InstanceState, NetworkInterfaceStatus, NetworkInterfaceType, SubnetState,

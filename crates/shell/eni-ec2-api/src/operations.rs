@@ -56,6 +56,9 @@ pub(crate) fn missing(action: &str) -> Fault {
     Ec2Error::new(ErrorCode::InvalidAction, message).into()
 }
 
+/// Runs one operation. A dry run answers after every check that the call itself would make, also those of states: EC2's
+/// reference speaks of permissions only, which here every caller has, and the text says that the request would have
+/// succeeded.
 async fn run<O: Operation>(mut call: Call<'_>) -> Result<String, Fault> {
     let dry_run = O::HAS_DRY_RUN
         && call

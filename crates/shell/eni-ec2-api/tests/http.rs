@@ -129,7 +129,7 @@ async fn what_is_no_call_of_ours_is_refused_with_ec2s_code() {
         ),
         (
             "Action=DescribeVpcs&Version=2016-11-15&VpcId.1=vpc-%3Cx%3E",
-            "400 InvalidVpcID.Malformed: Invalid id: \"vpc-&lt;x&gt;\" (expecting \"vpc-...\")",
+            "400 InvalidVpcID.NotFound: The vpc ID 'vpc-&lt;x&gt;' does not exist",
         ),
         (
             "Action=DescribeVpcs&Version=2016-11-15&Color=red",

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 
 use eni_types::{
     AllocationId, AttachmentId, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterfaceId,
-    ResourceId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId,
+    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId, VpcId,
 };
 
 use crate::resource::{
@@ -25,8 +25,13 @@ pub(crate) fn attached(
 }
 
 pub(crate) fn no_attachment(id: AttachmentId) -> Ec2Error {
-    let message = format!("The networkInterface attachment ID '{id}' does not exist");
-    Ec2Error::new(ErrorCode::InvalidAttachmentIdNotFound, message)
+    not_found(id)
+}
+
+/// EC2's error for an id that nothing has.
+pub(crate) fn not_found<I: TypedId>(id: I) -> Ec2Error {
+    let message = format!("The {} '{id}' does not exist", I::ERRORS.noun);
+    Ec2Error::new(ErrorCode::of_id(I::ERRORS.not_found), message)
 }
 
 /// EC2's error for a call that relies on the default VPC of a region that has none.
@@ -40,40 +45,35 @@ pub(crate) fn no_security_group_named(name: &str, vpc_id: VpcId) -> Ec2Error {
 }
 
 macro_rules! lookups {
-    ($($name:ident, $missing:ident: $table:ident, $row:ty, $id:ty, $code:ident, $noun:literal;)*) => {
+    ($($name:ident, $missing:ident: $table:ident, $row:ty, $id:ty;)*) => {
         $(
             pub(crate) fn $name(world: &World, id: $id) -> Result<&Arc<$row>, Ec2Error> {
                 world.$table.get(id).ok_or_else(|| $missing(id))
             }
 
             pub(crate) fn $missing(id: $id) -> Ec2Error {
-                Ec2Error::new(ErrorCode::$code, format!(concat!("The ", $noun, " '{}' does not exist"), id))
+                not_found(id)
             }
         )*
     };
 }
 
 lookups! {
-    vpc, no_vpc: vpcs, Vpc, VpcId, InvalidVpcIdNotFound, "vpc ID";
-    subnet, no_subnet: subnets, Subnet, SubnetId, InvalidSubnetIdNotFound, "subnet ID";
-    internet_gateway, no_internet_gateway: internet_gateways, InternetGateway, InternetGatewayId,
-        InvalidInternetGatewayIdNotFound, "internetGateway ID";
-    route_table, no_route_table: route_tables, RouteTable, RouteTableId, InvalidRouteTableIdNotFound, "routeTable ID";
-    network_acl, no_network_acl: network_acls, NetworkAcl, NetworkAclId, InvalidNetworkAclIdNotFound, "networkAcl ID";
-    security_group, no_security_group: security_groups, SecurityGroup, SecurityGroupId, InvalidGroupNotFound,
-        "security group";
-    security_group_rule, no_security_group_rule: security_group_rules, SecurityGroupRule, SecurityGroupRuleId,
-        InvalidSecurityGroupRuleIdNotFound, "security group rule ID";
-    network_interface, no_network_interface: network_interfaces, NetworkInterface, NetworkInterfaceId,
-        InvalidNetworkInterfaceIdNotFound, "networkInterface ID";
-    address, no_address: addresses, Address, AllocationId, InvalidAllocationIdNotFound, "allocation ID";
-    instance, no_instance: instances, Instance, InstanceId, InvalidInstanceIdNotFound, "instance ID";
+    vpc, no_vpc: vpcs, Vpc, VpcId;
+    subnet, no_subnet: subnets, Subnet, SubnetId;
+    internet_gateway, no_internet_gateway: internet_gateways, InternetGateway, InternetGatewayId;
+    route_table, no_route_table: route_tables, RouteTable, RouteTableId;
+    network_acl, no_network_acl: network_acls, NetworkAcl, NetworkAclId;
+    security_group, no_security_group: security_groups, SecurityGroup, SecurityGroupId;
+    security_group_rule, no_security_group_rule: security_group_rules, SecurityGroupRule, SecurityGroupRuleId;
+    network_interface, no_network_interface: network_interfaces, NetworkInterface, NetworkInterfaceId;
+    address, no_address: addresses, Address, AllocationId;
+    instance, no_instance: instances, Instance, InstanceId;
 }
 
 /// EC2's error for the association of an address, a route table or a network ACL that does not exist.
-pub(crate) fn no_association(id: impl Into<ResourceId>) -> Ec2Error {
-    let message = format!("The association ID '{}' does not exist", id.into());
-    Ec2Error::new(ErrorCode::InvalidAssociationIdNotFound, message)
+pub(crate) fn no_association(id: impl TypedId) -> Ec2Error {
+    not_found(id)
 }
 
 /// EC2's error for an instance that stands for its interface where it has several.

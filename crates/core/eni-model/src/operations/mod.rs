@@ -14,6 +14,8 @@ pub(crate) mod lookup;
 pub mod network_acl;
 pub mod network_interface;
 pub mod region;
+#[cfg(test)]
+mod request_tests;
 pub mod route_table;
 pub mod security_group;
 pub mod subnet;

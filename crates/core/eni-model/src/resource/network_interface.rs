@@ -11,7 +11,7 @@ use eni_types::{
 use serde::{Deserialize, Serialize};
 
 use crate::tags::Tags;
-use crate::{IndexKey, Row};
+use crate::{IndexKey, RegionSettings, Row};
 
 /// A network interface with its attachment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub struct NetworkInterface {
     /// Whether an instance launched with it gets a public address: the subnet's setting at creation.
     #[serde(default)]
     pub map_public_ip_on_launch: bool,
-    /// Set where a service, not the user, made it.
+    /// The service that made it, if not the user did.
     #[serde(default)]
     pub requester_id: Option<String>,
     /// Its tags.
@@ -92,6 +92,13 @@ pub struct ConnectionTracking {
 }
 
 impl NetworkInterface {
+    /// Who asked for it: the service that manages it, or the account's root user, who every caller here is. The root
+    /// user's id is the account's.
+    #[must_use]
+    pub fn requester_id<'a>(&'a self, region: &'a RegionSettings) -> &'a str {
+        self.requester_id.as_deref().unwrap_or(&region.account_id)
+    }
+
     /// The primary private address; `None` only for `efa-only`.
     #[must_use]
     pub fn primary_private_ip_address(&self) -> Option<Ipv4Addr> {

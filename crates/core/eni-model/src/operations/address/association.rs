@@ -131,7 +131,9 @@ impl AssociateAddress {
         };
         found.ok_or_else(|| {
             let message = match self.private_ip_address {
-                Some(given) => format!("The private IP address {given} is not assigned to the network interface '{id}'."),
+                Some(given) => {
+                    format!("The private IP address {given} is not mapped to the interface {id}")
+                }
                 None => format!("The network interface '{id}' has no private IP address."),
             };
             Ec2Error::new(ErrorCode::InvalidParameterValue, message)
@@ -178,7 +180,7 @@ fn refuse_associated(address: &Address) -> Result<(), Ec2Error> {
 pub struct DisassociateAddress {
     /// The association.
     pub association_id: Option<AssociationId>,
-    /// Or the address. One without an association is left as it is.
+    /// Names an address of EC2-Classic. None here is one.
     pub public_ip: Option<Ipv4Addr>,
 }
 
@@ -197,7 +199,11 @@ impl Operation for DisassociateAddress {
                 .one(&IndexKey::Association(id))
                 .filter(|address| !address.lent)
                 .ok_or_else(|| lookup::no_association(id))?,
-            (None, Some(public_ip)) => by_public_ip(public_ip, world)?,
+            (None, Some(public_ip)) => {
+                by_public_ip(public_ip, world)?;
+                let message = "You must specify an association id when unmapping an address from a VPC instance";
+                return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            }
             (None, None) => {
                 let message = "Either public IP or association ID must be specified.";
                 return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
@@ -225,7 +231,7 @@ impl Operation for DisassociateAddress {
 pub struct ReleaseAddress {
     /// The address by its allocation.
     pub allocation_id: Option<AllocationId>,
-    /// Or by itself.
+    /// Names an address of EC2-Classic. None here is one.
     pub public_ip: Option<Ipv4Addr>,
     /// Without effect: the address is known without its border group.
     pub network_border_group: Option<String>,
@@ -241,6 +247,11 @@ impl Operation for ReleaseAddress {
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
         let address = named(self.allocation_id, self.public_ip, world)?;
+        if self.allocation_id.is_none() {
+            let message =
+                "You must specify an allocation id when releasing a VPC elastic IP address";
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
         let mut changes = ChangeSet::none();
         if let Some(association) = &address.association {
             check_releasable(address, association, world)?;

@@ -146,6 +146,7 @@ impl Described for Address {
         "private-ip-address",
         "public-ip",
     ];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("AllocationIds", "MaxResults");
     const ID_FILTER: Option<&'static str> = Some("allocation-id");
 
     fn filter_values<'a>(

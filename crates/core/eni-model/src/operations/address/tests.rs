@@ -194,7 +194,7 @@ fn what_associating_refuses() {
         "IncorrectInstanceState: The pending instance '{pending}' is not in a valid state for this operation."
     );
     let not_its_own = format!(
-        "InvalidParameterValue: The private IP address 10.9.9.9 is not assigned to the network interface '{}'.",
+        "InvalidParameterValue: The private IP address 10.9.9.9 is not mapped to the interface {}",
         eni.1
     );
     for (parameters, error) in [
@@ -230,8 +230,10 @@ fn what_associating_refuses() {
     ] {
         assert_eq!(region.refused("DisassociateAddress", parameters), error);
     }
-    // Without an association there is nothing to end.
-    region.must("DisassociateAddress", &[("PublicIp", &ip)]);
+    assert_eq!(
+        region.refused("DisassociateAddress", &[("PublicIp", &ip)]),
+        "InvalidParameterValue: You must specify an association id when unmapping an address from a VPC instance"
+    );
 }
 
 #[test]
@@ -370,7 +372,11 @@ fn an_elastic_ip_address_takes_the_place_of_a_lent_one_and_gives_it_back() {
 
     // In the default VPC a release ends the association.
     region.must("AssociateAddress", &on_instance);
-    region.must("ReleaseAddress", &[("PublicIp", &ip)]);
+    assert_eq!(
+        region.refused("ReleaseAddress", &[("PublicIp", &ip)]),
+        "InvalidParameterValue: You must specify an allocation id when releasing a VPC elastic IP address"
+    );
+    region.must("ReleaseAddress", &[("AllocationId", &id)]);
     check_invariants(&region.world);
     assert_eq!(association_of(&mut region, &eni)["ipOwnerId"], "amazon");
 }
@@ -466,8 +472,9 @@ proptest! {
                 2 => drop(region.call("AssociateAddress", &[id, eni, ("AllowReassociation", "false")])),
                 3 => {
                     let answer = region.must("DescribeAddresses", &[("AllocationId.1", id.1)]);
-                    let ip = text(&answer["addressesSet"]["item"][0]["publicIp"]);
-                    region.must("DisassociateAddress", &[("PublicIp", &ip)]);
+                    if let Some(association) = answer["addressesSet"]["item"][0]["associationId"].as_str() {
+                        region.must("DisassociateAddress", &[("AssociationId", association)]);
+                    }
                 }
                 _ => {
                     region.must("ReleaseAddress", &[id]);

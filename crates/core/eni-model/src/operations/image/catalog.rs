@@ -103,6 +103,7 @@ impl Described for Image {
         "state",
         "virtualization-type",
     ];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("imageIdsSet", "maxResults");
 
     fn filter_values<'a>(
         &'a self,

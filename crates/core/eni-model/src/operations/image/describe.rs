@@ -7,7 +7,7 @@ use eni_query::FromQuery;
 use eni_types::{ImageId, quota};
 use serde::Serialize;
 
-use super::{Image, known};
+use super::{Image, check_known};
 use crate::describe::{Page, Scope, find_among};
 use crate::tags::{TagItem, Tags};
 use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, World};
@@ -78,9 +78,7 @@ impl Operation for DescribeImages {
         world: &World,
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
-        for id in &self.image_ids {
-            known(*id)?;
-        }
+        check_known(&self.image_ids)?;
         let rows = Image::all().into_iter().filter(|image| self.names(image));
         let key = |image: &Image| image.image_id.to_string();
         let has_ids = !self.image_ids.is_empty();

@@ -59,7 +59,8 @@ pub(crate) struct InstanceDescription {
     virtualization_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_token: Option<String>,
-    tag_set: ItemSet<TagItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag_set: Option<ItemSet<TagItem>>,
     hypervisor: &'static str,
     network_interface_set: ItemSet<InterfaceDescription>,
     ebs_optimized: bool,
@@ -278,7 +279,7 @@ impl InstanceDescription {
             block_device_mapping: ItemSet::default(),
             virtualization_type: "hvm",
             client_token: instance.client_token.clone(),
-            tag_set: instance.tags.to_items(),
+            tag_set: instance.tags.to_items_if_any(),
             hypervisor: "xen",
             network_interface_set: interfaces_of(instance, scope),
             ebs_optimized: instance.ebs_optimized,

@@ -87,6 +87,8 @@ impl Described for Instance {
         "virtualization-type",
         "vpc-id",
     ];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("instancesSet", "maxResults");
+    const PLURAL: Option<&'static str> = Some("instance IDs");
     const ID_FILTER: Option<&'static str> = Some("instance-id");
 
     fn filter_values<'a>(

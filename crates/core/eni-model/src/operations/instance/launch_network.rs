@@ -96,6 +96,7 @@ impl<'a> LaunchNetwork<'a> {
         interfaces.sort_by_key(|planned| (planned.network_card_index, planned.device_index));
         check_one_zone(&interfaces)?;
         check_adapters(&interfaces, instance_type)?;
+        check_tags(request, &interfaces)?;
         Ok(Self {
             interfaces,
             tags: tags_of("network-interface", &request.tag_specifications)?,
@@ -241,6 +242,22 @@ impl NewInterface {
     }
 }
 
+/// Refuses tags for new interfaces where there are none.
+fn check_tags(request: &RunInstances, interfaces: &[PlannedInterface<'_>]) -> Result<(), Ec2Error> {
+    let has_new = interfaces
+        .iter()
+        .any(|planned| matches!(planned.source, Source::New(_)));
+    let has_tags = request
+        .tag_specifications
+        .iter()
+        .any(|given| given.resource_type.as_deref() == Some("network-interface"));
+    if has_tags && !has_new {
+        let message = "You cannot specify tags for network interfaces if there are no network interfaces being created by the request.";
+        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+    }
+    Ok(())
+}
+
 fn combination(message: impl Into<String>) -> Ec2Error {
     Ec2Error::new(ErrorCode::InvalidParameterCombination, message)
 }
@@ -356,6 +373,10 @@ fn existing<'a>(
     let eni = lookup::network_interface(world, id)?;
     if eni.attachment.is_some() {
         return Err(in_use(id));
+    }
+    if given.delete_on_termination == Some(true) {
+        let message = "A network interface may not specify a network interface ID and delete on termination as true";
+        return Err(combination(message));
     }
     let describes_a_new_one = given.subnet_id.is_some()
         || !given.group_ids.is_empty()

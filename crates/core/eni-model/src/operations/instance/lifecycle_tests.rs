@@ -267,7 +267,7 @@ fn calls_in_the_wrong_state_are_refused() {
         );
         assert_eq!(
             region.refused(action, &[]),
-            "MissingParameter: The request must contain the parameter InstanceId"
+            "InvalidParameterCombination: No instances specified"
         );
     }
 }

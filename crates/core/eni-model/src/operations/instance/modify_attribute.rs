@@ -1,7 +1,7 @@
 //! `ModifyInstanceAttribute` and `ResetInstanceAttribute`.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -27,6 +27,7 @@ pub struct ModifyInstanceAttribute {
     /// The attribute's name.
     pub attribute: Option<String>,
     /// Its new value.
+    #[query(keep_empty)]
     pub value: Option<String>,
     /// Whether the only interface may only send from, and receive for, its own addresses.
     pub source_dest_check: Option<AttributeBooleanValue>,
@@ -259,7 +260,7 @@ fn check_new_type(name: &str, instance: &Instance, world: &World) -> Result<(), 
         )?;
         limits::check_addresses(
             &instance_type,
-            eni.network_interface_id.to_string(),
+            limits::short_name(eni),
             eni.private_ip_addresses.len(),
         )?;
     }

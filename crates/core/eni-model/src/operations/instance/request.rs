@@ -188,7 +188,8 @@ pub struct CreditSpecification {
 pub struct BlockDeviceMapping {
     /// The device.
     pub device_name: Option<String>,
-    /// Leaves a device out.
+    /// Leaves a device out, whatever its value.
+    #[query(keep_empty)]
     pub no_device: Option<String>,
     /// An ephemeral disk.
     pub virtual_name: Option<String>,

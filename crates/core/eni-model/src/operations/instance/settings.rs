@@ -51,14 +51,15 @@ pub(super) fn check_user_data(text: &str) -> Result<(), Ec2Error> {
 /// The tags that a launch gives to its resources of the kind `resource_type`.
 ///
 /// # Errors
-/// `InvalidParameterValue` for a kind that a launch does not make; as [`Tags::insert`].
+/// `InvalidParameterValue` for a kind that a launch does not make; as [`TagSpecification::checked_type`] and
+/// [`Tags::insert`].
 pub(super) fn tags_of(
     resource_type: &str,
     specifications: &[TagSpecification],
 ) -> Result<Tags, Ec2Error> {
     let mut tags = Tags::default();
     for specification in specifications {
-        let given = specification.resource_type.as_deref().unwrap_or_default();
+        let given = specification.checked_type()?;
         if !LAUNCH_TAGGABLE.contains(&given) {
             let message =
                 format!("'{given}' is not a valid taggable resource type for this operation.");

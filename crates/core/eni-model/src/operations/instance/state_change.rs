@@ -4,6 +4,7 @@
 //! shows the states that the call leaves the instances in, such as `stopping`, and comes when they have left them again,
 //! or after a bounded wait. A reboot has no state to wait for: EC2 answers it at once, and so does this.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -21,6 +22,7 @@ use crate::operations::{lookup, unsupported};
 use crate::resource::{Address, Instance, InstanceTransition};
 use crate::{
     Await, ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, ReturnTrue, World,
+    describe,
 };
 
 /// Starts stopped instances.
@@ -119,37 +121,19 @@ impl Changes {
 /// The instances that a call names, each once.
 ///
 /// # Errors
-/// `MissingParameter` for none, `InvalidInstanceID.NotFound`.
+/// `InvalidParameterCombination` for none, `InvalidInstanceID.NotFound`.
 pub(super) fn named<'a>(
     ids: &[InstanceId],
     world: &'a World,
 ) -> Result<Vec<&'a Arc<Instance>>, Ec2Error> {
     if ids.is_empty() {
-        let message = "The request must contain the parameter InstanceId";
-        return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+        return Err(Ec2Error::new(
+            ErrorCode::InvalidParameterCombination,
+            "No instances specified",
+        ));
     }
-    let missing: Vec<String> = ids
-        .iter()
-        .filter(|id| world.instances.get(**id).is_none())
-        .map(|id| format!("{id}"))
-        .collect();
-    match missing.as_slice() {
-        [] => {}
-        [_] => {
-            for id in ids {
-                lookup::instance(world, *id)?;
-            }
-        }
-        several => {
-            let message = format!("The instance IDs '{}' do not exist", several.join(", "));
-            return Err(Ec2Error::new(ErrorCode::InvalidInstanceIdNotFound, message));
-        }
-    }
-    let mut found: Vec<_> = ids
-        .iter()
-        .filter_map(|id| world.instances.get(*id))
-        .collect();
-    let mut seen = alloc::collections::BTreeSet::new();
+    let mut found = describe::named(&world.instances, ids, lookup::no_instance)?;
+    let mut seen = BTreeSet::new();
     found.retain(|instance| seen.insert(instance.instance_id));
     Ok(found)
 }

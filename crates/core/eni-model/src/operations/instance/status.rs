@@ -177,6 +177,8 @@ impl Described for Health<'_> {
         "system-status.reachability",
         "system-status.status",
     ];
+    const HAS_TAG_FILTERS: bool = false;
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("instancesSet", "maxResults");
 
     fn filter_values<'a>(
         &'a self,

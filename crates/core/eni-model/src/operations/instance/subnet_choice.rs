@@ -76,8 +76,5 @@ fn zone_of<'c>(
 ) -> Result<Option<&'c str>, Ec2Error> {
     let name = placement.and_then(|placement| placement.availability_zone.as_deref());
     let id = placement.and_then(|placement| placement.availability_zone_id.as_deref());
-    if name.is_none() && id.is_none() {
-        return Ok(None);
-    }
-    zone::chosen(name, id, context.region).map(Some)
+    zone::of_launch(name, id, context.region)
 }

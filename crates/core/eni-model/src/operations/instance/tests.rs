@@ -139,6 +139,7 @@ fn an_existing_interface_becomes_the_primary_one_and_outlives_the_instance() {
         3
     );
     assert_eq!(instance["ipAddress"], Value::Null, "several interfaces");
+    assert!(instance.get("tagSet").is_none(), "an instance without tags");
     assert_eq!(
         region.refused("RunInstances", &launch(&image(), &parameters[..2])),
         alloc::format!("InvalidNetworkInterface.InUse: Interface: [{eni}] in use.")
@@ -175,6 +176,63 @@ const DEVICE: [&str; 4] = [
 const SUBNET: [&str; 2] = ["NetworkInterface.1.SubnetId", "NetworkInterface.2.SubnetId"];
 
 #[test]
+fn what_a_launch_with_an_existing_interface_cannot_ask_for() {
+    let mut region = TestWorld::bootstrapped();
+    let subnet = subnet_in(&region, "us-east-1a");
+    let eni = region.make(
+        "CreateNetworkInterface",
+        &[("SubnetId", &subnet)],
+        "/networkInterface/networkInterfaceId",
+    );
+    let existing = [
+        (DEVICE[0], "0"),
+        ("NetworkInterface.1.NetworkInterfaceId", eni.as_str()),
+    ];
+    let with = |more: &[(&'static str, &'static str)]| [existing.as_slice(), more].concat();
+    check_refusals(
+        &mut region,
+        &[
+            (
+                &with(&[("NetworkInterface.1.DeleteOnTermination", "true")]),
+                "InvalidParameterCombination: A network interface may not specify a network interface ID and delete on termination as true",
+            ),
+            (
+                &with(&[
+                    ("TagSpecification.1.ResourceType", "network-interface"),
+                    ("TagSpecification.1.Tag.1.Key", "a"),
+                ]),
+                "InvalidParameterValue: You cannot specify tags for network interfaces if there are no network interfaces being created by the request.",
+            ),
+        ],
+    );
+    // Terraform's provider says that it stays.
+    launched(
+        &mut region,
+        &with(&[("NetworkInterface.1.DeleteOnTermination", "false")]),
+    );
+}
+
+/// Terraform's provider sends these with every instance.
+#[test]
+fn a_launch_takes_a_placement_without_values_as_none() {
+    let mut region = TestWorld::bootstrapped();
+    let instance = launched(
+        &mut region,
+        &[
+            ("Placement.AvailabilityZone", ""),
+            ("Placement.GroupName", ""),
+            ("Placement.Tenancy", ""),
+            ("Placement.HostId", ""),
+            ("KeyName", ""),
+            ("PrivateIpAddress", ""),
+            ("ClientToken", ""),
+        ],
+    );
+    assert!(instance.get("keyName").is_none());
+    assert!(instance.get("clientToken").is_none_or(|token| token == ""));
+}
+
+#[test]
 fn a_launch_of_the_wrong_number_or_kind_is_refused() {
     let wrong_architecture = if instance_type().starts_with("t4g") {
         "t3.micro"
@@ -188,7 +246,7 @@ fn a_launch_of_the_wrong_number_or_kind_is_refused() {
                 &[("ImageId", "ami-00000000000000000")],
                 "InvalidAMIID.NotFound",
             ),
-            (&[("ImageId", "ami-1")], "InvalidAMIID.Malformed"),
+            (&[("ImageId", "ami-x")], "InvalidAMIID.Malformed"),
             (
                 &[("InstanceType", "t3.big")],
                 "InvalidParameterValue: Invalid value 't3.big' for InstanceType.",
@@ -223,7 +281,10 @@ fn a_launch_of_the_wrong_number_or_kind_is_refused() {
                 "InvalidParameterValue",
             ),
             (
-                &[("TagSpecification.1.ResourceType", "vpc")],
+                &[
+                    ("TagSpecification.1.ResourceType", "vpc"),
+                    ("TagSpecification.1.Tag.1.Key", "a"),
+                ],
                 "InvalidParameterValue: 'vpc' is not a valid taggable",
             ),
         ],
@@ -250,6 +311,18 @@ fn a_launch_to_the_wrong_place_is_refused() {
             (
                 &[("SubnetId", "subnet-00000000000000000")],
                 "InvalidSubnetID.NotFound",
+            ),
+            (
+                &[("Placement.AvailabilityZone", "us-west-1b")],
+                "InvalidParameterValue: Invalid availability zone: [us-west-1b]",
+            ),
+            (
+                &[("Placement.AvailabilityZoneId", "usw1-az1")],
+                "InvalidParameterValue: Invalid availability zone: [usw1-az1]",
+            ),
+            (
+                &[("SecurityGroupId.1", "")],
+                "InvalidParameterValue: Value () for parameter groupId is invalid. The value cannot be empty",
             ),
             (
                 &[("SubnetId", &subnet), ("SecurityGroupId.1", &group)],

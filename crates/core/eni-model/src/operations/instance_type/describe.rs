@@ -134,6 +134,7 @@ impl Described for InstanceType {
         "vcpu-info.default-threads-per-core",
         "vcpu-info.default-vcpus",
     ];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("InstanceTypes", "MaxResults");
 
     fn filter_values<'a>(
         &'a self,
@@ -287,7 +288,7 @@ mod tests {
             ),
             (
                 &[("MaxResults", "101")],
-                "InvalidParameterValue: Value ( 101 ) for parameter maxResults is invalid. Expecting a value between 5 and 100.",
+                "InvalidParameterValue: Value ( 101 ) for parameter maxResults is invalid. Expecting a value less than 100.",
             ),
             (
                 &[("Filter.1.Name", "colour"), ("Filter.1.Value.1", "x")],

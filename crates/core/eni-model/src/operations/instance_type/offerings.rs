@@ -106,6 +106,7 @@ impl Row for Offering {
 
 impl Described for Offering {
     const FILTERS: &'static [&'static str] = &["instance-type", "location"];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("InstanceTypes", "MaxResults");
 
     fn filter_values<'a>(
         &'a self,

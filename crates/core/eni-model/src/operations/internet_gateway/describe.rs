@@ -105,6 +105,7 @@ impl Described for InternetGateway {
         "internet-gateway-id",
         "owner-id",
     ];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("InternetGatewayIds", "MaxResults");
     const ID_FILTER: Option<&'static str> = Some("internet-gateway-id");
 
     fn filter_values<'a>(

@@ -80,6 +80,7 @@ impl Described for NetworkAcl {
         "owner-id",
         "vpc-id",
     ];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("NetworkAclIds", "MaxResults");
     const ID_FILTER: Option<&'static str> = Some("network-acl-id");
 
     fn filter_values<'a>(
@@ -124,7 +125,8 @@ impl Described for NetworkAcl {
 
 fn entry_values<'a>(entry: &NetworkAclEntry, name: &str, give: &mut dyn FnMut(Cow<'a, str>)) {
     let value = match name {
-        "entry.cidr" => Some(entry.cidr_block.to_string()),
+        "entry.cidr" => entry.cidr_block.ipv4().map(|block| block.to_string()),
+        "entry.ipv6-cidr" => entry.cidr_block.ipv6().map(|block| block.to_string()),
         "entry.egress" => Some(entry.egress.to_string()),
         "entry.icmp.code" => entry.icmp_type_code.map(|icmp| icmp.code.to_string()),
         "entry.icmp.type" => entry.icmp_type_code.map(|icmp| icmp.icmp_type.to_string()),

@@ -163,7 +163,7 @@ impl AttachNetworkInterface {
         limits::check_interfaces(&instance_type, on_instance, on_card, card_limit)?;
         limits::check_addresses(
             &instance_type,
-            eni.network_interface_id,
+            limits::short_name(eni),
             eni.private_ip_addresses.len(),
         )?;
         if eni.interface_type.has_efa() {

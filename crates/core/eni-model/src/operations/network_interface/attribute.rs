@@ -288,6 +288,7 @@ pub struct ResetNetworkInterfaceAttribute {
     /// The interface.
     pub network_interface_id: NetworkInterfaceId,
     /// Given, whatever its value, to reset the check.
+    #[query(keep_empty)]
     pub source_dest_check: Option<String>,
 }
 

@@ -27,8 +27,7 @@ pub struct NetworkInterfaceDescription {
     availability_zone_id: String,
     description: String,
     owner_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    requester_id: Option<String>,
+    requester_id: String,
     requester_managed: bool,
     status: NetworkInterfaceStatus,
     mac_address: MacAddress,
@@ -135,7 +134,7 @@ impl NetworkInterfaceDescription {
             availability_zone_id: scope.region.availability_zone_id(&eni.availability_zone),
             description: eni.description.clone(),
             owner_id: scope.region.account_id.clone(),
-            requester_id: eni.requester_id.clone(),
+            requester_id: eni.requester_id(scope.region).into(),
             requester_managed: eni.requester_id.is_some(),
             status: eni.status(),
             mac_address: eni.mac_address,

@@ -47,6 +47,7 @@ impl Described for NetworkInterface {
         "subnet-id",
         "vpc-id",
     ];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("NetworkInterfaceIds", "MaxResults");
     const ID_FILTER: Option<&'static str> = Some("network-interface-id");
 
     fn filter_values<'a>(
@@ -157,10 +158,7 @@ fn own_values<'a>(
         "private-ip-address" => primary
             .into_iter()
             .for_each(|address| give(address.to_string().into())),
-        "requester-id" => eni
-            .requester_id
-            .iter()
-            .for_each(|id| give(id.as_str().into())),
+        "requester-id" => give(eni.requester_id(scope.region).into()),
         "requester-managed" => give(flag(eni.requester_id.is_some())),
         "source-dest-check" => give(flag(eni.source_dest_check)),
         "status" => give(eni.status().as_str().into()),

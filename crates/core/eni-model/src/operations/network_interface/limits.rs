@@ -1,9 +1,11 @@
 //! What an instance type lets be attached.
 
 use alloc::format;
+use alloc::string::{String, ToString};
 use core::fmt::Display;
 
 use crate::instance_types::InstanceType;
+use crate::resource::NetworkInterface;
 use crate::{Ec2Error, ErrorCode};
 
 /// Refuses more interfaces on an instance, or on one of its cards, than its type has places for.
@@ -31,7 +33,7 @@ pub(crate) fn check_interfaces(
 }
 
 /// Refuses an interface with more private addresses than the instance's type lets it have. `interface` names it in the
-/// error: its id, or the place that it is launched at.
+/// error: its id without the prefix, or the place that it is launched at.
 ///
 /// # Errors
 /// `InvalidInterface.IpAddressLimitExceeded`.
@@ -51,6 +53,13 @@ pub(crate) fn check_addresses(
         ));
     }
     Ok(())
+}
+
+/// An existing interface as [`check_addresses`] names it: `interface-087b…`.
+pub(crate) fn short_name(eni: &NetworkInterface) -> String {
+    let id = eni.network_interface_id.to_string();
+    let digits = id.split_once('-').map(|(_, digits)| digits.into());
+    digits.unwrap_or(id)
 }
 
 /// The error for a card that the instance's type does not have.

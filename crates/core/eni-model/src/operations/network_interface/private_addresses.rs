@@ -36,6 +36,9 @@ pub(crate) struct PrivateAddressRequest {
 impl PrivateAddressRequest {
     /// Reads the three parameters that ask for addresses.
     ///
+    /// Of a list that calls none primary the first one is, as EC2's reference does not say: whoever lists addresses expects
+    /// to get these, not one more that EC2 has chosen.
+    ///
     /// # Errors
     /// `InvalidParameterCombination` for more than one primary address, or secondary ones both by name and number;
     /// `InvalidParameterValue` for an address named twice; `PrivateIpAddressLimitExceeded`.
@@ -68,6 +71,9 @@ impl PrivateAddressRequest {
         request
             .secondary
             .retain(|address| Some(*address) != private_ip_address);
+        if request.primary.is_none() && !request.secondary.is_empty() {
+            request.primary = Some(request.secondary.remove(0));
+        }
         if !request.secondary.is_empty() && secondary_private_ip_address_count.is_some() {
             let message =
                 "You may not specify both privateIpAddresses and secondaryPrivateIpAddressCount.";

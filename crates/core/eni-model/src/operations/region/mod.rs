@@ -1,6 +1,7 @@
 //! The region itself: its name, its zones, and what the account may have in it.
 
 mod account;
+mod names;
 mod regions;
 #[cfg(test)]
 mod tests;

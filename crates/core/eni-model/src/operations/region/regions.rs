@@ -92,6 +92,7 @@ impl Row for RegionDescription {
 
 impl Described for RegionDescription {
     const FILTERS: &'static [&'static str] = &["endpoint", "opt-in-status", "region-name"];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("RegionNames", "MaxResults");
 
     fn filter_values<'a>(
         &'a self,

@@ -1,3 +1,4 @@
+use alloc::format;
 use alloc::string::ToString;
 
 use serde_json::json;
@@ -79,6 +80,7 @@ fn zones_are_found_by_name_id_and_filter() {
         ("region-name", "us-east-1"),
         ("zone-type", "availability-zone"),
         ("group-name", "us-east-1-zg-1"),
+        ("group-long-name", "US East (N. Virginia) 1"),
     ] {
         let parameters = [("Filter.1.Name", filter.0), ("Filter.1.Value.1", filter.1)];
         let answer = region.must("DescribeAvailabilityZones", &parameters);
@@ -89,6 +91,28 @@ fn zones_are_found_by_name_id_and_filter() {
         region.refused("DescribeAvailabilityZones", &[("ZoneName.1", "us-east-1z")]),
         "InvalidParameterValue: Invalid availability zone: [us-east-1z]"
     );
+}
+
+#[test]
+fn zones_and_their_group_are_named_after_the_region() {
+    for (region, zone_id, group) in [
+        ("us-east-1", "use1-az1", "US East (N. Virginia) 1"),
+        ("ap-southeast-5", "apse5-az1", "Asia Pacific (Malaysia) 1"),
+        ("ap-northeast-1", "apne1-az1", "Asia Pacific (Tokyo) 1"),
+        ("ap-south-1", "aps1-az1", "Asia Pacific (Mumbai) 1"),
+        ("cn-northwest-1", "cnnw1-az1", "China (Ningxia) 1"),
+        ("us-gov-west-1", "usgw1-az1", "AWS GovCloud (US-West) 1"),
+        ("eu-central-2", "euc2-az1", "Europe (Zurich) 1"),
+        ("lab-1", "lab1-az1", "lab-1 1"),
+    ] {
+        let mut world = TestWorld::empty();
+        world.region.region = region.into();
+        world.region.availability_zones = [format!("{region}a")].into();
+        let answer = world.must("DescribeAvailabilityZones", &[]);
+        let zone = &answer["availabilityZoneInfo"]["item"][0];
+        assert_eq!(zone["zoneId"], zone_id);
+        assert_eq!(zone["groupLongName"], group);
+    }
 }
 
 #[test]

@@ -10,11 +10,12 @@ use eni_types::quota;
 use serde::Serialize;
 
 use super::OPT_IN_NOT_REQUIRED;
+use super::names::long_name;
 use crate::describe::{Described, Filter, Page, Scope, find_among};
+use crate::operations::zone;
 use crate::tags::Tags;
 use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, RegionSettings, Row,
-    World,
+    ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, RegionSettings, Row, World,
 };
 
 /// Finds the region's availability zones.
@@ -49,6 +50,7 @@ struct ZoneDescription {
     zone_type: &'static str,
     region_name: String,
     group_name: String,
+    group_long_name: String,
     network_border_group: String,
     opt_in_status: &'static str,
     message_set: ItemSet<String>,
@@ -63,6 +65,7 @@ impl ZoneDescription {
             zone_type: "availability-zone",
             region_name: region.region.clone(),
             group_name: format!("{}-zg-1", region.region),
+            group_long_name: format!("{} 1", long_name(&region.region)),
             network_border_group: region.region.clone(),
             opt_in_status: OPT_IN_NOT_REQUIRED,
             message_set: ItemSet::default(),
@@ -118,10 +121,7 @@ impl Operation for DescribeAvailabilityZones {
 fn check_known(given: &[String], is_known: impl Fn(&str) -> bool) -> Result<(), Ec2Error> {
     match given.iter().find(|name| !is_known(name)) {
         None => Ok(()),
-        Some(unknown) => {
-            let message = format!("Invalid availability zone: [{unknown}]");
-            Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
-        }
+        Some(unknown) => Err(zone::no_such_zone(unknown)),
     }
 }
 
@@ -148,6 +148,7 @@ impl Described for ZoneDescription {
         "zone-name",
         "zone-type",
     ];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("ZoneNames", "MaxResults");
 
     fn filter_values<'a>(
         &'a self,
@@ -156,6 +157,7 @@ impl Described for ZoneDescription {
         give: &mut dyn FnMut(Cow<'a, str>),
     ) {
         give(match name {
+            "group-long-name" => self.group_long_name.as_str().into(),
             "group-name" => self.group_name.as_str().into(),
             "opt-in-status" => self.opt_in_status.into(),
             "region-name" => self.region_name.as_str().into(),

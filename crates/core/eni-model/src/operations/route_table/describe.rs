@@ -82,6 +82,7 @@ impl Described for RouteTable {
         "route.vpc-peering-connection-id",
         "vpc-id",
     ];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("RouteTableIds", "MaxResults");
     const ID_FILTER: Option<&'static str> = Some("route-table-id");
 
     fn filter_values<'a>(

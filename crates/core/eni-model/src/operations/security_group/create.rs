@@ -35,7 +35,8 @@ pub struct CreateSecurityGroup {
 pub struct CreateSecurityGroupResponse {
     r#return: bool,
     group_id: SecurityGroupId,
-    tag_set: ItemSet<TagItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag_set: Option<ItemSet<TagItem>>,
     security_group_arn: String,
 }
 
@@ -72,7 +73,7 @@ impl Operation for CreateSecurityGroup {
         let response = CreateSecurityGroupResponse {
             r#return: true,
             group_id: group.group_id,
-            tag_set: group.tags.to_items(),
+            tag_set: group.tags.to_items_if_any(),
             security_group_arn: context.region.arn("security-group", group.group_id),
         };
         let mut changes = ChangeSet::none();
@@ -84,7 +85,11 @@ impl Operation for CreateSecurityGroup {
 }
 
 fn check_text(parameter: &str, text: &str) -> Result<(), Ec2Error> {
-    if !text.is_empty() && is_text(text) {
+    if text.is_empty() {
+        let message = format!("The request must contain the parameter {parameter}");
+        return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+    }
+    if is_text(text) {
         return Ok(());
     }
     let message = format!(

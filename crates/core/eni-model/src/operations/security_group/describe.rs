@@ -5,13 +5,13 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use eni_query::FromQuery;
-use eni_types::SecurityGroupId;
+use eni_types::{MalformedId, SecurityGroupId, VpcId};
 use serde::Serialize;
 
 use super::description::{SecurityGroupDescription, split};
 use super::named::in_default_vpc;
 use super::rule::{Direction, rules_of};
-use crate::describe::{Described, Page, Scope, answer};
+use crate::describe::{Described, Page, Scope, answer, refused_value};
 use crate::operations::lookup;
 use crate::resource::{SecurityGroup, SecurityGroupRule};
 use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
@@ -96,6 +96,8 @@ impl Described for SecurityGroup {
         "primary-vpc-id",
         "vpc-id",
     ];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("GroupIds", "MaxResults");
+    const PLURAL: Option<&'static str> = Some("security groups");
     const ID_FILTER: Option<&'static str> = Some("group-id");
 
     fn filter_values<'a>(
@@ -123,6 +125,16 @@ impl Described for SecurityGroup {
             "owner-id" => scope.region.account_id.as_str().into(),
             _ => self.vpc_id.to_string().into(),
         });
+    }
+
+    /// This call, unlike the others, refuses what cannot be the id of a VPC.
+    fn check_filter_value(name: &str, value: &str) -> Result<(), Ec2Error> {
+        match (name, value.parse::<VpcId>()) {
+            ("vpc-id", Err(MalformedId::Prefix { .. } | MalformedId::Digits)) => {
+                Err(refused_value(name))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn index_key(name: &str, value: &str) -> Option<IndexKey> {

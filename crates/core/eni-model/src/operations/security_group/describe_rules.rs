@@ -4,8 +4,8 @@ use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
-use eni_types::SecurityGroupRuleId;
+use eni_query::{FromQuery, QueryError, read_id};
+use eni_types::{SecurityGroupId, SecurityGroupRuleId};
 use serde::Serialize;
 
 use super::description::SecurityGroupRuleDescription;
@@ -62,6 +62,7 @@ impl Operation for DescribeSecurityGroupRules {
 
 impl Described for SecurityGroupRule {
     const FILTERS: &'static [&'static str] = &["group-id", "security-group-rule-id"];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("SecurityGroupRuleIds", "MaxResults");
     const ID_FILTER: Option<&'static str> = Some("security-group-rule-id");
 
     fn filter_values<'a>(
@@ -74,6 +75,13 @@ impl Described for SecurityGroupRule {
             "group-id" => self.group_id.to_string().into(),
             _ => self.security_group_rule_id.to_string().into(),
         });
+    }
+
+    fn check_filter_value(name: &str, value: &str) -> Result<(), Ec2Error> {
+        match read_id::<SecurityGroupId>(value) {
+            Err(error @ QueryError::MalformedId { .. }) if name == "group-id" => Err(error.into()),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     fn index_key(name: &str, value: &str) -> Option<IndexKey> {

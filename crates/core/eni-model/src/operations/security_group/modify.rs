@@ -8,11 +8,11 @@ use alloc::vec::Vec;
 use eni_query::FromQuery;
 use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId, SecurityGroupRuleId};
 
-use super::permission::{check_peer, no_prefix_list};
+use super::permission::{PeerBlock, check_peer, no_prefix_list};
 use super::protocol::ProtocolPorts;
 use super::rule::{Direction, RuleMatch, check_description, rule_of, rules_of};
 use crate::operations::lookup;
-use crate::resource::{RulePeer, SecurityGroup, SecurityGroupRule};
+use crate::resource::{IpProtocol, RulePeer, SecurityGroup, SecurityGroupRule};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
 
 /// Changes rules in place: their ids, directions and tags stay.
@@ -44,9 +44,9 @@ pub struct SecurityGroupRuleRequest {
     /// Last port or ICMP code.
     pub to_port: Option<i32>,
     /// The peer, an IPv4 block.
-    pub cidr_ipv4: Option<Ipv4Cidr>,
+    pub cidr_ipv4: Option<PeerBlock<Ipv4Cidr>>,
     /// The peer, an IPv6 block.
-    pub cidr_ipv6: Option<Ipv6Cidr>,
+    pub cidr_ipv6: Option<PeerBlock<Ipv6Cidr>>,
     /// The peer, a prefix list.
     pub prefix_list_id: Option<String>,
     /// The peer, a group.
@@ -96,41 +96,62 @@ impl SecurityGroupRuleRequest {
         group: &SecurityGroup,
         world: &World,
     ) -> Result<SecurityGroupRule, Ec2Error> {
-        let protocol = self.ip_protocol.as_deref().ok_or_else(|| {
-            let message = "The request must contain the parameter ipProtocol";
-            Ec2Error::new(ErrorCode::MissingParameter, message)
-        })?;
-        let ports = ProtocolPorts::new(protocol, self.from_port, self.to_port)?;
+        let ports = self.ports()?;
+        let peer = self.peer()?;
         check_description(self.description.as_deref())?;
-        if let Some(list) = &self.prefix_list_id {
-            return Err(no_prefix_list(list));
-        }
-        let peers: Vec<_> = [
-            self.cidr_ipv4.map(RulePeer::CidrIpv4),
-            self.cidr_ipv6.map(RulePeer::CidrIpv6),
-            self.referenced_group_id.map(RulePeer::SecurityGroup),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let [peer] = peers.as_slice() else {
-            let message = "A rule must name exactly one of CidrIpv4, CidrIpv6, PrefixListId and ReferencedGroupId.";
-            return Err(Ec2Error::new(
-                ErrorCode::InvalidParameterCombination,
-                message,
-            ));
-        };
         if let RulePeer::SecurityGroup(id) = peer {
-            check_peer(*id, group, world)?;
+            check_peer(id, group, world)?;
         }
         Ok(SecurityGroupRule {
             ip_protocol: ports.protocol,
             from_port: ports.from_port,
             to_port: ports.to_port,
-            peer: *peer,
+            peer,
             description: self.description,
             ..rule.clone()
         })
+    }
+}
+
+impl SecurityGroupRuleRequest {
+    fn ports(&self) -> Result<ProtocolPorts, Ec2Error> {
+        let protocol = self.ip_protocol.as_deref();
+        let has_ports = || {
+            let parsed = protocol.and_then(|text| text.parse::<IpProtocol>().ok());
+            parsed.is_some_and(IpProtocol::has_ports)
+        };
+        if (self.from_port.is_none() || self.to_port.is_none()) && has_ports() {
+            let message =
+                "Invalid value for portRange. Must specify both from and to ports with TCP/UDP.";
+            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        }
+        ProtocolPorts::new(protocol, self.from_port, self.to_port)
+    }
+
+    /// The one peer that must be named.
+    fn peer(&self) -> Result<RulePeer, Ec2Error> {
+        let peers = [
+            self.cidr_ipv4.map(|block| Ok(RulePeer::CidrIpv4(block.0))),
+            self.cidr_ipv6.map(|block| Ok(RulePeer::CidrIpv6(block.0))),
+            self.prefix_list_id
+                .as_deref()
+                .map(|list| Err(no_prefix_list(list))),
+            self.referenced_group_id
+                .map(|id| Ok(RulePeer::SecurityGroup(id))),
+        ];
+        let mut peers = peers.into_iter().flatten();
+        let (code, message) = match (peers.next(), peers.next()) {
+            (Some(peer), None) => return peer,
+            (None, _) => (
+                ErrorCode::MissingParameter,
+                "The request must contain exactly one of: cidrIp, cidrIpv6, prefixListId, or referencedGroupId",
+            ),
+            (Some(_), Some(_)) => (
+                ErrorCode::InvalidParameterCombination,
+                "Only one of cidrIp, cidrIpv6, prefixListId, or referencedGroupId can be specified",
+            ),
+        };
+        Err(Ec2Error::new(code, message))
     }
 }
 

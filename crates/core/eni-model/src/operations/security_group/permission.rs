@@ -5,8 +5,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::str::FromStr;
 
-use eni_query::FromQuery;
+use eni_query::{FromQuery, QueryError, QueryNode};
 use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId};
 
 use super::protocol::ProtocolPorts;
@@ -27,11 +28,24 @@ pub struct PermissionParameters {
     /// Its last port or ICMP code.
     pub to_port: Option<i32>,
     /// Its peer, a block.
-    pub cidr_ip: Option<Ipv4Cidr>,
+    pub cidr_ip: Option<PeerBlock<Ipv4Cidr>>,
     /// Its peer, a group. Without a protocol it stands for all of TCP, UDP and ICMP.
     pub source_security_group_name: Option<String>,
     /// The account of that group.
     pub source_security_group_owner_id: Option<String>,
+}
+
+/// A block as the peer of a rule, for which EC2 has words of its own where it is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerBlock<C>(pub C);
+
+impl<C: FromStr> FromQuery for PeerBlock<C> {
+    fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
+        let text = String::from_query(node, path)?;
+        let message = || format!("CIDR block {text} is malformed");
+        let read = text.parse().map(Self);
+        read.map_err(|_| QueryError::Worded { message: message() })
+    }
 }
 
 /// `IpPermissions.N`.
@@ -76,7 +90,7 @@ pub struct UserIdGroupPair {
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
 pub struct IpRange {
     /// The block.
-    pub cidr_ip: Ipv4Cidr,
+    pub cidr_ip: PeerBlock<Ipv4Cidr>,
     /// The rule's description.
     pub description: Option<String>,
 }
@@ -85,7 +99,7 @@ pub struct IpRange {
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
 pub struct Ipv6Range {
     /// The block.
-    pub cidr_ipv6: Ipv6Cidr,
+    pub cidr_ipv6: PeerBlock<Ipv6Cidr>,
     /// The rule's description.
     pub description: Option<String>,
 }
@@ -136,14 +150,17 @@ impl PermissionParameters {
         if single.is_empty() {
             return Ok(self.ip_permissions);
         }
-        if !self.ip_permissions.is_empty() {
-            let message = "The parameter 'ipPermissions' may not be used in combination with the parameters of a single rule";
-            return Err(Ec2Error::new(
-                ErrorCode::InvalidParameterCombination,
-                message,
-            ));
-        }
-        Ok(single.into_single())
+        let message = if !self.ip_permissions.is_empty() {
+            "The parameter 'ipPermissions' may not be used in combination with the parameters of a single rule"
+        } else if self.cidr_ip.is_some() && self.source_security_group_name.is_some() {
+            "The parameter 'cidrIp' may not be used in combination with 'sourceSecurityGroupName'"
+        } else {
+            return Ok(single.into_single());
+        };
+        Err(Ec2Error::new(
+            ErrorCode::InvalidParameterCombination,
+            message,
+        ))
     }
 
     /// The single rule, or the three that a group's name without a protocol stands for.
@@ -187,10 +204,7 @@ impl IpPermission {
         context: &Context<'_>,
         named: &mut Vec<NamedRule>,
     ) -> Result<(), Ec2Error> {
-        let protocol = self.ip_protocol.as_deref().ok_or_else(|| {
-            let message = "The request must contain the parameter ipProtocol";
-            Ec2Error::new(ErrorCode::MissingParameter, message)
-        })?;
+        let protocol = self.ip_protocol.as_deref();
         let ports = ProtocolPorts::new(protocol, self.from_port, self.to_port)?;
         let before = named.len();
         let mut add = |peer, description: Option<String>| {
@@ -202,10 +216,10 @@ impl IpPermission {
             Ok::<(), Ec2Error>(())
         };
         for range in self.ip_ranges {
-            add(RulePeer::CidrIpv4(range.cidr_ip), range.description)?;
+            add(RulePeer::CidrIpv4(range.cidr_ip.0), range.description)?;
         }
         for range in self.ipv6_ranges {
-            add(RulePeer::CidrIpv6(range.cidr_ipv6), range.description)?;
+            add(RulePeer::CidrIpv6(range.cidr_ipv6.0), range.description)?;
         }
         if let Some(list) = self.prefix_list_ids.first() {
             return Err(no_prefix_list(&list.prefix_list_id));

@@ -25,12 +25,15 @@ impl ProtocolPorts {
     /// Reads what a rule names.
     ///
     /// # Errors
-    /// `InvalidParameterValue` for an unknown protocol, or ports it does not have.
+    /// `InvalidParameterValue` for no or an unknown protocol, or ports it does not have.
     pub(crate) fn new(
-        protocol: &str,
+        protocol: Option<&str>,
         from_port: Option<i32>,
         to_port: Option<i32>,
     ) -> Result<Self, Ec2Error> {
+        let protocol = protocol.ok_or_else(|| {
+            invalid("Invalid value 'null' for protocol. VPC security group rules must specify protocols explicitly.")
+        })?;
         let protocol: IpProtocol = protocol.parse().map_err(|_| {
             invalid(format!(
                 "Invalid value '{protocol}' for IP protocol. Unknown protocol."
@@ -115,7 +118,7 @@ mod tests {
             ("50", Some((80, 80)), ("50", None)),
         ] {
             let (from, to) = ports.unzip();
-            let read = ProtocolPorts::new(given, from, to).unwrap();
+            let read = ProtocolPorts::new(Some(given), from, to).unwrap();
             assert_eq!(
                 (read.protocol.to_string().as_str(), read.shown_ports()),
                 want,
@@ -162,7 +165,7 @@ mod tests {
             ("icmp", Some(-1), Some(0), "ICMP type (-1) out of range"),
             ("icmp", Some(8), Some(-2), "ICMP code (-2) out of range"),
         ] {
-            let refused = ProtocolPorts::new(protocol, from, to).unwrap_err();
+            let refused = ProtocolPorts::new(Some(protocol), from, to).unwrap_err();
             assert_eq!(
                 (refused.code, refused.message.as_str()),
                 (ErrorCode::InvalidParameterValue, error)

@@ -92,6 +92,7 @@ impl Described for Subnet {
         "subnet-id",
         "vpc-id",
     ];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("SubnetIds", "MaxResults");
     const ID_FILTER: Option<&'static str> = Some("subnet-id");
 
     fn filter_values<'a>(

@@ -246,12 +246,12 @@ fn pages_give_every_subnet_once() {
             "InvalidNextToken: The token provided is invalid.",
         ),
         (
-            [("MaxResults", "4"), ("Filter.1.Name", "state")],
-            "InvalidParameterValue: Value ( 4 ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.",
+            [("MaxResults", "4"), ("NextToken", "")],
+            "InvalidParameterValue: Value ( 4 ) for parameter maxResults is invalid. Expecting a value greater than 5.",
         ),
         (
             [("MaxResults", "5"), ("SubnetId.1", "subnet-12345678")],
-            "InvalidParameterCombination: The parameter MaxResults cannot be used with resource ids in the same call.",
+            "InvalidParameterCombination: The parameter SubnetIds cannot be used with the parameter MaxResults",
         ),
     ] {
         assert_eq!(region.refused("DescribeSubnets", &parameters), error);

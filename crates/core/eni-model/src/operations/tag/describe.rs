@@ -120,6 +120,7 @@ impl Row for TagRow {
 
 impl Described for TagRow {
     const FILTERS: &'static [&'static str] = &["key", "resource-id", "resource-type", "value"];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("resourceIdSet", "maxResults");
 
     fn filter_values<'a>(
         &'a self,

@@ -64,9 +64,11 @@ impl Described for Vpc {
     // The spellings without hyphens are EC2's own, kept from its first versions.
     const FILTERS: &'static [&'static str] = &[
         "cidr",
+        "cidr-block",
         "cidr-block-association.association-id",
         "cidr-block-association.cidr-block",
         "cidr-block-association.state",
+        "cidrBlock",
         "dhcp-options-id",
         "dhcpOptionsId",
         "ipv6-cidr-block-association.association-id",
@@ -79,6 +81,7 @@ impl Described for Vpc {
         "state",
         "vpc-id",
     ];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("VpcIds", "MaxResults");
     const ID_FILTER: Option<&'static str> = Some("vpc-id");
 
     fn filter_values<'a>(
@@ -88,7 +91,9 @@ impl Described for Vpc {
         give: &mut dyn FnMut(Cow<'a, str>),
     ) {
         give(match name {
-            "cidr" | "cidr-block-association.cidr-block" => self.cidr_block.to_string().into(),
+            "cidr" | "cidr-block" | "cidrBlock" | "cidr-block-association.cidr-block" => {
+                self.cidr_block.to_string().into()
+            }
             "cidr-block-association.association-id" => self.cidr_association_id.to_string().into(),
             "cidr-block-association.state" => "associated".into(),
             "dhcp-options-id" | "dhcpOptionsId" => DEFAULT_DHCP_OPTIONS_ID.into(),

@@ -22,11 +22,14 @@ pub struct VpcDescription {
     state: VpcState,
     cidr_block: String,
     cidr_block_association_set: ItemSet<CidrBlockAssociation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ipv6_cidr_block_association_set: Option<ItemSet<()>>,
     dhcp_options_id: &'static str,
     tag_set: ItemSet<TagItem>,
     instance_tenancy: String,
     is_default: bool,
-    block_public_access_states: BlockPublicAccessStates,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block_public_access_states: Option<BlockPublicAccessStates>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -56,7 +59,9 @@ impl BlockPublicAccessStates {
 }
 
 impl VpcDescription {
+    /// The answer that makes a VPC, alone, shows that it has no IPv6 blocks; only later ones say what is blocked.
     pub(crate) fn new(vpc: &Vpc, state: VpcState, region: &RegionSettings) -> Self {
+        let is_new = state == VpcState::Pending;
         Self {
             vpc_id: vpc.vpc_id,
             owner_id: region.account_id.clone(),
@@ -70,11 +75,12 @@ impl VpcDescription {
                 },
             }]
             .into(),
+            ipv6_cidr_block_association_set: is_new.then(ItemSet::default),
             dhcp_options_id: DEFAULT_DHCP_OPTIONS_ID,
             tag_set: vpc.tags.to_items(),
             instance_tenancy: vpc.instance_tenancy.clone(),
             is_default: vpc.is_default,
-            block_public_access_states: BlockPublicAccessStates::OFF,
+            block_public_access_states: (!is_new).then_some(BlockPublicAccessStates::OFF),
         }
     }
 }

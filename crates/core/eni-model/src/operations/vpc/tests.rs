@@ -2,6 +2,8 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use serde_json::json;
+
 use crate::IndexKey;
 use crate::testing::{TestWorld, check_invariants};
 
@@ -23,6 +25,27 @@ fn a_vpc_comes_with_its_own_parts_and_takes_them_away_with_it() {
     assert_eq!((region.world.route_tables.count(&key), rules), (1, 2));
     region.must("DeleteVpc", &[("VpcId", &id)]);
     assert_eq!(region.world.resources().collect::<Vec<_>>(), before);
+}
+
+/// The answer that makes a VPC says what blocks of IPv6 it has, later ones what is blocked.
+#[test]
+fn a_vpc_is_answered_otherwise_when_it_is_made_than_when_it_is_found() {
+    let mut region = TestWorld::bootstrapped();
+    let answer = region.must("CreateVpc", &[("CidrBlock", "10.0.0.0/16")]);
+    let made = &answer["vpc"];
+    assert_eq!(made["ipv6CidrBlockAssociationSet"], json!({"item": []}));
+    assert!(made.get("blockPublicAccessStates").is_none());
+    let id = made["vpcId"].as_str().unwrap();
+    for name in ["cidr", "cidr-block", "cidrBlock"] {
+        let filter = [("Filter.1.Name", name), ("Filter.1.Value.1", "10.0.0.0/16")];
+        let found = region.must("DescribeVpcs", &filter)["vpcSet"]["item"][0].clone();
+        assert_eq!(found["vpcId"], id);
+        assert!(found.get("ipv6CidrBlockAssociationSet").is_none());
+        assert_eq!(
+            found["blockPublicAccessStates"],
+            json!({"internetGatewayBlockMode": "off"})
+        );
+    }
 }
 
 #[test]
@@ -47,7 +70,7 @@ fn what_create_vpc_refuses() {
         ),
         (
             &[("CidrBlock", "10.0.0.0")],
-            "InvalidParameterValue: Value (10.0.0.0) for parameter CidrBlock is invalid. This is not a valid CIDR block.",
+            "InvalidParameterValue: Value (10.0.0.0) for parameter cidrBlock is invalid. This is not a valid CIDR block.",
         ),
         (
             &[
@@ -78,6 +101,7 @@ fn what_create_vpc_refuses() {
             &[
                 ("CidrBlock", "10.0.0.0/16"),
                 ("TagSpecification.1.ResourceType", "subnet"),
+                ("TagSpecification.1.Tag.1.Key", "a"),
             ],
             "InvalidParameterValue: 'subnet' is not a valid taggable resource type for this operation.",
         ),
@@ -112,8 +136,8 @@ fn a_vpc_that_something_lies_in_cannot_be_deleted() {
         "InvalidVpcID.NotFound: The vpc ID 'vpc-12345678' does not exist"
     );
     assert_eq!(
-        region.refused("DeleteVpc", &[("VpcId", "vpc-1")]),
-        "InvalidVpcID.Malformed: Invalid id: \"vpc-1\" (expecting \"vpc-...\")"
+        region.refused("DeleteVpc", &[("VpcId", "subnet-1")]),
+        "InvalidVpcID.NotFound: The vpc ID 'subnet-1' does not exist"
     );
 }
 

@@ -97,7 +97,8 @@ fn what_attach_network_interface_refuses() {
     );
     let in_use = alloc::format!("InvalidNetworkInterface.InUse: Interface: [{taken}] in use.");
     let addresses = alloc::format!(
-        "InvalidInterface.IpAddressLimitExceeded: Address count 3 on interface-{three} exceeds the limit for t3.micro"
+        "InvalidInterface.IpAddressLimitExceeded: Address count 3 on interface-{} exceeds the limit for t3.micro",
+        three.trim_start_matches("eni-")
     );
     for (eni, instance, place, error) in [
         (
@@ -124,7 +125,7 @@ fn what_attach_network_interface_refuses() {
             &eni,
             &small,
             ("DeviceIndex", "300"),
-            "InvalidParameterValue: Value (300) for parameter DeviceIndex is invalid. A small number is expected.",
+            "InvalidParameterValue: Value (300) for parameter deviceIndex is invalid. A small number is expected.",
         ),
     ] {
         let parameters = [

@@ -24,6 +24,7 @@ fn a_created_interface_is_described_as_it_was_answered() {
         ("/privateIpAddress", json!("10.0.1.10")),
         ("/sourceDestCheck", json!(true)),
         ("/interfaceType", json!("interface")),
+        ("/requesterId", json!("123456789012")),
         ("/requesterManaged", json!(false)),
         ("/ownerId", json!("123456789012")),
         ("/vpcId", json!(net.vpc)),
@@ -57,6 +58,18 @@ fn addresses_are_those_asked_for_and_free_ones_of_the_subnet_for_the_rest() {
         ("PrivateIpAddresses.2.Primary", "true"),
     ]);
     assert_eq!(addresses_of(&made), ["10.0.1.21", "10.0.1.20"]);
+    // Where none is called primary the first is, and none comes in addition.
+    let made = net.create(&[
+        ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.31"),
+        ("PrivateIpAddresses.2.PrivateIpAddress", "10.0.1.30"),
+        ("PrivateIpAddresses.2.Primary", "false"),
+    ]);
+    assert_eq!(addresses_of(&made), ["10.0.1.31", "10.0.1.30"]);
+    let made = net.create(&[
+        ("PrivateIpAddress", "10.0.1.40"),
+        ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.41"),
+    ]);
+    assert_eq!(addresses_of(&made), ["10.0.1.40", "10.0.1.41"]);
     let made = net.create(&[("SecondaryPrivateIpAddressCount", "3")]);
     assert_eq!(addresses_of(&made).len(), 4);
 
@@ -91,7 +104,7 @@ const REFUSED: &[(&[(&str, &str)], &str)] = &[
     ),
     (
         &[("PrivateIpAddress", "10.0.1")],
-        "InvalidParameterValue: Value (10.0.1) for parameter PrivateIpAddress is invalid. An IPv4 address is expected.",
+        "InvalidParameterValue: Value (10.0.1) for parameter privateIpAddress is invalid. An IPv4 address is expected.",
     ),
     (
         &[
@@ -111,6 +124,7 @@ const REFUSED: &[(&[(&str, &str)], &str)] = &[
     (
         &[
             ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.7"),
+            ("PrivateIpAddresses.2.PrivateIpAddress", "10.0.1.8"),
             ("SecondaryPrivateIpAddressCount", "1"),
         ],
         "InvalidParameterCombination: You may not specify both privateIpAddresses and secondaryPrivateIpAddressCount.",
@@ -322,7 +336,7 @@ fn pages_together_give_every_interface_once() {
                 ("NetworkInterfaceId.1", made[0].as_str()),
                 ("MaxResults", "5"),
             ],
-            "InvalidParameterCombination: The parameter MaxResults cannot be used with resource ids in the same call.",
+            "InvalidParameterCombination: The parameter NetworkInterfaceIds cannot be used with the parameter MaxResults",
         ),
         (
             &[("NextToken", "zz")],

@@ -74,6 +74,29 @@ fn what_create_security_group_refuses() {
             error
         );
     }
+    for (action, name, value, error) in [
+        (
+            "DescribeSecurityGroupRules",
+            "group-id",
+            "foobar",
+            "InvalidGroupId.Malformed: Invalid id: \"foobar\" (expecting \"sg-...\")",
+        ),
+        (
+            "DescribeSecurityGroupRules",
+            "group-id",
+            "sg-foo",
+            "InvalidGroupId.Malformed: Invalid id: \"sg-foo\"",
+        ),
+        (
+            "DescribeSecurityGroups",
+            "vpc-id",
+            "dev",
+            "InvalidParameterValue: vpc-id",
+        ),
+    ] {
+        let filter = [("Filter.1.Name", name), ("Filter.1.Value.1", value)];
+        assert_eq!(net.region.refused(action, &filter), error);
+    }
     assert_eq!(
         net.region
             .refused("CreateSecurityGroup", &[("GroupName", "a")]),
@@ -81,7 +104,8 @@ fn what_create_security_group_refuses() {
     );
     // Without a VPC, the default one: names there are others.
     let parameters = [("GroupName", "web"), ("GroupDescription", "a")];
-    net.region.must("CreateSecurityGroup", &parameters);
+    let answer = net.region.must("CreateSecurityGroup", &parameters);
+    assert!(answer.get("tagSet").is_none(), "a group without tags");
     check_invariants(&net.region.world);
 }
 

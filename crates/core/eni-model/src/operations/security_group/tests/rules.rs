@@ -137,7 +137,15 @@ fn what_authorize_refuses() {
         ),
         (
             Vec::from([(IPV4, "0.0.0.0/0")]),
-            "MissingParameter: The request must contain the parameter ipProtocol",
+            "InvalidParameterValue: Invalid value 'null' for protocol. VPC security group rules must specify protocols explicitly.",
+        ),
+        (
+            Vec::from([
+                ("IpProtocol", "-1"),
+                ("CidrIp", "0.0.0.0/0"),
+                ("SourceSecurityGroupName", "web"),
+            ]),
+            "InvalidParameterCombination: The parameter 'cidrIp' may not be used in combination with 'sourceSecurityGroupName'",
         ),
     ] {
         assert_eq!(net.refused(INGRESS, &parameters), error, "{parameters:?}");
@@ -158,7 +166,7 @@ fn what_authorize_refuses_as_a_peer() {
     for (peer, error) in [
         (
             (IPV4, "0.0.0.0"),
-            "InvalidParameterValue: Value (0.0.0.0) for parameter IpPermissions.1.IpRanges.1.CidrIp is invalid. This is not a valid CIDR block.",
+            "InvalidParameterValue: CIDR block 0.0.0.0 is malformed",
         ),
         (
             (group, "sg-12345678"),
@@ -287,39 +295,88 @@ fn a_rule_is_modified_in_place() {
         (row.from_port, row.description.as_deref()),
         (8443, Some("new"))
     );
-    for (extra, error) in [
-        (
-            [
-                ("IpProtocol", "tcp"),
-                ("FromPort", "80"),
-                ("ToPort", "80"),
-                ("CidrIpv4", "0.0.0.0/0"),
-            ]
-            .as_slice(),
-            "InvalidPermission.Duplicate: the specified rule \"peer: 0.0.0.0/0, TCP, from port: 80, to port: 80, ALLOW\" already exists",
-        ),
-        (
-            &[
-                ("IpProtocol", "-1"),
-                ("CidrIpv4", "0.0.0.0/0"),
-                ("CidrIpv6", "::/0"),
-            ],
-            "InvalidParameterCombination: A rule must name exactly one of CidrIpv4, CidrIpv6, PrefixListId and ReferencedGroupId.",
-        ),
-        (
-            &[("IpProtocol", "-1"), ("PrefixListId", "pl-1")],
-            "InvalidPrefixListID.NotFound: The prefix list ID 'pl-1' does not exist",
-        ),
-        (
-            &[("IpProtocol", "-1"), ("ReferencedGroupId", "sg-12345678")],
-            "InvalidGroup.NotFound: The security group 'sg-12345678' does not exist",
-        ),
-        (
-            &[("CidrIpv4", "0.0.0.0/0")],
-            "MissingParameter: The request must contain the parameter ipProtocol",
-        ),
-    ] {
-        assert_eq!(modify(&mut net, &id, extra).unwrap_err(), error);
+}
+
+/// What a rule cannot be made: members, and EC2's refusal.
+const NO_MODIFICATION: &[(&[(&str, &str)], &str)] = &[
+    (
+        &[
+            ("IpProtocol", "tcp"),
+            ("FromPort", "80"),
+            ("ToPort", "80"),
+            ("CidrIpv4", "0.0.0.0/0"),
+        ],
+        "InvalidPermission.Duplicate: the specified rule \"peer: 0.0.0.0/0, TCP, from port: 80, to port: 80, ALLOW\" already exists",
+    ),
+    (
+        &[
+            ("IpProtocol", "-1"),
+            ("CidrIpv4", "0.0.0.0/0"),
+            ("CidrIpv6", "::/0"),
+        ],
+        "InvalidParameterCombination: Only one of cidrIp, cidrIpv6, prefixListId, or referencedGroupId can be specified",
+    ),
+    (
+        &[
+            ("IpProtocol", "-1"),
+            ("CidrIpv6", "::/0"),
+            ("PrefixListId", "pl-1"),
+        ],
+        "InvalidParameterCombination: Only one of cidrIp, cidrIpv6, prefixListId, or referencedGroupId can be specified",
+    ),
+    (
+        &[("IpProtocol", "-1")],
+        "MissingParameter: The request must contain exactly one of: cidrIp, cidrIpv6, prefixListId, or referencedGroupId",
+    ),
+    (
+        &[
+            ("IpProtocol", "udp"),
+            ("ToPort", "53"),
+            ("CidrIpv4", "0.0.0.0/0"),
+        ],
+        "InvalidParameterValue: Invalid value for portRange. Must specify both from and to ports with TCP/UDP.",
+    ),
+    (
+        &[
+            ("IpProtocol", "6"),
+            ("FromPort", "53"),
+            ("CidrIpv4", "0.0.0.0/0"),
+        ],
+        "InvalidParameterValue: Invalid value for portRange. Must specify both from and to ports with TCP/UDP.",
+    ),
+    (
+        &[("IpProtocol", "-1"), ("CidrIpv4", "::/0")],
+        "InvalidParameterValue: CIDR block ::/0 is malformed",
+    ),
+    (
+        &[("IpProtocol", "-1"), ("CidrIpv6", "10.0.0.0/8")],
+        "InvalidParameterValue: CIDR block 10.0.0.0/8 is malformed",
+    ),
+    (
+        &[("IpProtocol", "-1"), ("PrefixListId", "pl-1")],
+        "InvalidPrefixListID.NotFound: The prefix list ID 'pl-1' does not exist",
+    ),
+    (
+        &[("IpProtocol", "-1"), ("ReferencedGroupId", "sg-12345678")],
+        "InvalidGroup.NotFound: The security group 'sg-12345678' does not exist",
+    ),
+    (
+        &[("CidrIpv4", "0.0.0.0/0")],
+        "InvalidParameterValue: Invalid value 'null' for protocol. VPC security group rules must specify protocols explicitly.",
+    ),
+];
+
+#[test]
+fn a_rule_is_not_modified_to_what_is_none() {
+    let mut net = Net::new();
+    let https = permission("tcp", HTTPS, (IPV4, "0.0.0.0/0"));
+    let id = rule_ids(&net.on_group(INGRESS, &https))[0].clone();
+    net.on_group(
+        INGRESS,
+        &permission("tcp", Some(("80", "80")), (IPV4, "0.0.0.0/0")),
+    );
+    for (members, error) in NO_MODIFICATION {
+        assert_eq!(modify(&mut net, &id, members).unwrap_err(), *error);
     }
 }
 
