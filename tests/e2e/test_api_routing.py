@@ -161,6 +161,17 @@ def test_acl_entries_are_created_replaced_and_deleted(ec2, acl):
         ec2.create_network_acl_entry(**(entry | {"NetworkAclId": NO_ACL}))
 
 
+def test_an_acl_takes_blocks_of_ipv6_in_any_vpc(ec2, acl):
+    everything = {"NetworkAclId": acl, "RuleNumber": 101, "Egress": False, "Protocol": "-1"}
+    ec2.create_network_acl_entry(**everything, RuleAction="allow", Ipv6CidrBlock="::/0")
+    with refused("NetworkAclEntryAlreadyExists"):
+        ec2.create_network_acl_entry(**everything, RuleAction="allow", CidrBlock="0.0.0.0/0")
+    (found,) = ec2.describe_network_acls(NetworkAclIds=[acl])["NetworkAcls"]
+    (entry,) = [entry for entry in found["Entries"] if entry["RuleNumber"] == 101]
+    assert entry["Ipv6CidrBlock"] == "::/0"
+    assert "CidrBlock" not in entry
+
+
 def test_an_acl_holds_forty_entries_in_each_direction(ec2, acl):
     # EC2's quota is 20 and can be raised to 40; ours is raised.
     entry = {"NetworkAclId": acl, "Protocol": "-1", "RuleAction": "allow", "Egress": True}

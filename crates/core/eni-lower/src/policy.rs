@@ -279,14 +279,16 @@ fn security_rule(rule: &SecurityGroupRule) -> Option<Rule> {
 
 fn network_acl_content(acl: &NetworkAcl) -> Content {
     // The number stands before everything but the direction in the order of rules: the first bit is the first rule.
-    let rules: BTreeSet<Rule> = acl.entries.iter().map(network_acl_rule).collect();
+    let rules: BTreeSet<Rule> = acl.entries.iter().filter_map(network_acl_rule).collect();
     Content {
         network_acl: true,
         rules: rules.into_iter().collect(),
     }
 }
 
-fn network_acl_rule(entry: &NetworkAclEntry) -> Rule {
+/// An entry as packets meet it; `None` for IPv6 blocks, in which no IPv4 packet's address lies.
+fn network_acl_rule(entry: &NetworkAclEntry) -> Option<Rule> {
+    let block = entry.cidr_block.ipv4()?;
     let ports = match (entry.protocol, entry.icmp_type_code, entry.port_range) {
         (IpProtocol::ICMP, Some(icmp), _) => {
             icmp_range(i32::from(icmp.icmp_type), i32::from(icmp.code))
@@ -294,14 +296,14 @@ fn network_acl_rule(entry: &NetworkAclEntry) -> Rule {
         (protocol, _, Some(range)) if protocol.has_ports() => (range.from, range.to),
         _ => (0, u16::MAX),
     };
-    Rule {
+    Some(Rule {
         egress: entry.egress,
         number: entry.rule_number,
         protocol: entry.protocol,
         ports,
-        peer: Peer::Block(entry.cidr_block),
+        peer: Peer::Block(block),
         allow: entry.rule_action == RuleAction::Allow,
-    }
+    })
 }
 
 /// Ports of a TCP or UDP rule; -1 means all.

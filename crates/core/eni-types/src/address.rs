@@ -148,6 +148,36 @@ impl<'de> Deserialize<'de> for Ipv6Cidr {
     }
 }
 
+/// A block of either family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum IpCidr {
+    /// IPv4.
+    V4(Ipv4Cidr),
+    /// IPv6.
+    V6(Ipv6Cidr),
+}
+
+impl IpCidr {
+    /// The block if it is of IPv4.
+    #[must_use]
+    pub fn ipv4(self) -> Option<Ipv4Cidr> {
+        match self {
+            Self::V4(block) => Some(block),
+            Self::V6(_) => None,
+        }
+    }
+
+    /// The block if it is of IPv6.
+    #[must_use]
+    pub fn ipv6(self) -> Option<Ipv6Cidr> {
+        match self {
+            Self::V4(_) => None,
+            Self::V6(block) => Some(block),
+        }
+    }
+}
+
 /// The text is not a MAC address such as `02:1a:00:00:00:01`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a MAC address")]

@@ -14,7 +14,7 @@ use eni_model::resource::{
 };
 use eni_model::{IndexKey, World};
 use eni_types::{
-    AttachmentStatus, InstanceState, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId,
+    AttachmentStatus, InstanceState, IpCidr, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId,
 };
 
 pub(crate) use flow::{Query, Quote, TrackedFlow};
@@ -477,7 +477,12 @@ fn network_acl_allows(
     });
     acl.into_iter()
         .flat_map(|acl| &acl.entries)
-        .filter(|entry| entry.egress == egress && entry.cidr_block.contains(remote))
+        .filter(|entry| entry.egress == egress)
+        .filter(|entry| match entry.cidr_block {
+            IpCidr::V4(block) => block.contains(remote),
+            // Packets are of IPv4.
+            IpCidr::V6(_) => false,
+        })
         .filter(|entry| entry_names_port(entry, packet))
         .min_by_key(|entry| entry.rule_number)
         .is_some_and(|entry| entry.rule_action == RuleAction::Allow)

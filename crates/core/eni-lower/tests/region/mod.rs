@@ -18,8 +18,8 @@ use eni_pipeline::testing::scenario::Dice;
 use eni_pipeline::testing::{MemoryMemory, MemoryTables};
 use eni_plan::{UPLINK_VPORT, VportNumbers};
 use eni_types::{
-    AllocationId, AssociationId, AttachmentStatus, InstanceState, InternetGatewayId, Ipv4Cidr,
-    NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId, VpcId,
+    AllocationId, AssociationId, AttachmentStatus, InstanceState, InternetGatewayId, IpCidr,
+    Ipv4Cidr, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId, VpcId,
 };
 
 const SUBNETS: [&str; 2] = ["10.0.1.0/24", "10.0.2.0/24"];
@@ -238,7 +238,11 @@ impl Region {
             } else {
                 RuleAction::Deny
             },
-            cidr_block: any_block(dice),
+            cidr_block: if dice.hits(8) {
+                IpCidr::V6("::/0".parse().unwrap())
+            } else {
+                IpCidr::V4(any_block(dice))
+            },
             port_range: ports
                 .filter(|_| protocol.has_ports())
                 .map(|(from, to)| PortRange { from, to }),

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use eni_types::{Ipv4Cidr, NetworkAclAssociationId, NetworkAclId, SubnetId, VpcId};
+use eni_types::{IpCidr, NetworkAclAssociationId, NetworkAclId, SubnetId, VpcId};
 use serde::{Deserialize, Serialize};
 
 use crate::resource::IpProtocol;
@@ -37,11 +37,12 @@ pub struct NetworkAclEntry {
     pub protocol: IpProtocol,
     /// What a match means.
     pub rule_action: RuleAction,
-    /// The remote block: source of entering, destination of leaving packets.
-    pub cidr_block: Ipv4Cidr,
+    /// The remote block: source of entering, destination of leaving packets. An IPv6 block is kept and described; it matches
+    /// no packet, since interfaces have no IPv6 addresses yet and the data plane drops IPv6.
+    pub cidr_block: IpCidr,
     /// Destination ports, for TCP and UDP; `None` means all.
     pub port_range: Option<PortRange>,
-    /// Type and code, for ICMP; -1 means all.
+    /// Type and code, for ICMP and ICMPv6; -1 means all.
     pub icmp_type_code: Option<IcmpTypeCode>,
 }
 

@@ -21,8 +21,7 @@ use crate::operations::network_interface::attribute::has_no_public_address;
 use crate::operations::{lookup, unsupported};
 use crate::resource::{Address, Instance, InstanceTransition};
 use crate::{
-    Await, ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, ReturnTrue, World,
-    describe,
+    Await, ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, ReturnTrue, World, describe,
 };
 
 /// Starts stopped instances.

@@ -3,7 +3,9 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use eni_types::{Ipv4Cidr, NetworkAclAssociationId, NetworkAclId, SubnetId, VpcId};
+use eni_types::{
+    IpCidr, Ipv4Cidr, Ipv6Cidr, NetworkAclAssociationId, NetworkAclId, SubnetId, VpcId,
+};
 use serde::Serialize;
 
 use crate::resource::{
@@ -35,7 +37,10 @@ struct EntryDescription {
     protocol: String,
     rule_action: RuleAction,
     egress: bool,
-    cidr_block: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cidr_block: Option<Ipv4Cidr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ipv6_cidr_block: Option<Ipv6Cidr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     icmp_type_code: Option<IcmpTypeCode>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,7 +68,8 @@ impl NetworkAclDescription {
                     protocol: number_of(entry.protocol),
                     rule_action: entry.rule_action,
                     egress: entry.egress,
-                    cidr_block: entry.cidr_block.to_string(),
+                    cidr_block: entry.cidr_block.ipv4(),
+                    ipv6_cidr_block: entry.cidr_block.ipv6(),
                     icmp_type_code: entry.icmp_type_code,
                     port_range: entry.port_range,
                 })
@@ -97,7 +103,7 @@ pub(super) fn described_entries(acl: &NetworkAcl) -> impl Iterator<Item = Networ
             egress,
             protocol: IpProtocol::All,
             rule_action: RuleAction::Deny,
-            cidr_block: Ipv4Cidr::ANY,
+            cidr_block: IpCidr::V4(Ipv4Cidr::ANY),
             port_range: None,
             icmp_type_code: None,
         });

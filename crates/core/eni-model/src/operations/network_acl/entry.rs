@@ -4,10 +4,10 @@ use alloc::format;
 use alloc::string::String;
 
 use eni_query::FromQuery;
-use eni_types::{Ipv4Cidr, NetworkAclId, quota};
+use eni_types::{IpCidr, Ipv4Cidr, Ipv6Cidr, NetworkAclId, quota};
 
 use super::description::LAST_RULE_NUMBER;
-use crate::operations::{lookup, unsupported};
+use crate::operations::lookup;
 use crate::resource::{
     IcmpTypeCode, IpProtocol, NetworkAcl, NetworkAclEntry, PortRange, RuleAction,
 };
@@ -26,11 +26,11 @@ pub struct NetworkAclEntryParameters {
     pub rule_action: String,
     /// The remote block.
     pub cidr_block: Option<Ipv4Cidr>,
-    /// Asks for IPv6.
-    pub ipv6_cidr_block: Option<String>,
+    /// Or of IPv6: taken in every VPC, as EC2 does not ask for an IPv6 block of the VPC.
+    pub ipv6_cidr_block: Option<Ipv6Cidr>,
     /// Required for TCP and UDP; without meaning for others, as in EC2.
     pub port_range: Option<PortRangeParameters>,
-    /// Required for ICMP; without meaning for others, as in EC2.
+    /// Required for ICMP, and for ICMPv6 with an IPv6 block; without meaning for others, as in EC2.
     pub icmp: Option<IcmpParameters>,
 }
 
@@ -55,7 +55,6 @@ pub struct IcmpParameters {
 
 impl NetworkAclEntryParameters {
     fn read(&self) -> Result<NetworkAclEntry, Ec2Error> {
-        unsupported::refuse("IPv6", self.ipv6_cidr_block.is_some())?;
         let rule_number = rule_number(self.rule_number)?;
         let protocol: IpProtocol = self
             .protocol
@@ -66,7 +65,12 @@ impl NetworkAclEntryParameters {
             "deny" => RuleAction::Deny,
             other => return Err(invalid("ruleAction", other, "Expected 'allow' or 'deny'.")),
         };
-        let cidr_block = self.cidr_block.ok_or_else(|| missing("cidrBlock"))?;
+        let cidr_block = self.block()?;
+        let has_types = match protocol {
+            IpProtocol::ICMP => true,
+            IpProtocol::ICMPV6 => cidr_block.ipv6().is_some(),
+            _ => false,
+        };
         Ok(NetworkAclEntry {
             rule_number,
             egress: self.egress,
@@ -78,12 +82,24 @@ impl NetworkAclEntryParameters {
             } else {
                 None
             },
-            icmp_type_code: if protocol == IpProtocol::ICMP {
-                Some(self.icmp()?)
-            } else {
-                None
-            },
+            icmp_type_code: if has_types { Some(self.icmp()?) } else { None },
         })
+    }
+
+    fn block(&self) -> Result<IpCidr, Ec2Error> {
+        match (self.cidr_block, self.ipv6_cidr_block) {
+            (Some(block), None) => Ok(IpCidr::V4(block)),
+            (None, Some(block)) => Ok(IpCidr::V6(block)),
+            (None, None) => Err(missing("cidrBlock")),
+            (Some(_), Some(_)) => {
+                let message =
+                    "The parameter cidrBlock cannot be used with the parameter ipv6CidrBlock";
+                Err(Ec2Error::new(
+                    ErrorCode::InvalidParameterCombination,
+                    message,
+                ))
+            }
+        }
     }
 
     fn ports(&self) -> Result<PortRange, Ec2Error> {

@@ -104,6 +104,45 @@ fn entries_are_described_by_direction_and_number_with_the_last_deny() {
 }
 
 #[test]
+fn an_entry_has_a_block_of_either_family_in_every_vpc() {
+    let mut fixture = fixture();
+    let ipv6 = [
+        ("CidrBlock", ""),
+        ("Ipv6CidrBlock", "2001:db8::1/32"),
+        ("Protocol", "58"),
+        ("Icmp.Type", "128"),
+        ("Icmp.Code", "-1"),
+    ];
+    fixture.entry("CreateNetworkAclEntry", &ipv6).unwrap();
+    assert_eq!(
+        fixture.entries()[1],
+        json!({"ruleNumber": 100, "protocol": "58", "ruleAction": "allow", "egress": false,
+               "ipv6CidrBlock": "2001:db8::/32", "icmpTypeCode": {"type": 128, "code": -1}})
+    );
+    // The numbers of a direction are those of both families.
+    assert_eq!(
+        fixture.entry("CreateNetworkAclEntry", &[]).unwrap_err(),
+        "NetworkAclEntryAlreadyExists: The network acl entry identified by 100 already exists."
+    );
+    let acl = fixture.acl.clone();
+    for (filter, value, is_found) in [
+        ("entry.ipv6-cidr", "2001:db8::/32", true),
+        ("entry.cidr", "2001:db8::/32", false),
+    ] {
+        let filter = [("Filter.1.Name", filter), ("Filter.1.Value.1", value)];
+        let answer = fixture.region.must("DescribeNetworkAcls", &filter);
+        let found = TestWorld::texts(&answer, "/networkAclSet", "/networkAclId");
+        assert_eq!(found.contains(&acl), is_found, "{filter:?}");
+    }
+    let everything = [("CidrBlock", ""), ("Ipv6CidrBlock", "::/0")];
+    fixture
+        .entry("ReplaceNetworkAclEntry", &everything)
+        .unwrap();
+    assert_eq!(fixture.entries()[1]["ipv6CidrBlock"], "::/0");
+    check_invariants(&fixture.region.world);
+}
+
+#[test]
 fn an_entry_is_replaced_and_deleted_by_direction_and_number() {
     let mut fixture = fixture();
     fixture.entry("CreateNetworkAclEntry", &[]).unwrap();
@@ -162,8 +201,24 @@ fn what_an_entry_cannot_be() {
             "MissingParameter: The request must contain the parameter cidrBlock",
         ),
         (
-            &[("CidrBlock", ""), ("Ipv6CidrBlock", "::/0")],
-            "UnsupportedOperation: IPv6 is not supported in this region.",
+            &[("Ipv6CidrBlock", "::/0")],
+            "InvalidParameterCombination: The parameter cidrBlock cannot be used with the parameter ipv6CidrBlock",
+        ),
+        (
+            &[("CidrBlock", ""), ("Ipv6CidrBlock", "10.0.0.0/8")],
+            "InvalidParameterValue: Value (10.0.0.0/8) for parameter ipv6CidrBlock is invalid. This is not a valid CIDR block.",
+        ),
+        (
+            &[
+                ("CidrBlock", ""),
+                ("Ipv6CidrBlock", "::/0"),
+                ("Protocol", "58"),
+            ],
+            "MissingParameter: The request must contain the parameter icmpTypeCode",
+        ),
+        (
+            &[("CidrBlock", "::/0")],
+            "InvalidParameterValue: Value (::/0) for parameter cidrBlock is invalid. This is not a valid CIDR block.",
         ),
         (
             &[("Protocol", "6")],

@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use eni_types::{
-    Ipv4Cidr, NetworkAclId, RouteTableAssociationId, RouteTableId, SecurityGroupId,
+    IpCidr, Ipv4Cidr, NetworkAclId, RouteTableAssociationId, RouteTableId, SecurityGroupId,
     SecurityGroupRuleId, TypedId,
 };
 use rand_core::Rng;
@@ -123,7 +123,7 @@ fn allow_everything(egress: bool) -> NetworkAclEntry {
         egress,
         protocol: IpProtocol::All,
         rule_action: RuleAction::Allow,
-        cidr_block: Ipv4Cidr::ANY,
+        cidr_block: IpCidr::V4(Ipv4Cidr::ANY),
         port_range: None,
         icmp_type_code: None,
     }
