@@ -41,6 +41,6 @@ lint: ## What CI checks before the tests.
 	cargo xtask layers
 	cargo xtask tidy
 
-build: ## The release binary.
+build: ## The release binary, and beside it the libraries by which instances find Elastic Fabric Adapters.
 	scripts/setup build
-	cargo build --locked --release --package openeni
+	cargo build --locked --release --package openeni --package eni-efa-verbs --package eni-efa-provider

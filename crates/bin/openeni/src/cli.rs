@@ -10,6 +10,11 @@ use eni_types::{InstanceId, Ipv4Cidr};
 #[derive(Debug, Parser)]
 #[command(name = "openeni", version, max_term_width = 100)]
 pub(crate) struct Cli {
+    /// What is logged on standard error: a level (off, error, warn, info, debug, trace), or a filter such as
+    /// `warn,openeni::api=info`. Otherwise OPENENI_LOG says so; otherwise `dev` and `fabric` log what they do (info),
+    /// and the others what is wrong (warn).
+    #[arg(long, global = true, value_name = "LEVEL|FILTER", value_parser = crate::log::filter)]
+    pub(crate) log: Option<String>,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -50,6 +55,12 @@ pub(crate) enum Command {
     },
 }
 
+/// A new region's settings where the command line does not say them.
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
+pub(crate) const DEFAULT_ACCOUNT_ID: &str = "123456789012";
+/// TEST-NET-3 (RFC 5737): on no network of anybody's.
+pub(crate) const DEFAULT_PUBLIC_POOL: &str = "203.0.113.0/24";
+
 /// Which region.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DataDirectory {
@@ -59,7 +70,7 @@ pub(crate) struct DataDirectory {
 }
 
 /// Where a region is kept unless told otherwise.
-const DEFAULT_DATA_DIRECTORY: &str = "/var/lib/openeni";
+pub(crate) const DEFAULT_DATA_DIRECTORY: &str = "/var/lib/openeni";
 
 /// `openeni dev`.
 #[derive(Args, Clone, Debug)]
@@ -69,15 +80,16 @@ pub(crate) struct DevOptions {
     pub(crate) listen: SocketAddr,
     #[command(flatten)]
     pub(crate) directory: DataDirectory,
-    /// The region's name. Fixed at the first start.
-    #[arg(long, default_value = "us-east-1", value_parser = region_name)]
-    pub(crate) region: String,
-    /// The account that owns everything: twelve digits. Fixed at the first start.
-    #[arg(long, default_value = "123456789012", value_parser = account_id)]
-    pub(crate) account_id: String,
-    /// Where public addresses come from; the host's own end takes the first. Fixed at the first start.
-    #[arg(long, value_name = "CIDR", default_value = "203.0.113.0/24", value_parser = public_pool)]
-    pub(crate) public_pool: Ipv4Cidr,
+    /// The region's name. Fixed at the first start, and us-east-1 if not given there.
+    #[arg(long, value_parser = region_name)]
+    pub(crate) region: Option<String>,
+    /// The account that owns everything: twelve digits. Fixed at the first start, and 123456789012 if not given there.
+    #[arg(long, value_parser = account_id)]
+    pub(crate) account_id: Option<String>,
+    /// Where public addresses come from; the host's own end takes the first. Fixed at the first start, and 203.0.113.0/24
+    /// if not given there.
+    #[arg(long, value_name = "CIDR", value_parser = public_pool)]
+    pub(crate) public_pool: Option<Ipv4Cidr>,
     /// Accept any access key (only on a loopback address).
     #[arg(long)]
     pub(crate) any_credentials: bool,

@@ -9,14 +9,17 @@ use std::sync::Arc;
 use eni_agent::{Agent, AgentSettings, chain};
 use eni_ec2_api::{Access, Credentials, QueryApi, SecretAccessKey, serve};
 use eni_model::RegionSettings;
-use eni_region::Region;
+use eni_region::{Region, SettingDifference};
 use eni_store::EmbeddedStore;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tracing::{info, warn};
 
-use crate::cli::DevOptions;
+use crate::cli::{
+    DEFAULT_ACCOUNT_ID, DEFAULT_DATA_DIRECTORY, DEFAULT_PUBLIC_POOL, DEFAULT_REGION, DevOptions,
+};
 use crate::directory::{Directory, DirectoryError, Endpoint};
 use crate::status;
 
@@ -24,6 +27,8 @@ use crate::status;
 const API_THREADS: usize = 2;
 /// Letters of the availability zones.
 const ZONES: [char; 3] = ['a', 'b', 'c'];
+/// The setting that no option says: it follows the region's name.
+const FOLLOWS_REGION: &str = "availability_zones";
 
 /// Why a region does not run.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +45,19 @@ pub(crate) enum DevError {
     /// The store does not open.
     #[error("the store does not open")]
     Store(#[source] eni_store::StoreError),
+    /// The region was founded with other settings.
+    #[error("the region in {} was made with {}, for good: leave that away, or begin another region in another directory by \
+         --data-dir", path.display(), options(.differences))]
+    Settings {
+        path: PathBuf,
+        differences: Vec<SettingDifference>,
+    },
+    /// Nobody can listen there.
+    #[error("cannot listen on {listen}: {}", listening(.source))]
+    Listen {
+        listen: SocketAddr,
+        source: io::Error,
+    },
     /// The region does not open.
     #[error("the region in {} does not open", path.display())]
     Region {
@@ -63,6 +81,36 @@ impl From<eni_store::StoreError> for DevError {
     }
 }
 
+/// The options that would have been right.
+fn options(differences: &[SettingDifference]) -> String {
+    let given = differences
+        .iter()
+        .filter(|difference| difference.name != FOLLOWS_REGION)
+        .map(|difference| {
+            let SettingDifference {
+                name,
+                stored,
+                given,
+            } = difference;
+            format!("--{} {stored} instead of {given}", name.replace('_', "-"))
+        });
+    given.collect::<Vec<_>>().join(" and ")
+}
+
+/// What to do about a listener that cannot be.
+fn listening(error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program, or region, listens there: give another port by --listen"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this host has no such address: give another by --listen"
+        }
+        _ => return error.to_string(),
+    };
+    advice.into()
+}
+
 fn machine(what: impl Into<String>) -> impl FnOnce(io::Error) -> DevError {
     move |source| DevError::Machine {
         what: what.into(),
@@ -79,12 +127,25 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
     let directory = Directory::open_or_create(&options.directory.data_dir)?;
     let _lock = directory.lock()?;
     let store = EmbeddedStore::open(directory.store())?;
-    let region = Region::open(Arc::new(store), region_settings(options));
-    let region = Arc::new(region.map_err(|source| DevError::Region {
-        path: directory.path().to_owned(),
-        source,
+    let settings = region_settings(
+        options,
+        eni_region::settings(&store).map_err(|source| DevError::Region {
+            path: directory.path().to_owned(),
+            source,
+        })?,
+    );
+    let region = Region::open(Arc::new(store), settings);
+    let region = Arc::new(region.map_err(|source| match source {
+        eni_region::OpenError::Settings(differences) => DevError::Settings {
+            path: directory.path().to_owned(),
+            differences,
+        },
+        source => DevError::Region {
+            path: directory.path().to_owned(),
+            source,
+        },
     })?);
-    let access = access(options, &directory)?;
+    let access = access(options, region.settings(), &directory)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(API_THREADS)
         .enable_all()
@@ -99,30 +160,48 @@ pub(crate) fn raise_descriptor_limit() -> io::Result<()> {
     Ok(setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?)
 }
 
-fn region_settings(options: &DevOptions) -> RegionSettings {
-    RegionSettings {
-        region: options.region.clone(),
-        availability_zones: ZONES
-            .iter()
-            .map(|letter| format!("{}{letter}", options.region))
-            .collect(),
-        account_id: options.account_id.clone(),
-        public_pool: options.public_pool,
+/// As the command line says, or else as the stored region is, or else as new ones are.
+fn region_settings(options: &DevOptions, stored: Option<RegionSettings>) -> RegionSettings {
+    let mut settings = stored.unwrap_or_else(|| RegionSettings {
+        region: DEFAULT_REGION.into(),
+        availability_zones: zones(DEFAULT_REGION),
+        account_id: DEFAULT_ACCOUNT_ID.into(),
+        public_pool: DEFAULT_PUBLIC_POOL.parse().expect("a literal block"),
+    });
+    if let Some(region) = &options.region {
+        settings.region.clone_from(region);
+        settings.availability_zones = zones(region);
     }
+    if let Some(account_id) = &options.account_id {
+        settings.account_id.clone_from(account_id);
+    }
+    if let Some(pool) = options.public_pool {
+        settings.public_pool = pool;
+    }
+    settings
 }
 
-fn access(options: &DevOptions, directory: &Directory) -> Result<Access, DirectoryError> {
+fn zones(region: &str) -> Vec<String> {
+    let zone = |letter| format!("{region}{letter}");
+    ZONES.iter().map(zone).collect()
+}
+
+fn access(
+    options: &DevOptions,
+    settings: &RegionSettings,
+    directory: &Directory,
+) -> Result<Access, DirectoryError> {
     // Made even where any credentials do, so that `openeni env` gives some.
     let key_pair = directory.key_pair()?;
     if options.any_credentials {
         return Ok(Access::AnyCredentials {
-            account_id: options.account_id.clone(),
+            account_id: settings.account_id.clone(),
         });
     }
     Ok(Access::Verified(Arc::new(Credentials {
         access_key_id: key_pair.access_key_id,
         secret_access_key: SecretAccessKey::new(key_pair.secret_access_key),
-        account_id: options.account_id.clone(),
+        account_id: settings.account_id.clone(),
     })))
 }
 
@@ -138,7 +217,7 @@ async fn serve_region(
     let listen = options.listen;
     let listener = TcpListener::bind(listen)
         .await
-        .map_err(machine(format!("cannot listen on {listen}")))?;
+        .map_err(|source| DevError::Listen { listen, source })?;
     let listen = listener
         .local_addr()
         .map_err(machine("cannot tell the address listened on"))?;
@@ -148,10 +227,11 @@ async fn serve_region(
         agent_settings(directory)?,
     )?);
     let statuses = status_listener(directory)?;
-    directory.publish_endpoint(&Endpoint {
+    let endpoint = Endpoint {
         listen,
-        region: options.region.clone(),
-    })?;
+        region: region.settings().region.clone(),
+    };
+    directory.publish_endpoint(&endpoint)?;
 
     let (stop, stopped) = watch::channel(false);
     let until = |mut stopped: watch::Receiver<bool>| async move {
@@ -169,13 +249,20 @@ async fn serve_region(
         Arc::clone(&agent),
         until(stopped),
     ));
-    println!("ready http://{listen}");
-    io::stdout().flush().map_err(machine("cannot print"))?;
+    tell_of_missing_libraries()?;
+    // At once: a program that reads the first line may be gone before a second one is written.
+    let welcome = format!("ready {}\n{}\n", endpoint.url(), next_command(options));
+    let mut output = io::stdout().lock();
+    let told = output.write_all(welcome.as_bytes());
+    told.and_then(|()| output.flush())
+        .map_err(machine("cannot print"))?;
+    drop(output);
 
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
+    info!("taking the network down; the data stays");
     stop.send_replace(true);
     for server in [api, status] {
         // A server that panicked has said so; the network comes down all the same.
@@ -187,12 +274,55 @@ async fn serve_region(
     Ok(ended.map_err(|panic| machine("the agent")(panic.into()))??)
 }
 
+/// What to type next, in another terminal.
+fn next_command(options: &DevOptions) -> String {
+    let program = std::env::args().next().unwrap_or("openeni".into());
+    let directory = &options.directory.data_dir;
+    let directory = match directory.to_str() {
+        Some(DEFAULT_DATA_DIRECTORY) => String::new(),
+        _ => format!(" --data-dir {}", quoted(&directory.to_string_lossy())),
+    };
+    format!(
+        "next, in a root shell: eval \"$({} env{directory})\"; aws ec2 describe-vpcs",
+        quoted(&program)
+    )
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:@,".contains(&byte);
+    if word.bytes().all(plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Where the libraries of Elastic Fabric Adapters are looked for: beside this program.
+pub(crate) fn efa_libraries() -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    Ok(program.parent().unwrap_or(Path::new("/")).to_owned())
+}
+
+/// One sentence on what instances with Elastic Fabric Adapters will lack.
+fn tell_of_missing_libraries() -> Result<(), DevError> {
+    let directory = efa_libraries().map_err(machine("cannot find this program"))?;
+    let missing = eni_efa_install::missing_libraries(&directory);
+    if !missing.is_empty() {
+        warn!(
+            "programs in instances find no Elastic Fabric Adapters: {} missing in {} (`make build` builds what is needed)",
+            missing.join(" and "),
+            directory.display()
+        );
+    }
+    Ok(())
+}
+
 fn agent_settings(directory: &Directory) -> Result<AgentSettings, DevError> {
     let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
-    let libraries = program.parent().unwrap_or(Path::new("/"));
+    let libraries = efa_libraries().map_err(machine("cannot find this program"))?;
     Ok(AgentSettings {
         data_directory: directory.path().to_owned(),
-        efa_libraries: libraries.to_owned(),
+        efa_libraries: libraries,
         init_command: vec![program.into(), "instance-init".into()],
     })
 }

@@ -9,9 +9,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use eni_client::KeyPair;
 use eni_instance::RunDirectory;
@@ -19,15 +21,29 @@ use nix::fcntl::{Flock, FlockArg};
 use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
 
-/// What can be wrong with a data directory.
+/// What can be wrong with a data directory. Each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DirectoryError {
     /// Another process runs a region there.
-    #[error("another region is running in {}", path.display())]
+    #[error(
+        "another region is running in {}: stop that one, or give this one a directory of its own by --data-dir", path.display()
+    )]
     Locked { path: PathBuf },
     /// No region runs there.
-    #[error("no region is running in {}: start one with `openeni dev --data-dir {}`", path.display(), path.display())]
+    #[error(
+        "no region is running in {path}: start one with `sudo openeni dev --data-dir {path}`, or name another's directory by \
+         --data-dir", path = path.display()
+    )]
     NotRunning { path: PathBuf },
+    /// This user may not read it.
+    #[error("{} is closed to this user: it needs root (sudo), as the region does", path.display())]
+    Denied { path: PathBuf },
+    /// A file.
+    #[error("{} is not a directory: name a region's by --data-dir", path.display())]
+    NotADirectory { path: PathBuf },
+    /// A directory of something else, in which a region would leave its files.
+    #[error("{} is not empty and holds no region: name an empty or a new directory by --data-dir", path.display())]
+    NotARegion { path: PathBuf },
     /// A file there is not what it should be.
     #[error("cannot read {}", path.display())]
     Corrupt {
@@ -40,17 +56,46 @@ pub(crate) enum DirectoryError {
 }
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
-    move |source| DirectoryError::Io {
-        path: path.into(),
-        source,
+    let path = PathBuf::from(path);
+    move |source| match source.kind() {
+        io::ErrorKind::PermissionDenied => DirectoryError::Denied { path },
+        io::ErrorKind::NotADirectory => DirectoryError::NotADirectory { path },
+        _ => DirectoryError::Io { path, source },
     }
 }
+
+/// What a region keeps in its directory: one that has none of it and is not empty is something else's.
+const CONTENTS: [&str; 4] = [STORE, CREDENTIALS, LOCK, RUN];
+const STORE: &str = "store.redb";
+const CREDENTIALS: &str = "credentials";
+const LOCK: &str = "lock";
+const RUN: &str = "run";
+/// What a new file system has in it.
+const LOST_AND_FOUND: &str = "lost+found";
+
+/// How long a region that starts waits for the lock: those who ask whether one runs hold it for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+const LOCK_POLL: Duration = Duration::from_millis(10);
 
 /// Where the running region answers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Endpoint {
     pub(crate) listen: SocketAddr,
     pub(crate) region: String,
+}
+
+impl Endpoint {
+    /// Where a client on this machine finds it: a listener on every address is reached by loopback.
+    pub(crate) fn url(&self) -> String {
+        let mut address = self.listen;
+        if address.ip().is_unspecified() {
+            address.set_ip(match address.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        format!("http://{address}")
+    }
 }
 
 /// A data directory, perhaps without a region yet.
@@ -65,26 +110,43 @@ pub(crate) struct RegionLock {
 }
 
 impl Directory {
-    /// The directory at `path`, which must exist or be creatable. The path is made absolute: names derived from it
-    /// must not depend on where the process was started.
+    /// The directory at `path`, which must exist or be creatable, and hold a region or nothing. The path is made
+    /// absolute: names derived from it must not depend on where the process was started.
     pub(crate) fn open_or_create(path: &Path) -> Result<Self, DirectoryError> {
+        if path.exists() && !path.is_dir() {
+            return Err(DirectoryError::NotADirectory { path: path.into() });
+        }
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(path)
             .map_err(io_error(path))?;
-        Self::open(path)
+        let directory = Self::open(path)?;
+        let mut others = false;
+        for entry in fs::read_dir(&directory.path).map_err(io_error(path))? {
+            let name = entry.map_err(io_error(path))?.file_name();
+            if CONTENTS.iter().any(|ours| name == *ours) {
+                return Ok(directory);
+            }
+            others |= name != LOST_AND_FOUND;
+        }
+        if others {
+            return Err(DirectoryError::NotARegion {
+                path: directory.path,
+            });
+        }
+        Ok(directory)
     }
 
     /// The directory at `path`, which must exist.
     pub(crate) fn open(path: &Path) -> Result<Self, DirectoryError> {
         let absolute = fs::canonicalize(path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => DirectoryError::NotRunning { path: path.into() },
-            _ => DirectoryError::Io {
-                path: path.into(),
-                source,
-            },
+            _ => io_error(path)(source),
         })?;
+        if !absolute.is_dir() {
+            return Err(DirectoryError::NotADirectory { path: absolute });
+        }
         Ok(Self { path: absolute })
     }
 
@@ -98,7 +160,7 @@ impl Directory {
     }
 
     pub(crate) fn store(&self) -> PathBuf {
-        self.path.join("store.redb")
+        self.path.join(STORE)
     }
 
     /// Where `openeni status` asks.
@@ -107,18 +169,25 @@ impl Directory {
     }
 
     fn run(&self) -> PathBuf {
-        self.path.join("run")
+        self.path.join(RUN)
     }
 
     /// Takes the directory for this process.
     pub(crate) fn lock(&self) -> Result<RegionLock, DirectoryError> {
-        let path = self.path.join("lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(io_error(&path))?;
+        let deadline = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match self.try_lock(OpenOptions::new().create(true).truncate(false)) {
+                Err(DirectoryError::Locked { .. }) if Instant::now() < deadline => {
+                    thread::sleep(LOCK_POLL);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn try_lock(&self, options: &mut OpenOptions) -> Result<RegionLock, DirectoryError> {
+        let path = self.path.join(LOCK);
+        let file = options.write(true).open(&path).map_err(io_error(&path))?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(file) => Ok(RegionLock { _file: file }),
             Err((_, nix::Error::EWOULDBLOCK)) => Err(DirectoryError::Locked {
@@ -128,9 +197,21 @@ impl Directory {
         }
     }
 
+    /// Whether a process runs the region. Leaves nothing behind: the directory may be none of ours.
+    pub(crate) fn is_running(&self) -> Result<bool, DirectoryError> {
+        match self.try_lock(&mut OpenOptions::new()) {
+            Err(DirectoryError::Locked { .. }) => Ok(true),
+            Err(DirectoryError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(false)
+            }
+            Err(other) => Err(other),
+            Ok(_) => Ok(false),
+        }
+    }
+
     /// The region's key pair, made at the first start.
     pub(crate) fn key_pair(&self) -> Result<KeyPair, DirectoryError> {
-        let path = self.path.join("credentials");
+        let path = self.path.join(CREDENTIALS);
         if let Some(kept) = self.read(&path)? {
             return Ok(kept);
         }
@@ -162,16 +243,13 @@ impl Directory {
 
     /// Where the running region answers.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, DirectoryError> {
-        let not_running = || DirectoryError::NotRunning {
-            path: self.path.clone(),
+        let endpoint = match self.is_running()? {
+            true => self.read(&self.run().join("endpoint.json"))?,
+            false => None,
         };
-        match self.lock() {
-            Err(DirectoryError::Locked { .. }) => self
-                .read(&self.run().join("endpoint.json"))?
-                .ok_or_else(not_running),
-            Err(other) => Err(other),
-            Ok(_) => Err(not_running()),
-        }
+        endpoint.ok_or_else(|| DirectoryError::NotRunning {
+            path: self.path.clone(),
+        })
     }
 
     fn read<T: for<'de> Deserialize<'de>>(&self, path: &Path) -> Result<Option<T>, DirectoryError> {
@@ -186,10 +264,7 @@ impl Directory {
                     })
             }
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(DirectoryError::Io {
-                path: path.into(),
-                source,
-            }),
+            Err(source) => Err(io_error(path)(source)),
         }
     }
 }
@@ -224,6 +299,48 @@ mod tests {
         Directory::open_or_create(&path).unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_directory_of_something_else_is_left_alone() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path();
+        fs::create_dir(path.join(LOST_AND_FOUND)).unwrap();
+        assert!(!Directory::open(path).unwrap().is_running().unwrap());
+        assert!(!path.join(LOCK).exists());
+        let directory = Directory::open_or_create(path).unwrap();
+        fs::write(path.join("mail"), "").unwrap();
+        let refused = Directory::open_or_create(path).unwrap_err();
+        assert!(
+            matches!(refused, DirectoryError::NotARegion { .. }),
+            "{refused}"
+        );
+        directory.key_pair().unwrap();
+        Directory::open_or_create(path).unwrap();
+        for refused in [
+            Directory::open_or_create(&path.join("mail")).unwrap_err(),
+            Directory::open_or_create(&path.join("mail/box")).unwrap_err(),
+            Directory::open(&path.join("mail")).unwrap_err(),
+        ] {
+            let is_file = matches!(refused, DirectoryError::NotADirectory { .. });
+            assert!(is_file, "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_listener_on_every_address_is_reached_by_loopback() {
+        for (listen, want) in [
+            ("127.0.0.1:4599", "http://127.0.0.1:4599"),
+            ("0.0.0.0:80", "http://127.0.0.1:80"),
+            ("[::]:4599", "http://[::1]:4599"),
+            ("192.0.2.7:1", "http://192.0.2.7:1"),
+        ] {
+            let endpoint = Endpoint {
+                listen: listen.parse().unwrap(),
+                region: "us-east-1".into(),
+            };
+            assert_eq!(endpoint.url(), want);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ pub(crate) fn exports(directory: &Directory) -> Result<String, DirectoryError> {
     let endpoint = directory.endpoint()?;
     let key_pair = directory.key_pair()?;
     let variables = [
-        ("AWS_ENDPOINT_URL", format!("http://{}", endpoint.listen)),
+        ("AWS_ENDPOINT_URL", endpoint.url()),
         ("AWS_ACCESS_KEY_ID", key_pair.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", key_pair.secret_access_key),
         ("AWS_REGION", endpoint.region.clone()),

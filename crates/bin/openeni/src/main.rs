@@ -6,6 +6,8 @@ mod dev;
 mod directory;
 mod env;
 mod fabric;
+mod log;
+mod privilege;
 mod status;
 
 use std::process::ExitCode;
@@ -19,15 +21,14 @@ use crate::directory::Directory;
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
-    if !matches!(command, Command::InstanceInit { .. }) {
-        let filter = tracing_subscriber::EnvFilter::try_from_env("OPENENI_LOG")
-            .unwrap_or_else(|_| "warn".into());
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .init();
-    }
+    let Cli { log, command } = Cli::parse();
+    let style = match &command {
+        // The first process of an instance has the instance's console for its standard error, and one thread.
+        Command::InstanceInit { .. } => None,
+        Command::Dev(_) | Command::Fabric(_) => Some(log::Style::Service),
+        _ => Some(log::Style::Command),
+    };
+    let _log = style.map(|style| log::begin(log.as_deref(), style));
     match run(command) {
         Ok(code) => code,
         Err(error) => {
@@ -39,10 +40,19 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Dev(options) => dev::run(&options)?,
+        Command::Dev(options) => {
+            privilege::need_root("dev")?;
+            dev::run(&options)?;
+        }
         Command::Env(options) => print!("{}", env::exports(&Directory::open(&options.data_dir)?)?),
         Command::Exec(options) => {
-            let run = Directory::open(&options.directory.data_dir)?.run_directory()?;
+            privilege::need_root("exec")?;
+            let directory = Directory::open(&options.directory.data_dir)?;
+            let run = directory.run_directory()?;
+            // The instances of a killed region run on without it; where there is none, that is said first.
+            if !run.instance(options.instance_id).exists() {
+                directory.endpoint()?;
+            }
             let code = eni_instance::exec(&run, options.instance_id, &options.command)?;
             return Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)));
         }
@@ -57,8 +67,14 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
                 }
             }
         ),
-        Command::Demo(Demo::Failover(options)) => demo::failover(&options)?,
-        Command::Demo(Demo::Efa(options)) => demo::efa(&options)?,
+        Command::Demo(Demo::Failover(options)) => {
+            privilege::need_root("demo failover")?;
+            demo::failover(&options)?;
+        }
+        Command::Demo(Demo::Efa(options)) => {
+            privilege::need_root("demo efa")?;
+            demo::efa(&options)?;
+        }
         Command::InstanceInit { arguments } => eni_instance::init::run(arguments.into_iter()),
         Command::DemoResponder { listen, name } => demo::responder::run(listen, &name)?,
     }

@@ -78,7 +78,12 @@ impl Agent {
             }
         };
         let run = RunDirectory::of(&settings.data_directory).map_err(failed("find"))?;
-        let machine = Machine::open(run, settings.init_command, settings.efa_libraries)?;
+        let machine = Machine::open(
+            run,
+            settings.init_command,
+            settings.efa_libraries,
+            region.settings().public_pool,
+        )?;
         let converger = Converger::new(machine)?;
         let runtime = Builder::new_current_thread()
             .enable_time()

@@ -38,6 +38,10 @@ pub(crate) fn become_a_host() {
     run("ip", &["link", "set", "lo", "up"]);
 }
 
+fn pool() -> Ipv4Cidr {
+    "203.0.113.0/24".parse().unwrap()
+}
+
 pub(crate) fn run(program: &str, arguments: &[&str]) {
     let status = Command::new(program).args(arguments).status().unwrap();
     assert!(status.success(), "{program} {arguments:?}");
@@ -51,7 +55,8 @@ pub(crate) fn open(data: &Path) -> Converger {
         .unwrap()
         .join("examples/instance_init");
     let run = RunDirectory::of(data).unwrap();
-    Converger::new(Machine::open(run, vec![OsString::from(init)], PathBuf::new()).unwrap()).unwrap()
+    let init = vec![OsString::from(init)];
+    Converger::new(Machine::open(run, init, PathBuf::new(), pool()).unwrap()).unwrap()
 }
 
 pub(crate) fn settle(converger: &mut Converger, desired: &Desired) {
@@ -86,7 +91,7 @@ pub(crate) fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers)
         interfaces: BTreeMap::new(),
         uplink: DesiredUplink {
             host_address: Ipv4Addr::new(203, 0, 113, 1),
-            public_pool: "203.0.113.0/24".parse().unwrap(),
+            public_pool: pool(),
             host_mac_address: MacAddress([0x02, 0, 0, 0, 0, 2]),
             mtu_bytes: 1500,
         },
@@ -446,7 +451,7 @@ fn root_a_host_with_the_uplink_of_another_region_is_refused_before_anything_is_m
     settle(&mut converger, &nothing);
     let refuse = || {
         let run = RunDirectory::of(second.path()).unwrap();
-        let refused = Machine::open(run, Vec::new(), PathBuf::new())
+        let refused = Machine::open(run, Vec::new(), PathBuf::new(), pool())
             .err()
             .unwrap();
         let made: Vec<_> = std::fs::read_dir(second.path()).unwrap().collect();

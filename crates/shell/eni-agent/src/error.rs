@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use eni_bpf_loader::DataPlaneError;
 use eni_instance::InstanceError;
 use eni_netlink::NetlinkError;
+use eni_types::Ipv4Cidr;
 
 use crate::UPLINK_NAME;
 
@@ -47,6 +48,17 @@ pub enum AgentError {
          {UPLINK_NAME}) if nobody needs it, or run in a network namespace of its own (nsenter --net=/run/netns/NAME)"
     )]
     UplinkOfNobody,
+    /// The public pool's addresses lead elsewhere on the host.
+    #[error(
+        "the public pool {pool} is in use on this host, where {holder}: take that away, or give a new region another pool by \
+         --public-pool"
+    )]
+    PoolInUse {
+        /// The pool.
+        pool: Ipv4Cidr,
+        /// By what.
+        holder: String,
+    },
     /// The agent's thread has ended.
     #[error("the agent has stopped")]
     Stopped,

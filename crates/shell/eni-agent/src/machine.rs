@@ -12,6 +12,7 @@ use eni_instance::{InstanceDriver, NamespaceDriver, RunDirectory};
 use eni_lower::efa::EfaDevices;
 use eni_netlink::{Namespace, Netlink};
 use eni_plan::{Observed, Plug, Step, TableChange, Tables, UPLINK_VPORT};
+use eni_types::Ipv4Cidr;
 
 use crate::efa::EfaFabric;
 use crate::uplink::{Host, UplinkOwner};
@@ -46,11 +47,13 @@ impl Machine {
         run: RunDirectory,
         init_command: Vec<OsString>,
         efa_libraries: PathBuf,
+        public_pool: Ipv4Cidr,
     ) -> Result<Self, AgentError> {
         let mut host = Host::current()?;
         let owner = UplinkOwner::of(&run);
         // Before anything is made.
         host.check(existing_fabric(&run)?.as_mut(), &owner)?;
+        host.check_pool(public_pool)?;
         fs::create_dir_all(run.path()).map_err(io_error("make", run.path()))?;
         mount_bpffs(&run.bpf())?;
         let fabric = Namespace::create(&run.fabric())?;

@@ -15,6 +15,9 @@ pub const UPLINK_NAME: &str = "openeni0";
 /// The longest alias that the kernel keeps of a device, in bytes (`IFALIASZ` in the kernel's `if.h`, less the zero).
 const MAX_ALIAS_BYTES: usize = 255;
 
+/// Prefix of the routes by which a host reaches everything: a default route, or the two halves that VPNs set over it.
+const WIDEST_WAY_OUT: u8 = 1;
+
 /// Whose `openeni0` is: the region's data directory, as far as it fits into the device's alias.
 #[derive(Clone, Debug)]
 pub(crate) struct UplinkOwner(String);
@@ -67,6 +70,48 @@ impl Host {
             Some(alias) => Err(AgentError::UplinkOfAnother(alias)),
             None => Err(AgentError::UplinkOfNobody),
         }
+    }
+
+    /// Refuses a host on which addresses of the public pool lead elsewhere already: the pool's route would take them from
+    /// there, or not be the one that is followed. Routes as wide as half of everything are ways out, not uses of it.
+    pub(crate) fn check_pool(&mut self, pool: Ipv4Cidr) -> Result<(), AgentError> {
+        let links = self.netlink.links()?;
+        let ours = |index: u32| {
+            let uplink = |link: &&Link| link.name == UPLINK_NAME;
+            links
+                .iter()
+                .find(uplink)
+                .is_some_and(|link| link.index == index)
+        };
+        let addresses = self.netlink.addresses()?.into_iter().filter_map(|found| {
+            let block = Ipv4Cidr::new(found.address, found.prefix_length)?;
+            Some((
+                block,
+                Some(found.link_index),
+                format!("{}/{}", found.address, found.prefix_length),
+            ))
+        });
+        let routes = self.netlink.routed_blocks()?.into_iter();
+        let routes = routes.map(|route| {
+            let text = format!("the route {}", route.destination);
+            (route.destination, route.link_index, text)
+        });
+        let taken = addresses.chain(routes).find(|(block, link, _)| {
+            block.prefix_length() > WIDEST_WAY_OUT
+                && block.overlaps(pool)
+                && !link.is_some_and(ours)
+        });
+        let Some((_, link, what)) = taken else {
+            return Ok(());
+        };
+        let link = link.and_then(|index| links.iter().find(|link| link.index == index));
+        Err(AgentError::PoolInUse {
+            pool,
+            holder: match link {
+                Some(link) => format!("the device {} has {what}", link.name),
+                None => format!("there is {what}"),
+            },
+        })
     }
 
     /// Makes the pair anew. Deleting by the fabric end can only hit a pair of ours; an `openeni0` of somebody else stays
@@ -134,5 +179,99 @@ impl Host {
     fn link(&mut self) -> Result<Option<Link>, NetlinkError> {
         let links = self.netlink.links()?;
         Ok(links.into_iter().find(|link| link.name == UPLINK_NAME))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use nix::sched::{CloneFlags, unshare};
+
+    use super::*;
+
+    fn ip(arguments: &str) {
+        let arguments = arguments.split(' ');
+        let status = Command::new("ip").args(arguments).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// What a host of its own with these devices, addresses and routes says of the pool 203.0.113.0/24.
+    fn judged(host: &[&str]) -> String {
+        let script: Vec<String> = host.iter().map(ToString::to_string).collect();
+        let judge = move || {
+            unshare(CloneFlags::CLONE_NEWNET).unwrap();
+            ip("link set lo up");
+            ip("link add lan0 type veth peer lan1");
+            ip("link set lan1 up");
+            ip("link set lan0 up");
+            ip("addr add 192.0.2.2/24 dev lan0");
+            script.iter().for_each(|line| ip(line));
+            let pool = "203.0.113.0/24".parse().unwrap();
+            match Host::current().unwrap().check_pool(pool) {
+                Ok(()) => "free".to_owned(),
+                Err(error) => error.to_string(),
+            }
+        };
+        std::thread::spawn(judge).join().unwrap()
+    }
+
+    #[test]
+    fn root_a_pool_that_leads_elsewhere_on_the_host_is_refused_by_name() {
+        for (host, want) in [
+            (&[][..], "free"),
+            (&["route add default via 192.0.2.1"], "free"),
+            (
+                &[
+                    "route add 0.0.0.0/1 via 192.0.2.1",
+                    "route add 128.0.0.0/1 via 192.0.2.1",
+                ],
+                "free",
+            ),
+            (&["route add 203.0.112.0/24 via 192.0.2.1"], "free"),
+            (
+                &["addr add 203.0.113.9/24 dev lan0"],
+                "the device lan0 has 203.0.113.9/24",
+            ),
+            (
+                &["link set lan0 down", "addr add 203.0.113.9/32 dev lan0"],
+                "the device lan0 has 203.0.113.9/32",
+            ),
+            (
+                &["addr add 203.0.1.1/16 dev lan0"],
+                "the device lan0 has 203.0.1.1/16",
+            ),
+            (
+                &["route add 203.0.113.128/25 via 192.0.2.1"],
+                "the device lan0 has the route 203.0.113.128/25",
+            ),
+            (
+                &["route add 203.0.0.0/8 dev lan0 table 77"],
+                "the device lan0 has the route 203.0.0.0/8",
+            ),
+            (
+                &["route add local 203.0.113.0/24 dev lo"],
+                "the device lo has the route 203.0.113.0/24",
+            ),
+            (
+                &["route add blackhole 203.0.113.7"],
+                "there is the route 203.0.113.7/32",
+            ),
+            // What a killed region leaves is its own to take over.
+            (
+                &[
+                    "link add openeni0 type veth peer other",
+                    "link set other up",
+                    "link set openeni0 up",
+                    "addr add 203.0.113.1/24 dev openeni0",
+                ],
+                "free",
+            ),
+        ] {
+            let said = judged(host);
+            assert!(said.contains(want), "{host:?}: {said}");
+            let named = said == "free" || said.contains("the public pool 203.0.113.0/24 is in use");
+            assert!(named, "{said}");
+        }
     }
 }

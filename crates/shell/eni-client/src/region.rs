@@ -59,7 +59,8 @@ impl PrivateRegion {
     pub fn start(program: &Path) -> io::Result<Self> {
         let directory = tempfile::Builder::new().prefix("openeni-").tempdir()?;
         let mut process = Command::new(program)
-            .args(["dev", "--listen", &LISTEN.to_string(), "--data-dir"])
+            .args(["--log", "warn", "dev", "--listen", &LISTEN.to_string()])
+            .arg("--data-dir")
             .arg(directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use tracing::debug;
 
+use crate::access_log::Record;
 use crate::operations::{self, Call};
 use crate::other_service::{self, OtherService};
 use crate::sigv4::{Claim, Placement, Refusal, RequestParts, Service, SigningKeys};
@@ -59,30 +60,44 @@ impl QueryApi {
     /// Answers one call.
     pub async fn answer(&self, head: &Parts, body: &[u8]) -> Answer {
         let request_id = new_request_id();
+        let mut record = Record::new(&request_id);
         if let Some(other) = OtherService::of_request(head, body) {
-            debug!(?other, "a call is for another service");
-            return other.answer(head, request_id);
+            return other.refuse(head, request_id, &mut record);
         }
         let mut service = Service::Ec2;
-        match self.call(head, body, &request_id, &mut service).await {
-            Ok(document) => Answer {
-                status: 200,
-                request_id,
-                content_type: xml::CONTENT_TYPE,
-                header: None,
-                body: document.into(),
-            },
-            Err(fault) => refused(service, request_id, &fault),
+        let answered = self
+            .call(head, body, &request_id, &mut service, &mut record)
+            .await;
+        match answered {
+            Ok(document) => {
+                record.succeeded();
+                Answer {
+                    status: 200,
+                    request_id,
+                    content_type: xml::CONTENT_TYPE,
+                    header: None,
+                    body: document.into(),
+                }
+            }
+            Err(fault) => {
+                record.failed(&fault);
+                refused(service, request_id, &fault)
+            }
         }
     }
 
     /// Answers a request that is no call.
     pub(crate) fn refuse(&self, head: &Parts, fault: &Fault) -> Answer {
-        match OtherService::of_request(head, &[]) {
-            Some(other) => other.answer(head, new_request_id()),
-            None if head.uri.path() != PATH => other_service::nowhere(fault, new_request_id()),
-            None => refused(Service::Ec2, new_request_id(), fault),
+        let request_id = new_request_id();
+        let mut record = Record::new(&request_id);
+        if let Some(other) = OtherService::of_request(head, &[]) {
+            return other.refuse(head, request_id, &mut record);
         }
+        record.failed(fault);
+        if head.uri.path() != PATH {
+            return other_service::nowhere(fault, request_id);
+        }
+        refused(Service::Ec2, request_id, fault)
     }
 
     /// The document of the answer. `service` is set as soon as it is known, since it decides how errors look.
@@ -92,14 +107,17 @@ impl QueryApi {
         body: &[u8],
         request_id: &str,
         service: &mut Service,
+        record: &mut Record,
     ) -> Result<String, Fault> {
         let mut tree = read_parameters(head, body)?;
         let version: Option<String> = tree.take("Version")?;
         let action: Option<String> = tree.take("Action")?;
+        record.action(action.as_deref());
         if version.as_deref() == Some(sts::VERSION) {
             *service = Service::Sts;
         }
-        let caller = self.authenticate(head, body, *service).map_err(|refusal| {
+        let authenticated = self.authenticate(head, body, *service, record);
+        let caller = authenticated.map_err(|refusal| {
             debug!(%refusal, "a call is refused");
             match refusal {
                 Refusal::Unsigned if action.is_none() => no_call(),
@@ -127,9 +145,16 @@ impl QueryApi {
         operation(call).await
     }
 
-    fn authenticate(&self, head: &Parts, body: &[u8], service: Service) -> Result<Caller, Refusal> {
+    fn authenticate(
+        &self,
+        head: &Parts,
+        body: &[u8],
+        service: Service,
+        record: &mut Record,
+    ) -> Result<Caller, Refusal> {
         let query = head.uri.query().unwrap_or_default();
         let claim = Claim::read(&head.headers, query)?;
+        record.access_key_id(&claim.access_key_id);
         let store = match &self.access {
             Access::AnyCredentials { account_id } => {
                 refuse_browsers(&claim, &head.headers)?;

@@ -1,4 +1,8 @@
 //! What a call leaves to the agent has come about when the call is answered, so that a client's waiter need not wait.
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail them as their own lines do"
+)]
 
 mod support;
 

@@ -37,6 +37,14 @@ const PCI_DEVICE: &str = "0xefa1\n";
 /// The PCI slot that the first device seems to be in, as on EC2's smaller types.
 const FIRST_SLOT: usize = 6;
 
+/// Those of the two libraries that are not in `directory`.
+#[must_use]
+pub fn missing_libraries(directory: &Path) -> Vec<&'static str> {
+    let mut libraries = vec![VERBS_LIBRARY, PROVIDER_LIBRARY];
+    libraries.retain(|library| !directory.join(library).is_file());
+    libraries
+}
+
 /// Why nothing could be laid out.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot lay out {}: {source}", path.display())]
@@ -77,18 +85,28 @@ impl Installation<'_> {
         )
     }
 
-    /// What a program's environment must say.
+    /// What a program's environment must say. Nothing points at a library that is not there: with neither of them a
+    /// program finds what it would without us, which are no devices.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
-        vec![
-            ("OPENENI_FABRIC_SOCKET", self.socket.into()),
-            ("SYSFS_PATH", self.sys().into()),
-            ("LD_LIBRARY_PATH", self.library_directory().into()),
-            ("FI_PROVIDER_PATH", self.provider_directory().into()),
-            // Before 2.x libfabric's efa provider uses a device's RDMA only where it is told to, as on EC2's p4d
-            // (fi_efa(7)). It copies large messages once less that way.
-            ("FI_EFA_USE_DEVICE_RDMA", "1".into()),
-        ]
+        let mut variables = Vec::new();
+        let missing = missing_libraries(self.libraries);
+        if !missing.contains(&VERBS_LIBRARY) {
+            variables.extend([
+                ("SYSFS_PATH", self.sys().into()),
+                ("LD_LIBRARY_PATH", self.library_directory().into()),
+                // Before 2.x libfabric's efa provider uses a device's RDMA only where it is told to, as on EC2's p4d
+                // (fi_efa(7)). It copies large messages once less that way.
+                ("FI_EFA_USE_DEVICE_RDMA", "1".into()),
+            ]);
+        }
+        if !missing.contains(&PROVIDER_LIBRARY) {
+            variables.push(("FI_PROVIDER_PATH", self.provider_directory().into()));
+        }
+        if !variables.is_empty() {
+            variables.push(("OPENENI_FABRIC_SOCKET", self.socket.into()));
+        }
+        variables
     }
 
     fn sys(&self) -> PathBuf {
@@ -228,18 +246,50 @@ mod tests {
         assert_eq!(path("OPENENI_FABRIC_SOCKET"), Path::new("/run/efa.sock"));
     }
 
+    /// What programs are pointed at is there, whichever of the two libraries is.
     #[test]
-    fn a_library_that_is_not_there_is_left_out() {
+    fn a_library_that_is_not_there_is_left_out_and_pointed_at_by_nothing() {
         let temporary = tempfile::tempdir().unwrap();
-        let directory = temporary.path().join("efa");
-        let installation = Installation {
-            directory: &directory,
-            libraries: temporary.path(),
-            socket: Path::new("/run/efa.sock"),
-            devices: 1,
-        };
-        installation.install().unwrap();
-        assert!(!directory.join("lib/libibverbs.so.1").exists());
-        assert!(directory.join("sys/class/infiniband/efa_0").exists());
+        for (present, missing, variables) in [
+            (&[][..], &[VERBS_LIBRARY, PROVIDER_LIBRARY][..], &[][..]),
+            (
+                &[PROVIDER_LIBRARY],
+                &[VERBS_LIBRARY],
+                &["FI_PROVIDER_PATH", "OPENENI_FABRIC_SOCKET"],
+            ),
+            (
+                &[VERBS_LIBRARY],
+                &[PROVIDER_LIBRARY],
+                &[
+                    "SYSFS_PATH",
+                    "LD_LIBRARY_PATH",
+                    "FI_EFA_USE_DEVICE_RDMA",
+                    "OPENENI_FABRIC_SOCKET",
+                ],
+            ),
+        ] {
+            let libraries = temporary.path().join(format!("libraries {present:?}"));
+            fs::create_dir(&libraries).unwrap();
+            for library in present {
+                fs::write(libraries.join(library), "").unwrap();
+            }
+            assert_eq!(missing_libraries(&libraries), missing);
+            let directory = libraries.join("efa");
+            let installation = Installation {
+                directory: &directory,
+                libraries: &libraries,
+                socket: Path::new("/run/efa.sock"),
+                devices: 1,
+            };
+            installation.install().unwrap();
+            let environment = installation.environment();
+            let names: Vec<_> = environment.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, variables);
+            for (name, value) in environment {
+                let is_path = name.ends_with("_PATH");
+                assert!(!is_path || Path::new(&value).read_dir().unwrap().count() > 0);
+            }
+            assert!(directory.join("sys/class/infiniband/efa_0").exists());
+        }
     }
 }

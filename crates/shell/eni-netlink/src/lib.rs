@@ -21,7 +21,7 @@ pub use address::Address;
 pub use error::NetlinkError;
 pub use link::{Link, VethSpec};
 pub use namespace::Namespace;
-pub use route::Route;
+pub use route::{Route, RoutedBlock};
 pub use rule::Rule;
 pub use socket::{ANSWER_TIMEOUT, Netlink};
 

@@ -78,6 +78,59 @@ impl Netlink {
     }
 }
 
+/// An IPv4 route of any kind, as far as it says which addresses are in use where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoutedBlock {
+    /// Which addresses.
+    pub destination: Ipv4Cidr,
+    /// The device they are reached by; none for routes that end here (`blackhole`) or have several.
+    pub link_index: Option<u32>,
+}
+
+impl Netlink {
+    /// The destinations of all IPv4 routes of all tables: also the machine's own addresses, routes that the kernel made
+    /// for an address, and those that lead nowhere; but not broadcast addresses.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Socket`] or [`NetlinkError::Unreadable`].
+    pub fn routed_blocks(&mut self) -> Result<Vec<RoutedBlock>, NetlinkError> {
+        let mut request = RouteMessage::default();
+        request.header.address_family = AddressFamily::Inet;
+        let mut blocks = Vec::new();
+        self.dump(
+            RouteNetlinkMessage::GetRoute(request),
+            || "list routes".to_owned(),
+            |object| {
+                if let RouteNetlinkMessage::NewRoute(message) = object {
+                    blocks.extend(block_of(&message));
+                }
+            },
+        )?;
+        Ok(blocks)
+    }
+}
+
+fn block_of(message: &RouteMessage) -> Option<RoutedBlock> {
+    let header = &message.header;
+    if header.kind == RouteType::Broadcast {
+        return None;
+    }
+    let mut block = RoutedBlock {
+        destination: Ipv4Cidr::new(Ipv4Addr::UNSPECIFIED, header.destination_prefix_length)?,
+        link_index: None,
+    };
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Destination(RouteAddress::Inet(address)) => {
+                block.destination = Ipv4Cidr::new(*address, header.destination_prefix_length)?;
+            }
+            RouteAttribute::Oif(index) => block.link_index = Some(*index),
+            _ => {}
+        }
+    }
+    Some(block)
+}
+
 fn message(route: Route) -> RouteMessage {
     let mut message = RouteMessage::default();
     message.header = RouteHeader {

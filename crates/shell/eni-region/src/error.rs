@@ -28,13 +28,11 @@ pub enum OpenError {
         found: String,
     },
     /// The store holds a region with other settings, which are fixed for its life.
-    #[error("the stored region has the settings {stored}, not {given}")]
-    Settings {
-        /// What the store holds.
-        stored: String,
-        /// What was asked for.
-        given: String,
-    },
+    #[error("the stored region has other settings: {}", display(.0))]
+    Settings(Vec<SettingDifference>),
+    /// The settings that are stored cannot be read.
+    #[error("the stored settings cannot be read")]
+    CorruptSettings(#[source] serde_json::Error),
     /// Another writer took the store over while this one was opening it.
     #[error("another writer has taken over the store")]
     Fenced,
@@ -47,6 +45,29 @@ pub enum OpenError {
     /// The writer's thread could not be started.
     #[error("no thread for the writer")]
     Thread(#[source] std::io::Error),
+}
+
+/// A setting that is not the stored one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingDifference {
+    /// Its name, such as `account_id`.
+    pub name: &'static str,
+    /// What the region was founded with.
+    pub stored: String,
+    /// What was asked for.
+    pub given: String,
+}
+
+fn display(differences: &[SettingDifference]) -> String {
+    let texts = differences.iter().map(|difference| {
+        let SettingDifference {
+            name,
+            stored,
+            given,
+        } = difference;
+        format!("{name} is {stored}, not {given}")
+    });
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 /// EC2's `InternalError`: the outcome of the call is open, and the caller may try again.

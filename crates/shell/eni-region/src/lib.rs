@@ -25,5 +25,6 @@ mod writer;
 
 pub use call::Submission;
 pub use environment::{Clock, Environment};
-pub use error::OpenError;
+pub use error::{OpenError, SettingDifference};
 pub use region::Region;
+pub use stored::settings;

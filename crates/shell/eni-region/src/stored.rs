@@ -11,7 +11,7 @@ use eni_store::{Guard, KeyRange, Revision, Store, Txn, TxnRejection};
 use eni_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::OpenError;
+use crate::{OpenError, SettingDifference};
 
 const RESOURCES: &str = "/openeni/";
 const SETTINGS: &str = "/openeni-region/settings";
@@ -111,22 +111,72 @@ impl StoredSettings {
     fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a struct of texts has a JSON form")
     }
+
+    /// Whatever is not the same in `given`.
+    fn differences(&self, given: &Self) -> Vec<SettingDifference> {
+        let zones = |settings: &Self| settings.availability_zones.join(" ");
+        let all = [
+            ("region", self.region.clone(), given.region.clone()),
+            (
+                "account_id",
+                self.account_id.clone(),
+                given.account_id.clone(),
+            ),
+            (
+                "public_pool",
+                self.public_pool.clone(),
+                given.public_pool.clone(),
+            ),
+            ("availability_zones", zones(self), zones(given)),
+        ];
+        all.into_iter()
+            .filter(|(_, stored, given)| stored != given)
+            .map(|(name, stored, given)| SettingDifference {
+                name,
+                stored,
+                given,
+            })
+            .collect()
+    }
+}
+
+fn stored_settings(store: &dyn Store) -> Result<Option<StoredSettings>, OpenError> {
+    let found = store.range(&KeyRange::Key(SETTINGS.into()))?;
+    let stored = found.key_values.first();
+    let read = |value: &[u8]| serde_json::from_slice(value).map_err(OpenError::CorruptSettings);
+    stored.map(|stored| read(&stored.value)).transpose()
+}
+
+/// The settings of the region that `store` holds; none where it holds none yet.
+///
+/// # Errors
+/// [`OpenError::Store`], [`OpenError::CorruptSettings`].
+pub fn settings(store: &dyn Store) -> Result<Option<RegionSettings>, OpenError> {
+    let Some(stored) = stored_settings(store)? else {
+        return Ok(None);
+    };
+    let public_pool = stored.public_pool.parse().map_err(|_| {
+        let message = format!("{} is no IPv4 block", stored.public_pool);
+        OpenError::CorruptSettings(serde::de::Error::custom(message))
+    })?;
+    Ok(Some(RegionSettings {
+        region: stored.region,
+        availability_zones: stored.availability_zones,
+        account_id: stored.account_id,
+        public_pool,
+    }))
 }
 
 /// Whether the store holds a region. Its settings must then be these: its resources were made under its own.
 pub(crate) fn is_founded(store: &dyn Store, settings: &RegionSettings) -> Result<bool, OpenError> {
-    let given = StoredSettings::new(settings);
-    let found = store.range(&KeyRange::Key(SETTINGS.into()))?;
-    let Some(stored) = found.key_values.first() else {
+    let Some(stored) = stored_settings(store)? else {
         return Ok(false);
     };
-    if serde_json::from_slice::<StoredSettings>(&stored.value).is_ok_and(|stored| stored == given) {
+    let differences = stored.differences(&StoredSettings::new(settings));
+    if differences.is_empty() {
         return Ok(true);
     }
-    Err(OpenError::Settings {
-        stored: String::from_utf8_lossy(&stored.value).into_owned(),
-        given: given.to_json(),
-    })
+    Err(OpenError::Settings(differences))
 }
 
 /// The transaction that founds a region: what an account finds in it, and the settings that say that it is founded. An

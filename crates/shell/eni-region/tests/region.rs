@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use eni_model::testing::{TestRng, check_invariants};
-use eni_model::{ChangeSet, ErrorCode};
+use eni_model::{ChangeSet, ErrorCode, RegionSettings};
 use eni_region::{Environment, OpenError, Region, Submission};
 use eni_store::{MAX_TXN_OPERATIONS, Store};
 use eni_types::{Timestamp, quota};
@@ -326,13 +326,28 @@ fn the_writer_opened_last_fences_the_other() {
 fn a_store_keeps_the_settings_it_was_made_with() {
     let store = TestStore::new();
     drop(open(&store));
-    let mut other = settings();
-    other.account_id = "210987654321".into();
-    let refused = Region::open(Arc::clone(&store) as Arc<dyn Store>, other);
-    assert!(
-        matches!(refused, Err(OpenError::Settings { .. })),
-        "{refused:?}"
-    );
+    assert_eq!(eni_region::settings(&*store).unwrap(), Some(settings()));
+    type Change = fn(&mut RegionSettings);
+    let changes: [(&str, Change); 4] = [
+        ("region", |other| other.region = "eu-west-1".into()),
+        ("account_id", |other| other.account_id = "2".repeat(12)),
+        ("public_pool", |other| {
+            other.public_pool = "198.51.100.0/24".parse().unwrap();
+        }),
+        ("availability_zones", |other| {
+            other.availability_zones.truncate(1);
+        }),
+    ];
+    for (name, change) in changes {
+        let mut other = settings();
+        change(&mut other);
+        let refused = Region::open(Arc::clone(&store) as Arc<dyn Store>, other);
+        let Err(OpenError::Settings(differences)) = refused else {
+            panic!("{refused:?}")
+        };
+        let names: Vec<_> = differences.iter().map(|other| other.name).collect();
+        assert_eq!(names, [name]);
+    }
     drop(open(&store));
 }
 

@@ -73,6 +73,7 @@ pub(crate) fn run(options: &EfaOptions) -> Result<(), DemoError> {
             println!("{line}");
         }
     };
+    check_libraries()?;
     let scene = Scene::set_up(Stage::set()?)?;
     let [first, second] = &scene.instances;
     tell(&format!(
@@ -113,6 +114,19 @@ pub(crate) fn run(options: &EfaOptions) -> Result<(), DemoError> {
         );
     }
     Ok(())
+}
+
+/// The demonstration is of nothing else.
+fn check_libraries() -> Result<(), DemoError> {
+    let directory = crate::dev::efa_libraries().map_err(machine("cannot find this program"))?;
+    let missing = eni_efa_install::missing_libraries(&directory);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(DemoError::NoLibraries {
+        missing: missing.join(" and "),
+        directory,
+    })
 }
 
 impl Speed {

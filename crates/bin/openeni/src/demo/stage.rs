@@ -34,6 +34,9 @@ pub(crate) enum DemoError {
     /// A program said what it should not.
     #[error("{what}: {said}")]
     Wrong { what: &'static str, said: String },
+    /// Elastic Fabric Adapters would have nothing to be reached by.
+    #[error("{missing} missing in {}, beside this program: build them by `make build`, or run `make demo-efa`", directory.display())]
+    NoLibraries { missing: String, directory: PathBuf },
     /// Something did not happen in time.
     #[error("{0} did not happen within {PATIENCE:?}")]
     Late(&'static str),

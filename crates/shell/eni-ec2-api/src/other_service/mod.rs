@@ -13,6 +13,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, Method};
 
+use crate::access_log::Record;
 use crate::query_api::PATH;
 use crate::sigv4::Service;
 use crate::{Answer, Fault};
@@ -100,8 +101,15 @@ impl OtherService {
         })
     }
 
-    /// What is answered to `head`.
-    pub(crate) fn answer(&self, head: &Parts, request_id: String) -> Answer {
+    /// What is answered to `head`, and told to its record.
+    pub(crate) fn refuse(&self, head: &Parts, request_id: String, record: &mut Record) -> Answer {
+        let fault = self.fault(head);
+        record.action(Some(&self.name));
+        record.failed(&fault);
+        self.dialect.answer(&fault, request_id)
+    }
+
+    fn fault(&self, head: &Parts) -> Fault {
         let message = format!(
             "OpenENI does not serve {}. It serves the networking of Amazon EC2, and GetCallerIdentity of AWS STS.",
             self.name
@@ -112,12 +120,11 @@ impl OtherService {
         } else {
             400
         };
-        let fault = Fault {
+        Fault {
             code: CODE,
             message,
             status,
-        };
-        self.dialect.answer(&fault, request_id)
+        }
     }
 }
 

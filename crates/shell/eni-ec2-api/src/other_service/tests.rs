@@ -5,6 +5,7 @@ use http::request::Parts;
 
 use super::{CODE, OtherService, models};
 use crate::Answer;
+use crate::access_log::Record;
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
@@ -26,7 +27,8 @@ fn signed_for(service: &str) -> String {
 }
 
 fn answered(head: &Parts, body: &[u8]) -> Option<Answer> {
-    Some(OtherService::of_request(head, body)?.answer(head, "ID".into()))
+    let mut record = Record::new("ID");
+    Some(OtherService::of_request(head, body)?.refuse(head, "ID".into(), &mut record))
 }
 
 /// `STATUS media type, header: body`.

@@ -1,0 +1,108 @@
+//! One line for each call, when it is answered.
+
+use std::time::Instant;
+
+use crate::Fault;
+
+/// The log target of the calls' lines, for filters: `openeni::api=warn` turns them off.
+pub const ACCESS_LOG: &str = "openeni::api";
+
+/// What is shown of a text that a client chose, at most. EC2's longest action has 58 characters, an access key id 20.
+const SHOWN_CHARACTERS: usize = 64;
+/// What a call is answered with that EC2 has no code for.
+const SUCCESS: &str = "OK";
+/// What stands for a code where nobody was answered.
+const HUNG_UP: &str = "-";
+
+/// What is known of a call so far. Written when it is dropped: a client that hangs up, which ends the call where it
+/// waits, leaves a line too.
+pub(crate) struct Record {
+    request_id: String,
+    began: Instant,
+    action: String,
+    access_key_id: String,
+    status: u16,
+    code: &'static str,
+}
+
+impl Record {
+    /// A call that begins.
+    pub(crate) fn new(request_id: &str) -> Self {
+        Self {
+            request_id: request_id.into(),
+            began: Instant::now(),
+            action: "-".into(),
+            access_key_id: "-".into(),
+            status: 0,
+            code: HUNG_UP,
+        }
+    }
+
+    /// What is called; of another service of AWS, its name.
+    pub(crate) fn action(&mut self, action: Option<&str>) {
+        if let Some(action) = action {
+            self.action = shown(action);
+        }
+    }
+
+    /// Of the key pair that the call claims to be signed with; whether it is tells the code.
+    pub(crate) fn access_key_id(&mut self, access_key_id: &str) {
+        self.access_key_id = shown(access_key_id);
+    }
+
+    pub(crate) fn succeeded(&mut self) {
+        (self.status, self.code) = (200, SUCCESS);
+    }
+
+    pub(crate) fn failed(&mut self, fault: &Fault) {
+        (self.status, self.code) = (fault.status, fault.code);
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let Self {
+            request_id,
+            began,
+            action,
+            access_key_id,
+            status,
+            code,
+        } = self;
+        let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
+        if *code == HUNG_UP {
+            tracing::info!(target: ACCESS_LOG, "{action} - hung up {milliseconds:.1} ms {access_key_id} {request_id}");
+        } else {
+            tracing::info!(target: ACCESS_LOG, "{action} {status} {code} {milliseconds:.1} ms {access_key_id} {request_id}");
+        }
+    }
+}
+
+/// A client's text in one word, so that it can neither end the line nor pass for another part of it.
+fn shown(text: &str) -> String {
+    let graphic = |character: char| {
+        if character.is_ascii_graphic() {
+            character
+        } else {
+            '?'
+        }
+    };
+    text.chars().take(SHOWN_CHARACTERS).map(graphic).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clients_text_stays_one_word_of_the_line() {
+        for (text, want) in [
+            ("RunInstances", "RunInstances"),
+            ("Run 200 OK\n2026", "Run?200?OK?2026"),
+            ("\u{1b}[2J\u{202e}", "?[2J?"),
+        ] {
+            assert_eq!(shown(text), want);
+        }
+        assert_eq!(shown(&"a".repeat(1000)).len(), SHOWN_CHARACTERS);
+    }
+}
