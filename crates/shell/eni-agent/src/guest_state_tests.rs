@@ -263,6 +263,7 @@ impl Event {
     /// The table: whether a thing is there after the event.
     fn leaves(self, made: Made, of: Of) -> bool {
         let goes = matches!(of, Of::Secondary | Of::SecondaryWhileUp) && self.detaches();
+        // By the kernel.
         let is_dropped = match of {
             Of::SecondaryWhileUp => self == Self::SetDownAndUp,
             Of::PrimaryWhileUp => self == Self::PrimarySetDownAndUp,
@@ -271,7 +272,7 @@ impl Event {
         match made {
             Made::ByPlatform => !goes,
             Made::ByGuest => !goes && !is_dropped && !self.is_new_kernel(),
-            Made::TakenAway => is_dropped || self.is_new_kernel(),
+            Made::TakenAway => self.is_new_kernel(),
         }
     }
 }

@@ -28,10 +28,15 @@ pub(crate) struct Brought {
     pub(crate) device_number: u16,
     /// The subnet, whose length goes with every address.
     pub(crate) subnet: Ipv4Cidr,
+    /// The subnet's router.
+    pub(crate) router: Ipv4Addr,
     /// The addresses that were wanted, in their order.
     pub(crate) addresses: Vec<BroughtAddress>,
     /// The way back for the primary interface's own packets (`interface.rs`).
     pub(crate) way_back: Option<WayBack>,
+    /// Which of its routes ([`crate::interface`] orders them) are brought again when the kernel has dropped them: those
+    /// that the guest has not taken away.
+    pub(crate) routes: [bool; 3],
     /// How often the guest had set the device down ([`eni_netlink::Link::carrier_downs`] of the fabric end) when its
     /// routes were made; none if they could not be, because it was down.
     pub(crate) routed_at: Option<u32>,

@@ -12,7 +12,7 @@
 //!
 //! What the guest has added or taken away stays so: only the difference between what was brought and what is wanted is
 //! applied, and what the kernel refuses for the state the guest has put its device in is left alone. What the kernel drops
-//! by itself when a device is set down, the routes, is brought again when it is up.
+//! by itself when a device is set down, the routes, is brought again when it is up, those apart that the guest had deleted.
 
 use std::net::Ipv4Addr;
 
@@ -99,8 +99,10 @@ impl Change {
             vport: interface.vport,
             device_number: interface.device_number,
             subnet: interface.subnet,
+            router: interface.router_address,
             addresses: Vec::new(),
             way_back,
+            routes: [true; 3],
             routed_at: None,
         });
         let finished = brought.finished();
@@ -140,7 +142,6 @@ impl Change {
         mut self,
         netlink: &mut Netlink,
         device: GuestDevice,
-        router: Ipv4Addr,
     ) -> Result<Brought, NetlinkError> {
         let link_index = device.link_index;
         for gone in &self.stale {
@@ -180,8 +181,15 @@ impl Change {
             && lost_routes
             && device.up_after_downs.is_some()
         {
-            for route in numbers.routes(router, index) {
-                unless_refused(netlink.add_route(route))?;
+            for (route, ours) in self
+                .brought
+                .routes_by(index)
+                .into_iter()
+                .zip(self.brought.routes)
+            {
+                if ours {
+                    unless_refused(netlink.add_route(route))?;
+                }
             }
         }
         self.brought.routed_at = device.up_after_downs;
@@ -205,6 +213,41 @@ impl Brought {
             }
         }
         Ok(())
+    }
+
+    /// Whether the interface has the routes that it was given when its device was last up.
+    pub(crate) fn has_its_routes(&self, device: GuestDevice) -> bool {
+        self.routed_at.is_some() && self.routed_at == device.up_after_downs
+    }
+
+    /// Leaves routes that the guest has taken away to it; true if there were any.
+    pub(crate) fn leave_routes(&mut self, is_lost: impl Fn(&Route) -> bool) -> bool {
+        let before = self.routes;
+        for (route, ours) in self.routes_by(0).into_iter().zip(&mut self.routes) {
+            *ours &= !is_lost(&route);
+        }
+        before != self.routes
+    }
+
+    /// The default route of table main, and those of the interface's table.
+    fn routes_by(&self, link_index: u32) -> [Route; 3] {
+        let numbers = Numbers::of(self);
+        let route = |destination, gateway, table, metric| Route {
+            destination,
+            gateway,
+            source: None,
+            link_index,
+            table,
+            metric,
+        };
+        let table = FIRST_TABLE + numbers.offset;
+        let metric = FIRST_METRIC + numbers.offset;
+        let router = Some(self.router);
+        [
+            route(Ipv4Cidr::ANY, router, MAIN_TABLE, metric),
+            route(self.subnet, None, table, 0),
+            route(Ipv4Cidr::ANY, router, table, 0),
+        ]
     }
 
     fn take(
@@ -278,24 +321,12 @@ impl Numbers {
             rule(FIRST_TABLE, None),
         ]
     }
+}
 
-    fn routes(self, router: Ipv4Addr, link_index: u32) -> [Route; 3] {
-        let route = |destination, gateway, table, metric| Route {
-            destination,
-            gateway,
-            source: None,
-            link_index,
-            table,
-            metric,
-        };
-        let table = FIRST_TABLE + self.offset;
-        let metric = FIRST_METRIC + self.offset;
-        [
-            route(Ipv4Cidr::ANY, Some(router), MAIN_TABLE, metric),
-            route(self.subnet, None, table, 0),
-            route(Ipv4Cidr::ANY, Some(router), table, 0),
-        ]
-    }
+/// Whether two routes are in each other's place: the kernel keeps one of the same destination, table and metric.
+pub(crate) fn are_one(one: &Route, other: &Route) -> bool {
+    let place = |route: &Route| (route.destination, route.table, route.metric);
+    place(one) == place(other)
 }
 
 /// What the kernel refuses for what it finds is the guest's doing, and would be refused for ever: it is not brought.

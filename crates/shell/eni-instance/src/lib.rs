@@ -17,6 +17,7 @@ mod driver;
 mod environment;
 mod error;
 mod exec;
+mod guest;
 pub mod init;
 mod interface;
 mod namespace_driver;

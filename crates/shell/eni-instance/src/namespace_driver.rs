@@ -1,6 +1,6 @@
 //! The driver whose instances are namespaces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::fd::AsFd;
@@ -19,8 +19,9 @@ use crate::brought::Record;
 use crate::cgroup::RegionCgroup;
 use crate::environment::Environment;
 use crate::error::file_error;
+use crate::guest::Guest;
 use crate::init::{BootRecord, Settings};
-use crate::interface::{self, ANY_DEVICE_NAME, Change, GuestDevice, device_name};
+use crate::interface::{self, ANY_DEVICE_NAME, Change, device_name};
 use crate::run_directory::{CONSOLE, EFA, NETWORK_BOOT, USER_DATA};
 use crate::{InstanceDriver, InstanceError, RunDirectory, console};
 
@@ -60,21 +61,13 @@ const IPV6_SETTINGS: &[(&str, &str)] = &[
 /// Makes instances of namespaces; see the crate's docs.
 #[derive(Debug)]
 pub struct NamespaceDriver {
-    run: RunDirectory,
+    pub(crate) run: RunDirectory,
     cgroup: RegionCgroup,
-    fabric_netlink: Netlink,
+    pub(crate) fabric_netlink: Netlink,
     init_command: Vec<OsString>,
     efa_libraries: PathBuf,
     /// Open namespaces: opening one takes a thread, and that takes longer than a whole plug.
-    guests: BTreeMap<InstanceId, Guest>,
-}
-
-#[derive(Debug)]
-struct Guest {
-    namespace: Namespace,
-    netlink: Netlink,
-    /// By which the fabric's devices name the namespace of their other end; the kernel gives it with the first device.
-    id_in_fabric: Option<i32>,
+    pub(crate) guests: BTreeMap<InstanceId, Guest>,
 }
 
 impl NamespaceDriver {
@@ -112,22 +105,6 @@ impl NamespaceDriver {
             result = result.and(self.destroy(id));
         }
         result.and(self.cgroup.remove())
-    }
-
-    fn guest(&mut self, id: InstanceId) -> Result<&mut Guest, InstanceError> {
-        if !self.guests.contains_key(&id) {
-            let namespace = Namespace::open(&self.run.network_namespace(id))?;
-            let netlink = namespace.netlink()?;
-            let guest = Guest {
-                namespace,
-                netlink,
-                id_in_fabric: None,
-            };
-            self.guests.insert(id, guest);
-        }
-        self.guests
-            .get_mut(&id)
-            .ok_or(InstanceError::NotRunning(id))
     }
 
     fn write_files(&self, id: InstanceId, instance: &DesiredInstance) -> Result<(), InstanceError> {
@@ -305,12 +282,13 @@ impl InstanceDriver for NamespaceDriver {
     ) -> Result<(), InstanceError> {
         let instance_id = interface.instance_id;
         let record = Record::of(&self.run.instance(instance_id), id);
+        self.hear_of_routes(instance_id)?;
         // Asked before anything is done: whatever the guest does meanwhile is seen afterwards.
         let device = self.guest_device(interface.vport, instance_id)?;
         let change = Change::between(record.read(), interface);
         record.write(&change.begun())?;
         let netlink = &mut self.guest(instance_id)?.netlink;
-        let brought = change.apply(netlink, device, interface.router_address)?;
+        let brought = change.apply(netlink, device)?;
         record.write(&brought)
     }
 
@@ -357,7 +335,17 @@ impl InstanceDriver for NamespaceDriver {
 
     fn devices(&mut self) -> Result<BTreeMap<u32, ObservedDevice>, InstanceError> {
         let mut devices = BTreeMap::new();
-        for link in self.fabric_netlink.links()? {
+        let links = self.fabric_netlink.links()?;
+        let plugs = links
+            .iter()
+            .filter_map(|link| plug_of(link.alias.as_deref()?));
+        for id in plugs.map(|plug| plug.instance_id).collect::<BTreeSet<_>>() {
+            // One that cannot be reached any more is made anew.
+            if Namespace::exists(&self.run.network_namespace(id)) {
+                self.hear_of_routes(id)?;
+            }
+        }
+        for link in links {
             let ours = link.name.strip_prefix(FABRIC_PREFIX);
             if ours.is_none_or(|number| number.parse() != Ok(link.index)) {
                 continue;
@@ -411,29 +399,6 @@ impl NamespaceDriver {
             no_arp: true,
         })?;
         Ok(())
-    }
-
-    /// The other end of `vport`'s device, by what the kernel knows of it: names and aliases are the guest's to change.
-    fn guest_device(
-        &mut self,
-        vport: u32,
-        instance_id: InstanceId,
-    ) -> Result<GuestDevice, InstanceError> {
-        self.guest(instance_id)?;
-        let Some(end) = self.fabric_netlink.link(vport)? else {
-            return Ok(GuestDevice::default());
-        };
-        let guest = self.guests.get_mut(&instance_id);
-        let guest = guest.ok_or(InstanceError::NotRunning(instance_id))?;
-        if guest.id_in_fabric.is_none() {
-            let namespace = guest.namespace.as_fd();
-            guest.id_in_fabric = self.fabric_netlink.namespace_id(namespace)?;
-        }
-        let is_here = end.peer_namespace.is_some() && end.peer_namespace == guest.id_in_fabric;
-        Ok(GuestDevice {
-            link_index: end.peer_index.filter(|_| is_here),
-            up_after_downs: end.carrier.then_some(end.carrier_downs),
-        })
     }
 
     fn observe(&self, id: InstanceId) -> ObservedInstance {

@@ -265,7 +265,7 @@ fn root_a_network_is_made_for_one_boot() {
     let network = |region: &mut Region| region.driver.instances().unwrap()[&id()].network;
     assert_eq!(network(&mut region), Some(1));
     region.driver.start(id(), &instance("", 1)).unwrap();
-    region.shell(id(), "ip link add theirs type dummy");
+    region.shell(id(), "ip link add theirs type bridge");
     region.restart();
     region.driver.create(id(), 1).unwrap();
     assert_eq!(region.shell(id(), "ip link show theirs"), 0);
@@ -280,4 +280,153 @@ fn root_a_network_is_made_for_one_boot() {
     region.driver.stop(id()).unwrap();
     region.driver.create(id(), 2).unwrap();
     assert_eq!(network(&mut region), Some(2));
+}
+
+/// Where the kernel sends a packet of the instance's own, or one that it forwards (`iif`).
+fn leaves_by(region: &Region, query: &str, device: &str) {
+    let script = format!("ip route get {query} | grep -q ' dev {device} '");
+    assert_eq!(region.shell(id(), &script), 0, "{query} not by {device}");
+}
+
+#[test]
+fn root_table_main_rules_the_primary_interface_and_secondary_ones_answer_where_they_are_asked() {
+    let mut region = Region::new();
+    region.driver.create(id(), 1).unwrap();
+    region.driver.start(id(), &instance("", 1)).unwrap();
+    let primary = interface(0, &[5, 50]);
+    let in_its_subnet = interface(1, &[6, 60]);
+    let elsewhere = DesiredInterface {
+        subnet: "10.0.2.0/24".parse().unwrap(),
+        router_address: Ipv4Addr::new(10, 0, 2, 1),
+        private_ip_addresses: vec![Ipv4Addr::new(10, 0, 2, 7)],
+        primary_subnet: Some(primary.subnet),
+        ..interface(2, &[])
+    };
+    let attachments: Vec<AttachmentId> = (1..=3)
+        .map(|number| format!("eni-attach-{number:017x}").parse().unwrap())
+        .collect();
+    for (attachment, wanted) in attachments
+        .iter()
+        .zip([&primary, &in_its_subnet, &elsewhere])
+    {
+        region.driver.plug(*attachment, wanted).unwrap();
+        region.driver.configure(*attachment, wanted).unwrap();
+    }
+    // A container bridge, a tunnel, a static route through an appliance, one into a secondary subnet.
+    let script =
+        "ip link add br0 type bridge && ip addr add 172.17.0.1/16 dev br0 && ip link set br0 up
+        ip link add tunnel0 type vxlan id 5 dstport 4789 dev eth0
+        ip addr add 192.168.7.1/24 dev tunnel0 && ip link set tunnel0 up
+        ip route add 198.51.100.0/24 via 10.0.0.77 dev eth0
+        ip route add 10.0.2.128/25 via 10.0.0.77 dev eth0
+        echo 1 > /proc/sys/net/ipv4/ip_forward";
+    assert_eq!(region.shell(id(), script), 0);
+    for address in ["10.0.0.5", "10.0.0.50"] {
+        leaves_by(&region, &format!("172.17.0.2 from {address}"), "br0");
+        leaves_by(&region, &format!("192.168.7.2 from {address}"), "tunnel0");
+        leaves_by(&region, &format!("198.51.100.1 from {address}"), "eth0");
+        leaves_by(&region, &format!("10.0.0.9 from {address}"), "eth0");
+        leaves_by(&region, &format!("8.8.8.8 from {address}"), "eth0");
+        // Into the subnet of eth2, where its source would be somebody else's.
+        leaves_by(&region, &format!("10.0.2.9 from {address}"), "eth0");
+        leaves_by(&region, &format!("10.0.2.129 from {address}"), "eth0");
+    }
+    assert_eq!(
+        region.shell(
+            id(),
+            "ip route get 10.0.2.129 from 10.0.0.5 | grep -q 'via 10.0.0.77 '"
+        ),
+        0,
+        "a static route of the guest's is bypassed"
+    );
+    for address in ["10.0.0.6", "10.0.0.60"] {
+        leaves_by(&region, &format!("10.0.0.9 from {address}"), "eth1");
+        leaves_by(&region, &format!("8.8.8.8 from {address}"), "eth1");
+        leaves_by(&region, &format!("10.0.2.9 from {address}"), "eth1");
+    }
+    leaves_by(&region, "10.0.0.9 from 10.0.2.7", "eth2");
+    // What is bound to no address is routed by table main, where the primary interface comes first.
+    leaves_by(&region, "10.0.0.9", "eth0");
+    leaves_by(&region, "8.8.8.8", "eth0");
+    leaves_by(&region, "10.0.2.9", "eth2");
+    leaves_by(&region, "8.8.8.8 oif eth1", "eth1");
+    // What is forwarded into the secondary subnet stays table main's.
+    leaves_by(&region, "10.0.2.9 from 10.0.0.9 iif eth0", "eth2");
+    leaves_by(&region, "10.0.2.9 from 172.17.0.2 iif br0", "eth2");
+
+    for (vport, attachment) in [(4, attachments[1]), (5, attachments[2])] {
+        region.driver.withdraw(attachment, id()).unwrap();
+        region.driver.unplug(vport).unwrap();
+    }
+    let only_the_kernels = "ip rule | grep -vqE '^(0|32766|32767):'";
+    assert_eq!(region.shell(id(), only_the_kernels), 1);
+}
+
+#[test]
+fn root_a_device_of_the_guests_with_the_interfaces_name_keeps_it() {
+    let mut region = Region::new();
+    region.driver.create(id(), 1).unwrap();
+    region.driver.start(id(), &instance("", 1)).unwrap();
+    region
+        .driver
+        .plug(attachment(), &interface(0, &[5]))
+        .unwrap();
+    let check =
+        |region: &Region, script: &str| assert_eq!(region.shell(id(), script), 0, "{script}");
+    check(
+        &region,
+        "ip link add eth1 type bridge && ip link add eth2 type bridge",
+    );
+    check(
+        &region,
+        "ip link property add dev eth2 altname eth3 altname device-number-1",
+    );
+    let second = "eni-attach-00000000000000002".parse().unwrap();
+    region.driver.plug(second, &interface(1, &[6])).unwrap();
+    region
+        .driver
+        .configure(second, &interface(1, &[6]))
+        .unwrap();
+    check(&region, "ip addr show eth4 | grep -q 'inet 10.0.0.6/24'");
+    check(
+        &region,
+        "ip link show device-number-1.0 | grep -q ': eth4@'",
+    );
+    check(
+        &region,
+        "ip link show eni-00000000000000001 | grep -q ': eth4@'",
+    );
+    check(&region, "ip link show device-number-1 | grep -q ': eth2:'");
+    check(&region, "ip link show eth1 | grep -vq 02:1a:00:00:00:01");
+    // A taken vport is something else, and stays an error.
+    let taken = region.driver.plug(second, &interface(1, &[6])).unwrap_err();
+    assert!(
+        matches!(&taken, InstanceError::Network(error) if error.is_already_there()),
+        "{taken:?}"
+    );
+    region.driver.withdraw(second, id()).unwrap();
+    region.driver.unplug(4).unwrap();
+    check(&region, "! ip link show device-number-1.0 2>/dev/null");
+    check(
+        &region,
+        "ip link show eth1 >/dev/null && ip link show eth2 >/dev/null",
+    );
+}
+
+#[test]
+fn root_names_tell_the_network_card() {
+    let mut region = Region::new();
+    region.driver.create(id(), 1).unwrap();
+    region.driver.start(id(), &instance("", 1)).unwrap();
+    let on_a_card = DesiredInterface {
+        device_number: 2 * 256 + 1,
+        ..interface(9, &[5])
+    };
+    region.driver.plug(attachment(), &on_a_card).unwrap();
+    region.driver.configure(attachment(), &on_a_card).unwrap();
+    let check = |script: &str| assert_eq!(region.shell(id(), script), 0, "{script}");
+    check("ip link show device-number-1.2 | grep -q eth513");
+    check("! ip link show device-number-1 2>/dev/null");
+    check("ip rule | grep -q 'from 10.0.0.5 lookup 10201'");
+    check("ip route show default | grep -q 'metric 713'");
 }

@@ -14,6 +14,7 @@ mod link;
 mod namespace;
 mod namespace_id;
 mod route;
+mod route_watch;
 mod rule;
 mod socket;
 
@@ -22,6 +23,7 @@ pub use error::NetlinkError;
 pub use link::{Link, VethSpec};
 pub use namespace::Namespace;
 pub use route::{Route, RoutedBlock};
+pub use route_watch::{LostRoutes, RouteWatch};
 pub use rule::Rule;
 pub use socket::{ANSWER_TIMEOUT, Netlink};
 

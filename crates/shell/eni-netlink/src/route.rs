@@ -174,7 +174,7 @@ fn message(route: Route) -> RouteMessage {
     message
 }
 
-fn route_of(message: &RouteMessage) -> Option<Route> {
+pub(crate) fn route_of(message: &RouteMessage) -> Option<Route> {
     let header = &message.header;
     if header.kind != RouteType::Unicast || header.protocol == RouteProtocol::Kernel {
         return None;

@@ -4,7 +4,9 @@
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 
-use eni_netlink::{Address, MAIN_TABLE, Namespace, Netlink, Route, Rule, VethSpec};
+use eni_netlink::{
+    Address, LostRoutes, MAIN_TABLE, Namespace, Netlink, Route, RouteWatch, Rule, VethSpec,
+};
 use eni_types::{Ipv4Cidr, MacAddress};
 
 const GUEST_MAC: MacAddress = MacAddress([0x02, 0x1a, 0, 0, 0, 7]);
@@ -181,6 +183,37 @@ fn root_addresses_routes_and_rules_come_and_go() {
     assert_eq!(guest.addresses().unwrap(), []);
     assert_eq!(guest.routes().unwrap(), []);
     assert_eq!(guest.rules().unwrap(), []);
+}
+
+#[test]
+fn root_of_routes_that_somebody_deletes_is_heard_and_of_those_the_kernel_drops_is_not() {
+    let pair = Pair::new();
+    let mut fabric = pair.fabric.netlink().unwrap();
+    let mut guest = pair.guest.netlink().unwrap();
+    pair.add_veth(&mut fabric).unwrap();
+    let index = guest.links().unwrap().pop().unwrap().index;
+    guest.set_link_up(index, None).unwrap();
+    let mut watch = pair.guest.run(RouteWatch::open).unwrap().unwrap();
+    let to = |last: u8| Route {
+        destination: Ipv4Cidr::new(Ipv4Addr::new(10, 9, 0, last), 32).unwrap(),
+        gateway: None,
+        source: None,
+        link_index: index,
+        table: 10_001,
+        metric: 7,
+    };
+    for last in 0..3 {
+        guest.add_route(to(last)).unwrap();
+    }
+    assert_eq!(watch.heard(), LostRoutes::default());
+    guest.delete_route(to(1)).unwrap();
+    let heard = LostRoutes {
+        routes: vec![to(1)],
+        and_others: false,
+    };
+    assert_eq!(watch.heard(), heard);
+    fabric.delete_link(77).unwrap(); // and all routes by it
+    assert_eq!(watch.heard(), LostRoutes::default());
 }
 
 #[test]
