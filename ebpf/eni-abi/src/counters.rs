@@ -93,7 +93,7 @@ drop_reasons! {
     NetworkAclIngress = 24, "network_acl_ingress";
     /// The receiver does not own the destination address, and its source/destination check is on.
     DestinationCheck = 25, "destination_check";
-    /// The interface tracks as many flows as it may (EC2's counter of the same name).
+    /// The instance tracks as many flows as it may (EC2's counter of the same name).
     ConntrackAllowanceExceeded = 26, "conntrack_allowance_exceeded";
     /// A later fragment whose first fragment was not seen.
     FragmentWithoutFirst = 27, "fragment_without_first";
@@ -101,7 +101,7 @@ drop_reasons! {
     MtuExceeded = 28, "mtu_exceeded";
     /// The kernel refused to rewrite the frame.
     RewriteFailed = 29, "rewrite_failed";
-    /// The table of all interfaces' tracked flows is full.
+    /// The kernel has no memory for another tracked flow, or the instance no table of them.
     ConnectionTableFull = 30, "connection_table_full";
     /// The frame claims segments (offload metadata) that its headers do not bear out.
     OffloadMismatch = 31, "offload_mismatch";

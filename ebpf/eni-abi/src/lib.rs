@@ -35,7 +35,6 @@ pub use eni_wire::{Ipv4, Mac, Port};
 pub use forwarding::{MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey};
 pub use memory::{
     Connection, ConnectionKey, ConnectionState, Flow, FlowKey, Fragment, FragmentKey, Ports,
-    Tracked,
 };
 pub use plain::{LpmKey, Plain};
 pub use policy::{
@@ -47,7 +46,7 @@ pub use vport::{Globals, Vport};
 /// The version of everything in this crate: layouts, map names, sizes and meanings.
 ///
 /// Pinned maps of another version are removed and made anew, never reinterpreted.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Vport numbers are below this. Vport 0 does not exist (interface indexes start at 1).
 ///

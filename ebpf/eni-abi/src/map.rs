@@ -12,12 +12,16 @@
 //! | `REMOTE_RULES` | LPM trie | [`crate::RemoteKey`] → [`crate::RuleBits`] |
 //! | `IDENTITY_RULES` | hash | [`crate::IdentityKey`] → [`crate::RuleBits`] |
 //! | `PORT_RULES` | LPM trie | [`crate::PortKey`] → [`crate::RuleBits`] |
-//! | `CONNECTIONS` | hash | [`crate::ConnectionKey`] → [`crate::Connection`] |
-//! | `TRACKED` | array | vport → [`crate::Tracked`] |
+//! | `CONNECTIONS` | array of hashes | instance → [`crate::ConnectionKey`] → [`crate::Connection`] |
 //! | `FLOWS` | LRU hash | [`crate::FlowKey`] → [`crate::Flow`] |
-//! | `FRAGMENTS` | LRU hash | [`crate::FragmentKey`] → [`crate::Fragment`] |
+//! | `FRAGMENTS` | array of LRU hashes | instance → [`crate::FragmentKey`] → [`crate::Fragment`] |
 //! | `COUNTERS` | per-CPU array | [`crate::counter_index`] → `u64` |
 //! | `TRAFFIC` | per-CPU array | vport → [`crate::Traffic`] |
+//!
+//! **Whose room.** What a guest can fill has room of the guest's own: an instance's connections and fragments lie in maps
+//! that nobody else writes ([`crate::Vport::instance`]), counters have a place for each vport. The cached flows are the one
+//! table that guests push each other out of: a flow that is not cached is decided again, which costs time and changes
+//! nothing.
 
 /// See [the module](self).
 pub const GLOBALS: &str = "GLOBALS";
@@ -42,8 +46,6 @@ pub const PORT_RULES: &str = "PORT_RULES";
 /// See [the module](self).
 pub const CONNECTIONS: &str = "CONNECTIONS";
 /// See [the module](self).
-pub const TRACKED: &str = "TRACKED";
-/// See [the module](self).
 pub const FLOWS: &str = "FLOWS";
 /// See [the module](self).
 pub const FRAGMENTS: &str = "FRAGMENTS";
@@ -64,12 +66,11 @@ pub const MAX_ROUTES: u32 = 262_144;
 pub const MAX_POLICIES: u32 = 16_384;
 /// Remote prefixes, peer identities or port prefixes of all policies together.
 pub const MAX_POLICY_ENTRIES: u32 = 1_048_576;
-/// Tracked flows, counted once at each end that tracks. Preallocated: 30 MB.
-pub const MAX_CONNECTIONS: u32 = 262_144;
-/// Tracked flows of one vport, so that no instance takes the others' room. EC2 has such an allowance for every instance
-/// and publishes no number, only the counter `conntrack_allowance_exceeded`; here four vports together fill the table.
-pub const CONNECTION_ALLOWANCE: u32 = MAX_CONNECTIONS / 4;
+/// Tracked flows of one instance, all its interfaces together. EC2 has such an allowance for every instance and publishes no
+/// number, only the counter `conntrack_allowance_exceeded`. The kernel takes memory for flows as they come: 1 MiB for an
+/// instance without any, 7 MiB for one that has its allowance.
+pub const CONNECTION_ALLOWANCE: u32 = 65_536;
 /// Cached flows, counted once for each direction.
 pub const MAX_FLOWS: u32 = 131_072;
-/// Fragmented packets under way.
-pub const MAX_FRAGMENTS: u32 = 4_096;
+/// Fragmented packets of one instance under way; the next pushes the least recently used one out.
+pub const FRAGMENT_ALLOWANCE: u32 = 1_024;

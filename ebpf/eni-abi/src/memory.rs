@@ -3,7 +3,7 @@
 use crate::plain::plain;
 use crate::{Direction, Ipv4, Mac, Port};
 
-/// Key of [`crate::map::CONNECTIONS`]: a flow from one vport's point of view, so that both directions share an entry.
+/// Key of an instance's map in [`crate::map::CONNECTIONS`]: a flow from one vport's point of view, so that both directions share an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(C)]
 pub struct ConnectionKey {
@@ -80,7 +80,7 @@ impl ConnectionState {
     }
 }
 
-/// Value of [`crate::map::CONNECTIONS`].
+/// Value of an instance's map in [`crate::map::CONNECTIONS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Connection {
@@ -111,16 +111,6 @@ impl Connection {
             Direction::Ingress
         }
     }
-}
-
-/// Value of [`crate::map::TRACKED`]: how many entries of [`crate::map::CONNECTIONS`] a vport has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct Tracked {
-    /// As counted by the last walk through the connections, and those begun since.
-    pub connections: u64,
-    /// What the walk under way has counted so far; zero between walks.
-    pub counted: u64,
 }
 
 /// Key of [`crate::map::FLOWS`]: what a guest puts on the wire. TCP and UDP without IP options or fragments only.
@@ -197,7 +187,7 @@ impl Flow {
     pub const TRANSLATE: u32 = 1 << 1;
 }
 
-/// Key of [`crate::map::FRAGMENTS`]: what all fragments of one packet share (RFC 791 section 3.2).
+/// Key of an instance's map in [`crate::map::FRAGMENTS`]: what all fragments of one packet share (RFC 791 section 3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(C)]
 pub struct FragmentKey {
@@ -213,7 +203,7 @@ pub struct FragmentKey {
     pub protocol: u16,
 }
 
-/// Value of [`crate::map::FRAGMENTS`]: what only the first fragment carries.
+/// Value of an instance's map in [`crate::map::FRAGMENTS`]: what only the first fragment carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Fragment {
@@ -232,7 +222,6 @@ plain! {
         vport: u32, local_address: Ipv4, remote_address: Ipv4, local_port: Port, remote_port: Port, protocol: u32,
     }
     Connection { expires_ns: u64, state: u32, flags: u32 }
-    Tracked { connections: u64, counted: u64 }
     FlowKey {
         vport: u32, source: Ipv4, destination: Ipv4, ports: Ports, protocol: u32,
     }

@@ -57,8 +57,9 @@ pub struct Vport {
     pub mac: Mac,
     /// The router's MAC address as this vport sees it.
     pub router_mac: Mac,
-    /// Makes the size a multiple of eight. Zero.
-    pub reserved: u32,
+    /// Number of the instance: the vport of its primary interface, which stays as long as the instance runs. What the
+    /// data plane remembers for an instance ([`crate::map::CONNECTIONS`], [`crate::map::FRAGMENTS`]) is found by it.
+    pub instance: u32,
 }
 
 impl Vport {
@@ -100,6 +101,6 @@ plain! {
         generation: u64, flags: u32, vpc: u32, subnet: u32, subnet_address: Ipv4, subnet_mask: Ipv4,
         router_address: Ipv4, route_table: u32, security_policy: u32, identity: u32, network_acl_policy: u32, mtu: u32,
         tcp_established_seconds: u32, udp_stream_seconds: u32, udp_single_seconds: u32, mac: Mac, router_mac: Mac,
-        reserved: u32,
+        instance: u32,
     }
 }

@@ -22,8 +22,8 @@ pub fn eni_ingress(ctx: TcContext) -> i32 {
 
 /// Removes connections; run by the loader, never attached.
 ///
-/// All expired ones, or with `skb->mark` set all of the vport of that number; those that stay are counted by vport. In
-/// the kernel, because a walk from user space costs two system calls an entry. Returns how many were removed.
+/// All expired ones of the instance `skb->priority`, or with `skb->mark` set all of the vport of that number. In the
+/// kernel, because a walk from user space costs two system calls an entry. Returns how many were removed.
 #[classifier]
 pub fn eni_collect(ctx: TcContext) -> i32 {
     sys::collect(&ctx)

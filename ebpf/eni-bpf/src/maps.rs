@@ -1,12 +1,13 @@
 //! The maps; `eni_abi::map` says what they hold.
 
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
-use aya_ebpf::macros::map;
+use aya_ebpf::btf_maps::{self, ArrayOfMaps};
+use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use eni_abi::{
     Connection, ConnectionKey, DROP_REASON_SLOTS, Flow, FlowKey, Fragment, FragmentKey, Globals,
     IdentityKey, Ipv4, MAX_VPORTS, MacKey, Mapping, MappingKey, Policy, PortKey, PublicAddress,
-    RemoteKey, Route, RouteKey, RuleBits, Tracked, Traffic, Vport, map,
+    RemoteKey, Route, RouteKey, RuleBits, Traffic, Vport, map,
 };
 use eni_pipeline::Scratch;
 
@@ -40,17 +41,23 @@ pub(crate) static IDENTITY_RULES: HashMap<IdentityKey, RuleBits> =
 #[map]
 pub(crate) static PORT_RULES: LpmTrie<PortKey, RuleBits> =
     LpmTrie::with_max_entries(map::MAX_POLICY_ENTRIES, BPF_F_NO_PREALLOC);
-#[map]
-pub(crate) static CONNECTIONS: HashMap<ConnectionKey, Connection> =
-    HashMap::with_max_entries(map::MAX_CONNECTIONS, 0);
-#[map]
-pub(crate) static TRACKED: Array<Tracked> = Array::with_max_entries(MAX_VPORTS, 0);
+/// One instance's part of [`CONNECTIONS`].
+pub(crate) type Connections = btf_maps::HashMap<
+    ConnectionKey,
+    Connection,
+    { map::CONNECTION_ALLOWANCE as usize },
+    { BPF_F_NO_PREALLOC as usize },
+>;
+#[btf_map]
+pub(crate) static CONNECTIONS: ArrayOfMaps<Connections, { MAX_VPORTS as usize }> =
+    ArrayOfMaps::new();
 #[map]
 pub(crate) static FLOWS: LruHashMap<FlowKey, Flow> =
     LruHashMap::with_max_entries(map::MAX_FLOWS, 0);
-#[map]
-pub(crate) static FRAGMENTS: LruHashMap<FragmentKey, Fragment> =
-    LruHashMap::with_max_entries(map::MAX_FRAGMENTS, 0);
+/// One instance's part of [`FRAGMENTS`].
+type Fragments = btf_maps::LruHashMap<FragmentKey, Fragment, { map::FRAGMENT_ALLOWANCE as usize }>;
+#[btf_map]
+pub(crate) static FRAGMENTS: ArrayOfMaps<Fragments, { MAX_VPORTS as usize }> = ArrayOfMaps::new();
 #[map]
 pub(crate) static COUNTERS: PerCpuArray<u64> =
     PerCpuArray::with_max_entries(MAX_VPORTS * DROP_REASON_SLOTS, 0);

@@ -9,9 +9,7 @@ use core::ffi::c_void;
 use core::mem::MaybeUninit;
 
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::bindings::{
-    __sk_buff, BPF_EXIST, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, BPF_NOEXIST, TC_ACT_SHOT,
-};
+use aya_ebpf::bindings::{__sk_buff, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, TC_ACT_SHOT};
 use aya_ebpf::helpers::{
     bpf_for_each_map_elem, bpf_ktime_get_coarse_ns, bpf_l3_csum_replace, bpf_l4_csum_replace,
     bpf_map_delete_elem, bpf_redirect_peer, bpf_skb_change_tail, bpf_skb_load_bytes,
@@ -22,10 +20,9 @@ use aya_ebpf::programs::TcContext;
 use eni_abi::{
     Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey, Globals,
     IdentityKey, Ipv4, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port, PortKey,
-    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, Tracked, Vport,
-    counter_index,
+    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, Vport, counter_index,
 };
-use eni_pipeline::{Arrival, ChecksumKind, Frame, Memory, Tables};
+use eni_pipeline::{Arrival, ChecksumKind, Frame, Insertion, Memory, Tables};
 
 use crate::maps;
 use crate::recent::{RecentFlow, Slot};
@@ -63,29 +60,28 @@ struct Sweep {
     now_ns: u64,
 }
 
-/// Removes the connections that `ctx` asks for, and counts the others.
+/// Removes the connections that `ctx` asks for.
 #[inline(always)]
 pub(crate) fn collect(ctx: &TcContext) -> i32 {
     let skb: *mut __sk_buff = ctx.as_ptr().cast();
     // SAFETY: `skb` is the program's context; the helper has no preconditions.
-    let mut sweep = unsafe {
-        Sweep {
+    let (instance, mut sweep) = unsafe {
+        let sweep = Sweep {
             vport: (*skb).mark,
             removed: 0,
             now_ns: bpf_ktime_get_coarse_ns(),
-        }
+        };
+        ((*skb).priority, sweep)
     };
-    // SAFETY: the callbacks have the signature the helper calls, and `sweep` outlives the calls.
+    let Some(connections) = maps::CONNECTIONS.get(instance) else {
+        return 0;
+    };
+    let connections: *const maps::Connections = connections;
+    // SAFETY: the callback has the signature the helper calls, and `sweep` outlives the call.
     unsafe {
         bpf_for_each_map_elem(
-            (&raw const maps::CONNECTIONS).cast_mut().cast(),
+            connections.cast_mut().cast(),
             sweep_one as *const () as *mut c_void,
-            (&raw mut sweep).cast(),
-            0,
-        );
-        bpf_for_each_map_elem(
-            (&raw const maps::TRACKED).cast_mut().cast(),
-            settle_one as *const () as *mut c_void,
             (&raw mut sweep).cast(),
             0,
         );
@@ -113,28 +109,7 @@ unsafe extern "C" fn sweep_one(
         };
         if due && bpf_map_delete_elem(map, key.cast()) == 0 {
             (*sweep).removed += 1;
-        } else if let Some(tracked) = maps::TRACKED.get_ptr_mut((*key).vport) {
-            (*tracked).counted += 1;
         }
-    }
-    0
-}
-
-/// Makes what the walk has counted for one vport its count. Connections begun meanwhile where the walk had already been
-/// are forgotten until the next walk, which begins from nothing again: no error lasts.
-///
-/// # Safety
-/// For the kernel only, which passes pointers to live entries.
-unsafe extern "C" fn settle_one(
-    _map: *mut c_void,
-    _vport: *const u32,
-    tracked: *mut Tracked,
-    _context: *mut c_void,
-) -> i64 {
-    // SAFETY: see above; the verifier knows the pointer.
-    unsafe {
-        (*tracked).connections = (*tracked).counted;
-        (*tracked).counted = 0;
     }
     0
 }
@@ -256,6 +231,9 @@ impl Frame for SocketBuffer {
     }
 }
 
+/// What a hash map that is full answers to another key (Linux' `htab_map_update_elem`): `-E2BIG`.
+const FULL: i32 = -7;
+
 /// All maps: they are statics, so there is nothing to hold.
 struct Maps;
 
@@ -370,48 +348,42 @@ impl Memory for Maps {
     }
 
     #[inline(always)]
-    fn connection(&mut self, key: &ConnectionKey) -> Option<&mut Connection> {
-        let connection = maps::CONNECTIONS.get_ptr_mut(key)?;
+    fn connection(&mut self, instance: u32, key: &ConnectionKey) -> Option<&mut Connection> {
+        let connection = maps::CONNECTIONS.get_value_ptr_mut(instance, key)?;
         // SAFETY: see the module's docs; two CPUs that renew one entry at once write nearly the same.
         Some(unsafe { &mut *connection })
     }
 
     #[inline(always)]
-    fn tracked(&self, vport: u32) -> u64 {
-        maps::TRACKED
-            .get(vport)
-            .map_or(u64::MAX, |tracked| tracked.connections)
+    fn insert_connection(
+        &mut self,
+        instance: u32,
+        key: &ConnectionKey,
+        connection: &Connection,
+    ) -> Insertion {
+        let Some(connections) = maps::CONNECTIONS.get(instance) else {
+            return Insertion::NoRoom;
+        };
+        match connections.insert(key, connection, 0) {
+            Ok(()) => Insertion::Done,
+            Err(FULL) => Insertion::AllowanceExceeded,
+            Err(_) => Insertion::NoRoom,
+        }
     }
 
     #[inline(always)]
-    fn insert_connection(&mut self, key: &ConnectionKey, connection: &Connection) -> bool {
-        if maps::CONNECTIONS
-            .insert(key, connection, u64::from(BPF_NOEXIST))
-            .is_err()
-        {
-            // One that has ended is replaced; or the table is full.
-            return maps::CONNECTIONS
-                .insert(key, connection, u64::from(BPF_EXIST))
-                .is_ok();
-        }
-        if let Some(tracked) = maps::TRACKED.get_ptr_mut(key.vport) {
-            // SAFETY: see the module's docs. This target has no atomic addition: what two CPUs miss when they add at once,
-            // the next walk counts.
-            unsafe { (*tracked).connections += 1 };
-        }
-        true
-    }
-
-    #[inline(always)]
-    fn fragment(&self, key: &FragmentKey) -> Option<&Fragment> {
+    fn fragment(&self, instance: u32, key: &FragmentKey) -> Option<&Fragment> {
+        let fragment = maps::FRAGMENTS.get_value_ptr_mut(instance, key)?;
         // SAFETY: see the module's docs.
-        unsafe { maps::FRAGMENTS.get(key) }
+        Some(unsafe { &*fragment })
     }
 
     #[inline(always)]
-    fn remember_fragment(&mut self, key: &FragmentKey, fragment: &Fragment) {
+    fn remember_fragment(&mut self, instance: u32, key: &FragmentKey, fragment: &Fragment) {
         // Without it the later fragments are dropped, with their reason.
-        let _ = maps::FRAGMENTS.insert(key, fragment, 0);
+        if let Some(fragments) = maps::FRAGMENTS.get(instance) {
+            let _ = fragments.insert(key, fragment, 0);
+        }
     }
 
     #[inline(always)]

@@ -7,7 +7,7 @@ use eni_abi::{Ipv4, Mac, MacKey, Mapping, MappingKey, PublicAddress, Vport};
 use eni_model::World;
 use eni_model::instance_types::InstanceType;
 use eni_plan::{DesiredInterface, Tables};
-use eni_types::{MacAddress, SubnetId, VpcId, fnv1a};
+use eni_types::{InstanceId, MacAddress, SubnetId, VpcId, fnv1a};
 
 use crate::number::number;
 use crate::policy::Policies;
@@ -37,6 +37,7 @@ pub(crate) fn lower(
             id.to_string()
         });
     let route_tables = route::numbers(world);
+    let instances = instance_numbers(plugs);
     for plug in plugs {
         let (vpc, subnet) = (vpcs[&plug.eni.vpc_id], subnets[&plug.eni.subnet_id]);
         let identity = policies.identity(plug);
@@ -55,6 +56,7 @@ pub(crate) fn lower(
                 network_acl_policy: policies.network_acl_policy(plug),
                 identity,
                 mac,
+                instance: instances[&plug.instance.instance_id],
                 ..unnumbered(plug)
             },
         );
@@ -91,6 +93,18 @@ pub(crate) fn lower(
             }
         }
     }
+}
+
+/// The number of each instance: its primary interface's vport, as that interface stays while the instance runs.
+fn instance_numbers(plugs: &[Plug<'_>]) -> BTreeMap<InstanceId, u32> {
+    let mut first = BTreeMap::<InstanceId, (u16, u32)>::new();
+    for plug in plugs {
+        let place = (plug.attachment.device_number(), plug.vport);
+        let found = first.entry(plug.instance.instance_id).or_insert(place);
+        *found = place.min(*found);
+    }
+    let number = |(id, (_, vport))| (id, vport);
+    first.into_iter().map(number).collect()
 }
 
 fn flags(plug: &Plug<'_>) -> u32 {

@@ -24,6 +24,7 @@ pub(crate) fn lower(settings: &RegionSettings, tables: &mut Tables) -> DesiredUp
             mtu: INTERNET_MTU_BYTES,
             mac: Mac::from_bytes(HOST_MAC.0),
             router_mac: Mac::from_bytes(FABRIC_MAC.0),
+            instance: UPLINK_VPORT,
             ..Vport::default()
         },
     );

@@ -4,7 +4,6 @@
 //! or to 0.0.0.0/0 and the other direction allows all ports from or to 0.0.0.0/0. Such a flow has no entry: each packet,
 //! in both directions, is asked of the rules as they are now. All other flows are tracked and outlive their rule.
 
-use eni_abi::map::CONNECTION_ALLOWANCE;
 use eni_abi::{
     Connection, ConnectionKey, ConnectionState, Direction, DirectionPolicy, DropReason, PolicyKey,
     Port, Vport,
@@ -14,7 +13,7 @@ use eni_wire::{IcmpQuery, icmp_type, protocol};
 
 use crate::packet::{Embedded, FlowPart, Scratch, Side};
 use crate::rules::{any, intersects, match_rules};
-use crate::{Memory, Tables, connection};
+use crate::{Insertion, Memory, Tables, connection};
 
 /// Asks `vport`'s security groups about the packet of `scratch.side`.
 ///
@@ -29,7 +28,7 @@ pub(crate) fn admit<T: Tables, M: Memory>(
     tables: &T,
     memory: &mut M,
 ) -> Result<(), DropReason> {
-    if scratch.packet.has_embedded && is_related(scratch, now_ns, memory) {
+    if scratch.packet.has_embedded && is_related(scratch, vport.instance, now_ns, memory) {
         return Ok(());
     }
     if scratch.side.part != FlowPart::None && follow(scratch, vport, now_ns, memory) {
@@ -37,9 +36,6 @@ pub(crate) fn admit<T: Tables, M: Memory>(
     }
     if !judge(scratch, vport, tables)? {
         return Ok(());
-    }
-    if memory.tracked(scratch.side.key.vport) >= u64::from(CONNECTION_ALLOWANCE) {
-        return Err(DropReason::ConntrackAllowanceExceeded);
     }
     let state = connection::first_state(scratch.packet.protocol);
     scratch.path.steady &= connection::is_steady(state);
@@ -52,10 +48,10 @@ pub(crate) fn admit<T: Tables, M: Memory>(
             0
         },
     };
-    if memory.insert_connection(&scratch.side.key, &entry) {
-        Ok(())
-    } else {
-        Err(DropReason::ConnectionTableFull)
+    match memory.insert_connection(vport.instance, &scratch.side.key, &entry) {
+        Insertion::Done => Ok(()),
+        Insertion::AllowanceExceeded => Err(DropReason::ConntrackAllowanceExceeded),
+        Insertion::NoRoom => Err(DropReason::ConnectionTableFull),
     }
 }
 
@@ -65,7 +61,7 @@ fn follow<M: Memory>(scratch: &mut Scratch, vport: &Vport, now_ns: u64, memory: 
     let Scratch {
         packet, path, side, ..
     } = scratch;
-    let Some(connection) = memory.connection(&side.key) else {
+    let Some(connection) = memory.connection(vport.instance, &side.key) else {
         return false;
     };
     // A SYN on a closed connection opens another one of the same ports (RFC 9293 section 3.6.1): ask the rules anew.
@@ -138,7 +134,12 @@ fn judge<T: Tables>(scratch: &mut Scratch, vport: &Vport, tables: &T) -> Result<
 /// (`nf_conntrack_inet_error`: the error's destination is the quoted source). Who sends the error does not matter: any
 /// router on the way may.
 #[inline(always)]
-fn is_related<M: Memory>(scratch: &mut Scratch, now_ns: u64, memory: &mut M) -> bool {
+fn is_related<M: Memory>(
+    scratch: &mut Scratch,
+    instance: u32,
+    now_ns: u64,
+    memory: &mut M,
+) -> bool {
     let Scratch {
         packet, path, side, ..
     } = scratch;
@@ -172,7 +173,7 @@ fn is_related<M: Memory>(scratch: &mut Scratch, now_ns: u64, memory: &mut M) -> 
         return false;
     }
     memory
-        .connection(&key)
+        .connection(instance, &key)
         .is_some_and(|connection| connection.expires_ns > now_ns)
 }
 

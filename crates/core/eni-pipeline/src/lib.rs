@@ -42,7 +42,7 @@ pub use connection::{
 };
 pub use packet::Scratch;
 pub use slow::FLOW_REFRESH_NS;
-pub use traits::{Arrival, ChecksumKind, Frame, Memory, Tables, Verdict};
+pub use traits::{Arrival, ChecksumKind, Frame, Insertion, Memory, Tables, Verdict};
 
 /// Decides and rewrites one frame.
 ///

@@ -250,6 +250,7 @@ impl Packet {
     pub(crate) fn resolve_fragment<M: Memory>(
         &mut self,
         memory: &mut M,
+        instance: u32,
         arrival: Arrival,
     ) -> Result<(), DropReason> {
         let key = FragmentKey {
@@ -268,12 +269,12 @@ impl Packet {
                     destination_port: self.destination_port,
                     reserved: 0,
                 };
-                memory.remember_fragment(&key, &fragment);
+                memory.remember_fragment(instance, &key, &fragment);
                 Ok(())
             }
             FragmentPart::Later => {
                 let first = memory
-                    .fragment(&key)
+                    .fragment(instance, &key)
                     .ok_or(DropReason::FragmentWithoutFirst)?;
                 if first.expires_ns <= arrival.now_ns {
                     return Err(DropReason::FragmentWithoutFirst);

@@ -67,7 +67,9 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     if let Received::Answered = receive(frame, arrival, sender, tables, scratch)? {
         return Ok(());
     }
-    scratch.packet.resolve_fragment(memory, arrival)?;
+    scratch
+        .packet
+        .resolve_fragment(memory, sender.instance, arrival)?;
     locate::locate(scratch, sender, tables)?;
     let target_vport = scratch.path.target;
     let target = tables

@@ -121,6 +121,17 @@ pub trait Tables {
     ) -> Option<&RuleBits>;
 }
 
+/// What became of a connection that was to be remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Insertion {
+    /// It is.
+    Done,
+    /// Its instance has as many as it may.
+    AllowanceExceeded,
+    /// There is no memory for it.
+    NoRoom,
+}
+
 /// What the data plane remembers and counts.
 ///
 /// Apart from [`Tables`], because it changes while a packet is decided: so `&mut` says what `Cell`s would hide.
@@ -131,17 +142,20 @@ pub trait Memory {
     fn remember_flow(&mut self, key: &FlowKey, flow: &Flow);
     /// Removes a cached flow.
     fn forget_flow(&mut self, key: &FlowKey);
-    /// A tracked connection, expired ones included.
-    fn connection(&mut self, key: &ConnectionKey) -> Option<&mut Connection>;
-    /// How many connections `vport` has. Those that ended may be counted for another second.
-    fn tracked(&self, vport: u32) -> u64;
-    /// Adds or replaces a connection; `false` when the table is full.
+    /// A tracked connection of `instance` (see [`Vport::instance`]), expired ones included.
+    fn connection(&mut self, instance: u32, key: &ConnectionKey) -> Option<&mut Connection>;
+    /// Adds or replaces a connection of `instance`. Those that ended may take its room for another second.
     #[must_use]
-    fn insert_connection(&mut self, key: &ConnectionKey, connection: &Connection) -> bool;
-    /// What the first fragment of a packet carried, expired entries included.
-    fn fragment(&self, key: &FragmentKey) -> Option<&Fragment>;
+    fn insert_connection(
+        &mut self,
+        instance: u32,
+        key: &ConnectionKey,
+        connection: &Connection,
+    ) -> Insertion;
+    /// What the first fragment of a packet of `instance` carried, expired entries included.
+    fn fragment(&self, instance: u32, key: &FragmentKey) -> Option<&Fragment>;
     /// Keeps what a first fragment carries; may fail silently.
-    fn remember_fragment(&mut self, key: &FragmentKey, fragment: &Fragment);
+    fn remember_fragment(&mut self, instance: u32, key: &FragmentKey, fragment: &Fragment);
     /// Counts a dropped frame.
     fn count_drop(&mut self, vport: u32, reason: DropReason);
     /// Counts a delivered frame as `sender`'s egress and `target`'s ingress.

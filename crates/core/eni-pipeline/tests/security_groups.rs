@@ -488,7 +488,7 @@ fn a_full_table_drops_new_tracked_flows_only() {
 }
 
 #[test]
-fn a_vport_with_its_allowance_of_connections_begins_no_other() {
+fn an_instance_with_its_allowance_of_connections_begins_no_other() {
     let mut bench = Bench::new();
     set_rules(
         &mut bench,
@@ -514,6 +514,13 @@ fn a_vport_with_its_allowance_of_connections_begins_no_other() {
     bench.step(ANNA, &udp(ANNA, private(BERT), (9, 53)).bytes(), PASSES);
     bench.memory.connections.pop_first();
     bench.step(ANNA, &udp(ANNA, private(BERT), (10, 53)).bytes(), PASSES);
+    // Carl's interface is of an instance of its own, then another one of the same.
+    let rule = Rule::port(Ingress, vpc_network(), UDP, 53);
+    set_rules(&mut bench, CARL, &[rule]);
+    let to_carl = |port| udp(ANNA, private(CARL), (port, 53)).bytes();
+    bench.step(ANNA, &to_carl(10), &["10 out", "12 in"]);
+    bench.tables.vports.get_mut(&CARL).unwrap().instance = BERT;
+    bench.step(ANNA, &to_carl(11), &["12 conntrack_allowance_exceeded"]);
 }
 
 #[test]

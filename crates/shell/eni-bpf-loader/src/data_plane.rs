@@ -19,7 +19,7 @@ const INGRESS: &str = "eni_ingress";
 const COLLECT: &str = "eni_collect";
 
 /// Every map that outlives the process.
-const PINNED: [&str; 16] = [
+const PINNED: [&str; 15] = [
     map::GLOBALS,
     map::VPORTS,
     map::MAPPINGS,
@@ -31,7 +31,6 @@ const PINNED: [&str; 16] = [
     map::IDENTITY_RULES,
     map::PORT_RULES,
     map::CONNECTIONS,
-    map::TRACKED,
     map::FLOWS,
     map::FRAGMENTS,
     map::COUNTERS,
@@ -148,22 +147,28 @@ impl DataPlane {
         self.counters.reset(vport)
     }
 
-    /// Removes expired connections; how many. To be called about once a second: the kernel drops new tracked flows
-    /// while the table is full, or the vport has its allowance, and the walk counts what each vport has.
+    /// Removes expired connections; how many. To be called about once a second: those that ended count against their
+    /// instance's allowance until then.
     ///
     /// # Errors
     /// [`DataPlaneError::Program`].
     pub fn collect_connections(&mut self) -> Result<u32, DataPlaneError> {
-        self.collect(0)
+        let instances: Vec<u32> = self.tables.connections.instances().collect();
+        let mut removed = 0;
+        for instance in instances {
+            removed += self.collect(instance, 0)?;
+        }
+        Ok(removed)
     }
 
     /// Removes all connections of `vport`; how many. For a vport number that gets another interface: its connections
     /// must not let through what the next interface's rules deny.
     ///
     /// # Errors
-    /// [`DataPlaneError::Program`].
+    /// [`DataPlaneError`].
     pub fn forget_connections(&mut self, vport: u32) -> Result<u32, DataPlaneError> {
-        self.collect(vport)
+        let instance = self.tables.vports.get(vport)?.instance;
+        self.collect(instance, vport)
     }
 
     /// Runs the program on `frame` as if it arrived from the guest of `vport`, by `BPF_PROG_TEST_RUN`: the maps change,
@@ -220,9 +225,10 @@ impl DataPlane {
         Ok(result.duration)
     }
 
-    fn collect(&mut self, vport: u32) -> Result<u32, DataPlaneError> {
+    fn collect(&mut self, instance: u32, vport: u32) -> Result<u32, DataPlaneError> {
         let context = Context {
             mark: vport,
+            priority: instance,
             ..Context::default()
         };
         let program = classifier(&mut self.ebpf, COLLECT)?;
@@ -256,14 +262,15 @@ const TEST_RUN_OUTPUT_LENGTH: usize = 4_096;
 #[derive(Default)]
 struct Context {
     mark: u32,
+    priority: u32,
     ifindex: u32,
 }
 
 impl Context {
-    /// `mark` is the third, `ifindex` the eleventh field of 32 bits; what is cut off after them counts as zero.
+    /// `mark` is the third, `priority` the ninth, `ifindex` the eleventh field of 32 bits; what is cut off after them counts as zero.
     fn to_bytes(&self) -> [u8; 44] {
         let mut fields = [0_u32; 11];
-        [fields[2], fields[10]] = [self.mark, self.ifindex];
+        [fields[2], fields[8], fields[10]] = [self.mark, self.priority, self.ifindex];
         let mut bytes = [0; 44];
         for (chunk, field) in bytes.chunks_exact_mut(4).zip(fields) {
             chunk.copy_from_slice(&field.to_ne_bytes());

@@ -14,6 +14,7 @@ mod attach;
 mod bpffs;
 mod counters;
 mod data_plane;
+mod instance_table;
 mod sys;
 mod table;
 #[cfg(feature = "testing")]
@@ -22,6 +23,7 @@ pub mod testing;
 pub use attach::Attachment;
 pub use bpffs::{mount_bpffs, unmount_bpffs};
 pub use data_plane::DataPlane;
+pub use instance_table::InstanceTable;
 pub use table::{ArrayTable, HashTable, LpmTable, Tables};
 
 use std::io;

@@ -1,4 +1,4 @@
-//! The unsafe code of the loader: the claim that layouts are bytes, and three system calls that aya keeps to itself or lacks.
+//! The unsafe code of the loader: the claim that layouts are bytes, and the system calls that aya keeps to itself or lacks.
 
 use eni_abi::Plain;
 use std::cell::UnsafeCell;
@@ -65,7 +65,48 @@ struct LookupBatch {
     flags: u64,
 }
 
+/// Linux' `struct bpf_attr` for `BPF_MAP_CREATE`, up to what is zero here.
+#[repr(C)]
+pub(crate) struct NewMap {
+    /// Linux' `enum bpf_map_type`.
+    pub(crate) kind: u32,
+    pub(crate) key_size: u32,
+    pub(crate) value_size: u32,
+    pub(crate) max_entries: u32,
+    pub(crate) flags: u32,
+}
+
+/// Linux' `struct bpf_attr` for one element of a map.
+#[repr(C)]
+struct Element {
+    map_fd: u32,
+    padding: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+/// Linux' `struct bpf_attr` for `BPF_MAP_GET_FD_BY_ID`.
+#[repr(C)]
+struct ById {
+    id: u32,
+    next_id: u32,
+    open_flags: u32,
+}
+
+/// Linux' `enum bpf_map_type`.
+pub(crate) const BPF_MAP_TYPE_HASH: u32 = 1;
+/// Linux' `enum bpf_map_type`.
+pub(crate) const BPF_MAP_TYPE_LRU_HASH: u32 = 9;
+/// Memory is taken as entries come.
+pub(crate) const BPF_F_NO_PREALLOC: u32 = 1;
+
+const BPF_MAP_CREATE: libc::c_long = 0;
+const BPF_MAP_LOOKUP_ELEM: libc::c_long = 1;
+const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
+const BPF_MAP_DELETE_ELEM: libc::c_long = 3;
 const BPF_OBJ_GET: libc::c_long = 7;
+const BPF_MAP_GET_FD_BY_ID: libc::c_long = 14;
 const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
 
@@ -140,6 +181,87 @@ pub(crate) fn lookup_all<K: Plain, V: Plain>(map: BorrowedFd<'_>) -> io::Result<
         }
         std::mem::swap(&mut position, &mut next_position);
         first = false;
+    }
+}
+
+/// A map of its own, which lives as long as something holds it.
+pub(crate) fn create_map(map: &NewMap) -> io::Result<OwnedFd> {
+    // SAFETY: `map` has no pointers.
+    let fd = unsafe { bpf(BPF_MAP_CREATE, map)? };
+    // SAFETY: the kernel has just given us this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Puts `inner` at `index` of the array of maps `outer`, in place of what is there.
+pub(crate) fn put_inner_map(
+    outer: BorrowedFd<'_>,
+    index: u32,
+    inner: BorrowedFd<'_>,
+) -> io::Result<()> {
+    insert(outer, &index, &(inner.as_raw_fd() as u32))
+}
+
+/// The number that the kernel has given the map at `index` of the array of maps `outer`.
+pub(crate) fn inner_map_identifier(outer: BorrowedFd<'_>, index: u32) -> io::Result<Option<u32>> {
+    let mut identifier = 0_u32;
+    let attributes = Element {
+        value: (&raw mut identifier) as u64,
+        ..Element::of(outer, &index)
+    };
+    // SAFETY: key and value live through the call; those of an array of maps are of 32 bits.
+    match unsafe { bpf(BPF_MAP_LOOKUP_ELEM, &attributes) } {
+        Ok(_) => Ok(Some(identifier)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A descriptor of the map of this number.
+pub(crate) fn map_by_identifier(id: u32) -> io::Result<OwnedFd> {
+    let attributes = ById {
+        id,
+        next_id: 0,
+        open_flags: 0,
+    };
+    // SAFETY: `attributes` has no pointers.
+    let fd = unsafe { bpf(BPF_MAP_GET_FD_BY_ID, &attributes)? };
+    // SAFETY: the kernel has just given us this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Adds or replaces one entry. `K` and `V` must be what the map was made with: the kernel reads their sizes.
+pub(crate) fn insert<K: Plain, V: Plain>(
+    map: BorrowedFd<'_>,
+    key: &K,
+    value: &V,
+) -> io::Result<()> {
+    let value: *const V = value;
+    let attributes = Element {
+        value: value as u64,
+        ..Element::of(map, key)
+    };
+    // SAFETY: key and value live through the call and are of the map's sizes.
+    unsafe { bpf(BPF_MAP_UPDATE_ELEM, &attributes)? };
+    Ok(())
+}
+
+/// Removes one entry. `K` must be what the map was made with.
+pub(crate) fn delete<K: Plain>(map: BorrowedFd<'_>, key: &K) -> io::Result<()> {
+    // SAFETY: the key lives through the call and is of the map's size.
+    unsafe { bpf(BPF_MAP_DELETE_ELEM, &Element::of(map, key))? };
+    Ok(())
+}
+
+impl Element {
+    fn of<K: Plain>(map: BorrowedFd<'_>, key: &K) -> Self {
+        let key: *const K = key;
+        Self {
+            map_fd: map.as_raw_fd() as u32,
+            padding: 0,
+            key: key as u64,
+            value: 0,
+            flags: 0,
+        }
     }
 }
 

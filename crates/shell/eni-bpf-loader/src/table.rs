@@ -1,15 +1,17 @@
 //! Typed access to the maps.
 
 use crate::DataPlaneError;
+use crate::instance_table::InstanceTable;
 use crate::sys::{self, Raw};
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use eni_abi::{
-    Connection, ConnectionKey, Flow, FlowKey, Globals, IdentityKey, Ipv4, LpmKey, MacKey, Mapping,
-    MappingKey, Plain, Policy, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Vport,
-    map,
+    Connection, ConnectionKey, Flow, FlowKey, Fragment, FragmentKey, Globals, IdentityKey, Ipv4,
+    LpmKey, MacKey, Mapping, MappingKey, Plain, Policy, PortKey, PublicAddress, RemoteKey, Route,
+    RouteKey, RuleBits, Vport, map,
 };
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -26,8 +28,11 @@ pub struct Tables {
     pub remote_rules: LpmTable<RemoteKey, RuleBits>,
     pub identity_rules: HashTable<IdentityKey, RuleBits>,
     pub port_rules: LpmTable<PortKey, RuleBits>,
-    pub connections: HashTable<ConnectionKey, Connection>,
+    pub connections: InstanceTable<ConnectionKey, Connection>,
+    pub fragments: InstanceTable<FragmentKey, Fragment>,
     pub flows: HashTable<FlowKey, Flow>,
+    /// The instance that each row names.
+    instances: BTreeMap<u32, u32>,
 }
 
 impl Tables {
@@ -36,7 +41,7 @@ impl Tables {
         mut take: impl FnMut(&'static str) -> Option<Map>,
     ) -> Result<Self, DataPlaneError> {
         let mut map = |name| take(name).ok_or(DataPlaneError::Missing(name));
-        Ok(Self {
+        let mut tables = Self {
             globals: ArrayTable::new(map::GLOBALS, map(map::GLOBALS)?)?,
             vports: ArrayTable::new(map::VPORTS, map(map::VPORTS)?)?,
             mappings: HashTable::new(map::MAPPINGS, map(map::MAPPINGS)?)?,
@@ -47,25 +52,68 @@ impl Tables {
             remote_rules: LpmTable::new(map::REMOTE_RULES, map(map::REMOTE_RULES)?)?,
             identity_rules: HashTable::new(map::IDENTITY_RULES, map(map::IDENTITY_RULES)?)?,
             port_rules: LpmTable::new(map::PORT_RULES, map(map::PORT_RULES)?)?,
-            connections: HashTable::new(map::CONNECTIONS, map(map::CONNECTIONS)?)?,
+            connections: InstanceTable::new(
+                map::CONNECTIONS,
+                map(map::CONNECTIONS)?,
+                sys::BPF_MAP_TYPE_HASH,
+                map::CONNECTION_ALLOWANCE,
+                sys::BPF_F_NO_PREALLOC,
+            )?,
+            fragments: InstanceTable::new(
+                map::FRAGMENTS,
+                map(map::FRAGMENTS)?,
+                sys::BPF_MAP_TYPE_LRU_HASH,
+                map::FRAGMENT_ALLOWANCE,
+                0,
+            )?,
             flows: HashTable::new(map::FLOWS, map(map::FLOWS)?)?,
-        })
+            instances: BTreeMap::new(),
+        };
+        tables.take_left_over_room()?;
+        Ok(tables)
     }
 }
 
 impl Tables {
-    /// Replaces the row of `vport`, twice, so that no reader takes it for whole before it is: see `eni_abi`'s docs.
+    /// Replaces the row of `vport`, twice, so that no reader takes it for whole before it is: see `eni_abi`'s docs. The
+    /// instance that the row names has room for what is remembered for it before, and the one it named has none when no row
+    /// names it any more.
     ///
     /// # Errors
-    /// [`DataPlaneError::Map`], also for a `vport` beyond the end. The row may then be left in transition: what is decided
-    /// by it is decided anew after a second.
+    /// [`DataPlaneError::Map`], also for a `vport` beyond the end, and [`DataPlaneError::Io`], also when the kernel has no
+    /// memory for an instance. The row may then be left in transition: what is decided by it is decided anew after a second.
     pub fn replace_vport(&mut self, vport: u32, row: &Vport) -> Result<(), DataPlaneError> {
+        if row.instance != 0 {
+            self.connections.create(row.instance)?;
+            self.fragments.create(row.instance)?;
+        }
         let in_transition = Vport {
             generation: row.generation | Vport::IN_TRANSITION,
             ..*row
         };
         self.vports.set(vport, &in_transition)?;
-        self.vports.set(vport, row)
+        self.vports.set(vport, row)?;
+        let before = self.instances.insert(vport, row.instance).unwrap_or(0);
+        self.take_room_unless_named(before)
+    }
+
+    fn take_room_unless_named(&mut self, instance: u32) -> Result<(), DataPlaneError> {
+        if self.instances.values().any(|named| *named == instance) {
+            return Ok(());
+        }
+        self.connections.remove(instance)?;
+        self.fragments.remove(instance)
+    }
+
+    /// Takes the room of instances that nothing names: a process may have ended between a row and its room.
+    fn take_left_over_room(&mut self) -> Result<(), DataPlaneError> {
+        let rows = (0..).zip(self.vports.values()?);
+        self.instances = rows.map(|(vport, row)| (vport, row.instance)).collect();
+        let connections = self.connections.instances();
+        let found: Vec<u32> = connections.chain(self.fragments.instances()).collect();
+        found
+            .into_iter()
+            .try_for_each(|instance| self.take_room_unless_named(instance))
     }
 }
 
@@ -263,8 +311,12 @@ impl<K: Plain, V: Plain> LpmTable<K, V> {
 }
 
 /// A descriptor of `map` for the calls that aya lacks.
-fn descriptor(name: &'static str, map: &Map) -> Result<OwnedFd, DataPlaneError> {
-    let (Map::Array(data) | Map::HashMap(data) | Map::LruHashMap(data) | Map::LpmTrie(data)) = map
+pub(crate) fn descriptor(name: &'static str, map: &Map) -> Result<OwnedFd, DataPlaneError> {
+    let (Map::Array(data)
+    | Map::HashMap(data)
+    | Map::LruHashMap(data)
+    | Map::LpmTrie(data)
+    | Map::ArrayOfMaps(data)) = map
     else {
         return Err(DataPlaneError::Missing(name));
     };
@@ -279,7 +331,11 @@ fn lookup_all<K: Plain, V: Plain>(
     sys::lookup_all(map.as_fd()).map_err(|source| failed_call("BPF_MAP_LOOKUP_BATCH", name, source))
 }
 
-fn failed_call(call: &'static str, name: &'static str, source: io::Error) -> DataPlaneError {
+pub(crate) fn failed_call(
+    call: &'static str,
+    name: &'static str,
+    source: io::Error,
+) -> DataPlaneError {
     DataPlaneError::Io {
         call,
         path: name.into(),

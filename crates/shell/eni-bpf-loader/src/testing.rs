@@ -11,7 +11,7 @@ use crate::{DataPlane, DataPlaneError};
 pub fn fill(data_plane: &mut DataPlane, tables: &MemoryTables) -> Result<(), DataPlaneError> {
     let to = &mut data_plane.tables;
     for (vport, row) in &tables.vports {
-        to.vports.set(*vport, row)?;
+        to.replace_vport(*vport, row)?;
     }
     for (key, row) in &tables.mappings {
         to.mappings.insert(key, row)?;

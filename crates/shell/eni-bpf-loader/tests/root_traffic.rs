@@ -5,8 +5,8 @@ mod support;
 
 use eni_abi::map::CONNECTION_ALLOWANCE;
 use eni_abi::{ConnectionKey, ConnectionState, DropReason, Ipv4, Vport};
-use eni_bpf_loader::DataPlane;
 use eni_bpf_loader::testing::fill;
+use eni_bpf_loader::{DataPlane, Tables};
 use eni_pipeline::testing::MemoryTables;
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, small_region, tracking_region};
 use std::io::{Read, Write};
@@ -171,7 +171,7 @@ fn root_expired_connections_are_collected() {
         data_plane
             .tables
             .connections
-            .insert(&key, &expired)
+            .insert(key.vport, &key, &expired)
             .unwrap();
     }
     assert_eq!(data_plane.collect_connections().unwrap(), 2);
@@ -188,32 +188,76 @@ fn root_expired_connections_are_collected() {
     );
 }
 
+/// An allowance is an instance's: its interfaces share it, and nobody else feels that it is used up.
 #[test]
-fn root_one_guest_cannot_take_all_the_room_for_connections() {
-    let (lab, mut data_plane) = lab_with(&tracking_region());
+fn root_an_instance_that_has_its_allowance_of_connections_takes_no_room_of_others() {
+    let mut tables = tracking_region();
+    // Carl's interface is another one of Anna's instance.
+    tables.vports.get_mut(&CARL).unwrap().instance = ANNA;
+    let (lab, mut data_plane) = lab_with(&tables);
     lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11");
     let entries = data_plane.tables.connections.entries().unwrap();
-    let (key, mut connection) = entries[0];
+    let (key, mut connection) = entries
+        .into_iter()
+        .find(|(key, _)| key.vport == ANNA)
+        .unwrap();
     connection.expires_ns += 3_600_000_000_000;
     for number in 1..CONNECTION_ALLOWANCE {
         let another = ConnectionKey {
-            vport: ANNA,
             remote_address: Ipv4(number),
             ..key
         };
         let table = &mut data_plane.tables.connections;
-        table.insert(&another, &connection).unwrap();
+        table.insert(ANNA, &another, &connection).unwrap();
     }
-    lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11"); // those that were made beside the program are not counted yet
-    assert_eq!(data_plane.collect_connections().unwrap(), 0);
-    assert!(!lab.try_in(ANNA, "ping -c1 -W1 10.0.1.11").0);
-    lab.run_in(BERT, "ping -c1 -W5 10.0.2.12");
+    for interface in [ANNA, CARL] {
+        assert!(!lab.try_in(interface, "ping -c1 -W1 10.0.1.11").0);
+        assert_eq!(
+            data_plane.drops(interface).unwrap(),
+            [(DropReason::ConntrackAllowanceExceeded, 1)]
+        );
+    }
+    lab.run_in(BERT, "ping -c1 -W5 198.51.100.1");
     assert_eq!(
-        data_plane.drops(ANNA).unwrap(),
-        [(DropReason::ConntrackAllowanceExceeded, 1)]
+        data_plane.forget_connections(ANNA).unwrap(),
+        CONNECTION_ALLOWANCE
     );
-    assert!(data_plane.forget_connections(ANNA).unwrap() > CONNECTION_ALLOWANCE);
-    lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11");
+    lab.run_in(CARL, "ping -c1 -W5 10.0.1.11");
+}
+
+/// Room comes with the first row that names an instance and goes with the last; what a process left over goes when the
+/// next one starts.
+#[test]
+fn root_an_instance_has_room_as_long_as_a_row_names_it() {
+    let lab = Lab::new();
+    let mut data_plane = lab.open();
+    let row = |instance| Vport {
+        instance,
+        ..Vport::default()
+    };
+    let tables = &mut data_plane.tables;
+    let rooms = |tables: &Tables| {
+        let connections: Vec<u32> = tables.connections.instances().collect();
+        let fragments: Vec<u32> = tables.fragments.instances().collect();
+        assert_eq!(connections, fragments);
+        connections
+    };
+    for (vport, instance, wanted) in [
+        (10, 10, &[10][..]),
+        (11, 10, &[10]),
+        (12, 12, &[10, 12]),
+        (10, 0, &[10, 12]), // the primary interface is made anew; the other one's flows go on
+        (11, 0, &[12]),
+        (12, 0, &[]),
+    ] {
+        tables.replace_vport(vport, &row(instance)).unwrap();
+        assert_eq!(rooms(tables), wanted, "{vport} of {instance}");
+    }
+    tables.replace_vport(10, &row(10)).unwrap();
+    tables.replace_vport(12, &row(12)).unwrap();
+    tables.vports.set(12, &row(0)).unwrap();
+    drop(data_plane);
+    assert_eq!(rooms(&lab.open().tables), [10]);
 }
 
 fn connect(address: [u8; 4], port: u16) -> TcpStream {

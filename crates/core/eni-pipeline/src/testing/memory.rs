@@ -3,17 +3,19 @@
 use alloc::collections::BTreeMap;
 use eni_abi::{
     Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey, Traffic,
-    map::MAX_CONNECTIONS,
+    map::CONNECTION_ALLOWANCE,
 };
 
-use crate::Memory;
+use crate::{Insertion, Memory};
 
 /// Connections, flows, fragments and counters.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "each field is the map of its name")]
 pub struct MemoryMemory {
     pub connections: BTreeMap<ConnectionKey, Connection>,
-    /// How many connections fit.
+    /// The instances of the vports that have connections.
+    pub instances: BTreeMap<u32, u32>,
+    /// How many connections there is memory for.
     pub max_connections: usize,
     pub flows: BTreeMap<FlowKey, Flow>,
     pub fragments: BTreeMap<FragmentKey, Fragment>,
@@ -25,12 +27,30 @@ impl Default for MemoryMemory {
     fn default() -> Self {
         Self {
             connections: BTreeMap::new(),
-            max_connections: MAX_CONNECTIONS as usize,
+            instances: BTreeMap::new(),
+            max_connections: usize::MAX,
             flows: BTreeMap::new(),
             fragments: BTreeMap::new(),
             drops: BTreeMap::new(),
             traffic: BTreeMap::new(),
         }
+    }
+}
+
+impl MemoryMemory {
+    /// How many connections the vports of `instance` have.
+    fn tracked(&self, instance: u32) -> usize {
+        let first = |vport| ConnectionKey {
+            vport,
+            ..ConnectionKey::default()
+        };
+        let vports = self.instances.iter().filter(|(_, of)| **of == instance);
+        vports
+            .map(|(vport, _)| {
+                let range = first(*vport)..first(vport + 1);
+                self.connections.range(range).count()
+            })
+            .sum()
     }
 }
 
@@ -47,34 +67,34 @@ impl Memory for MemoryMemory {
         self.flows.remove(key);
     }
 
-    fn connection(&mut self, key: &ConnectionKey) -> Option<&mut Connection> {
+    fn connection(&mut self, _instance: u32, key: &ConnectionKey) -> Option<&mut Connection> {
         self.connections.get_mut(key)
     }
 
-    fn tracked(&self, vport: u32) -> u64 {
-        let first = |vport| ConnectionKey {
-            vport,
-            ..ConnectionKey::default()
-        };
-        self.connections
-            .range(first(vport)..first(vport + 1))
-            .count() as u64
-    }
-
-    fn insert_connection(&mut self, key: &ConnectionKey, connection: &Connection) -> bool {
-        let fits =
-            self.connections.contains_key(key) || self.connections.len() < self.max_connections;
-        if fits {
-            self.connections.insert(*key, *connection);
+    fn insert_connection(
+        &mut self,
+        instance: u32,
+        key: &ConnectionKey,
+        connection: &Connection,
+    ) -> Insertion {
+        self.instances.insert(key.vport, instance);
+        if !self.connections.contains_key(key) {
+            if self.tracked(instance) >= CONNECTION_ALLOWANCE as usize {
+                return Insertion::AllowanceExceeded;
+            }
+            if self.connections.len() >= self.max_connections {
+                return Insertion::NoRoom;
+            }
         }
-        fits
+        self.connections.insert(*key, *connection);
+        Insertion::Done
     }
 
-    fn fragment(&self, key: &FragmentKey) -> Option<&Fragment> {
+    fn fragment(&self, _instance: u32, key: &FragmentKey) -> Option<&Fragment> {
         self.fragments.get(key)
     }
 
-    fn remember_fragment(&mut self, key: &FragmentKey, fragment: &Fragment) {
+    fn remember_fragment(&mut self, _instance: u32, key: &FragmentKey, fragment: &Fragment) {
         self.fragments.insert(*key, *fragment);
     }
 

@@ -94,6 +94,7 @@ pub fn small_region() -> MemoryTables {
         mtu: 1500,
         mac: Mac::from_bytes(mac(UPLINK)),
         router_mac: Mac::from_bytes(router_mac(UPLINK)),
+        instance: UPLINK,
         ..Vport::default()
     };
     tables.vports.insert(UPLINK, uplink);
@@ -172,7 +173,7 @@ fn add_guest(
         udp_single_seconds: 30,
         mac: Mac::from_bytes(mac(vport)),
         router_mac: Mac::from_bytes(router_mac(vport)),
-        reserved: 0,
+        instance: vport,
     };
     tables.vports.insert(vport, row);
     let mapping = Mapping {
