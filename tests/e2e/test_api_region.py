@@ -104,3 +104,27 @@ def test_an_operation_of_ec2_that_is_not_here_is_told_from_a_typing_error(shared
     request = signed(shared_region, form)
     status, code = send(request.url, form.encode(), request.headers)
     assert (status, code) == (400, "InvalidAction")
+
+
+def test_what_every_account_finds_in_a_region_is_described(ec2):
+    vpc = ec2.describe_vpcs()["Vpcs"][0]
+    (options,) = ec2.describe_dhcp_options(DhcpOptionsIds=[vpc["DhcpOptionsId"]])["DhcpOptions"]
+    values = {one["Key"]: [value["Value"] for value in one["Values"]] for one in options["DhcpConfigurations"]}
+    assert values == {"domain-name": ["ec2.internal"], "domain-name-servers": ["AmazonProvidedDNS"]}
+    with refused("InvalidDhcpOptionID.NotFound"):
+        ec2.describe_dhcp_options(DhcpOptionsIds=["dopt-0123456789abcdef0"])
+
+    name = "com.amazonaws.us-east-1.s3"
+    named = [{"Name": "prefix-list-name", "Values": [name]}]
+    (prefixes,) = ec2.describe_prefix_lists(Filters=named)["PrefixLists"]
+    (managed,) = ec2.describe_managed_prefix_lists(Filters=named)["PrefixLists"]
+    assert (managed["PrefixListId"], managed["OwnerId"]) == (prefixes["PrefixListId"], "AWS")
+    entries = ec2.get_managed_prefix_list_entries(PrefixListId=prefixes["PrefixListId"])["Entries"]
+    assert [entry["Cidr"] for entry in entries] == prefixes["Cidrs"] != []
+    used = ec2.get_managed_prefix_list_associations(PrefixListId=prefixes["PrefixListId"])
+    assert used["PrefixListAssociations"] == []
+
+    (service,) = ec2.describe_vpc_endpoint_services(ServiceNames=[name])["ServiceDetails"]
+    assert service["ServiceType"] == [{"ServiceType": "Gateway"}]
+    with refused("InvalidServiceName"):
+        ec2.describe_vpc_endpoint_services(ServiceNames=["mine"])

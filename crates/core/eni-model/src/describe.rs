@@ -41,6 +41,13 @@ impl FromQuery for Filter {
     }
 }
 
+impl Filter {
+    /// Whether it is one of those by tags: `tag:KEY`, `tag-key` and `tag-value`.
+    pub(crate) fn looks_at_tags(&self) -> bool {
+        matches!(self.name.as_str(), "tag-key" | "tag-value") || self.name.starts_with("tag:")
+    }
+}
+
 /// Filters and paging of a Describe call, flattened into its request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
 pub struct Page {
@@ -116,22 +123,35 @@ pub trait Described: Row {
 /// # Errors
 /// `InvalidParameterValue` for an unknown filter or one without a value; as [`Described::check_filter_value`].
 pub fn check_filters<R: Described>(filters: &[Filter]) -> Result<(), Ec2Error> {
-    for Filter { name, values } in filters {
-        let is_tag_filter = name == "tag-key" || name == "tag-value" || name.starts_with("tag:");
-        let is_known = R::FILTERS.contains(&name.as_str()) || (R::HAS_TAG_FILTERS && is_tag_filter);
-        if !is_known {
-            let message = format!("The filter '{name}' is invalid");
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
-        }
-        let may_be_empty = name.starts_with("tag:")
-            || matches!(name.as_str(), "tag-value" | "value")
-            || name.ends_with("description");
-        if values.is_empty() || (!may_be_empty && values.iter().any(String::is_empty)) {
-            return Err(refused_value(name));
-        }
+    for filter in filters {
+        let Filter { name, values } = filter;
+        let is_known = R::FILTERS.contains(&name.as_str());
+        check_filter(
+            filter,
+            is_known || (R::HAS_TAG_FILTERS && filter.looks_at_tags()),
+        )?;
         for value in values.iter().filter(|value| !has_wildcards(value)) {
             R::check_filter_value(name, value)?;
         }
+    }
+    Ok(())
+}
+
+/// As [`check_filters`], for one filter that is known or not.
+///
+/// # Errors
+/// `InvalidParameterValue`.
+pub(crate) fn check_filter(filter: &Filter, is_known: bool) -> Result<(), Ec2Error> {
+    let Filter { name, values } = filter;
+    if !is_known {
+        let message = format!("The filter '{name}' is invalid");
+        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+    }
+    let may_be_empty = name.starts_with("tag:")
+        || matches!(name.as_str(), "tag-value" | "value")
+        || name.ends_with("description");
+    if values.is_empty() || (!may_be_empty && values.iter().any(String::is_empty)) {
+        return Err(refused_value(name));
     }
     Ok(())
 }
@@ -435,6 +455,14 @@ fn check_page<R: Described>(
             message,
         ));
     }
+    check_size(results, sizes)
+}
+
+/// Whether an answer may have as many members.
+///
+/// # Errors
+/// `InvalidParameterValue`.
+pub(crate) fn check_size(results: u32, sizes: &RangeInclusive<u32>) -> Result<(), Ec2Error> {
     let bound = if results < *sizes.start() {
         format!("greater than {}", sizes.start())
     } else if results > *sizes.end() {
@@ -458,12 +486,15 @@ fn decode_token<I: FromStr>(token: &str) -> Result<I, Ec2Error> {
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| {
-            Ec2Error::new(
-                ErrorCode::InvalidNextToken,
-                "The token provided is invalid.",
-            )
-        })
+        .ok_or_else(no_such_token)
+}
+
+/// The error for a token that no answer had.
+pub(crate) fn no_such_token() -> Ec2Error {
+    Ec2Error::new(
+        ErrorCode::InvalidNextToken,
+        "The token provided is invalid.",
+    )
 }
 
 #[cfg(test)]

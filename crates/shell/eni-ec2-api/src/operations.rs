@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use eni_model::operations::empty_family::EmptyFamily;
 use eni_model::{Await, Caller, Context, Ec2Error, ErrorCode, Operation, World};
 use eni_query::QueryTree;
 use eni_region::Region;
@@ -38,16 +39,20 @@ macro_rules! handlers {
     };
 }
 
-/// The operation `action` of EC2.
-pub(crate) fn find(action: &str) -> Option<Handler> {
+/// Answers the operation `action` of EC2.
+pub(crate) async fn answer(action: &str, call: Call<'_>) -> Result<String, Fault> {
     let all: &'static [(&str, Handler)] = const { &eni_model::for_each_operation!(handlers) };
-    all.iter()
-        .find(|(name, _)| *name == action)
-        .map(|(_, handler)| *handler)
+    if let Some((_, handler)) = all.iter().find(|(name, _)| *name == action) {
+        return handler(call).await;
+    }
+    match EmptyFamily::find(action) {
+        Some(family) => list_nothing(family, call),
+        None => Err(missing(action)),
+    }
 }
 
 /// Why there is no operation `action`: EC2 has no such action, or OpenENI does not serve it.
-pub(crate) fn missing(action: &str) -> Fault {
+fn missing(action: &str) -> Fault {
     if EC2_ACTIONS.lines().any(|name| name == action) {
         let message = format!("EC2 has the action {action}, but OpenENI does not serve it yet.");
         return Ec2Error::new(ErrorCode::UnsupportedOperation, message).into();
@@ -56,15 +61,40 @@ pub(crate) fn missing(action: &str) -> Fault {
     Ec2Error::new(ErrorCode::InvalidAction, message).into()
 }
 
+/// Whether the call is only to be checked.
+fn is_dry(call: &mut Call<'_>, has_dry_run: bool) -> Result<bool, Fault> {
+    if !has_dry_run {
+        return Ok(false);
+    }
+    Ok(call
+        .tree
+        .take::<Option<bool>>("DryRun")?
+        .unwrap_or_default())
+}
+
+/// The answer to a dry run that found no fault.
+fn would_have_succeeded() -> Fault {
+    let message = "Request would have succeeded, but DryRun flag is set.";
+    Ec2Error::new(ErrorCode::DryRunOperation, message).into()
+}
+
+/// Runs the listing of a family that has no members.
+fn list_nothing(family: EmptyFamily, mut call: Call<'_>) -> Result<String, Fault> {
+    let dry_run = is_dry(&mut call, family.has_dry_run())?;
+    let request = call.tree.read()?;
+    let response = call.region.read(|world| family.plan(&request, world))?;
+    if dry_run {
+        return Err(would_have_succeeded());
+    }
+    xml::ec2_response(family.action, call.request_id, &response)
+        .map_err(|error| Fault::internal(&error))
+}
+
 /// Runs one operation. A dry run answers after every check that the call itself would make, also those of states: EC2's
 /// reference speaks of permissions only, which here every caller has, and the text says that the request would have
 /// succeeded.
 async fn run<O: Operation>(mut call: Call<'_>) -> Result<String, Fault> {
-    let dry_run = O::HAS_DRY_RUN
-        && call
-            .tree
-            .take::<Option<bool>>("DryRun")?
-            .unwrap_or_default();
+    let dry_run = is_dry(&mut call, O::HAS_DRY_RUN)?;
     let fingerprint = call.tree.fingerprint();
     let request: O = call.tree.read()?;
     let response = if dry_run || !O::MUTATES {
@@ -73,8 +103,7 @@ async fn run<O: Operation>(mut call: Call<'_>) -> Result<String, Fault> {
         };
         let response = call.region.query(&call.caller, fingerprint, plan)?;
         if dry_run {
-            let message = "Request would have succeeded, but DryRun flag is set.";
-            return Err(Ec2Error::new(ErrorCode::DryRunOperation, message).into());
+            return Err(would_have_succeeded());
         }
         response
     } else {

@@ -135,14 +135,13 @@ impl QueryApi {
                 format!("The requested version ({version}) of service AmazonEC2 does not exist"),
             ));
         }
-        let operation = operations::find(&action).ok_or_else(|| operations::missing(&action))?;
         let call = Call {
             region: &self.region,
             caller,
             tree,
             request_id,
         };
-        operation(call).await
+        operations::answer(&action, call).await
     }
 
     fn authenticate(

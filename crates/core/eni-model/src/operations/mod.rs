@@ -6,13 +6,17 @@ pub mod address;
 mod attribute;
 pub(crate) mod claims;
 mod dependency;
+pub mod dhcp_options;
+pub mod empty_family;
 pub mod image;
 pub mod instance;
 pub mod instance_type;
 pub mod internet_gateway;
+mod inventory;
 pub(crate) mod lookup;
 pub mod network_acl;
 pub mod network_interface;
+pub mod prefix_list;
 pub mod region;
 #[cfg(test)]
 mod request_tests;
@@ -22,12 +26,14 @@ pub mod subnet;
 pub mod tag;
 mod unsupported;
 pub mod vpc;
+pub mod vpc_endpoint_service;
 mod zone;
 
 pub use address::{
     AllocateAddress, AssociateAddress, DescribeAddresses, DescribeAddressesAttribute,
     DisassociateAddress, ReleaseAddress,
 };
+pub use dhcp_options::DescribeDhcpOptions;
 pub use image::DescribeImages;
 pub use instance::{
     DescribeInstanceAttribute, DescribeInstanceCreditSpecifications, DescribeInstanceStatus,
@@ -48,6 +54,10 @@ pub use network_interface::{
     DeleteNetworkInterface, DescribeNetworkInterfaceAttribute, DescribeNetworkInterfaces,
     DetachNetworkInterface, ModifyNetworkInterfaceAttribute, ResetNetworkInterfaceAttribute,
     UnassignPrivateIpAddresses,
+};
+pub use prefix_list::{
+    DescribeManagedPrefixLists, DescribePrefixLists, GetManagedPrefixListAssociations,
+    GetManagedPrefixListEntries,
 };
 pub use region::{DescribeAccountAttributes, DescribeAvailabilityZones, DescribeRegions};
 pub use route_table::{
@@ -71,6 +81,7 @@ pub use vpc::{
     DisableVpcClassicLinkDnsSupport, EnableVpcClassicLink, EnableVpcClassicLinkDnsSupport,
     ModifyVpcAttribute,
 };
+pub use vpc_endpoint_service::DescribeVpcEndpointServices;
 
 /// Calls the macro `callback` with the request types of all operations, by name.
 ///
@@ -118,6 +129,7 @@ macro_rules! for_each_operation {
             DescribeAddresses,
             DescribeAddressesAttribute,
             DescribeAvailabilityZones,
+            DescribeDhcpOptions,
             DescribeImages,
             DescribeInstanceAttribute,
             DescribeInstanceCreditSpecifications,
@@ -127,9 +139,11 @@ macro_rules! for_each_operation {
             DescribeInstances,
             DescribeInternetGateways,
             DescribeKeyPairs,
+            DescribeManagedPrefixLists,
             DescribeNetworkAcls,
             DescribeNetworkInterfaceAttribute,
             DescribeNetworkInterfaces,
+            DescribePrefixLists,
             DescribeRegions,
             DescribeRouteTables,
             DescribeSecurityGroupReferences,
@@ -141,6 +155,7 @@ macro_rules! for_each_operation {
             DescribeVpcAttribute,
             DescribeVpcClassicLink,
             DescribeVpcClassicLinkDnsSupport,
+            DescribeVpcEndpointServices,
             DescribeVpcs,
             DetachInternetGateway,
             DetachNetworkInterface,
@@ -150,6 +165,8 @@ macro_rules! for_each_operation {
             DisassociateRouteTable,
             EnableVpcClassicLink,
             EnableVpcClassicLinkDnsSupport,
+            GetManagedPrefixListAssociations,
+            GetManagedPrefixListEntries,
             GetSecurityGroupsForVpc,
             ModifyInstanceAttribute,
             ModifyNetworkInterfaceAttribute,

@@ -13,6 +13,7 @@ use eni_query::QueryTree;
 use eni_types::Timestamp;
 use serde_json::Value;
 
+use crate::operations::empty_family::EmptyFamily;
 use crate::{Caller, Context, Ec2Error, Operation, RegionSettings, World, bootstrap};
 
 pub use invariants::check_invariants;
@@ -70,11 +71,19 @@ impl TestWorld {
             ($($operation:ident,)*) => {
                 match action {
                     $(stringify!($operation) => self.plan_and_apply::<crate::operations::$operation>(parameters),)*
-                    _ => panic!("no operation is named {action}"),
+                    _ => self.list_nothing(action, parameters),
                 }
             };
         }
         crate::for_each_operation!(dispatch)
+    }
+
+    fn list_nothing(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Value, Ec2Error> {
+        let family =
+            EmptyFamily::find(action).unwrap_or_else(|| panic!("no operation is named {action}"));
+        let tree = QueryTree::from_pairs(parameters.iter().copied())?;
+        let answer = family.plan(&tree.read()?, &self.world)?;
+        Ok(serde_json::to_value(answer).expect("answers have string keys only"))
     }
 
     /// Runs `action`, which must succeed, and gives the text at `pointer` (RFC 6901) of the answer, such as an id.

@@ -12,7 +12,7 @@ use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId};
 
 use super::protocol::ProtocolPorts;
 use super::rule::{NamedRule, RuleMatch, check_description};
-use crate::operations::{lookup, unsupported};
+use crate::operations::{lookup, prefix_list, unsupported};
 use crate::resource::{RulePeer, SecurityGroup};
 use crate::{Context, Ec2Error, ErrorCode, IndexKey, World};
 
@@ -282,8 +282,7 @@ pub(crate) fn check_peer(
     Ok(id)
 }
 
-/// The error for a prefix list: the region has none.
+/// The error for a prefix list: rules take none.
 pub(crate) fn no_prefix_list(id: &str) -> Ec2Error {
-    let message = format!("The prefix list ID '{id}' does not exist");
-    Ec2Error::new(ErrorCode::InvalidPrefixListIdNotFound, message)
+    prefix_list::refused_in_rules(id)
 }

@@ -8,8 +8,9 @@ use eni_query::FromQuery;
 use eni_types::{VpcId, VpcState};
 use serde::Serialize;
 
-use super::description::{DEFAULT_DHCP_OPTIONS_ID, VpcDescription};
+use super::description::VpcDescription;
 use crate::describe::{Described, Page, Scope, answer};
+use crate::operations::dhcp_options::DEFAULT_DHCP_OPTIONS_ID;
 use crate::operations::lookup;
 use crate::resource::Vpc;
 use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, World};

@@ -6,12 +6,10 @@ use alloc::vec;
 use eni_types::{VpcCidrAssociationId, VpcId, VpcState};
 use serde::Serialize;
 
+use crate::operations::dhcp_options::DEFAULT_DHCP_OPTIONS_ID;
 use crate::resource::Vpc;
 use crate::tags::TagItem;
 use crate::{ItemSet, RegionSettings};
-
-/// The DHCP options set that every account has and every VPC uses until told otherwise.
-pub(crate) const DEFAULT_DHCP_OPTIONS_ID: &str = "dopt-0d0e5ca7109b3f62a";
 
 /// `vpc` in answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

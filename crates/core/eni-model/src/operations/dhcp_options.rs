@@ -1,0 +1,196 @@
+//! `DescribeDhcpOptions`: the set that every account has, which every VPC uses.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::quota;
+use serde::Serialize;
+
+use super::inventory::listed;
+use crate::describe::{Described, Page, Scope};
+use crate::tags::{TagItem, Tags};
+use crate::{
+    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, RegionSettings, Row,
+    World,
+};
+
+/// The DHCP options set that every account has and every VPC uses until told otherwise.
+pub(crate) const DEFAULT_DHCP_OPTIONS_ID: &str = "dopt-0d0e5ca7109b3f62a";
+
+/// Finds DHCP options sets.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeDhcpOptions {
+    /// Only these.
+    #[query(name = "DhcpOptionsId")]
+    pub dhcp_options_ids: Vec<String>,
+    /// Filters and paging.
+    #[query(flatten)]
+    pub page: Page,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeDhcpOptionsResponse {
+    dhcp_options_set: ItemSet<DhcpOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+/// One set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DhcpOptions {
+    dhcp_options_id: &'static str,
+    owner_id: String,
+    dhcp_configuration_set: ItemSet<Configuration>,
+    tag_set: ItemSet<TagItem>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Configuration {
+    key: &'static str,
+    value_set: ItemSet<Value>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Value {
+    value: String,
+}
+
+impl DhcpOptions {
+    /// The default set, as EC2 makes it: the names that the region's instances have, and Amazon's own name server.
+    fn default_of(region: &RegionSettings) -> Self {
+        let configuration = |key, value| Configuration {
+            key,
+            value_set: vec![Value { value }].into(),
+        };
+        Self {
+            dhcp_options_id: DEFAULT_DHCP_OPTIONS_ID,
+            owner_id: region.account_id.clone(),
+            dhcp_configuration_set: vec![
+                configuration("domain-name", region.private_domain()),
+                configuration("domain-name-servers", "AmazonProvidedDNS".into()),
+            ]
+            .into(),
+            tag_set: ItemSet::default(),
+        }
+    }
+}
+
+impl Operation for DescribeDhcpOptions {
+    const NAME: &'static str = "DescribeDhcpOptions";
+    const MUTATES: bool = false;
+    type Response = DescribeDhcpOptionsResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let (sets, next_token) = listed(
+            [DhcpOptions::default_of(context.region)].into_iter(),
+            &self.dhcp_options_ids,
+            |set| set.dhcp_options_id.to_string(),
+            no_dhcp_options,
+            &self.page,
+            &quota::PAGE_SIZES,
+            Scope::new(world, context),
+        )?;
+        let response = DescribeDhcpOptionsResponse {
+            dhcp_options_set: sets.into(),
+            next_token,
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+fn no_dhcp_options(id: &str) -> Ec2Error {
+    let message = format!("The dhcpOption ID '{id}' does not exist");
+    Ec2Error::new(ErrorCode::of_id("InvalidDhcpOptionID.NotFound"), message)
+}
+
+impl Row for DhcpOptions {
+    type Id = &'static str;
+    fn id(&self) -> &'static str {
+        self.dhcp_options_id
+    }
+    fn tags(&self) -> &Tags {
+        Tags::NONE
+    }
+    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
+}
+
+impl Described for DhcpOptions {
+    const FILTERS: &'static [&'static str] = &["dhcp-options-id", "key", "owner-id", "value"];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("DhcpOptionsIds", "MaxResults");
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        _scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        let configurations = &self.dhcp_configuration_set.items;
+        match name {
+            "dhcp-options-id" => give(self.dhcp_options_id.into()),
+            "key" => configurations.iter().for_each(|one| give(one.key.into())),
+            "owner-id" => give(self.owner_id.as_str().into()),
+            _ => configurations
+                .iter()
+                .flat_map(|one| &one.value_set.items)
+                .for_each(|one| give(one.value.as_str().into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::testing::TestWorld;
+
+    #[test]
+    fn the_set_that_a_vpc_names_can_be_described() {
+        let mut region = TestWorld::bootstrapped();
+        let vpcs = region.must("DescribeVpcs", &[]);
+        let id = vpcs["vpcSet"]["item"][0]["dhcpOptionsId"].as_str().unwrap();
+        let answer = region.must("DescribeDhcpOptions", &[("DhcpOptionsId.1", id)]);
+        assert_eq!(
+            answer["dhcpOptionsSet"]["item"],
+            json!([{
+                "dhcpOptionsId": id,
+                "ownerId": "123456789012",
+                "dhcpConfigurationSet": {"item": [
+                    {"key": "domain-name", "valueSet": {"item": [{"value": "ec2.internal"}]}},
+                    {"key": "domain-name-servers", "valueSet": {"item": [{"value": "AmazonProvidedDNS"}]}},
+                ]},
+                "tagSet": {"item": []},
+            }])
+        );
+        region.region.region = "eu-west-1".into();
+        for (name, value, found) in [
+            ("key", "domain-name", true),
+            ("value", "eu-west-1.compute.internal", true),
+            ("value", "ec2.internal", false),
+            ("dhcp-options-id", "dopt-*", true),
+        ] {
+            let filter = [("Filter.1.Name", name), ("Filter.1.Value.1", value)];
+            let answer = region.must("DescribeDhcpOptions", &filter);
+            let ids = TestWorld::texts(&answer, "/dhcpOptionsSet", "/dhcpOptionsId");
+            assert_eq!(!ids.is_empty(), found, "{name}={value}");
+        }
+        assert_eq!(
+            region.refused(
+                "DescribeDhcpOptions",
+                &[("DhcpOptionsId.1", "dopt-0123456789abcdef0")]
+            ),
+            "InvalidDhcpOptionID.NotFound: The dhcpOption ID 'dopt-0123456789abcdef0' does not exist"
+        );
+    }
+}

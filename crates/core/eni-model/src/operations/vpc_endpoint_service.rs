@@ -1,0 +1,203 @@
+//! `DescribeVpcEndpointServices`: the two that are reached through a gateway, as in every region.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use serde::Serialize;
+
+use super::inventory::listed;
+use crate::describe::{Described, Page, Scope};
+use crate::tags::{TagItem, Tags};
+use crate::{
+    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, RegionSettings, Row,
+    World,
+};
+
+/// The services, by name. Interface endpoints of services are none: nothing here could stand behind one.
+const SERVICES: [&str; 2] = ["dynamodb", "s3"];
+/// The page sizes that the model gives no bounds for.
+const PAGE_SIZES: core::ops::RangeInclusive<u32> = 1..=1000;
+
+/// Finds services that VPC endpoints can lead to.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeVpcEndpointServices {
+    /// Only these.
+    #[query(name = "ServiceName")]
+    pub service_names: Vec<String>,
+    /// Only those of these regions.
+    #[query(name = "ServiceRegion")]
+    pub service_regions: Vec<String>,
+    /// Filters and paging.
+    #[query(flatten)]
+    pub page: Page,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeVpcEndpointServicesResponse {
+    service_name_set: ItemSet<String>,
+    service_detail_set: ItemSet<EndpointService>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EndpointService {
+    service_name: String,
+    service_type: ItemSet<ServiceType>,
+    service_region: String,
+    availability_zone_id_set: ItemSet<String>,
+    availability_zone_set: ItemSet<String>,
+    owner: &'static str,
+    base_endpoint_dns_name_set: ItemSet<String>,
+    vpc_endpoint_policy_supported: bool,
+    acceptance_required: bool,
+    manages_vpc_endpoints: bool,
+    tag_set: ItemSet<TagItem>,
+    supported_ip_address_type_set: ItemSet<&'static str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ServiceType {
+    service_type: &'static str,
+}
+
+impl EndpointService {
+    fn new(service: &str, region: &RegionSettings) -> Self {
+        let zones = &region.availability_zones;
+        Self {
+            service_name: format!("com.amazonaws.{}.{service}", region.region),
+            service_type: vec![ServiceType {
+                service_type: "Gateway",
+            }]
+            .into(),
+            service_region: region.region.clone(),
+            availability_zone_id_set: zones
+                .iter()
+                .map(|zone| region.availability_zone_id(zone))
+                .collect(),
+            availability_zone_set: zones.clone().into(),
+            owner: "amazon",
+            base_endpoint_dns_name_set: vec![format!("{service}.{}.amazonaws.com", region.region)]
+                .into(),
+            vpc_endpoint_policy_supported: true,
+            acceptance_required: false,
+            manages_vpc_endpoints: false,
+            tag_set: ItemSet::default(),
+            supported_ip_address_type_set: vec!["ipv4"].into(),
+        }
+    }
+}
+
+impl Operation for DescribeVpcEndpointServices {
+    const NAME: &'static str = "DescribeVpcEndpointServices";
+    const MUTATES: bool = false;
+    type Response = DescribeVpcEndpointServicesResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let region = context.region;
+        let here = self.service_regions.is_empty() || self.service_regions.contains(&region.region);
+        let services = SERVICES
+            .iter()
+            .filter(|_| here)
+            .map(|service| EndpointService::new(service, region));
+        let (found, next_token) = listed(
+            services,
+            &self.service_names,
+            |service| service.service_name.clone(),
+            no_service,
+            &self.page,
+            &PAGE_SIZES,
+            Scope::new(world, context),
+        )?;
+        let response = DescribeVpcEndpointServicesResponse {
+            service_name_set: found.iter().map(|one| one.service_name.clone()).collect(),
+            service_detail_set: found.into(),
+            next_token,
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+fn no_service(name: &str) -> Ec2Error {
+    let message = format!("The Vpc Endpoint Service '{name}' does not exist");
+    Ec2Error::new(ErrorCode::of_id("InvalidServiceName"), message)
+}
+
+impl Row for EndpointService {
+    type Id = ();
+    fn id(&self) {}
+    fn tags(&self) -> &Tags {
+        Tags::NONE
+    }
+    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
+}
+
+impl Described for EndpointService {
+    const FILTERS: &'static [&'static str] = &[
+        "owner",
+        "service-name",
+        "service-region",
+        "service-type",
+        "supported-ip-address-types",
+    ];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("ServiceNames", "MaxResults");
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        _scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        give(match name {
+            "owner" => self.owner.into(),
+            "service-name" => self.service_name.as_str().into(),
+            "service-region" => self.service_region.as_str().into(),
+            "service-type" => "Gateway".into(),
+            _ => "ipv4".into(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::TestWorld;
+
+    #[test]
+    fn services_are_found_by_name_and_type() {
+        let mut region = TestWorld::bootstrapped();
+        let s3 = "com.amazonaws.us-east-1.s3";
+        let filter = |name, value| [("Filter.1.Name", name), ("Filter.1.Value.1", value)];
+        for (parameters, want) in [
+            (&[][..], 2),
+            (&[("ServiceName.1", s3)], 1),
+            (&[("ServiceRegion.1", "eu-west-1")], 0),
+            (&filter("service-name", s3), 1),
+            (&filter("service-type", "Gateway"), 2),
+            (&filter("service-type", "Interface"), 0),
+        ] {
+            let answer = region.must("DescribeVpcEndpointServices", parameters);
+            let names = TestWorld::texts(&answer, "/serviceDetailSet", "/serviceName");
+            assert_eq!(names.len(), want, "{parameters:?}");
+            assert_eq!(
+                answer["serviceNameSet"]["item"].as_array().unwrap().len(),
+                want
+            );
+        }
+        assert_eq!(
+            region.refused("DescribeVpcEndpointServices", &[("ServiceName.1", "mine")]),
+            "InvalidServiceName: The Vpc Endpoint Service 'mine' does not exist"
+        );
+    }
+}
