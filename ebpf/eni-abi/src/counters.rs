@@ -79,7 +79,7 @@ drop_reasons! {
     UnknownAddress = 17, "unknown_address";
     /// At the internet gateway: the source has no public address.
     NoPublicAddress = 18, "no_public_address";
-    /// From outside: the public address is not associated.
+    /// The destination is one of the region's public addresses, and not associated.
     UnknownPublicAddress = 19, "unknown_public_address";
     /// The internet gateway has no way out.
     NoUplink = 20, "no_uplink";
@@ -105,6 +105,10 @@ drop_reasons! {
     ConnectionTableFull = 30, "connection_table_full";
     /// The frame claims segments (offload metadata) that its headers do not bear out.
     OffloadMismatch = 31, "offload_mismatch";
+    /// From or to an address that no router forwards: loopback, link-local and the like ([`crate::Ipv4::NEVER_FORWARDED`]).
+    SpecialAddress = 32, "special_address";
+    /// From outside, with a source that is inside: a public address of the region, or in a block of the receiver's VPC.
+    InsideSource = 33, "inside_source";
 }
 
 /// Value of [`crate::map::TRAFFIC`], by vport: what was delivered, seen from the interface. Bytes are those of frames.

@@ -43,6 +43,28 @@ pub struct PublicAddress {
     pub vport: u32,
 }
 
+/// Key of [`crate::map::VPC_BLOCKS`]; always inside an [`LpmKey`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(C)]
+pub struct VpcBlockKey {
+    /// Number of the VPC.
+    pub vpc: u32,
+    /// First address of one of its blocks.
+    pub address: Ipv4,
+}
+
+impl VpcBlockKey {
+    /// The trie key of the block `address/prefix_length` of `vpc`.
+    #[must_use]
+    #[inline(always)]
+    pub const fn prefix(vpc: u32, address: Ipv4, prefix_length: u8) -> LpmKey<Self> {
+        LpmKey {
+            prefix_length: 32 + prefix_length as u32,
+            data: Self { vpc, address },
+        }
+    }
+}
+
 /// Key of [`crate::map::MACS`]: frames between interfaces of one subnet go by MAC and bypass route tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(C)]
@@ -104,6 +126,7 @@ plain! {
     MappingKey { vpc: u32, address: Ipv4 }
     Mapping { vport: u32, subnet: u32, identity: u32, public_address: Ipv4, mac: Mac, reserved: u16 }
     PublicAddress { vpc: u32, private_address: Ipv4, vport: u32 }
+    VpcBlockKey { vpc: u32, address: Ipv4 }
     MacKey { subnet: u32, mac: Mac, reserved: u16 }
     RouteKey { route_table: u32, destination: Ipv4 }
     Route { kind: u32, vport: u32 }

@@ -32,7 +32,7 @@ mod vport;
 
 pub use counters::{DROP_REASON_SLOTS, DropReason, Traffic, counter_index};
 pub use eni_wire::{Ipv4, Mac, Port};
-pub use forwarding::{MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey};
+pub use forwarding::{MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey, VpcBlockKey};
 pub use memory::{
     Connection, ConnectionKey, ConnectionState, Flow, FlowKey, Fragment, FragmentKey, Ports,
 };

@@ -6,6 +6,7 @@
 //! | `VPORTS` | array | vport → [`crate::Vport`] |
 //! | `MAPPINGS` | hash | [`crate::MappingKey`] → [`crate::Mapping`] |
 //! | `PUBLIC_ADDRESSES` | hash | [`crate::Ipv4`] → [`crate::PublicAddress`] |
+//! | `VPC_BLOCKS` | LPM trie | [`crate::VpcBlockKey`] → 1 |
 //! | `MACS` | hash | [`crate::MacKey`] → vport |
 //! | `ROUTES` | LPM trie | [`crate::RouteKey`] → [`crate::Route`] |
 //! | `POLICIES` | hash | policy → [`crate::Policy`] |
@@ -31,6 +32,8 @@ pub const VPORTS: &str = "VPORTS";
 pub const MAPPINGS: &str = "MAPPINGS";
 /// See [the module](self).
 pub const PUBLIC_ADDRESSES: &str = "PUBLIC_ADDRESSES";
+/// See [the module](self).
+pub const VPC_BLOCKS: &str = "VPC_BLOCKS";
 /// See [the module](self).
 pub const MACS: &str = "MACS";
 /// See [the module](self).
@@ -58,6 +61,8 @@ pub const TRAFFIC: &str = "TRAFFIC";
 pub const MAX_MAPPINGS: u32 = 262_144;
 /// Public addresses: far more than a pool of one host (EC2's default quota is 5 for a region).
 pub const MAX_PUBLIC_ADDRESSES: u32 = 65_536;
+/// Blocks of all VPCs with attached interfaces together (EC2: 5 in a VPC by default, at most 50).
+pub const MAX_VPC_BLOCKS: u32 = 65_536;
 /// MACs: one for each vport, and room while vports change.
 pub const MAX_MACS: u32 = 2 * crate::MAX_VPORTS;
 /// Routes of all route tables together (EC2: 50 routes in a table by default, at most 1,000).

@@ -29,9 +29,9 @@ pub struct Vport {
     pub vpc: u32,
     /// Number of the subnet. 0 on the uplink.
     pub subnet: u32,
-    /// First address of the subnet. Unspecified on the uplink.
+    /// First address of the subnet; on the uplink that of the region's public addresses.
     pub subnet_address: Ipv4,
-    /// Mask of the subnet.
+    /// Mask of the subnet, or of the region's public addresses.
     pub subnet_mask: Ipv4,
     /// The subnet's router (first address + 1): it answers ARP and ICMP echo, and speaks in ICMP errors. On the uplink
     /// the address in whose name the fabric sends ICMP errors to the host.
@@ -60,6 +60,10 @@ pub struct Vport {
     /// Number of the instance: the vport of its primary interface, which stays as long as the instance runs. What the
     /// data plane remembers for an instance ([`crate::map::CONNECTIONS`], [`crate::map::FRAGMENTS`]) is found by it.
     pub instance: u32,
+    /// On the uplink the host's own address, one of the region's public addresses. Unspecified elsewhere.
+    pub host_address: Ipv4,
+    /// Makes the size a multiple of eight. Zero.
+    pub reserved: u32,
 }
 
 impl Vport {
@@ -74,11 +78,23 @@ impl Vport {
     /// Cut: nothing passes in either direction. Set first on detach and until the last step of attach.
     pub const BLOCKED: u32 = 1 << 3;
 
-    /// The subnet's last address, to which RFC 919 broadcasts; `255.255.255.255` on the uplink.
+    /// The subnet's last address, to which RFC 919 broadcasts; `255.255.255.255` on the uplink, where no subnet is.
     #[must_use]
     #[inline(always)]
     pub const fn broadcast_address(&self) -> Ipv4 {
-        Ipv4(self.subnet_address.0 | !self.subnet_mask.0)
+        if self.has(Self::UPLINK) {
+            Ipv4::BROADCAST
+        } else {
+            Ipv4(self.subnet_address.0 | !self.subnet_mask.0)
+        }
+    }
+
+    /// On the uplink: whether `address` is one of the region's public addresses, the host's own one excepted. Beyond the
+    /// uplink nobody has it, associated or not.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_inside(&self, address: Ipv4) -> bool {
+        address.is_in(self.subnet_address, self.subnet_mask) && address.0 != self.host_address.0
     }
 
     /// Whether the row was left while it was being replaced: it is to be written again.
@@ -101,6 +117,6 @@ plain! {
         generation: u64, flags: u32, vpc: u32, subnet: u32, subnet_address: Ipv4, subnet_mask: Ipv4,
         router_address: Ipv4, route_table: u32, security_policy: u32, identity: u32, network_acl_policy: u32, mtu: u32,
         tcp_established_seconds: u32, udp_stream_seconds: u32, udp_single_seconds: u32, mac: Mac, router_mac: Mac,
-        instance: u32,
+        instance: u32, host_address: Ipv4, reserved: u32,
     }
 }

@@ -7,7 +7,7 @@ use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use eni_abi::{
     Connection, ConnectionKey, DROP_REASON_SLOTS, Flow, FlowKey, Fragment, FragmentKey, Globals,
     IdentityKey, Ipv4, MAX_VPORTS, MacKey, Mapping, MappingKey, Policy, PortKey, PublicAddress,
-    RemoteKey, Route, RouteKey, RuleBits, Traffic, Vport, map,
+    RemoteKey, Route, RouteKey, RuleBits, Traffic, VpcBlockKey, Vport, map,
 };
 use eni_pipeline::Scratch;
 
@@ -23,6 +23,9 @@ pub(crate) static MAPPINGS: HashMap<MappingKey, Mapping> =
 #[map]
 pub(crate) static PUBLIC_ADDRESSES: HashMap<Ipv4, PublicAddress> =
     HashMap::with_max_entries(map::MAX_PUBLIC_ADDRESSES, BPF_F_NO_PREALLOC);
+#[map]
+pub(crate) static VPC_BLOCKS: LpmTrie<VpcBlockKey, u32> =
+    LpmTrie::with_max_entries(map::MAX_VPC_BLOCKS, BPF_F_NO_PREALLOC);
 #[map]
 pub(crate) static MACS: HashMap<MacKey, u32> =
     HashMap::with_max_entries(map::MAX_MACS, BPF_F_NO_PREALLOC);

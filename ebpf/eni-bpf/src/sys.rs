@@ -20,7 +20,8 @@ use aya_ebpf::programs::TcContext;
 use eni_abi::{
     Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey, Globals,
     IdentityKey, Ipv4, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port, PortKey,
-    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, Vport, counter_index,
+    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, VpcBlockKey, Vport,
+    counter_index,
 };
 use eni_pipeline::{Arrival, ChecksumKind, Frame, Insertion, Memory, Tables};
 
@@ -266,6 +267,14 @@ impl Tables for Maps {
     fn public_address(&self, address: Ipv4) -> Option<&PublicAddress> {
         // SAFETY: see the module's docs.
         unsafe { maps::PUBLIC_ADDRESSES.get(&address) }
+    }
+
+    #[inline(always)]
+    fn is_in_vpc(&self, vpc: u32, address: Ipv4) -> bool {
+        let key = VpcBlockKey::prefix(vpc, address, 32);
+        maps::VPC_BLOCKS
+            .get(&Key::new(key.prefix_length, key.data))
+            .is_some()
     }
 
     #[inline(always)]

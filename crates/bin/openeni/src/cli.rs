@@ -204,6 +204,10 @@ fn public_pool(text: &str) -> Result<Ipv4Cidr, &'static str> {
     if !(LARGEST_POOL..=SMALLEST_POOL).contains(&pool.prefix_length()) {
         return Err("the public pool is between /16 and /30");
     }
+    // None of those blocks is smaller than the largest pool: a pool lies in one of them or beside all.
+    if eni_wire::Ipv4::from(pool.network()).is_never_forwarded() {
+        return Err("no router forwards these addresses (RFC 6890)");
+    }
     Ok(pool)
 }
 
@@ -228,6 +232,9 @@ mod tests {
             (&["--public-pool", "203.0.113.0/24"], true),
             (&["--public-pool", "203.0.113.0/31"], false),
             (&["--public-pool", "0.0.0.0/0"], false),
+            (&["--public-pool", "169.254.8.0/24"], false),
+            (&["--public-pool", "127.1.0.0/16"], false),
+            (&["--public-pool", "10.9.0.0/24"], true),
         ] {
             let all = ["openeni", "dev"].iter().chain(arguments);
             assert_eq!(Cli::try_parse_from(all).is_ok(), right, "{arguments:?}");

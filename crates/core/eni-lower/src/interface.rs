@@ -3,11 +3,11 @@
 use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 
-use eni_abi::{Ipv4, Mac, MacKey, Mapping, MappingKey, PublicAddress, Vport};
+use eni_abi::{Ipv4, Mac, MacKey, Mapping, MappingKey, PublicAddress, VpcBlockKey, Vport};
 use eni_model::World;
 use eni_model::instance_types::InstanceType;
 use eni_plan::{DesiredInterface, Tables};
-use eni_types::{InstanceId, MacAddress, SubnetId, VpcId, fnv1a};
+use eni_types::{InstanceId, Ipv4Cidr, MacAddress, SubnetId, VpcId, fnv1a};
 
 use crate::number::number;
 use crate::policy::Policies;
@@ -36,6 +36,12 @@ pub(crate) fn lower(
         number(plugs.iter().map(|plug| plug.eni.subnet_id), |id| {
             id.to_string()
         });
+    for (id, vpc) in &vpcs {
+        for block in blocks(world, *id) {
+            let key = VpcBlockKey::prefix(*vpc, block.network().into(), block.prefix_length());
+            tables.vpc_blocks.insert(key, 1);
+        }
+    }
     let route_tables = route::numbers(world);
     let instances = instance_numbers(plugs);
     for plug in plugs {
@@ -105,6 +111,11 @@ fn instance_numbers(plugs: &[Plug<'_>]) -> BTreeMap<InstanceId, u32> {
     }
     let number = |(id, (_, vport))| (id, vport);
     first.into_iter().map(number).collect()
+}
+
+/// The blocks of a VPC.
+fn blocks(world: &World, vpc: VpcId) -> impl Iterator<Item = Ipv4Cidr> {
+    world.vpcs.get(vpc).map(|vpc| vpc.cidr_block).into_iter()
 }
 
 fn flags(plug: &Plug<'_>) -> u32 {

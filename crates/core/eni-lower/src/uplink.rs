@@ -1,6 +1,6 @@
 //! The way to the host.
 
-use eni_abi::{Mac, Vport};
+use eni_abi::{Ipv4, Mac, Vport};
 use eni_model::RegionSettings;
 use eni_plan::{DesiredUplink, Tables, UPLINK_VPORT};
 use eni_types::MacAddress;
@@ -15,10 +15,14 @@ const FABRIC_MAC: MacAddress = MacAddress([0x0a, 0x00, 0x00, 0x00, 0x00, 0x01]);
 /// Adds the uplink's row and gives its devices.
 pub(crate) fn lower(settings: &RegionSettings, tables: &mut Tables) -> DesiredUplink {
     let pool = settings.public_pool;
+    let host_address = pool.nth(1).unwrap_or(pool.network());
     tables.vports.insert(
         UPLINK_VPORT,
         Vport {
             flags: Vport::PRESENT | Vport::UPLINK,
+            subnet_address: pool.network().into(),
+            subnet_mask: Ipv4::mask(pool.prefix_length()),
+            host_address: host_address.into(),
             // The pool's last address is never allocated.
             router_address: pool.last().into(),
             mtu: INTERNET_MTU_BYTES,
@@ -29,7 +33,7 @@ pub(crate) fn lower(settings: &RegionSettings, tables: &mut Tables) -> DesiredUp
         },
     );
     DesiredUplink {
-        host_address: pool.nth(1).unwrap_or(pool.network()),
+        host_address,
         public_pool: pool,
         host_mac_address: HOST_MAC,
         mtu_bytes: INTERNET_MTU_BYTES,

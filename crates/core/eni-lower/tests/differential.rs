@@ -37,6 +37,7 @@ impl Both {
     ) -> Result<(), TestCaseError> {
         let want = decide(
             self.region.world(),
+            self.region.pool(),
             &mut self.tracked,
             from,
             next_hop,

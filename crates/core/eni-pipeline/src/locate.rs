@@ -29,7 +29,7 @@ pub(crate) fn locate<T: Tables>(
     if sender.has(Vport::UPLINK) {
         path.sender_identity = 0;
         path.enters_subnet = true;
-        return enter_from_outside(scratch, tables);
+        return enter_from_outside(scratch, sender, tables);
     }
     if packet.destination_mac != sender.router_mac {
         return deliver_by_mac(scratch, sender, tables);
@@ -151,20 +151,32 @@ fn leave_by_internet_gateway<T: Tables>(
     if uplink == 0 {
         return Err(DropReason::NoUplink);
     }
+    let row = tables.vport(uplink).ok_or(DropReason::NoUplink)?;
+    if row.is_inside(packet.destination) {
+        return Err(DropReason::UnknownPublicAddress);
+    }
     path.target = uplink;
     Ok(())
 }
 
-/// From the uplink only public addresses of the region can be reached, and none of them can be the source.
+/// From the uplink only public addresses of the region can be reached, and no source is inside: neither one of them nor
+/// an address of the receiver's VPC, whether somebody has it or not (RFC 2827).
 #[inline(always)]
-fn enter_from_outside<T: Tables>(scratch: &mut Scratch, tables: &T) -> Result<(), DropReason> {
+fn enter_from_outside<T: Tables>(
+    scratch: &mut Scratch,
+    uplink: &Vport,
+    tables: &T,
+) -> Result<(), DropReason> {
     let Scratch { packet, path, .. } = scratch;
-    if tables.public_address(packet.source).is_some() {
-        return Err(DropReason::SpoofedAddress);
+    if uplink.is_inside(packet.source) || tables.public_address(packet.source).is_some() {
+        return Err(DropReason::InsideSource);
     }
     let public = tables
         .public_address(packet.destination)
         .ok_or(DropReason::UnknownPublicAddress)?;
+    if tables.is_in_vpc(public.vpc, packet.source) {
+        return Err(DropReason::InsideSource);
+    }
     path.new_destination = public.private_address;
     path.target = public.vport;
     Ok(())

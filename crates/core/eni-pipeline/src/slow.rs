@@ -142,6 +142,7 @@ fn receive<F: Frame, T: Tables>(
     packet.parse(frame)?;
     refuse_groups(packet, sender)?;
     check_source(packet, sender, arrival, tables)?;
+    refuse_special(packet, sender, tables)?;
     if packet.destination == sender.router_address && packet.destination_mac == sender.router_mac {
         return icmp::echo(frame, packet).map(|()| Received::Answered);
     }
@@ -180,6 +181,23 @@ fn check_source<T: Tables>(
         .is_some_and(|mapping| mapping.vport == arrival.vport);
     if sender.has(Vport::SOURCE_DEST_CHECK) && !packet.owns_source {
         return Err(DropReason::SpoofedAddress);
+    }
+    Ok(())
+}
+
+/// No packet is from or to an address that no router forwards, not even between neighbours: EC2 keeps link-local for its
+/// own services, and a neighbour with its check off might pass on what its sender was not to send. Only a VPC whose own
+/// block is of such a kind (EC2 allows 240.0.0.0/4) has those addresses for itself.
+#[inline(always)]
+fn refuse_special<T: Tables>(
+    packet: &Packet,
+    sender: &Vport,
+    tables: &T,
+) -> Result<(), DropReason> {
+    let special =
+        |address: Ipv4| address.is_never_forwarded() && !tables.is_in_vpc(sender.vpc, address);
+    if special(packet.source) || special(packet.destination) {
+        return Err(DropReason::SpecialAddress);
     }
     Ok(())
 }

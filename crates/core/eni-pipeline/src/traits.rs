@@ -102,6 +102,8 @@ pub trait Tables {
     fn mapping(&self, key: &MappingKey) -> Option<&Mapping>;
     /// What a public address translates to.
     fn public_address(&self, address: Ipv4) -> Option<&PublicAddress>;
+    /// Whether `address` lies in a block of the VPC of a number.
+    fn is_in_vpc(&self, vpc: u32, address: Ipv4) -> bool;
     /// The vport of a MAC in a subnet.
     fn mac(&self, key: &MacKey) -> Option<u32>;
     /// The route of the longest prefix that contains `destination`.

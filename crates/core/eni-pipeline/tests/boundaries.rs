@@ -216,7 +216,7 @@ fn without_a_public_address_nothing_leaves_or_enters() {
         source: public(BERT),
         ..udp(UPLINK, public(ANNA), (9, 53))
     };
-    bench.step(UPLINK, &spoofed.bytes(), &["9 spoofed_address"]);
+    bench.step(UPLINK, &spoofed.bytes(), &["9 inside_source"]);
     bench.tables.globals.uplink_vport = 0;
     bench.step(ANNA, &udp(ANNA, HOST, (9, 53)).bytes(), &["10 no_uplink"]);
 }

@@ -41,6 +41,9 @@ impl Tables for ChangingTables {
     fn public_address(&self, address: Ipv4) -> Option<&PublicAddress> {
         self.now().public_address(address)
     }
+    fn is_in_vpc(&self, vpc: u32, address: Ipv4) -> bool {
+        self.now().is_in_vpc(vpc, address)
+    }
     fn mac(&self, key: &MacKey) -> Option<u32> {
         self.now().mac(key)
     }

@@ -26,7 +26,7 @@ fn arp_is_answered_for_the_router_and_for_neighbours_only() {
         (ANNA, private(ANNA), private(CARL), Err("arp_unanswered")), // another subnet
         (ANNA, private(BERT), [10, 0, 1, 1], Err("spoofed_address")),
         (UPLINK, host, public(ANNA), Ok(router_mac(UPLINK))),
-        (UPLINK, host, [169, 254, 0, 1], Ok(router_mac(UPLINK))),
+        (UPLINK, host, [203, 0, 113, 255], Ok(router_mac(UPLINK))),
         (UPLINK, host, public(CARL), Err("arp_unanswered")),
         (UPLINK, host, private(ANNA), Err("arp_unanswered")),
     ];

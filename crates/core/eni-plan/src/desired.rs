@@ -7,7 +7,7 @@ use core::net::Ipv4Addr;
 
 use eni_abi::{
     IdentityKey, Ipv4, LpmKey, MacKey, Mapping, MappingKey, Policy, PortKey, PublicAddress,
-    RemoteKey, Route, RouteKey, RuleBits, Vport,
+    RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey, Vport,
 };
 use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress, NetworkInterfaceId};
 
@@ -88,6 +88,8 @@ pub struct Tables {
     pub mappings: BTreeMap<MappingKey, Mapping>,
     /// Where public addresses lead.
     pub public_addresses: BTreeMap<Ipv4, PublicAddress>,
+    /// The blocks of VPCs.
+    pub vpc_blocks: BTreeMap<LpmKey<VpcBlockKey>, u32>,
     /// Where MAC addresses live.
     pub macs: BTreeMap<MacKey, u32>,
     /// Routes.

@@ -121,6 +121,7 @@ impl Tables {
         match change {
             TableChange::Mapping(key, row) => set(&mut self.mappings, key, row),
             TableChange::PublicAddress(key, row) => set(&mut self.public_addresses, key, row),
+            TableChange::VpcBlock(key, row) => set(&mut self.vpc_blocks, key, row),
             TableChange::Mac(key, row) => set(&mut self.macs, key, row),
             TableChange::Route(key, row) => set(&mut self.routes, key, row),
             TableChange::Policy(key, row) => set(&mut self.policies, key, row),

@@ -404,6 +404,12 @@ fn table_changes(desired: &Tables, observed: &Tables) -> Vec<TableChange> {
         TableChange::Mapping,
         add,
     );
+    differ(
+        &desired.vpc_blocks,
+        &observed.vpc_blocks,
+        TableChange::VpcBlock,
+        add,
+    );
     differ(&desired.macs, &observed.macs, TableChange::Mac, add);
     differ(&desired.routes, &observed.routes, TableChange::Route, add);
     differ(

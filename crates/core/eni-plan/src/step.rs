@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use eni_abi::{
     Globals, IdentityKey, Ipv4, LpmKey, MacKey, Mapping, MappingKey, Policy, PortKey,
-    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Vport,
+    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey, Vport,
 };
 use eni_types::{AttachmentId, InstanceId};
 
@@ -122,6 +122,8 @@ pub enum TableChange {
     Mapping(MappingKey, Option<Mapping>),
     /// Of [`crate::Tables::public_addresses`].
     PublicAddress(Ipv4, Option<PublicAddress>),
+    /// Of [`crate::Tables::vpc_blocks`].
+    VpcBlock(LpmKey<VpcBlockKey>, Option<u32>),
     /// Of [`crate::Tables::macs`].
     Mac(MacKey, Option<u32>),
     /// Of [`crate::Tables::routes`].
@@ -155,6 +157,7 @@ impl TableChange {
         match self {
             Self::Mapping(_, row) => row.is_none(),
             Self::PublicAddress(_, row) => row.is_none(),
+            Self::VpcBlock(_, row) => row.is_none(),
             Self::Mac(_, row) => row.is_none(),
             Self::Route(_, row) => row.is_none(),
             Self::Policy(_, row) => row.is_none(),

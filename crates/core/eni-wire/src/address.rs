@@ -97,6 +97,41 @@ impl Ipv4 {
         (self.0 ^ network.0) & mask.0 == 0
     }
 
+    /// First addresses and prefix lengths of the blocks that no router forwards, from or to: what stays on its host or its
+    /// link (RFC 6890: "this host on this network", loopback, link-local), groups as a VPC has none (RFC 5771), and what
+    /// is kept for the future (RFC 1112 section 4), `255.255.255.255` in it.
+    ///
+    /// Not the private (RFC 1918), shared (RFC 6598), documentation (RFC 5737) and benchmarking (RFC 2544) networks: the
+    /// way to the host may lead into a network that uses them.
+    pub const NEVER_FORWARDED: [(Ipv4Addr, u8); 5] = [
+        (Ipv4Addr::new(0, 0, 0, 0), 8),
+        (Ipv4Addr::new(127, 0, 0, 0), 8),
+        (Ipv4Addr::new(169, 254, 0, 0), 16),
+        (Ipv4Addr::new(224, 0, 0, 0), 4),
+        (Ipv4Addr::new(240, 0, 0, 0), 4),
+    ];
+
+    /// Whether the address lies in one of [`Ipv4::NEVER_FORWARDED`].
+    #[must_use]
+    #[inline(always)]
+    pub fn is_never_forwarded(self) -> bool {
+        const BLOCKS: [(Ipv4, Ipv4); 5] = {
+            let mut blocks = [(Ipv4(0), Ipv4(0)); 5];
+            let mut index = 0;
+            while index < blocks.len() {
+                let (first, length) = Ipv4::NEVER_FORWARDED[index];
+                blocks[index] = (Ipv4(u32::from_ne_bytes(first.octets())), Ipv4::mask(length));
+                index += 1;
+            }
+            blocks
+        };
+        let mut found = false;
+        for (network, mask) in BLOCKS {
+            found |= self.is_in(network, mask);
+        }
+        found
+    }
+
     /// `224.0.0.0/4` (RFC 5771).
     #[must_use]
     #[inline(always)]
@@ -176,6 +211,32 @@ mod tests {
                 want,
                 "/{length}"
             );
+        }
+    }
+
+    #[test]
+    fn what_no_router_forwards_ends_where_its_blocks_end() {
+        for (octets, want) in [
+            ([0, 0, 0, 0], true),
+            ([0, 255, 255, 255], true),
+            ([1, 0, 0, 0], false),
+            ([126, 255, 255, 255], false),
+            ([127, 0, 0, 1], true),
+            ([128, 0, 0, 0], false),
+            ([169, 253, 255, 255], false),
+            ([169, 254, 169, 254], true),
+            ([169, 255, 0, 0], false),
+            ([223, 255, 255, 255], false),
+            ([224, 0, 0, 1], true),
+            ([240, 0, 0, 1], true),
+            ([255, 255, 255, 255], true),
+            ([10, 0, 0, 1], false),
+            ([100, 64, 0, 1], false),
+            ([192, 0, 2, 1], false),
+            ([198, 18, 0, 1], false),
+        ] {
+            let address = Ipv4::from(Ipv4Addr::from(octets));
+            assert_eq!(address.is_never_forwarded(), want, "{octets:?}");
         }
     }
 

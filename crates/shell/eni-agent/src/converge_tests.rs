@@ -230,6 +230,9 @@ fn open_tables() -> Tables {
     let uplink = Vport {
         flags: Vport::PRESENT | Vport::UPLINK,
         mtu: 1500,
+        subnet_address: Ipv4Addr::new(203, 0, 113, 0).into(),
+        subnet_mask: Ipv4::mask(24),
+        host_address: Ipv4Addr::new(203, 0, 113, 1).into(),
         router_address: Ipv4Addr::new(203, 0, 113, 2).into(),
         mac: mac(MacAddress([0x02, 0, 0, 0, 0, 2])),
         router_mac: mac(ROUTER_MAC),

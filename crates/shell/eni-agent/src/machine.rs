@@ -87,6 +87,7 @@ impl Machine {
             vports: rows.filter(|(_, row)| *row != Default::default()).collect(),
             mappings: all(&tables.mappings)?,
             public_addresses: all(&tables.public_addresses)?,
+            vpc_blocks: all_prefixes(&tables.vpc_blocks)?,
             macs: all(&tables.macs)?,
             routes: all_prefixes(&tables.routes)?,
             policies: all(&tables.policies)?,
@@ -178,6 +179,9 @@ impl Machine {
             TableChange::Mapping(key, row) => set(&mut tables.mappings, key, row.as_ref()),
             TableChange::PublicAddress(key, row) => {
                 set(&mut tables.public_addresses, key, row.as_ref())
+            }
+            TableChange::VpcBlock(key, row) => {
+                set_prefix(&mut tables.vpc_blocks, key, row.as_ref())
             }
             TableChange::Mac(key, row) => set(&mut tables.macs, key, row.as_ref()),
             TableChange::Route(key, row) => set_prefix(&mut tables.routes, key, row.as_ref()),

@@ -19,11 +19,12 @@ const INGRESS: &str = "eni_ingress";
 const COLLECT: &str = "eni_collect";
 
 /// Every map that outlives the process.
-const PINNED: [&str; 15] = [
+const PINNED: [&str; 16] = [
     map::GLOBALS,
     map::VPORTS,
     map::MAPPINGS,
     map::PUBLIC_ADDRESSES,
+    map::VPC_BLOCKS,
     map::MACS,
     map::ROUTES,
     map::POLICIES,

@@ -8,7 +8,7 @@ use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use eni_abi::{
     Connection, ConnectionKey, Flow, FlowKey, Fragment, FragmentKey, Globals, IdentityKey, Ipv4,
     LpmKey, MacKey, Mapping, MappingKey, Plain, Policy, PortKey, PublicAddress, RemoteKey, Route,
-    RouteKey, RuleBits, Vport, map,
+    RouteKey, RuleBits, VpcBlockKey, Vport, map,
 };
 
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ pub struct Tables {
     pub vports: ArrayTable<Vport>,
     pub mappings: HashTable<MappingKey, Mapping>,
     pub public_addresses: HashTable<Ipv4, PublicAddress>,
+    pub vpc_blocks: LpmTable<VpcBlockKey, u32>,
     pub macs: HashTable<MacKey, u32>,
     pub routes: LpmTable<RouteKey, Route>,
     pub policies: HashTable<u32, Policy>,
@@ -46,6 +47,7 @@ impl Tables {
             vports: ArrayTable::new(map::VPORTS, map(map::VPORTS)?)?,
             mappings: HashTable::new(map::MAPPINGS, map(map::MAPPINGS)?)?,
             public_addresses: HashTable::new(map::PUBLIC_ADDRESSES, map(map::PUBLIC_ADDRESSES)?)?,
+            vpc_blocks: LpmTable::new(map::VPC_BLOCKS, map(map::VPC_BLOCKS)?)?,
             macs: HashTable::new(map::MACS, map(map::MACS)?)?,
             routes: LpmTable::new(map::ROUTES, map(map::ROUTES)?)?,
             policies: HashTable::new(map::POLICIES, map(map::POLICIES)?)?,

@@ -19,6 +19,9 @@ pub fn fill(data_plane: &mut DataPlane, tables: &MemoryTables) -> Result<(), Dat
     for (address, row) in &tables.public_addresses {
         to.public_addresses.insert(address, row)?;
     }
+    for (key, row) in &tables.vpc_blocks {
+        to.vpc_blocks.insert(key, row)?;
+    }
     for (key, vport) in &tables.macs {
         to.macs.insert(key, vport)?;
     }

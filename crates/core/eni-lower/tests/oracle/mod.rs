@@ -14,7 +14,8 @@ use eni_model::resource::{
 };
 use eni_model::{IndexKey, World};
 use eni_types::{
-    AttachmentStatus, InstanceState, IpCidr, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId,
+    AttachmentStatus, InstanceState, IpCidr, Ipv4Cidr, NetworkInterfaceId, SecurityGroupId,
+    SubnetId, VpcId,
 };
 
 pub(crate) use flow::{Query, Quote, TrackedFlow};
@@ -89,6 +90,7 @@ struct Way {
 /// What becomes of `packet`; a flow that it begins is remembered in `tracked`.
 pub(crate) fn decide(
     world: &World,
+    pool: Ipv4Cidr,
     tracked: &mut Tracked,
     from: Place,
     next_hop: NextHop,
@@ -97,13 +99,12 @@ pub(crate) fn decide(
     let way = match from {
         Place::Interface(id) => {
             let eni = live(world, id)?;
-            let own = eni.private_ip_addresses.contains(&packet.source);
-            if eni.source_dest_check && !own {
+            if !may_send(world, eni, packet) {
                 return None;
             }
-            way_from(world, eni, next_hop, packet)?
+            way_from(world, pool, eni, next_hop, packet)?
         }
-        Place::Outside => way_from_outside(world, packet)?,
+        Place::Outside => way_from_outside(world, pool, packet)?,
     };
     if let Place::Interface(id) = from {
         let sender = live(world, id)?;
@@ -167,6 +168,15 @@ pub(crate) fn decide(
     })
 }
 
+/// Whether the source is the interface's own where that is checked, and neither address is one that stays at home. A VPC
+/// may have a block of those for itself.
+fn may_send(world: &World, eni: &NetworkInterface, packet: &Packet) -> bool {
+    let own = eni.private_ip_addresses.contains(&packet.source);
+    let block = world.vpcs.get(eni.vpc_id).map(|vpc| vpc.cidr_block);
+    let strange = |address| stays_home(address) && !block.is_some_and(|own| own.contains(address));
+    (own || !eni.source_dest_check) && !strange(packet.source) && !strange(packet.destination)
+}
+
 /// An interface whose attachment carries packets.
 fn live(world: &World, id: NetworkInterfaceId) -> Option<&NetworkInterface> {
     let eni = world.network_interfaces.get(id)?;
@@ -201,6 +211,7 @@ fn subnet_of<'a>(world: &'a World, eni: &NetworkInterface) -> Option<&'a Subnet>
 /// Same-subnet frames go by MAC and bypass route tables; everything else goes by the longest matching route.
 fn way_from(
     world: &World,
+    pool: Ipv4Cidr,
     sender: &NetworkInterface,
     next_hop: NextHop,
     packet: &Packet,
@@ -251,7 +262,7 @@ fn way_from(
         RouteTarget::InternetGateway(id) => {
             let gateway = world.internet_gateways.get(id)?;
             if gateway.vpc_id == Some(sender.vpc_id) {
-                way_by_gateway(world, sender.vpc_id, packet)
+                way_by_gateway(world, pool, sender.vpc_id, packet)
             } else {
                 None
             }
@@ -260,10 +271,12 @@ fn way_from(
 }
 
 /// The internet gateway gives the source its public address; one of the region's own public addresses turns around.
-fn way_by_gateway(world: &World, vpc_id: VpcId, packet: &Packet) -> Option<Way> {
+fn way_by_gateway(world: &World, pool: Ipv4Cidr, vpc_id: VpcId, packet: &Packet) -> Option<Way> {
     let source = public_of(world, owner(world, vpc_id, packet.source)?, packet.source)?;
     let (to, destination) = match private_of(world, packet.destination) {
         Some((eni, private)) => (Place::Interface(eni.network_interface_id), private),
+        // The region's addresses are nobody's outside, but the first one, which is the host's.
+        None if is_regions(pool, packet.destination) => return None,
         None => (Place::Outside, packet.destination),
     };
     Some(Way {
@@ -276,11 +289,15 @@ fn way_by_gateway(world: &World, vpc_id: VpcId, packet: &Packet) -> Option<Way> 
     })
 }
 
-fn way_from_outside(world: &World, packet: &Packet) -> Option<Way> {
-    if private_of(world, packet.source).is_some() {
+fn way_from_outside(world: &World, pool: Ipv4Cidr, packet: &Packet) -> Option<Way> {
+    let (eni, destination) = private_of(world, packet.destination)?;
+    let inside = world.vpcs.get(eni.vpc_id)?.cidr_block;
+    if stays_home(packet.source)
+        || is_regions(pool, packet.source)
+        || inside.contains(packet.source)
+    {
         return None;
     }
-    let (eni, destination) = private_of(world, packet.destination)?;
     Some(Way {
         to: Place::Interface(eni.network_interface_id),
         source: packet.source,
@@ -289,6 +306,18 @@ fn way_from_outside(world: &World, packet: &Packet) -> Option<Way> {
         enters_subnet: true,
         through_gateway: true,
     })
+}
+
+fn is_regions(pool: Ipv4Cidr, address: Ipv4Addr) -> bool {
+    pool.contains(address) && Some(address) != pool.nth(1)
+}
+
+/// Addresses of a host, of a link, of groups or of nobody: RFC 6890, RFC 1112. None is seen beyond a router.
+fn stays_home(address: Ipv4Addr) -> bool {
+    address.octets()[0] == 0
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.octets()[0] >= 224
 }
 
 /// The public address of a private one, in a VPC with an internet gateway.

@@ -85,6 +85,10 @@ impl Region {
         region
     }
 
+    pub(crate) fn pool(&self) -> Ipv4Cidr {
+        self.model.region.public_pool
+    }
+
     pub(crate) fn world(&self) -> &World {
         &self.model.world
     }
@@ -388,6 +392,7 @@ impl Region {
             vports: tables.vports,
             mappings: tables.mappings,
             public_addresses: tables.public_addresses,
+            vpc_blocks: tables.vpc_blocks,
             macs: tables.macs,
             routes: tables.routes,
             policies: tables.policies,

@@ -125,13 +125,18 @@ impl Region {
         let other = self.interface(dice.pick(&ids));
         let source = match from {
             Place::Outside if dice.hits(8) => public(dice.roll(3)),
+            Place::Outside if dice.hits(4) => special(dice),
+            Place::Outside if dice.hits(4) => inside(dice),
             Place::Outside => Ipv4Addr::new(198, 51, 100, 1),
+            Place::Interface(_) if dice.hits(16) => special(dice),
             Place::Interface(_) if dice.hits(8) => dice.pick(&other.private_ip_addresses),
             Place::Interface(id) => dice.pick(&self.interface(id).private_ip_addresses),
         };
         let target = self.interface(dice.pick(&ids));
         let destination = match (from, dice.roll(8)) {
+            _ if dice.hits(16) => special(dice),
             (Place::Outside, _) | (_, 0) => public(dice.roll(4)),
+            (_, 1) if dice.hits(3) => pool_end(dice),
             (_, 1) => dice
                 .pick(&[[198, 51, 100, 1], [10, 0, 1, 200], [192, 0, 2, 1]])
                 .into(),
@@ -252,6 +257,50 @@ impl Region {
             answer,
         )
     }
+}
+
+/// An address that RFC 6890 says something special about, or that RFC 1112 keeps, and the first and last of each block.
+/// Some may be forwarded (private, shared, documentation, benchmarking), the others may not.
+fn special(dice: &mut Dice) -> Ipv4Addr {
+    let blocks = [
+        ([0, 0, 0, 0], 8),
+        ([10, 0, 0, 0], 8),
+        ([100, 64, 0, 0], 10),
+        ([127, 0, 0, 0], 8),
+        ([169, 254, 0, 0], 16),
+        ([169, 254, 168, 0], 22),
+        ([172, 16, 0, 0], 12),
+        ([192, 0, 0, 0], 24),
+        ([192, 0, 2, 0], 24),
+        ([192, 88, 99, 0], 24),
+        ([192, 168, 0, 0], 16),
+        ([198, 18, 0, 0], 15),
+        ([198, 51, 100, 0], 24),
+        ([203, 0, 113, 0], 24),
+        ([224, 0, 0, 0], 4),
+        ([240, 0, 0, 0], 4),
+        ([255, 255, 255, 255], 32),
+    ];
+    let (first, length) = dice.pick(&blocks);
+    let size = 1_u64 << (32 - length);
+    let offset = dice.pick(&[0, 1 % size, size - 1, size / 3]) as u32;
+    Ipv4Addr::from(u32::from(Ipv4Addr::from(first)) + offset)
+}
+
+/// An address of the VPC that an interface has, that nobody has, or that is the router's.
+fn inside(dice: &mut Dice) -> Ipv4Addr {
+    dice.pick(&[
+        [10, 0, 1, 1],
+        [10, 0, 1, 4],
+        [10, 0, 2, 200],
+        [10, 0, 255, 255],
+    ])
+    .into()
+}
+
+/// The pool's network, the host's address, ones without an association, and the last.
+fn pool_end(dice: &mut Dice) -> Ipv4Addr {
+    Ipv4Addr::new(203, 0, 113, dice.pick(&[0, 1, 2, 200, 255]))
 }
 
 /// The ICMP type and code that answers a query (RFC 792, RFC 950, RFC 8335).

@@ -2,7 +2,8 @@
 
 use core::net::Ipv4Addr;
 use eni_abi::{
-    Globals, Ipv4, LpmKey, Mac, MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey, Vport,
+    Globals, Ipv4, LpmKey, Mac, MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey,
+    VpcBlockKey, Vport,
 };
 
 use super::{MemoryTables, Remote, Rule, add_policy};
@@ -90,7 +91,10 @@ pub fn small_region() -> MemoryTables {
     let uplink = Vport {
         generation: 1,
         flags: Vport::PRESENT | Vport::UPLINK,
-        router_address: ip([169, 254, 0, 1]),
+        subnet_address: ip([203, 0, 113, 0]),
+        subnet_mask: Ipv4::mask(24),
+        host_address: ip([203, 0, 113, 1]),
+        router_address: ip([203, 0, 113, 255]),
         mtu: 1500,
         mac: Mac::from_bytes(mac(UPLINK)),
         router_mac: Mac::from_bytes(router_mac(UPLINK)),
@@ -116,6 +120,9 @@ pub fn small_region() -> MemoryTables {
             vport: 0,
         },
     );
+    tables
+        .vpc_blocks
+        .insert(VpcBlockKey::prefix(VPC, ip([10, 0, 0, 0]), 16), 1);
     let open = [Rule::everything(Ingress), Rule::everything(Egress)];
     add_policy(&mut tables, OPEN_GROUP, &open);
     add_policy(&mut tables, OPEN_ACL, &open);
@@ -174,6 +181,8 @@ fn add_guest(
         mac: Mac::from_bytes(mac(vport)),
         router_mac: Mac::from_bytes(router_mac(vport)),
         instance: vport,
+        host_address: Ipv4::UNSPECIFIED,
+        reserved: 0,
     };
     tables.vports.insert(vport, row);
     let mapping = Mapping {

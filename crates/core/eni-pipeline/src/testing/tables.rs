@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use eni_abi::{
     Globals, IdentityKey, Ipv4, LpmKey, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port,
-    PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, Vport,
+    PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, VpcBlockKey, Vport,
 };
 
 use crate::Tables;
@@ -16,6 +16,7 @@ pub struct MemoryTables {
     pub vports: BTreeMap<u32, Vport>,
     pub mappings: BTreeMap<MappingKey, Mapping>,
     pub public_addresses: BTreeMap<Ipv4, PublicAddress>,
+    pub vpc_blocks: BTreeMap<LpmKey<VpcBlockKey>, u32>,
     pub macs: BTreeMap<MacKey, u32>,
     pub routes: BTreeMap<LpmKey<RouteKey>, Route>,
     pub policies: BTreeMap<u32, Policy>,
@@ -39,6 +40,14 @@ impl Tables for MemoryTables {
 
     fn public_address(&self, address: Ipv4) -> Option<&PublicAddress> {
         self.public_addresses.get(&address)
+    }
+
+    fn is_in_vpc(&self, vpc: u32, address: Ipv4) -> bool {
+        (0..=32).any(|length| {
+            let network = Ipv4(address.0 & Ipv4::mask(length).0);
+            self.vpc_blocks
+                .contains_key(&VpcBlockKey::prefix(vpc, network, length))
+        })
     }
 
     fn mac(&self, key: &MacKey) -> Option<u32> {
