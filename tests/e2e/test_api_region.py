@@ -49,6 +49,16 @@ def test_instance_types_say_what_network_they_have(ec2):
     assert [(offer["InstanceType"], offer["Location"]) for offer in offered] == [("t3.medium", "us-east-1")]
 
 
+def test_instance_types_are_described_whole(ec2):
+    (found,) = ec2.describe_instance_types(InstanceTypes=["g5.xlarge"])["InstanceTypes"]
+    assert found["GpuInfo"]["Gpus"][0]["MemoryInfo"] == {"SizeInMiB": 22888}
+    assert found["EbsInfo"]["EbsOptimizedInfo"]["BaselineThroughputInMBps"] == 87.5
+    assert found["InstanceStorageInfo"]["Disks"] == [{"SizeInGB": 250, "Count": 1, "Type": "ssd"}]
+    assert found["PlacementGroupInfo"]["SupportedStrategies"] == ["cluster", "partition", "spread"]
+    types = [found for page in ec2.get_paginator("describe_instance_types").paginate() for found in page["InstanceTypes"]]
+    assert all(found["EbsInfo"] and found["PlacementGroupInfo"] for found in types)
+
+
 def test_the_namespace_image_is_amazons(ec2):
     (image,) = ec2.describe_images(Owners=["amazon"])["Images"]
     assert image["State"] == "available"

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::description::InstanceTypeDescription;
 use crate::describe::{Described, Page, Scope, find_among};
-use crate::instance_types::InstanceType;
+use crate::instance_types::{InstanceType, texts_of};
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, Row, World};
 
@@ -107,13 +107,35 @@ impl Row for InstanceType {
 
 impl Described for InstanceType {
     const FILTERS: &'static [&'static str] = &[
+        "auto-recovery-supported",
         "bare-metal",
         "burstable-performance-supported",
         "current-generation",
+        "dedicated-hosts-supported",
+        "ebs-info.attachment-limit-type",
+        "ebs-info.ebs-optimized-info.baseline-bandwidth-in-mbps",
+        "ebs-info.ebs-optimized-info.baseline-iops",
+        "ebs-info.ebs-optimized-info.baseline-throughput-in-mbps",
+        "ebs-info.ebs-optimized-info.maximum-bandwidth-in-mbps",
+        "ebs-info.ebs-optimized-info.maximum-iops",
+        "ebs-info.ebs-optimized-info.maximum-throughput-in-mbps",
+        "ebs-info.ebs-optimized-support",
+        "ebs-info.encryption-support",
+        "ebs-info.maximum-ebs-attachments",
+        "ebs-info.nvme-support",
         "free-tier-eligible",
+        "hibernation-supported",
         "hypervisor",
+        "instance-storage-info.disk.count",
+        "instance-storage-info.disk.size-in-gb",
+        "instance-storage-info.disk.type",
+        "instance-storage-info.encryption-support",
+        "instance-storage-info.nvme-support",
+        "instance-storage-info.total-size-in-gb",
+        "instance-storage-supported",
         "instance-type",
         "memory-info.size-in-mib",
+        "network-info.bandwidth-weightings",
         "network-info.efa-info.maximum-efa-interfaces",
         "network-info.efa-supported",
         "network-info.ena-support",
@@ -125,14 +147,22 @@ impl Described for InstanceType {
         "network-info.maximum-network-cards",
         "network-info.maximum-network-interfaces",
         "network-info.network-performance",
+        "nitro-enclaves-support",
+        "nitro-tpm-info.supported-versions",
+        "nitro-tpm-support",
         "processor-info.supported-architecture",
+        "processor-info.supported-features",
         "processor-info.sustained-clock-speed-in-ghz",
+        "reboot-migration-support",
+        "supported-boot-mode",
         "supported-root-device-type",
         "supported-usage-class",
         "supported-virtualization-type",
         "vcpu-info.default-cores",
         "vcpu-info.default-threads-per-core",
         "vcpu-info.default-vcpus",
+        "vcpu-info.valid-cores",
+        "vcpu-info.valid-threads-per-core",
     ];
     const IDS_AND_PAGE: (&'static str, &'static str) = ("InstanceTypes", "MaxResults");
 
@@ -155,18 +185,6 @@ impl Described for InstanceType {
                 .for_each(|text| give(text.into())),
             "instance-type" => give(self.name.into()),
             "memory-info.size-in-mib" => give(self.memory_mib.to_string().into()),
-            "processor-info.supported-architecture" => {
-                self.architectures
-                    .iter()
-                    .for_each(|text| give((*text).into()));
-            }
-            "processor-info.sustained-clock-speed-in-ghz" => give(self.clock_ghz.into()),
-            "supported-root-device-type" => give("ebs".into()),
-            "supported-usage-class" => give("on-demand".into()),
-            "supported-virtualization-type" => give("hvm".into()),
-            "vcpu-info.default-cores" => give(self.cores.to_string().into()),
-            "vcpu-info.default-threads-per-core" => give(self.threads_per_core.to_string().into()),
-            "vcpu-info.default-vcpus" => give(self.vcpus.to_string().into()),
             _ => match name.strip_prefix("network-info.").unwrap_or_default() {
                 "efa-info.maximum-efa-interfaces" if self.maximum_efa_interfaces > 0 => {
                     give(number(self.maximum_efa_interfaces));
@@ -183,7 +201,7 @@ impl Described for InstanceType {
                 "maximum-network-cards" => give(number(self.network_cards.len())),
                 "maximum-network-interfaces" => give(number(self.maximum_network_interfaces)),
                 "network-performance" => give(self.network_performance.into()),
-                _ => {}
+                _ => texts_of(&self.details(), name, &mut |text| give(text.into())),
             },
         }
     }
@@ -191,8 +209,12 @@ impl Described for InstanceType {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::TestWorld;
     use alloc::vec::Vec;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::TestWorld;
 
     #[test]
     fn types_are_found_by_name_and_by_filter() {
@@ -249,6 +271,73 @@ mod tests {
         ] {
             let filter = [("Filter.1.Name", name), ("Filter.1.Value.1", value)];
             let answer = region.must("DescribeInstanceTypes", &filter);
+            let found = TestWorld::texts(&answer, "/instanceTypeSet", "/instanceType");
+            assert_eq!(found.len(), want, "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn a_type_is_described_whole() {
+        let mut region = TestWorld::bootstrapped();
+        let answer = region.must("DescribeInstanceTypes", &[("InstanceType.1", "g5.xlarge")]);
+        let found = &answer["instanceTypeSet"]["item"][0];
+        assert_eq!(
+            found["gpuInfo"],
+            json!({
+                "gpus": {"item": [{
+                    "name": "A10G",
+                    "manufacturer": "NVIDIA",
+                    "count": "1",
+                    "logicalGpuCount": "1",
+                    "gpuPartitionSize": "1.0",
+                    "workloadSet": {"item": ["ml-ai", "graphics"]},
+                    "memoryInfo": {"sizeInMiB": "22888"},
+                }]},
+                "totalGpuMemoryInMiB": "22888",
+            })
+        );
+        assert_eq!(
+            found["placementGroupInfo"],
+            json!({"supportedStrategies": {"item": ["cluster", "partition", "spread"]}})
+        );
+        let ebs = &found["ebsInfo"];
+        assert_eq!(ebs["maximumEbsAttachments"], "25");
+        assert_eq!(ebs["ebsOptimizedInfo"]["maximumIops"], "15000");
+        assert_eq!(
+            found["instanceStorageInfo"]["disks"]["item"][0]["sizeInGB"],
+            "250"
+        );
+        // What a type does not have is left out.
+        assert_eq!(found.get("fpgaInfo"), None);
+    }
+
+    #[test]
+    fn every_filter_of_ec2s_model_looks_at_something() {
+        let mut region = TestWorld::bootstrapped();
+        let filter = |name, value| [("Filter.1.Name", name), ("Filter.1.Value.1", value)];
+        for name in InstanceType::FILTERS.iter().copied() {
+            let answer = region.must("DescribeInstanceTypes", &filter(name, "*"));
+            let found = TestWorld::texts(&answer, "/instanceTypeSet", "/instanceType");
+            assert!(!found.is_empty(), "{name}");
+        }
+        for (name, value, want) in [
+            ("instance-storage-info.disk.size-in-gb", "1900", 98),
+            ("processor-info.supported-features", "amd-sev-snp", 16),
+            ("processor-info.sustained-clock-speed-in-ghz", "3.9", 275),
+            ("ebs-info.ebs-optimized-info.baseline-iops", "10000", 22),
+            (
+                "ebs-info.ebs-optimized-info.maximum-throughput-in-mbps",
+                "437.5",
+                14,
+            ),
+            ("network-info.bandwidth-weightings", "ebs-1", 307),
+            ("supported-boot-mode", "uefi", 1208),
+            ("nitro-tpm-info.supported-versions", "2.0", 1116),
+            ("vcpu-info.valid-cores", "3", 550),
+            ("instance-storage-supported", "true", 579),
+            ("supported-usage-class", "spot", 1365),
+        ] {
+            let answer = region.must("DescribeInstanceTypes", &filter(name, value));
             let found = TestWorld::texts(&answer, "/instanceTypeSet", "/instanceType");
             assert_eq!(found.len(), want, "{name}={value}");
         }

@@ -1,47 +1,46 @@
-//! `instanceTypeSet`: what EC2 says of a type, as far as it touches processors, memory and networking.
+//! `instanceTypeSet`: what EC2 says of a type.
 
-use alloc::vec;
+use alloc::vec::Vec;
 
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use crate::ItemSet;
-use crate::instance_types::{DefaultConnectionTracking, InstanceType, NetworkCard};
+use crate::instance_types::{DefaultConnectionTracking, InstanceType, NetworkCard, Part};
 
-/// One type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// One type: what the model decides by, and what is only described.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct InstanceTypeDescription {
     instance_type: &'static str,
     current_generation: bool,
     free_tier_eligible: bool,
-    supported_usage_classes: ItemSet<&'static str>,
-    supported_root_device_types: ItemSet<&'static str>,
-    supported_virtualization_types: ItemSet<&'static str>,
     bare_metal: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     hypervisor: Option<&'static str>,
-    processor_info: ProcessorInfo,
-    v_cpu_info: VCpuInfo,
     memory_info: MemoryInfo,
     network_info: NetworkInfo,
     burstable_performance_supported: bool,
+    details: Vec<(&'static str, Part)>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ProcessorInfo {
-    supported_architectures: ItemSet<&'static str>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    sustained_clock_speed_in_ghz: &'static str,
-    manufacturer: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct VCpuInfo {
-    default_v_cpus: u32,
-    default_cores: u32,
-    default_threads_per_core: u32,
+impl Serialize for InstanceTypeDescription {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_struct("InstanceType", 8 + self.details.len())?;
+        members.serialize_field("instanceType", self.instance_type)?;
+        members.serialize_field("currentGeneration", &self.current_generation)?;
+        members.serialize_field("freeTierEligible", &self.free_tier_eligible)?;
+        members.serialize_field("bareMetal", &self.bare_metal)?;
+        if let Some(hypervisor) = self.hypervisor {
+            members.serialize_field("hypervisor", hypervisor)?;
+        }
+        members.serialize_field("memoryInfo", &self.memory_info)?;
+        members.serialize_field("networkInfo", &self.network_info)?;
+        let burstable = &self.burstable_performance_supported;
+        members.serialize_field("burstablePerformanceSupported", burstable)?;
+        for (name, part) in &self.details {
+            members.serialize_field(name, part)?;
+        }
+        members.end()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -67,6 +66,8 @@ struct NetworkInfo {
     efa_info: Option<EfaInfo>,
     encryption_in_transit_supported: bool,
     ena_srd_supported: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bandwidth_weightings: Option<Part>,
     flexible_ena_queues_support: &'static str,
     connection_tracking_configuration: ConnectionTrackingDescription,
     secondary_network_supported: bool,
@@ -88,6 +89,11 @@ struct CardDescription {
     default_ena_queue_count_per_interface: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     maximum_ena_queue_count_per_interface: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    maximum_ena_queue_count: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    additional_flexible_network_interfaces: &'static str,
+    interface_type_set: ItemSet<&'static str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -114,6 +120,9 @@ impl From<&NetworkCard> for CardDescription {
             peak_bandwidth_in_gbps: card.peak_gbps,
             default_ena_queue_count_per_interface: card.default_ena_queues,
             maximum_ena_queue_count_per_interface: card.maximum_ena_queues,
+            maximum_ena_queue_count: card.maximum_ena_queues_of_card,
+            additional_flexible_network_interfaces: card.additional_flexible_network_interfaces,
+            interface_type_set: card.interface_types.split('|').collect(),
         }
     }
 }
@@ -146,6 +155,7 @@ impl From<&InstanceType> for NetworkInfo {
             }),
             encryption_in_transit_supported: row.encryption_in_transit_supported,
             ena_srd_supported: row.ena_srd_supported,
+            bandwidth_weightings: None,
             flexible_ena_queues_support: row.flexible_ena_queues,
             connection_tracking_configuration: row.connection_tracking.into(),
             secondary_network_supported: row
@@ -158,30 +168,29 @@ impl From<&InstanceType> for NetworkInfo {
 
 impl From<&InstanceType> for InstanceTypeDescription {
     fn from(row: &InstanceType) -> Self {
+        let mut details = row.details();
+        let mut network_info = NetworkInfo::from(row);
+        // The one member of it that nothing is decided by.
+        if let Some(at) = details.iter().position(|(name, _)| *name == "networkInfo")
+            && let (_, Part::Structure(members)) = details.swap_remove(at)
+        {
+            let weightings = members
+                .into_iter()
+                .find(|(name, _)| *name == "bandwidthWeightings");
+            network_info.bandwidth_weightings = weightings.map(|(_, part)| part);
+        }
         Self {
             instance_type: row.name,
             current_generation: row.current_generation,
             free_tier_eligible: row.free_tier_eligible,
-            supported_usage_classes: vec!["on-demand"].into(),
-            supported_root_device_types: vec!["ebs"].into(),
-            supported_virtualization_types: vec!["hvm"].into(),
             bare_metal: row.bare_metal,
             hypervisor: row.hypervisor,
-            processor_info: ProcessorInfo {
-                supported_architectures: row.architectures.clone().into(),
-                sustained_clock_speed_in_ghz: row.clock_ghz,
-                manufacturer: row.manufacturer,
-            },
-            v_cpu_info: VCpuInfo {
-                default_v_cpus: row.vcpus,
-                default_cores: row.cores,
-                default_threads_per_core: row.threads_per_core,
-            },
             memory_info: MemoryInfo {
                 size_in_mib: row.memory_mib,
             },
-            network_info: row.into(),
+            network_info,
             burstable_performance_supported: row.burstable_performance,
+            details,
         }
     }
 }

@@ -1,13 +1,18 @@
 //! EC2's instance types and the limits that each sets on network interfaces.
 //!
 //! The table (`instance-types.tsv`, one line per type, sorted by name) is EC2's own `DescribeInstanceTypes`. Lines are
-//! read when they are asked for: a look-up is a binary search in the text.
+//! read when they are asked for: a look-up is a binary search in the text. `scripts/instance-types.py` makes it.
+
+mod details;
 
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 use core::ops::RangeInclusive;
 
+pub use details::{Part, texts_of};
+
 /// The table, with its heading.
-const TABLE: &str = include_str!("../instance-types.tsv");
+const TABLE: &str = include_str!("../../instance-types.tsv");
 
 /// One instance type. Numbers that are only described stay text, as EC2 wrote them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +31,6 @@ pub struct InstanceType {
     pub free_tier_eligible: bool,
     /// `x86_64`, `arm64`, …
     pub architectures: Vec<&'static str>,
-    /// Who makes the processor.
-    pub manufacturer: &'static str,
-    /// Sustained clock speed in GHz; empty where EC2 does not say.
-    pub clock_ghz: &'static str,
     /// Virtual processors.
     pub vcpus: u32,
     /// Cores.
@@ -98,30 +99,25 @@ pub struct NetworkCard {
     pub network_performance: &'static str,
     /// Whether an Elastic Fabric Adapter fits.
     pub efa: bool,
+    /// The types of interface that fit, with bars between them.
+    pub interface_types: &'static str,
+    /// Most ENA queues of all interfaces together; empty where they cannot be set.
+    pub maximum_ena_queues_of_card: &'static str,
+    /// Interfaces beyond the others, for ENA queues; empty where there are none.
+    pub additional_flexible_network_interfaces: &'static str,
 }
 
 impl InstanceType {
     /// The type named `name`.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
-        let (mut low, mut high) = (rows_start(), TABLE.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let start = TABLE[low..middle]
-                .rfind('\n')
-                .map_or(low, |newline| low + newline + 1);
-            let end = TABLE[middle..high]
-                .find('\n')
-                .map_or(high, |newline| middle + newline);
-            let line = &TABLE[start..end];
-            let found = line.split_once('\t').map_or(line, |(name, _)| name);
-            match found.cmp(name) {
-                core::cmp::Ordering::Equal => return Self::read(line),
-                core::cmp::Ordering::Less => low = end + 1,
-                core::cmp::Ordering::Greater => high = start,
-            }
-        }
-        None
+        Self::read(line_of(&TABLE[rows_start()..], name)?)
+    }
+
+    /// What is only described of it, by the names in EC2's XML.
+    #[must_use]
+    pub fn details(&self) -> Vec<(&'static str, Part)> {
+        line_of(details::PLACES, self.name).map_or_else(Vec::new, details::members)
     }
 
     /// All types, by name.
@@ -153,8 +149,6 @@ impl InstanceType {
             burstable_performance: flag(next()?),
             free_tier_eligible: flag(next()?),
             architectures: next()?.split('|').collect(),
-            manufacturer: next()?,
-            clock_ghz: next()?,
             vcpus: next()?.parse().ok()?,
             cores: next()?.parse().ok()?,
             threads_per_core: next()?.parse().ok()?,
@@ -181,6 +175,28 @@ impl InstanceType {
     }
 }
 
+/// The line of a sorted table whose first field is `name`.
+fn line_of(table: &'static str, name: &str) -> Option<&'static str> {
+    let (mut low, mut high) = (0, table.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let start = table[low..middle]
+            .rfind('\n')
+            .map_or(low, |newline| low + newline + 1);
+        let end = table[middle..high]
+            .find('\n')
+            .map_or(high, |newline| middle + newline);
+        let line = &table[start..end];
+        let found = line.split_once('\t').map_or(line, |(name, _)| name);
+        match found.cmp(name) {
+            Ordering::Equal => return Some(line),
+            Ordering::Less => low = end + 1,
+            Ordering::Greater => high = start,
+        }
+    }
+    None
+}
+
 /// Where the first line after the heading starts.
 fn rows_start() -> usize {
     TABLE.find('\n').map_or(TABLE.len(), |newline| newline + 1)
@@ -190,14 +206,14 @@ fn flag(text: &str) -> bool {
     text == "1"
 }
 
-/// Reads `0:2,0.064,5.0,2,,Up to 5 Gigabit,interface;…`, where `0-31:` stands for 32 equal cards.
+/// Reads `0:2,0.064,5.0,2,,Up to 5 Gigabit,interface,,;…`, where `0-31:` stands for 32 equal cards.
 fn read_cards(text: &'static str) -> Option<Vec<NetworkCard>> {
     let mut cards = Vec::new();
     for group in text.split(';') {
         let (indexes, card) = group.split_once(':')?;
         let mut fields = card.split(',');
         let mut next = || fields.next();
-        let card = NetworkCard {
+        let mut card = NetworkCard {
             index: 0,
             maximum_network_interfaces: next()?.parse().ok()?,
             baseline_gbps: next()?,
@@ -205,8 +221,12 @@ fn read_cards(text: &'static str) -> Option<Vec<NetworkCard>> {
             default_ena_queues: next()?,
             maximum_ena_queues: next()?,
             network_performance: next()?,
-            efa: next()?.split('|').any(|kind| kind == "efa"),
+            efa: false,
+            interface_types: next()?,
+            maximum_ena_queues_of_card: next()?,
+            additional_flexible_network_interfaces: next()?,
         };
+        card.efa = card.interface_types.split('|').any(|kind| kind == "efa");
         cards.extend(read_indexes(indexes)?.map(|index| NetworkCard { index, ..card }));
     }
     Some(cards)
@@ -242,6 +262,50 @@ mod tests {
                 "{}",
                 instance_type.name
             );
+        }
+    }
+
+    /// What stands in both tables must be the same, and what every description has must be there.
+    #[test]
+    fn the_details_of_every_type_are_read() {
+        let text = |members: &[(&'static str, Part)], path: &str| {
+            let mut texts = Vec::new();
+            texts_of(members, path, &mut |text| texts.push(text));
+            texts
+        };
+        for instance_type in InstanceType::all() {
+            let name = instance_type.name;
+            let details = instance_type.details();
+            for (path, number) in [
+                ("vcpu-info.default-vcpus", instance_type.vcpus),
+                ("vcpu-info.default-cores", instance_type.cores),
+                (
+                    "vcpu-info.default-threads-per-core",
+                    instance_type.threads_per_core,
+                ),
+            ] {
+                assert_eq!(
+                    text(&details, path),
+                    [alloc::format!("{number}")],
+                    "{name} {path}"
+                );
+            }
+            let architectures = text(&details, "processor-info.supported-architecture");
+            assert_eq!(architectures, instance_type.architectures, "{name}");
+            for path in [
+                "ebs-info.maximum-ebs-attachments",
+                "placement-group-info.supported-strategies",
+                "supported-boot-mode",
+                "supported-usage-class",
+            ] {
+                assert!(!text(&details, path).is_empty(), "{name} {path}");
+            }
+        }
+        let lines = details::PLACES.lines();
+        assert_eq!(lines.clone().count(), InstanceType::all().count());
+        for line in lines {
+            let places = line.split_once('\t').unwrap().1.split(',').count();
+            assert!(details::members(line).len() >= places, "{line}");
         }
     }
 
