@@ -19,6 +19,8 @@ KNOWN_DEVIATIONS = {
     # An attached internet gateway is `available`; the model has the states of other attachments.
     "DescribeInternetGateways/internetGatewaySet/item/attachmentSet/item/state: 'available'",
     "CreateInternetGateway/internetGateway/attachmentSet/item/state: 'available'",
+    # EC2 is ahead of its model.
+    "DescribeInstanceTypes/instanceTypeSet/item/processorInfo/supportedFeatures/item: 'metal-compatibility'",
 }
 
 
