@@ -154,6 +154,15 @@ def test_wrong_rules_are_refused(ec2, group, wrong):
     assert described(ec2, group)["IpPermissions"] == []
 
 
+def test_rules_come_in_the_order_in_which_they_were_added(ec2, group):
+    ports = [443, 22, 8080, 53, 25]
+    permissions = [{**WEB, "FromPort": port, "ToPort": port} for port in ports]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=permissions)
+    found = [rule["FromPort"] for rule in rules(ec2, group) if not rule["IsEgress"]]
+    assert found == ports
+    assert [permission["FromPort"] for permission in described(ec2, group)["IpPermissions"]] == ports
+
+
 def test_a_rule_is_modified_to_one_peer_or_refused_in_ec2s_words(ec2, group):
     made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[WEB])
     rule = made["SecurityGroupRules"][0]["SecurityGroupRuleId"]

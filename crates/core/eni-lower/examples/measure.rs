@@ -9,9 +9,9 @@ use eni_model::resource::{
     IpProtocol, NetworkInterface, RulePeer, SecurityGroup, SecurityGroupRule,
 };
 use eni_model::tags::Tags;
-use eni_model::testing::{TestRng, TestWorld};
+use eni_model::testing::TestWorld;
 use eni_plan::VportNumbers;
-use eni_types::{SecurityGroupId, SecurityGroupRuleId, TypedId};
+use eni_types::{IdSequence, SecurityGroupId, SecurityGroupRuleId, TypedId};
 
 const INTERFACES: usize = 1_000;
 const ROUNDS: usize = 11;
@@ -79,9 +79,9 @@ fn region(groups: usize, rules: usize) -> TestWorld {
     ];
     region.must("RunInstances", &parameters);
     let vpc_id = region.world.default_vpc().expect("bootstrapped").vpc_id;
-    let mut rng = TestRng::new(0);
+    let mut made = IdSequence::default();
     let ids: Vec<_> = (0..groups)
-        .map(|_| SecurityGroupId::generate(&mut rng))
+        .map(|_| SecurityGroupId::generate(&mut made))
         .collect();
     let mut changes = ChangeSet::none();
     for (number, group_id) in ids.iter().enumerate() {
@@ -97,7 +97,7 @@ fn region(groups: usize, rules: usize) -> TestWorld {
                 *group_id,
                 ids[(number + rule) % groups],
                 rule,
-                &mut rng,
+                &mut made,
             ));
         }
         for is_egress in [false, true] {
@@ -107,7 +107,7 @@ fn region(groups: usize, rules: usize) -> TestWorld {
                 from_port: -1,
                 to_port: -1,
                 peer: RulePeer::SecurityGroup(*group_id),
-                ..any_rule(*group_id, *group_id, 0, &mut rng)
+                ..any_rule(*group_id, *group_id, 0, &mut made)
             });
         }
     }
@@ -126,12 +126,12 @@ fn any_rule(
     group_id: SecurityGroupId,
     peer: SecurityGroupId,
     number: usize,
-    rng: &mut TestRng,
+    ids: &mut IdSequence,
 ) -> SecurityGroupRule {
     let port = i32::try_from(number % 60_000).expect("below 60,000");
     let block = format!("10.{}.{}.0/24", number / 256 % 256, number % 256);
     SecurityGroupRule {
-        security_group_rule_id: SecurityGroupRuleId::generate(rng),
+        security_group_rule_id: SecurityGroupRuleId::generate(ids),
         group_id,
         is_egress: false,
         ip_protocol: IpProtocol::TCP,

@@ -1,6 +1,6 @@
 //! What a region holds before the first call.
 
-use rand_core::Rng;
+use eni_types::IdSequence;
 
 use crate::operations::vpc::DefaultVpc;
 use crate::{ChangeSet, RegionSettings};
@@ -8,8 +8,8 @@ use crate::{ChangeSet, RegionSettings};
 /// What an AWS account finds in a region from the start: a default VPC with an internet gateway and a default subnet in
 /// every availability zone ("Default VPCs" in the VPC User Guide).
 #[must_use]
-pub fn bootstrap(region: &RegionSettings, rng: &mut dyn Rng) -> ChangeSet {
-    DefaultVpc::new(region, rng).into_changes()
+pub fn bootstrap(region: &RegionSettings, ids: &mut IdSequence) -> ChangeSet {
+    DefaultVpc::new(region, ids).into_changes()
 }
 
 #[cfg(test)]

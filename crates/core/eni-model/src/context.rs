@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt::Display;
 use core::net::Ipv4Addr;
 
-use eni_types::{Ipv4Cidr, Timestamp};
+use eni_types::{IdSequence, Ipv4Cidr, Timestamp};
 use rand_core::Rng;
 
 /// Who calls.
@@ -108,7 +108,9 @@ pub struct Context<'a> {
     pub region: &'a RegionSettings,
     /// The time of planning.
     pub now: Timestamp,
-    /// For ids, MAC addresses and the choice of free addresses.
+    /// For ids.
+    pub ids: &'a mut IdSequence,
+    /// For MAC addresses and the choice of free addresses.
     pub rng: &'a mut dyn Rng,
     /// Equal for two requests only if all their parameters are (`QueryTree::fingerprint`).
     pub fingerprint: u128,

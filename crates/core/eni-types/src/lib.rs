@@ -18,10 +18,10 @@ pub use address::{
 };
 pub use hash::fnv1a;
 pub use id::{
-    AllocationId, AssociationId, AttachmentId, IdErrors, ImageId, InstanceId, InternetGatewayId,
-    MalformedId, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, ReservationId,
-    ResourceId, RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId,
-    SubnetId, TypedId, VpcCidrAssociationId, VpcId,
+    AllocationId, AssociationId, AttachmentId, IdErrors, IdSequence, ImageId, InstanceId,
+    InternetGatewayId, MalformedId, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId,
+    ReservationId, ResourceId, RouteTableAssociationId, RouteTableId, SecurityGroupId,
+    SecurityGroupRuleId, SubnetId, TypedId, VpcCidrAssociationId, VpcId,
 };
 pub use state::{
     AttachmentStatus, InstanceState, NetworkInterfaceStatus, NetworkInterfaceType, SubnetState,

@@ -70,7 +70,7 @@ fn call(region: &Region, caller: usize, began: Instant) -> Vec<Duration> {
         let name = format!("{:?}-{caller}-{}", began.elapsed(), latencies.len());
         let asked = Instant::now();
         let submission = region.submit(region.owner(), 0, move |_, context| {
-            let made = VpcId::generate(context.rng);
+            let made = VpcId::generate(context.ids);
             let mut row = ClientToken::record("Measure", &name, made, context);
             row.fingerprint = "f".repeat(ROW_BYTES);
             let mut changes = ChangeSet::none();

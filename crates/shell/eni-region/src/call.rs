@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
 use eni_model::{Caller, ChangeSet, Context, Ec2Error, RegionSettings, World};
-use eni_types::Timestamp;
+use eni_types::{IdSequence, Timestamp};
 use rand::Rng;
 use tokio::sync::oneshot;
 
@@ -19,6 +19,7 @@ pub(crate) type Plan<T> =
 pub(crate) struct Surroundings<'a> {
     pub(crate) region: &'a RegionSettings,
     pub(crate) now: Timestamp,
+    pub(crate) ids: &'a mut IdSequence,
     pub(crate) rng: &'a mut dyn Rng,
 }
 
@@ -66,6 +67,7 @@ impl<T: Send + 'static> Call for TypedCall<T> {
             caller: &self.caller,
             region: surroundings.region,
             now: surroundings.now,
+            ids: surroundings.ids,
             rng: surroundings.rng,
             fingerprint: self.fingerprint,
         };

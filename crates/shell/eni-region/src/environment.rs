@@ -16,7 +16,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Environment {
     /// The time of planning. The region never lets it go back between two calls.
     pub clock: Clock,
-    /// Ids and addresses are drawn from it.
+    /// Addresses and parts of ids are drawn from it.
     pub rng: Box<dyn Rng + Send>,
 }
 

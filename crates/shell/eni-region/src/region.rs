@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use eni_model::{Caller, ChangeSet, Context, Ec2Error, RegionSettings, World, bootstrap};
 use eni_store::{Revision, Store, TxnRejection};
-use eni_types::Timestamp;
+use eni_types::{IdSequence, Timestamp};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
@@ -151,11 +151,13 @@ impl Region {
         fingerprint: u128,
         plan: impl FnOnce(&World, &mut Context<'_>) -> Result<T, Ec2Error>,
     ) -> Result<T, Ec2Error> {
+        let now = self.now();
         let mut context = Context {
             caller,
             region: &self.shared.settings,
-            now: self.now(),
-            // Nothing that is remembered comes of a query, so that its randomness need not be the region's.
+            now,
+            // Nothing that is remembered comes of a query, so that its ids and its randomness need not be the region's.
+            ids: &mut IdSequence::new(now, rand::random()),
             rng: &mut rand::rng(),
             fingerprint,
         };
@@ -235,7 +237,8 @@ fn found(
     settings: &RegionSettings,
     environment: &mut Environment,
 ) -> Result<(), OpenError> {
-    let contents = bootstrap(settings, &mut *environment.rng);
+    let mut ids = IdSequence::new((environment.clock)(), environment.rng.next_u64());
+    let contents = bootstrap(settings, &mut ids);
     match store.transact(stored::founding(tenure, settings, &contents))? {
         Ok(_) => Ok(()),
         Err(TxnRejection::GuardFailed { .. }) => Err(OpenError::Fenced),

@@ -7,7 +7,7 @@ use std::sync::mpsc::Receiver;
 
 use eni_model::{ChangeSet, ClientToken, Ec2Error, World};
 use eni_store::{Revision, Store, StoreError, Txn, TxnRejection};
-use eni_types::{Timestamp, quota};
+use eni_types::{IdSequence, Timestamp, quota};
 
 use crate::OpenError;
 use crate::call::{Call, Surroundings};
@@ -33,6 +33,7 @@ pub(crate) struct Writer {
     /// Set when `pending`, or what is published, may differ from what the store holds.
     in_doubt: bool,
     now: Timestamp,
+    ids: IdSequence,
     next_sweep: Timestamp,
 }
 
@@ -83,6 +84,7 @@ impl Writer {
             pending,
             in_doubt: false,
             now: Timestamp(i64::MIN),
+            ids: IdSequence::default(),
             next_sweep: Timestamp(i64::MIN),
         }
     }
@@ -145,12 +147,15 @@ impl Writer {
 
     fn plan(&mut self, calls: &mut [Box<dyn Call>]) -> Result<Batch, BatchError> {
         self.now = self.now.max((self.environment.clock)());
+        self.ids
+            .advance_to(self.now, self.environment.rng.next_u64());
         let mut batch = Batch::default();
         self.sweep_client_tokens(&mut batch)?;
         for call in calls {
             let mut surroundings = Surroundings {
                 region: &self.shared.settings,
                 now: self.now,
+                ids: &mut self.ids,
                 rng: &mut *self.environment.rng,
             };
             let changes = call.plan(&self.pending, &mut surroundings);

@@ -41,7 +41,7 @@ pub(crate) struct Region {
     memory: MemoryMemory,
     now_ns: u64,
     epoch: u64,
-    ids: eni_model::testing::TestRng,
+    ids: eni_types::IdSequence,
 }
 
 impl Region {
@@ -73,7 +73,7 @@ impl Region {
             memory: MemoryMemory::default(),
             now_ns: 1_000_000_000_000,
             epoch: 0,
-            ids: eni_model::testing::TestRng::new(1),
+            ids: eni_types::IdSequence::default(),
             model,
         };
         region.add_groups();

@@ -63,7 +63,7 @@ mod tests {
     use alloc::collections::BTreeSet;
     use alloc::sync::Arc;
 
-    use eni_types::{AllocationId, TypedId};
+    use eni_types::{AllocationId, IdSequence, TypedId};
     use proptest::prelude::*;
 
     use super::*;
@@ -71,11 +71,12 @@ mod tests {
     use crate::tags::Tags;
     use crate::testing::TestRng;
 
-    fn table(taken: impl IntoIterator<Item = u8>, rng: &mut TestRng) -> Table<Address> {
+    fn table(taken: impl IntoIterator<Item = u8>) -> Table<Address> {
+        let mut ids = IdSequence::default();
         let mut table = Table::default();
         for last in taken {
             table.put(Arc::new(Address {
-                allocation_id: AllocationId::generate(rng),
+                allocation_id: AllocationId::generate(&mut ids),
                 public_ip: Ipv4Addr::new(10, 0, 0, last),
                 association: None,
                 lent: false,
@@ -94,7 +95,7 @@ mod tests {
             taken in proptest::collection::btree_set(0_u8..=45, 0..45),
         ) {
             let mut rng = TestRng::new(seed);
-            let table = table(taken.iter().copied(), &mut rng);
+            let table = table(taken.iter().copied());
             let address = |last| Ipv4Addr::new(10, 0, 0, last);
             let want: BTreeSet<_> =
                 (first..=first + length).filter(|last| !taken.contains(last)).map(address).collect();
@@ -111,7 +112,7 @@ mod tests {
     #[test]
     fn the_last_address_of_all_ends_the_search() {
         let mut rng = TestRng::new(0);
-        let table = table([], &mut rng);
+        let table = table([]);
         let mut claims = Claims::default();
         let all = Ipv4Addr::BROADCAST..=Ipv4Addr::BROADCAST;
         let mut give = || claims.take_free(all.clone(), &table, IndexKey::PublicAddress, &mut rng);

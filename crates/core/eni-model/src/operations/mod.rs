@@ -16,6 +16,8 @@ mod inventory;
 pub(crate) mod lookup;
 pub mod network_acl;
 pub mod network_interface;
+#[cfg(test)]
+mod order_tests;
 pub mod prefix_list;
 pub mod region;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use eni_query::QueryTree;
-use eni_types::Timestamp;
+use eni_types::{IdSequence, Timestamp};
 use serde_json::Value;
 
 use crate::operations::empty_family::EmptyFamily;
@@ -18,6 +18,9 @@ use crate::{Caller, Context, Ec2Error, Operation, RegionSettings, World, bootstr
 
 pub use invariants::check_invariants;
 pub use rng::TestRng;
+
+/// When a test begins.
+const START: Timestamp = Timestamp(1_795_201_854_000);
 
 /// A region of three zones, the account `123456789012` and the pool `203.0.113.0/24`, called as a client calls it.
 #[derive(Clone, Debug)]
@@ -29,6 +32,7 @@ pub struct TestWorld {
     /// The time of the next call; nothing moves it but the test.
     pub now: Timestamp,
     rng: TestRng,
+    ids: IdSequence,
 }
 
 impl TestWorld {
@@ -44,8 +48,9 @@ impl TestWorld {
                 account_id: "123456789012".into(),
                 public_pool: "203.0.113.0/24".parse().expect("a literal block"),
             },
-            now: Timestamp(1_795_201_854_000),
+            now: START,
             rng: TestRng::new(0),
+            ids: IdSequence::new(START, 0),
         }
     }
 
@@ -53,7 +58,7 @@ impl TestWorld {
     #[must_use]
     pub fn bootstrapped() -> Self {
         let mut made = Self::empty();
-        let changes = bootstrap(&made.region, &mut made.rng);
+        let changes = bootstrap(&made.region, &mut made.ids);
         made.world.apply(&changes);
         made
     }
@@ -140,10 +145,12 @@ impl TestWorld {
         let caller = Caller {
             account_id: self.region.account_id.clone(),
         };
+        self.ids.advance_to(self.now, 0);
         let mut context = Context {
             caller: &caller,
             region: &self.region,
             now: self.now,
+            ids: &mut self.ids,
             rng: &mut self.rng,
             fingerprint: tree.fingerprint(),
         };

@@ -148,7 +148,7 @@ pub(crate) fn mark(
 
 /// A row that says nothing but its name.
 pub(crate) fn marking(operation: &str, name: &str, context: &mut Context<'_>) -> ClientToken {
-    let made = VpcId::generate(context.rng);
+    let made = VpcId::generate(context.ids);
     ClientToken::record(operation, name, made, context)
 }
 

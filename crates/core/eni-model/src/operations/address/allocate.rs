@@ -68,7 +68,7 @@ impl Operation for AllocateAddress {
             return Err(Ec2Error::new(ErrorCode::AddressLimitExceeded, message));
         }
         let address = Address {
-            allocation_id: AllocationId::generate(context.rng),
+            allocation_id: AllocationId::generate(context.ids),
             public_ip: choose(self.address, world, context)?,
             association: None,
             lent: false,

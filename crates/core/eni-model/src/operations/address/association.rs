@@ -87,7 +87,7 @@ impl Operation for AssociateAddress {
         if let Some(before) = before {
             pool::lend_again(before, world, context, &mut changes);
         }
-        let association_id = AssociationId::generate(context.rng);
+        let association_id = AssociationId::generate(context.ids);
         changes.put(Address {
             association: Some(AddressAssociation {
                 association_id,

@@ -63,10 +63,10 @@ pub(crate) fn lend(
         return Ok(None);
     };
     Ok(Some(Address {
-        allocation_id: AllocationId::generate(context.rng),
+        allocation_id: AllocationId::generate(context.ids),
         public_ip: take(claims, world, context)?,
         association: Some(AddressAssociation {
-            association_id: AssociationId::generate(context.rng),
+            association_id: AssociationId::generate(context.ids),
             network_interface_id: eni.network_interface_id,
             private_ip_address,
         }),

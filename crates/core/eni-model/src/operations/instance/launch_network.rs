@@ -123,7 +123,7 @@ impl<'a> LaunchNetwork<'a> {
         for planned in &self.interfaces {
             let mut eni = planned.make(&self.tags, claims, world, context)?;
             eni.attachment = Some(Attachment {
-                attachment_id: AttachmentId::generate(context.rng),
+                attachment_id: AttachmentId::generate(context.ids),
                 instance_id,
                 device_index: planned.device_index,
                 network_card_index: planned.network_card_index,

@@ -71,7 +71,7 @@ fn launch(
     let (mut changes, mut claims) = (ChangeSet::none(), Claims::default());
     for ami_launch_index in 0..count {
         let instance = Instance {
-            instance_id: InstanceId::generate(context.rng),
+            instance_id: InstanceId::generate(context.ids),
             ami_launch_index,
             ..template.clone()
         };
@@ -194,8 +194,8 @@ impl RunInstances {
         self.user_data.as_deref().map(check_user_data).transpose()?;
         let subnet = network.primary_subnet();
         Ok(Instance {
-            instance_id: InstanceId::generate(context.rng),
-            reservation_id: ReservationId::generate(context.rng),
+            instance_id: InstanceId::generate(context.ids),
+            reservation_id: ReservationId::generate(context.ids),
             ami_launch_index: 0,
             image_id: self.image_id,
             instance_type: instance_type.name.into(),

@@ -43,7 +43,7 @@ impl Operation for CreateInternetGateway {
             ));
         }
         let gateway = InternetGateway {
-            internet_gateway_id: InternetGatewayId::generate(context.rng),
+            internet_gateway_id: InternetGatewayId::generate(context.ids),
             vpc_id: None,
             tags: Tags::for_created("internet-gateway", &self.tag_specifications)?,
         };

@@ -55,7 +55,7 @@ impl Operation for ReplaceNetworkAclAssociation {
             );
             return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
         }
-        let new_association_id = NetworkAclAssociationId::generate(context.rng);
+        let new_association_id = NetworkAclAssociationId::generate(context.ids);
         let mut new = if new.network_acl_id == old.network_acl_id {
             old.clone()
         } else {

@@ -61,7 +61,7 @@ impl Operation for CreateNetworkAcl {
             return Err(Ec2Error::new(ErrorCode::NetworkAclLimitExceeded, message));
         }
         let acl = NetworkAcl {
-            network_acl_id: NetworkAclId::generate(context.rng),
+            network_acl_id: NetworkAclId::generate(context.ids),
             vpc_id,
             is_default: false,
             entries: Vec::new(),

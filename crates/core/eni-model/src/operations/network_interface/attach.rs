@@ -64,7 +64,7 @@ impl Operation for AttachNetworkInterface {
         check_interface(eni, instance)?;
         let network_card_index = self.check_place(eni, instance, world)?;
         let attachment = Attachment {
-            attachment_id: AttachmentId::generate(context.rng),
+            attachment_id: AttachmentId::generate(context.ids),
             instance_id: self.instance_id,
             device_index: self.device_index,
             network_card_index,

@@ -107,7 +107,7 @@ pub(crate) fn build(
     };
     let carries_ip = specification.interface_type.carries_ip();
     Ok(NetworkInterface {
-        network_interface_id: NetworkInterfaceId::generate(context.rng),
+        network_interface_id: NetworkInterfaceId::generate(context.ids),
         subnet_id: subnet.subnet_id,
         vpc_id: subnet.vpc_id,
         availability_zone: subnet.availability_zone.clone(),

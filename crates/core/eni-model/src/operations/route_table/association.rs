@@ -64,7 +64,7 @@ impl Operation for AssociateRouteTable {
             return Ok((ChangeSet::none(), answer(association.association_id)));
         }
         let association = RouteTableAssociation {
-            association_id: RouteTableAssociationId::generate(context.rng),
+            association_id: RouteTableAssociationId::generate(context.ids),
             subnet_id: Some(subnet_id),
         };
         let response = answer(association.association_id);
@@ -139,7 +139,7 @@ impl Operation for ReplaceRouteTableAssociation {
             );
             return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
         }
-        let new_association_id = RouteTableAssociationId::generate(context.rng);
+        let new_association_id = RouteTableAssociationId::generate(context.ids);
         let old = without(old, self.association_id);
         let mut new = if new.route_table_id == old.route_table_id {
             old.clone()

@@ -63,7 +63,7 @@ impl Operation for CreateRouteTable {
             return Err(Ec2Error::new(ErrorCode::RouteTableLimitExceeded, message));
         }
         let tags = Tags::for_created("route-table", &self.tag_specifications)?;
-        let table = contents::route_table(vpc, tags, context.rng);
+        let table = contents::route_table(vpc, tags, context.ids);
         let response = CreateRouteTableResponse {
             route_table: RouteTableDescription::new(&table, scope),
             client_token: self.client_token.clone(),

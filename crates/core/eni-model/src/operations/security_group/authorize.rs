@@ -125,7 +125,7 @@ fn authorize(
             description: rule.description,
             tags: tags.clone(),
             ..rule.matched.into_rule(
-                SecurityGroupRuleId::generate(context.rng),
+                SecurityGroupRuleId::generate(context.ids),
                 group.group_id,
                 direction,
             )

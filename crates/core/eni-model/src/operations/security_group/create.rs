@@ -64,7 +64,7 @@ impl Operation for CreateSecurityGroup {
             ));
         }
         let group = SecurityGroup {
-            group_id: SecurityGroupId::generate(context.rng),
+            group_id: SecurityGroupId::generate(context.ids),
             group_name: self.group_name,
             description: self.group_description,
             vpc_id: vpc.vpc_id,
@@ -78,7 +78,7 @@ impl Operation for CreateSecurityGroup {
         };
         let mut changes = ChangeSet::none();
         let everywhere = RulePeer::CidrIpv4(Ipv4Cidr::ANY);
-        changes.put(allow_all(group.group_id, true, everywhere, context.rng));
+        changes.put(allow_all(group.group_id, true, everywhere, context.ids));
         changes.put(group);
         Ok((changes, response))
     }

@@ -124,15 +124,19 @@ impl SecurityGroupDescription {
     }
 }
 
-/// Rules as permissions: one for each protocol and range of ports.
+/// Rules as permissions: one for each protocol and range of ports, in the order of their first rules.
 pub(crate) fn permissions(
     rules: impl Iterator<Item = (RuleMatch, Option<String>)>,
     region: &RegionSettings,
 ) -> ItemSet<IpPermissionDescription> {
-    let mut grouped: BTreeMap<ProtocolPorts, Vec<_>> = BTreeMap::new();
+    let mut places: BTreeMap<ProtocolPorts, usize> = BTreeMap::new();
+    let mut grouped: Vec<(ProtocolPorts, Vec<_>)> = Vec::new();
     for (matched, description) in rules {
-        let peers = grouped.entry(matched.ports).or_default();
-        peers.push((matched.peer, description));
+        let place = *places.entry(matched.ports).or_insert(grouped.len());
+        if place == grouped.len() {
+            grouped.push((matched.ports, Vec::new()));
+        }
+        grouped[place].1.push((matched.peer, description));
     }
     grouped
         .into_iter()

@@ -5,8 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use eni_query::FromQuery;
-use eni_types::{Ipv4Cidr, NetworkAclAssociationId, SubnetId, TypedId, VpcId, quota};
-use rand_core::Rng;
+use eni_types::{IdSequence, Ipv4Cidr, NetworkAclAssociationId, SubnetId, TypedId, VpcId, quota};
 use serde::Serialize;
 
 use super::description::SubnetDescription;
@@ -72,7 +71,7 @@ impl Operation for CreateSubnet {
         check_block(cidr_block, vpc, world)?;
         check_quota(world, vpc.vpc_id)?;
         let subnet = Subnet {
-            subnet_id: SubnetId::generate(context.rng),
+            subnet_id: SubnetId::generate(context.ids),
             vpc_id: vpc.vpc_id,
             cidr_block,
             availability_zone: availability_zone.into(),
@@ -83,7 +82,7 @@ impl Operation for CreateSubnet {
         let response = CreateSubnetResponse {
             subnet: SubnetDescription::new(&subnet, Scope::new(world, context)),
         };
-        Ok((add(subnet, world, context.rng), response))
+        Ok((add(subnet, world, context.ids), response))
     }
 }
 
@@ -101,12 +100,12 @@ impl CreateSubnet {
 }
 
 /// The changes that bring a new subnet into its VPC: every subnet is associated with a network ACL, first the default.
-pub(super) fn add(subnet: Subnet, world: &World, rng: &mut dyn Rng) -> ChangeSet {
+pub(super) fn add(subnet: Subnet, world: &World, ids: &mut IdSequence) -> ChangeSet {
     let mut changes = ChangeSet::none();
     if let Some(acl) = world.default_network_acl(subnet.vpc_id) {
         let mut acl = NetworkAcl::clone(acl);
         acl.associations.push(NetworkAclAssociation {
-            association_id: NetworkAclAssociationId::generate(rng),
+            association_id: NetworkAclAssociationId::generate(ids),
             subnet_id: subnet.subnet_id,
         });
         changes.put(acl);

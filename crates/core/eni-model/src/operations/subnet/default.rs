@@ -67,10 +67,10 @@ impl Operation for CreateDefaultSubnet {
                 let message = "The default VPC has no free block of the size of a default subnet.";
                 Ec2Error::new(ErrorCode::InsufficientCidrBlocks, message)
             })?;
-        let subnet = vpc::default_subnet(vpc_id, block, zone, context.rng);
+        let subnet = vpc::default_subnet(vpc_id, block, zone, context.ids);
         let response = CreateSubnetResponse {
             subnet: SubnetDescription::new(&subnet, Scope::new(world, context)),
         };
-        Ok((add(subnet, world, context.rng), response))
+        Ok((add(subnet, world, context.ids), response))
     }
 }

@@ -4,10 +4,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use eni_types::{
-    IpCidr, Ipv4Cidr, NetworkAclId, RouteTableAssociationId, RouteTableId, SecurityGroupId,
-    SecurityGroupRuleId, TypedId,
+    IdSequence, IpCidr, Ipv4Cidr, NetworkAclId, RouteTableAssociationId, RouteTableId,
+    SecurityGroupId, SecurityGroupRuleId, TypedId,
 };
-use rand_core::Rng;
 
 use crate::resource::{
     IpProtocol, NetworkAcl, NetworkAclEntry, Route, RouteOrigin, RouteTable, RouteTableAssociation,
@@ -29,14 +28,14 @@ pub(crate) struct VpcContents {
 }
 
 impl VpcContents {
-    pub(crate) fn new(vpc: Vpc, rng: &mut dyn Rng) -> Self {
-        let mut main_route_table = route_table(&vpc, Tags::default(), rng);
+    pub(crate) fn new(vpc: Vpc, ids: &mut IdSequence) -> Self {
+        let mut main_route_table = route_table(&vpc, Tags::default(), ids);
         main_route_table.associations.push(RouteTableAssociation {
-            association_id: RouteTableAssociationId::generate(rng),
+            association_id: RouteTableAssociationId::generate(ids),
             subnet_id: None,
         });
         let default_security_group = SecurityGroup {
-            group_id: SecurityGroupId::generate(rng),
+            group_id: SecurityGroupId::generate(ids),
             group_name: SecurityGroup::DEFAULT_NAME.into(),
             description: "default VPC security group".into(),
             vpc_id: vpc.vpc_id,
@@ -44,16 +43,16 @@ impl VpcContents {
         };
         let own = RulePeer::SecurityGroup(default_security_group.group_id);
         let default_security_group_rules = vec![
-            allow_all(default_security_group.group_id, false, own, rng),
+            allow_all(default_security_group.group_id, false, own, ids),
             allow_all(
                 default_security_group.group_id,
                 true,
                 RulePeer::CidrIpv4(Ipv4Cidr::ANY),
-                rng,
+                ids,
             ),
         ];
         let default_network_acl = NetworkAcl {
-            network_acl_id: NetworkAclId::generate(rng),
+            network_acl_id: NetworkAclId::generate(ids),
             vpc_id: vpc.vpc_id,
             is_default: true,
             entries: [false, true].map(allow_everything).into(),
@@ -83,9 +82,9 @@ impl VpcContents {
 }
 
 /// A route table that nothing uses yet, with the local route that every one has.
-pub(crate) fn route_table(vpc: &Vpc, tags: Tags, rng: &mut dyn Rng) -> RouteTable {
+pub(crate) fn route_table(vpc: &Vpc, tags: Tags, ids: &mut IdSequence) -> RouteTable {
     RouteTable {
-        route_table_id: RouteTableId::generate(rng),
+        route_table_id: RouteTableId::generate(ids),
         vpc_id: vpc.vpc_id,
         routes: vec![Route {
             destination: vpc.cidr_block,
@@ -102,10 +101,10 @@ pub(crate) fn allow_all(
     group_id: SecurityGroupId,
     is_egress: bool,
     peer: RulePeer,
-    rng: &mut dyn Rng,
+    ids: &mut IdSequence,
 ) -> SecurityGroupRule {
     SecurityGroupRule {
-        security_group_rule_id: SecurityGroupRuleId::generate(rng),
+        security_group_rule_id: SecurityGroupRuleId::generate(ids),
         group_id,
         is_egress,
         ip_protocol: IpProtocol::All,

@@ -66,9 +66,9 @@ impl Operation for CreateVpc {
         check_block(cidr_block)?;
         check_quota(world)?;
         let vpc = Vpc {
-            vpc_id: VpcId::generate(context.rng),
+            vpc_id: VpcId::generate(context.ids),
             cidr_block,
-            cidr_association_id: VpcCidrAssociationId::generate(context.rng),
+            cidr_association_id: VpcCidrAssociationId::generate(context.ids),
             instance_tenancy: tenancy(self.instance_tenancy)?,
             is_default: false,
             enable_dns_support: true,
@@ -76,7 +76,7 @@ impl Operation for CreateVpc {
             enable_network_address_usage_metrics: false,
             tags: Tags::for_created("vpc", &self.tag_specifications)?,
         };
-        let contents = VpcContents::new(vpc, context.rng);
+        let contents = VpcContents::new(vpc, context.ids);
         let response = CreateVpcResponse {
             vpc: VpcDescription::new(&contents.vpc, VpcState::Pending, context.region),
         };

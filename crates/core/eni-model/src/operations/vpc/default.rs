@@ -5,10 +5,9 @@ use core::net::Ipv4Addr;
 
 use eni_query::FromQuery;
 use eni_types::{
-    InternetGatewayId, Ipv4Cidr, NetworkAclAssociationId, SubnetId, TypedId, VpcCidrAssociationId,
-    VpcId, VpcState,
+    IdSequence, InternetGatewayId, Ipv4Cidr, NetworkAclAssociationId, SubnetId, TypedId,
+    VpcCidrAssociationId, VpcId, VpcState,
 };
-use rand_core::Rng;
 use serde::Serialize;
 
 use super::contents::VpcContents;
@@ -31,13 +30,13 @@ pub(crate) struct DefaultVpc {
 }
 
 impl DefaultVpc {
-    pub(crate) fn new(region: &RegionSettings, rng: &mut dyn Rng) -> Self {
+    pub(crate) fn new(region: &RegionSettings, ids: &mut IdSequence) -> Self {
         let cidr_block = Ipv4Cidr::new(Ipv4Addr::new(172, 31, 0, 0), 16)
             .expect("16 bits are a prefix of an IPv4 address");
         let vpc = Vpc {
-            vpc_id: VpcId::generate(rng),
+            vpc_id: VpcId::generate(ids),
             cidr_block,
-            cidr_association_id: VpcCidrAssociationId::generate(rng),
+            cidr_association_id: VpcCidrAssociationId::generate(ids),
             instance_tenancy: "default".into(),
             is_default: true,
             enable_dns_support: true,
@@ -45,9 +44,9 @@ impl DefaultVpc {
             enable_network_address_usage_metrics: false,
             tags: Tags::default(),
         };
-        let mut contents = VpcContents::new(vpc, rng);
+        let mut contents = VpcContents::new(vpc, ids);
         let internet_gateway = InternetGateway {
-            internet_gateway_id: InternetGatewayId::generate(rng),
+            internet_gateway_id: InternetGatewayId::generate(ids),
             vpc_id: Some(contents.vpc.vpc_id),
             tags: Tags::default(),
         };
@@ -58,14 +57,14 @@ impl DefaultVpc {
         });
         let subnets: Vec<_> = default_blocks(cidr_block)
             .zip(&region.availability_zones)
-            .map(|(block, zone)| default_subnet(contents.vpc.vpc_id, block, zone, rng))
+            .map(|(block, zone)| default_subnet(contents.vpc.vpc_id, block, zone, ids))
             .collect();
         for subnet in &subnets {
             contents
                 .default_network_acl
                 .associations
                 .push(NetworkAclAssociation {
-                    association_id: NetworkAclAssociationId::generate(rng),
+                    association_id: NetworkAclAssociationId::generate(ids),
                     subnet_id: subnet.subnet_id,
                 });
         }
@@ -99,10 +98,10 @@ pub(crate) fn default_subnet(
     vpc_id: VpcId,
     cidr_block: Ipv4Cidr,
     zone: &str,
-    rng: &mut dyn Rng,
+    ids: &mut IdSequence,
 ) -> Subnet {
     Subnet {
-        subnet_id: SubnetId::generate(rng),
+        subnet_id: SubnetId::generate(ids),
         vpc_id,
         cidr_block,
         availability_zone: zone.into(),
@@ -136,7 +135,7 @@ impl Operation for CreateDefaultVpc {
             return Err(Ec2Error::new(ErrorCode::DefaultVpcAlreadyExists, message));
         }
         check_quota(world)?;
-        let made = DefaultVpc::new(context.region, context.rng);
+        let made = DefaultVpc::new(context.region, context.ids);
         let response = CreateDefaultVpcResponse {
             vpc: VpcDescription::new(&made.contents.vpc, VpcState::Pending, context.region),
         };
