@@ -1,6 +1,9 @@
 """A secondary interface moves to another instance with all that belongs to it, traffic included."""
 
+import concurrent.futures
+import itertools
 import subprocess
+import time
 
 import pytest
 
@@ -101,3 +104,83 @@ def test_a_reassigned_private_address_takes_its_traffic_along(network):
             NetworkInterfaceId=eni["NetworkInterfaceId"], PrivateIpAddresses=[address], AllowReassignment=True
         )
         until(lambda text=text: network.fetches(client, f"http://{address}/") == text, f"{text} does not answer")
+
+
+def longest_silence(network, client, address, change):
+    """Seconds without an answer while the client pings and `change` happens."""
+    interval, seconds = 0.05, 5
+    ping = f"ping -n -i {interval} -w {seconds} {address}"
+    with concurrent.futures.ThreadPoolExecutor() as executor:
+        pings = executor.submit(network.region.run, client, ping, check=False)
+        time.sleep(1)
+        change()
+    lines = pings.result().splitlines()
+    answered = [int(line.split("icmp_seq=")[1].split()[0]) for line in lines if "icmp_seq=" in line]
+    sent = next(int(line.split()[0]) for line in lines if "packets transmitted" in line)
+    return max(later - earlier for earlier, later in itertools.pairwise([0, *answered, sent])) * interval
+
+
+def test_an_address_moves_between_interfaces_that_take_the_packets_of_others(network):
+    """Pairs of firewalls live on it: both would take what is sent to the MAC that a neighbour remembers."""
+    group = network.group("moving", allow("icmp"))
+    pair = [network.host(network.subnet_a, group) for _ in range(2)]
+    client, _ = network.host(network.subnet_a, group)
+    stranger, _ = network.host(network.subnet_a, group)
+    address = "10.0.1.200"
+
+    def unchecked(eni):
+        network.ec2.modify_network_interface_attribute(
+            NetworkInterfaceId=eni["NetworkInterfaceId"], SourceDestCheck={"Value": False}
+        )
+
+    def give(eni):
+        network.ec2.assign_private_ip_addresses(
+            NetworkInterfaceId=eni["NetworkInterfaceId"], PrivateIpAddresses=[address], AllowReassignment=True
+        )
+
+    def remembered(instance_id):
+        return network.region.run(instance_id, f"ip neigh show {address}")
+
+    for _, eni in pair:
+        unchecked(eni)
+    (_, first), (_, second) = pair
+    give(first)
+    until(lambda: network.pings(client, address), "the first owner does not answer")
+    for owner in (second, first, second):
+        assert longest_silence(network, client, address, lambda owner=owner: give(owner)) < 1
+        assert owner["MacAddress"] in remembered(client)
+        assert remembered(stranger) == "", "who has not asked is told nothing"
+
+    # Taken away, and given to an interface that is made anew.
+    network.ec2.unassign_private_ip_addresses(
+        NetworkInterfaceId=second["NetworkInterfaceId"], PrivateIpAddresses=[address]
+    )
+    third = network.interface(network.subnet_a, group, PrivateIpAddress=address)
+    unchecked(third)
+    network.attach(third["NetworkInterfaceId"], pair[0][0])
+    until(lambda: network.pings(client, address), "the third owner does not answer", seconds=2)
+    assert third["MacAddress"] in remembered(client)
+
+
+def test_an_address_that_moves_around_a_crash_is_announced_by_the_next_agent(network):
+    group = network.group("moving", allow("icmp"))
+    (_, first), (_, second) = (network.host(network.subnet_a, group) for _ in range(2))
+    client, _ = network.host(network.subnet_a, group)
+    address = "10.0.1.200"
+    for eni in (first, second):
+        network.ec2.modify_network_interface_attribute(
+            NetworkInterfaceId=eni["NetworkInterfaceId"], SourceDestCheck={"Value": False}
+        )
+    for turn in range(4):
+        owner = (first, second)[turn % 2]
+        network.ec2.assign_private_ip_addresses(
+            NetworkInterfaceId=owner["NetworkInterfaceId"], PrivateIpAddresses=[address], AllowReassignment=True
+        )
+        if turn > 0:
+            network.region.restart_after_kill()
+        until(lambda: network.pings(client, address), "the owner does not answer", seconds=2)
+        until(
+            lambda owner=owner: owner["MacAddress"] in network.region.run(client, f"ip neigh show {address}"),
+            "the client was not told",
+            seconds=2,
+        )

@@ -27,8 +27,9 @@ pub struct Mapping {
     pub public_address: Ipv4,
     /// The owner's MAC, as answered to ARP.
     pub mac: Mac,
-    /// Zero.
-    pub reserved: u16,
+    /// 1 while guests of the subnet may remember another MAC and are yet to be told; else 0. No packet's matter: a process
+    /// that ends before it has told them leaves it to the next.
+    pub unannounced: u16,
 }
 
 /// Value of [`crate::map::PUBLIC_ADDRESSES`], keyed by the public address.
@@ -124,7 +125,7 @@ impl Route {
 
 plain! {
     MappingKey { vpc: u32, address: Ipv4 }
-    Mapping { vport: u32, subnet: u32, identity: u32, public_address: Ipv4, mac: Mac, reserved: u16 }
+    Mapping { vport: u32, subnet: u32, identity: u32, public_address: Ipv4, mac: Mac, unannounced: u16 }
     PublicAddress { vpc: u32, private_address: Ipv4, vport: u32 }
     VpcBlockKey { vpc: u32, address: Ipv4 }
     MacKey { subnet: u32, mac: Mac, reserved: u16 }

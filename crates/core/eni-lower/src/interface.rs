@@ -86,7 +86,7 @@ pub(crate) fn lower(
                 identity,
                 public_address: public.unwrap_or_default(),
                 mac,
-                reserved: 0,
+                unannounced: 0,
             };
             tables.mappings.insert(key, mapping);
             if let Some(public) = public {

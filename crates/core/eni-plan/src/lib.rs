@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+mod announce;
 mod desired;
 mod number;
 mod observed;
@@ -17,4 +18,4 @@ pub use desired::{Desired, DesiredInstance, DesiredInterface, DesiredUplink, Tab
 pub use number::{NoFreeVport, UPLINK_VPORT, VportNumbers};
 pub use observed::{Observed, ObservedDevice, ObservedInstance, Plug};
 pub use plan::plan;
-pub use step::{Plan, Step, TableChange};
+pub use step::{Announcement, Plan, Step, TableChange};

@@ -92,6 +92,10 @@ impl Observed {
             }
             Step::Table(change) => self.tables.apply(change),
             Step::WriteGlobals(globals) => self.globals = *globals,
+            Step::Announce(announcement) => {
+                let mappings = &mut self.tables.mappings;
+                mappings.insert(announcement.key, announcement.mapping);
+            }
             Step::Halt(id) => {
                 if let Some(instance) = self.instances.get_mut(id) {
                     instance.alive = false;

@@ -3,6 +3,7 @@
 //! The order of the steps carries the promises. An interface that goes is cut before anything else happens. A new one is
 //! made, guarded by the program and configured before its row releases it. Rows a vport will name are written before
 //! the vport's row flips to them, rows it named are removed afterwards. The generation is bumped when all rows stand.
+//! Then guests are told of addresses that have moved.
 //! What was brought into a guest for an interface that is gone is withdrawn before anything is brought.
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,7 @@ use eni_abi::{ABI_VERSION, Globals, Vport};
 
 use crate::{
     Desired, DesiredInterface, Observed, ObservedDevice, Plan, Plug, Step, TableChange, Tables,
-    UPLINK_VPORT,
+    UPLINK_VPORT, announce,
 };
 use eni_types::{AttachmentId, InstanceId};
 
@@ -37,9 +38,12 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     });
     now.sort_by_key(|change| change.policy().is_none());
     let tables_change = !now.is_empty();
+    let mut announcements = Vec::new();
+    announce::steps(&desired.tables, &observed.tables, &now, &mut announcements);
     plan.now.extend(now.into_iter().map(Step::Table));
     gap.write_vports(&mut plan.now);
     gap.write_globals(tables_change, &mut plan.now);
+    plan.now.extend(announcements);
     gap.renew_networks(&mut plan.then);
     gap.run_instances(&mut plan.then);
     gap.forget(&mut plan.then);
@@ -398,12 +402,7 @@ fn table_changes(desired: &Tables, observed: &Tables) -> Vec<TableChange> {
         TableChange::Policy,
         add,
     );
-    differ(
-        &desired.mappings,
-        &observed.mappings,
-        TableChange::Mapping,
-        add,
-    );
+    announce::changes(desired, observed, add);
     differ(
         &desired.vpc_blocks,
         &observed.vpc_blocks,

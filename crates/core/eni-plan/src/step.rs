@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use eni_abi::{
-    Globals, IdentityKey, Ipv4, LpmKey, MacKey, Mapping, MappingKey, Policy, PortKey,
+    Globals, IdentityKey, Ipv4, LpmKey, Mac, MacKey, Mapping, MappingKey, Policy, PortKey,
     PublicAddress, RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey, Vport,
 };
 use eni_types::{AttachmentId, InstanceId};
@@ -69,6 +69,8 @@ pub enum Step {
     WriteVport(u32, Vport),
     /// Writes the globals: flows decided before are decided again.
     WriteGlobals(Globals),
+    /// Tells a subnet's guests where an address lives now, then writes its row without [`Mapping::unannounced`].
+    Announce(Announcement),
     /// Ends all processes of an instance.
     Halt(InstanceId),
     /// Boots an instance.
@@ -109,6 +111,17 @@ impl Step {
             _ => None,
         }
     }
+}
+
+/// What guests are told of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// The address.
+    pub key: MappingKey,
+    /// Where it lives.
+    pub mapping: Mapping,
+    /// Vports of its subnet and their guests' MACs, the owner left out.
+    pub hearers: Vec<(u32, Mac)>,
 }
 
 /// A row written (`Some`) or removed (`None`).

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use eni_abi::{IdentityKey, Mapping, MappingKey, Policy, PolicyKey, RuleBits, Vport};
+use eni_abi::{IdentityKey, Mac, Mapping, MappingKey, Policy, PolicyKey, RuleBits, Vport};
 use eni_plan::{
     Desired, DesiredInstance, DesiredInterface, DesiredUplink, Observed, ObservedDevice, Plan,
     Plug, Step, TableChange, Tables, UPLINK_VPORT, VportNumbers, plan,
@@ -105,6 +105,7 @@ fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers) -> Desire
             key,
             Mapping {
                 vport,
+                mac: Mac::from_bytes([2, 0, 0, 0, instance, index]),
                 ..Mapping::default()
             },
         );
@@ -212,6 +213,12 @@ impl Machine {
             }
             Step::WriteGlobals(globals) => {
                 assert!(globals.topology_generation > observed.globals.topology_generation);
+            }
+            Step::Announce(announcement) => {
+                let found = observed.tables.mappings[&announcement.key];
+                assert_eq!(found.unannounced, 1, "told twice");
+                let told = announcement.mapping;
+                assert_eq!((found.vport, found.mac), (told.vport, told.mac));
             }
             Step::Boot(id, instance) => {
                 assert!(!observed.instances[id].alive, "booted while it runs");
@@ -364,6 +371,7 @@ fn a_move_cuts_first_releases_last_and_deletes_at_leisure() {
             "Table",
             "WriteVport",
             "WriteGlobals",
+            "Announce",
             "Forget",
             "Link",
             "Unplug",

@@ -172,6 +172,13 @@ fn name(step: &Step) -> String {
         Step::WriteVport(vport, _) => format!("write vport {vport}"),
         Step::Forget(vport, _) => format!("forget vport {vport}"),
         Step::WriteGlobals(_) => "write the globals".to_owned(),
+        Step::Announce(announcement) => {
+            let address = std::net::Ipv4Addr::from(announcement.key.address);
+            format!(
+                "announce {address} to {} guests",
+                announcement.hearers.len()
+            )
+        }
         Step::Table(change) => match change.policy() {
             Some(policy) => format!("change a rule of policy {policy}"),
             None => "change a forwarding table".to_owned(),

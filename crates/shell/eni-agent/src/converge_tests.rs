@@ -164,7 +164,11 @@ fn add_rows(tables: &mut Tables, interface: &DesiredInterface) {
         vport,
     };
     tables.public_addresses.insert(public, owner);
-    tables.vports.insert(vport, vport_row(mac_address));
+    let row = Vport {
+        instance: vport,
+        ..vport_row(mac_address)
+    };
+    tables.vports.insert(vport, row);
 }
 
 fn vport_row(mac_address: MacAddress) -> Vport {

@@ -14,9 +14,9 @@
 //!
 //! *Limitations.* The machine must not make devices of its own in new network namespaces (`tunl0`, `sit0` and the like,
 //! where their modules are loaded), as interface indexes are vports: such a region says so and has no uplink.
-#![forbid(unsafe_code)]
 
 mod agent;
+mod announce;
 mod converge;
 #[cfg(test)]
 mod converge_tests;

@@ -11,9 +11,10 @@ use eni_bpf_loader::{DataPlane, DataPlaneError, HashTable, LpmTable, mount_bpffs
 use eni_instance::{InstanceDriver, NamespaceDriver, RunDirectory};
 use eni_lower::efa::EfaDevices;
 use eni_netlink::{Namespace, Netlink};
-use eni_plan::{Observed, Plug, Step, TableChange, Tables, UPLINK_VPORT};
+use eni_plan::{Announcement, Observed, Plug, Step, TableChange, Tables, UPLINK_VPORT};
 use eni_types::Ipv4Cidr;
 
+use crate::announce::Announcer;
 use crate::efa::EfaFabric;
 use crate::uplink::{Host, UplinkOwner};
 use crate::{AgentError, Status, VportStatus};
@@ -39,6 +40,7 @@ pub(crate) struct Machine {
     data_plane: DataPlane,
     driver: NamespaceDriver,
     efa: EfaFabric,
+    announcer: Announcer,
 }
 
 impl Machine {
@@ -68,6 +70,7 @@ impl Machine {
             data_plane: DataPlane::open(&run.bpf())?,
             driver: NamespaceDriver::new(run.clone(), &fabric, init_command, efa_libraries)?,
             efa: EfaFabric::new(run.clone()),
+            announcer: Announcer::new(&fabric)?,
             fabric,
             run,
         })
@@ -157,6 +160,11 @@ impl Machine {
             Step::Withdraw(id, instance_id) => self.driver.withdraw(*id, *instance_id)?,
             Step::Table(change) => self.change_table(change)?,
             Step::WriteGlobals(globals) => self.data_plane.tables.globals.set(0, globals)?,
+            Step::Announce(announcement) => {
+                self.announcer.announce(announcement)?;
+                let Announcement { key, mapping, .. } = announcement;
+                self.data_plane.tables.mappings.insert(key, mapping)?;
+            }
             Step::Halt(id) => self.driver.stop(*id)?,
             Step::Boot(id, instance) => {
                 // Its boot script may open a device at once.
@@ -245,8 +253,17 @@ impl Machine {
             host,
             owner: _,
             efa,
+            announcer,
         } = self;
-        drop((fabric, fabric_netlink, data_plane, driver, host, efa));
+        drop((
+            fabric,
+            fabric_netlink,
+            data_plane,
+            driver,
+            host,
+            efa,
+            announcer,
+        ));
         unmount_bpffs(&run.bpf())?;
         Namespace::delete(&run.fabric())?;
         for directory in [run.bpf(), run.instances()] {

@@ -191,7 +191,7 @@ fn add_guest(
         identity,
         public_address: public_address.map_or(Ipv4::UNSPECIFIED, ip),
         mac: row.mac,
-        reserved: 0,
+        unannounced: 0,
     };
     tables
         .mappings
