@@ -79,7 +79,7 @@ const THINGS: &[Thing] = &[
         "the way back",
         (Made::ByPlatform, Of::Secondary),
         "",
-        "ip rule | grep -q 'from 10.0.8.0/24 to 10.0.0.0/24 iif lo lookup 10000'",
+        "ip rule | grep -q 'from 10.0.8.0/24 to 10.0.0.0/24 lookup 10000'",
     ),
     thing(
         "the subnet in its table",

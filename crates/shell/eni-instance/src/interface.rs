@@ -6,9 +6,10 @@
 //! primary interface's addresses send is routed by table main, as there, so that bridges, tunnels and static routes work.
 //!
 //! One thing is added to that. In table main the secondary interface's subnet is on its link, so what the primary
-//! interface's addresses answer into that subnet would leave by the secondary one, and be dropped by the source check.
-//! For the machine's own packets from the primary subnet into the secondary one, rules pass over those routes of table
-//! main that lead to secondary interfaces, and ask the primary one's table after it.
+//! interface's addresses answer into that subnet, themselves or in a container that has one of them, would leave by the
+//! secondary one, and be dropped by the source check. For packets from the primary subnet into the secondary one, rules
+//! pass over those routes of table main that lead to secondary interfaces, and ask the primary one's table after it. Not
+//! for what comes in by the primary interface: that a firewall forwards.
 //!
 //! What the guest has added or taken away stays so: only the difference between what was brought and what is wanted is
 //! applied, and what the kernel refuses for the state the guest has put its device in is left alone. What the kernel drops
@@ -162,7 +163,7 @@ impl Change {
             }
             if one.rule == Maker::Begun {
                 let is_new = match numbers.rule(one.address) {
-                    Some(rule) if link_index.is_some() => unless_refused(netlink.add_rule(rule))?,
+                    Some(rule) if link_index.is_some() => unless_refused(netlink.add_rule(&rule))?,
                     _ => false,
                 };
                 one.rule = Maker::found(is_new, again);
@@ -172,7 +173,7 @@ impl Change {
             && way_back.rules == Maker::Begun
         {
             for rule in numbers.way_back(way_back.from) {
-                unless_refused(netlink.add_rule(rule))?;
+                unless_refused(netlink.add_rule(&rule))?;
             }
             way_back.rules = Maker::Platform;
         }
@@ -209,7 +210,7 @@ impl Brought {
         }
         if let Some(way_back) = self.way_back.filter(|one| one.rules.is_platform()) {
             for rule in Numbers::of(self).way_back(way_back.from) {
-                netlink.delete_rule(rule)?;
+                netlink.delete_rule(&rule)?;
             }
         }
         Ok(())
@@ -258,7 +259,7 @@ impl Brought {
     ) -> Result<(), NetlinkError> {
         let numbers = Numbers::of(self);
         if let Some(rule) = numbers.rule(one.address).filter(|_| one.rule.is_platform()) {
-            netlink.delete_rule(rule)?;
+            netlink.delete_rule(&rule)?;
         }
         if let Some(index) = link_index.filter(|_| one.on_device.is_platform()) {
             netlink.delete_address(numbers.address(one.address, index))?;
@@ -299,7 +300,7 @@ impl Numbers {
         Some(Rule {
             source,
             destination: None,
-            own_packets: false,
+            incoming: None,
             table,
             except_group: None,
             priority: table,
@@ -307,18 +308,19 @@ impl Numbers {
     }
 
     /// From the primary interface's subnet into this one's: see the module's docs.
-    fn way_back(self, from: Ipv4Cidr) -> [Rule; 2] {
-        let rule = |table, except_group| Rule {
+    fn way_back(self, from: Ipv4Cidr) -> [Rule; 3] {
+        let rule = |incoming, table, except_group| Rule {
             source: from,
             destination: Some(self.subnet),
-            own_packets: true,
+            incoming,
             table,
             except_group,
             priority: FIRST_WAY_BACK + self.offset,
         };
         [
-            rule(MAIN_TABLE, Some(SECONDARY_GROUP)),
-            rule(FIRST_TABLE, None),
+            rule(Some(device_name(0)), MAIN_TABLE, None),
+            rule(None, MAIN_TABLE, Some(SECONDARY_GROUP)),
+            rule(None, FIRST_TABLE, None),
         ]
     }
 }

@@ -350,9 +350,11 @@ fn root_table_main_rules_the_primary_interface_and_secondary_ones_answer_where_t
     leaves_by(&region, "8.8.8.8", "eth0");
     leaves_by(&region, "10.0.2.9", "eth2");
     leaves_by(&region, "8.8.8.8 oif eth1", "eth1");
-    // What is forwarded into the secondary subnet stays table main's.
+    // What is forwarded into the secondary subnet, or masqueraded, stays table main's.
     leaves_by(&region, "10.0.2.9 from 10.0.0.9 iif eth0", "eth2");
     leaves_by(&region, "10.0.2.9 from 172.17.0.2 iif br0", "eth2");
+    // A container that has an address of the primary interface answers as that does.
+    leaves_by(&region, "10.0.2.9 from 10.0.0.51 iif br0", "eth0");
 
     for (vport, attachment) in [(4, attachments[1]), (5, attachments[2])] {
         region.driver.withdraw(attachment, id()).unwrap();

@@ -93,10 +93,10 @@ fn configure(netlink: &mut eni_netlink::Netlink, index: u32) -> Result<(), Netli
             metric,
         })?;
     }
-    netlink.add_rule(Rule {
+    netlink.add_rule(&Rule {
         source: Ipv4Cidr::new(ip, 32).expect("32 bits are a prefix"),
         destination: None,
-        own_packets: false,
+        incoming: None,
         table: 10_001,
         except_group: None,
         priority: 10_001,

@@ -10,18 +10,15 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use crate::error::{gone_is_fine, whether_new};
 use crate::{Netlink, NetlinkError};
 
-/// The device that what a machine sends itself seems to come from, for rules (ip-rule(8), `iif lo`).
-const LOOPBACK: &str = "lo";
-
 /// `from SOURCE lookup TABLE`, and what else narrows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rule {
     /// The source addresses the rule is for.
     pub source: Ipv4Cidr,
     /// The destinations the rule is for; all if none.
     pub destination: Option<Ipv4Cidr>,
-    /// Whether it is only for what the machine sends itself, not for what it forwards.
-    pub own_packets: bool,
+    /// The name of the device that packets come in by; any, and what the machine sends itself, if none.
+    pub incoming: Option<String>,
     /// The table their packets are routed by.
     pub table: u32,
     /// Routes by devices of this group are passed over (`suppress_ifgroup`): the next rule is asked.
@@ -35,7 +32,7 @@ impl Netlink {
     ///
     /// # Errors
     /// [`NetlinkError::Refused`] when the kernel does not take it.
-    pub fn add_rule(&mut self, rule: Rule) -> Result<bool, NetlinkError> {
+    pub fn add_rule(&mut self, rule: &Rule) -> Result<bool, NetlinkError> {
         whether_new(self.request(
             RouteNetlinkMessage::NewRule(message(rule)),
             NLM_F_CREATE | NLM_F_EXCL,
@@ -47,7 +44,7 @@ impl Netlink {
     ///
     /// # Errors
     /// [`NetlinkError::Refused`] when the kernel keeps it.
-    pub fn delete_rule(&mut self, rule: Rule) -> Result<(), NetlinkError> {
+    pub fn delete_rule(&mut self, rule: &Rule) -> Result<(), NetlinkError> {
         gone_is_fine(
             self.request(RouteNetlinkMessage::DelRule(message(rule)), 0, || {
                 format!("delete rule from {}", rule.source)
@@ -76,7 +73,7 @@ impl Netlink {
     }
 }
 
-fn message(rule: Rule) -> RuleMessage {
+fn message(rule: &Rule) -> RuleMessage {
     let mut message = RuleMessage::default();
     message.header.family = AddressFamily::Inet;
     message.header.src_len = rule.source.prefix_length();
@@ -91,10 +88,8 @@ fn message(rule: Rule) -> RuleMessage {
         let network = IpAddr::V4(destination.network());
         message.attributes.push(RuleAttribute::Destination(network));
     }
-    if rule.own_packets {
-        let device = RuleAttribute::Iifname(LOOPBACK.to_owned());
-        message.attributes.push(device);
-    }
+    let incoming = rule.incoming.clone().map(RuleAttribute::Iifname);
+    message.attributes.extend(incoming);
     let group = rule.except_group.map(RuleAttribute::SuppressIfGroup);
     message.attributes.extend(group);
     message
@@ -104,7 +99,7 @@ fn rule_of(message: &RuleMessage) -> Option<Rule> {
     let header = &message.header;
     let (mut source, mut destination) = (None, None);
     let (mut table, mut priority) = (u32::from(header.table), 0);
-    let (mut own_packets, mut except_group) = (false, None);
+    let (mut incoming, mut except_group) = (None, None);
     for attribute in &message.attributes {
         match attribute {
             RuleAttribute::Source(IpAddr::V4(address)) => {
@@ -115,7 +110,7 @@ fn rule_of(message: &RuleMessage) -> Option<Rule> {
             }
             RuleAttribute::Table(value) => table = *value,
             RuleAttribute::Priority(value) => priority = *value,
-            RuleAttribute::Iifname(name) => own_packets = name == LOOPBACK,
+            RuleAttribute::Iifname(name) => incoming = Some(name.clone()),
             // -1 stands for none.
             RuleAttribute::SuppressIfGroup(group) if *group != u32::MAX => {
                 except_group = Some(*group);
@@ -126,7 +121,7 @@ fn rule_of(message: &RuleMessage) -> Option<Rule> {
     Some(Rule {
         source: source?,
         destination,
-        own_packets,
+        incoming,
         table,
         except_group,
         priority,

@@ -148,7 +148,7 @@ fn root_addresses_routes_and_rules_come_and_go() {
     let rule = Rule {
         source: Ipv4Cidr::new(ip, 32).unwrap(),
         destination: None,
-        own_packets: false,
+        incoming: None,
         table: 10_001,
         except_group: None,
         priority: 10_001,
@@ -156,7 +156,7 @@ fn root_addresses_routes_and_rules_come_and_go() {
     let narrow = Rule {
         source: Ipv4Cidr::new(ip, 24).unwrap(),
         destination: Ipv4Cidr::new(Ipv4Addr::new(10, 0, 2, 0), 24),
-        own_packets: true,
+        incoming: Some("eth0".to_owned()),
         table: MAIN_TABLE,
         except_group: Some(7),
         priority: 20_001,
@@ -165,17 +165,17 @@ fn root_addresses_routes_and_rules_come_and_go() {
         assert_eq!(guest.add_address(address).unwrap(), is_new);
         assert_eq!(guest.add_route(route(MAIN_TABLE, 512)).unwrap(), is_new);
         assert_eq!(guest.add_route(route(10_001, 0)).unwrap(), is_new);
-        assert_eq!(guest.add_rule(rule).unwrap(), is_new);
-        assert_eq!(guest.add_rule(narrow).unwrap(), is_new);
+        assert_eq!(guest.add_rule(&rule).unwrap(), is_new);
+        assert_eq!(guest.add_rule(&narrow).unwrap(), is_new);
     }
     assert_eq!(guest.addresses().unwrap(), [address]);
     let mut routes = guest.routes().unwrap();
     routes.sort();
     assert_eq!(routes, [route(MAIN_TABLE, 512), route(10_001, 0)]);
-    assert_eq!(guest.rules().unwrap(), [rule, narrow]);
+    assert_eq!(guest.rules().unwrap(), [rule.clone(), narrow.clone()]);
     for _ in 0..2 {
-        guest.delete_rule(rule).unwrap();
-        guest.delete_rule(narrow).unwrap();
+        guest.delete_rule(&rule).unwrap();
+        guest.delete_rule(&narrow).unwrap();
         guest.delete_route(route(10_001, 0)).unwrap();
         guest.delete_route(route(MAIN_TABLE, 512)).unwrap();
         guest.delete_address(address).unwrap();
