@@ -19,6 +19,9 @@ use crate::error::file_error;
 /// The records' file names are `eni-attach-….brought`.
 const EXTENSION: &str = "brought";
 
+/// And while they are written.
+const UNFINISHED: &str = "new";
+
 /// What was brought for one attachment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Brought {
@@ -108,14 +111,16 @@ impl Record {
         Self(directory.join(format!("{id}.{EXTENSION}")))
     }
 
-    /// The attachments that `directory` has records of.
+    /// The attachments that `directory` has records of, finished or not.
     pub(crate) fn all(directory: &Path) -> Vec<AttachmentId> {
         let entries = fs::read_dir(directory).into_iter().flatten().flatten();
         entries
             .filter_map(|entry| {
                 let name = entry.file_name();
                 let (id, extension) = name.to_str()?.rsplit_once('.')?;
-                (extension == EXTENSION).then(|| id.parse().ok())?
+                [EXTENSION, UNFINISHED]
+                    .contains(&extension)
+                    .then(|| id.parse().ok())?
             })
             .collect()
     }
@@ -147,6 +152,6 @@ impl Record {
 
     /// What a crash may leave of one that was being written.
     fn unfinished(&self) -> PathBuf {
-        self.0.with_extension("new")
+        self.0.with_extension(UNFINISHED)
     }
 }
