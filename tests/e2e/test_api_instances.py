@@ -166,6 +166,41 @@ def test_instance_attributes(ec2, running, group):
         ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="colour")
 
 
+def test_what_an_instance_names_can_be_described(ec2, net, group):
+    (launched,) = ec2.run_instances(
+        ImageId=net.image_id,
+        InstanceType="t3.micro",
+        MinCount=1,
+        MaxCount=1,
+        SubnetId=net.subnet_a,
+        SecurityGroupIds=[group],
+        KeyName="mine",
+        BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 20, "Encrypted": True}}],
+    )["Instances"]
+    instance_id = launched["InstanceId"]
+    net.wait_for_state(instance_id, "running")
+    (image,) = ec2.describe_images(ImageIds=[net.image_id])["Images"]
+    assert [mapped["DeviceName"] for mapped in image["BlockDeviceMappings"]] == [image["RootDeviceName"]]
+    (found,) = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"]
+    (mapped,) = found["BlockDeviceMappings"]
+    assert mapped["DeviceName"] == found["RootDeviceName"]
+    (volume,) = ec2.describe_volumes(VolumeIds=[mapped["Ebs"]["VolumeId"]])["Volumes"]
+    assert (volume["Size"], volume["Encrypted"], volume["State"]) == (20, True, "in-use")
+    assert volume["Attachments"][0]["InstanceId"] == instance_id
+    (key,) = ec2.describe_key_pairs(KeyNames=[found["KeyName"]])["KeyPairs"]
+    assert key["KeyName"] == "mine"
+    attribute = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="blockDeviceMapping")
+    assert attribute["BlockDeviceMappings"] == found["BlockDeviceMappings"]
+    mapping = {"DeviceName": "/dev/xvda", "Ebs": {"DeleteOnTermination": False}}
+    ec2.modify_instance_attribute(InstanceId=instance_id, BlockDeviceMappings=[mapping])
+    (found,) = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"]
+    assert found["BlockDeviceMappings"][0]["Ebs"]["DeleteOnTermination"] is False
+    ec2.terminate_instances(InstanceIds=[instance_id])
+    net.wait_for_state(instance_id, "terminated")
+    with refused("InvalidVolume.NotFound"):
+        ec2.describe_volumes(VolumeIds=[volume["VolumeId"]])
+
+
 def test_a_used_device_index_is_refused(ec2, net, group, running):
     instance_id, first = running
     eni = net.interface(net.subnet_b, group)["NetworkInterfaceId"]

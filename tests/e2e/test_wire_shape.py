@@ -14,7 +14,7 @@ from wire_shape import parameters_of
 ABSENT = re.compile(
     r"\w+/(AdditionalInfo|ElasticGpuSpecification\.|ElasticInferenceAccelerator\.|KernelId|LicenseSpecification\."
     r"|NetworkPerformanceOptions\.|Operator\.|RamdiskId|SecondaryInterface\.|VpcEncryptionControl\.)"
-    r"|ModifyInstanceAttribute/(BlockDeviceMapping|EnclaveOptions)\."
+    r"|ModifyInstanceAttribute/EnclaveOptions\."
 )
 
 

@@ -104,6 +104,7 @@ error_codes! {
     InvalidAmiIdNotFound = "InvalidAMIID.NotFound", 400;
     InvalidAssociationIdNotFound = "InvalidAssociationID.NotFound", 400;
     InvalidAttachmentIdNotFound = "InvalidAttachmentID.NotFound", 400;
+    InvalidBlockDeviceMapping = "InvalidBlockDeviceMapping", 400;
     InvalidGatewayIdNotFound = "InvalidGatewayID.NotFound", 400;
     InvalidGroupDuplicate = "InvalidGroup.Duplicate", 400;
     InvalidGroupNotFound = "InvalidGroup.NotFound", 400;

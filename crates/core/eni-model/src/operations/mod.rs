@@ -13,6 +13,7 @@ pub mod instance;
 pub mod instance_type;
 pub mod internet_gateway;
 mod inventory;
+pub mod key_pair;
 pub(crate) mod lookup;
 pub mod network_acl;
 pub mod network_interface;
@@ -27,6 +28,7 @@ pub mod security_group;
 pub mod subnet;
 pub mod tag;
 mod unsupported;
+pub mod volume;
 pub mod vpc;
 pub mod vpc_endpoint_service;
 mod zone;
@@ -39,14 +41,15 @@ pub use dhcp_options::DescribeDhcpOptions;
 pub use image::DescribeImages;
 pub use instance::{
     DescribeInstanceAttribute, DescribeInstanceCreditSpecifications, DescribeInstanceStatus,
-    DescribeInstances, DescribeKeyPairs, DescribeVolumes, ModifyInstanceAttribute, RebootInstances,
-    ResetInstanceAttribute, RunInstances, StartInstances, StopInstances, TerminateInstances,
+    DescribeInstances, ModifyInstanceAttribute, RebootInstances, ResetInstanceAttribute,
+    RunInstances, StartInstances, StopInstances, TerminateInstances,
 };
 pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
 pub use internet_gateway::{
     AttachInternetGateway, CreateInternetGateway, DeleteInternetGateway, DescribeInternetGateways,
     DetachInternetGateway,
 };
+pub use key_pair::DescribeKeyPairs;
 pub use network_acl::{
     CreateNetworkAcl, CreateNetworkAclEntry, DeleteNetworkAcl, DeleteNetworkAclEntry,
     DescribeNetworkAcls, ReplaceNetworkAclAssociation, ReplaceNetworkAclEntry,
@@ -77,6 +80,7 @@ pub use subnet::{
     CreateDefaultSubnet, CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute,
 };
 pub use tag::{CreateTags, DeleteTags, DescribeTags};
+pub use volume::DescribeVolumes;
 pub use vpc::{
     CreateDefaultVpc, CreateVpc, DeleteVpc, DescribeVpcAttribute, DescribeVpcClassicLink,
     DescribeVpcClassicLinkDnsSupport, DescribeVpcs, DisableVpcClassicLink,

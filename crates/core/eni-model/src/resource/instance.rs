@@ -1,10 +1,12 @@
 //! Instances.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use eni_types::{ImageId, InstanceId, InstanceState, ReservationId, SubnetId, Timestamp, VpcId};
 use serde::{Deserialize, Serialize};
 
+use super::BlockDevice;
 use crate::tags::Tags;
 use crate::{IndexKey, Row};
 
@@ -57,6 +59,9 @@ pub struct Instance {
     /// `standard` or `unlimited`, as asked for at launch; described, without effect.
     #[serde(default)]
     pub cpu_credits: Option<String>,
+    /// Its volumes, the root first; described, without effect.
+    #[serde(default = "BlockDevice::root_only")]
+    pub block_devices: Vec<BlockDevice>,
     /// The launch's client token.
     #[serde(default)]
     pub client_token: Option<String>,

@@ -3,6 +3,7 @@
 //! Resources are stored as JSON under `/openeni/<kind>/<id>`; fields are added with `#[serde(default)]`, never renamed.
 
 mod address;
+mod block_device;
 mod instance;
 mod network_acl;
 mod network_interface;
@@ -23,6 +24,10 @@ use crate::Row;
 use crate::client_token::{ClientToken, ClientTokenKey};
 
 pub use address::{Address, AddressAssociation};
+pub use block_device::BlockDevice;
+pub(crate) use block_device::{
+    GP3_IOPS, GP3_THROUGHPUT, ROOT_DEVICE_NAME, ROOT_SIZE_GIB, parse_volume_id, volume_id,
+};
 pub use instance::{Instance, InstanceTransition, MetadataOptions};
 pub use network_acl::{
     IcmpTypeCode, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, PortRange, RuleAction,

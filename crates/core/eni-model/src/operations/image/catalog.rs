@@ -5,6 +5,7 @@ use alloc::borrow::Cow;
 use eni_types::ImageId;
 
 use crate::describe::{Described, Scope};
+use crate::resource::{ROOT_DEVICE_NAME, ROOT_SIZE_GIB};
 use crate::tags::Tags;
 use crate::{IndexKey, Row};
 
@@ -61,7 +62,7 @@ impl Image {
             owner_id: OWNER_ID,
             owner_alias: "amazon",
             creation_date: "2026-11-20T00:00:00.000Z",
-            root_device_name: "/dev/xvda",
+            root_device_name: ROOT_DEVICE_NAME,
         }]
     }
 
@@ -86,6 +87,12 @@ impl Row for Image {
 impl Described for Image {
     const FILTERS: &'static [&'static str] = &[
         "architecture",
+        "block-device-mapping.delete-on-termination",
+        "block-device-mapping.device-name",
+        "block-device-mapping.encrypted",
+        "block-device-mapping.snapshot-id",
+        "block-device-mapping.volume-size",
+        "block-device-mapping.volume-type",
         "creation-date",
         "description",
         "ena-support",
@@ -113,6 +120,10 @@ impl Described for Image {
     ) {
         match name {
             "architecture" => give(self.architecture.into()),
+            "block-device-mapping.delete-on-termination" => give("true".into()),
+            "block-device-mapping.encrypted" => give("false".into()),
+            "block-device-mapping.volume-size" => give(alloc::format!("{ROOT_SIZE_GIB}").into()),
+            "block-device-mapping.volume-type" => give("gp3".into()),
             "creation-date" => give(self.creation_date.into()),
             "description" => give(self.description.into()),
             "ena-support" | "is-public" => give("true".into()),
@@ -123,7 +134,9 @@ impl Described for Image {
             "name" => give(self.name.into()),
             "owner-alias" => give(self.owner_alias.into()),
             "owner-id" => give(self.owner_id.into()),
-            "root-device-name" => give(self.root_device_name.into()),
+            "block-device-mapping.device-name" | "root-device-name" => {
+                give(self.root_device_name.into())
+            }
             "root-device-type" => give("ebs".into()),
             "state" => give("available".into()),
             "virtualization-type" => give("hvm".into()),

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Image, check_known};
 use crate::describe::{Page, Scope, find_among};
+use crate::resource::BlockDevice;
 use crate::tags::{TagItem, Tags};
 use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, World};
 
@@ -61,11 +62,47 @@ struct ImageDescription {
     usage_operation: &'static str,
     root_device_type: &'static str,
     root_device_name: &'static str,
-    block_device_mapping: ItemSet<()>,
+    block_device_mapping: ItemSet<MappedDevice>,
     virtualization_type: &'static str,
     hypervisor: &'static str,
     ena_support: bool,
     tag_set: ItemSet<TagItem>,
+}
+
+/// `blockDeviceMapping.item`: the root volume. It is made of no snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MappedDevice {
+    device_name: &'static str,
+    ebs: MappedVolume,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MappedVolume {
+    delete_on_termination: bool,
+    volume_size: u32,
+    volume_type: String,
+    iops: Option<u32>,
+    throughput: Option<u32>,
+    encrypted: bool,
+}
+
+impl MappedDevice {
+    fn root(image: &Image) -> Self {
+        let root = BlockDevice::root();
+        Self {
+            device_name: image.root_device_name,
+            ebs: MappedVolume {
+                delete_on_termination: root.delete_on_termination,
+                volume_size: root.size_gib,
+                volume_type: root.volume_type,
+                iops: root.iops,
+                throughput: root.throughput,
+                encrypted: root.encrypted,
+            },
+        }
+    }
 }
 
 impl Operation for DescribeImages {
@@ -126,7 +163,7 @@ impl From<&Image> for ImageDescription {
             usage_operation: "RunInstances",
             root_device_type: "ebs",
             root_device_name: image.root_device_name,
-            block_device_mapping: ItemSet::default(),
+            block_device_mapping: [MappedDevice::root(image)].into_iter().collect(),
             virtualization_type: "hvm",
             hypervisor: "xen",
             ena_support: true,

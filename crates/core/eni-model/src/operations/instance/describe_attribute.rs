@@ -12,6 +12,7 @@ use crate::describe::Scope;
 use crate::operations::attribute::{AttributeBooleanValue, AttributeValue, unknown_attribute};
 use crate::operations::lookup;
 use crate::operations::network_interface::description::{GroupIdentifier, groups_of};
+use crate::operations::volume::{MappedDevice, mapping_of};
 use crate::resource::Instance;
 use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, World};
 
@@ -47,7 +48,7 @@ pub struct DescribeInstanceAttributeResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     root_device_name: Option<AttributeValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    block_device_mapping: Option<ItemSet<()>>,
+    block_device_mapping: Option<ItemSet<MappedDevice>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     product_codes: Option<ItemSet<()>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,6 +103,10 @@ impl Operation for DescribeInstanceAttribute {
                     ..Default::default()
                 }
             }
+            "blockDeviceMapping" => DescribeInstanceAttributeResponse {
+                block_device_mapping: Some(mapping_of(instance, world)),
+                ..Default::default()
+            },
             other => own_attribute(instance, other).ok_or_else(|| unknown_attribute(other))?,
         };
         response.instance_id = Some(self.instance_id);
@@ -139,7 +144,6 @@ fn own_attribute(instance: &Instance, name: &str) -> Option<DescribeInstanceAttr
             found.instance_initiated_shutdown_behavior = text(behavior);
         }
         "rootDeviceName" => found.root_device_name = text(image_of(instance).root_device_name),
-        "blockDeviceMapping" => found.block_device_mapping = Some(ItemSet::default()),
         "productCodes" => found.product_codes = Some(ItemSet::default()),
         "ebsOptimized" => found.ebs_optimized = flag(instance.ebs_optimized),
         "enaSupport" => found.ena_support = flag(true),

@@ -17,6 +17,7 @@ use crate::operations::image::Image;
 use crate::operations::network_interface::description::{
     GroupIdentifier, Names, groups_of, owner_of,
 };
+use crate::operations::volume::{MappedDevice, mapping_of};
 use crate::resource::{Address, Attachment, Instance, MetadataOptions, NetworkInterface};
 use crate::tags::TagItem;
 
@@ -55,7 +56,7 @@ pub(crate) struct InstanceDescription {
     architecture: &'static str,
     root_device_type: &'static str,
     root_device_name: &'static str,
-    block_device_mapping: ItemSet<()>,
+    block_device_mapping: ItemSet<MappedDevice>,
     virtualization_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_token: Option<String>,
@@ -276,7 +277,7 @@ impl InstanceDescription {
             architecture: image.architecture,
             root_device_type: "ebs",
             root_device_name: image.root_device_name,
-            block_device_mapping: ItemSet::default(),
+            block_device_mapping: mapping_of(instance, scope.world),
             virtualization_type: "hvm",
             client_token: instance.client_token.clone(),
             tag_set: instance.tags.to_items_if_any(),

@@ -10,6 +10,7 @@ use super::description::{
 };
 use crate::IndexKey;
 use crate::describe::{Described, Scope};
+use crate::operations::volume::mapping_of;
 use crate::resource::{Instance, NetworkInterface};
 
 impl Described for Instance {
@@ -18,6 +19,11 @@ impl Described for Instance {
         "architecture",
         "availability-zone",
         "availability-zone-id",
+        "block-device-mapping.attach-time",
+        "block-device-mapping.delete-on-termination",
+        "block-device-mapping.device-name",
+        "block-device-mapping.status",
+        "block-device-mapping.volume-id",
         "client-token",
         "dns-name",
         "ena-support",
@@ -106,6 +112,16 @@ impl Described for Instance {
             // `instance.group-id` and `instance.group-name`: those of all its interfaces.
             for eni in scope.world.network_interfaces.by(&key) {
                 eni.filter_values(name, scope, give);
+            }
+        } else if let Some(name) = name.strip_prefix("block-device-mapping.") {
+            for device in mapping_of(self, scope.world).items {
+                give(match name {
+                    "attach-time" => device.ebs.attach_time.into(),
+                    "delete-on-termination" => device.ebs.delete_on_termination.to_string().into(),
+                    "device-name" => device.device_name.into(),
+                    "status" => device.ebs.status.into(),
+                    _ => device.ebs.volume_id.into(),
+                });
             }
         } else if matches!(
             name,

@@ -1,6 +1,5 @@
 //! Instances.
 
-mod absent;
 mod credit;
 mod describe;
 mod describe_attribute;
@@ -16,16 +15,13 @@ mod state_change;
 mod status;
 mod subnet_choice;
 
-pub use absent::{
-    DescribeKeyPairs, DescribeKeyPairsResponse, DescribeVolumes, DescribeVolumesResponse,
-};
 pub use credit::{
     DescribeInstanceCreditSpecifications, DescribeInstanceCreditSpecificationsResponse,
 };
 pub use describe::{DescribeInstances, DescribeInstancesResponse};
 pub use describe_attribute::{DescribeInstanceAttribute, DescribeInstanceAttributeResponse};
 pub use modify_attribute::{ModifyInstanceAttribute, ResetInstanceAttribute};
-pub use request::RunInstances;
+pub use request::{BlockDeviceMapping, EbsBlockDevice, RunInstances};
 pub use reservation::ReservationDescription;
 pub use run::RunInstancesResponse;
 pub use state_change::{

@@ -16,7 +16,7 @@ use crate::operations::attribute::{
 use crate::operations::network_interface::{efa, limits};
 use crate::operations::security_group::membership;
 use crate::operations::{instance_type, lookup, unsupported};
-use crate::resource::{Instance, NetworkInterface};
+use crate::resource::{BlockDevice, Instance, NetworkInterface};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
 
 /// Changes one attribute of an instance, given by its own parameter or as `Attribute` and `Value`.
@@ -50,10 +50,55 @@ pub struct ModifyInstanceAttribute {
     pub ena_support: Option<AttributeBooleanValue>,
     /// Of a stopped instance: may only be `simple`, as it is.
     pub sriov_net_support: Option<AttributeValue>,
+    /// Whether volumes go with the instance.
+    #[query(name = "BlockDeviceMapping")]
+    pub block_device_mappings: Vec<BlockDeviceChange>,
     /// Asks for another kernel.
     pub kernel: Option<AttributeValue>,
     /// Asks for another RAM disk.
     pub ramdisk: Option<AttributeValue>,
+}
+
+/// `BlockDeviceMapping.N`.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct BlockDeviceChange {
+    /// The device.
+    pub device_name: Option<String>,
+    /// Asks for a device less.
+    pub no_device: Option<String>,
+    /// Asks for an ephemeral disk.
+    pub virtual_name: Option<String>,
+    /// The volume.
+    pub ebs: Option<VolumeChange>,
+}
+
+/// `BlockDeviceMapping.N.Ebs`.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct VolumeChange {
+    /// Whether it goes with the instance.
+    pub delete_on_termination: Option<bool>,
+    /// Its id: the device says which it is.
+    pub volume_id: Option<String>,
+}
+
+impl BlockDeviceChange {
+    /// Changes the device that it names, and nothing but what EC2 lets this call change.
+    fn apply(&self, devices: &mut [BlockDevice]) -> Result<(), Ec2Error> {
+        let name = self.device_name.as_deref().unwrap_or_default();
+        let device = devices
+            .iter_mut()
+            .find(|device| device.device_name == name)
+            .ok_or_else(|| {
+                let message = format!("No device is currently mapped at {name}");
+                let code = ErrorCode::of_id("InvalidInstanceAttributeValue");
+                Ec2Error::new(code, message)
+            })?;
+        let others = self.no_device.is_some() || self.virtual_name.is_some();
+        unsupported::refuse("Changing the devices of an instance", others)?;
+        let given = self.ebs.as_ref().and_then(|ebs| ebs.delete_on_termination);
+        device.delete_on_termination = given.unwrap_or(device.delete_on_termination);
+        Ok(())
+    }
 }
 
 impl Operation for ModifyInstanceAttribute {
@@ -125,6 +170,7 @@ impl ModifyInstanceAttribute {
         only_one(&[
             ("sourceDestCheck", self.source_dest_check.is_some()),
             ("groupSet", !self.groups.is_empty()),
+            ("blockDeviceMapping", !self.block_device_mappings.is_empty()),
             ("instanceType", self.instance_type.is_some()),
             ("userData", self.user_data.is_some()),
             (
@@ -197,6 +243,9 @@ impl ModifyInstanceAttribute {
                 &["stop", "terminate"],
             )?;
             changed.instance_initiated_shutdown_behavior = given.value;
+        }
+        for given in &self.block_device_mappings {
+            given.apply(&mut changed.block_devices)?;
         }
         if let Some(given) = self.disable_api_termination {
             changed.disable_api_termination = given.value;

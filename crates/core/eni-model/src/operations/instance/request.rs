@@ -63,7 +63,7 @@ pub struct RunInstances {
     pub metadata_options: Option<MetadataOptionsParameter>,
     /// Described, without effect: processors are not rationed.
     pub credit_specification: Option<CreditSpecification>,
-    /// Without effect: instances share the host's file system.
+    /// Described, without effect: instances share the host's file system.
     #[query(name = "BlockDeviceMapping")]
     pub block_device_mappings: Vec<BlockDeviceMapping>,
     /// Without effect: there is no identity service to give credentials.

@@ -14,7 +14,7 @@ use crate::client_token::Replay;
 use crate::describe::Scope;
 use crate::instance_types::InstanceType;
 use crate::operations::claims::Claims;
-use crate::operations::{image, instance_type};
+use crate::operations::{image, instance_type, volume};
 use crate::resource::{Address, Instance, SecurityGroup, Vpc};
 use crate::{
     Await, ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, IndexKey, Operation, World,
@@ -215,6 +215,10 @@ impl RunInstances {
             monitoring: self.monitoring.is_some_and(|given| given.enabled),
             metadata_options: self.checked_metadata_options()?,
             cpu_credits,
+            block_devices: volume::block_devices(
+                &self.block_device_mappings,
+                &tags_of("volume", &self.tag_specifications)?,
+            )?,
             client_token: self.client_token.clone(),
             tags: tags_of("instance", &self.tag_specifications)?,
         })

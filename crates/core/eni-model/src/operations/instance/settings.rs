@@ -12,7 +12,7 @@ use crate::resource::MetadataOptions;
 use crate::tags::{TagSpecification, Tags};
 use crate::{Ec2Error, ErrorCode};
 
-/// Kinds of resources that a launch can tag. Only the first two exist here.
+/// Kinds of resources that a launch can tag. The last exists nowhere here.
 const LAUNCH_TAGGABLE: [&str; 4] = [
     "instance",
     "network-interface",

@@ -117,6 +117,7 @@ impl Fixture {
             boot_count: 1,
             user_data: None,
             key_name: None,
+            block_devices: alloc::vec::Vec::new(),
             disable_api_termination: false,
             instance_initiated_shutdown_behavior: "stop".into(),
             ebs_optimized: false,

@@ -1,0 +1,135 @@
+//! `DescribeKeyPairs`: nothing logs in to instances with keys, so that a key pair is a name that instances carry.
+
+use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::InstanceId;
+use eni_types::quota;
+use serde::Serialize;
+
+use crate::describe::{Described, Filter, Page, Scope, find_among};
+use crate::tags::Tags;
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, Row, World};
+
+/// Describes the key pairs that instances name, so that what an instance's description names can be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeKeyPairs {
+    /// Only these.
+    #[query(name = "KeyName")]
+    pub key_names: Vec<String>,
+    /// Only these.
+    #[query(name = "KeyPairId")]
+    pub key_pair_ids: Vec<String>,
+    /// Without effect: the keys themselves are not known.
+    pub include_public_key: Option<bool>,
+    /// All must match.
+    #[query(name = "Filter")]
+    pub filters: Vec<Filter>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeKeyPairsResponse {
+    key_set: ItemSet<KeyPair>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyPair {
+    key_pair_id: String,
+    key_name: String,
+}
+
+impl Operation for DescribeKeyPairs {
+    const NAME: &'static str = "DescribeKeyPairs";
+    const MUTATES: bool = false;
+    type Response = DescribeKeyPairsResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let all = in_use(world);
+        for name in &self.key_names {
+            if all.iter().all(|pair| pair.key_name != *name) {
+                return Err(no_key_pair(&format!(
+                    "The key pair '{name}' does not exist"
+                )));
+            }
+        }
+        for id in &self.key_pair_ids {
+            if all.iter().all(|pair| pair.key_pair_id != *id) {
+                return Err(no_key_pair(&format!(
+                    "The key pair ID '{id}' does not exist"
+                )));
+            }
+        }
+        let wanted = all.into_iter().filter(|pair| {
+            (self.key_names.is_empty() || self.key_names.contains(&pair.key_name))
+                && (self.key_pair_ids.is_empty() || self.key_pair_ids.contains(&pair.key_pair_id))
+        });
+        let page = Page {
+            filters: self.filters,
+            ..Page::default()
+        };
+        let scope = Scope::new(world, context);
+        let name = |pair: &KeyPair| pair.key_name.clone();
+        let (found, _) = find_among(wanted, false, name, &page, &quota::PAGE_SIZES, scope)?;
+        let response = DescribeKeyPairsResponse {
+            key_set: found.into(),
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+/// The key pairs that instances name, by name. Each has the digits of the first of its instances in its id.
+fn in_use(world: &World) -> Vec<KeyPair> {
+    let mut first: BTreeMap<&str, InstanceId> = BTreeMap::new();
+    for instance in world.instances.iter() {
+        if let Some(name) = instance.key_name.as_deref().filter(|name| !name.is_empty()) {
+            first.entry(name).or_insert(instance.instance_id);
+        }
+    }
+    let pairs = first.into_iter().map(|(name, instance)| KeyPair {
+        key_pair_id: instance.to_string().replacen("i-", "key-", 1),
+        key_name: name.into(),
+    });
+    pairs.collect()
+}
+
+fn no_key_pair(message: &str) -> Ec2Error {
+    Ec2Error::new(ErrorCode::InvalidKeyPairNotFound, message)
+}
+
+impl Row for KeyPair {
+    type Id = ();
+    fn id(&self) {}
+    fn tags(&self) -> &Tags {
+        Tags::NONE
+    }
+    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
+}
+
+impl Described for KeyPair {
+    const FILTERS: &'static [&'static str] = &["fingerprint", "key-name", "key-pair-id"];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("KeyNames", "MaxResults");
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        _scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        match name {
+            "key-name" => give(self.key_name.as_str().into()),
+            "key-pair-id" => give(self.key_pair_id.as_str().into()),
+            _ => {}
+        }
+    }
+}

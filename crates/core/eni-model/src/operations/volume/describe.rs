@@ -1,0 +1,252 @@
+//! `DescribeVolumes`.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use eni_query::FromQuery;
+use eni_types::{InstanceId, Timestamp, quota};
+use serde::Serialize;
+
+use super::{attached_at, devices_of};
+use crate::describe::{Described, Page, Scope, find_among};
+use crate::resource::{BlockDevice, Instance, parse_volume_id, volume_id};
+use crate::tags::{TagItem, Tags};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, Row, World};
+
+/// Describes the volumes of instances; there are no others.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeVolumes {
+    /// Only these.
+    #[query(name = "VolumeId")]
+    pub volume_ids: Vec<String>,
+    /// Whether to list those that AWS services manage: there are none.
+    pub include_managed_resources: Option<bool>,
+    /// Filters and paging.
+    #[query(flatten)]
+    pub page: Page,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeVolumesResponse {
+    volume_set: ItemSet<VolumeDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VolumeDescription {
+    volume_id: String,
+    size: u32,
+    snapshot_id: &'static str,
+    availability_zone: String,
+    availability_zone_id: String,
+    status: &'static str,
+    create_time: String,
+    attachment_set: ItemSet<Attachment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag_set: Option<ItemSet<TagItem>>,
+    volume_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iops: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    throughput: Option<u32>,
+    encrypted: bool,
+    multi_attach_enabled: bool,
+    operator: Operator,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Attachment {
+    volume_id: String,
+    instance_id: InstanceId,
+    device: String,
+    status: &'static str,
+    attach_time: String,
+    delete_on_termination: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Operator {
+    managed: bool,
+}
+
+/// A volume: what its instance says of it.
+#[derive(Clone, Debug)]
+struct Volume {
+    id: String,
+    instance: Arc<Instance>,
+    device: BlockDevice,
+    since: Timestamp,
+}
+
+impl Operation for DescribeVolumes {
+    const NAME: &'static str = "DescribeVolumes";
+    const MUTATES: bool = false;
+    type Response = DescribeVolumesResponse;
+
+    fn plan(
+        self,
+        world: &World,
+        context: &mut Context<'_>,
+    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+        let mut volumes: Vec<Volume> = if self.volume_ids.is_empty() {
+            world
+                .instances
+                .iter()
+                .flat_map(|instance| volumes_of(instance, world))
+                .collect()
+        } else {
+            let named = self.volume_ids.iter().map(|id| named(id, world));
+            named.collect::<Result<_, _>>()?
+        };
+        volumes.sort_by(|a, b| a.id.cmp(&b.id));
+        volumes.dedup_by(|a, b| a.id == b.id);
+        let scope = Scope::new(world, context);
+        let (found, next_token) = find_among(
+            volumes.into_iter(),
+            !self.volume_ids.is_empty(),
+            |volume| volume.id.clone(),
+            &self.page,
+            &quota::PAGE_SIZES,
+            scope,
+        )?;
+        let response = DescribeVolumesResponse {
+            volume_set: found
+                .iter()
+                .map(|volume| VolumeDescription::new(volume, scope))
+                .collect(),
+            next_token,
+        };
+        Ok((ChangeSet::none(), response))
+    }
+}
+
+fn volumes_of<'a>(
+    instance: &'a Arc<Instance>,
+    world: &'a World,
+) -> impl Iterator<Item = Volume> + 'a {
+    devices_of(instance).map(|(number, device)| Volume {
+        id: volume_id(instance.instance_id, number),
+        instance: Arc::clone(instance),
+        device: device.clone(),
+        since: attached_at(instance, world),
+    })
+}
+
+fn named(id: &str, world: &World) -> Result<Volume, Ec2Error> {
+    parse_volume_id(id)
+        .and_then(|(instance, _)| world.instances.get(instance))
+        .and_then(|instance| volumes_of(instance, world).find(|volume| volume.id == id))
+        .ok_or_else(|| {
+            let message = format!("The volume '{id}' does not exist.");
+            Ec2Error::new(ErrorCode::InvalidVolumeNotFound, message)
+        })
+}
+
+impl VolumeDescription {
+    fn new(volume: &Volume, scope: Scope<'_>) -> Self {
+        let Volume {
+            id,
+            instance,
+            device,
+            since,
+        } = volume;
+        let zone = &instance.availability_zone;
+        Self {
+            volume_id: id.clone(),
+            size: device.size_gib,
+            snapshot_id: "",
+            availability_zone: zone.clone(),
+            availability_zone_id: scope.region.availability_zone_id(zone),
+            status: "in-use",
+            create_time: since.to_string(),
+            attachment_set: [Attachment {
+                volume_id: id.clone(),
+                instance_id: instance.instance_id,
+                device: device.device_name.clone(),
+                status: "attached",
+                attach_time: since.to_string(),
+                delete_on_termination: device.delete_on_termination,
+            }]
+            .into_iter()
+            .collect(),
+            tag_set: device.tags.to_items_if_any(),
+            volume_type: device.volume_type.clone(),
+            iops: device.iops,
+            throughput: device.throughput,
+            encrypted: device.encrypted,
+            multi_attach_enabled: false,
+            operator: Operator { managed: false },
+        }
+    }
+}
+
+impl Row for Volume {
+    type Id = InstanceId;
+    fn id(&self) -> InstanceId {
+        self.instance.instance_id
+    }
+    fn tags(&self) -> &Tags {
+        &self.device.tags
+    }
+    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
+}
+
+impl Described for Volume {
+    const FILTERS: &'static [&'static str] = &[
+        "attachment.attach-time",
+        "attachment.delete-on-termination",
+        "attachment.device",
+        "attachment.instance-id",
+        "attachment.status",
+        "availability-zone",
+        "availability-zone-id",
+        "create-time",
+        "encrypted",
+        "fast-restored",
+        "multi-attach-enabled",
+        "operator.managed",
+        "operator.principal",
+        "size",
+        "snapshot-id",
+        "status",
+        "volume-id",
+        "volume-type",
+    ];
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("volumeSet", "maxResults");
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        let zone = &self.instance.availability_zone;
+        give(match name {
+            "attachment.attach-time" | "create-time" => self.since.to_string().into(),
+            "attachment.delete-on-termination" => {
+                self.device.delete_on_termination.to_string().into()
+            }
+            "attachment.device" => self.device.device_name.as_str().into(),
+            "attachment.instance-id" => self.instance.instance_id.to_string().into(),
+            "attachment.status" => "attached".into(),
+            "availability-zone" => zone.as_str().into(),
+            "availability-zone-id" => scope.region.availability_zone_id(zone).into(),
+            "encrypted" => self.device.encrypted.to_string().into(),
+            "fast-restored" | "multi-attach-enabled" | "operator.managed" => "false".into(),
+            "size" => self.device.size_gib.to_string().into(),
+            "status" => "in-use".into(),
+            "volume-id" => self.id.as_str().into(),
+            "volume-type" => self.device.volume_type.as_str().into(),
+            // No volume is made of a snapshot or managed by a service.
+            _ => return,
+        });
+    }
+}
