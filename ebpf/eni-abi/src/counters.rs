@@ -109,6 +109,14 @@ drop_reasons! {
     SpecialAddress = 32, "special_address";
     /// From outside, with a source that is inside: a public address of the region, or in a block of the receiver's VPC.
     InsideSource = 33, "inside_source";
+    /// The IP header's checksum is wrong.
+    HeaderChecksum = 34, "header_checksum";
+    /// The time to live is 0.
+    TimeToLive = 35, "time_to_live";
+    /// An IP option says which way the packet is to go.
+    SourceRoute = 36, "source_route";
+    /// A later fragment begins within the first one.
+    FragmentOverlap = 37, "fragment_overlap";
 }
 
 /// Value of [`crate::map::TRAFFIC`], by vport: what was delivered, seen from the interface. Bytes are those of frames.

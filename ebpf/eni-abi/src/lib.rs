@@ -46,7 +46,7 @@ pub use vport::{Globals, Vport};
 /// The version of everything in this crate: layouts, map names, sizes and meanings.
 ///
 /// Pinned maps of another version are removed and made anew, never reinterpreted.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// Vport numbers are below this. Vport 0 does not exist (interface indexes start at 1).
 ///

@@ -213,8 +213,8 @@ pub struct Fragment {
     pub source_port: Port,
     /// Destination port; ICMP's type and code.
     pub destination_port: Port,
-    /// Zero.
-    pub reserved: u32,
+    /// Where its payload ends, in bytes: no later fragment may begin before.
+    pub end: u32,
 }
 
 plain! {
@@ -231,5 +231,5 @@ plain! {
         new_source_mac: Mac, new_source: Ipv4, new_destination: Ipv4, reserved: u32,
     }
     FragmentKey { vport: u32, source: Ipv4, destination: Ipv4, identification: u16, protocol: u16 }
-    Fragment { expires_ns: u64, source_port: Port, destination_port: Port, reserved: u32 }
+    Fragment { expires_ns: u64, source_port: Port, destination_port: Port, end: u32 }
 }

@@ -2,7 +2,10 @@
 
 use eni_abi::{Flow, FlowKey, Ipv4, Port, Ports};
 use eni_wire::tcp_flag::{FIN, RST, SYN};
-use eni_wire::{ETHERNET_LENGTH, EtherType, IPV4_LENGTH, Mac, TCP_LENGTH, UDP_LENGTH, protocol};
+use eni_wire::{
+    ETHERNET_LENGTH, EtherType, IPV4_LENGTH, IPV4_WORDS, Mac, TCP_LENGTH, UDP_LENGTH, checksum,
+    protocol,
+};
 
 use crate::rewrite::{self, Translation};
 use crate::{Arrival, Frame, Memory, Tables, Verdict, offload};
@@ -74,12 +77,14 @@ fn goes_between<F: Frame>(frame: &F, flow: &Flow) -> Option<bool> {
 fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
     let words: &[u16; PORTS_END] = frame.head()?;
     let [version_and_length, _] = words[FIRST].to_ne_bytes();
-    let [_, protocol] = words[LIFETIME_AND_PROTOCOL].to_ne_bytes();
+    let [time_to_live, protocol] = words[LIFETIME_AND_PROTOCOL].to_ne_bytes();
     let total_length = u32::from(u16::from_be(words[TOTAL_LENGTH]));
     let plain = !frame.is_tagged()
         && words[ETHER_TYPE] == EtherType::IPV4.0
         && version_and_length == VERSION_AND_LENGTH
         && words[FRAGMENT] & FRAGMENT_MASK == 0
+        && time_to_live != 0
+        && checksum::finish(header_sum(words)) == 0
         && total_length + ETHERNET_LENGTH <= frame.length()
         && offload::is_borne_out(frame, protocol, total_length);
     if !plain {
@@ -120,6 +125,16 @@ fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
         },
         headers_length,
     })
+}
+
+/// The sum of an IPv4 header without options.
+#[inline(always)]
+fn header_sum(words: &[u16; PORTS_END]) -> u32 {
+    let mut sum = 0_u32;
+    for word in &words[FIRST..FIRST + IPV4_WORDS] {
+        sum = sum.wrapping_add(u32::from(*word));
+    }
+    sum
 }
 
 /// Bytes of the largest IP packet the frame stands for on a wire.

@@ -81,6 +81,8 @@ pub(crate) fn fragmentation_needed<F: Frame>(
         identification: 0,
         dont_fragment: true,
         part: FragmentPart::Whole,
+        fragment_offset: 0,
+        more_fragments: false,
         time_to_live: ROUTER_TIME_TO_LIVE,
         protocol: protocol::ICMP,
         source: sender.router_address,

@@ -25,6 +25,7 @@ mod admission;
 mod arp;
 mod connection;
 mod fast;
+mod header;
 mod icmp;
 mod locate;
 mod network_acl;

@@ -6,7 +6,7 @@ use eni_wire::{
     Malformed, TCP_LENGTH, TcpHeader, UDP_LENGTH, UdpHeader, protocol,
 };
 
-use crate::{Arrival, Frame, Memory, offload};
+use crate::{Arrival, Frame, Memory, header, offload};
 
 /// How long later fragments may follow the first: Linux' `ipfrag_time`.
 const FRAGMENT_LIFETIME_NS: u64 = 30_000_000_000;
@@ -34,6 +34,10 @@ pub(crate) struct Packet {
     pub(crate) transport_offset: u32,
     /// Bytes of IP and transport header.
     pub(crate) headers_length: u32,
+    /// How much of the whole packet's payload this one carries.
+    pub(crate) fragment_length: u32,
+    /// Where that begins there.
+    pub(crate) fragment_offset: u32,
     /// The source port; the identifier of ICMP queries.
     pub(crate) source_port: Port,
     /// The destination port; ICMP's type and code.
@@ -124,6 +128,9 @@ impl Packet {
         if ip.total_length + ETHERNET_LENGTH > frame.length() {
             return Err(DropReason::MalformedHeader);
         }
+        header::check(frame, &ip)?;
+        let payload = ip.total_length - ip.header_length;
+        self.fragment_length = header::fragment_length(&ip, payload)?;
         let cut = ip.part == FragmentPart::Whole
             && offload::is_borne_out(frame, ip.protocol, ip.total_length);
         if frame.segment_size() != 0 && !cut {
@@ -135,6 +142,7 @@ impl Packet {
         self.identification = ip.identification;
         self.dont_fragment = ip.dont_fragment;
         self.part = ip.part;
+        self.fragment_offset = ip.fragment_offset;
         self.transport_offset = ETHERNET_LENGTH + ip.header_length;
         self.headers_length = ip.header_length;
         self.source_port = Port(0);
@@ -144,7 +152,6 @@ impl Packet {
         if ip.part == FragmentPart::Later {
             return Ok(());
         }
-        let payload = ip.total_length - ip.header_length;
         match ip.protocol {
             protocol::TCP => self.parse_tcp(frame, payload),
             protocol::UDP => self.parse_udp(frame, payload),
@@ -267,7 +274,7 @@ impl Packet {
                     expires_ns: arrival.now_ns.wrapping_add(FRAGMENT_LIFETIME_NS),
                     source_port: self.source_port,
                     destination_port: self.destination_port,
-                    reserved: 0,
+                    end: self.fragment_length,
                 };
                 memory.remember_fragment(instance, &key, &fragment);
                 Ok(())
@@ -278,6 +285,10 @@ impl Packet {
                     .ok_or(DropReason::FragmentWithoutFirst)?;
                 if first.expires_ns <= arrival.now_ns {
                     return Err(DropReason::FragmentWithoutFirst);
+                }
+                // Ports or flags that the rules have not seen (RFC 1858, RFC 3128, RFC 5722).
+                if self.fragment_offset < first.end {
+                    return Err(DropReason::FragmentOverlap);
                 }
                 self.source_port = first.source_port;
                 self.destination_port = first.destination_port;

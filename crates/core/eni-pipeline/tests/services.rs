@@ -5,7 +5,7 @@ mod support;
 
 use eni_abi::{DropReason, MappingKey, Route, Vport};
 use eni_pipeline::testing::MemoryFrame;
-use eni_pipeline::testing::frames::{arp_request, checksums_hold, echo, tcp, udp};
+use eni_pipeline::testing::frames::{arp_request, checksums_hold, echo, repair, tcp, udp};
 use eni_pipeline::testing::region::{
     ANNA, BERT, CARL, UPLINK, VPC, ip, mac, private, public, router_mac,
 };
@@ -90,6 +90,7 @@ fn frames_that_a_vpc_does_not_carry_are_dropped_with_their_reason() {
         println!("{what}");
         let mut frame = udp(ANNA, private(BERT), (1, 2)).bytes();
         frame[offset..offset + bytes.len()].copy_from_slice(bytes);
+        repair(&mut frame);
         Bench::new().step(ANNA, &frame, &[&format!("10 {reason}")]);
     }
 }

@@ -21,6 +21,8 @@ pub mod protocol {
     pub const IPV6: u8 = 41;
     /// RFC 2784.
     pub const GRE: u8 = 47;
+    /// RFC 3828.
+    pub const UDP_LITE: u8 = 136;
 }
 
 const DONT_FRAGMENT: u16 = 0x4000;
@@ -56,6 +58,10 @@ pub struct Ipv4Header {
     pub dont_fragment: bool,
     /// Fragment offset and MF.
     pub part: FragmentPart,
+    /// Where the payload begins in that of the whole packet, in bytes.
+    pub fragment_offset: u32,
+    /// MF.
+    pub more_fragments: bool,
     /// Time to live.
     pub time_to_live: u8,
     /// Protocol number.
@@ -110,6 +116,8 @@ impl Ipv4Header {
             identification,
             dont_fragment: fragment & DONT_FRAGMENT != 0,
             part,
+            fragment_offset: (fragment & FRAGMENT_OFFSET) as u32 * 8,
+            more_fragments: fragment & MORE_FRAGMENTS != 0,
             time_to_live,
             protocol,
             source: Ipv4::from_words(s0, s1),

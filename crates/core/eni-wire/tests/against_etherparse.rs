@@ -37,6 +37,8 @@ proptest! {
             _ => FragmentPart::Later,
         };
         prop_assert_eq!(ours.part, part);
+        prop_assert_eq!(ours.fragment_offset, u32::from(theirs.fragments_offset().byte_offset()));
+        prop_assert_eq!(ours.more_fragments, theirs.more_fragments());
         prop_assert_eq!((ours.time_to_live, ours.protocol), (theirs.ttl(), theirs.protocol().0));
         prop_assert_eq!(ours.source, Ipv4::from(theirs.source_addr()));
         prop_assert_eq!(ours.destination, Ipv4::from(theirs.destination_addr()));
@@ -65,6 +67,8 @@ proptest! {
             identification: 7,
             dont_fragment: true,
             part: FragmentPart::Whole,
+            fragment_offset: 0,
+            more_fragments: false,
             time_to_live: 64,
             protocol,
             source: Ipv4(source),

@@ -7,7 +7,7 @@ mod support;
 use eni_abi::DropReason;
 use eni_bpf_loader::DataPlane;
 use eni_bpf_loader::testing::fill;
-use eni_pipeline::testing::frames::{Datagram, arp_request, echo, tcp, udp};
+use eni_pipeline::testing::frames::{Datagram, arp_request, echo, repair, tcp, udp};
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, private, public, small_region};
 use eni_wire::protocol::UDP;
 use eni_wire::tcp_flag::ACK;
@@ -145,6 +145,7 @@ fn claims() -> [Claim; 11] {
     let (tcp, udp) = (stream.bytes(), datagrams.bytes());
     let (mut announces_less, mut counts_less) = (tcp.clone(), udp.clone());
     announces_less[16..18].copy_from_slice(&60_u16.to_be_bytes());
+    repair(&mut announces_less);
     counts_less[38..40].copy_from_slice(&20_100_u16.to_be_bytes());
     let tcp_of = |size| offload(TCP_SEGMENTS, 16, size);
     let udp_of = |size| offload(UDP_SEGMENTS, 6, size);

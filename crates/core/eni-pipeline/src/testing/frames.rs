@@ -161,6 +161,21 @@ pub fn arp_request(vport: u32, sender: [u8; 4], target: [u8; 4]) -> Vec<u8> {
     frame
 }
 
+/// Makes the IP header's checksum right again, where there is a header: for a frame that was bent.
+pub fn repair(frame: &mut [u8]) {
+    let Some(first) = frame.get(14) else {
+        return;
+    };
+    let length = usize::from(first & 15) * 4;
+    if let Some(header) = frame.get_mut(14..14 + length)
+        && length >= 20
+    {
+        header[10..12].fill(0);
+        let sum = checksum(header, 0);
+        header[10..12].copy_from_slice(&sum.to_be_bytes());
+    }
+}
+
 /// Whether the checksums of an IPv4 frame (unfragmented) are right, those of an embedded IP header too.
 #[must_use]
 pub fn checksums_hold(frame: &[u8]) -> bool {

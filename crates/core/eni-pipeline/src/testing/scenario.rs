@@ -7,7 +7,7 @@ use eni_abi::Direction::{Egress, Ingress};
 use eni_abi::{Route, RuleProtocol, Vport};
 use eni_wire::protocol::{ICMP, TCP, UDP};
 
-use super::frames::{Datagram, arp_request, echo, icmp_error, tcp, udp};
+use super::frames::{Datagram, arp_request, echo, icmp_error, repair, tcp, udp};
 use super::region::{
     ANNA, BERT, CARL, UPLINK, add_route, ip, mac, private, public, router_mac, small_region,
 };
@@ -156,6 +156,9 @@ pub fn any_frame(dice: &mut Dice) -> (u32, Vec<u8>) {
     if dice.hits(24) {
         let position = dice.roll(frame.len() as u64) as usize;
         frame[position] ^= 1 << dice.roll(8);
+        if !dice.hits(3) && frame[12..14] == [8, 0] {
+            repair(&mut frame);
+        }
     }
     if dice.hits(30) {
         frame.truncate(34 + dice.roll(frame.len() as u64 - 34) as usize);
@@ -172,6 +175,9 @@ pub fn next_frame(dice: &mut Dice, sent: &[(u32, Vec<u8>)]) -> (u32, Vec<u8>) {
     if dice.hits(4) {
         let position = dice.roll(frame.len() as u64) as usize;
         frame[position] ^= 1 << dice.roll(8);
+        if !dice.hits(3) && frame[12..14] == [8, 0] {
+            repair(&mut frame);
+        }
     }
     (vport, frame)
 }
