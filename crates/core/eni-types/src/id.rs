@@ -193,6 +193,17 @@ macro_rules! typed_ids {
                 }
             }
         }
+        impl ResourceId {
+            /// EC2's answers to texts of the kind that `text` has the prefix of.
+            #[must_use]
+            pub fn errors_of(text: &str) -> Option<IdErrors> {
+                let prefix = text.rsplit_once('-').map_or(text, |(prefix, _)| prefix);
+                match prefix {
+                    $($prefix => Some($name::ERRORS),)*
+                    _ => None,
+                }
+            }
+        }
         impl fmt::Display for ResourceId {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self { $(Self::$name(id) => id.fmt(formatter),)* }

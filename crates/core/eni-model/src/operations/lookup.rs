@@ -2,10 +2,12 @@
 
 use alloc::format;
 use alloc::sync::Arc;
+use core::fmt::Display;
 
 use eni_types::{
-    AllocationId, AttachmentId, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterfaceId,
-    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId, VpcId,
+    AllocationId, AttachmentId, IdErrors, InstanceId, InternetGatewayId, NetworkAclId,
+    NetworkInterfaceId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId,
+    VpcId,
 };
 
 use crate::resource::{
@@ -30,8 +32,13 @@ pub(crate) fn no_attachment(id: AttachmentId) -> Ec2Error {
 
 /// EC2's error for an id that nothing has.
 pub(crate) fn not_found<I: TypedId>(id: I) -> Ec2Error {
-    let message = format!("The {} '{id}' does not exist", I::ERRORS.noun);
-    Ec2Error::new(ErrorCode::of_id(I::ERRORS.not_found), message)
+    nothing_has(id, I::ERRORS)
+}
+
+/// As [`not_found`], for an id of the kind with these errors.
+pub(crate) fn nothing_has(id: impl Display, errors: IdErrors) -> Ec2Error {
+    let message = format!("The {} '{id}' does not exist", errors.noun);
+    Ec2Error::new(ErrorCode::of_id(errors.not_found), message)
 }
 
 /// EC2's error for a call that relies on the default VPC of a region that has none.

@@ -6,9 +6,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use eni_query::FromQuery;
-use eni_types::ResourceId;
+use eni_types::{MalformedId, ResourceId};
 
 use super::taggable::{not_taggable, with_tags};
+use crate::operations::lookup;
 use crate::tags::{TagParameter, Tags};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
 
@@ -83,13 +84,21 @@ fn change_all(
     }
     let ids = ids
         .iter()
-        .map(|id| id.parse().map_err(|_| not_taggable(id)))
+        .map(|id| id.parse().map_err(|reason| refused(id, reason)))
         .collect::<Result<BTreeSet<ResourceId>, _>>()?;
     let mut changes = ChangeSet::none();
     for id in ids {
         changes.put(with_tags(world, id, &change)?);
     }
     Ok(changes)
+}
+
+/// The error for a text that is no id: it may look like one that nothing has.
+fn refused(id: &str, reason: MalformedId) -> Ec2Error {
+    match ResourceId::errors_of(id).filter(|_| reason == MalformedId::NeverGiven) {
+        Some(errors) => lookup::nothing_has(id, errors),
+        None => not_taggable(id),
+    }
 }
 
 fn missing(parameter: &str) -> Ec2Error {

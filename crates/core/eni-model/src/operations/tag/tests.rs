@@ -149,6 +149,18 @@ fn what_the_tag_calls_refuse() {
             "InvalidID: The ID 'eipassoc-12345678' is not valid",
         ),
         (
+            &[("ResourceId.1", "igw-foo"), key],
+            "InvalidID: The ID 'igw-foo' is not valid",
+        ),
+        (
+            &[("ResourceId.1", "igw-0"), key],
+            "InvalidInternetGatewayID.NotFound: The internetGateway ID 'igw-0' does not exist",
+        ),
+        (
+            &[vpc, key, ("Tag.2.Key", "k")],
+            "InvalidParameterValue: Duplicate tag key 'k' specified.",
+        ),
+        (
             &[vpc, ("ResourceId.2", "subnet-12345678"), key],
             "InvalidSubnetID.NotFound: The subnet ID 'subnet-12345678' does not exist",
         ),
