@@ -99,7 +99,7 @@ def test_ping_pong_follows_the_self_rule_of_the_group(shared_region, net, group,
     before = refused()
     assert not pingpong(shared_region, second, first, address)
     assert refused() > before
-    assert "REFUSED" in shared_region.openeni("status").stdout
+    assert "refused " in shared_region.openeni("status").stdout
     authorize(net, group)
     assert pingpong(shared_region, second, first, address)
 

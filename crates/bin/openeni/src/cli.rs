@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use eni_types::{InstanceId, Ipv4Cidr};
+use eni_types::Ipv4Cidr;
 
 /// EC2 network interfaces that carry packets, on machines you own.
 #[derive(Debug, Parser)]
@@ -27,8 +27,10 @@ pub(crate) enum Command {
     Dev(DevOptions),
     /// Print what a shell needs to reach the region: `eval "$(openeni env)"`.
     Env(DataDirectory),
-    /// Run a command inside an instance.
+    /// Run a command, or a shell, inside an instance.
     Exec(ExecOptions),
+    /// Show what an instance has printed: its boot script's output, and why one was not run.
+    Logs(LogsOptions),
     /// Show instances, interfaces, addresses and drop counters, or those of a fabric service.
     Status(StatusOptions),
     /// Run an EFA fabric service without a region, in the foreground.
@@ -40,6 +42,13 @@ pub(crate) enum Command {
     #[command(hide = true, trailing_var_arg = true)]
     InstanceInit {
         /// As the instance driver gives them.
+        #[arg(allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
+    /// What watches over a command in an instance.
+    #[command(hide = true, trailing_var_arg = true)]
+    InstanceExec {
+        /// As `openeni exec` gives them.
         #[arg(allow_hyphen_values = true)]
         arguments: Vec<std::ffi::OsString>,
     },
@@ -111,12 +120,23 @@ pub(crate) struct FabricOptions {
 pub(crate) struct ExecOptions {
     #[command(flatten)]
     pub(crate) directory: DataDirectory,
-    /// The instance.
-    #[arg(value_name = "INSTANCE")]
-    pub(crate) instance_id: InstanceId,
-    /// The command and its arguments.
-    #[arg(last = true, required = true, value_name = "CMD")]
+    /// The instance: its id, or its Name tag.
+    pub(crate) instance: String,
+    /// The command and its arguments; a shell where there is none.
+    #[arg(last = true, value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+/// `openeni logs`.
+#[derive(Args, Debug)]
+pub(crate) struct LogsOptions {
+    #[command(flatten)]
+    pub(crate) directory: DataDirectory,
+    /// The instance: its id, or its Name tag.
+    pub(crate) instance: String,
+    /// Go on with what it prints from now on.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
 }
 
 /// `openeni status`.
@@ -128,6 +148,14 @@ pub(crate) struct StatusOptions {
     #[arg(long, value_name = "PATH", num_args = 0..=1, conflicts_with = "data_dir",
         default_missing_value = eni_efa_client::DEFAULT_SOCKET)]
     pub(crate) fabric: Option<PathBuf>,
+    /// Show it again every so many seconds, until Ctrl-C.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2",
+        value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) watch: Option<u16>,
+    /// Show only this: instances or interfaces, by their ids or Name tags, or by what they are in or have: a VPC, subnet,
+    /// zone, security group, or address.
+    #[arg(value_name = "WHAT", conflicts_with = "fabric")]
+    pub(crate) only: Vec<String>,
     /// For people or for programs.
     #[arg(long, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,

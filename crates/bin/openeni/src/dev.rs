@@ -5,12 +5,15 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use eni_agent::{Agent, AgentSettings, chain};
-use eni_ec2_api::{Access, Credentials, QueryApi, SecretAccessKey, serve};
-use eni_model::RegionSettings;
+use eni_ec2_api::{Access, Consoles, Credentials, QueryApi, SecretAccessKey, serve};
+use eni_instance::{ConsoleFile, RunDirectory};
+use eni_model::{Console, RegionSettings};
 use eni_region::{Region, SettingDifference};
 use eni_store::EmbeddedStore;
+use eni_types::{InstanceId, Timestamp};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
@@ -233,6 +236,7 @@ async fn serve_region(
     };
     directory.publish_endpoint(&endpoint)?;
 
+    let consoles = ConsoleFiles(directory.run_directory()?);
     let (stop, stopped) = watch::channel(false);
     let until = |mut stopped: watch::Receiver<bool>| async move {
         // The sender lives until both servers have ended.
@@ -240,7 +244,7 @@ async fn serve_region(
     };
     let api = tokio::spawn(serve(
         listener,
-        Arc::new(QueryApi::new(Arc::clone(&region), access)),
+        Arc::new(QueryApi::new(Arc::clone(&region), access).with_consoles(consoles)),
         until(stopped.clone()),
     ));
     let status = tokio::spawn(status::serve(
@@ -272,6 +276,24 @@ async fn serve_region(
     let agent = Arc::into_inner(agent).ok_or(eni_agent::AgentError::Stopped)?;
     let ended = tokio::task::spawn_blocking(move || agent.shutdown()).await;
     Ok(ended.map_err(|panic| machine("the agent")(panic.into()))??)
+}
+
+/// Where instances print.
+struct ConsoleFiles(RunDirectory);
+
+impl Consoles for ConsoleFiles {
+    fn console(&self, instance_id: InstanceId) -> Option<Console> {
+        let kept = ConsoleFile::of(&self.0, instance_id).read();
+        let (output, written) = kept.unwrap_or_else(|error| {
+            warn!(%error, "cannot read the console of {instance_id}");
+            None
+        })?;
+        let since_epoch = written.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Some(Console {
+            output,
+            written: Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)),
+        })
+    }
 }
 
 /// What to type next, in another terminal.

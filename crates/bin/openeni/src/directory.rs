@@ -4,6 +4,7 @@
 //! store.redb     the region's state
 //! credentials    the key pair, mode 0600
 //! lock           held by the running region
+//! console/       what instances have printed
 //! run/           derived: sockets, namespaces, pins; the region's endpoint
 //! ```
 
@@ -16,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use eni_client::KeyPair;
-use eni_instance::RunDirectory;
+use eni_instance::{CONSOLES, RunDirectory};
 use nix::fcntl::{Flock, FlockArg};
 use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
@@ -65,7 +66,7 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
 }
 
 /// What a region keeps in its directory: one that has none of it and is not empty is something else's.
-const CONTENTS: [&str; 4] = [STORE, CREDENTIALS, LOCK, RUN];
+const CONTENTS: [&str; 5] = [STORE, CREDENTIALS, LOCK, RUN, CONSOLES];
 const STORE: &str = "store.redb";
 const CREDENTIALS: &str = "credentials";
 const LOCK: &str = "lock";

@@ -6,6 +6,7 @@ mod dev;
 mod directory;
 mod env;
 mod fabric;
+mod instance;
 mod log;
 mod privilege;
 mod status;
@@ -23,8 +24,8 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> ExitCode {
     let Cli { log, command } = Cli::parse();
     let style = match &command {
-        // The first process of an instance has the instance's console for its standard error, and one thread.
-        Command::InstanceInit { .. } => None,
+        // Inside an instance: there is one thread, and standard error is the console's or the user's command's.
+        Command::InstanceInit { .. } | Command::InstanceExec { .. } => None,
         Command::Dev(_) | Command::Fabric(_) => Some(log::Style::Service),
         _ => Some(log::Style::Command),
     };
@@ -45,28 +46,10 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             dev::run(&options)?;
         }
         Command::Env(options) => print!("{}", env::exports(&Directory::open(&options.data_dir)?)?),
-        Command::Exec(options) => {
-            privilege::need_root("exec")?;
-            let directory = Directory::open(&options.directory.data_dir)?;
-            let run = directory.run_directory()?;
-            // The instances of a killed region run on without it; where there is none, that is said first.
-            if !run.instance(options.instance_id).exists() {
-                directory.endpoint()?;
-            }
-            let code = eni_instance::exec(&run, options.instance_id, &options.command)?;
-            return Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)));
-        }
+        Command::Exec(options) => return instance::exec(&options),
+        Command::Logs(options) => instance::logs(&options)?,
         Command::Fabric(options) => fabric::run(&options)?,
-        Command::Status(options) => print!(
-            "{}",
-            match &options.fabric {
-                Some(socket) => fabric::status::ask(socket, options.output)?,
-                None => {
-                    let directory = Directory::open(&options.directory.data_dir)?;
-                    status::ask(&directory, options.output)?
-                }
-            }
-        ),
+        Command::Status(options) => status::show(&options)?,
         Command::Demo(Demo::Failover(options)) => {
             privilege::need_root("demo failover")?;
             demo::failover(&options)?;
@@ -76,6 +59,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             demo::efa(&options)?;
         }
         Command::InstanceInit { arguments } => eni_instance::init::run(arguments.into_iter()),
+        Command::InstanceExec { arguments } => eni_instance::supervisor::run(arguments.into_iter()),
         Command::DemoResponder { listen, name } => demo::responder::run(listen, &name)?,
     }
     Ok(ExitCode::SUCCESS)

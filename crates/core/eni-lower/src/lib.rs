@@ -151,6 +151,7 @@ fn desired_instance(
         hostname: hostname.unwrap_or_else(|| alloc::format!("{}", instance.instance_id)),
         domain: settings.private_domain(),
         user_data: user_data.unwrap_or_default(),
+        first_boot: !instance.has_run,
         efa_devices: efa::interfaces_of(world, instance.instance_id).count(),
     }
 }

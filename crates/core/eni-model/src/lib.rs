@@ -34,7 +34,7 @@ pub use client_token::{ClientToken, Replay};
 pub use context::{Caller, Context, RegionSettings};
 pub use error::{Ec2Error, ErrorCode};
 pub use items::{ItemSet, ReturnTrue};
-pub use operation::{Await, Operation};
+pub use operation::{Await, Console, Operation};
 pub use resource::{Resource, ResourceKind};
 pub use table::{IndexKey, Row, Table};
 pub use transition::{Transition, expire, plan_transitions};

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use eni_query::FromQuery;
-use eni_types::{AttachmentId, InstanceId, ReservationId};
+use eni_types::{AttachmentId, InstanceId, ReservationId, Timestamp};
 use serde::Serialize;
 
 use crate::resource::Instance;
@@ -41,6 +41,23 @@ pub trait Operation: FromQuery + Send + 'static {
     fn response_awaits(_response: &Self::Response) -> Option<Await> {
         None
     }
+
+    /// Whose console the answer shows, which is on the machine and not in the world.
+    fn wants_console(_response: &Self::Response) -> Option<InstanceId> {
+        None
+    }
+
+    /// Puts into the answer what [`Operation::wants_console`] asks for. Not called for an instance without a console.
+    fn show_console(_response: &mut Self::Response, _console: &Console) {}
+}
+
+/// What an instance has printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Console {
+    /// The end of it.
+    pub output: Vec<u8>,
+    /// When the last of it was printed.
+    pub written: Timestamp,
 }
 
 /// What the agent brings about after a commit. It holds when nothing of it is on its way to another state any more.

@@ -173,6 +173,7 @@ impl<'a> Draft<'a> {
         if let Some(instance) = pending {
             let instance = Instance {
                 state: InstanceState::Running,
+                has_run: true,
                 ..instance.clone()
             };
             self.instances.insert(id, instance);

@@ -35,6 +35,8 @@ pub struct DesiredInstance {
     pub domain: String,
     /// The boot script, decoded; empty for none.
     pub user_data: Vec<u8>,
+    /// Whether it has never run before: user data is for the first boot only.
+    pub first_boot: bool,
     /// How many Elastic Fabric Adapters the instance boots with.
     pub efa_devices: usize,
 }

@@ -66,6 +66,7 @@ fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers) -> Desire
                 hostname: "ip-10-0-0-5".to_owned(),
                 domain: "ec2.internal".to_owned(),
                 user_data: Vec::new(),
+                first_boot: true,
                 efa_devices: 0,
             },
         );

@@ -299,8 +299,16 @@ impl Worker {
         }
     }
 
-    fn expire(&self) {
+    fn expire(&mut self) {
         let region = &self.region;
+        let known = region.read(|world| {
+            let ids = world.instances.iter();
+            ids.map(|instance| instance.instance_id).collect()
+        });
+        log(
+            "forget consoles",
+            self.converger.machine.forget_consoles(&known),
+        );
         if !region.read(|world| expire(world, region.now()).is_empty()) {
             drop(region.submit(region.owner(), 0, |world, context| {
                 Ok((expire(world, context.now), ()))

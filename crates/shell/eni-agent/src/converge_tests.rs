@@ -47,15 +47,17 @@ pub(crate) fn run(program: &str, arguments: &[&str]) {
     assert!(status.success(), "{program} {arguments:?}");
 }
 
-pub(crate) fn open(data: &Path) -> Converger {
+/// A helper program of the instance driver's own tests.
+fn example(name: &str) -> OsString {
     let test = std::env::current_exe().unwrap();
-    let init = test
-        .ancestors()
-        .nth(2)
-        .unwrap()
-        .join("examples/instance_init");
+    let target = test.ancestors().nth(2).unwrap();
+    target.join("examples").join(name).into()
+}
+
+pub(crate) fn open(data: &Path) -> Converger {
+    let init = example("instance_init");
     let run = RunDirectory::of(data).unwrap();
-    let init = vec![OsString::from(init)];
+    let init = vec![init];
     Converger::new(Machine::open(run, init, PathBuf::new(), pool()).unwrap()).unwrap()
 }
 
@@ -110,6 +112,7 @@ pub(crate) fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers)
                 hostname: format!("ip-10-0-0-{last}"),
                 domain: "ec2.internal".to_owned(),
                 user_data: Vec::new(),
+                first_boot: true,
                 efa_devices: 0,
             },
         );
@@ -254,7 +257,13 @@ impl Host {
     pub(crate) fn exec(&self, instance: u8, command: &[&str]) -> i32 {
         let run = RunDirectory::of(self.data.path()).unwrap();
         let command: Vec<_> = command.iter().map(OsString::from).collect();
-        exec(&run, instance_id(instance), &command).unwrap()
+        exec(
+            &run,
+            &[example("instance_exec")],
+            instance_id(instance),
+            &command,
+        )
+        .unwrap()
     }
 
     pub(crate) fn shell(&self, instance: u8, script: &str) {

@@ -1,6 +1,6 @@
 //! The machine: what is observed on it, and how each step is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -12,7 +12,7 @@ use eni_instance::{InstanceDriver, NamespaceDriver, RunDirectory};
 use eni_lower::efa::EfaDevices;
 use eni_netlink::{Namespace, Netlink};
 use eni_plan::{Announcement, Observed, Plug, Step, TableChange, Tables, UPLINK_VPORT};
-use eni_types::Ipv4Cidr;
+use eni_types::{InstanceId, Ipv4Cidr};
 
 use crate::announce::Announcer;
 use crate::efa::EfaFabric;
@@ -210,6 +210,14 @@ impl Machine {
     pub(crate) fn collect_connections(&mut self) -> Result<(), AgentError> {
         self.data_plane.collect_connections()?;
         Ok(())
+    }
+
+    /// Forgets what instances have printed that are not described any more.
+    pub(crate) fn forget_consoles(
+        &mut self,
+        known: &BTreeSet<InstanceId>,
+    ) -> Result<(), AgentError> {
+        Ok(self.driver.forget_consoles(known)?)
     }
 
     /// What passed and was dropped at each vport of `observed` and at each adapter.

@@ -24,5 +24,6 @@ pub mod xml;
 pub use access_log::ACCESS_LOG;
 pub use credentials::{Access, CredentialStore, Credentials, SecretAccessKey};
 pub use fault::Fault;
+pub use operations::Consoles;
 pub use query_api::{Answer, QueryApi};
 pub use server::serve;

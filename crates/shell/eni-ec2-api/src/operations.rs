@@ -4,9 +4,10 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use eni_model::operations::empty_family::EmptyFamily;
-use eni_model::{Await, Caller, Context, Ec2Error, ErrorCode, Operation, World};
+use eni_model::{Await, Caller, Console, Context, Ec2Error, ErrorCode, Operation, World};
 use eni_query::QueryTree;
 use eni_region::Region;
+use eni_types::InstanceId;
 
 use crate::{Fault, xml};
 
@@ -17,9 +18,25 @@ const AWAIT_PATIENCE: Duration = Duration::from_secs(5);
 /// Every action of EC2's API, one a line (`scripts/aws-model.py`).
 const EC2_ACTIONS: &str = include_str!("../aws/ec2-actions.txt");
 
+/// Where instances' consoles are read.
+pub trait Consoles: Send + Sync + 'static {
+    /// That of one instance; none where it has printed nothing, or cannot be read.
+    fn console(&self, instance_id: InstanceId) -> Option<Console>;
+}
+
+/// No instance prints anything.
+pub(crate) struct NoConsoles;
+
+impl Consoles for NoConsoles {
+    fn console(&self, _: InstanceId) -> Option<Console> {
+        None
+    }
+}
+
 /// One authenticated call of a known operation.
 pub(crate) struct Call<'a> {
     pub(crate) region: &'a Region,
+    pub(crate) consoles: &'a dyn Consoles,
     pub(crate) caller: Caller,
     /// All parameters but `Action` and `Version`.
     pub(crate) tree: QueryTree,
@@ -97,7 +114,7 @@ async fn run<O: Operation>(mut call: Call<'_>) -> Result<String, Fault> {
     let dry_run = is_dry(&mut call, O::HAS_DRY_RUN)?;
     let fingerprint = call.tree.fingerprint();
     let request: O = call.tree.read()?;
-    let response = if dry_run || !O::MUTATES {
+    let mut response = if dry_run || !O::MUTATES {
         let plan = |world: &World, context: &mut Context<'_>| {
             request.plan(world, context).map(|(_, response)| response)
         };
@@ -121,5 +138,10 @@ async fn run<O: Operation>(mut call: Call<'_>) -> Result<String, Fault> {
         }
         response
     };
+    if let Some(id) = O::wants_console(&response)
+        && let Some(console) = call.consoles.console(id)
+    {
+        O::show_console(&mut response, &console);
+    }
     xml::ec2_response(O::NAME, call.request_id, &response).map_err(|error| Fault::internal(&error))
 }

@@ -13,7 +13,7 @@ use http::uri::Authority;
 use tracing::debug;
 
 use crate::access_log::Record;
-use crate::operations::{self, Call};
+use crate::operations::{self, Call, Consoles, NoConsoles};
 use crate::other_service::{self, OtherService};
 use crate::sigv4::{Claim, Placement, Refusal, RequestParts, Service, SigningKeys};
 use crate::{Access, Fault, sts, xml};
@@ -43,6 +43,7 @@ pub struct Answer {
 pub struct QueryApi {
     region: Arc<Region>,
     access: Access,
+    consoles: Box<dyn Consoles>,
     signing_keys: SigningKeys,
 }
 
@@ -53,7 +54,17 @@ impl QueryApi {
         Self {
             region,
             access,
+            consoles: Box::new(NoConsoles),
             signing_keys: SigningKeys::default(),
+        }
+    }
+
+    /// Reads instances' consoles there; without this they have printed nothing.
+    #[must_use]
+    pub fn with_consoles(self, consoles: impl Consoles) -> Self {
+        Self {
+            consoles: Box::new(consoles),
+            ..self
         }
     }
 
@@ -137,6 +148,7 @@ impl QueryApi {
         }
         let call = Call {
             region: &self.region,
+            consoles: &*self.consoles,
             caller,
             tree,
             request_id,

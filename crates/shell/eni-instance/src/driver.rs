@@ -1,6 +1,6 @@
 //! What every driver does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eni_plan::{DesiredInstance, DesiredInterface, ObservedDevice, ObservedInstance};
 use eni_types::{AttachmentId, InstanceId};
@@ -68,11 +68,11 @@ pub trait InstanceDriver: Send {
     /// When the kernel keeps the device.
     fn unplug(&mut self, vport: u32) -> Result<(), InstanceError>;
 
-    /// The last [`crate::CONSOLE_BYTES`] of what the instance printed while booting.
+    /// Forgets the consoles of all instances but `known`.
     ///
     /// # Errors
-    /// When the console cannot be read. An instance without one has printed nothing.
-    fn console_output(&self, id: InstanceId) -> Result<Vec<u8>, InstanceError>;
+    /// The first that cannot be removed; the others are removed nevertheless.
+    fn forget_consoles(&mut self, known: &BTreeSet<InstanceId>) -> Result<(), InstanceError>;
 
     /// The instances of this region that are on the machine.
     ///

@@ -24,8 +24,9 @@ use nix::unistd::{ForkResult, Pid, sethostname, setsid};
 
 use crate::console::Console;
 use crate::environment::Environment;
-use crate::run_directory::{CONSOLE, NETWORK_NAMESPACE, USER_DATA};
+use crate::run_directory::{NETWORK_NAMESPACE, USER_DATA};
 use crate::sys;
+use crate::user_data::{self, Kind};
 
 /// Files of the instance's directory that take the place of the host's, if the host has them.
 pub(crate) const ETC_FILES: [&str; 3] = ["hostname", "hosts", "resolv.conf"];
@@ -46,6 +47,10 @@ pub(crate) struct Settings {
     pub(crate) hostname: OsString,
     /// The number of this boot.
     pub(crate) boot_count: u64,
+    /// Its console's file.
+    pub(crate) console: PathBuf,
+    /// Whether it has never booted before: then its boot script runs.
+    pub(crate) first_boot: bool,
 }
 
 /// The boot that an instance was last started for.
@@ -72,26 +77,39 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ! {
 }
 
 impl Settings {
-    pub(crate) fn arguments(&self) -> [OsString; 4] {
+    pub(crate) fn arguments(&self) -> [OsString; 6] {
         [
             self.directory.clone().into_os_string(),
             self.processes.clone().into_os_string(),
             self.hostname.clone(),
             self.boot_count.to_string().into(),
+            self.console.clone().into_os_string(),
+            self.first_boot.to_string().into(),
         ]
     }
 
     fn parse(arguments: impl Iterator<Item = OsString>) -> io::Result<Self> {
         let arguments: Vec<_> = arguments.collect();
-        let [directory, processes, hostname, boot_count] = arguments.as_slice() else {
+        let [
+            directory,
+            processes,
+            hostname,
+            boot_count,
+            console,
+            first_boot,
+        ] = arguments.as_slice()
+        else {
             return Err(io::Error::other("not to be called by hand"));
         };
+        let first_boot = first_boot.to_str().and_then(|text| text.parse().ok());
         let boot_count = boot_count.to_str().and_then(|text| text.parse().ok());
         Ok(Self {
             directory: directory.into(),
             processes: processes.into(),
             hostname: hostname.clone(),
             boot_count: boot_count.ok_or_else(|| io::Error::other("no boot count"))?,
+            console: console.into(),
+            first_boot: first_boot.ok_or_else(|| io::Error::other("no word of a first boot"))?,
         })
     }
 }
@@ -137,17 +155,22 @@ fn serve(settings: &Settings, mut tell: PipeWriter) -> io::Result<()> {
     children.add(Signal::SIGCHLD);
     children.thread_block()?;
     let signals = SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-    let mut console = Console::open(&settings.directory.join(CONSOLE))?;
+    let mut console = Console::open(&settings.console)?;
     let script = settings.directory.join(USER_DATA);
     let environment = Environment::read(&settings.directory);
-    let started = start_script(&script, &environment);
+    let started = match settings.first_boot {
+        true => start_script(&script, &environment),
+        // "User data scripts run only during the boot cycle when you first launch the instance" (EC2 User Guide, "Run
+        // commands when you launch an EC2 instance with user data input").
+        false => Ok(None),
+    };
     tell.write_all(&[1])?;
     drop(tell);
     let (script, output) = match started {
         Ok(Some((script, output))) => (Some(script), Some(output)),
         Ok(None) => (None, None),
-        Err(error) => {
-            console.append(format!("user-data was not run: {error}\n").as_bytes())?;
+        Err(reason) => {
+            console.append(format!("user-data was not run: {reason}\n").as_bytes())?;
             (None, None)
         }
     };
@@ -193,7 +216,6 @@ fn reap(console: &mut Console, script: Option<Pid>) -> io::Result<()> {
         };
         if script.is_some() && ended.pid() == script {
             let how = match ended {
-                WaitStatus::Exited(_, 0) => continue,
                 WaitStatus::Exited(_, code) => format!("exit code {code}"),
                 WaitStatus::Signaled(_, signal, _) => format!("{signal}"),
                 _ => continue,
@@ -203,16 +225,24 @@ fn reap(console: &mut Console, script: Option<Pid>) -> io::Result<()> {
     }
 }
 
-/// Starts the boot script, if the user data is one. EC2's cloud-init runs what begins with `#!` (EC2 User Guide, "Run
-/// commands when you launch an EC2 instance with user data input"); other formats are not ours to read.
-fn start_script(path: &Path, environment: &Environment) -> io::Result<Option<(Child, PipeReader)>> {
-    let user_data = fs::read(path)?;
-    if user_data.is_empty() {
-        return Ok(None);
+/// Starts the boot script, if the user data is one; otherwise says why not.
+fn start_script(
+    path: &Path,
+    environment: &Environment,
+) -> Result<Option<(Child, PipeReader)>, String> {
+    let user_data = fs::read(path).map_err(|error| error.to_string())?;
+    match Kind::of(&user_data) {
+        Kind::Empty => Ok(None),
+        Kind::Script => {
+            let started = spawn_script(path, environment);
+            let started = started.map_err(|error| user_data::not_started(&user_data, &error))?;
+            Ok(Some(started))
+        }
+        Kind::Unsupported(what) => Err(what),
     }
-    if !user_data.starts_with(b"#!") {
-        return Err(io::Error::other("it does not begin with #!"));
-    }
+}
+
+fn spawn_script(path: &Path, environment: &Environment) -> io::Result<(Child, PipeReader)> {
     let (output, input) = io::pipe()?;
     for _ in 0..BUSY_RETRIES {
         let mut command = Command::new(path);
@@ -222,7 +252,7 @@ fn start_script(path: &Path, environment: &Environment) -> io::Result<Option<(Ch
             .stderr(input.try_clone()?);
         environment.give(&mut command);
         match command.spawn() {
-            Ok(child) => return Ok(Some((child, output))),
+            Ok(child) => return Ok((child, output)),
             Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
                 thread::sleep(BUSY_DELAY);
             }
@@ -265,6 +295,8 @@ mod tests {
             processes: "/c/cgroup.procs".into(),
             hostname: "ip-10-0-0-5".into(),
             boot_count: 7,
+            console: "/d/console".into(),
+            first_boot: true,
         };
         let parsed = Settings::parse(settings.arguments().into_iter()).unwrap();
         assert_eq!(parsed, settings);

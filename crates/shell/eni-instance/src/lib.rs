@@ -8,7 +8,7 @@
 //! in the region's [`RunDirectory`] and its cgroup is touched. An instance lives on when its driver's process dies.
 //!
 //! *Limitations.* An instance is a boundary for the network, not for security: its processes are root on the host's
-//! files. Its processes end with a stop, and start anew, with their boot script, at every boot.
+//! files. Its processes end with a stop; its boot script runs at its first boot only.
 
 mod brought;
 mod cgroup;
@@ -22,11 +22,14 @@ pub mod init;
 mod interface;
 mod namespace_driver;
 mod run_directory;
+pub mod supervisor;
 mod sys;
+mod terminal;
+mod user_data;
 
-pub use console::CONSOLE_BYTES;
+pub use console::{CONSOLE_BYTES, ConsoleFile};
 pub use driver::InstanceDriver;
 pub use error::InstanceError;
 pub use exec::exec;
 pub use namespace_driver::NamespaceDriver;
-pub use run_directory::RunDirectory;
+pub use run_directory::{CONSOLES, RunDirectory};

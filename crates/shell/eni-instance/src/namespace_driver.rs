@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::os::fd::AsFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -22,7 +22,7 @@ use crate::error::file_error;
 use crate::guest::Guest;
 use crate::init::{BootRecord, Settings};
 use crate::interface::{self, ANY_DEVICE_NAME, Change, device_name};
-use crate::run_directory::{CONSOLE, EFA, NETWORK_BOOT, USER_DATA};
+use crate::run_directory::{EFA, NETWORK_BOOT, USER_DATA};
 use crate::{InstanceDriver, InstanceError, RunDirectory, console};
 
 /// The first process only makes namespaces and mounts: milliseconds, or seconds on a machine that is overloaded.
@@ -85,6 +85,12 @@ impl NamespaceDriver {
     ) -> Result<Self, InstanceError> {
         let directory = run.instances();
         fs::create_dir_all(&directory).map_err(file_error("make", directory))?;
+        let directory = run.consoles();
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&directory);
+        made.map_err(file_error("make", directory))?;
         Ok(Self {
             cgroup: RegionCgroup::open(&run)?,
             fabric_netlink: fabric.netlink()?,
@@ -148,14 +154,10 @@ impl NamespaceDriver {
 
     fn run_init(&self, id: InstanceId, settings: &Settings) -> Result<(), InstanceError> {
         let failed = |reason: String| InstanceError::Boot { id, reason };
-        let path = settings.directory.join(CONSOLE);
+        let path = settings.console.clone();
         let last_words =
             || console::last_line(&path).map_or_else(String::new, |line| format!(": {line}"));
-        let console = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(file_error("open", &path))?;
+        let console = console::append_to(&path).map_err(file_error("open", &path))?;
         let (program, arguments) = self
             .init_command
             .split_first()
@@ -219,6 +221,8 @@ impl InstanceDriver for NamespaceDriver {
             processes: cgroup.processes(),
             hostname: instance.hostname.clone().into(),
             boot_count: instance.boot_count,
+            console: self.run.console(id),
+            first_boot: instance.first_boot,
         };
         self.run_init(id, &settings)
     }
@@ -312,9 +316,21 @@ impl InstanceDriver for NamespaceDriver {
         Ok(())
     }
 
-    fn console_output(&self, id: InstanceId) -> Result<Vec<u8>, InstanceError> {
-        let path = self.run.instance(id).join(CONSOLE);
-        console::read(&path).map_err(file_error("read", path))
+    fn forget_consoles(&mut self, known: &BTreeSet<InstanceId>) -> Result<(), InstanceError> {
+        let directory = self.run.consoles();
+        let entries = fs::read_dir(&directory).map_err(file_error("list", directory))?;
+        let mut result = Ok(());
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let id = path
+                .file_stem()
+                .and_then(|name| name.to_str()?.parse().ok());
+            if id.is_some_and(|id| !known.contains(&id)) {
+                let removed = fs::remove_file(&path);
+                result = result.and(removed.map_err(file_error("remove", path)));
+            }
+        }
+        result
     }
 
     fn instances(&mut self) -> Result<BTreeMap<InstanceId, ObservedInstance>, InstanceError> {

@@ -73,6 +73,17 @@ impl RunDirectory {
         self.instances().join(id.to_string())
     }
 
+    /// The directory of the instances' consoles. It is not derived, and lies beside the run directory.
+    #[must_use]
+    pub fn consoles(&self) -> PathBuf {
+        self.path.with_file_name(CONSOLES)
+    }
+
+    /// The file of an instance's console.
+    pub(crate) fn console(&self, id: InstanceId) -> PathBuf {
+        self.consoles().join(id.to_string())
+    }
+
     /// The file that an instance's network namespace is mounted on.
     #[must_use]
     pub fn network_namespace(&self, id: InstanceId) -> PathBuf {
@@ -80,11 +91,13 @@ impl RunDirectory {
     }
 }
 
+/// The directory of consoles in the data directory.
+pub const CONSOLES: &str = "console";
+
 /// Names of the files in an instance's directory.
 pub(crate) const NETWORK_NAMESPACE: &str = "net";
 /// The boot that the namespace was made for; missing while it is unfinished.
 pub(crate) const NETWORK_BOOT: &str = "net.boot";
-pub(crate) const CONSOLE: &str = "console.log";
 pub(crate) const USER_DATA: &str = "user-data";
 pub(crate) const BOOT_RECORD: &str = "boot";
 pub(crate) const ENVIRONMENT: &str = "environment";

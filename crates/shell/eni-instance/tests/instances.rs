@@ -5,9 +5,11 @@ use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use eni_instance::{InstanceDriver, InstanceError, NamespaceDriver, RunDirectory, exec};
+use eni_instance::{
+    ConsoleFile, InstanceDriver, InstanceError, NamespaceDriver, RunDirectory, exec,
+};
 use eni_netlink::Namespace;
 use eni_plan::{DesiredInstance, DesiredInterface, Plug};
 use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress};
@@ -46,7 +48,7 @@ impl Region {
 
     fn shell(&self, id: InstanceId, script: &str) -> i32 {
         let command = ["sh", "-c", script].map(OsString::from);
-        exec(&self.run, id, &command).unwrap()
+        exec(&self.run, &supervisor(), id, &command).unwrap()
     }
 }
 
@@ -58,10 +60,26 @@ impl Drop for Region {
     }
 }
 
-fn init_command() -> OsString {
+fn example(name: &str) -> OsString {
     let test = std::env::current_exe().unwrap();
     let target = test.ancestors().nth(2).unwrap();
-    target.join("examples/instance_init").into()
+    target.join("examples").join(name).into()
+}
+
+fn init_command() -> OsString {
+    example("instance_init")
+}
+
+fn supervisor() -> [OsString; 1] {
+    [example("instance_exec")]
+}
+
+fn console(region: &Region) -> String {
+    let (printed, _) = ConsoleFile::of(&region.run, id())
+        .read()
+        .unwrap()
+        .unwrap_or((Vec::new(), SystemTime::UNIX_EPOCH));
+    String::from_utf8(printed).unwrap()
 }
 
 fn id() -> InstanceId {
@@ -78,7 +96,16 @@ fn instance(user_data: &str, boot_count: u64) -> DesiredInstance {
         hostname: "ip-10-0-0-5".to_owned(),
         domain: "ec2.internal".to_owned(),
         user_data: user_data.as_bytes().to_vec(),
+        first_boot: boot_count == 1,
         efa_devices: 0,
+    }
+}
+
+/// As at a first boot, whatever its number.
+fn booted(user_data: &str, boot_count: u64) -> DesiredInstance {
+    DesiredInstance {
+        first_boot: true,
+        ..instance(user_data, boot_count)
     }
 }
 
@@ -119,8 +146,6 @@ fn root_a_boot_script_runs_with_the_name_and_the_network_of_its_instance() {
         .plug(attachment(), &interface(0, &[5]))
         .unwrap();
     region.driver.start(id(), &instance(script, 1)).unwrap();
-    let console =
-        |region: &Region| String::from_utf8(region.driver.console_output(id()).unwrap()).unwrap();
     wait_for("exit code", || console(&region).contains("exit code 3"));
     let printed = console(&region);
     assert_eq!(
@@ -152,7 +177,7 @@ fn root_an_instance_outlives_its_driver_and_ends_when_it_is_stopped() {
     let mut region = Region::new();
     let script = "#!/bin/sh\nsleep 1000 &\nsleep 1000\n";
     region.driver.create(id(), 1).unwrap();
-    region.driver.start(id(), &instance(script, 4)).unwrap();
+    region.driver.start(id(), &booted(script, 4)).unwrap();
     region.restart();
     let observed = region.driver.instances().unwrap()[&id()];
     assert_eq!((observed.boot_count, observed.alive), (Some(4), true));
@@ -162,7 +187,15 @@ fn root_an_instance_outlives_its_driver_and_ends_when_it_is_stopped() {
     assert_eq!(region.shell(id(), "kill -9 $$"), 137);
     let child = {
         let run = region.run.clone();
-        thread::spawn(move || exec(&run, id(), &["sleep", "1000"].map(OsString::from)).unwrap())
+        thread::spawn(move || {
+            exec(
+                &run,
+                &supervisor(),
+                id(),
+                &["sleep", "1000"].map(OsString::from),
+            )
+            .unwrap()
+        })
     };
     wait_for("sleeper", || {
         region.shell(id(), "pgrep -fx 'sleep 1000' | wc -l | grep -qx 3") == 0
@@ -176,7 +209,7 @@ fn root_an_instance_outlives_its_driver_and_ends_when_it_is_stopped() {
     );
     let observed = region.driver.instances().unwrap()[&id()];
     assert_eq!((observed.boot_count, observed.alive), (Some(4), false));
-    let refused = exec(&region.run, id(), &["true".into()]);
+    let refused = exec(&region.run, &supervisor(), id(), &["true".into()]);
     assert!(
         matches!(refused, Err(InstanceError::NotRunning(_))),
         "{refused:?}"

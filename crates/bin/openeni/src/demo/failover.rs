@@ -35,6 +35,8 @@ struct Scene {
 struct Player {
     name: &'static str,
     instance_id: String,
+    /// The shell's words for what answers the probes in it.
+    responder: String,
 }
 
 /// Runs the demonstration and prints what came of it. Must be called while the process has one thread.
@@ -242,22 +244,32 @@ impl Scene {
 
     /// Kills every process of an instance, as its crash would. Nobody tells the region.
     fn crash(&self, player: &Player) -> Result<(), DemoError> {
+        self.shell(player, "kill -9 -1")
+    }
+
+    /// Boots a dead instance again: what a supervisor would do before the next failover. Its boot script does not run
+    /// again.
+    fn revive(&self, player: &Player) -> Result<(), DemoError> {
+        for action in ["StopInstances", "StartInstances"] {
+            self.ec2
+                .call(action, &[("InstanceId.1", &player.instance_id)])?;
+        }
+        wait_running(&self.ec2, &player.instance_id)?;
+        let script = format!("setsid {} </dev/null >/dev/null 2>&1 &", player.responder);
+        self.shell(player, &script)
+    }
+
+    /// Runs a script in an instance.
+    fn shell(&self, player: &Player, script: &str) -> Result<(), DemoError> {
         let run = RunDirectory::of(self.region.data_directory())
             .map_err(machine("cannot find the region"))?;
         let id = player
             .instance_id
             .parse()
             .map_err(|_| DemoError::Nonsense("an instance id"))?;
-        let command = ["/bin/sh", "-c", "kill -9 -1"].map(Into::into);
-        eni_instance::exec(&run, id, &command)?;
+        let command = ["/bin/sh", "-c", script].map(Into::into);
+        eni_instance::exec(&run, &crate::instance::supervisor(), id, &command)?;
         Ok(())
-    }
-
-    /// Boots a dead instance again: what a supervisor would do before the next failover.
-    fn revive(&self, player: &Player) -> Result<(), DemoError> {
-        self.ec2
-            .call("RebootInstances", &[("InstanceId.1", &player.instance_id)])?;
-        wait_running(&self.ec2, &player.instance_id)
     }
 }
 
@@ -285,10 +297,11 @@ fn launch(
     program: &Path,
 ) -> Result<Player, DemoError> {
     let listen = SocketAddr::from((MOVING_ADDRESS, PORT));
-    let script = format!(
-        "#!/bin/sh\nexec '{}' demo-responder --listen {listen} --name {name}\n",
+    let responder = format!(
+        "'{}' demo-responder --listen {listen} --name {name}",
         program.display()
     );
+    let script = format!("#!/bin/sh\nexec {responder}\n");
     let launched = ec2.call(
         "RunInstances",
         &[
@@ -302,6 +315,7 @@ fn launch(
     )?;
     Ok(Player {
         name,
+        responder,
         instance_id: launched.first("instanceId")?,
     })
 }

@@ -73,7 +73,7 @@ impl AdapterCounters {
             self.revoked.to_string(),
             self.records_received.to_string(),
             self.records_sent.to_string(),
-            super::report::reasons(&self.drops),
+            super::render::reasons(&self.drops),
         ]
     }
 }

@@ -1,13 +1,15 @@
 //! `openeni status`: the running region answers on a socket in its data directory with one JSON document.
 
 mod adapter;
+mod render;
 mod report;
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use eni_agent::{Agent, AgentError, VportStatus};
@@ -18,47 +20,133 @@ use tokio::time::timeout;
 use tracing::warn;
 
 pub(crate) use self::adapter::AdapterCounters;
-pub(crate) use self::report::markdown;
+use self::render::DEFAULT_WIDTH;
+pub(crate) use self::render::markdown;
+pub(crate) use self::report::InstanceStatus;
 use self::report::{Counters, Report};
-use crate::cli::Output;
+use crate::cli::{Output, StatusOptions};
 use crate::directory::{Directory, DirectoryError};
 
 /// How long a region may take to tell its status, and a reader to take it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Why there is no status.
+/// Why there is no status. Each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StatusError {
     /// No region runs, or its directory cannot be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// The socket is somebody else's.
+    #[error("{} is closed to this user: it needs root (sudo), or the user whose service it is", .0.display())]
+    Denied(PathBuf),
+    /// Nobody listens: there never was a service, or it was killed.
+    #[error(
+        "no fabric service is running at {}: start one with `openeni fabric --config FILE`, or name another's socket", .0.display()
+    )]
+    NoService(PathBuf),
+    /// It hangs, or is overloaded.
+    #[error("{} does not answer within {PATIENCE:?}: see what it logs", .0.display())]
+    Late(PathBuf),
     /// Nobody answers.
-    #[error("nobody tells a status there")]
-    Unanswered(#[from] io::Error),
+    #[error("nobody tells a status at {}", path.display())]
+    Unanswered { path: PathBuf, source: io::Error },
     /// What is answered is something else.
-    #[error("the status is told in a form that this version does not know")]
+    #[error(
+        "the status is told in a form that this version does not know: it must be of the same version as the region"
+    )]
     Form(#[from] serde_json::Error),
+    /// A filter leaves nothing.
+    #[error("nothing in the region is, has or is in {}: `openeni status` shows all there is", .0.join(" or "))]
+    Nothing(Vec<String>),
+    /// It cannot be shown.
+    #[error("cannot print")]
+    Print(#[source] io::Error),
 }
 
-/// Asks the running region.
-pub(crate) fn ask(directory: &Directory, output: Output) -> Result<String, StatusError> {
-    // Says so if no region runs, rather than that a socket is missing.
-    directory.endpoint()?;
-    let text = read_document(&directory.status_socket())?;
-    let report: Report = serde_json::from_str(&text)?;
-    Ok(match output {
-        Output::Json => text + "\n",
-        Output::Table => report.render(),
+/// Shows what the running region tells; again and again, if it is watched.
+pub(crate) fn show(options: &StatusOptions) -> Result<(), StatusError> {
+    let ask = || match &options.fabric {
+        Some(socket) => crate::fabric::status::ask(socket, options.output),
+        None => {
+            let directory = Directory::open(&options.directory.data_dir)?;
+            ask(&directory, options)
+        }
+    };
+    let Some(seconds) = options.watch else {
+        return print(&ask()?);
+    };
+    loop {
+        let text = ask()?;
+        let clear = match options.output {
+            Output::Table if io::stdout().is_terminal() => CLEAR,
+            Output::Table | Output::Json => "",
+        };
+        match print(&format!("{clear}{text}")) {
+            Err(StatusError::Print(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return Ok(());
+            }
+            printed => printed?,
+        }
+        thread::sleep(Duration::from_secs(seconds.into()));
+    }
+}
+
+/// Moves to the upper left corner and clears what is below (ECMA-48: CUP, ED).
+const CLEAR: &str = "\x1b[H\x1b[J";
+
+fn print(text: &str) -> Result<(), StatusError> {
+    let mut output = io::stdout().lock();
+    let printed = output.write_all(text.as_bytes());
+    printed
+        .and_then(|()| output.flush())
+        .map_err(StatusError::Print)
+}
+
+/// What the running region tells, as far as it is asked for.
+fn ask(directory: &Directory, options: &StatusOptions) -> Result<String, StatusError> {
+    let report = report_of(directory)?.only(&options.only);
+    if report.is_empty() && !options.only.is_empty() {
+        return Err(StatusError::Nothing(options.only.clone()));
+    }
+    Ok(match options.output {
+        Output::Json => serde_json::to_string(&report)? + "\n",
+        Output::Table => report.render(width()),
     })
 }
 
+/// Characters in a line of the terminal.
+fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    let width = size.map_or(0, |size| usize::from(size.ws_col));
+    // Some terminals do not know their size.
+    if width == 0 { DEFAULT_WIDTH } else { width }
+}
+
+/// What the running region tells.
+pub(crate) fn report_of(directory: &Directory) -> Result<Report, StatusError> {
+    // Says so if no region runs, rather than that a socket is missing.
+    directory.endpoint()?;
+    Ok(serde_json::from_str(&read_document(
+        &directory.status_socket(),
+    )?)?)
+}
+
 /// What is told at a socket.
-pub(crate) fn read_document(socket: &Path) -> io::Result<String> {
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
-    Ok(text)
+pub(crate) fn read_document(socket: &Path) -> Result<String, StatusError> {
+    let read = || -> io::Result<String> {
+        let mut stream = UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let path = PathBuf::from(socket);
+    read().map_err(|source| match source.kind() {
+        io::ErrorKind::PermissionDenied => StatusError::Denied(path),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => StatusError::NoService(path),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => StatusError::Late(path),
+        _ => StatusError::Unanswered { path, source },
+    })
 }
 
 /// Answers every connection with the region's status until `stop` completes.

@@ -1,14 +1,13 @@
-//! What `openeni status` says, and how.
+//! What `openeni status` says.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use comfy_table::Table;
 use eni_model::World;
 use eni_model::resource::{Attachment, Instance, NetworkInterface};
 use eni_types::{
     AttachmentId, InstanceId, InstanceState, MacAddress, NetworkInterfaceId,
-    NetworkInterfaceStatus, SecurityGroupId,
+    NetworkInterfaceStatus, SecurityGroupId, SubnetId, VpcId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +42,10 @@ pub(crate) struct InstanceStatus {
     pub(crate) name: Option<String>,
     pub(crate) instance_type: String,
     pub(crate) state: InstanceState,
+    pub(crate) subnet_id: SubnetId,
+    pub(crate) vpc_id: VpcId,
+    pub(crate) availability_zone: String,
+    pub(crate) tags: BTreeMap<String, String>,
     pub(crate) interfaces: Vec<InterfaceStatus>,
 }
 
@@ -54,14 +57,35 @@ pub(crate) struct InterfaceStatus {
     pub(crate) device: Option<String>,
     pub(crate) status: NetworkInterfaceStatus,
     pub(crate) mac_address: MacAddress,
+    pub(crate) subnet_id: SubnetId,
+    pub(crate) vpc_id: VpcId,
+    pub(crate) availability_zone: String,
+    pub(crate) tags: BTreeMap<String, String>,
+    /// Each private address, and the public one that leads to it.
+    pub(crate) addresses: Vec<AddressPair>,
     pub(crate) private_ip_addresses: Vec<Ipv4Addr>,
     pub(crate) public_ip_addresses: Vec<Ipv4Addr>,
+    pub(crate) security_groups: Vec<GroupStatus>,
     pub(crate) security_group_ids: Vec<SecurityGroupId>,
     pub(crate) source_dest_check: bool,
     /// Only of interfaces on running instances.
     pub(crate) counters: Option<Counters>,
     /// Only of interfaces with an Elastic Fabric Adapter on running instances.
     pub(crate) adapter: Option<AdapterCounters>,
+}
+
+/// An address of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AddressPair {
+    pub(crate) private_ip_address: Ipv4Addr,
+    pub(crate) public_ip_address: Option<Ipv4Addr>,
+}
+
+/// A security group of an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GroupStatus {
+    pub(crate) group_id: SecurityGroupId,
+    pub(crate) group_name: String,
 }
 
 impl Report {
@@ -96,79 +120,30 @@ impl Report {
         }
     }
 
-    /// Tables for people.
-    pub(crate) fn render(&self) -> String {
-        let mut table = markdown([
-            "INSTANCE",
-            "STATE",
-            "DEVICE",
-            "INTERFACE",
-            "MAC",
-            "PRIVATE",
-            "PUBLIC",
-            "IN",
-            "OUT",
-            "DROPS",
-        ]);
-        for instance in &self.instances {
-            let name = instance
-                .name
-                .as_ref()
-                .map(|name| format!(" ({name})"))
-                .unwrap_or_default();
-            let mut label = [
-                format!("{}{name}", instance.instance_id),
-                instance.state.to_string(),
-            ];
-            for interface in &instance.interfaces {
-                let empty = [String::new(), String::new()];
-                table.add_row(
-                    std::mem::replace(&mut label, empty)
-                        .into_iter()
-                        .chain(interface.cells()),
-                );
-            }
-            if instance.interfaces.is_empty() {
-                table.add_row(label);
+    /// Leaves what one of `terms` names: an instance, an interface, or what it is in or has (its subnet, VPC, zone,
+    /// security group, an address, a name). An instance that is named keeps all its interfaces; otherwise an instance
+    /// keeps those that are named. Without terms all is left.
+    pub(crate) fn only(mut self, terms: &[String]) -> Self {
+        if terms.is_empty() {
+            return self;
+        }
+        let named = |names: Vec<String>| terms.iter().any(|term| names.contains(term));
+        self.unattached.retain(|interface| named(interface.names()));
+        for instance in &mut self.instances {
+            if !named(instance.names()) {
+                instance
+                    .interfaces
+                    .retain(|interface| named(interface.names()));
             }
         }
-        for interface in &self.unattached {
-            table.add_row(
-                ["-".to_owned(), String::new()]
-                    .into_iter()
-                    .chain(interface.cells()),
-            );
-        }
-        let mut text = format!("region {}\n{table}\n", self.region);
-        text.push_str(&self.render_adapters());
-        if !self.uplink.drops.is_empty() {
-            text.push_str(&format!(
-                "dropped on the way from the host: {}\n",
-                reasons(&self.uplink.drops)
-            ));
-        }
-        text
+        self.instances
+            .retain(|instance| named(instance.names()) || !instance.interfaces.is_empty());
+        self
     }
 
-    /// A table of the adapters, where there are any.
-    fn render_adapters(&self) -> String {
-        let header = ["INSTANCE", "ADAPTER"].into_iter();
-        let mut table = markdown(header.chain(AdapterCounters::HEADER));
-        for instance in &self.instances {
-            for interface in &instance.interfaces {
-                if let Some(adapter) = &interface.adapter {
-                    let label = [
-                        instance.instance_id.to_string(),
-                        interface.network_interface_id.to_string(),
-                    ];
-                    table.add_row(label.into_iter().chain(adapter.cells()));
-                }
-            }
-        }
-        if table.is_empty() {
-            return String::new();
-        }
-        format!("{table}\n")
+    /// Whether there is nothing in it to show.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.instances.is_empty() && self.unattached.is_empty()
     }
 }
 
@@ -184,7 +159,47 @@ fn instance_status(
         name: instance.tags.get("Name").map(Into::into),
         instance_type: instance.instance_type.clone(),
         state: instance.state,
+        subnet_id: instance.subnet_id,
+        vpc_id: instance.vpc_id,
+        availability_zone: instance.availability_zone.clone(),
+        tags: owned(instance.tags.iter()),
         interfaces: interfaces.into_iter().map(|eni| interface(eni)).collect(),
+    }
+}
+
+fn owned<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> BTreeMap<String, String> {
+    tags.map(|(key, value)| (key.into(), value.into()))
+        .collect()
+}
+
+impl InstanceStatus {
+    /// What it is called by, or shares with others, apart from its interfaces.
+    fn names(&self) -> Vec<String> {
+        let mut names = vec![
+            self.instance_id.to_string(),
+            self.subnet_id.to_string(),
+            self.vpc_id.to_string(),
+            self.availability_zone.clone(),
+            self.state.to_string(),
+        ];
+        names.extend(self.name.clone());
+        names
+    }
+
+    #[cfg(test)]
+    pub(crate) fn testing() -> Self {
+        let number = "00000000000000001";
+        Self {
+            instance_id: format!("i-{number}").parse().unwrap(),
+            name: None,
+            instance_type: "t3.medium".into(),
+            state: InstanceState::Running,
+            subnet_id: format!("subnet-{number}").parse().unwrap(),
+            vpc_id: format!("vpc-{number}").parse().unwrap(),
+            availability_zone: "us-east-1a".into(),
+            tags: BTreeMap::new(),
+            interfaces: Vec::new(),
+        }
     }
 }
 
@@ -195,8 +210,22 @@ impl InterfaceStatus {
         counters: &mut BTreeMap<AttachmentId, Counters>,
         adapter: Option<AdapterCounters>,
     ) -> Self {
-        let public =
-            |private: &Ipv4Addr| world.public_address_of(eni.network_interface_id, *private);
+        let public = |private: Ipv4Addr| {
+            let address = world.public_address_of(eni.network_interface_id, private);
+            address.map(|address| address.public_ip)
+        };
+        let addresses = eni.private_ip_addresses.iter().map(|private| AddressPair {
+            private_ip_address: *private,
+            public_ip_address: public(*private),
+        });
+        let addresses: Vec<_> = addresses.collect();
+        let groups = eni.group_ids.iter().filter_map(|id| {
+            let group = world.security_groups.get(*id)?;
+            Some(GroupStatus {
+                group_id: *id,
+                group_name: group.group_name.clone(),
+            })
+        });
         Self {
             network_interface_id: eni.network_interface_id,
             device: eni
@@ -206,13 +235,17 @@ impl InterfaceStatus {
                 .map(|attachment| format!("eth{}", attachment.device_number())),
             status: eni.status(),
             mac_address: eni.mac_address,
+            subnet_id: eni.subnet_id,
+            vpc_id: eni.vpc_id,
+            availability_zone: eni.availability_zone.clone(),
+            tags: owned(eni.tags.iter()),
             private_ip_addresses: eni.private_ip_addresses.clone(),
-            public_ip_addresses: eni
-                .private_ip_addresses
+            public_ip_addresses: addresses
                 .iter()
-                .filter_map(public)
-                .map(|address| address.public_ip)
+                .filter_map(|pair| pair.public_ip_address)
                 .collect(),
+            addresses,
+            security_groups: groups.collect(),
             security_group_ids: eni.group_ids.clone(),
             source_dest_check: eni.source_dest_check,
             counters: eni
@@ -223,41 +256,23 @@ impl InterfaceStatus {
         }
     }
 
-    fn cells(&self) -> [String; 8] {
-        let counted =
-            |read: fn(&Counters) -> String| self.counters.as_ref().map(read).unwrap_or_default();
-        [
-            self.device.clone().unwrap_or_default(),
+    /// What it is called by, or shares with others.
+    fn names(&self) -> Vec<String> {
+        let mut names = vec![
             self.network_interface_id.to_string(),
             self.mac_address.to_string(),
-            lines(&self.private_ip_addresses),
-            lines(&self.public_ip_addresses),
-            counted(|counters| counters.ingress_packets.to_string()),
-            counted(|counters| counters.egress_packets.to_string()),
-            counted(|counters| reasons(&counters.drops)),
-        ]
+            self.subnet_id.to_string(),
+            self.vpc_id.to_string(),
+            self.availability_zone.clone(),
+        ];
+        names.extend(self.tags.get("Name").cloned());
+        for pair in &self.addresses {
+            names.push(pair.private_ip_address.to_string());
+            names.extend(pair.public_ip_address.map(|address| address.to_string()));
+        }
+        for group in &self.security_groups {
+            names.extend([group.group_id.to_string(), group.group_name.clone()]);
+        }
+        names
     }
-}
-
-fn lines(addresses: &[Ipv4Addr]) -> String {
-    addresses
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-pub(super) fn reasons(drops: &BTreeMap<String, u64>) -> String {
-    drops
-        .iter()
-        .map(|(reason, count)| format!("{reason}={count}"))
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-pub(crate) fn markdown<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(header.into_iter().collect::<Vec<_>>());
-    table
 }

@@ -41,8 +41,8 @@ pub use dhcp_options::DescribeDhcpOptions;
 pub use image::DescribeImages;
 pub use instance::{
     DescribeInstanceAttribute, DescribeInstanceCreditSpecifications, DescribeInstanceStatus,
-    DescribeInstances, ModifyInstanceAttribute, RebootInstances, ResetInstanceAttribute,
-    RunInstances, StartInstances, StopInstances, TerminateInstances,
+    DescribeInstances, GetConsoleOutput, ModifyInstanceAttribute, RebootInstances,
+    ResetInstanceAttribute, RunInstances, StartInstances, StopInstances, TerminateInstances,
 };
 pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
 pub use internet_gateway::{
@@ -171,6 +171,7 @@ macro_rules! for_each_operation {
             DisassociateRouteTable,
             EnableVpcClassicLink,
             EnableVpcClassicLinkDnsSupport,
+            GetConsoleOutput,
             GetManagedPrefixListAssociations,
             GetManagedPrefixListEntries,
             GetSecurityGroupsForVpc,

@@ -37,6 +37,9 @@ pub struct Instance {
     pub launch_time: Timestamp,
     /// Counts boots: launch is 1, each start or reboot adds 1. The agent boots it once for each number.
     pub boot_count: u64,
+    /// Whether it has been `running`: its boot script has been started then, and is not started again.
+    #[serde(default)]
+    pub has_run: bool,
     /// The boot script, base64 as given.
     pub user_data: Option<String>,
     /// The key pair's name, as given; described, without effect.

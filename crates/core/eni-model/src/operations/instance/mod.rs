@@ -1,5 +1,6 @@
 //! Instances.
 
+mod console_output;
 mod credit;
 mod describe;
 mod describe_attribute;
@@ -15,6 +16,7 @@ mod state_change;
 mod status;
 mod subnet_choice;
 
+pub use console_output::{GetConsoleOutput, GetConsoleOutputResponse};
 pub use credit::{
     DescribeInstanceCreditSpecifications, DescribeInstanceCreditSpecificationsResponse,
 };

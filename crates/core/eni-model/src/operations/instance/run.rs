@@ -206,6 +206,7 @@ impl RunInstances {
             transition: None,
             launch_time: context.now,
             boot_count: 1,
+            has_run: false,
             user_data: self.user_data.clone().filter(|text| !text.is_empty()),
             key_name: self.key_name.clone(),
             disable_api_termination: self.disable_api_termination.unwrap_or(false),

@@ -116,6 +116,7 @@ impl Fixture {
             launch_time: Timestamp(0),
             boot_count: 1,
             user_data: None,
+            has_run: false,
             key_name: None,
             block_devices: alloc::vec::Vec::new(),
             disable_api_termination: false,
