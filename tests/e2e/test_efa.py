@@ -120,3 +120,18 @@ def test_adapters_work_again_after_the_region_was_killed(shared_region, group, p
         PROGRAM_SECONDS,
     )
     assert pingpong(shared_region, second, first, address)
+
+
+def test_adapters_work_again_after_a_reboot(shared_region, net, group, pair):
+    (first, _), (second, address) = pair
+    for rebooted in (first, second):
+        before = shared_region.run(rebooted, "readlink /proc/1/ns/net /proc/1/ns/pid; cut -d' ' -f22 /proc/1/stat")
+        net.ec2.reboot_instances(InstanceIds=[rebooted])
+
+        def is_new(rebooted=rebooted, before=before):
+            script = "readlink /proc/1/ns/net /proc/1/ns/pid; cut -d' ' -f22 /proc/1/stat"
+            done = shared_region.openeni("exec", rebooted, "--", "sh", "-c", script, check=False)
+            return done.returncode == 0 and done.stdout != before
+
+        until(is_new, "it is not rebooted")
+        assert pingpong(shared_region, second, first, address)
