@@ -196,10 +196,10 @@ const THINGS: &[Thing] = &[
         "ip -4 addr show | grep -q 'inet 10.0.8.50/24'",
     ),
     thing(
-        "a default route that the guest takes away from the primary interface",
+        "a default route of the primary interface in whose place the guest puts another",
         (Made::TakenAway, Of::PrimaryWhileUp),
-        "ip route del default dev eth0",
-        "ip route show default | grep -q 'dev eth0'",
+        "ip route replace default via 10.0.8.9 dev eth0 metric 512",
+        "ip route show default | grep -q 'via 10.0.8.1 dev eth0'",
     ),
 ];
 
@@ -213,6 +213,8 @@ enum Event {
     OtherDetached,
     SetDownAndUp,
     PrimarySetDownAndUp,
+    /// What the guest does, it does while the region is down.
+    SetDownAndUpAfterAKill,
     Detached,
     DetachedWhileDown,
     DetachedRenamed,
@@ -232,6 +234,7 @@ const EVENTS: &[Event] = &[
     Event::OtherDetached,
     Event::SetDownAndUp,
     Event::PrimarySetDownAndUp,
+    Event::SetDownAndUpAfterAKill,
     Event::Detached,
     Event::DetachedWhileDown,
     Event::DetachedRenamed,
@@ -265,7 +268,9 @@ impl Event {
         let goes = matches!(of, Of::Secondary | Of::SecondaryWhileUp) && self.detaches();
         // By the kernel.
         let is_dropped = match of {
-            Of::SecondaryWhileUp => self == Self::SetDownAndUp,
+            Of::SecondaryWhileUp => {
+                matches!(self, Self::SetDownAndUp | Self::SetDownAndUpAfterAKill)
+            }
             Of::PrimaryWhileUp => self == Self::PrimarySetDownAndUp,
             _ => false,
         };
@@ -326,17 +331,21 @@ impl Scene {
     }
 
     fn guest(&self, script: &str) -> bool {
-        let quiet = format!("exec >/dev/null 2>&1; {script}");
-        self.host.exec(SUBJECT, &["sh", "-c", &quiet]) == 0
+        guest(&self.host, script)
     }
 
     fn kill(self) -> Self {
+        self.kill_while(|_| ())
+    }
+
+    fn kill_while(self, doing: impl FnOnce(&Host)) -> Self {
         let Self {
             host,
             converger,
             before,
         } = self;
         drop(converger);
+        doing(&host);
         let converger = open(host.data.path());
         Self {
             host,
@@ -377,7 +386,7 @@ impl Scene {
             }
             Event::OtherAttached => after = wanted(&mut self.converger, 1, true, true),
             Event::OtherDetached => after = wanted(&mut self.converger, 1, true, false),
-            Event::SetDownAndUp => {
+            Event::SetDownAndUp | Event::SetDownAndUpAfterAKill => {
                 assert!(self.guest("ip link set eth1 down; ip link set eth1 up"))
             }
             Event::PrimarySetDownAndUp => {
@@ -440,21 +449,36 @@ impl Scene {
     }
 }
 
-fn try_out(event: Event) {
-    become_a_host();
-    let scene = Scene::new(event == Event::OtherDetached);
+/// What the guest does.
+fn do_things(host: &Host) {
     for thing in THINGS {
         assert!(
-            scene.guest(thing.is_there) == (thing.made != Made::ByGuest),
+            guest(host, thing.is_there) == (thing.made != Made::ByGuest),
             "{}",
             thing.name
         );
-        assert!(scene.guest(thing.by), "{}", thing.name);
+        assert!(guest(host, thing.by), "{}", thing.name);
     }
+}
+
+fn guest(host: &Host, script: &str) -> bool {
+    let quiet = format!("exec >/dev/null 2>&1; {script}");
+    host.exec(SUBJECT, &["sh", "-c", &quiet]) == 0
+}
+
+fn try_out(event: Event) {
+    become_a_host();
+    let scene = Scene::new(event == Event::OtherDetached);
+    let scene = if event == Event::SetDownAndUpAfterAKill {
+        scene.kill_while(do_things)
+    } else {
+        do_things(&scene.host);
+        scene
+    };
     let scene = scene.happen(event);
     let mut wrong = Vec::new();
     for thing in THINGS {
-        let left = scene.guest(thing.is_there);
+        let left = guest(&scene.host, thing.is_there);
         if left != event.leaves(thing.made, thing.of) {
             wrong.push((thing.name, left));
         }
@@ -496,6 +520,7 @@ cells! {
     root_guest_state_when_another_interface_is_detached: OtherDetached,
     root_guest_state_when_the_device_is_set_down_and_up: SetDownAndUp,
     root_guest_state_when_the_primary_device_is_set_down_and_up: PrimarySetDownAndUp,
+    root_guest_state_when_the_device_is_set_down_and_up_after_a_kill: SetDownAndUpAfterAKill,
     root_guest_state_when_the_interface_is_detached: Detached,
     root_guest_state_when_the_interface_is_detached_while_the_region_is_down: DetachedWhileDown,
     root_guest_state_when_the_interface_is_detached_renamed: DetachedRenamed,

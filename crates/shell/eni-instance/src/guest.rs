@@ -25,9 +25,11 @@ impl NamespaceDriver {
     pub(crate) fn guest(&mut self, id: InstanceId) -> Result<&mut Guest, InstanceError> {
         if !self.guests.contains_key(&id) {
             let namespace = Namespace::open(&self.run.network_namespace(id))?;
+            // Entering a namespace takes a thread.
+            let (netlink, watch) = namespace.run(|| (Netlink::open(), RouteWatch::open()))?;
             let guest = Guest {
-                netlink: namespace.netlink()?,
-                watch: namespace.run(RouteWatch::open)??,
+                netlink: netlink?,
+                watch: watch?,
                 namespace,
                 id_in_fabric: None,
             };

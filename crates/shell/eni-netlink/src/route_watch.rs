@@ -15,8 +15,9 @@ use crate::{NetlinkError, Route};
 /// The group of IPv4 routes, as a bit of `sockaddr_nl.nl_groups` (`RTMGRP_IPV4_ROUTE` in `linux/rtnetlink.h`).
 const IPV4_ROUTES: u32 = 0x40;
 
-/// The kernel sends one route in each message: with room for its next hops.
-const BUFFER_BYTES: usize = 32 * 1024;
+/// The kernel sends one route in each message. One that is longer than this has many next hops, and is cut off and not
+/// heard of: [`Route`] has one.
+const BUFFER_BYTES: usize = 1024;
 
 /// Messages read at once. Whoever changes routes faster must not keep the reader here.
 const MAX_MESSAGES: usize = 4096;
@@ -26,7 +27,6 @@ const MAX_MESSAGES: usize = 4096;
 #[derive(Debug)]
 pub struct RouteWatch {
     socket: OwnedFd,
-    buffer: Vec<u8>,
 }
 
 /// What a [`RouteWatch`] has heard.
@@ -53,19 +53,17 @@ impl RouteWatch {
         let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol);
         let socket = socket.map_err(failed)?;
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, IPV4_ROUTES)).map_err(failed)?;
-        Ok(Self {
-            socket,
-            buffer: vec![0; BUFFER_BYTES],
-        })
+        Ok(Self { socket })
     }
 
     /// What was heard since the last call. Does not wait.
     pub fn heard(&mut self) -> LostRoutes {
         let mut lost = LostRoutes::default();
+        let mut buffer = [0; BUFFER_BYTES];
         for _ in 0..MAX_MESSAGES {
-            match recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::empty()) {
+            match recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
                 Ok(length) => {
-                    let bytes = self.buffer.get(..length).unwrap_or_default();
+                    let bytes = buffer.get(..length).unwrap_or_default();
                     lost.routes.extend(lost_route(bytes));
                 }
                 Err(Errno::EINTR) => {}
