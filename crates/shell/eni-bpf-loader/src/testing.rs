@@ -1,5 +1,8 @@
 //! Tables of the pipeline's tests, in the kernel.
 
+use std::collections::BTreeMap;
+
+use eni_abi::Vport;
 use eni_pipeline::testing::MemoryTables;
 
 use crate::{DataPlane, DataPlaneError};
@@ -9,36 +12,49 @@ use crate::{DataPlane, DataPlaneError};
 /// # Errors
 /// [`DataPlaneError::Map`].
 pub fn fill(data_plane: &mut DataPlane, tables: &MemoryTables) -> Result<(), DataPlaneError> {
+    refill(data_plane, &MemoryTables::default(), tables)
+}
+
+/// Writes what is other in `after` than in `before`, and removes what is not there any more; the globals last.
+///
+/// # Errors
+/// [`DataPlaneError::Map`].
+pub fn refill(
+    data_plane: &mut DataPlane,
+    before: &MemoryTables,
+    after: &MemoryTables,
+) -> Result<(), DataPlaneError> {
     let to = &mut data_plane.tables;
-    for (vport, row) in &tables.vports {
-        to.replace_vport(*vport, row)?;
+    each_change(&before.vports, &after.vports, |vport, row| {
+        to.replace_vport(*vport, row.unwrap_or(&Vport::default()))
+    })?;
+    macro_rules! tables {
+        ($($name:ident)+) => {$(
+            each_change(&before.$name, &after.$name, |key, row| match row {
+                Some(row) => to.$name.insert(key, row),
+                None => to.$name.remove(key).map(|_| ()),
+            })?;
+        )+};
     }
-    for (key, row) in &tables.mappings {
-        to.mappings.insert(key, row)?;
+    tables! {
+        mappings public_addresses vpc_blocks macs routes policies remote_rules identity_rules port_rules
     }
-    for (address, row) in &tables.public_addresses {
-        to.public_addresses.insert(address, row)?;
+    to.globals.set(0, &after.globals)
+}
+
+/// Calls `change` for each key whose value is another one, or none, in `after`.
+fn each_change<K: Ord, V: PartialEq>(
+    before: &BTreeMap<K, V>,
+    after: &BTreeMap<K, V>,
+    mut change: impl FnMut(&K, Option<&V>) -> Result<(), DataPlaneError>,
+) -> Result<(), DataPlaneError> {
+    for key in before.keys().filter(|key| !after.contains_key(key)) {
+        change(key, None)?;
     }
-    for (key, row) in &tables.vpc_blocks {
-        to.vpc_blocks.insert(key, row)?;
+    for (key, value) in after {
+        if before.get(key) != Some(value) {
+            change(key, Some(value))?;
+        }
     }
-    for (key, vport) in &tables.macs {
-        to.macs.insert(key, vport)?;
-    }
-    for (key, route) in &tables.routes {
-        to.routes.insert(key, route)?;
-    }
-    for (policy, row) in &tables.policies {
-        to.policies.insert(policy, row)?;
-    }
-    for (key, rules) in &tables.remote_rules {
-        to.remote_rules.insert(key, rules)?;
-    }
-    for (key, rules) in &tables.identity_rules {
-        to.identity_rules.insert(key, rules)?;
-    }
-    for (key, rules) in &tables.port_rules {
-        to.port_rules.insert(key, rules)?;
-    }
-    to.globals.set(0, &tables.globals)
+    Ok(())
 }

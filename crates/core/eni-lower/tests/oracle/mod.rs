@@ -4,6 +4,7 @@
 //! each has read EC2's documentation the same way on its own.
 
 mod flow;
+mod fragment;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -20,6 +21,7 @@ use eni_types::{
 
 pub(crate) use flow::{Query, Quote, TrackedFlow};
 use flow::{flow_of, is_request, quoted_flow, whole_quote};
+pub(crate) use fragment::{Firsts, Piece};
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
@@ -58,6 +60,18 @@ pub(crate) struct Packet {
     pub(crate) opens: bool,
     /// What an ICMP error carries.
     pub(crate) quote: Option<Quote>,
+    pub(crate) piece: Piece,
+    pub(crate) tag: Tag,
+}
+
+/// An 802.1Q or 802.1ad tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tag {
+    None,
+    /// In the frame, by its EtherType.
+    Within(u16),
+    /// Beside the frame, where Linux moves the outermost one.
+    Beside,
 }
 
 /// A packet as its receiver gets it.
@@ -70,9 +84,13 @@ pub(crate) struct Delivery {
     pub(crate) quoted: Option<(Ipv4Addr, Ipv4Addr)>,
 }
 
-/// The tracked flows.
+/// What is remembered of earlier packets.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tracked(pub(crate) BTreeSet<TrackedFlow>);
+pub(crate) struct Remembered {
+    /// The tracked flows.
+    pub(crate) tracked: BTreeSet<TrackedFlow>,
+    firsts: Firsts,
+}
 
 /// An address and a port.
 pub(crate) type End = (Ipv4Addr, u16);
@@ -87,69 +105,46 @@ struct Way {
     through_gateway: bool,
 }
 
-/// What becomes of `packet`; a flow that it begins is remembered in `tracked`.
+/// What becomes of `packet`; what later packets depend on is remembered.
 pub(crate) fn decide(
     world: &World,
     pool: Ipv4Cidr,
-    tracked: &mut Tracked,
+    remembered: &mut Remembered,
     from: Place,
     next_hop: NextHop,
     packet: &Packet,
 ) -> Option<Delivery> {
-    let way = match from {
+    if packet.tag != Tag::None {
+        return None;
+    }
+    let router = match from {
         Place::Interface(id) => {
-            let eni = live(world, id)?;
-            if !may_send(world, eni, packet) {
+            let sender = live(world, id)?;
+            if !may_send(world, sender, packet) {
                 return None;
             }
-            way_from(world, pool, eni, next_hop, packet)?
+            subnet_of(world, sender)?.cidr_block.nth(1)
         }
+        Place::Outside if stays_home(packet.source) || stays_home(packet.destination) => {
+            return None;
+        }
+        Place::Outside => Some(pool.last()),
+    };
+    if next_hop == NextHop::Router && Some(packet.destination) == router {
+        return answer_of_router(from, packet);
+    }
+    let packet = &remembered.firsts.resolve(from, packet)?;
+    let tracked = &mut remembered.tracked;
+    let way = match from {
+        Place::Interface(id) => way_from(world, pool, live(world, id)?, next_hop, packet)?,
         Place::Outside => way_from_outside(world, pool, packet)?,
     };
-    if let Place::Interface(id) = from {
-        let sender = live(world, id)?;
-        let local = (packet.source, packet.source_port);
-        let remote = (packet.destination, packet.destination_port);
-        let peer = groups_of_receiver(world, &way, packet);
-        let egress = Seen {
-            packet,
-            is_egress: true,
-            local,
-            remote,
-            peer,
-        };
-        if !security_groups_allow(world, tracked, sender, &egress) {
-            return None;
-        }
-        if way.leaves_subnet
-            && !network_acl_allows(world, sender.subnet_id, true, packet.destination, packet)
-        {
-            return None;
-        }
-    }
-    if let Place::Interface(id) = way.to {
-        let receiver = live(world, id)?;
-        if way.enters_subnet
-            && !network_acl_allows(world, receiver.subnet_id, false, way.source, packet)
-        {
-            return None;
-        }
-        if receiver.source_dest_check && !receiver.private_ip_addresses.contains(&way.destination) {
-            return None;
-        }
-        let local = (way.destination, packet.destination_port);
-        let remote = (way.source, packet.source_port);
-        let peer = groups_of_sender(world, from, &way, packet);
-        let ingress = Seen {
-            packet,
-            is_egress: false,
-            local,
-            remote,
-            peer,
-        };
-        if !security_groups_allow(world, tracked, receiver, &ingress) {
-            return None;
-        }
+    let may_leave = match from {
+        Place::Interface(id) => lets_out(world, tracked, live(world, id)?, &way, packet),
+        Place::Outside => true,
+    };
+    if !may_leave || !lets_in(world, tracked, from, &way, packet)? {
+        return None;
     }
     // What a translation changes outside it changes inside, where it stands as well.
     let quoted = whole_quote(packet).map(|quote| {
@@ -168,11 +163,75 @@ pub(crate) fn decide(
     })
 }
 
+/// The sender's groups, and its subnet's entries where the packet leaves the subnet.
+fn lets_out(
+    world: &World,
+    tracked: &mut BTreeSet<TrackedFlow>,
+    sender: &NetworkInterface,
+    way: &Way,
+    packet: &Packet,
+) -> bool {
+    let egress = Seen {
+        packet,
+        is_egress: true,
+        local: (packet.source, packet.source_port),
+        remote: (packet.destination, packet.destination_port),
+        peer: groups_of_receiver(world, way, packet),
+    };
+    security_groups_allow(world, tracked, sender, &egress)
+        && (!way.leaves_subnet
+            || network_acl_allows(world, sender.subnet_id, true, packet.destination, packet))
+}
+
+/// The receiver's subnet's entries where the packet enters the subnet, its check, its groups.
+fn lets_in(
+    world: &World,
+    tracked: &mut BTreeSet<TrackedFlow>,
+    from: Place,
+    way: &Way,
+    packet: &Packet,
+) -> Option<bool> {
+    let Place::Interface(id) = way.to else {
+        return Some(true);
+    };
+    let receiver = live(world, id)?;
+    let own = receiver.private_ip_addresses.contains(&way.destination);
+    if (way.enters_subnet
+        && !network_acl_allows(world, receiver.subnet_id, false, way.source, packet))
+        || (receiver.source_dest_check && !own)
+    {
+        return Some(false);
+    }
+    let ingress = Seen {
+        packet,
+        is_egress: false,
+        local: (way.destination, packet.destination_port),
+        remote: (way.source, packet.source_port),
+        peer: groups_of_sender(world, from, way, packet),
+    };
+    Some(security_groups_allow(world, tracked, receiver, &ingress))
+}
+
+/// A router answers its subnet's pings, whatever the rules, and nothing else.
+fn answer_of_router(from: Place, packet: &Packet) -> Option<Delivery> {
+    let is_ping = packet.protocol == ICMP && packet.destination_port == 8 << 8;
+    (is_ping && packet.piece == Piece::Whole).then_some(Delivery {
+        to: from,
+        source: packet.destination,
+        destination: packet.source,
+        quoted: None,
+    })
+}
+
 /// Whether the source is the interface's own where that is checked, and neither address is one that stays at home. A VPC
 /// may have a block of those for itself.
 fn may_send(world: &World, eni: &NetworkInterface, packet: &Packet) -> bool {
     let own = eni.private_ip_addresses.contains(&packet.source);
     let block = world.vpcs.get(eni.vpc_id).map(|vpc| vpc.cidr_block);
+    // RFC 919: the subnet's last address is its broadcast address.
+    if subnet_of(world, eni).is_some_and(|subnet| subnet.cidr_block.last() == packet.destination) {
+        return false;
+    }
     let strange = |address| stays_home(address) && !block.is_some_and(|own| own.contains(address));
     (own || !eni.source_dest_check) && !strange(packet.source) && !strange(packet.destination)
 }
@@ -292,10 +351,7 @@ fn way_by_gateway(world: &World, pool: Ipv4Cidr, vpc_id: VpcId, packet: &Packet)
 fn way_from_outside(world: &World, pool: Ipv4Cidr, packet: &Packet) -> Option<Way> {
     let (eni, destination) = private_of(world, packet.destination)?;
     let inside = world.vpcs.get(eni.vpc_id)?.cidr_block;
-    if stays_home(packet.source)
-        || is_regions(pool, packet.source)
-        || inside.contains(packet.source)
-    {
+    if is_regions(pool, packet.source) || inside.contains(packet.source) {
         return None;
     }
     Some(Way {
@@ -392,21 +448,21 @@ struct Seen<'a> {
 /// EC2 User Guide, "Security group connection tracking".
 fn security_groups_allow(
     world: &World,
-    tracked: &mut Tracked,
+    tracked: &mut BTreeSet<TrackedFlow>,
     eni: &NetworkInterface,
     seen: &Seen<'_>,
 ) -> bool {
     let packet = seen.packet;
     let attachment = attachment(eni).attachment_id;
     if let Some(about) = quoted_flow(attachment, seen)
-        && tracked.0.contains(&about)
+        && tracked.contains(&about)
     {
         return true;
     }
     let ports = (packet.source_port, packet.destination_port);
     let ends = (seen.local.0, seen.remote.0);
     let flow = flow_of(attachment, packet.protocol, seen.is_egress, ends, ports);
-    if flow.is_some_and(|flow| tracked.0.contains(&flow)) {
+    if flow.is_some_and(|flow| tracked.contains(&flow)) {
         return true;
     }
     let rules: Vec<&SecurityGroupRule> = eni
@@ -449,7 +505,7 @@ fn security_groups_allow(
         _ => true,
     };
     if allowed && begins && !(for_everybody && all_to_all(!seen.is_egress)) {
-        tracked.0.extend(flow);
+        tracked.extend(flow);
     }
     allowed
 }

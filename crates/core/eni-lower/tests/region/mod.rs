@@ -24,6 +24,8 @@ use eni_types::{
 
 const SUBNETS: [&str; 2] = ["10.0.1.0/24", "10.0.2.0/24"];
 const INSTANCES: usize = 5;
+/// More than one region has generations of.
+pub(crate) const EPOCHS: u64 = 1 << 16;
 /// Ports in use: the neighbours of prefixes and of each other.
 const PORTS: [u16; 8] = [0, 22, 80, 81, 443, 1_023, 1_024, 65_535];
 /// Protocols that have nothing but a number: HOPOPT, GRE, ICMP for IPv6, UDP-Lite and the reserved one.
@@ -41,12 +43,15 @@ pub(crate) struct Region {
     memory: MemoryMemory,
     now_ns: u64,
     epoch: u64,
+    first_epoch: u64,
     ids: eni_types::IdSequence,
 }
 
 impl Region {
     /// A VPC of two subnets, an internet gateway, three groups and five instances, with random rules.
-    pub(crate) fn new(dice: &mut Dice) -> Self {
+    ///
+    /// Its tables' generations come after `epoch`.
+    pub(crate) fn new(dice: &mut Dice, epoch: u64) -> Self {
         let mut model = TestWorld::bootstrapped();
         let vpc = model.make("CreateVpc", &[("CidrBlock", "10.0.0.0/16")], "/vpc/vpcId");
         let subnets = SUBNETS.map(|block| {
@@ -72,7 +77,8 @@ impl Region {
             tables: MemoryTables::default(),
             memory: MemoryMemory::default(),
             now_ns: 1_000_000_000_000,
-            epoch: 0,
+            epoch,
+            first_epoch: epoch,
             ids: eni_types::IdSequence::default(),
             model,
         };
@@ -83,6 +89,14 @@ impl Region {
         region.randomise(dice);
         region.lower();
         region
+    }
+
+    pub(crate) fn tables(&self) -> &MemoryTables {
+        &self.tables
+    }
+
+    pub(crate) fn memory(&self) -> &MemoryMemory {
+        &self.memory
     }
 
     pub(crate) fn pool(&self) -> Ipv4Cidr {
@@ -147,6 +161,14 @@ impl Region {
             for group_id in self.group_ids.clone() {
                 let world = RulePeer::CidrIpv4(Ipv4Cidr::ANY);
                 self.put_rule(group_id, true, (IpProtocol::All, -1, -1), world);
+            }
+        }
+        // Where nothing is allowed, nothing shows.
+        if !dice.hits(3) {
+            for group_id in self.group_ids.clone() {
+                let block = dice.pick(&["0.0.0.0/0", "10.0.0.0/16", "0.0.0.0/1"]);
+                let peer = RulePeer::CidrIpv4(block.parse().unwrap());
+                self.put_rule(group_id, false, (IpProtocol::All, -1, -1), peer);
             }
         }
         for _ in 0..dice.roll(4) {

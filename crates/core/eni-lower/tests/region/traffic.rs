@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use eni_pipeline::Arrival;
+use eni_pipeline::testing::MemoryFrame;
 use eni_pipeline::testing::frames::{Datagram, checksums_hold};
-use eni_pipeline::testing::run;
 use eni_pipeline::testing::scenario::Dice;
+use eni_pipeline::{Arrival, Scratch, process};
 use eni_plan::UPLINK_VPORT;
 use eni_types::AttachmentId;
 
-use super::{NUMBERS, PORTS, Region, public};
-use crate::oracle::{Delivery, NextHop, Packet, Place, Query, Quote, TrackedFlow};
+use super::{EPOCHS, NUMBERS, PORTS, Region, public};
+use crate::oracle::{Delivery, NextHop, Packet, Piece, Place, Query, Quote, Tag, TrackedFlow};
+
+/// RFC 791 section 3.1.
+const MORE_FRAGMENTS: u16 = 0x2000;
 
 impl Region {
     fn vport(&self, place: Place) -> Option<u32> {
@@ -24,18 +27,30 @@ impl Region {
         }
     }
 
-    /// What the pipeline, over the lowered tables, does with a packet.
-    pub(crate) fn send(
-        &mut self,
+    /// The frame of a packet, and the vport that it comes from; `None` of an interface that is not there.
+    pub(crate) fn frame(
+        &self,
         from: Place,
         next_hop: NextHop,
         packet: &Packet,
-    ) -> Option<Delivery> {
+    ) -> Option<(u32, Vec<u8>)> {
         let vport = self.vport(from)?;
         let row = self.tables.vports.get(&vport)?;
         let destination_mac = match next_hop {
             NextHop::Router => mac_bytes(row.router_mac),
             NextHop::Neighbour(id) => self.interface(id).mac_address.0,
+        };
+        let (identification, fragment) = match packet.piece {
+            Piece::Whole => (7, 0),
+            Piece::First { identification, .. } => (identification, MORE_FRAGMENTS),
+            Piece::Later {
+                identification,
+                offset,
+                more,
+            } => (
+                identification,
+                offset | if more { MORE_FRAGMENTS } else { 0 },
+            ),
         };
         let frame = Datagram {
             destination_mac,
@@ -43,20 +58,43 @@ impl Region {
             source: packet.source.octets(),
             destination: packet.destination.octets(),
             protocol: packet.protocol,
-            identification: 7,
-            fragment: 0,
+            identification,
+            fragment,
             options: Vec::new(),
             payload: payload(packet),
         };
+        let mut bytes = frame.bytes();
+        if let Tag::Within(ether_type) = packet.tag {
+            let [a, b] = ether_type.to_be_bytes();
+            bytes.splice(12..12, [a, b, 0, 5]);
+        }
+        Some((vport, bytes))
+    }
+
+    /// What the pipeline, over the lowered tables, does with the frame of a packet: where it arrives, and as what.
+    pub(crate) fn send(
+        &mut self,
+        packet: &Packet,
+        vport: u32,
+        frame: &[u8],
+    ) -> Option<(Delivery, Vec<u8>)> {
         self.now_ns += 1_000_000;
         let arrival = Arrival {
             vport,
             now_ns: self.now_ns,
         };
-        let (target, bytes) = run(&self.tables, &mut self.memory, arrival, &frame.bytes());
-        let target = target?;
-        assert!(checksums_hold(&bytes), "{packet:?} arrives damaged");
-        let to = self.place_of(target);
+        let mut frame = MemoryFrame::new(frame);
+        if packet.tag == Tag::Beside {
+            frame = frame.tagged();
+        }
+        let mut scratch = Scratch::default();
+        let verdict = process(&mut frame, arrival, &self.tables, &mut self.memory, || {
+            Some(&mut scratch)
+        });
+        let (to, bytes) = (self.place_of(verdict.target()?), frame.bytes());
+        // Those of fragments are over what other frames hold.
+        let holds = packet.piece != Piece::Whole || checksums_hold(&bytes);
+        assert!(holds, "{packet:?} arrives damaged");
         if let Place::Interface(id) = to {
             assert_eq!(bytes[..6], self.interface(id).mac_address.0, "{packet:?}");
         }
@@ -64,14 +102,16 @@ impl Region {
             |at: usize| Ipv4Addr::new(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]);
         let has_quote = packet
             .quote
+            .filter(|_| !matches!(packet.piece, Piece::Later { .. }))
             .is_some_and(|quote| quote.bytes >= 8 && !quote.later_fragment)
             && matches!(packet.destination_port >> 8, 3 | 4 | 5 | 11 | 12);
-        Some(Delivery {
+        let delivery = Delivery {
             to,
             source: address(26),
             destination: address(30),
             quoted: has_quote.then(|| (address(54), address(58))),
-        })
+        };
+        Some((delivery, bytes))
     }
 
     /// The flows that the pipeline tracks.
@@ -125,6 +165,7 @@ impl Region {
         let other = self.interface(dice.pick(&ids));
         let source = match from {
             Place::Outside if dice.hits(8) => public(dice.roll(3)),
+            Place::Outside if dice.hits(8) => pool_end(dice),
             Place::Outside if dice.hits(4) => special(dice),
             Place::Outside if dice.hits(4) => inside(dice),
             Place::Outside => Ipv4Addr::new(198, 51, 100, 1),
@@ -137,6 +178,10 @@ impl Region {
             _ if dice.hits(16) => special(dice),
             (Place::Outside, _) | (_, 0) => public(dice.roll(4)),
             (_, 1) if dice.hits(3) => pool_end(dice),
+            (_, 1) if dice.hits(4) => {
+                let last = dice.pick(&[1, 255]);
+                Ipv4Addr::new(10, 0, dice.pick(&[1, 2]), last)
+            }
             (_, 1) => dice
                 .pick(&[[198, 51, 100, 1], [10, 0, 1, 200], [192, 0, 2, 1]])
                 .into(),
@@ -146,7 +191,7 @@ impl Region {
         let protocol = match dice.roll(8) {
             0 => dice.pick(&NUMBERS),
             1 => dice.roll(256) as u8,
-            _ => dice.pick(&[1, 6, 6, 6, 17, 17]),
+            _ => dice.pick(&[1, 1, 6, 6, 6, 17, 17]),
         };
         let (source_port, destination_port) = match protocol {
             1 => (dice.pick(&[1, 2]), any_type_and_code(dice)),
@@ -162,6 +207,8 @@ impl Region {
             destination_port,
             opens,
             quote: None,
+            piece: Piece::Whole,
+            tag: any_tag(dice),
         };
         (from, next_hop, packet)
     }
@@ -182,6 +229,38 @@ impl Region {
             Some(other) if !dice.hits(10) => NextHop::Neighbour(other),
             Some(_) | None => NextHop::Router,
         }
+    }
+
+    /// The fragments of a packet, in one of all orders, one of them perhaps twice.
+    pub(crate) fn fragments(&self, packet: &Packet, dice: &mut Dice) -> Vec<Packet> {
+        // From a range of the region's own: see the program's test.
+        let identification = (self.first_epoch / EPOCHS * 128 + dice.roll(128)) as u16;
+        let piece = |piece| Packet { piece, ..*packet };
+        let later = |offset, more| {
+            piece(Piece::Later {
+                identification,
+                offset,
+                more,
+            })
+        };
+        let length = payload(packet).len() as u16;
+        let first = Piece::First {
+            identification,
+            length,
+        };
+        // Where the first ends, most often; else over it, or after a hole.
+        let offset = match dice.roll(4) {
+            0 => 1 + dice.roll(5) as u16,
+            _ => length / 8,
+        };
+        let mut pieces = vec![piece(first), later(offset, true), later(offset + 1, false)];
+        if dice.hits(4) {
+            pieces.push(dice.pick(&pieces));
+        }
+        for last in (1..pieces.len()).rev() {
+            pieces.swap(last, dice.roll(last as u64 + 1) as usize);
+        }
+        pieces
     }
 
     /// An ICMP error about a packet that was delivered: most often as its receiver sends it.
@@ -208,6 +287,8 @@ impl Region {
             destination_port: dice.pick(&[3, 3, 3, 4, 5, 11, 12]) << 8 | dice.roll(6) as u16,
             opens: false,
             quote: None,
+            piece: Piece::Whole,
+            tag: Tag::None,
         };
         let (place, _, other) = self.any_packet(dice);
         let mut from = delivery.to;
@@ -250,12 +331,24 @@ impl Region {
             destination_port,
             opens: false,
             quote: None,
+            piece: Piece::Whole,
+            tag: Tag::None,
         };
         (
             delivery.to,
             self.next_hop(delivery.to, answer.destination, dice),
             answer,
         )
+    }
+}
+
+/// Seldom one.
+fn any_tag(dice: &mut Dice) -> Tag {
+    match dice.roll(200) {
+        0 => Tag::Within(0x8100),
+        1 => Tag::Within(0x88a8),
+        2 => Tag::Beside,
+        _ => Tag::None,
     }
 }
 
@@ -316,9 +409,9 @@ fn answer_to(type_and_code: u16) -> u16 {
 /// Mostly a request, else any of all types and codes.
 fn any_type_and_code(dice: &mut Dice) -> u16 {
     match dice.roll(8) {
-        0 => dice.roll(1 << 16) as u16,
-        1 => dice.pick(&[0, 14, 16, 18, 43]) << 8,
-        2 => dice.pick(&[13, 15, 17, 42]) << 8 | dice.roll(2) as u16,
+        0 | 1 => dice.roll(1 << 16) as u16,
+        2 => dice.pick(&[0, 14, 16, 18, 43]) << 8,
+        3 => dice.pick(&[13, 15, 17, 42]) << 8 | dice.roll(2) as u16,
         _ => 8 << 8,
     }
 }
@@ -337,6 +430,8 @@ fn quoted(quote: &Quote) -> Vec<u8> {
         destination_port: quote.destination_port,
         opens: false,
         quote: None,
+        piece: Piece::Whole,
+        tag: Tag::None,
     };
     let mut datagram = Datagram {
         destination_mac: [0; 6],
@@ -357,6 +452,9 @@ fn quoted(quote: &Quote) -> Vec<u8> {
 /// The transport header of a packet and ten bytes of payload.
 fn payload(packet: &Packet) -> Vec<u8> {
     let mut bytes = Vec::new();
+    if matches!(packet.piece, Piece::Later { .. }) {
+        return b"01234567".to_vec();
+    }
     match packet.protocol {
         1 => {
             bytes.extend(packet.destination_port.to_be_bytes());

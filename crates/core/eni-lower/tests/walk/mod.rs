@@ -1,0 +1,147 @@
+//! A walk through a region: its owner changes something, or somebody sends a packet, and the oracle and the pipeline are
+//! asked what becomes of it.
+
+mod coverage;
+
+use eni_pipeline::testing::scenario::Dice;
+
+use crate::oracle::{Delivery, NextHop, Packet, Piece, Place, Remembered, Tag, decide};
+use crate::region::{EPOCHS, Region};
+pub(crate) use coverage::Coverage;
+
+/// Regions, and what happens in each.
+const REGIONS: u64 = 400;
+const STEPS: usize = 250;
+const LAST_STEP: usize = STEPS - 1;
+
+/// What of its region a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    First,
+    Middle,
+    Last,
+}
+
+/// Walks through the same regions each time, so that what must come up does; `look` sees what each step has done.
+pub(crate) fn walk_all(mut look: impl FnMut(&Walk, Step)) {
+    let mut coverage = Coverage::default();
+    for seed in 0..REGIONS {
+        println!("region {seed}");
+        let mut dice = Dice::new(seed);
+        let mut walk = Walk::new(&mut dice, seed * EPOCHS);
+        for step in 0..STEPS {
+            walk.step(&mut dice);
+            look(
+                &walk,
+                match step {
+                    0 => Step::First,
+                    LAST_STEP => Step::Last,
+                    _ => Step::Middle,
+                },
+            );
+        }
+        coverage.add(&walk.coverage);
+    }
+    coverage.check();
+}
+
+/// A region in both readings, with what was sent and delivered.
+pub(crate) struct Walk {
+    pub(crate) region: Region,
+    remembered: Remembered,
+    sent: Vec<(Place, NextHop, Packet)>,
+    delivered: Vec<(Packet, Delivery)>,
+    /// What the last step sent.
+    pub(crate) frames: Vec<SentFrame>,
+    pub(crate) coverage: Coverage,
+}
+
+/// A frame that was sent, and as what it was delivered.
+pub(crate) struct SentFrame {
+    pub(crate) vport: u32,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) delivered: Option<Vec<u8>>,
+}
+
+impl Walk {
+    pub(crate) fn new(dice: &mut Dice, epoch: u64) -> Self {
+        Self {
+            region: Region::new(dice, epoch),
+            remembered: Remembered::default(),
+            sent: Vec::new(),
+            delivered: Vec::new(),
+            frames: Vec::new(),
+            coverage: Coverage::default(),
+        }
+    }
+
+    /// Changes the region or sends packets.
+    pub(crate) fn step(&mut self, dice: &mut Dice) {
+        self.frames.clear();
+        match dice.roll(12) {
+            0 => self.region.change(dice),
+            1..=5 if !self.delivered.is_empty() => {
+                let (packet, delivery) = self.earlier(dice);
+                let (from, next_hop, answer) = self.region.answer(&packet, &delivery, dice);
+                self.send(from, next_hop, answer);
+            }
+            6 if !self.delivered.is_empty() => {
+                let (packet, delivery) = self.earlier(dice);
+                let (from, next_hop, error) = self.region.error(&packet, &delivery, dice);
+                self.send(from, next_hop, error);
+            }
+            7 if !self.sent.is_empty() => {
+                let (from, next_hop, mut packet) =
+                    self.sent[dice.roll(self.sent.len() as u64) as usize];
+                packet.opens &= dice.hits(4);
+                self.send(from, next_hop, packet);
+            }
+            8 => {
+                let (from, next_hop, packet) = self.region.any_packet(dice);
+                let pieces = self.region.fragments(&packet, dice);
+                self.coverage.order(&pieces);
+                for piece in pieces {
+                    self.send(from, next_hop, piece);
+                }
+            }
+            _ => {
+                let (from, next_hop, packet) = self.region.any_packet(dice);
+                self.send(from, next_hop, packet);
+            }
+        }
+    }
+
+    fn earlier(&self, dice: &mut Dice) -> (Packet, Delivery) {
+        self.delivered[dice.roll(self.delivered.len() as u64) as usize]
+    }
+
+    /// Sends a packet through both; they must agree on whether, to whom and with which addresses it arrives, and on which
+    /// flows are tracked.
+    fn send(&mut self, from: Place, next_hop: NextHop, packet: Packet) {
+        let region = &mut self.region;
+        let pool = region.pool();
+        let remembered = &mut self.remembered;
+        let want = decide(region.world(), pool, remembered, from, next_hop, &packet);
+        let frame = region.frame(from, next_hop, &packet);
+        let got = frame
+            .as_ref()
+            .and_then(|(vport, bytes)| region.send(&packet, *vport, bytes));
+        let (delivery, delivered) = got.unzip();
+        assert_eq!(delivery, want, "{packet:?} by {next_hop:?} from {from:?}");
+        let tracked = region.tracked();
+        assert_eq!(tracked, self.remembered.tracked, "after {packet:?}");
+        self.coverage.count(from, &packet, delivery.is_some());
+        self.sent.push((from, next_hop, packet));
+        // Answers and errors are about whole packets.
+        let whole = delivery.filter(|_| packet.piece == Piece::Whole);
+        self.delivered
+            .extend(whole.map(|delivery| (packet, delivery)));
+        if let Some((vport, bytes)) = frame.filter(|_| packet.tag != Tag::Beside) {
+            self.frames.push(SentFrame {
+                vport,
+                bytes,
+                delivered,
+            });
+        }
+    }
+}
