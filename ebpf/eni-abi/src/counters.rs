@@ -15,14 +15,14 @@ pub const fn counter_index(vport: u32, reason: DropReason) -> u32 {
 }
 
 macro_rules! drop_reasons {
-    ($($(#[$doc:meta])+ $variant:ident = $number:literal, $name:literal;)+) => {
+    ($(#[doc = $doc:literal] $variant:ident = $number:literal, $name:literal;)+) => {
         /// Why a packet was dropped. Numbers and names are stable.
         ///
         /// Reasons found at the destination (its checks and rules) count at the receiver, all others at the sender.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum DropReason {
-            $($(#[$doc])+ $variant = $number,)+
+            $(#[doc = $doc] $variant = $number,)+
         }
 
         impl DropReason {
@@ -34,6 +34,14 @@ macro_rules! drop_reasons {
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
+                }
+            }
+
+            /// What it means, for people: one sentence.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $doc,)+
                 }
             }
         }
@@ -105,7 +113,7 @@ drop_reasons! {
     ConnectionTableFull = 30, "connection_table_full";
     /// The frame claims segments (offload metadata) that its headers do not bear out.
     OffloadMismatch = 31, "offload_mismatch";
-    /// From or to an address that no router forwards: loopback, link-local and the like ([`crate::Ipv4::NEVER_FORWARDED`]).
+    /// From or to an address that no router forwards: loopback, link-local and the like (RFC 6890).
     SpecialAddress = 32, "special_address";
     /// From outside, with a source that is inside: a public address of the region, or in a block of the receiver's VPC.
     InsideSource = 33, "inside_source";
@@ -147,5 +155,19 @@ mod tests {
             assert_eq!(*reason as usize, number, "{}", reason.as_str());
         }
         assert!(DropReason::ALL.len() <= DROP_REASON_SLOTS as usize);
+    }
+
+    #[test]
+    fn every_reason_stands_in_the_documents_as_it_is_declared() {
+        let listed = include_str!("../../../docs/DROP-REASONS.md");
+        let mut rows = listed.lines().filter_map(|line| {
+            let (name, meaning) = line.strip_prefix("| `")?.split_once("` | ")?;
+            Some((name, meaning.strip_suffix(" |")?))
+        });
+        for reason in DropReason::ALL {
+            let declared = (reason.as_str(), reason.description().trim());
+            assert_eq!(rows.next(), Some(declared));
+        }
+        assert_eq!(rows.next(), None);
     }
 }
