@@ -138,3 +138,16 @@ def test_what_every_account_finds_in_a_region_is_described(ec2):
     assert service["ServiceType"] == [{"ServiceType": "Gateway"}]
     with refused("InvalidServiceName"):
         ec2.describe_vpc_endpoint_services(ServiceNames=["mine"])
+
+
+def test_settings_are_those_of_a_new_account(ec2):
+    assert ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"] is False
+    assert ec2.get_serial_console_access_status()["SerialConsoleAccessEnabled"] is False
+    assert ec2.get_snapshot_block_public_access_state()["State"] == "unblocked"
+    assert ec2.get_image_block_public_access_state()["ImageBlockPublicAccessState"] == "block-new-sharing"
+    assert ec2.get_allowed_images_settings()["State"] == "disabled"
+    assert ec2.get_instance_metadata_defaults()["AccountLevel"] == {}
+    options = ec2.describe_vpc_block_public_access_options()["VpcBlockPublicAccessOptions"]
+    assert options["InternetGatewayBlockMode"] == "off"
+    with refused("UnsupportedOperation", "OpenENI does not serve it yet"):
+        ec2.enable_ebs_encryption_by_default()

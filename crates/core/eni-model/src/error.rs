@@ -109,6 +109,7 @@ error_codes! {
     InvalidGroupDuplicate = "InvalidGroup.Duplicate", 400;
     InvalidGroupNotFound = "InvalidGroup.NotFound", 400;
     InvalidId = "InvalidID", 400;
+    InvalidInstanceAttributeValue = "InvalidInstanceAttributeValue", 400;
     InvalidInstanceId = "InvalidInstanceID", 400;
     InvalidInstanceIdNotFound = "InvalidInstanceID.NotFound", 400;
     InvalidInstanceType = "InvalidInstanceType", 400;

@@ -2,6 +2,7 @@
 //!
 //! An operation is registered by its name in [`for_each_operation!`](crate::for_each_operation) and its re-export here.
 
+pub mod account_setting;
 pub mod address;
 mod attribute;
 pub(crate) mod claims;
@@ -33,6 +34,11 @@ pub mod vpc;
 pub mod vpc_endpoint_service;
 mod zone;
 
+pub use account_setting::{
+    DescribeVpcBlockPublicAccessOptions, GetAllowedImagesSettings, GetEbsEncryptionByDefault,
+    GetImageBlockPublicAccessState, GetInstanceMetadataDefaults, GetSerialConsoleAccessStatus,
+    GetSnapshotBlockPublicAccessState,
+};
 pub use address::{
     AllocateAddress, AssociateAddress, DescribeAddresses, DescribeAddressesAttribute,
     DisassociateAddress, ReleaseAddress,
@@ -159,6 +165,7 @@ macro_rules! for_each_operation {
             DescribeTags,
             DescribeVolumes,
             DescribeVpcAttribute,
+            DescribeVpcBlockPublicAccessOptions,
             DescribeVpcClassicLink,
             DescribeVpcClassicLinkDnsSupport,
             DescribeVpcEndpointServices,
@@ -171,10 +178,16 @@ macro_rules! for_each_operation {
             DisassociateRouteTable,
             EnableVpcClassicLink,
             EnableVpcClassicLinkDnsSupport,
+            GetAllowedImagesSettings,
             GetConsoleOutput,
+            GetEbsEncryptionByDefault,
+            GetImageBlockPublicAccessState,
+            GetInstanceMetadataDefaults,
             GetManagedPrefixListAssociations,
             GetManagedPrefixListEntries,
             GetSecurityGroupsForVpc,
+            GetSerialConsoleAccessStatus,
+            GetSnapshotBlockPublicAccessState,
             ModifyInstanceAttribute,
             ModifyNetworkInterfaceAttribute,
             ModifySecurityGroupRules,

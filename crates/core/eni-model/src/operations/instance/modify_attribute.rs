@@ -90,8 +90,7 @@ impl BlockDeviceChange {
             .find(|device| device.device_name == name)
             .ok_or_else(|| {
                 let message = format!("No device is currently mapped at {name}");
-                let code = ErrorCode::of_id("InvalidInstanceAttributeValue");
-                Ec2Error::new(code, message)
+                Ec2Error::new(ErrorCode::InvalidInstanceAttributeValue, message)
             })?;
         let others = self.no_device.is_some() || self.virtual_name.is_some();
         unsupported::refuse("Changing the devices of an instance", others)?;
