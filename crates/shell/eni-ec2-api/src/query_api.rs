@@ -106,7 +106,7 @@ impl QueryApi {
         }
         record.failed(fault);
         if head.uri.path() != PATH {
-            return other_service::nowhere(fault, request_id);
+            return other_service::nowhere(head, fault, request_id);
         }
         refused(Service::Ec2, request_id, fault)
     }

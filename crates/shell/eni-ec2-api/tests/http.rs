@@ -307,6 +307,11 @@ async fn what_is_no_request_of_the_api_leaves_the_server_serving() {
         assert!(!answer.starts_with(b"HTTP/1.1 200"), "{bytes:?}");
     }
     let mut connection = Connection::open(endpoint.address).await;
+    let (status, body) = connection
+        .send("HEAD", "/bucket", HeaderMap::new(), b"")
+        .await;
+    assert_eq!((status, body.as_str()), (501, ""));
+    let mut connection = Connection::open(endpoint.address).await;
     let too_large = vec![b'a'; (1 << 20) + 1];
     let cases: [(&str, &str, &[u8], u16); 3] = [
         ("GET", "/latest/meta-data", b"", 404),

@@ -23,6 +23,8 @@ use dialect::Dialect;
 const SERVICES: &str = include_str!("../../aws/services.tsv");
 /// S3's code for what it does not do. A client error is never repeated by the SDKs, whatever its code.
 const CODE: &str = "NotImplemented";
+/// The status whose name says the same; the SDKs do not try again after it.
+const NOT_IMPLEMENTED: u16 = 501;
 
 /// A service of AWS that this endpoint does not serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,8 +131,13 @@ impl OtherService {
 }
 
 /// The answer to a request at a path that EC2's API does not have, for whichever client: S3's, where it is not signed.
-pub(crate) fn nowhere(fault: &Fault, request_id: String) -> Answer {
-    Dialect::S3.answer(fault, request_id)
+pub(crate) fn nowhere(head: &Parts, fault: &Fault, request_id: String) -> Answer {
+    let mut fault = fault.clone();
+    if head.method == Method::HEAD {
+        // 404 would tell an anonymous client of S3, which gets no text, that a bucket does not exist.
+        fault.status = NOT_IMPLEMENTED;
+    }
+    Dialect::S3.answer(&fault, request_id)
 }
 
 impl Model {
