@@ -48,6 +48,12 @@ pub use vport::{Globals, Vport};
 /// Pinned maps of another version are removed and made anew, never reinterpreted.
 pub const ABI_VERSION: u32 = 5;
 
+/// Beyond an internet gateway packets are at most this large, in bytes (EC2 User Guide, "Network MTU for your EC2 instance").
+pub const INTERNET_MTU: u32 = 1_500;
+
+/// Inside a VPC packets are at most this large, in bytes (the same page).
+pub const VPC_MTU: u32 = 9_001;
+
 /// Vport numbers are below this. Vport 0 does not exist (interface indexes start at 1).
 ///
 /// 4,096 interfaces on one host: four times what EC2's largest hosts carry (64 interfaces on p5.48xlarge, about a

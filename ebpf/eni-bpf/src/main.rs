@@ -7,6 +7,7 @@
 // The macro drops the docs of the functions it exports.
 #![allow(missing_docs)]
 
+mod cut;
 mod maps;
 mod recent;
 mod sys;

@@ -11,7 +11,7 @@ use eni_abi::{
 };
 use eni_pipeline::Scratch;
 
-use crate::recent;
+use crate::{cut, recent};
 
 #[map]
 pub(crate) static GLOBALS: Array<Globals> = Array::with_max_entries(1, 0);
@@ -76,3 +76,6 @@ pub(crate) static EPOCHS: Array<u64> = Array::with_max_entries(recent::SLOTS, 0)
 /// Room for the packet at hand; means nothing between packets.
 #[map]
 pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+/// Room for the payload of a packet that is cut; means nothing between packets.
+#[map]
+pub(crate) static PAYLOAD: PerCpuArray<cut::Payload> = PerCpuArray::with_max_entries(1, 0);

@@ -25,8 +25,8 @@ use eni_abi::{
 };
 use eni_pipeline::{Arrival, ChecksumKind, Frame, Insertion, Memory, Tables};
 
-use crate::maps;
 use crate::recent::{RecentFlow, Slot};
+use crate::{cut, maps};
 
 /// Runs the pipeline on the frame of `ctx`.
 #[inline(always)]
@@ -46,7 +46,9 @@ pub(crate) fn run(ctx: &TcContext) -> i32 {
             now_ns: bpf_ktime_get_coarse_ns(),
         }
     };
-    match eni_pipeline::process(&mut frame, arrival, &Maps, &mut Maps, scratch).target() {
+    let verdict = eni_pipeline::process(&mut frame, arrival, &Maps, &mut Maps, scratch);
+    match verdict.target() {
+        Some(vport) if verdict.in_pieces() => cut::sys::deliver(frame.skb, vport, arrival.vport),
         // SAFETY: the helper only notes where to deliver.
         Some(vport) => unsafe { bpf_redirect_peer(vport, 0) as i32 },
         None => TC_ACT_SHOT,
@@ -116,8 +118,8 @@ unsafe extern "C" fn sweep_one(
 }
 
 /// A frame in the kernel.
-struct SocketBuffer {
-    skb: *mut __sk_buff,
+pub(crate) struct SocketBuffer {
+    pub(crate) skb: *mut __sk_buff,
 }
 
 impl Frame for SocketBuffer {
@@ -236,7 +238,7 @@ impl Frame for SocketBuffer {
 const FULL: i32 = -7;
 
 /// All maps: they are statics, so there is nothing to hold.
-struct Maps;
+pub(crate) struct Maps;
 
 /// This CPU's own slot.
 #[inline(always)]

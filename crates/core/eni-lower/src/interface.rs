@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 
-use eni_abi::{Ipv4, Mac, MacKey, Mapping, MappingKey, PublicAddress, VpcBlockKey, Vport};
+use eni_abi::{Ipv4, Mac, MacKey, Mapping, MappingKey, PublicAddress, VPC_MTU, VpcBlockKey, Vport};
 use eni_model::World;
 use eni_model::instance_types::InstanceType;
 use eni_plan::{DesiredInterface, Tables};
@@ -13,8 +13,6 @@ use crate::number::number;
 use crate::policy::Policies;
 use crate::{Plug, route};
 
-/// Inside a VPC (EC2 User Guide, "Network MTU for your EC2 instance").
-const VPC_MTU_BYTES: u32 = 9_001;
 /// EC2's defaults where neither the interface nor its instance type says more (`ConnectionTrackingConfiguration`).
 const TCP_ESTABLISHED_SECONDS: u32 = 432_000;
 const UDP_STREAM_SECONDS: u32 = 180;
@@ -140,7 +138,7 @@ fn unnumbered(plug: &Plug<'_>) -> Vport {
         subnet_mask: Ipv4::mask(block.prefix_length()),
         router_address: router(plug).into(),
         router_mac: router_mac(plug.eni.subnet_id),
-        mtu: VPC_MTU_BYTES,
+        mtu: VPC_MTU,
         tcp_established_seconds: or_default(
             tracking.tcp_established_timeout,
             defaults.as_ref().map(|found| found.tcp_established_timeout),
@@ -197,7 +195,7 @@ impl Plug<'_> {
             network_interface_id: self.eni.network_interface_id,
             device_number: self.attachment.device_number(),
             mac_address: self.eni.mac_address,
-            mtu_bytes: VPC_MTU_BYTES,
+            mtu_bytes: VPC_MTU,
             subnet: self.subnet.cidr_block,
             router_address: router(self),
             private_ip_addresses: self.eni.private_ip_addresses.clone(),

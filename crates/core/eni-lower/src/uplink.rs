@@ -1,12 +1,10 @@
 //! The way to the host.
 
-use eni_abi::{Ipv4, Mac, Vport};
+use eni_abi::{INTERNET_MTU, Ipv4, Mac, Vport};
 use eni_model::RegionSettings;
 use eni_plan::{DesiredUplink, Tables, UPLINK_VPORT};
 use eni_types::MacAddress;
 
-/// Beyond an internet gateway packets are at most this large (EC2 User Guide, "Network MTU for your EC2 instance").
-const INTERNET_MTU_BYTES: u32 = 1_500;
 /// The host end's MAC address. The pair has only two ends, so the same one serves every region.
 const HOST_MAC: MacAddress = MacAddress([0x02, 0x00, 0x00, 0x00, 0x00, 0x01]);
 /// The fabric's MAC address as the host sees it.
@@ -25,7 +23,7 @@ pub(crate) fn lower(settings: &RegionSettings, tables: &mut Tables) -> DesiredUp
             host_address: host_address.into(),
             // The pool's last address is never allocated.
             router_address: pool.last().into(),
-            mtu: INTERNET_MTU_BYTES,
+            mtu: INTERNET_MTU,
             mac: Mac::from_bytes(HOST_MAC.0),
             router_mac: Mac::from_bytes(FABRIC_MAC.0),
             instance: UPLINK_VPORT,
@@ -36,6 +34,6 @@ pub(crate) fn lower(settings: &RegionSettings, tables: &mut Tables) -> DesiredUp
         host_address,
         public_pool: pool,
         host_mac_address: HOST_MAC,
-        mtu_bytes: INTERNET_MTU_BYTES,
+        mtu_bytes: INTERNET_MTU,
     }
 }

@@ -31,6 +31,7 @@ mod locate;
 mod network_acl;
 mod offload;
 mod packet;
+mod piece;
 mod rewrite;
 mod rules;
 mod slow;
@@ -42,6 +43,7 @@ pub use connection::{
     TCP_CLOSED_SECONDS, TCP_CLOSING_SECONDS, TCP_SYN_RECEIVED_SECONDS, TCP_SYN_SENT_SECONDS,
 };
 pub use packet::Scratch;
+pub use piece::{LONGEST_PIECE, Piece, piece};
 pub use slow::FLOW_REFRESH_NS;
 pub use traits::{Arrival, ChecksumKind, Frame, Insertion, Memory, Tables, Verdict};
 

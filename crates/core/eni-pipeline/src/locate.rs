@@ -26,6 +26,7 @@ pub(crate) fn locate<T: Tables>(
     path.enters_subnet = false;
     path.steady = true;
     path.forget_opposite = false;
+    path.by_gateway = false;
     if sender.has(Vport::UPLINK) {
         path.sender_identity = 0;
         path.enters_subnet = true;
@@ -141,6 +142,7 @@ fn leave_by_internet_gateway<T: Tables>(
     path.new_source = mapping.public_address;
     path.sender_identity = 0;
     path.leaves_subnet = true;
+    path.by_gateway = true;
     if let Some(public) = tables.public_address(packet.destination) {
         path.new_destination = public.private_address;
         path.target = public.vport;

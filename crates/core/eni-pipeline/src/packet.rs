@@ -91,6 +91,12 @@ pub(crate) struct Path {
     pub(crate) steady: bool,
     /// The opposite direction's cached verdict is out of date.
     pub(crate) forget_opposite: bool,
+    /// Leaves the VPC by its internet gateway, wherever it goes then.
+    pub(crate) by_gateway: bool,
+    /// Too large, and to be delivered in fragments.
+    pub(crate) in_pieces: bool,
+    /// Largest IP packet on the way.
+    pub(crate) mtu: u32,
 }
 
 /// What a packet may be to a tracked flow.

@@ -2,8 +2,13 @@
 
 use core::hint::black_box;
 
-use eni_abi::{Direction, DropReason, Flow, FlowKey, Ipv4, MappingKey, Ports, Vport};
-use eni_wire::{ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, Mac};
+use crate::piece::LONGEST_PIECE;
+use eni_abi::{
+    Direction, DropReason, Flow, FlowKey, INTERNET_MTU, Ipv4, MappingKey, Ports, VPC_MTU, Vport,
+};
+use eni_wire::{
+    ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, IPV4_LENGTH, Mac,
+};
 
 use crate::packet::{Packet, Path, Scratch};
 use crate::rewrite::{self, Translation};
@@ -32,6 +37,7 @@ pub(crate) fn decide<F: Frame, T: Tables, M: Memory>(
     scratch: &mut Scratch,
 ) -> Verdict {
     scratch.charged_vport = arrival.vport;
+    scratch.path.in_pieces = false;
     if let Err(reason) = forward(frame, arrival, tables, memory, scratch) {
         memory.count_drop(scratch.charged_vport, reason);
         // A packet that was too large may have become the router's answer, which is delivered like any other.
@@ -40,6 +46,11 @@ pub(crate) fn decide<F: Frame, T: Tables, M: Memory>(
         }
     }
     let target = scratch.path.target;
+    if scratch.path.in_pieces {
+        let pieces = scratch.packet.fragment_length.div_ceil(LONGEST_PIECE);
+        memory.count_delivery(arrival.vport, target, pieces, frame.length());
+        return Verdict::deliver_in_pieces(target);
+    }
     memory.count_delivery(arrival.vport, target, frame.packets(), frame.length());
     Verdict::deliver(target)
 }
@@ -237,8 +248,8 @@ fn enter<T: Tables, M: Memory>(
     admission::admit(scratch, target, arrival.now_ns, tables, memory)
 }
 
-/// A packet too large for the receiver is dropped; one that may not be fragmented becomes the router's answer to its
-/// sender, marked by the path's target.
+/// A packet too large for its way is dropped; one that may not be fragmented becomes the router's answer to its sender,
+/// marked by the path's target. What may be is, at the internet gateway: a VPC's own routers cut nothing.
 #[inline(always)]
 fn check_size<F: Frame>(
     frame: &mut F,
@@ -246,14 +257,25 @@ fn check_size<F: Frame>(
     target: &Vport,
     scratch: &mut Scratch,
 ) -> Result<(), DropReason> {
-    if fast::largest_packet(frame, scratch.packet.headers_length) <= target.mtu {
+    let Scratch { packet, path, .. } = scratch;
+    path.mtu = target.mtu;
+    if path.by_gateway && path.mtu > INTERNET_MTU {
+        path.mtu = INTERNET_MTU;
+    }
+    if fast::largest_packet(frame, packet.headers_length) <= path.mtu {
         return Ok(());
     }
-    scratch.path.target =
-        match icmp::fragmentation_needed(frame, &scratch.packet, sender, target.mtu) {
-            Some(()) => scratch.charged_vport,
-            None => 0,
-        };
+    let plain = packet.transport_offset == ETHERNET_LENGTH + IPV4_LENGTH;
+    let cut = path.by_gateway && !packet.dont_fragment && plain && frame.segment_size() == 0;
+    if cut && IPV4_LENGTH + packet.fragment_length <= VPC_MTU {
+        path.in_pieces = true;
+        return Ok(());
+    }
+    let mtu = path.mtu;
+    scratch.path.target = match icmp::fragmentation_needed(frame, &scratch.packet, sender, mtu) {
+        Some(()) => scratch.charged_vport,
+        None => 0,
+    };
     Err(DropReason::MtuExceeded)
 }
 
@@ -273,7 +295,7 @@ fn finish<F: Frame, M: Memory>(
     *flow = Flow {
         refresh_ns: arrival.now_ns.wrapping_add(FLOW_REFRESH_NS),
         target_vport: path.target,
-        mtu: target.mtu,
+        mtu: path.mtu,
         flags: if path.routed { Flow::ROUTED } else { 0 }
             | if translated { Flow::TRANSLATE } else { 0 },
         expected_destination_mac: packet.destination_mac,
@@ -285,9 +307,7 @@ fn finish<F: Frame, M: Memory>(
         reserved: 0,
         ..*flow
     };
-    if packet.is_cacheable() {
-        remember(arrival.vport, packet, path, flow, memory);
-    }
+    remember(arrival.vport, packet, path, flow, memory);
     if path.routed {
         rewrite::route(frame, flow).ok_or(DropReason::RewriteFailed)?;
     }
@@ -299,7 +319,7 @@ fn finish<F: Frame, M: Memory>(
 
 #[inline(always)]
 fn remember<M: Memory>(vport: u32, packet: &Packet, path: &Path, flow: &Flow, memory: &mut M) {
-    if path.steady {
+    if path.steady && packet.is_cacheable() {
         let key = FlowKey {
             vport,
             source: packet.source,
@@ -309,6 +329,7 @@ fn remember<M: Memory>(vport: u32, packet: &Packet, path: &Path, flow: &Flow, me
         };
         memory.remember_flow(&key, flow);
     }
+    // Also when the packet itself is none that the fast way reads.
     if path.forget_opposite {
         memory.forget_flow(&FlowKey {
             vport: path.target,

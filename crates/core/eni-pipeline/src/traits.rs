@@ -32,14 +32,31 @@ impl Verdict {
         Self(NonZeroU32::new(vport))
     }
 
+    /// Cut it into fragments ([`crate::piece`]) and give those to the guest end of `vport`.
+    #[must_use]
+    #[inline(always)]
+    pub const fn deliver_in_pieces(vport: u32) -> Self {
+        Self(NonZeroU32::new(vport | Self::IN_PIECES))
+    }
+
+    /// Above all vports.
+    const IN_PIECES: u32 = 1 << 31;
+
     /// The vport to deliver to, or `None` to drop.
     #[must_use]
     #[inline(always)]
     pub const fn target(self) -> Option<u32> {
         match self.0 {
-            Some(vport) => Some(vport.get()),
+            Some(vport) => Some(vport.get() & !Self::IN_PIECES),
             None => None,
         }
+    }
+
+    /// Whether the frame is to be cut before it is delivered.
+    #[must_use]
+    #[inline(always)]
+    pub const fn in_pieces(self) -> bool {
+        matches!(self.0, Some(vport) if vport.get() & Self::IN_PIECES != 0)
     }
 }
 

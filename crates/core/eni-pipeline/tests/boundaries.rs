@@ -4,11 +4,11 @@
 mod support;
 
 use eni_abi::Direction::{Egress, Ingress};
-use eni_pipeline::testing::frames::{Datagram, checksums_hold, echo, icmp_error, tcp, udp};
+use eni_pipeline::testing::frames::{Datagram, checksums_hold, echo, icmp_error, repair, tcp, udp};
 use eni_pipeline::testing::region::{
     ANNA, BERT, CARL, OPEN_ACL, UPLINK, ip, mac, private, public, router_mac,
 };
-use eni_pipeline::testing::{MemoryFrame, Remote, Rule, add_policy};
+use eni_pipeline::testing::{MemoryFrame, Remote, Rule, add_policy, cut, decide};
 use eni_pipeline::{Arrival, Scratch, process};
 use eni_wire::protocol::{TCP, UDP};
 use eni_wire::tcp_flag::{ACK, SYN};
@@ -324,7 +324,6 @@ fn what_is_too_large_for_the_uplink_is_answered_with_its_mtu() {
         "fragmentation needed, 1500"
     );
     assert_eq!(answer[42..70], large(0x4000).bytes()[14..42]);
-    bench.step(ANNA, &large(0).bytes(), &["10 mtu_exceeded"]);
     let mut fits = large(0);
     fits.payload.truncate(1480);
     fits.payload[4..6].copy_from_slice(&1480_u16.to_be_bytes());
@@ -335,6 +334,101 @@ fn what_is_too_large_for_the_uplink_is_answered_with_its_mtu() {
         ..large(0x4000)
     };
     bench.step(ANNA, &inside.bytes(), &["10 out", "12 in"]);
+}
+
+/// A packet of `payload` bytes behind the IP header.
+fn of_length(destination: [u8; 4], fragment: u16, payload: u16) -> Datagram {
+    let mut datagram = udp(ANNA, destination, (9, 53));
+    datagram.fragment = fragment;
+    datagram.payload.resize(payload.into(), 0);
+    for (position, byte) in datagram.payload.iter_mut().enumerate().skip(8) {
+        *byte = (position / 8) as u8;
+    }
+    datagram.payload[4..6].copy_from_slice(&payload.to_be_bytes());
+    datagram
+}
+
+/// Sends it; the fragments that are delivered, or none if it is not cut.
+fn pieces(bench: &mut Bench, datagram: &Datagram) -> Vec<Vec<u8>> {
+    let arrival = Arrival {
+        vport: ANNA,
+        now_ns: bench.now_ns,
+    };
+    let (verdict, bytes) = decide(&bench.tables, &mut bench.memory, arrival, &datagram.bytes());
+    if verdict.in_pieces() {
+        cut(&bytes)
+    } else {
+        Vec::new()
+    }
+}
+
+#[test]
+fn what_may_be_fragmented_is_at_the_internet_gateway() {
+    for destination in [HOST, public(BERT)] {
+        for payload in [1481, 2960, 2961, 8981] {
+            let mut bench = Bench::new();
+            // As a known flow too.
+            for _ in 0..2 {
+                let datagram = of_length(destination, 0, payload);
+                let found = pieces(&mut bench, &datagram);
+                assert_eq!(found.len(), usize::from(payload).div_ceil(1480));
+                let mut whole = Vec::new();
+                for (number, piece) in found.iter().enumerate() {
+                    let last = number + 1 == found.len();
+                    let fragment = u16::from_be_bytes([piece[20], piece[21]]);
+                    let place = (number * 185) as u16;
+                    assert_eq!(fragment, place | if last { 0 } else { 0x2000 });
+                    assert!(last || piece.len() == 1514);
+                    assert_eq!(
+                        usize::from(u16::from_be_bytes([piece[16], piece[17]])),
+                        piece.len() - 14
+                    );
+                    assert_eq!(piece[26..30], public(ANNA));
+                    let mut repaired = piece.clone();
+                    repair(&mut repaired);
+                    assert_eq!(&repaired, piece, "the header's checksum");
+                    whole.extend_from_slice(&piece[34..]);
+                }
+                assert_eq!(whole[8..], datagram.payload[8..]);
+            }
+            let packets = u64::from(payload).div_ceil(1480);
+            assert_eq!(bench.memory.traffic[&ANNA].egress_packets, 2 * packets);
+        }
+    }
+    // A fragment is cut at its own place, and does not become the last.
+    let found = pieces(&mut Bench::new(), &of_length(HOST, 0x2000, 2960));
+    let places = found.iter().map(|piece| [piece[20], piece[21]]);
+    assert_eq!(places.collect::<Vec<_>>(), [[0x20, 0], [0x20, 185]]);
+}
+
+#[test]
+fn what_cannot_be_cut_is_dropped_or_answered() {
+    let mut options = of_length(HOST, 0, 2000);
+    options.options = vec![1; 4];
+    let too_large = of_length(HOST, 0, 8982);
+    for datagram in [options, too_large] {
+        Bench::new().step(ANNA, &datagram.bytes(), &["10 mtu_exceeded"]);
+    }
+    // Between two public addresses the internet's MTU counts, and inside the VPC the VPC's.
+    let moved = &["10 mtu_exceeded", "10 out", "10 in"];
+    let to_public = of_length(public(BERT), 0x4000, 1481);
+    Bench::new().step(ANNA, &to_public.bytes(), moved);
+    for fragment in [0, 0x4000] {
+        let inside = of_length(private(CARL), fragment, 8981);
+        Bench::new().step(ANNA, &inside.bytes(), &["10 out", "12 in"]);
+        let larger = of_length(private(CARL), fragment, 8982);
+        let moved: &[&str] = if fragment == 0 {
+            &["10 mtu_exceeded"]
+        } else {
+            moved
+        };
+        Bench::new().step(ANNA, &larger.bytes(), moved);
+    }
+    // Rules are asked before.
+    let mut bench = Bench::new();
+    set_acl(&mut bench, ANNA, &[Rule::everything(Ingress)]);
+    let large = of_length(HOST, 0, 2000);
+    bench.step(ANNA, &large.bytes(), &["10 network_acl_egress"]);
 }
 
 #[test]

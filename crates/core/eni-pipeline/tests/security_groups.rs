@@ -7,7 +7,7 @@ use eni_abi::Direction::{Egress, Ingress};
 use eni_abi::map::CONNECTION_ALLOWANCE;
 use eni_abi::{ConnectionKey, ConnectionState, Ipv4, RuleProtocol, Vport};
 use eni_pipeline::testing::frames::{Datagram, echo, tcp, udp};
-use eni_pipeline::testing::region::{ANNA, BERT, CARL, ip, private};
+use eni_pipeline::testing::region::{ANNA, BERT, CARL, ip, private, tracking_region};
 use eni_pipeline::testing::{Remote, Rule};
 use eni_wire::protocol::{ICMP, TCP, UDP};
 use eni_wire::tcp_flag::{ACK, FIN, RST, SYN};
@@ -466,6 +466,32 @@ fn other_protocols_are_tracked_by_address_for_ten_minutes() {
         bench.step(BERT, &back, ANSWERS);
         bench.pass_seconds(idle);
         bench.step(ANNA, &there, moved);
+    }
+}
+
+/// The first answer makes the next request one of a stream: that one must take the whole way, whatever the answer was.
+#[test]
+fn an_answer_that_is_never_cached_makes_a_stream_too() {
+    let request = udp(ANNA, private(BERT), (9, 53));
+    let answer = udp(BERT, private(ANNA), (53, 9));
+    let with_options = Datagram {
+        options: vec![1; 4],
+        ..answer.clone()
+    };
+    let fragment = Datagram {
+        fragment: 0x2000,
+        ..answer
+    };
+    for answer in [with_options, fragment] {
+        let mut bench = Bench::new();
+        bench.tables = tracking_region();
+        bench.step(ANNA, &request.bytes(), PASSES);
+        bench.step(ANNA, &request.bytes(), PASSES);
+        bench.step(BERT, &answer.bytes(), &["11 out", "10 in"]);
+        bench.step(ANNA, &request.bytes(), PASSES);
+        let states = bench.memory.connections.values().map(|found| found.state);
+        let stream = ConnectionState::UdpStream as u32;
+        assert!(states.into_iter().all(|state| state == stream));
     }
 }
 

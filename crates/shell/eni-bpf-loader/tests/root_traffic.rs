@@ -10,7 +10,7 @@ use eni_bpf_loader::{DataPlane, Tables};
 use eni_pipeline::testing::MemoryTables;
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, small_region, tracking_region};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 use support::Lab;
 
@@ -91,6 +91,55 @@ fn root_bulk_tcp_crosses_every_way_unharmed() {
             receiver.join().unwrap() == sent,
             "{client} to {server} by {address:?}"
         );
+    }
+}
+
+/// What may be fragmented is at the internet gateway, whole or a fragment already, its checksum completed or not; and what
+/// comes back too.
+#[test]
+fn root_packets_too_large_for_the_internet_arrive_in_fragments() {
+    let (lab, data_plane) = lab_with(&tracking_region());
+    for (to, what) in [
+        ("198.51.100.1", "the host"),
+        ("203.0.113.11", "a neighbour"),
+    ] {
+        for size in [1473, 3000, 8973, 20_000] {
+            let ping = format!("ping -n -c1 -W5 -M dont -s {size} {to}");
+            let (answered, text) = lab.try_in(ANNA, &ping);
+            let drops = [UPLINK, ANNA, BERT].map(|vport| data_plane.drops(vport).unwrap());
+            assert!(answered, "{size} to {what}: {text} {drops:?}");
+        }
+    }
+    assert_eq!(data_plane.drops(ANNA).unwrap(), []);
+    let (refused, text) = lab.try_in(ANNA, "ping -n -c1 -W5 -M do -s 3000 203.0.113.11");
+    assert!(!refused && text.contains("mtu = 1500"), "{text}");
+}
+
+/// The device would complete their checksums: it is done before they are cut.
+#[test]
+fn root_datagrams_too_large_for_the_internet_arrive_unharmed() {
+    let (lab, data_plane) = lab_with(&tracking_region());
+    // New sockets' packets may be fragmented.
+    lab.run_in(ANNA, "echo 1 > /proc/sys/net/ipv4/ip_no_pmtu_disc");
+    for (receiver, address) in [(UPLINK, [198, 51, 100, 1]), (BERT, [203, 0, 113, 11])] {
+        let [receiving, sending] = [receiver, ANNA].map(|guest| {
+            lab.in_guest(guest, || {
+                UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 7002)).unwrap()
+            })
+        });
+        receiving.set_read_timeout(Some(PATIENCE)).unwrap();
+        for length in [1473, 2952, 2953, 8973, 20_000] {
+            let sent: Vec<u8> = (0..length)
+                .map(|position: u32| (position / 3) as u8)
+                .collect();
+            let to = (Ipv4Addr::from(address), 7002);
+            sending.send_to(&sent, to).unwrap();
+            let mut received = vec![0; 30_000];
+            let Ok((count, _)) = receiving.recv_from(&mut received) else {
+                panic!("{length}: {:?}", data_plane.drops(ANNA));
+            };
+            assert!(received[..count] == sent, "{length} to {address:?}");
+        }
     }
 }
 
