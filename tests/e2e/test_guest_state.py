@@ -10,17 +10,25 @@ from network import allow
 
 # Rules of the kernel's own.
 RULES = "ip rule | grep -vE '^(0|32766|32767):' || true"
-# A network namespace of the guest's, held by a process: `in_pod` runs a command in it.
-POD = """
-unshare --net sleep 10000 </dev/null >/dev/null 2>&1 &
-pod=$!
-while [ $(readlink /proc/$pod/ns/net) = $(readlink /proc/self/ns/net) ]; do sleep 0.01; done
-echo $pod > /tmp/openeni-pod-$(hostname)
-in_pod() { nsenter --net --target $pod "$@"; }
-in_pod ip link set lo up
-"""
 # The agent looks at the machine every five seconds.
 LOOK_SECONDS = 30
+
+
+def pod_of(region):
+    """A script that makes a network namespace of the guest's, held by a process: `in_pod` runs a command in it."""
+    return f"""
+        unshare --net sleep 10000 </dev/null >/dev/null 2>&1 &
+        pod=$!
+        while [ $(readlink /proc/$pod/ns/net) = $(readlink /proc/self/ns/net) ]; do sleep 0.01; done
+        echo $pod > {region.directory}/pod
+        in_pod() {{ nsenter --net --target $pod "$@"; }}
+        in_pod ip link set lo up
+        """
+
+
+def in_pod(region, command):
+    """The command in the namespace that was made last."""
+    return f"nsenter --net --target $(cat {region.directory}/pod) {command}"
 
 
 @pytest.fixture(name="all_open")
@@ -65,7 +73,7 @@ def test_a_detached_interface_leaves_nothing_in_its_instance(region, network, al
     if how == "renamed":
         region.run(host, "ip link set eth1 down && ip link set eth1 name other && ip link set other up")
     elif how == "moved away":
-        region.run(host, f"{POD} ip link set eth1 netns $pod && in_pod ip link set eth1 up")
+        region.run(host, f"{pod_of(region)} ip link set eth1 netns $pod && in_pod ip link set eth1 up")
     elif how == "deleted":
         region.run(host, "ip link delete eth1")
     if how == "while the region is down":
@@ -111,14 +119,14 @@ def test_a_second_interface_leaves_bridges_and_static_routes_alone(region, netwo
     primary = eni["PrivateIpAddress"]
     region.run(
         host,
-        f"""{POD}
+        f"""{pod_of(region)}
         ip link add docker0 type bridge && ip addr add 172.17.0.1/16 dev docker0 && ip link set docker0 up
         ip link add port type veth peer name inside netns $pod && ip link set port master docker0 up
         in_pod ip addr add 172.17.0.2/16 dev inside && in_pod ip link set inside up
         in_pod ip route add default via 172.17.0.1
         ip route add 198.51.100.0/24 via 10.0.1.250 dev eth0""",
     )
-    container = f"nsenter --net --target $(cat /tmp/openeni-pod-$(hostname)) ping -nqc1 -W1 {primary}"
+    container = in_pod(region, f"ping -nqc1 -W1 {primary}")
     assert region.succeeds(host, container)
     for index, subnet in ((1, network.subnet_a), (2, network.subnet_b)):
         second = network.interface(subnet, all_open)
@@ -145,7 +153,7 @@ def test_addresses_that_a_guest_gave_its_pods_stay_there(region, network, all_op
     until(lambda: pod in region.run(host, "ip -4 addr show eth0"), "the address is not brought")
     region.run(
         host,
-        f"""{POD}
+        f"""{pod_of(region)}
         ip addr del {pod}/24 dev eth0
         echo 1 > /proc/sys/net/ipv4/ip_forward
         ip link add pod0 type veth peer name eth0 netns $pod && ip link set pod0 up
@@ -323,7 +331,7 @@ def test_a_guest_that_makes_trouble_with_its_device_can_be_attached_to_again(reg
         "ip link set eth1 address 02:00:00:00:00:77",
         "tc qdisc add dev eth1 clsact && tc qdisc add dev eth1 root tbf rate 8kbit burst 1600 latency 50ms",
         "ip link set eth1 down",
-        f"{POD} ip link set eth1 netns $pod",
+        f"{pod_of(region)} ip link set eth1 netns $pod",
         # Its namespace, below a user namespace, dies with the device in it.
         "unshare --user --map-root-user --net sleep 1 </dev/null >/dev/null 2>&1 & sleep 0.5; ip link set eth1 netns $!"
         "; sleep 1",
@@ -343,3 +351,55 @@ def test_a_guest_that_makes_trouble_with_its_device_can_be_attached_to_again(reg
     # What it deletes is made anew without being asked for.
     region.run(host, "ip link delete eth1")
     until(lambda: network.pings(client, address), "the deleted device is not made anew", LOOK_SECONDS)
+
+
+def test_an_address_moves_between_the_interfaces_of_one_instance(region, network, all_open):
+    host, first = network.host(network.subnet_a, all_open)
+    near, _ = network.host(network.subnet_a, all_open)
+    far, _ = network.host(network.subnet_b, all_open)
+    second = network.interface(network.subnet_a, all_open)
+    network.attach(second["NetworkInterfaceId"], host)
+    address = "10.0.1.204"
+    for round_ in range(2):
+        for eni, device in ((first, "eth0"), (second, "eth1")):
+            network.ec2.assign_private_ip_addresses(
+                NetworkInterfaceId=eni["NetworkInterfaceId"], PrivateIpAddresses=[address], AllowReassignment=True
+            )
+            has_it = f"ip -4 -o addr show | grep -F ' {address}/'"
+            until(
+                lambda device=device: [line.split()[1] for line in region.run(host, f"{has_it}; true").splitlines()]
+                == [device],
+                f"{device} does not have it alone, round {round_}",
+            )
+            assert (f"from {address} lookup 10001" in region.run(host, "ip rule")) == (device == "eth1")
+            for client in (near, far):
+                until(lambda client=client: network.pings(client, address), f"deaf at {device}")
+            before = region.drops(eni["NetworkInterfaceId"])
+            assert network.pings(far, address) and network.pings(host, "10.0.1.1", f"-I {address}")
+            assert region.drops(eni["NetworkInterfaceId"]) == before
+
+
+def test_an_address_is_taken_from_an_interface_that_the_guest_holds_elsewhere(region, network, all_open):
+    host, _ = network.host(network.subnet_a, all_open)
+    client, _ = network.host(network.subnet_b, all_open)
+    second = network.interface(network.subnet_a, all_open)
+    network.attach(second["NetworkInterfaceId"], host)
+    kept, given, taken = second["PrivateIpAddress"], "10.0.1.205", "10.0.1.206"
+    assign(network, second, taken)
+    until(lambda: f"from {taken} " in region.run(host, "ip rule"), "the address has no rule")
+    region.run(
+        host,
+        f"""{pod_of(region)} ip link set eth1 netns $pod name eth0
+        in_pod ip addr add {kept}/24 dev eth0 && in_pod ip addr add {taken}/24 dev eth0
+        in_pod ip link set eth0 up && in_pod ip route add default via 10.0.1.1""",
+    )
+    for address in (kept, taken):
+        until(lambda address=address: network.pings(client, address), "the namespace does not answer")
+    assign(network, second, given)
+    unassign(network, second, taken)
+    until(lambda: f"from {taken} " not in region.run(host, "ip rule"), "the rule stays")
+    held = in_pod(region, "ip -4 addr show")
+    assert given not in region.run(host, f"{held}; ip -4 addr show; ip rule")
+    assert taken in region.run(host, held), "the platform reaches into the guest's namespace"
+    assert network.pings(client, kept)
+    assert not network.pings(client, taken)
