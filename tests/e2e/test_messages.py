@@ -45,6 +45,7 @@ COMMANDS = {
     "dev": ("dev", "--listen", "127.0.0.1:0"),
     "env": ("env",),
     "exec": ("exec", UNKNOWN, "--", "true"),
+    "logs": ("logs", UNKNOWN),
     "status": ("status",),
 }
 
@@ -67,7 +68,21 @@ def test_a_demonstration_needs_root(program, demonstration):
     assert f"`openeni demo {demonstration}` needs root: run it with sudo" in line
 
 
-@pytest.mark.parametrize("command", ["env", "exec", "status"])
+def test_a_fabric_service_needs_root_or_a_directory_of_the_users_own(tmp_path, program):
+    config = tmp_path / "fabric.toml"
+    config.write_text('[[device]]\nname = "efa_0"\nsubnet = "one"\nmac = "02:00:00:00:00:01"\n')
+    for part in (tmp_path, *list(tmp_path.parents)[:2]):
+        part.chmod(0o755)
+    closed = tmp_path / "closed" / "fabric.sock"
+    line = said("fabric", "--config", str(config), "--socket", str(closed), program=program, user=NOBODY)
+    assert "needs root there (sudo), or --socket PATH in a directory of the user's own" in line, line
+    line = said("fabric", "--config", str(tmp_path / "absent.toml"))
+    assert "absent.toml" in line, line
+    line = said("status", "--fabric", str(closed))
+    assert f"no fabric service is running at {closed}" in line and "openeni fabric --config FILE" in line, line
+
+
+@pytest.mark.parametrize("command", ["env", "exec", "logs", "status"])
 def test_without_a_region_one_is_started_or_named(tmp_path, command):
     for directory in (tmp_path, tmp_path / "absent"):
         line = said(*at(directory, command))

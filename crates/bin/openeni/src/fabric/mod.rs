@@ -5,6 +5,7 @@ mod secret;
 pub(crate) mod status;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use eni_fabric::{Service, ServiceOptions, StartError};
@@ -21,6 +22,11 @@ pub(crate) enum FabricError {
     /// Its configuration is none.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// This user may not listen there.
+    #[error(
+        "{} is closed to this user: `openeni fabric` needs root there (sudo), or --socket PATH in a directory of the user's own", .0.display()
+    )]
+    Denied(PathBuf),
     /// It does not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -47,8 +53,10 @@ pub(crate) fn run(options: &FabricOptions) -> Result<(), FabricError> {
     }
     raise_descriptor_limit().map_err(machine("cannot raise the limit of open files"))?;
     if let Some(directory) = options.socket.parent() {
-        std::fs::create_dir_all(directory)
-            .map_err(machine("cannot make the socket's directory"))?;
+        std::fs::create_dir_all(directory).map_err(|source| match source.kind() {
+            io::ErrorKind::PermissionDenied => FabricError::Denied(directory.into()),
+            _ => machine("cannot make the socket's directory")(source),
+        })?;
     }
     // Every thread of the service inherits this: the signals wait for this one.
     let mut signals = SigSet::empty();
@@ -64,6 +72,12 @@ pub(crate) fn run(options: &FabricOptions) -> Result<(), FabricError> {
         directory: Arc::new(config.hosts),
         underlay: config.underlay,
         seed: rand::random(),
+    });
+    let service = service.map_err(|error| match error {
+        StartError::Listen { path, source } if source.kind() == io::ErrorKind::PermissionDenied => {
+            FabricError::Denied(path)
+        }
+        error => error.into(),
     })?;
     let counters = service.counter_reader();
     let _status = StatusServer::start(service.socket(), devices, counters)
