@@ -185,6 +185,8 @@ impl Flow {
     pub const ROUTED: u32 = 1;
     /// Both IP addresses are rewritten, checksums with them.
     pub const TRANSLATE: u32 = 1 << 1;
+    /// The packets leave the region.
+    pub const OUTSIDE: u32 = 1 << 2;
 }
 
 /// Key of an instance's map in [`crate::map::FRAGMENTS`]: what all fragments of one packet share (RFC 791 section 3.2).

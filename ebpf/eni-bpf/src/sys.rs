@@ -49,6 +49,9 @@ pub(crate) fn run(ctx: &TcContext) -> i32 {
     let verdict = eni_pipeline::process(&mut frame, arrival, &Maps, &mut Maps, scratch);
     match verdict.target() {
         Some(vport) if verdict.in_pieces() => cut::sys::deliver(frame.skb, vport, arrival.vport),
+        Some(vport) if verdict.is_outside() && frame.segment_size() == 0 => {
+            cut::sys::deliver_settled(frame.skb, vport, arrival.vport)
+        }
         // SAFETY: the helper only notes where to deliver.
         Some(vport) => unsafe { bpf_redirect_peer(vport, 0) as i32 },
         None => TC_ACT_SHOT,

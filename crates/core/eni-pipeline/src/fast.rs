@@ -55,11 +55,12 @@ pub(crate) fn follow<F: Frame, T: Tables, M: Memory>(
         return None;
     }
     let target = flow.target_vport;
+    let outside = flow.flags & Flow::OUTSIDE != 0;
     if flow.flags != 0 {
         rewrite(frame, &headers.key, flow)?;
     }
     memory.count_delivery(arrival.vport, target, frame.packets(), frame.length());
-    Some(Verdict::deliver(target))
+    Some(Verdict::deliver(target).outside(outside))
 }
 
 /// Whether the frame has the MACs that the flow was decided for.

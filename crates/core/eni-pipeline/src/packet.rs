@@ -93,6 +93,8 @@ pub(crate) struct Path {
     pub(crate) forget_opposite: bool,
     /// Leaves the VPC by its internet gateway, wherever it goes then.
     pub(crate) by_gateway: bool,
+    /// Leaves the region.
+    pub(crate) outside: bool,
     /// Too large, and to be delivered in fragments.
     pub(crate) in_pieces: bool,
     /// Largest IP packet on the way.

@@ -38,6 +38,7 @@ pub(crate) fn decide<F: Frame, T: Tables, M: Memory>(
 ) -> Verdict {
     scratch.charged_vport = arrival.vport;
     scratch.path.in_pieces = false;
+    scratch.path.outside = false;
     if let Err(reason) = forward(frame, arrival, tables, memory, scratch) {
         memory.count_drop(scratch.charged_vport, reason);
         // A packet that was too large may have become the router's answer, which is delivered like any other.
@@ -52,7 +53,7 @@ pub(crate) fn decide<F: Frame, T: Tables, M: Memory>(
         return Verdict::deliver_in_pieces(target);
     }
     memory.count_delivery(arrival.vport, target, frame.packets(), frame.length());
-    Verdict::deliver(target)
+    Verdict::deliver(target).outside(scratch.path.outside)
 }
 
 #[inline(always)]
@@ -291,13 +292,15 @@ fn finish<F: Frame, M: Memory>(
     let Scratch {
         packet, path, flow, ..
     } = scratch;
+    path.outside = target.has(Vport::UPLINK);
     let translated = path.new_source != packet.source || path.new_destination != packet.destination;
     *flow = Flow {
         refresh_ns: arrival.now_ns.wrapping_add(FLOW_REFRESH_NS),
         target_vport: path.target,
         mtu: path.mtu,
         flags: if path.routed { Flow::ROUTED } else { 0 }
-            | if translated { Flow::TRANSLATE } else { 0 },
+            | if translated { Flow::TRANSLATE } else { 0 }
+            | if path.outside { Flow::OUTSIDE } else { 0 },
         expected_destination_mac: packet.destination_mac,
         expected_source_mac: packet.source_mac,
         new_destination_mac: target.mac,

@@ -41,13 +41,32 @@ impl Verdict {
 
     /// Above all vports.
     const IN_PIECES: u32 = 1 << 31;
+    /// Above all vports.
+    const OUTSIDE: u32 = 1 << 30;
+
+    /// The same, leaving the region if `outside`: nothing may be left to a device that was not judged here.
+    #[must_use]
+    #[inline(always)]
+    pub const fn outside(self, outside: bool) -> Self {
+        match self.0 {
+            Some(vport) if outside => Self(NonZeroU32::new(vport.get() | Self::OUTSIDE)),
+            _ => self,
+        }
+    }
+
+    /// Whether the frame leaves the region.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_outside(self) -> bool {
+        matches!(self.0, Some(vport) if vport.get() & Self::OUTSIDE != 0)
+    }
 
     /// The vport to deliver to, or `None` to drop.
     #[must_use]
     #[inline(always)]
     pub const fn target(self) -> Option<u32> {
         match self.0 {
-            Some(vport) => Some(vport.get() & !Self::IN_PIECES),
+            Some(vport) => Some(vport.get() & !(Self::IN_PIECES | Self::OUTSIDE)),
             None => None,
         }
     }

@@ -8,8 +8,10 @@ use eni_abi::DropReason;
 use eni_bpf_loader::DataPlane;
 use eni_bpf_loader::testing::fill;
 use eni_pipeline::testing::frames::{Datagram, arp_request, echo, repair, tcp, udp};
-use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, private, public, small_region};
-use eni_wire::protocol::UDP;
+use eni_pipeline::testing::region::{
+    ANNA, BERT, CARL, UPLINK, mac, private, public, router_mac, small_region,
+};
+use eni_wire::protocol::{TCP, UDP};
 use eni_wire::tcp_flag::ACK;
 use support::Lab;
 
@@ -210,4 +212,78 @@ fn root_claims_under_another_protocol_are_not_believed() {
     assert_eq!(sent, ["sent"]);
     assert_eq!(drops_of(&data_plane, ANNA, DropReason::OffloadMismatch), 1);
     assert_eq!(received(&data_plane), before);
+}
+
+/// Where a checksum is to be completed, a device writes two bytes: none may be left to do where packets leave the region.
+#[test]
+fn root_no_claim_of_a_checksum_leaves_the_region() {
+    let claim = |start: u16, offset: u16| {
+        let mut header = vec![1, 0];
+        header.extend(
+            [0, 0, start, offset]
+                .iter()
+                .flat_map(|word| word.to_le_bytes()),
+        );
+        header
+    };
+    let outgoing = |datagram: &Datagram| {
+        let mut translated = datagram.clone();
+        translated.destination_mac = mac(UPLINK);
+        translated.source_mac = router_mac(UPLINK);
+        translated.source = public(ANNA);
+        translated.bytes()
+    };
+    let datagram = |length: u16| large(udp(ANNA, HOST, (9, 53)), length);
+    let stream = large(tcp(ANNA, HOST, (9, 80), ACK), 1001);
+    let ping = echo(ANNA, HOST, 8, 1);
+    let cases = [
+        ("in the identification", claim(20, 0), datagram(100), true),
+        ("in the source", claim(20, 8), datagram(101), true),
+        ("in the destination", claim(20, 10), datagram(1480), true),
+        ("in the source port", claim(34, 0), datagram(99), true),
+        ("in the destination port", claim(34, 2), datagram(8), true),
+        ("in TCP's flags", claim(34, 12), stream.clone(), true),
+        ("in the payload", claim(40, 20), datagram(100), true),
+        ("where it belongs", claim(34, 6), datagram(100), true),
+        ("where it belongs in TCP", claim(34, 16), stream, true),
+        ("in ICMP", claim(34, 2), ping.clone(), false),
+        ("nowhere", vec![], datagram(200), true),
+        ("nowhere in ICMP", vec![], ping, true),
+    ];
+    let (lab, data_plane) = lab();
+    for (what, header, datagram, passes) in cases {
+        let mut frame = datagram.bytes();
+        // A sender that leaves the checksum to its device writes the sum of the pseudo-header: as the receiver is told
+        // that it holds, any number will do here.
+        if !header.is_empty() && datagram.protocol == UDP {
+            frame[40..42].copy_from_slice(&pseudo_sum(&datagram).to_be_bytes());
+        } else if !header.is_empty() && datagram.protocol == TCP {
+            frame[50..52].copy_from_slice(&pseudo_sum(&datagram).to_be_bytes());
+        }
+        let arrived = lab.receive(UPLINK, || {
+            assert_eq!(lab.send(ANNA, &[(&header, &frame)]), ["sent"], "{what}");
+        });
+        let outgoing = support::hexadecimal(&outgoing(&datagram));
+        // The host answers what it did not ask for; those answers are its own.
+        let ours: Vec<_> = arrived
+            .iter()
+            .filter(|(_, frame)| frame[..12] == outgoing[..12])
+            .collect();
+        if passes {
+            assert_eq!(ours, [&(false, outgoing)], "{what}");
+        } else {
+            assert!(ours.is_empty(), "{what}");
+        }
+    }
+    assert_eq!(drops_of(&data_plane, ANNA, DropReason::OffloadMismatch), 1);
+}
+
+/// The sum of TCP's or UDP's pseudo-header (RFC 9293, section 3.1), not complemented.
+fn pseudo_sum(datagram: &Datagram) -> u16 {
+    let length = datagram.payload.len() as u16;
+    let [a, b, c, d] = datagram.source;
+    let [e, f, g, h] = datagram.destination;
+    let words = [[a, b], [c, d], [e, f], [g, h], [0, datagram.protocol]].map(u16::from_be_bytes);
+    let sum: u32 = words.iter().map(|word| u32::from(*word)).sum::<u32>() + u32::from(length);
+    ((sum & 0xffff) + (sum >> 16)) as u16
 }

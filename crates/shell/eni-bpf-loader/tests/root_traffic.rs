@@ -73,25 +73,55 @@ fn root_bulk_tcp_crosses_every_way_unharmed() {
         (ANNA, BERT, [203, 0, 113, 11]),
     ];
     for (client, server, address) in cases {
-        let listener = lab.in_guest(server, || {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, 7000)).unwrap()
-        });
-        let receiver = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            let mut received = Vec::new();
-            stream.read_to_end(&mut received).unwrap();
-            received
-        });
-        let mut stream = lab.in_guest(client, || connect(address, 7000));
-        let sent: Vec<u8> = (0..BULK).map(|position| (position / 7) as u8).collect();
-        stream.write_all(&sent).unwrap();
-        drop(stream);
-        assert!(
-            receiver.join().unwrap() == sent,
-            "{client} to {server} by {address:?}"
+        carry_bulk(&lab, client, server, address);
+    }
+}
+
+#[track_caller]
+fn carry_bulk(lab: &Lab, client: u32, server: u32, address: [u8; 4]) {
+    let listener = lab.in_guest(server, || {
+        TcpListener::bind((Ipv4Addr::UNSPECIFIED, 7000)).unwrap()
+    });
+    let receiver = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received).unwrap();
+        received
+    });
+    let mut stream = lab.in_guest(client, || connect(address, 7000));
+    let sent: Vec<u8> = (0..BULK).map(|position| (position / 7) as u8).collect();
+    stream.write_all(&sent).unwrap();
+    drop(stream);
+    assert!(
+        receiver.join().unwrap() == sent,
+        "{client} to {server} by {address:?}"
+    );
+}
+
+/// What a tunnel of the guest's kernel leaves to its device lies within the payload of what leaves.
+#[test]
+fn root_a_guests_tunnel_to_the_outside_carries_what_it_carries() {
+    let (lab, data_plane) = lab_with(&tracking_region());
+    for (guest, local, remote, inner) in [
+        (ANNA, "10.0.1.10", "198.51.100.1", "192.168.7.1"),
+        (UPLINK, "198.51.100.1", "203.0.113.10", "192.168.7.2"),
+    ] {
+        let tunnel = format!("vx0 type vxlan id 7 local {local} remote {remote} dstport 4789");
+        lab.run_in(
+            guest,
+            &format!("ip link add {tunnel} && ip addr add {inner}/24 dev vx0 && ip link set vx0 mtu 1450 up"),
         );
     }
+    lab.run_in(ANNA, "ping -c1 -W5 192.168.7.2");
+    carry_bulk(&lab, ANNA, UPLINK, [192, 168, 7, 2]);
+    carry_bulk(&lab, UPLINK, ANNA, [192, 168, 7, 1]);
+    let drops = data_plane.drops(ANNA).unwrap();
+    let offloads = [DropReason::OffloadMismatch, DropReason::RewriteFailed];
+    assert!(
+        drops.iter().all(|(reason, _)| !offloads.contains(reason)),
+        "{drops:?}"
+    );
 }
 
 /// What may be fragmented is at the internet gateway, whole or a fragment already, its checksum completed or not; and what

@@ -5,8 +5,8 @@ use core::ptr::null_mut;
 
 use aya_ebpf::bindings::{__sk_buff, TC_ACT_SHOT};
 use aya_ebpf::helpers::{
-    bpf_clone_redirect, bpf_csum_diff, bpf_l4_csum_replace, bpf_redirect, bpf_skb_adjust_room,
-    bpf_skb_change_tail, bpf_skb_load_bytes, bpf_skb_store_bytes,
+    bpf_clone_redirect, bpf_csum_diff, bpf_l4_csum_replace, bpf_redirect, bpf_redirect_peer,
+    bpf_skb_adjust_room, bpf_skb_change_tail, bpf_skb_load_bytes, bpf_skb_store_bytes,
 };
 use eni_abi::{DropReason, VPC_MTU};
 use eni_pipeline::{Frame, LONGEST_PIECE, Memory, piece};
@@ -21,6 +21,12 @@ use crate::sys::{Maps, SocketBuffer};
 const PAYLOAD_OFFSET: u32 = ETHERNET_LENGTH + IPV4_LENGTH;
 const LONGEST_PAYLOAD: u32 = VPC_MTU - IPV4_LENGTH;
 const MOST_PIECES: u32 = LONGEST_PAYLOAD.div_ceil(LONGEST_PIECE);
+/// In a frame.
+const HEADER_CHECKSUM: u32 = ETHERNET_LENGTH + 10;
+/// Version 4, five words of header.
+const PLAIN: u8 = 0x45;
+/// What `bpf_skb_change_tail` answers for a frame that a tunnel of the kernel's has wrapped: `-ENOTSUPP`.
+const NOT_SUPPORTED: i64 = -524;
 /// Linux' `BPF_ADJ_ROOM_MAC`.
 const ROOM_BEHIND_ETHERNET: u32 = 1;
 /// What `bpf_skb_adjust_room` takes away at once: less than its 4,095.
@@ -44,6 +50,47 @@ pub(crate) fn deliver(skb: *mut __sk_buff, vport: u32, sender: u32) -> i32 {
             TC_ACT_SHOT
         }
     }
+}
+
+/// Delivers the frame in `skb`, which leaves the region, with nothing left to do to it.
+///
+/// A guest may claim that a checksum is still to be completed, and where (`PACKET_VNET_HDR`): a device behind the host would
+/// write it there, over addresses or ports that were judged here. Which place that is cannot be seen; so what is left to a
+/// device is done here, at the place where it belongs. With segments Linux itself has looked at the place
+/// (`tcp_gso_segment`, `__udp_gso_segment`).
+#[inline(never)]
+pub(crate) fn deliver_settled(skb: *mut __sk_buff, vport: u32, sender: u32) -> i32 {
+    match settle(skb, vport) {
+        Ok(action) => action,
+        Err(reason) => {
+            Maps.count_drop(sender, reason);
+            TC_ACT_SHOT
+        }
+    }
+}
+
+#[inline(always)]
+fn settle(skb: *mut __sk_buff, vport: u32) -> Result<i32, DropReason> {
+    let mut frame = SocketBuffer { skb };
+    let failed = DropReason::RewriteFailed;
+    let header: [u16; IPV4_WORDS] = frame.load(ETHERNET_LENGTH).ok_or(failed)?;
+    if !is_left_to_a_device(&mut frame, HEADER_CHECKSUM).ok_or(failed)? {
+        frame.store(HEADER_CHECKSUM, &[header[5]]).ok_or(failed)?;
+        // SAFETY: the helper only notes where to deliver.
+        return Ok(unsafe { bpf_redirect_peer(vport, 0) as i32 });
+    }
+    // SAFETY: the helper checks the length, which stays.
+    if unsafe { bpf_skb_change_tail(skb, frame.length(), 0) } == NOT_SUPPORTED {
+        // A tunnel of the guest's kernel: what is to be completed lies within its payload.
+        // SAFETY: the helper only notes where to deliver.
+        return Ok(unsafe { bpf_redirect_peer(vport, 0) as i32 });
+    }
+    let [version_and_length, _] = header[0].to_ne_bytes();
+    let [_, number] = header[4].to_ne_bytes();
+    if version_and_length != PLAIN || !matches!(number, protocol::TCP | protocol::UDP) {
+        return Err(DropReason::OffloadMismatch);
+    }
+    cut(skb, vport).ok_or(failed)
 }
 
 #[inline(always)]
@@ -93,8 +140,16 @@ fn cut(skb: *mut __sk_buff, vport: u32) -> Option<i32> {
             return None;
         }
         if offset + LONGEST_PIECE >= length {
-            // SAFETY: the helper only notes where to deliver. Out of the device as the clones are: in their order.
-            return Some(unsafe { bpf_redirect(vport, 0) as i32 });
+            // Out of the device as the clones are: in their order.
+            // SAFETY: the helpers only note where to deliver.
+            let action = unsafe {
+                if offset == 0 {
+                    bpf_redirect_peer(vport, 0)
+                } else {
+                    bpf_redirect(vport, 0)
+                }
+            };
+            return Some(action as i32);
         }
         // SAFETY: the helper checks the interface index.
         if unsafe { bpf_clone_redirect(skb, vport, 0) } != 0 {
@@ -173,10 +228,14 @@ fn is_left_to_a_device(frame: &mut SocketBuffer, offset: u32) -> Option<bool> {
     Some(before == after)
 }
 
-/// Takes nearly all of the frame away from its front. A frame whose checksum would be completed from somewhere in what is
-/// gone asks for it no more (`skb_postpull_rcsum`); one that still does was never meant to be cut.
+/// Takes as much from the front of the frame as it had, which is made longer before. A frame whose checksum would be completed
+/// from somewhere in what is gone asks for it no more (`skb_postpull_rcsum`).
 #[inline(always)]
 fn take_offload_away(frame: &mut SocketBuffer) -> Option<()> {
+    // SAFETY: the helper checks the length.
+    if unsafe { bpf_skb_change_tail(frame.skb, frame.length() + LEFT, 0) } != 0 {
+        return None;
+    }
     for _ in 0..=VPC_MTU / TAKEN_AT_ONCE {
         let excess = frame.length().saturating_sub(LEFT);
         if excess == 0 {

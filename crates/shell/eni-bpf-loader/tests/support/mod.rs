@@ -5,7 +5,7 @@
 use eni_bpf_loader::{DataPlane, mount_bpffs, unmount_bpffs};
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, mac, private, router_mac};
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -161,6 +161,31 @@ impl Lab {
         said.lines().map(str::to_owned).collect()
     }
 
+    /// What arrives at the guest of `vport` while `work` is done, until it is silent for a second: whether a checksum is
+    /// still to be completed, and the frame in hexadecimal.
+    pub(crate) fn receive(&self, vport: u32, work: impl FnOnce()) -> Vec<(bool, String)> {
+        let program = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/programs/receive_frames.py"
+        );
+        let mut python = Command::new("ip")
+            .args(["netns", "exec", &self.guest(vport), "python3", program])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(python.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next().unwrap().unwrap(), "ready");
+        work();
+        let frames = lines.map(|line| {
+            let line = line.unwrap();
+            let (flag, frame) = line.split_once(' ').unwrap();
+            (flag == "1", frame.to_owned())
+        });
+        let frames = frames.collect();
+        assert!(python.wait().unwrap().success());
+        frames
+    }
+
     pub(crate) fn run_in(&self, vport: u32, command: &str) -> String {
         let (succeeded, text) = self.try_in(vport, command);
         assert!(succeeded, "{command}: {text}");
@@ -200,7 +225,7 @@ pub(crate) fn shell(command: &str) {
     );
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
