@@ -45,7 +45,7 @@ pub enum ConnectionState {
     Established = 2,
     /// TCP: one end has sent FIN.
     Closing = 3,
-    /// TCP: both ends have sent FIN, or one RST.
+    /// TCP: both ends have sent FIN or RST, or one an RST that its receiver takes.
     Closed = 4,
     /// UDP: only the initiator has sent.
     UdpRequest = 5,
@@ -57,6 +57,8 @@ pub enum ConnectionState {
     Icmp = 8,
     /// Another protocol, tracked by addresses and protocol.
     Other = 9,
+    /// TCP: one end has sent an RST that its receiver may or may not take.
+    Doubted = 10,
 }
 
 impl ConnectionState {
@@ -75,6 +77,7 @@ impl ConnectionState {
             7 => Self::UdpStream,
             8 => Self::Icmp,
             9 => Self::Other,
+            10 => Self::Doubted,
             _ => return None,
         })
     }
@@ -89,8 +92,12 @@ pub struct Connection {
     pub expires_ns: u64,
     /// A [`ConnectionState`] number.
     pub state: u32,
-    /// [`Connection::INITIATED_EGRESS`], [`Connection::FIN_EGRESS`], [`Connection::FIN_INGRESS`].
+    /// [`Connection::INITIATED_EGRESS`] and the other bits below.
     pub flags: u32,
+    /// TCP: what the guest last acknowledged, of those packets that went the slow way.
+    pub egress_acknowledgment: u32,
+    /// TCP: what the other end last acknowledged, as above.
+    pub ingress_acknowledgment: u32,
 }
 
 impl Connection {
@@ -100,6 +107,13 @@ impl Connection {
     pub const FIN_EGRESS: u32 = 1 << 1;
     /// The other end has sent FIN.
     pub const FIN_INGRESS: u32 = 1 << 2;
+
+    /// [`Connection::egress_acknowledgment`] is known.
+    pub const ACKNOWLEDGED_EGRESS: u32 = 1 << 3;
+    /// [`Connection::ingress_acknowledgment`] is known.
+    pub const ACKNOWLEDGED_INGRESS: u32 = 1 << 4;
+    /// In [`ConnectionState::Doubted`]: it is the guest that has sent RST.
+    pub const RESET_EGRESS: u32 = 1 << 5;
 
     /// Which direction the first packet had.
     #[must_use]
@@ -223,7 +237,9 @@ plain! {
     ConnectionKey {
         vport: u32, local_address: Ipv4, remote_address: Ipv4, local_port: Port, remote_port: Port, protocol: u32,
     }
-    Connection { expires_ns: u64, state: u32, flags: u32 }
+    Connection {
+        expires_ns: u64, state: u32, flags: u32, egress_acknowledgment: u32, ingress_acknowledgment: u32,
+    }
     FlowKey {
         vport: u32, source: Ipv4, destination: Ipv4, ports: Ports, protocol: u32,
     }

@@ -47,6 +47,7 @@ pub(crate) fn admit<T: Tables, M: Memory>(
         } else {
             0
         },
+        ..Connection::default()
     };
     match memory.insert_connection(vport.instance, &scratch.side.key, &entry) {
         Insertion::Done => Ok(()),
@@ -55,7 +56,7 @@ pub(crate) fn admit<T: Tables, M: Memory>(
     }
 }
 
-/// Whether the packet belongs to a live connection, which is then renewed.
+/// Whether the packet belongs to a live connection, which then takes it into account.
 #[inline(always)]
 fn follow<M: Memory>(scratch: &mut Scratch, vport: &Vport, now_ns: u64, memory: &mut M) -> bool {
     let Scratch {
@@ -64,16 +65,23 @@ fn follow<M: Memory>(scratch: &mut Scratch, vport: &Vport, now_ns: u64, memory: 
     let Some(connection) = memory.connection(vport.instance, &side.key) else {
         return false;
     };
-    // A SYN on a closed connection opens another one of the same ports (RFC 9293 section 3.6.1): ask the rules anew.
-    let reopens =
-        packet.tcp_flags & (SYN | ACK) == SYN && connection.state == ConnectionState::Closed as u32;
-    if connection.expires_ns <= now_ns || reopens {
+    if connection.expires_ns <= now_ns {
         return false;
     }
+    // A SYN on a closed connection opens another one of the same ports (RFC 9293 section 3.6.1): ask the rules anew. So on a
+    // doubted one, but that stays what it is, in case the SYN is as false as the RST.
+    if packet.tcp_flags & (SYN | ACK) == SYN {
+        if connection.state == ConnectionState::Closed as u32 {
+            return false;
+        }
+        if connection.state == ConnectionState::Doubted as u32 {
+            side.part = FlowPart::Follower;
+            path.steady = false;
+            return false;
+        }
+    }
     let before = connection.state;
-    let state = connection::next_state(connection, side.direction(), packet.tcp_flags);
-    connection.state = state as u32;
-    connection.expires_ns = now_ns.wrapping_add(connection::timeout_ns(state, vport));
+    let state = connection::advance(connection, side.direction(), packet, vport, now_ns);
     path.steady &= connection::is_steady(state);
     path.forget_opposite |=
         before == ConnectionState::UdpRequest as u32 && before != connection.state;

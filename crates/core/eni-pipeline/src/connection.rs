@@ -3,14 +3,20 @@
 use eni_abi::{Connection, ConnectionState, Direction, Vport};
 use eni_wire::tcp_flag::{ACK, FIN, RST, SYN};
 
+use crate::packet::Packet;
+
 /// Idle timeout after the first SYN: Linux' `nf_conntrack_tcp_timeout_syn_sent`. EC2 publishes none.
 pub const TCP_SYN_SENT_SECONDS: u32 = 120;
 /// Idle timeout after SYN and ACK: Linux' `nf_conntrack_tcp_timeout_syn_recv`.
 pub const TCP_SYN_RECEIVED_SECONDS: u32 = 60;
 /// Idle timeout after one FIN: Linux' `nf_conntrack_tcp_timeout_fin_wait`.
 pub const TCP_CLOSING_SECONDS: u32 = 120;
-/// Idle timeout after both FINs or an RST: Linux' `nf_conntrack_tcp_timeout_close`.
+/// How long packets may follow both FINs or an RST that its receiver takes: Linux' `nf_conntrack_tcp_timeout_close`.
 pub const TCP_CLOSED_SECONDS: u32 = 10;
+/// How long the receiver of an RST that it may not have taken has to say so: as long as after one FIN.
+pub const TCP_DOUBTED_SECONDS: u32 = TCP_CLOSING_SECONDS;
+/// The largest window that TCP can offer: 65,535 shifted by 14 (RFC 7323 section 2.3), and room up to the power of two.
+const LARGEST_WINDOW: u32 = 1 << 30;
 /// Idle timeout of ICMP queries: Linux' `nf_conntrack_icmp_timeout`.
 const ICMP_SECONDS: u32 = 30;
 /// Idle timeout of other protocols: EC2 User Guide, "Security group connection tracking".
@@ -29,14 +35,80 @@ pub(crate) fn first_state(protocol: u8) -> ConnectionState {
     }
 }
 
-/// Takes one more packet into account: the next state, with the FINs seen noted in `connection.flags`.
+/// Takes one more packet into account: state, FINs, acknowledgments, and how long the entry still counts.
+///
+/// What begins or ends a connection does so once: an entry whose handshake or end is not done is renewed by nothing that
+/// leaves it as it is, so that no end keeps it alive alone.
 #[inline(always)]
-pub(crate) fn next_state(
+pub(crate) fn advance(
     connection: &mut Connection,
     direction: Direction,
-    tcp_flags: u8,
+    packet: &Packet,
+    vport: &Vport,
+    now_ns: u64,
 ) -> ConnectionState {
-    let state = ConnectionState::from_number(connection.state).unwrap_or(ConnectionState::Other);
+    let before = ConnectionState::from_number(connection.state).unwrap_or(ConnectionState::Other);
+    let after = next_state(connection, before, direction, packet);
+    let ends = matches!(after, ConnectionState::Closed | ConnectionState::Doubted);
+    if after != before || is_renewed(connection, after, direction, packet.tcp_flags) {
+        let in_handshake = matches!(
+            before,
+            ConnectionState::SynSent | ConnectionState::SynReceived
+        );
+        let timeout = if after == ConnectionState::Doubted && in_handshake {
+            u64::from(TCP_CLOSED_SECONDS) * NANOSECONDS
+        } else {
+            timeout_ns(after, vport)
+        };
+        let expires_ns = now_ns.wrapping_add(timeout);
+        // An end never prolongs.
+        if !ends || expires_ns < connection.expires_ns {
+            connection.expires_ns = expires_ns;
+        }
+    }
+    connection.state = after as u32;
+    if packet.tcp_flags & (ACK | RST) == ACK {
+        acknowledge(connection, direction, packet.tcp_acknowledgment);
+    }
+    after
+}
+
+/// Whether a packet that leaves the state as it is renews the connection.
+#[inline(always)]
+fn is_renewed(
+    connection: &Connection,
+    state: ConnectionState,
+    direction: Direction,
+    tcp_flags: u8,
+) -> bool {
+    match state {
+        ConnectionState::SynSent
+        | ConnectionState::SynReceived
+        | ConnectionState::Closed
+        | ConnectionState::Doubted => false,
+        // An RST outside the window and a SYN change nothing at their receiver (RFC 5961).
+        ConnectionState::Established => tcp_flags & (SYN | RST) == 0,
+        // Only the end that may still send.
+        ConnectionState::Closing => {
+            tcp_flags & (SYN | RST) == 0 && connection.flags & fin_flag(direction) == 0
+        }
+        ConnectionState::UdpRequest
+        | ConnectionState::UdpAnswered
+        | ConnectionState::UdpStream
+        | ConnectionState::Icmp
+        | ConnectionState::Other => true,
+    }
+}
+
+/// The state after one more packet, with the FINs seen noted in `connection.flags`.
+#[inline(always)]
+fn next_state(
+    connection: &mut Connection,
+    state: ConnectionState,
+    direction: Direction,
+    packet: &Packet,
+) -> ConnectionState {
+    let tcp_flags = packet.tcp_flags;
     let from_initiator = connection.initiated() == direction;
     match state {
         ConnectionState::UdpRequest if !from_initiator => ConnectionState::UdpAnswered,
@@ -45,8 +117,10 @@ pub(crate) fn next_state(
         | ConnectionState::UdpAnswered
         | ConnectionState::UdpStream
         | ConnectionState::Icmp
-        | ConnectionState::Other => state,
-        _ if tcp_flags & RST != 0 => ConnectionState::Closed,
+        | ConnectionState::Other
+        | ConnectionState::Closed => state,
+        _ if tcp_flags & RST != 0 => reset(connection, state, direction, packet.tcp_sequence),
+        ConnectionState::Doubted => doubted(connection, direction, tcp_flags),
         _ if tcp_flags & FIN != 0 => fin(connection, direction),
         ConnectionState::SynSent if tcp_flags & (SYN | ACK) == SYN | ACK && !from_initiator => {
             ConnectionState::SynReceived
@@ -58,12 +132,93 @@ pub(crate) fn next_state(
     }
 }
 
+/// What an RST of `sequence` does. Its receiver takes it if it has exactly the number that is expected, answers it if it
+/// lies in the window, and ignores it else (RFC 5961 section 3.2).
+///
+/// The number expected is the receiver's last acknowledgment, of which only those that went the slow way are known: up to
+/// a second's may be missing, and the window is not known at all. So an RST beyond the largest window there is does
+/// nothing, the exact one closes, and any other leaves a doubt that the receiver clears.
 #[inline(always)]
-fn fin(connection: &mut Connection, direction: Direction) -> ConnectionState {
-    connection.flags |= match direction {
+fn reset(
+    connection: &mut Connection,
+    state: ConnectionState,
+    direction: Direction,
+    sequence: u32,
+) -> ConnectionState {
+    let (known, expected) = match direction {
+        Direction::Egress => (
+            Connection::ACKNOWLEDGED_INGRESS,
+            connection.ingress_acknowledgment,
+        ),
+        Direction::Ingress => (
+            Connection::ACKNOWLEDGED_EGRESS,
+            connection.egress_acknowledgment,
+        ),
+    };
+    if connection.flags & known != 0 {
+        let beyond = sequence.wrapping_sub(expected);
+        if beyond == 0 {
+            return ConnectionState::Closed;
+        }
+        if beyond >= LARGEST_WINDOW {
+            return state;
+        }
+    }
+    let by_guest = direction == Direction::Egress;
+    let doubted_by_guest = connection.flags & Connection::RESET_EGRESS != 0;
+    if state == ConnectionState::Doubted && by_guest != doubted_by_guest {
+        return ConnectionState::Closed;
+    }
+    if by_guest {
+        connection.flags |= Connection::RESET_EGRESS;
+    } else {
+        connection.flags &= !Connection::RESET_EGRESS;
+    }
+    ConnectionState::Doubted
+}
+
+/// A packet of a doubted connection. If the RST's receiver still acknowledges, it has not taken the RST. Should its other
+/// end really have gone, that answers with an RST of just the number acknowledged (RFC 9293 section 3.5.2), which closes.
+#[inline(always)]
+fn doubted(connection: &mut Connection, direction: Direction, tcp_flags: u8) -> ConnectionState {
+    let reset_by_guest = connection.flags & Connection::RESET_EGRESS != 0;
+    let from_receiver = reset_by_guest != (direction == Direction::Egress);
+    if !from_receiver || tcp_flags & (SYN | ACK) != ACK {
+        ConnectionState::Doubted
+    } else if tcp_flags & FIN != 0 {
+        fin(connection, direction)
+    } else if connection.flags & (Connection::FIN_EGRESS | Connection::FIN_INGRESS) != 0 {
+        ConnectionState::Closing
+    } else {
+        ConnectionState::Established
+    }
+}
+
+#[inline(always)]
+fn acknowledge(connection: &mut Connection, direction: Direction, acknowledgment: u32) {
+    match direction {
+        Direction::Egress => {
+            connection.egress_acknowledgment = acknowledgment;
+            connection.flags |= Connection::ACKNOWLEDGED_EGRESS;
+        }
+        Direction::Ingress => {
+            connection.ingress_acknowledgment = acknowledgment;
+            connection.flags |= Connection::ACKNOWLEDGED_INGRESS;
+        }
+    }
+}
+
+#[inline(always)]
+const fn fin_flag(direction: Direction) -> u32 {
+    match direction {
         Direction::Egress => Connection::FIN_EGRESS,
         Direction::Ingress => Connection::FIN_INGRESS,
-    };
+    }
+}
+
+#[inline(always)]
+fn fin(connection: &mut Connection, direction: Direction) -> ConnectionState {
+    connection.flags |= fin_flag(direction);
     let both = Connection::FIN_EGRESS | Connection::FIN_INGRESS;
     if connection.flags & both == both {
         ConnectionState::Closed
@@ -81,6 +236,7 @@ pub(crate) fn timeout_ns(state: ConnectionState, vport: &Vport) -> u64 {
         ConnectionState::Established => vport.tcp_established_seconds,
         ConnectionState::Closing => TCP_CLOSING_SECONDS,
         ConnectionState::Closed => TCP_CLOSED_SECONDS,
+        ConnectionState::Doubted => TCP_DOUBTED_SECONDS,
         ConnectionState::UdpRequest | ConnectionState::UdpAnswered => vport.udp_single_seconds,
         ConnectionState::UdpStream => vport.udp_stream_seconds,
         ConnectionState::Icmp => ICMP_SECONDS,
@@ -97,6 +253,9 @@ pub(crate) fn timeout_ns(state: ConnectionState, vport: &Vport) -> u64 {
 pub(crate) fn is_steady(state: ConnectionState) -> bool {
     !matches!(
         state,
-        ConnectionState::SynSent | ConnectionState::SynReceived | ConnectionState::Closed
+        ConnectionState::SynSent
+            | ConnectionState::SynReceived
+            | ConnectionState::Closed
+            | ConnectionState::Doubted
     )
 }

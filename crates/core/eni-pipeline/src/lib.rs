@@ -40,7 +40,8 @@ pub mod testing;
 mod traits;
 
 pub use connection::{
-    TCP_CLOSED_SECONDS, TCP_CLOSING_SECONDS, TCP_SYN_RECEIVED_SECONDS, TCP_SYN_SENT_SECONDS,
+    TCP_CLOSED_SECONDS, TCP_CLOSING_SECONDS, TCP_DOUBTED_SECONDS, TCP_SYN_RECEIVED_SECONDS,
+    TCP_SYN_SENT_SECONDS,
 };
 pub use packet::Scratch;
 pub use piece::{LONGEST_PIECE, Piece, piece};

@@ -38,6 +38,8 @@ pub(crate) struct Packet {
     pub(crate) fragment_length: u32,
     /// Where that begins there.
     pub(crate) fragment_offset: u32,
+    pub(crate) tcp_sequence: u32,
+    pub(crate) tcp_acknowledgment: u32,
     /// The source port; the identifier of ICMP queries.
     pub(crate) source_port: Port,
     /// The destination port; ICMP's type and code.
@@ -184,6 +186,8 @@ impl Packet {
         self.source_port = tcp.source_port;
         self.destination_port = tcp.destination_port;
         self.tcp_flags = tcp.flags;
+        self.tcp_sequence = tcp.sequence;
+        self.tcp_acknowledgment = tcp.acknowledgment;
         self.headers_length += tcp.header_length;
         Ok(())
     }

@@ -13,9 +13,6 @@ use eni_wire::protocol::{ICMP, TCP, UDP};
 use eni_wire::tcp_flag::{ACK, FIN, RST, SYN};
 use support::{ANSWERS, Bench, PASSES, WORLD, connections_of, set_rules};
 
-/// Who sends, and TCP's flags.
-type Packets<'a> = &'a [(u32, u8)];
-
 fn vpc_network() -> Remote {
     Remote::Network(ip([10, 0, 0, 0]), 8)
 }
@@ -210,27 +207,6 @@ fn what_the_server_still_sends_does_not_revive_a_revoked_untracked_flow() {
     }
 }
 
-/// Else a flood of ACKs could fill the table with connections that stay for five days.
-#[test]
-fn only_a_syn_begins_a_tracked_connection() {
-    let mut bench = Bench::new();
-    set_rules(
-        &mut bench,
-        BERT,
-        &[Rule::port(Ingress, vpc_network(), TCP, 22)],
-    );
-    let packet = |flags| tcp(ANNA, private(BERT), (9, 22), flags).bytes();
-    for flags in [ACK, FIN | ACK, RST, SYN | ACK] {
-        bench.step(ANNA, &packet(flags), PASSES);
-        assert!(connections_of(&bench, BERT).is_empty(), "flags {flags:#x}");
-    }
-    bench.step(ANNA, &packet(SYN), PASSES);
-    assert_eq!(
-        connections_of(&bench, BERT),
-        [ConnectionState::SynSent as u32]
-    );
-}
-
 /// EC2's conditions one by one: the matching rule is open to the world, and the other direction is open for all.
 #[test]
 fn a_flow_is_tracked_unless_both_directions_are_open() {
@@ -366,86 +342,6 @@ fn udp_answers_make_a_stream_that_lives_longer() {
             bench.step(ANNA, &udp(ANNA, private(BERT), (9, 53)).bytes(), moved);
         }
     }
-}
-
-#[test]
-fn tcp_goes_through_its_states_and_their_timeouts() {
-    const A: u32 = ANNA;
-    const B: u32 = BERT;
-    use ConnectionState::{Closed, Closing, Established, SynReceived, SynSent};
-    let handshake = [(A, SYN), (B, SYN | ACK), (A, ACK)];
-    let cases: [(Packets<'_>, ConnectionState, u64); 7] = [
-        (&handshake[..1], SynSent, 120),
-        (&[(A, SYN), (A, SYN)], SynSent, 120),
-        (&handshake[..2], SynReceived, 60),
-        (&handshake, Established, 432_000),
-        (
-            &[handshake[0], handshake[1], handshake[2], (B, FIN | ACK)],
-            Closing,
-            120,
-        ),
-        (
-            &[
-                handshake[0],
-                handshake[1],
-                handshake[2],
-                (B, FIN | ACK),
-                (A, FIN | ACK),
-                (B, ACK),
-            ],
-            Closed,
-            10,
-        ),
-        (&[(A, SYN), (B, RST | ACK)], Closed, 10),
-    ];
-    for (packets, state, timeout) in cases {
-        let mut bench = Bench::new();
-        set_rules(
-            &mut bench,
-            BERT,
-            &[Rule::port(Ingress, vpc_network(), TCP, 22)],
-        );
-        for (from, flags) in packets {
-            match *from {
-                A => bench.step(A, &tcp(A, private(B), (9, 22), *flags).bytes(), PASSES),
-                _ => bench.step(B, &tcp(B, private(A), (22, 9), *flags).bytes(), ANSWERS),
-            };
-        }
-        assert_eq!(connections_of(&bench, BERT), [state as u32], "{packets:?}");
-        let expires = bench
-            .memory
-            .connections
-            .values()
-            .map(|connection| connection.expires_ns)
-            .max()
-            .unwrap();
-        assert_eq!(
-            (expires - bench.now_ns) / 1_000_000_000,
-            timeout,
-            "{packets:?}"
-        );
-    }
-}
-
-#[test]
-fn a_syn_on_a_closed_connection_asks_the_rules_again() {
-    let mut bench = Bench::new();
-    set_rules(
-        &mut bench,
-        BERT,
-        &[Rule::port(Ingress, vpc_network(), TCP, 22)],
-    );
-    let frame = |flags| tcp(ANNA, private(BERT), (9, 22), flags).bytes();
-    bench.step(ANNA, &frame(SYN), PASSES);
-    bench.step(ANNA, &frame(RST), PASSES);
-    bench.step(ANNA, &frame(SYN), PASSES);
-    assert_eq!(
-        connections_of(&bench, BERT),
-        [ConnectionState::SynSent as u32]
-    );
-    bench.step(ANNA, &frame(RST), PASSES);
-    set_rules(&mut bench, BERT, &[]);
-    bench.step(ANNA, &frame(SYN), &["11 security_group_ingress"]);
 }
 
 #[test]

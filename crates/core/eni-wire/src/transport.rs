@@ -66,6 +66,10 @@ pub struct TcpHeader {
     pub header_length: u32,
     /// See [`tcp_flag`].
     pub flags: u8,
+    /// Number of the first byte, or of SYN.
+    pub sequence: u32,
+    /// Number of the byte that is expected next; means something with [`tcp_flag::ACK`].
+    pub acknowledgment: u32,
 }
 
 impl TcpHeader {
@@ -73,13 +77,23 @@ impl TcpHeader {
     #[must_use]
     #[inline(always)]
     pub const fn from_words(words: &[u16; TCP_WORDS]) -> Self {
-        let [source_port, destination_port, _, _, _, _, offset_and_flags] = *words;
+        let [
+            source_port,
+            destination_port,
+            s0,
+            s1,
+            a0,
+            a1,
+            offset_and_flags,
+        ] = *words;
         let [offset, flags] = offset_and_flags.to_ne_bytes();
         Self {
             source_port: Port(source_port),
             destination_port: Port(destination_port),
             header_length: (offset >> 4) as u32 * 4,
             flags,
+            sequence: (u16::from_be(s0) as u32) << 16 | u16::from_be(s1) as u32,
+            acknowledgment: (u16::from_be(a0) as u32) << 16 | u16::from_be(a1) as u32,
         }
     }
 }
