@@ -94,6 +94,8 @@ def test_what_is_sent_along_is_read_past(shared_region, tmp_path):
     client = shared_region.client("lambda")
     with refused("NotImplemented"):
         client.create_function(FunctionName="f", Role="arn:aws:iam::123456789012:role/r", Code={"ZipFile": code})
+    with refused("NotImplemented"):
+        shared_region.client("dynamodb").put_item(TableName="t", Item={"key": {"S": "x" * (20 << 20)}})
     with refused("501", "Not Implemented"):
         shared_region.client("s3").head_bucket(Bucket="bucket")
 

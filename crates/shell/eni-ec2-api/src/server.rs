@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::Fault;
+use crate::other_service::OtherService;
 use crate::query_api::{Answer, PATH, QueryApi};
 
 /// The largest body. EC2's largest parameter, user data, is 16 KiB; nothing comes near a mebibyte.
@@ -150,6 +151,9 @@ async fn receive(head: &Parts, body: Incoming) -> Result<Bytes, Fault> {
         Some(invalid("There is nothing at this path", 404))
     } else if !matches!(head.method, Method::GET | Method::POST) {
         Some(invalid("Only GET and POST are supported", 405))
+    } else if OtherService::of_request(head, &[]).is_some() {
+        // Other services take larger bodies.
+        Some(invalid("It is for another service", 400))
     } else {
         None
     };

@@ -328,6 +328,25 @@ async fn what_is_no_request_of_the_api_leaves_the_server_serving() {
     assert_eq!(endpoint.call(DESCRIBE).await.0, 200);
 }
 
+/// A client that writes all of its request before it looks for an answer must find one.
+#[tokio::test]
+async fn a_large_request_for_another_service_is_read_past() {
+    const BODY_BYTES: usize = 32 << 20;
+    let endpoint = Endpoint::start().await;
+    let mut stream = TcpStream::connect(endpoint.address).await.unwrap();
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: DynamoDB_20120810.PutItem\r\nConnection: close\r\n\
+         Content-Length: {BODY_BYTES}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b' '; BODY_BYTES]).await.unwrap();
+    let mut answer = String::new();
+    let read = stream.read_to_string(&mut answer);
+    timeout(PATIENCE, read).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("OpenENI does not serve Amazon DynamoDB."));
+}
+
 #[tokio::test]
 async fn a_stopped_server_ends_although_a_client_keeps_its_connection() {
     let region = support::region(&Arc::new(AtomicI64::new(support::NOW.0)));
