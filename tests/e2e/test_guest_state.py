@@ -167,6 +167,9 @@ def test_addresses_that_a_guest_gave_its_pods_stay_there(region, network, all_op
     def unharmed(what):
         assert pod not in region.run(host, "ip -4 addr show"), f"{what} brought it back"
         assert network.pings(client, pod), f"{what} killed the pod"
+        # The pod asks for the instance's own address on its link, as on any Linux machine.
+        region.run(host, "ip neigh flush all")
+        assert region.succeeds(host, in_pod(region, f"ping -nqc1 -W1 {eni['PrivateIpAddress']}")), what
 
     other = "10.0.1.202"
     assign(network, eni, other)

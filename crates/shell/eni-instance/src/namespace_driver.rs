@@ -41,7 +41,10 @@ const SETTINGS: &[(&str, &str)] = &[
     ("ipv4/conf/default/rp_filter", "0"),
     // ARP requests carry an address of the interface that asks: the fabric drops others as spoofed.
     ("ipv4/conf/all/arp_announce", "2"),
-    ("ipv4/conf/all/arp_ignore", "1"),
+    // Who asks for an interface's address in its subnet is answered by the fabric, on the right interface; containers on
+    // a link of the guest's own are answered for every address of the instance, as on any Linux machine.
+    ("ipv4/conf/all/arp_ignore", "0"),
+    ("ipv4/conf/default/arp_ignore", "0"),
     // A guest that takes an address away takes no others with it (systemd's sysctl.d sets this on every distribution).
     ("ipv4/conf/all/promote_secondaries", "1"),
     ("ipv4/conf/default/promote_secondaries", "1"),
