@@ -111,7 +111,7 @@ drop_reasons! {
     RewriteFailed = 29, "rewrite_failed";
     /// The kernel has no memory for another tracked flow, or the instance no table of them.
     ConnectionTableFull = 30, "connection_table_full";
-    /// The frame claims segments (offload metadata) that its headers do not bear out.
+    /// The frame claims offloads (segments, a checksum to complete) that its headers do not bear out.
     OffloadMismatch = 31, "offload_mismatch";
     /// From or to an address that no router forwards: loopback, link-local and the like (RFC 6890).
     SpecialAddress = 32, "special_address";

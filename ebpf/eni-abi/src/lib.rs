@@ -35,6 +35,7 @@ pub use eni_wire::{Ipv4, Mac, Port};
 pub use forwarding::{MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey, VpcBlockKey};
 pub use memory::{
     Connection, ConnectionKey, ConnectionState, Flow, FlowKey, Fragment, FragmentKey, Ports,
+    Tracked,
 };
 pub use plain::{LpmKey, Plain};
 pub use policy::{
@@ -46,7 +47,7 @@ pub use vport::{Globals, Vport};
 /// The version of everything in this crate: layouts, map names, sizes and meanings.
 ///
 /// Pinned maps of another version are removed and made anew, never reinterpreted.
-pub const ABI_VERSION: u32 = 6;
+pub const ABI_VERSION: u32 = 7;
 
 /// Beyond an internet gateway packets are at most this large, in bytes (EC2 User Guide, "Network MTU for your EC2 instance").
 pub const INTERNET_MTU: u32 = 1_500;

@@ -14,6 +14,7 @@
 //! | `IDENTITY_RULES` | hash | [`crate::IdentityKey`] → [`crate::RuleBits`] |
 //! | `PORT_RULES` | LPM trie | [`crate::PortKey`] → [`crate::RuleBits`] |
 //! | `CONNECTIONS` | array of hashes | instance → [`crate::ConnectionKey`] → [`crate::Connection`] |
+//! | `TRACKED` | array | instance → [`crate::Tracked`] |
 //! | `FLOWS` | LRU hash | [`crate::FlowKey`] → [`crate::Flow`] |
 //! | `FRAGMENTS` | array of LRU hashes | instance → [`crate::FragmentKey`] → [`crate::Fragment`] |
 //! | `COUNTERS` | per-CPU array | [`crate::counter_index`] → `u64` |
@@ -48,6 +49,8 @@ pub const IDENTITY_RULES: &str = "IDENTITY_RULES";
 pub const PORT_RULES: &str = "PORT_RULES";
 /// See [the module](self).
 pub const CONNECTIONS: &str = "CONNECTIONS";
+/// See [the module](self).
+pub const TRACKED: &str = "TRACKED";
 /// See [the module](self).
 pub const FLOWS: &str = "FLOWS";
 /// See [the module](self).

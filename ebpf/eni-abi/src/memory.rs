@@ -127,6 +127,15 @@ impl Connection {
     }
 }
 
+/// Value of [`crate::map::TRACKED`]: about how many entries an instance's map in [`crate::map::CONNECTIONS`] has. It says
+/// which are worth a walk; the map itself holds to its allowance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Tracked {
+    /// As counted by the last walk through them, and those begun since.
+    pub connections: u64,
+}
+
 /// Key of [`crate::map::FLOWS`]: what a guest puts on the wire. TCP and UDP without IP options or fragments only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(C)]
@@ -240,6 +249,7 @@ plain! {
     Connection {
         expires_ns: u64, state: u32, flags: u32, egress_acknowledgment: u32, ingress_acknowledgment: u32,
     }
+    Tracked { connections: u64 }
     FlowKey {
         vport: u32, source: Ipv4, destination: Ipv4, ports: Ports, protocol: u32,
     }

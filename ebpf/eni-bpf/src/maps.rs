@@ -7,7 +7,7 @@ use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use eni_abi::{
     Connection, ConnectionKey, DROP_REASON_SLOTS, Flow, FlowKey, Fragment, FragmentKey, Globals,
     IdentityKey, Ipv4, MAX_VPORTS, MacKey, Mapping, MappingKey, Policy, PortKey, PublicAddress,
-    RemoteKey, Route, RouteKey, RuleBits, Traffic, VpcBlockKey, Vport, map,
+    RemoteKey, Route, RouteKey, RuleBits, Tracked, Traffic, VpcBlockKey, Vport, map,
 };
 use eni_pipeline::Scratch;
 
@@ -54,6 +54,8 @@ pub(crate) type Connections = btf_maps::HashMap<
 #[btf_map]
 pub(crate) static CONNECTIONS: ArrayOfMaps<Connections, { MAX_VPORTS as usize }> =
     ArrayOfMaps::new();
+#[map]
+pub(crate) static TRACKED: Array<Tracked> = Array::with_max_entries(MAX_VPORTS, 0);
 #[map]
 pub(crate) static FLOWS: LruHashMap<FlowKey, Flow> =
     LruHashMap::with_max_entries(map::MAX_FLOWS, 0);

@@ -63,10 +63,11 @@ struct Sweep {
     /// The vport whose connections go, or 0 for all expired ones.
     vport: u32,
     removed: u32,
+    left: u64,
     now_ns: u64,
 }
 
-/// Removes the connections that `ctx` asks for.
+/// Removes the connections that `ctx` asks for, and counts the others.
 #[inline(always)]
 pub(crate) fn collect(ctx: &TcContext) -> i32 {
     let skb: *mut __sk_buff = ctx.as_ptr().cast();
@@ -75,6 +76,7 @@ pub(crate) fn collect(ctx: &TcContext) -> i32 {
         let sweep = Sweep {
             vport: (*skb).mark,
             removed: 0,
+            left: 0,
             now_ns: bpf_ktime_get_coarse_ns(),
         };
         ((*skb).priority, sweep)
@@ -91,6 +93,10 @@ pub(crate) fn collect(ctx: &TcContext) -> i32 {
             (&raw mut sweep).cast(),
             0,
         );
+    }
+    if let Some(tracked) = maps::TRACKED.get_ptr_mut(instance) {
+        // SAFETY: see the module's docs. Those begun meanwhile where the walk had already been are not counted until the next.
+        unsafe { (*tracked).connections = sweep.left };
     }
     sweep.removed as i32
 }
@@ -115,6 +121,8 @@ unsafe extern "C" fn sweep_one(
         };
         if due && bpf_map_delete_elem(map, key.cast()) == 0 {
             (*sweep).removed += 1;
+        } else {
+            (*sweep).left += 1;
         }
     }
     0
@@ -379,7 +387,14 @@ impl Memory for Maps {
             return Insertion::NoRoom;
         };
         match connections.insert(key, connection, 0) {
-            Ok(()) => Insertion::Done,
+            Ok(()) => {
+                if let Some(tracked) = maps::TRACKED.get_ptr_mut(instance) {
+                    // SAFETY: see the module's docs. This target has no atomic addition: what two CPUs miss when they add
+                    // at once, the next walk counts.
+                    unsafe { (*tracked).connections += 1 };
+                }
+                Insertion::Done
+            }
             Err(FULL) => Insertion::AllowanceExceeded,
             Err(_) => Insertion::NoRoom,
         }

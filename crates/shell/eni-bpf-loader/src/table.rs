@@ -8,7 +8,7 @@ use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use eni_abi::{
     Connection, ConnectionKey, Flow, FlowKey, Fragment, FragmentKey, Globals, IdentityKey, Ipv4,
     LpmKey, MacKey, Mapping, MappingKey, Plain, Policy, PortKey, PublicAddress, RemoteKey, Route,
-    RouteKey, RuleBits, VpcBlockKey, Vport, map,
+    RouteKey, RuleBits, Tracked, VpcBlockKey, Vport, map,
 };
 
 use std::collections::BTreeMap;
@@ -31,6 +31,7 @@ pub struct Tables {
     pub port_rules: LpmTable<PortKey, RuleBits>,
     pub connections: InstanceTable<ConnectionKey, Connection>,
     pub fragments: InstanceTable<FragmentKey, Fragment>,
+    pub tracked: ArrayTable<Tracked>,
     pub flows: HashTable<FlowKey, Flow>,
     /// The instance that each row names.
     instances: BTreeMap<u32, u32>,
@@ -68,6 +69,7 @@ impl Tables {
                 map::FRAGMENT_ALLOWANCE,
                 0,
             )?,
+            tracked: ArrayTable::new(map::TRACKED, map(map::TRACKED)?)?,
             flows: HashTable::new(map::FLOWS, map(map::FLOWS)?)?,
             instances: BTreeMap::new(),
         };
