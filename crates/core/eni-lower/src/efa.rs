@@ -132,7 +132,8 @@ impl EfaDevices {
     }
 
     /// Whether the adapters of `a` and `b` may exchange traffic. The order does not matter but to which of several
-    /// reasons is given; an adapter may converse with itself if its groups allow it.
+    /// reasons is given. An adapter may always converse with itself: that traffic leaves no interface, and programs open a
+    /// handle to their own address whatever the rules say.
     ///
     /// # Errors
     /// [`EfaRefusal`], the first reason found.
@@ -143,6 +144,9 @@ impl EfaDevices {
     ) -> Result<(), EfaRefusal> {
         let device = |id| self.get(id).ok_or(EfaRefusal::NoDevice(id));
         let (a, b) = (device(a)?, device(b)?);
+        if a.network_interface_id == b.network_interface_id {
+            return Ok(());
+        }
         if a.subnet_id != b.subnet_id {
             return Err(EfaRefusal::DifferentSubnets);
         }
@@ -158,7 +162,7 @@ impl EfaDevices {
         Ok(())
     }
 
-    /// The adapters that the one of `id` may converse with, itself among them where it may; none where it has none.
+    /// The adapters that the one of `id` may converse with, itself among them; none where it has none.
     pub fn peers(&self, id: NetworkInterfaceId) -> impl Iterator<Item = &EfaDevice> {
         self.get(id)
             .and_then(|device| self.by_subnet.get(&device.subnet_id))

@@ -8,7 +8,7 @@ use eni_abi::{
     Connection, ConnectionKey, ConnectionState, Direction, DirectionPolicy, DropReason, PolicyKey,
     Port, Vport,
 };
-use eni_wire::tcp_flag::{ACK, SYN};
+use eni_wire::tcp_flag::{ACK, FIN, RST, SYN};
 use eni_wire::{IcmpQuery, icmp_type, protocol};
 
 use crate::packet::{Embedded, FlowPart, Scratch, Side};
@@ -218,8 +218,9 @@ pub(crate) fn look_from(scratch: &mut Scratch, vport: u32, egress: bool) {
     }
     side.part = name_ports(key, packet.source_port, packet.destination_port, egress);
     // Did others begin TCP connections, the server of an untracked flow would keep it alive after its rule is revoked:
-    // what it sends is allowed by the other direction, and would be tracked now.
-    if packet.protocol == protocol::TCP && packet.tcp_flags & (SYN | ACK) != SYN {
+    // what it sends is allowed by the other direction, and would be tracked now. With FIN or RST a SYN opens nothing at its
+    // receiver either.
+    if packet.protocol == protocol::TCP && packet.tcp_flags & (SYN | ACK | FIN | RST) != SYN {
         side.part = FlowPart::Follower;
     }
 }

@@ -10,6 +10,7 @@ use crate::{ChecksumKind, Frame};
 const ADDRESSES: u32 = ETHERNET_LENGTH + 12;
 const HEADER_CHECKSUM: u32 = ETHERNET_LENGTH + 10;
 const TCP_CHECKSUM: u32 = 16;
+/// Of UDP, UDP-Lite and DCCP.
 const UDP_CHECKSUM: u32 = 6;
 
 /// Addresses before and after, and whose checksum covers them.
@@ -31,7 +32,9 @@ pub(crate) fn route<F: Frame>(frame: &mut F, flow: &Flow) -> Option<()> {
     frame.store(0, &[d0, d1, d2, s0, s1, s2])
 }
 
-/// Writes both addresses and updates the checksums of the IP header and of TCP or UDP.
+/// Writes both addresses and updates the checksums of the IP header and of the transports that cover addresses, which are
+/// the ones that Linux translates too: TCP, UDP, UDP-Lite (RFC 3828 section 3.1) and DCCP (RFC 4340 section 9.1). As in UDP
+/// a computed zero is sent as 0xffff in UDP-Lite; in DCCP the two say the same.
 #[inline(never)]
 pub(crate) fn translate<F: Frame>(frame: &mut F, translation: &Translation) -> Option<()> {
     let Translation {
@@ -44,7 +47,9 @@ pub(crate) fn translate<F: Frame>(frame: &mut F, translation: &Translation) -> O
     } = *translation;
     let transport = match protocol {
         protocol::TCP => Some((transport_offset + TCP_CHECKSUM, ChecksumKind::Tcp)),
-        protocol::UDP => Some((transport_offset + UDP_CHECKSUM, ChecksumKind::Udp)),
+        protocol::UDP | protocol::UDP_LITE | protocol::DCCP => {
+            Some((transport_offset + UDP_CHECKSUM, ChecksumKind::Udp))
+        }
         _ => None,
     };
     if let Some((offset, kind)) = transport

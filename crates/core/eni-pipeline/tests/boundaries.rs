@@ -10,7 +10,7 @@ use eni_pipeline::testing::region::{
 };
 use eni_pipeline::testing::{MemoryFrame, Remote, Rule, add_policy, cut, decide};
 use eni_pipeline::{Arrival, Scratch, process};
-use eni_wire::protocol::{TCP, UDP};
+use eni_wire::protocol::{self, TCP, UDP};
 use eni_wire::tcp_flag::{ACK, SYN};
 use support::Bench;
 
@@ -164,6 +164,52 @@ fn the_internet_gateway_translates_both_ways() {
             );
         }
     }
+}
+
+/// Their checksums cover the addresses, as UDP's does.
+#[test]
+fn the_checksums_of_udp_lite_and_dccp_are_translated() {
+    for protocol in [protocol::UDP_LITE, protocol::DCCP] {
+        let sealed = |datagram: Datagram| {
+            let mut frame = datagram.bytes();
+            frame[23] = protocol;
+            let (header, transport) = frame[14..].split_at_mut(20);
+            header[10..12].fill(0);
+            let sum = checksum_of(&[header]);
+            header[10..12].copy_from_slice(&sum);
+            transport[6..8].fill(0);
+            let sum = transport_sum(&header[12..20], protocol, transport);
+            transport[6..8].copy_from_slice(&sum);
+            frame
+        };
+        let mut bench = Bench::new();
+        let request = sealed(udp(ANNA, HOST, (9, 53)));
+        let sent = bench.step(ANNA, &request, &["10 out", "9 in"]).unwrap();
+        let answer = sealed(udp(UPLINK, public(ANNA), (53, 9)));
+        let back = bench.step(UPLINK, &answer, &["9 out", "10 in"]).unwrap();
+        for frame in [sent, back] {
+            let whole = transport_sum(&frame[26..34], protocol, &frame[34..]);
+            assert_eq!(whole, [0, 0], "protocol {protocol}");
+        }
+    }
+}
+
+/// The checksum of what follows an IPv4 header, its pseudo-header included (RFC 768).
+fn transport_sum(addresses: &[u8], protocol: u8, transport: &[u8]) -> [u8; 2] {
+    let length = u16::try_from(transport.len()).unwrap().to_be_bytes();
+    checksum_of(&[addresses, &[0, protocol], &length, transport])
+}
+
+/// The checksum of RFC 1071 over parts of an even length.
+fn checksum_of(parts: &[&[u8]]) -> [u8; 2] {
+    let words = parts.iter().flat_map(|part| part.chunks(2));
+    let mut sum: u32 = words
+        .map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])))
+        .sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    (!(sum as u16)).to_be_bytes()
 }
 
 #[test]

@@ -272,7 +272,7 @@ fn only_a_syn_begins_a_tracked_connection() {
         &[Rule::port(Ingress, vpc_network(), TCP, 22)],
     );
     let packet = |flags| tcp(ANNA, private(BERT), (9, 22), flags).bytes();
-    for flags in [ACK, FIN | ACK, RST, SYN | ACK] {
+    for flags in [ACK, FIN | ACK, RST, SYN | ACK, SYN | FIN, SYN | RST] {
         bench.step(ANNA, &packet(flags), PASSES);
         assert!(connections_of(&bench, BERT).is_empty(), "flags {flags:#x}");
     }

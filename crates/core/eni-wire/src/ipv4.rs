@@ -17,6 +17,8 @@ pub mod protocol {
     pub const TCP: u8 = 6;
     /// RFC 768.
     pub const UDP: u8 = 17;
+    /// RFC 4340.
+    pub const DCCP: u8 = 33;
     /// IPv6 in IPv4 (RFC 4213).
     pub const IPV6: u8 = 41;
     /// RFC 2784.
