@@ -102,10 +102,36 @@ def services(session):
     return "".join("\t".join(row) + "\n" for row in [heading, *(row for _, row in sorted(rows))])
 
 
+def served_operations():
+    """The operations that have code of their own."""
+    table = OPERATIONS.read_text().split("macro_rules! for_each_operation", 1)[1]
+    return re.findall(r"^ {12}(\w+),$", table, re.MULTILINE)
+
+
+def parameters(session):
+    """One line for each parameter of the operations served, but `DryRun`; `N` is the number of a list's member."""
+    model = session.get_service_model("ec2")
+    rows = [("action", "parameter")]
+    for action in served_operations():
+        names = leaves(model.operation_model(action).input_shape)
+        rows += [(action, name) for name in names if name != "DryRun"]
+    return "".join("\t".join(row) + "\n" for row in rows)
+
+
+def leaves(shape, prefix=""):
+    """The full names of what `shape` takes."""
+    if shape.type_name == "structure":
+        for name, member in shape.members.items():
+            yield from leaves(member, prefix + "." * bool(prefix) + query_name(name, member))
+    elif shape.type_name == "list":
+        yield from leaves(shape.member, f"{prefix}.N")
+    else:
+        yield prefix
+
+
 def empty_families(session):
     """One line for each listing of EC2 whose families have no members here: how it is called and answered."""
-    table = OPERATIONS.read_text().split("macro_rules! for_each_operation", 1)[1]
-    served = set(re.findall(r"^ {12}(\w+),$", table, re.MULTILINE))
+    served = set(served_operations())
     model = session.get_service_model("ec2")
     rows = []
     for action in sorted(model.operation_names):
@@ -179,6 +205,7 @@ def files():
     texts = {API / f"{service}-actions.txt": actions(session, service) for service in SERVED}
     texts[API / "services.tsv"] = services(session)
     texts[MODEL / "empty-families.tsv"] = empty_families(session)
+    texts[MODEL / "parameters.tsv"] = parameters(session)
     return texts
 
 

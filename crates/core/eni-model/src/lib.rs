@@ -26,6 +26,7 @@ pub mod tags;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod transition;
+mod unserved;
 mod world;
 
 pub use bootstrap::bootstrap;
@@ -38,4 +39,5 @@ pub use operation::{Await, Console, Operation};
 pub use resource::{Resource, ResourceKind};
 pub use table::{IndexKey, Row, Table};
 pub use transition::{Transition, expire, plan_transitions};
+pub use unserved::read_request;
 pub use world::World;

@@ -36,7 +36,7 @@ pub use eni_query_derive::FromQuery;
 pub use error::QueryError;
 pub use form::form_pairs;
 pub use scalar::read_id;
-pub use tree::{MAX_DEPTH, MAX_PARAMETERS, QueryNode, QueryTree};
+pub use tree::{ANY_MEMBER, MAX_DEPTH, MAX_PARAMETERS, QueryNode, QueryTree};
 pub use unread::Unread;
 
 /// What can be read from a node of the tree.

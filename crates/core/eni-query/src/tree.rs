@@ -4,6 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use percent_encoding::utf8_percent_encode;
 
@@ -15,6 +16,8 @@ use crate::{FromQuery, QueryError};
 pub const MAX_PARAMETERS: usize = 20_000;
 /// Dots in one parameter's name. The deepest name in EC2's model has nine.
 pub const MAX_DEPTH: usize = 16;
+/// Stands for the number of a list's member in the pattern of a name.
+pub const ANY_MEMBER: &str = "N";
 
 /// A node: perhaps a value, perhaps children.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +48,39 @@ impl QueryNode {
     /// The names one level deeper.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.children.keys().map(String::as_str)
+    }
+
+    /// Whether no value but empty ones is given, neither for the name nor below it.
+    fn says_nothing(&self) -> bool {
+        self.value().unwrap_or_default().is_empty()
+            && self.children.values().all(Self::says_nothing)
+    }
+
+    fn remove_empty(&mut self, pattern: &[&str]) -> bool {
+        let Some((first, rest)) = pattern.split_first() else {
+            return self.says_nothing();
+        };
+        let mut none_is_left = true;
+        self.children.retain(|name, child| {
+            let is_number = || name.bytes().all(|byte| byte.is_ascii_digit());
+            let is_alike = if *first == ANY_MEMBER {
+                is_number()
+            } else {
+                name == first
+            };
+            if !is_alike {
+                return true;
+            }
+            let is_empty = child.remove_empty(rest);
+            none_is_left &= is_empty;
+            let holds_others = child.value.is_some() || !child.children.is_empty();
+            if rest.is_empty() {
+                !is_empty
+            } else {
+                holds_others
+            }
+        });
+        none_is_left
     }
 
     /// Reads the child `name` of the node at `path`. For derived readers.
@@ -177,6 +213,14 @@ impl QueryTree {
     /// What reading `T` gives.
     pub fn take<T: FromQuery>(&mut self, name: &str) -> Result<T, QueryError> {
         T::from_query(self.root.children.remove(name).as_ref(), name)
+    }
+
+    /// Takes out every parameter whose name is as `pattern` (`NetworkInterface.N.Ipv4Prefix`) and that is given with
+    /// empty values only. Whether none as the pattern is left.
+    #[must_use]
+    pub fn remove_empty(&mut self, pattern: &str) -> bool {
+        let parts: Vec<&str> = pattern.split('.').collect();
+        self.root.remove_empty(&parts)
     }
 
     /// Reads the whole request.

@@ -112,8 +112,8 @@ fn list_nothing(family: EmptyFamily, mut call: Call<'_>) -> Result<String, Fault
 /// succeeded.
 async fn run<O: Operation>(mut call: Call<'_>) -> Result<String, Fault> {
     let dry_run = is_dry(&mut call, O::HAS_DRY_RUN)?;
+    let request: O = eni_model::read_request(&mut call.tree)?;
     let fingerprint = call.tree.fingerprint();
-    let request: O = call.tree.read()?;
     let mut response = if dry_run || !O::MUTATES {
         let plan = |world: &World, context: &mut Context<'_>| {
             request.plan(world, context).map(|(_, response)| response)

@@ -135,7 +135,7 @@ impl QueryApi {
                 refusal => refusal.fault(*service),
             }
         })?;
-        let action = action.ok_or_else(|| QueryError::missing("Action"))?;
+        let action = action.ok_or_else(no_call)?;
         if *service == Service::Sts {
             return sts::answer(&action, &tree, &caller, request_id);
         }

@@ -125,7 +125,7 @@ async fn what_is_no_call_of_ours_is_refused_with_ec2s_code() {
         ),
         (
             "Version=2016-11-15",
-            "400 MissingParameter: The request must contain the parameter Action",
+            "400 MissingAction: The request must contain the parameter Action. This is the endpoint of an OpenENI region: AWS clients call Amazon EC2's API here.",
         ),
         (
             "Action=DescribeVpcs&Version=2016-11-15&VpcId.1=vpc-%3Cx%3E",

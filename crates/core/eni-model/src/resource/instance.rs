@@ -53,9 +53,6 @@ pub struct Instance {
     /// Attribute `disableApiStop`.
     #[serde(default)]
     pub disable_api_stop: bool,
-    /// Whether detailed monitoring was asked for; described, without effect.
-    #[serde(default)]
-    pub monitoring: bool,
     /// How instance metadata is served; described, without effect until it is served.
     #[serde(default)]
     pub metadata_options: MetadataOptions,

@@ -131,6 +131,8 @@ impl FromStr for IpProtocol {
             "tcp" => Ok(Self::TCP),
             "udp" => Ok(Self::UDP),
             "icmpv6" => Ok(Self::ICMPV6),
+            // `parse` alone would take a sign.
+            number if number.starts_with('+') => Err(UnknownProtocol),
             number => number
                 .parse()
                 .map(Self::Number)

@@ -14,7 +14,7 @@ use eni_types::{IdSequence, Timestamp};
 use serde_json::Value;
 
 use crate::operations::empty_family::EmptyFamily;
-use crate::{Caller, Context, Ec2Error, Operation, RegionSettings, World, bootstrap};
+use crate::{Caller, Context, Ec2Error, Operation, RegionSettings, World, bootstrap, read_request};
 
 pub use invariants::check_invariants;
 pub use rng::TestRng;
@@ -141,7 +141,8 @@ impl TestWorld {
         &mut self,
         parameters: &[(&str, &str)],
     ) -> Result<Value, Ec2Error> {
-        let tree = QueryTree::from_pairs(parameters.iter().copied())?;
+        let mut tree = QueryTree::from_pairs(parameters.iter().copied())?;
+        let request: O = read_request(&mut tree)?;
         let caller = Caller {
             account_id: self.region.account_id.clone(),
         };
@@ -154,7 +155,7 @@ impl TestWorld {
             rng: &mut self.rng,
             fingerprint: tree.fingerprint(),
         };
-        let (changes, response) = tree.read::<O>()?.plan(&self.world, &mut context)?;
+        let (changes, response) = request.plan(&self.world, &mut context)?;
         assert!(
             O::MUTATES || changes.is_empty(),
             "{} says that it changes nothing",

@@ -265,7 +265,7 @@ impl InstanceDescription {
                 tenancy: "default",
             },
             monitoring: Monitoring {
-                state: monitoring_state(instance),
+                state: MONITORING_STATE,
             },
             subnet_id: present.then_some(instance.subnet_id),
             vpc_id: present.then_some(instance.vpc_id),
@@ -365,13 +365,8 @@ pub(super) fn public_address<'a>(
         .map(AsRef::as_ref)
 }
 
-pub(super) fn monitoring_state(instance: &Instance) -> &'static str {
-    if instance.monitoring {
-        "enabled"
-    } else {
-        "disabled"
-    }
-}
+/// There are no metrics, so that detailed monitoring is off everywhere.
+pub(super) const MONITORING_STATE: &str = "disabled";
 
 impl StateReason {
     fn of(instance: &Instance) -> Option<Self> {

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::ToString;
 
 use super::description::{
-    image_of, monitoring_state, private_dns_name, public_address, public_dns_name,
+    MONITORING_STATE, image_of, private_dns_name, public_address, public_dns_name,
     state_transition_reason,
 };
 use crate::IndexKey;
@@ -204,7 +204,7 @@ fn own_values<'a>(
         "metadata-options.http-tokens" => {
             give(instance.metadata_options.http_tokens.as_str().into());
         }
-        "monitoring-state" => give(monitoring_state(instance).into()),
+        "monitoring-state" => give(MONITORING_STATE.into()),
         "owner-id" => give(scope.region.account_id.as_str().into()),
         "reason" => give(state_transition_reason(instance).into()),
         "reservation-id" => give(instance.reservation_id.to_string().into()),

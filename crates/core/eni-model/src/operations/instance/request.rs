@@ -1,5 +1,6 @@
 //! The parameters of `RunInstances`.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -7,7 +8,9 @@ use core::net::Ipv4Addr;
 use eni_query::FromQuery;
 use eni_types::{ImageId, NetworkInterfaceId, SecurityGroupId, SubnetId};
 
+use super::settings::check_choice;
 use crate::Ec2Error;
+use crate::instance_types::InstanceType;
 use crate::operations::network_interface::{
     ConnectionTrackingSpecification, EnaSrdSpecification, PrivateIpAddressSpecification,
 };
@@ -57,7 +60,7 @@ pub struct RunInstances {
     pub instance_initiated_shutdown_behavior: Option<String>,
     /// Described, without effect: there are no disks.
     pub ebs_optimized: Option<bool>,
-    /// Described, without effect.
+    /// May only say that detailed monitoring is off: there are no metrics.
     pub monitoring: Option<Monitoring>,
     /// Described, without effect until metadata is served.
     pub metadata_options: Option<MetadataOptionsParameter>,
@@ -66,15 +69,15 @@ pub struct RunInstances {
     /// Described, without effect: instances share the host's file system.
     #[query(name = "BlockDeviceMapping")]
     pub block_device_mappings: Vec<BlockDeviceMapping>,
-    /// Without effect: there is no identity service to give credentials.
+    /// Asks for credentials, which no identity service here gives.
     pub iam_instance_profile: Option<IamInstanceProfile>,
-    /// Without effect: an instance has all processors.
+    /// May only be as the type has it.
     pub cpu_options: Option<CpuOptions>,
-    /// Without effect: there are no reservations to take from.
+    /// May only be `open`, as it is described: there are no reservations to take from.
     pub capacity_reservation_specification: Option<CapacityReservationSpecification>,
-    /// Without effect: a namespace needs no recovery.
+    /// May only be `default`, as it is described.
     pub maintenance_options: Option<MaintenanceOptions>,
-    /// Without effect until names are served.
+    /// May only ask for names made from addresses.
     pub private_dns_name_options: Option<PrivateDnsNameOptions>,
     /// May only say that enclaves are off.
     pub enclave_options: Option<EnclaveOptions>,
@@ -158,7 +161,7 @@ pub struct Placement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromQuery)]
 pub struct Monitoring {
     /// Whether detailed monitoring is on.
-    pub enabled: bool,
+    pub enabled: Option<bool>,
 }
 
 /// `MetadataOptions`.
@@ -180,7 +183,7 @@ pub struct MetadataOptionsParameter {
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
 pub struct CreditSpecification {
     /// `standard` or `unlimited`.
-    pub cpu_credits: String,
+    pub cpu_credits: Option<String>,
 }
 
 /// `BlockDeviceMapping.N`.
@@ -239,7 +242,7 @@ pub struct CpuOptions {
 /// `CapacityReservationSpecification`.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
 pub struct CapacityReservationSpecification {
-    /// `open` or `none`.
+    /// `open`, `none` or `capacity-reservations-only`.
     pub capacity_reservation_preference: Option<String>,
 }
 
@@ -333,10 +336,76 @@ impl RunInstances {
                 group.is_some_and(|name| !name.is_empty()),
             )?;
         }
+        self.refuse_what_would_have_no_effect()?;
         self.network_interfaces
             .iter()
             .try_for_each(LaunchNetworkInterface::refuse_what_is_absent)
     }
+
+    /// Refuses settings that nothing here would heed, but for their defaults.
+    fn refuse_what_would_have_no_effect(&self) -> Result<(), Ec2Error> {
+        let profile = self.iam_instance_profile.as_ref();
+        refuse(
+            "An instance profile",
+            profile.is_some_and(|profile| profile.arn.is_some() || profile.name.is_some()),
+        )?;
+        let monitoring = self.monitoring.and_then(|given| given.enabled);
+        refuse("Detailed monitoring", monitoring == Some(true))?;
+        let reservations = self.capacity_reservation_specification.as_ref();
+        refuse_other_than(
+            "CapacityReservationPreference",
+            reservations.and_then(|given| given.capacity_reservation_preference.as_deref()),
+            &["open", "none", "capacity-reservations-only"],
+        )?;
+        let maintenance = self.maintenance_options.as_ref();
+        refuse_other_than(
+            "AutoRecovery",
+            maintenance.and_then(|given| given.auto_recovery.as_deref()),
+            &["default", "disabled"],
+        )?;
+        let Some(names) = &self.private_dns_name_options else {
+            return Ok(());
+        };
+        refuse_other_than(
+            "HostnameType",
+            names.hostname_type.as_deref(),
+            &["ip-name", "resource-name"],
+        )?;
+        let resource_names = names.enable_resource_name_dns_a_record == Some(true)
+            || names.enable_resource_name_dns_aaaa_record == Some(true);
+        refuse("Resource-based naming", resource_names)
+    }
+
+    /// Refuses another number of processors than `instance_type` has.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(super) fn refuse_other_processors(
+        &self,
+        instance_type: &InstanceType,
+    ) -> Result<(), Ec2Error> {
+        let Some(given) = &self.cpu_options else {
+            return Ok(());
+        };
+        let differs = |given: Option<u32>, own| given.is_some_and(|given| given != own);
+        refuse(
+            "Another number of processors than the instance type has",
+            differs(given.core_count, instance_type.cores)
+                || differs(given.threads_per_core, instance_type.threads_per_core),
+        )
+    }
+}
+
+/// Refuses a value that EC2 does not have, and one but the first of those that it has.
+fn refuse_other_than(
+    parameter: &str,
+    given: Option<&str>,
+    choices: &[&str],
+) -> Result<(), Ec2Error> {
+    let Some(value) = given else { return Ok(()) };
+    check_choice(parameter, value, choices)?;
+    let is_another = choices.first() != Some(&value);
+    refuse(&format!("{parameter} '{value}'"), is_another)
 }
 
 impl LaunchNetworkInterface {

@@ -42,6 +42,7 @@ impl Operation for RunInstances {
         }
         let count = self.count(world)?;
         let instance_type = self.checked_type()?;
+        self.refuse_other_processors(&instance_type)?;
         let network = LaunchNetwork::check(&self, count, &instance_type, world, context)?;
         let template = self.template(&instance_type, &network, context)?;
         let mut changes = launch(&template, &network, count, world, context)?;
@@ -187,7 +188,7 @@ impl RunInstances {
             &["stop", "terminate"],
         )?;
         let credits = self.credit_specification.as_ref();
-        let cpu_credits = credits.map(|given| given.cpu_credits.clone());
+        let cpu_credits = credits.and_then(|given| given.cpu_credits.clone());
         if let Some(credits) = &cpu_credits {
             check_choice("cpuCredits", credits, &["standard", "unlimited"])?;
         }
@@ -213,7 +214,6 @@ impl RunInstances {
             disable_api_stop: self.disable_api_stop.unwrap_or(false),
             instance_initiated_shutdown_behavior: behavior.into(),
             ebs_optimized: self.ebs_optimized.unwrap_or(false),
-            monitoring: self.monitoring.is_some_and(|given| given.enabled),
             metadata_options: self.checked_metadata_options()?,
             cpu_credits,
             block_devices: volume::block_devices(

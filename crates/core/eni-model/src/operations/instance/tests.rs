@@ -233,6 +233,86 @@ fn a_launch_takes_a_placement_without_values_as_none() {
 }
 
 #[test]
+fn a_launch_takes_what_has_no_effect_here_only_as_ec2_sets_it() {
+    let mut region = TestWorld::bootstrapped();
+    let instance = launched(
+        &mut region,
+        &[
+            ("InstanceType", "t3.medium"),
+            ("IamInstanceProfile.Name", ""),
+            ("Monitoring.Enabled", "false"),
+            ("CreditSpecification.CpuCredits", ""),
+            ("CpuOptions.CoreCount", "1"),
+            ("CpuOptions.ThreadsPerCore", "2"),
+            (
+                "CapacityReservationSpecification.CapacityReservationPreference",
+                "open",
+            ),
+            ("MaintenanceOptions.AutoRecovery", "default"),
+            ("PrivateDnsNameOptions.HostnameType", "ip-name"),
+            (
+                "PrivateDnsNameOptions.EnableResourceNameDnsARecord",
+                "false",
+            ),
+        ],
+    );
+    assert_eq!(instance["monitoring"]["state"], "disabled");
+    launched(&mut region, &[("Monitoring.Enabled", "")]);
+}
+
+#[test]
+fn a_launch_refuses_what_would_have_no_effect_here() {
+    let mut region = TestWorld::bootstrapped();
+    let reservation = "CapacityReservationSpecification.CapacityReservationPreference";
+    let cases = [
+        ("IamInstanceProfile.Name", "web", "An instance profile"),
+        (
+            "IamInstanceProfile.Arn",
+            "arn:aws:iam::123456789012:instance-profile/web",
+            "An instance profile",
+        ),
+        ("Monitoring.Enabled", "true", "Detailed monitoring"),
+        (
+            "CpuOptions.ThreadsPerCore",
+            "1",
+            "Another number of processors than the instance type has",
+        ),
+        (
+            "CpuOptions.CoreCount",
+            "2",
+            "Another number of processors than the instance type has",
+        ),
+        (reservation, "none", "CapacityReservationPreference 'none'"),
+        (
+            "MaintenanceOptions.AutoRecovery",
+            "disabled",
+            "AutoRecovery 'disabled'",
+        ),
+        (
+            "PrivateDnsNameOptions.HostnameType",
+            "resource-name",
+            "HostnameType 'resource-name'",
+        ),
+        (
+            "PrivateDnsNameOptions.EnableResourceNameDnsARecord",
+            "true",
+            "Resource-based naming",
+        ),
+    ];
+    let image = image();
+    for (parameter, value, feature) in cases {
+        let parameters = [("InstanceType", "t3.medium"), (parameter, value)];
+        assert_eq!(
+            region.refused("RunInstances", &launch(&image, &parameters)),
+            alloc::format!("UnsupportedOperation: {feature} is not supported in this region.")
+        );
+    }
+    let parameters = [("MaintenanceOptions.AutoRecovery", "perhaps")];
+    let refusal = region.refused("RunInstances", &launch(&image, &parameters));
+    assert!(refusal.starts_with("InvalidParameterValue"), "{refusal}");
+}
+
+#[test]
 fn a_launch_of_the_wrong_number_or_kind_is_refused() {
     let wrong_architecture = if instance_type().starts_with("t4g") {
         "t3.micro"

@@ -8,7 +8,7 @@ use eni_query::FromQuery;
 use eni_types::{Ipv4Cidr, SecurityGroupId, TypedId, VpcId, quota};
 use serde::Serialize;
 
-use super::rule::is_text;
+use super::rule::{VALID_TEXTS, is_text};
 use crate::operations::lookup;
 use crate::operations::vpc::contents::allow_all;
 use crate::resource::{RulePeer, SecurityGroup};
@@ -49,8 +49,8 @@ impl Operation for CreateSecurityGroup {
         world: &World,
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
-        check_text("GroupName", &self.group_name)?;
-        check_text("GroupDescription", &self.group_description)?;
+        check_text("GroupName", "name", &self.group_name)?;
+        check_text("GroupDescription", "description", &self.group_description)?;
         let vpc = match self.vpc_id {
             Some(id) => lookup::vpc(world, id)?,
             None => world.default_vpc().ok_or_else(lookup::no_default_vpc)?,
@@ -84,7 +84,8 @@ impl Operation for CreateSecurityGroup {
     }
 }
 
-fn check_text(parameter: &str, text: &str) -> Result<(), Ec2Error> {
+/// `noun` is what EC2 calls the parameter where it takes ASCII, but not this text.
+fn check_text(parameter: &str, noun: &str, text: &str) -> Result<(), Ec2Error> {
     if text.is_empty() {
         let message = format!("The request must contain the parameter {parameter}");
         return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
@@ -92,9 +93,13 @@ fn check_text(parameter: &str, text: &str) -> Result<(), Ec2Error> {
     if is_text(text) {
         return Ok(());
     }
-    let message = format!(
-        "Value ({text}) for parameter {parameter} is invalid. Character sets beyond ASCII are not supported."
-    );
+    let message = if text.is_ascii() {
+        format!("Invalid security group {noun}. Valid {noun}s are {VALID_TEXTS}")
+    } else {
+        format!(
+            "Value ({text}) for parameter {parameter} is invalid. Character sets beyond ASCII are not supported."
+        )
+    };
     Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
 }
 

@@ -26,7 +26,8 @@ pub struct SecurityGroupDescription {
     vpc_id: VpcId,
     ip_permissions: ItemSet<IpPermissionDescription>,
     ip_permissions_egress: ItemSet<IpPermissionDescription>,
-    tag_set: ItemSet<TagItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag_set: Option<ItemSet<TagItem>>,
 }
 
 /// Rules of one direction that share protocol and ports.
@@ -119,7 +120,7 @@ impl SecurityGroupDescription {
             vpc_id: group.vpc_id,
             ip_permissions: permissions(Direction::Ingress),
             ip_permissions_egress: permissions(Direction::Egress),
-            tag_set: group.tags.to_items(),
+            tag_set: group.tags.to_items_if_any(),
         }
     }
 }

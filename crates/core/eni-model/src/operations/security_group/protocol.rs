@@ -143,6 +143,12 @@ mod tests {
                 "Invalid value '256' for IP protocol. Unknown protocol.",
             ),
             (
+                "+6",
+                Some(80),
+                Some(80),
+                "Invalid value '+6' for IP protocol. Unknown protocol.",
+            ),
+            (
                 "tcp",
                 Some(80),
                 None,

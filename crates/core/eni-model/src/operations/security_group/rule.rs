@@ -135,9 +135,13 @@ pub(crate) fn check_description(description: Option<&str>) -> Result<(), Ec2Erro
     if description.is_none_or(is_text) {
         return Ok(());
     }
-    let message = "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*";
+    let message = format!("Invalid rule description. Valid descriptions are {VALID_TEXTS}");
     Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
 }
+
+/// What EC2's texts say of the texts that it takes.
+pub(crate) const VALID_TEXTS: &str =
+    "strings less than 256 characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*";
 
 /// Whether EC2 takes `text` as the name or description of a group or rule in a VPC.
 pub(crate) fn is_text(text: &str) -> bool {

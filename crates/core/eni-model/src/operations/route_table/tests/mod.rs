@@ -123,7 +123,6 @@ impl Fixture {
             instance_initiated_shutdown_behavior: "stop".into(),
             ebs_optimized: false,
             disable_api_stop: false,
-            monitoring: false,
             metadata_options: MetadataOptions::default(),
             cpu_credits: None,
             client_token: None,

@@ -30,9 +30,32 @@ fn a_new_group_lets_nothing_in_and_everything_out() {
             "vpcId": vpc,
             "ipPermissions": {"item": []},
             "ipPermissionsEgress": everything,
-            "tagSet": {"item": []},
         })
     );
+}
+
+#[test]
+fn a_text_that_no_group_can_have_is_refused_by_what_is_wrong_with_it() {
+    let mut net = Net::new();
+    let long = "x".repeat(256);
+    for (parameter, noun) in [("GroupName", "name"), ("GroupDescription", "description")] {
+        let set = format!(
+            "InvalidParameterValue: Invalid security group {noun}. Valid {noun}s are strings less than 256 characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{{}}!$*"
+        );
+        let ascii = format!(
+            "InvalidParameterValue: Value (a\u{fc}b) for parameter {parameter} is invalid. Character sets beyond ASCII are not supported."
+        );
+        for (text, want) in [(long.as_str(), &set), ("a<b", &set), ("a\u{fc}b", &ascii)] {
+            let mut parameters = [("GroupName", "b"), ("GroupDescription", "a")];
+            for (name, value) in &mut parameters {
+                if *name == parameter {
+                    *value = text;
+                }
+            }
+            let refused = net.region.refused("CreateSecurityGroup", &parameters);
+            assert_eq!(&refused, want);
+        }
+    }
 }
 
 #[test]
@@ -42,9 +65,7 @@ fn what_create_security_group_refuses() {
     let long = "x".repeat(256);
     let taken =
         format!("InvalidGroup.Duplicate: The security group 'WEB' already exists for VPC '{vpc}'");
-    let too_long = format!(
-        "InvalidParameterValue: Value ({long}) for parameter GroupName is invalid. Character sets beyond ASCII are not supported."
-    );
+    let not_taken = "InvalidParameterValue: Invalid security group name. Valid names are strings less than 256 characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*";
     for (name, vpc, error) in [
         ("WEB", vpc.as_str(), taken.as_str()),
         (
@@ -57,7 +78,7 @@ fn what_create_security_group_refuses() {
             &vpc,
             "InvalidParameterValue: Invalid group name: sg-web. Group names may not be in the format sg-*",
         ),
-        (&long, &vpc, &too_long),
+        (&long, &vpc, not_taken),
         (
             "web",
             "vpc-12345678",

@@ -1,0 +1,164 @@
+//! Parameters that EC2 has, but that no code here reads.
+
+use alloc::format;
+
+use eni_query::{ANY_MEMBER, QueryError, QueryTree};
+
+use crate::{Ec2Error, ErrorCode, Operation};
+
+/// Every parameter that EC2 has for the operations served: action and full name, with `N` for the number of a list's
+/// member (`scripts/aws-model.py`).
+const PARAMETERS: &str = include_str!("../parameters.tsv");
+
+/// Reads the request of an operation. What EC2 has and OpenENI does not serve is told from what nobody has; given with
+/// an empty value it counts as not given, and is taken out.
+///
+/// # Errors
+/// `UnsupportedOperation` for a parameter that is not served; else what reading `O` gives.
+pub fn read_request<O: Operation>(tree: &mut QueryTree) -> Result<O, Ec2Error> {
+    loop {
+        let unknown = match tree.read() {
+            Err(QueryError::Unknown { parameter }) => parameter,
+            read => return Ok(read?),
+        };
+        let Some(pattern) = pattern_of(O::NAME, &unknown) else {
+            return Err(QueryError::Unknown { parameter: unknown }.into());
+        };
+        // Each round takes out all parameters of one pattern, so that there are no more rounds than patterns.
+        if !tree.remove_empty(pattern) {
+            let message = format!(
+                "EC2 has the parameter {unknown} of {}, but OpenENI does not serve it yet.",
+                O::NAME
+            );
+            return Err(Ec2Error::new(ErrorCode::UnsupportedOperation, message));
+        }
+    }
+}
+
+/// How EC2's model writes `parameter`, which may be one with others below it.
+fn pattern_of(action: &str, parameter: &str) -> Option<&'static str> {
+    let of_action = PARAMETERS.lines().filter_map(|line| {
+        let (its_action, name) = line.split_once('\t')?;
+        (its_action == action).then_some(name)
+    });
+    let mut patterns = of_action.filter_map(|name| prefix_as(name, parameter));
+    patterns.next()
+}
+
+/// The beginning of `name` that is like `parameter`, part by part.
+fn prefix_as<'a>(name: &'a str, parameter: &str) -> Option<&'a str> {
+    let mut length = 0;
+    let mut parts = name.split('.');
+    for given in parameter.split('.') {
+        let part = parts.next()?;
+        let is_number = || given.bytes().all(|byte| byte.is_ascii_digit());
+        let is_alike = if part == ANY_MEMBER {
+            is_number()
+        } else {
+            part == given
+        };
+        if !is_alike {
+            return None;
+        }
+        length += part.len() + 1;
+    }
+    name.get(..length - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::operations::RunInstances;
+    use crate::testing::TestWorld;
+
+    const LAUNCH: [(&str, &str); 3] = [
+        ("ImageId", "ami-0123456789abcdef0"),
+        ("MinCount", "1"),
+        ("MaxCount", "1"),
+    ];
+
+    fn read(parameters: &[(&str, &str)]) -> Result<RunInstances, Ec2Error> {
+        let pairs = LAUNCH.iter().chain(parameters).copied();
+        read_request(&mut QueryTree::from_pairs(pairs).unwrap())
+    }
+
+    #[test]
+    fn what_ec2_has_and_is_not_served_is_told_from_what_nobody_has() {
+        for (parameter, refused) in [
+            ("KernelId", Some("KernelId")),
+            ("AdditionalInfo", Some("AdditionalInfo")),
+            ("Placement.Affinity", Some("Placement.Affinity")),
+            (
+                "Placement.PartitionNumber",
+                Some("Placement.PartitionNumber"),
+            ),
+            ("CpuOptions.AmdSevSnp", Some("CpuOptions.AmdSevSnp")),
+            (
+                "LicenseSpecification.1.LicenseConfigurationArn",
+                Some("LicenseSpecification"),
+            ),
+            (
+                "NetworkInterface.3.Ipv4Prefix.1.Ipv4Prefix",
+                Some("NetworkInterface.3.Ipv4Prefix"),
+            ),
+            (
+                "BlockDeviceMapping.1.Ebs.OutpostArn",
+                Some("BlockDeviceMapping.1.Ebs.OutpostArn"),
+            ),
+            ("KernelID", None),
+            ("Kernel", None),
+            ("Placement.1.Affinity", None),
+            ("NetworkInterface.Ipv4Prefix.1.Ipv4Prefix", None),
+            ("NetworkInterface.N.Ipv4Prefix.1.Ipv4Prefix", None),
+        ] {
+            let error = read(&[(parameter, "x")]).unwrap_err();
+            match refused {
+                Some(name) => assert_eq!(
+                    format!("{error}"),
+                    format!(
+                        "UnsupportedOperation: EC2 has the parameter {name} of RunInstances, but OpenENI does not serve it \
+                         yet."
+                    )
+                ),
+                None => assert_eq!(error.code, ErrorCode::UnknownParameter, "{parameter}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_served_counts_as_not_given_where_it_is_empty() {
+        let empty = [
+            ("KernelId", ""),
+            ("Placement.Affinity", ""),
+            ("LicenseSpecification.1.LicenseConfigurationArn", ""),
+            ("NetworkInterface.1.Ipv4Prefix.1.Ipv4Prefix", ""),
+            ("NetworkInterface.1.Ipv4Prefix.2.Ipv4Prefix", ""),
+            ("InstanceMarketOptions.SpotOptions.MaxPrice", ""),
+        ];
+        assert_eq!(read(&empty).unwrap(), read(&[]).unwrap());
+        let second = "NetworkInterface.2.Ipv4Prefix.1.Ipv4Prefix";
+        let one_says_something: Vec<_> =
+            empty.into_iter().chain([(second, "10.0.0.0/28")]).collect();
+        let error = read(&one_says_something).unwrap_err();
+        assert_eq!(error.code, ErrorCode::UnsupportedOperation);
+        assert_eq!(
+            read(&[("KernelID", "")]).unwrap_err().code,
+            ErrorCode::UnknownParameter
+        );
+    }
+
+    #[test]
+    fn each_operation_has_parameters_of_its_own() {
+        let mut region = TestWorld::bootstrapped();
+        for (action, code) in [
+            ("CreateNetworkInterface", "UnsupportedOperation"),
+            ("DeleteNetworkInterface", "UnknownParameter"),
+        ] {
+            let answer = region.refused(action, &[("Operator.Principal", "x")]);
+            assert!(answer.starts_with(code), "{action}: {answer}");
+        }
+    }
+}
