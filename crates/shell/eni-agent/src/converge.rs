@@ -68,6 +68,10 @@ impl Converger {
     /// `interrupted` holds between two steps. The first is done in any case, so that every pass comes nearer to the end.
     pub(crate) fn execute(&mut self, steps: &[Step], interrupted: impl Fn() -> bool) -> bool {
         let mut failures = Failures::default();
+        // A failure is that of the rows that need the room.
+        if let Err(error) = self.machine.make_room(steps) {
+            tracing::warn!(error = %chain(&error), "no room for instances in the data plane");
+        }
         for (index, step) in steps.iter().enumerate() {
             if index > 0 && interrupted() {
                 return false;

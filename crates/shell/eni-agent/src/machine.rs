@@ -137,6 +137,20 @@ impl Machine {
         self.efa.publish()
     }
 
+    /// Gives the instances that rows of `steps` name their room in the data plane, all at once.
+    pub(crate) fn make_room(&mut self, steps: &[Step]) -> Result<(), AgentError> {
+        let instances: Vec<u32> = steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Cut(_, row) | Step::WriteVport(_, row) | Step::Forget(_, row) => {
+                    Some(row.instance)
+                }
+                _ => None,
+            })
+            .collect();
+        Ok(self.data_plane.tables.make_room(&instances)?)
+    }
+
     /// Does one step.
     pub(crate) fn apply(&mut self, step: &Step) -> Result<(), AgentError> {
         match step {

@@ -18,6 +18,8 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../../ebpf/openeni.bpf
 const INGRESS: &str = "eni_ingress";
 const COLLECT: &str = "eni_collect";
 
+/// Taking an instance's room waits for the kernel, twice some 10 to 20 ms, and is in no hurry.
+const ROOMS_TAKEN_AT_ONCE: usize = 4;
 /// An instance with so many connections is walked at every turn: far below its allowance.
 const MANY_CONNECTIONS: u64 = (map::CONNECTION_ALLOWANCE / 4) as u64;
 /// The others are at every so many.
@@ -157,7 +159,7 @@ impl DataPlane {
         self.counters.reset(vport)
     }
 
-    /// Removes expired connections; how many. To be called about once a second: those that ended count against their
+    /// Removes expired connections, and some of the room of instances that are gone; how many connections. To be called about once a second: those that ended count against their
     /// instance's allowance until then.
     ///
     /// Walks only where there are any, and each second only where there are many: a walk takes half a millisecond, however
@@ -180,6 +182,7 @@ impl DataPlane {
         for instance in instances {
             removed += self.collect(instance, 0)?;
         }
+        self.tables.take_unnamed_room(ROOMS_TAKEN_AT_ONCE)?;
         Ok(removed)
     }
 

@@ -10,6 +10,9 @@ use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, OwnedFd};
 
+/// Each needs a descriptor until it is in its place.
+const MADE_AT_ONCE: usize = 64;
+
 /// An array of maps, by the number of an instance ([`eni_abi::Vport::instance`]).
 pub struct InstanceTable<K: Plain, V: Plain> {
     name: &'static str,
@@ -55,16 +58,23 @@ impl<K: Plain, V: Plain> InstanceTable<K, V> {
         self.instances.iter().copied()
     }
 
-    /// Gives `instance` a table, unless it has one.
-    pub(crate) fn create(&mut self, instance: u32) -> Result<(), DataPlaneError> {
-        if self.instances.contains(&instance) {
-            return Ok(());
+    /// Gives each of `instances` a table, unless it has one.
+    pub(crate) fn create(&mut self, instances: &[u32]) -> Result<(), DataPlaneError> {
+        let missing: Vec<u32> = instances
+            .iter()
+            .copied()
+            .filter(|instance| !self.instances.contains(instance))
+            .collect();
+        for some in missing.chunks(MADE_AT_ONCE) {
+            let made: io::Result<Vec<(u32, OwnedFd)>> = some
+                .iter()
+                .map(|instance| Ok((*instance, sys::create_map(&self.inner)?)))
+                .collect();
+            let made = made.map_err(|source| self.failed("BPF_MAP_CREATE", source))?;
+            sys::put_inner_maps(self.outer.as_fd(), &made)
+                .map_err(|source| self.failed("BPF_MAP_UPDATE_BATCH", source))?;
+            self.instances.extend(some);
         }
-        let map =
-            sys::create_map(&self.inner).map_err(|source| self.failed("BPF_MAP_CREATE", source))?;
-        sys::put_inner_map(self.outer.as_fd(), instance, map.as_fd())
-            .map_err(|source| self.failed("BPF_MAP_UPDATE_ELEM", source))?;
-        self.instances.insert(instance);
         Ok(())
     }
 

@@ -52,9 +52,9 @@ struct ObjectGet {
     flags: u32,
 }
 
-/// Linux' `struct bpf_attr` for `BPF_MAP_LOOKUP_BATCH`.
+/// Linux' `struct bpf_attr` for `BPF_MAP_LOOKUP_BATCH` and `BPF_MAP_UPDATE_BATCH`.
 #[repr(C)]
-struct LookupBatch {
+struct Batch {
     in_batch: u64,
     out_batch: u64,
     keys: u64,
@@ -108,6 +108,7 @@ const BPF_MAP_DELETE_ELEM: libc::c_long = 3;
 const BPF_OBJ_GET: libc::c_long = 7;
 const BPF_MAP_GET_FD_BY_ID: libc::c_long = 14;
 const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
+const BPF_MAP_UPDATE_BATCH: libc::c_long = 26;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
 
 /// The interface index that the tcx link pinned at `path` is attached to, or 0 when its device is gone.
@@ -150,7 +151,7 @@ pub(crate) fn lookup_all<K: Plain, V: Plain>(map: BorrowedFd<'_>) -> io::Result<
     let mut next_position = position.clone();
     let mut first = true;
     loop {
-        let attributes = LookupBatch {
+        let attributes = Batch {
             in_batch: if first { 0 } else { position.as_ptr() as u64 },
             out_batch: next_position.as_mut_ptr() as u64,
             keys: keys.as_mut_ptr() as u64,
@@ -192,13 +193,28 @@ pub(crate) fn create_map(map: &NewMap) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Puts `inner` at `index` of the array of maps `outer`, in place of what is there.
-pub(crate) fn put_inner_map(
-    outer: BorrowedFd<'_>,
-    index: u32,
-    inner: BorrowedFd<'_>,
-) -> io::Result<()> {
-    insert(outer, &index, &(inner.as_raw_fd() as u32))
+/// Puts each of `inner` at its index of the array of maps `outer`, in place of what is there. One call, since the kernel
+/// waits for all running programs after each (`maybe_wait_bpf_programs`: a grace period, 10 to 20 ms). After an error some
+/// may be in place.
+pub(crate) fn put_inner_maps(outer: BorrowedFd<'_>, inner: &[(u32, OwnedFd)]) -> io::Result<()> {
+    let keys: Vec<u32> = inner.iter().map(|(index, _)| *index).collect();
+    let values: Vec<u32> = inner
+        .iter()
+        .map(|(_, map)| map.as_raw_fd() as u32)
+        .collect();
+    let attributes = UnsafeCell::new(Batch {
+        in_batch: 0,
+        out_batch: 0,
+        keys: keys.as_ptr() as u64,
+        values: values.as_ptr() as u64,
+        count: inner.len() as u32,
+        map_fd: outer.as_raw_fd() as u32,
+        element_flags: 0,
+        flags: 0,
+    });
+    // SAFETY: keys and values live through the call; those of an array of maps are of 32 bits. The kernel writes only the
+    // count, back into the attributes.
+    unsafe { bpf(BPF_MAP_UPDATE_BATCH, &attributes) }.map(drop)
 }
 
 /// The number that the kernel has given the map at `index` of the array of maps `outer`.

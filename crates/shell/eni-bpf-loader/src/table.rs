@@ -11,7 +11,7 @@ use eni_abi::{
     RouteKey, RuleBits, Tracked, VpcBlockKey, Vport, map,
 };
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -33,8 +33,9 @@ pub struct Tables {
     pub fragments: InstanceTable<FragmentKey, Fragment>,
     pub tracked: ArrayTable<Tracked>,
     pub flows: HashTable<FlowKey, Flow>,
-    /// The instance that each row names.
+    /// The instance that each row names, and how many rows name an instance.
     instances: BTreeMap<u32, u32>,
+    rows_of: BTreeMap<u32, usize>,
 }
 
 impl Tables {
@@ -72,52 +73,75 @@ impl Tables {
             tracked: ArrayTable::new(map::TRACKED, map(map::TRACKED)?)?,
             flows: HashTable::new(map::FLOWS, map(map::FLOWS)?)?,
             instances: BTreeMap::new(),
+            rows_of: BTreeMap::new(),
         };
-        tables.take_left_over_room()?;
+        let rows = tables.vports.values()?;
+        for (vport, row) in (0..).zip(rows).filter(|(_, row)| row.instance != 0) {
+            tables.name_instance(vport, row.instance);
+        }
         Ok(tables)
     }
 }
 
 impl Tables {
     /// Replaces the row of `vport`, twice, so that no reader takes it for whole before it is: see `eni_abi`'s docs. The
-    /// instance that the row names has room for what is remembered for it before, and the one it named has none when no row
-    /// names it any more.
+    /// instance that the row names has room for what is remembered for it before.
     ///
     /// # Errors
     /// [`DataPlaneError::Map`], also for a `vport` beyond the end, and [`DataPlaneError::Io`], also when the kernel has no
     /// memory for an instance. The row may then be left in transition: what is decided by it is decided anew after a second.
     pub fn replace_vport(&mut self, vport: u32, row: &Vport) -> Result<(), DataPlaneError> {
-        if row.instance != 0 {
-            self.connections.create(row.instance)?;
-            self.fragments.create(row.instance)?;
-        }
+        self.make_room(&[row.instance])?;
         let in_transition = Vport {
             generation: row.generation | Vport::IN_TRANSITION,
             ..*row
         };
         self.vports.set(vport, &in_transition)?;
         self.vports.set(vport, row)?;
-        let before = self.instances.insert(vport, row.instance).unwrap_or(0);
-        self.take_room_unless_named(before)
+        self.name_instance(vport, row.instance);
+        Ok(())
     }
 
-    fn take_room_unless_named(&mut self, instance: u32) -> Result<(), DataPlaneError> {
-        if self.instances.values().any(|named| *named == instance) {
-            return Ok(());
+    /// Gives instances (but 0, which is none) room for what is remembered for them, before rows name them. For all at once,
+    /// since it takes two of the kernel's grace periods however many they are.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Io`].
+    pub fn make_room(&mut self, instances: &[u32]) -> Result<(), DataPlaneError> {
+        let instances: Vec<u32> = instances.iter().copied().filter(|of| *of != 0).collect();
+        self.connections.create(&instances)?;
+        self.fragments.create(&instances)
+    }
+
+    /// Takes the room of up to `limit` instances that no row names; each takes two of the kernel's grace periods.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Io`].
+    pub fn take_unnamed_room(&mut self, limit: usize) -> Result<(), DataPlaneError> {
+        let rooms = self
+            .connections
+            .instances()
+            .chain(self.fragments.instances());
+        let unnamed = rooms.filter(|instance| !self.rows_of.contains_key(instance));
+        let unnamed: BTreeSet<u32> = unnamed.collect();
+        for instance in unnamed.into_iter().take(limit) {
+            self.connections.remove(instance)?;
+            self.fragments.remove(instance)?;
         }
-        self.connections.remove(instance)?;
-        self.fragments.remove(instance)
+        Ok(())
     }
 
-    /// Takes the room of instances that nothing names: a process may have ended between a row and its room.
-    fn take_left_over_room(&mut self) -> Result<(), DataPlaneError> {
-        let rows = (0..).zip(self.vports.values()?);
-        self.instances = rows.map(|(vport, row)| (vport, row.instance)).collect();
-        let connections = self.connections.instances();
-        let found: Vec<u32> = connections.chain(self.fragments.instances()).collect();
-        found
-            .into_iter()
-            .try_for_each(|instance| self.take_room_unless_named(instance))
+    fn name_instance(&mut self, vport: u32, instance: u32) {
+        if instance != 0 {
+            *self.rows_of.entry(instance).or_default() += 1;
+        }
+        let before = self.instances.insert(vport, instance).unwrap_or(0);
+        if let Some(rows) = self.rows_of.get_mut(&before) {
+            *rows -= 1;
+            if *rows == 0 {
+                self.rows_of.remove(&before);
+            }
+        }
     }
 }
 

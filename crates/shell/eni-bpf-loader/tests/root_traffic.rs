@@ -339,13 +339,28 @@ fn root_an_instance_has_room_as_long_as_a_row_names_it() {
         (12, 0, &[]),
     ] {
         tables.replace_vport(vport, &row(instance)).unwrap();
+        tables.take_unnamed_room(9).unwrap();
         assert_eq!(rooms(tables), wanted, "{vport} of {instance}");
     }
+    tables.make_room(&[0, 10, 12, 13, 14]).unwrap();
     tables.replace_vport(10, &row(10)).unwrap();
     tables.replace_vport(12, &row(12)).unwrap();
+    assert_eq!(
+        rooms(tables),
+        [10, 12, 13, 14],
+        "made before rows name them"
+    );
+    tables.take_unnamed_room(1).unwrap();
+    assert_eq!(rooms(tables), [10, 12, 14]);
     tables.vports.set(12, &row(0)).unwrap();
     drop(data_plane);
-    assert_eq!(rooms(&lab.open().tables), [10]);
+    let tables = &mut lab.open().tables;
+    tables.take_unnamed_room(9).unwrap();
+    assert_eq!(
+        rooms(tables),
+        [10],
+        "a process may have ended between a row and its room"
+    );
 }
 
 fn connect(address: [u8; 4], port: u16) -> TcpStream {
