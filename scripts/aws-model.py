@@ -118,6 +118,17 @@ def parameters(session):
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
+def filters(session):
+    """One line for each filter that the documentation of a served operation lists, but for those by tags."""
+    model = session.get_service_model("ec2")
+    rows = [("action", "filter")]
+    for action in served_operations():
+        for shape in model.operation_model(action).input_shape.members.values():
+            if shape.type_name == "list" and shape.member.name == "Filter":
+                rows += [(action, name) for name in dict.fromkeys(filters_of(shape))]
+    return "".join("\t".join(row) + "\n" for row in rows)
+
+
 def leaves(shape, prefix=""):
     """The full names of what `shape` takes."""
     if shape.type_name == "structure":
@@ -195,7 +206,11 @@ def query_name(name, shape):
 
 def filters_of(shape):
     """The filters that the documentation of `Filters` lists, but for those by tags, which all listings have."""
-    listed = re.findall(r"<li> ?<p> ?<code>([^<]+)</code>", shape.documentation)
+    documentation = shape.documentation
+    outer = re.search(r"<ul>(.*)</ul>", documentation, re.DOTALL)
+    # Lists within the list are of values.
+    names = re.sub(r"<ul>.*?</ul>", "", outer[1], flags=re.DOTALL) if outer else documentation
+    listed = re.findall(r"<li> ?<p> ?<code>([^<]+)</code>", names)
     return [name for name in map(html.unescape, listed) if not re.match(r"tag(:|-key$|$)", name)]
 
 
@@ -206,6 +221,7 @@ def files():
     texts[API / "services.tsv"] = services(session)
     texts[MODEL / "empty-families.tsv"] = empty_families(session)
     texts[MODEL / "parameters.tsv"] = parameters(session)
+    texts[MODEL / "filters.tsv"] = filters(session)
     return texts
 
 

@@ -9,6 +9,8 @@ pub(crate) mod claims;
 mod dependency;
 pub mod dhcp_options;
 pub mod empty_family;
+#[cfg(test)]
+mod filter_tests;
 pub mod image;
 pub mod instance;
 pub mod instance_type;

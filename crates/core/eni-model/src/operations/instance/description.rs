@@ -287,25 +287,25 @@ impl InstanceDescription {
             ena_support: true,
             cpu_options: CpuOptions::of(instance),
             capacity_reservation_specification: CapacityReservationSpecification {
-                capacity_reservation_preference: "open",
+                capacity_reservation_preference: CAPACITY_RESERVATION_PREFERENCE,
             },
             hibernation_options: HibernationOptions { configured: false },
             metadata_options: (&instance.metadata_options).into(),
             enclave_options: EnclaveOptions { enabled: false },
-            boot_mode: "uefi-preferred",
-            platform_details: "Linux/UNIX",
-            usage_operation: "RunInstances",
+            boot_mode: BOOT_MODE,
+            platform_details: PLATFORM_DETAILS,
+            usage_operation: USAGE_OPERATION,
             usage_operation_update_time: launch_time,
             private_dns_name_options: PrivateDnsNameOptions {
-                hostname_type: "ip-name",
+                hostname_type: HOSTNAME_TYPE,
                 enable_resource_name_dns_a_record: false,
                 enable_resource_name_dns_aaaa_record: false,
             },
             maintenance_options: MaintenanceOptions {
-                auto_recovery: "default",
+                auto_recovery: AUTO_RECOVERY,
                 reboot_migration: "default",
             },
-            current_instance_boot_mode: "uefi",
+            current_instance_boot_mode: CURRENT_BOOT_MODE,
             operator: Operator { managed: false },
         }
     }
@@ -365,6 +365,15 @@ pub(super) fn public_address<'a>(
         .map(AsRef::as_ref)
 }
 
+/// What answers and filters say of every instance.
+pub(super) const AUTO_RECOVERY: &str = "default";
+pub(super) const BOOT_MODE: &str = "uefi-preferred";
+pub(super) const CAPACITY_RESERVATION_PREFERENCE: &str = "open";
+pub(super) const CURRENT_BOOT_MODE: &str = "uefi";
+pub(super) const HOSTNAME_TYPE: &str = "ip-name";
+pub(super) const METADATA_STATE: &str = "applied";
+pub(super) const PLATFORM_DETAILS: &str = "Linux/UNIX";
+pub(super) const USAGE_OPERATION: &str = "RunInstances";
 /// There are no metrics, so that detailed monitoring is off everywhere.
 pub(super) const MONITORING_STATE: &str = "disabled";
 
@@ -396,7 +405,7 @@ impl CpuOptions {
 impl From<&MetadataOptions> for MetadataOptionsDescription {
     fn from(options: &MetadataOptions) -> Self {
         Self {
-            state: "applied",
+            state: METADATA_STATE,
             http_tokens: options.http_tokens.clone(),
             http_put_response_hop_limit: options.http_put_response_hop_limit,
             http_endpoint: options.http_endpoint.clone(),

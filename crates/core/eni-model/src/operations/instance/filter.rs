@@ -5,8 +5,9 @@ use alloc::format;
 use alloc::string::ToString;
 
 use super::description::{
-    MONITORING_STATE, image_of, private_dns_name, public_address, public_dns_name,
-    state_transition_reason,
+    AUTO_RECOVERY, BOOT_MODE, CAPACITY_RESERVATION_PREFERENCE, CURRENT_BOOT_MODE, HOSTNAME_TYPE,
+    METADATA_STATE, MONITORING_STATE, PLATFORM_DETAILS, USAGE_OPERATION, image_of,
+    private_dns_name, public_address, public_dns_name, state_transition_reason,
 };
 use crate::IndexKey;
 use crate::describe::{Described, Scope};
@@ -24,10 +25,22 @@ impl Described for Instance {
         "block-device-mapping.device-name",
         "block-device-mapping.status",
         "block-device-mapping.volume-id",
+        "boot-mode",
+        "capacity-reservation-id",
+        "capacity-reservation-specification.capacity-reservation-preference",
+        "capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id",
+        "capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-group-arn",
         "client-token",
+        "current-instance-boot-mode",
         "dns-name",
+        "ebs-optimized",
         "ena-support",
+        "enclave-options.enabled",
+        "hibernation-options.configured",
+        "host-id",
         "hypervisor",
+        "iam-instance-profile.arn",
+        "iam-instance-profile.id",
         "image-id",
         "instance-id",
         "instance-lifecycle",
@@ -37,18 +50,36 @@ impl Described for Instance {
         "instance.group-id",
         "instance.group-name",
         "ip-address",
+        "ipv6-address",
+        "kernel-id",
         "key-name",
         "launch-index",
         "launch-time",
+        "maintenance-options.auto-recovery",
         "metadata-options.http-endpoint",
+        "metadata-options.http-protocol-ipv4",
+        "metadata-options.http-protocol-ipv6",
+        "metadata-options.http-put-response-hop-limit",
         "metadata-options.http-tokens",
+        "metadata-options.instance-metadata-tags",
+        "metadata-options.state",
         "monitoring-state",
+        "network-interface.addresses.association.allocation-id",
+        "network-interface.addresses.association.association-id",
+        "network-interface.addresses.association.carrier-ip",
+        "network-interface.addresses.association.customer-owned-ip",
+        "network-interface.addresses.association.ip-owner-id",
+        "network-interface.addresses.association.public-dns-name",
         "network-interface.addresses.association.public-ip",
         "network-interface.addresses.primary",
+        "network-interface.addresses.private-dns-name",
         "network-interface.addresses.private-ip-address",
         "network-interface.association.allocation-id",
         "network-interface.association.association-id",
+        "network-interface.association.carrier-ip",
+        "network-interface.association.customer-owned-ip",
         "network-interface.association.ip-owner-id",
+        "network-interface.association.public-dns-name",
         "network-interface.association.public-ip",
         "network-interface.attachment.attach-time",
         "network-interface.attachment.attachment-id",
@@ -56,29 +87,53 @@ impl Described for Instance {
         "network-interface.attachment.device-index",
         "network-interface.attachment.instance-id",
         "network-interface.attachment.instance-owner-id",
+        "network-interface.attachment.network-card-index",
         "network-interface.attachment.status",
         "network-interface.availability-zone",
+        "network-interface.deny-all-igw-traffic",
         "network-interface.description",
         "network-interface.group-id",
         "network-interface.group-name",
+        "network-interface.ipv4-prefixes.ipv4-prefix",
+        "network-interface.ipv6-address",
         "network-interface.ipv6-addresses.ipv6-address",
+        "network-interface.ipv6-addresses.is-primary-ipv6",
+        "network-interface.ipv6-native",
+        "network-interface.ipv6-prefixes.ipv6-prefix",
         "network-interface.mac-address",
         "network-interface.network-interface-id",
+        "network-interface.operator.managed",
+        "network-interface.operator.principal",
+        "network-interface.outpost-arn",
         "network-interface.owner-id",
         "network-interface.private-dns-name",
         "network-interface.private-ip-address",
+        "network-interface.public-dns-name",
         "network-interface.requester-id",
         "network-interface.requester-managed",
         "network-interface.source-dest-check",
         "network-interface.status",
         "network-interface.subnet-id",
+        "network-interface.tag-key",
+        "network-interface.tag-value",
         "network-interface.vpc-id",
+        "network-performance-options.bandwidth-weighting",
+        "operator.managed",
+        "operator.principal",
+        "outpost-arn",
         "owner-id",
         "placement-group-name",
+        "placement-partition-number",
         "platform",
+        "platform-details",
         "private-dns-name",
+        "private-dns-name-options.enable-resource-name-dns-a-record",
+        "private-dns-name-options.enable-resource-name-dns-aaaa-record",
+        "private-dns-name-options.hostname-type",
         "private-ip-address",
         "product-code",
+        "product-code.type",
+        "ramdisk-id",
         "reason",
         "requester-id",
         "reservation-id",
@@ -90,6 +145,9 @@ impl Described for Instance {
         "state-reason-message",
         "subnet-id",
         "tenancy",
+        "tpm-support",
+        "usage-operation",
+        "usage-operation-update-time",
         "virtualization-type",
         "vpc-id",
     ];
@@ -198,12 +256,6 @@ fn own_values<'a>(
         "key-name" => give(instance.key_name.as_deref().unwrap_or_default().into()),
         "launch-index" => give(format!("{}", instance.ami_launch_index).into()),
         "launch-time" => give(instance.launch_time.to_string().into()),
-        "metadata-options.http-endpoint" => {
-            give(instance.metadata_options.http_endpoint.as_str().into());
-        }
-        "metadata-options.http-tokens" => {
-            give(instance.metadata_options.http_tokens.as_str().into());
-        }
         "monitoring-state" => give(MONITORING_STATE.into()),
         "owner-id" => give(scope.region.account_id.as_str().into()),
         "reason" => give(state_transition_reason(instance).into()),
@@ -220,7 +272,43 @@ fn own_values<'a>(
         "tenancy" => give("default".into()),
         "virtualization-type" => give("hvm".into()),
         "vpc-id" => give(instance.vpc_id.to_string().into()),
-        // No instance has what the other filters look for, such as a lifecycle other than on demand.
-        _ => {}
+        _ => setting_values(instance, name, give),
     }
+}
+
+/// The values of filters that look at an instance's options.
+fn setting_values<'a>(instance: &'a Instance, name: &str, give: &mut dyn FnMut(Cow<'a, str>)) {
+    if let Some(name) = name.strip_prefix("metadata-options.") {
+        let options = &instance.metadata_options;
+        return give(match name {
+            "http-endpoint" => options.http_endpoint.as_str().into(),
+            // Only IPv6 can be turned off by itself.
+            "http-protocol-ipv4" => "enabled".into(),
+            "http-protocol-ipv6" => options.http_protocol_ipv6.as_str().into(),
+            "http-put-response-hop-limit" => options.http_put_response_hop_limit.to_string().into(),
+            "http-tokens" => options.http_tokens.as_str().into(),
+            "instance-metadata-tags" => options.instance_metadata_tags.as_str().into(),
+            _ => METADATA_STATE.into(),
+        });
+    }
+    give(match name {
+        "boot-mode" => BOOT_MODE.into(),
+        "capacity-reservation-specification.capacity-reservation-preference" => {
+            CAPACITY_RESERVATION_PREFERENCE.into()
+        }
+        "current-instance-boot-mode" => CURRENT_BOOT_MODE.into(),
+        "ebs-optimized" => instance.ebs_optimized.to_string().into(),
+        "enclave-options.enabled"
+        | "hibernation-options.configured"
+        | "operator.managed"
+        | "private-dns-name-options.enable-resource-name-dns-a-record"
+        | "private-dns-name-options.enable-resource-name-dns-aaaa-record" => "false".into(),
+        "maintenance-options.auto-recovery" => AUTO_RECOVERY.into(),
+        "platform-details" => PLATFORM_DETAILS.into(),
+        "private-dns-name-options.hostname-type" => HOSTNAME_TYPE.into(),
+        "usage-operation" => USAGE_OPERATION.into(),
+        "usage-operation-update-time" => instance.launch_time.to_string().into(),
+        // No instance has what the other filters look for, such as a lifecycle other than on demand.
+        _ => return,
+    });
 }

@@ -159,6 +159,7 @@ impl Row for Health<'_> {
 
 impl Described for Health<'_> {
     const FILTERS: &'static [&'static str] = &[
+        "application-status.status",
         "attached-ebs-status.status",
         "availability-zone",
         "availability-zone-id",
@@ -204,7 +205,7 @@ impl Described for Health<'_> {
             "attached-ebs-status.status" | "instance-status.status" | "system-status.status" => {
                 give(self.status().into());
             }
-            // There are no events.
+            // There are no events, and nothing reports of applications.
             _ => {}
         }
     }

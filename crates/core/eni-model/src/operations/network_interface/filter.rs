@@ -164,7 +164,30 @@ fn own_values<'a>(
         "status" => give(eni.status().as_str().into()),
         "subnet-id" => give(eni.subnet_id.to_string().into()),
         "vpc-id" => give(eni.vpc_id.to_string().into()),
-        // No interface has IPv6 addresses or another operator.
+        _ => values_by_instance(eni, name, scope, give),
+    }
+}
+
+/// The values of the filters that only `DescribeInstances` has, as `network-interface.NAME`.
+fn values_by_instance<'a>(
+    eni: &'a NetworkInterface,
+    name: &str,
+    scope: Scope<'a>,
+    give: &mut dyn FnMut(Cow<'a, str>),
+) {
+    match name {
+        "addresses.private-dns-name" => {
+            let names = Names::of(eni.vpc_id, scope);
+            let addresses = eni.private_ip_addresses.iter();
+            addresses
+                .filter_map(|address| names.private(*address))
+                .for_each(|name| give(name.into()));
+        }
+        "deny-all-igw-traffic" | "ipv6-native" => give(flag(false)),
+        "public-dns-name" => eni.filter_values("association.public-dns-name", scope, give),
+        "tag-key" => eni.tags.iter().for_each(|(key, _)| give(key.into())),
+        "tag-value" => eni.tags.iter().for_each(|(_, value)| give(value.into())),
+        // No interface has IPv6 addresses, prefixes or another operator.
         _ => {}
     }
 }
@@ -174,6 +197,7 @@ fn attachment_value<'a>(attachment: &Attachment, name: &str, scope: Scope<'a>) -
         "attach-time" => attachment.attach_time.to_string().into(),
         "attachment-id" => attachment.attachment_id.to_string().into(),
         "delete-on-termination" => flag(attachment.delete_on_termination),
+        "network-card-index" => attachment.network_card_index.to_string().into(),
         "device-index" => attachment.device_index.to_string().into(),
         "instance-id" => attachment.instance_id.to_string().into(),
         "instance-owner-id" => scope.region.account_id.as_str().into(),
@@ -197,11 +221,13 @@ fn association_values<'a>(
             .for_each(|name| give(name.into())),
         _ if address.lent => {}
         "allocation-id" => give(address.allocation_id.to_string().into()),
-        _ => {
+        "association-id" => {
             if let Some(association) = &address.association {
                 give(association.association_id.to_string().into());
             }
         }
+        // No address is a carrier's, or of an Outpost.
+        _ => {}
     }
 }
 
