@@ -110,6 +110,18 @@ impl Operation for DescribeDhcpOptions {
     }
 }
 
+/// Refuses an id that no set has.
+///
+/// # Errors
+/// `InvalidDhcpOptionID.NotFound`.
+pub(crate) fn check_known(id: &str) -> Result<(), Ec2Error> {
+    if id == DEFAULT_DHCP_OPTIONS_ID {
+        Ok(())
+    } else {
+        Err(no_dhcp_options(id))
+    }
+}
+
 fn no_dhcp_options(id: &str) -> Ec2Error {
     let message = format!("The dhcpOption ID '{id}' does not exist");
     Ec2Error::new(ErrorCode::of_id("InvalidDhcpOptionID.NotFound"), message)

@@ -64,11 +64,7 @@ impl Operation for DescribeKeyPairs {
             }
         }
         for id in &self.key_pair_ids {
-            if all.iter().all(|pair| pair.key_pair_id != *id) {
-                return Err(no_key_pair(&format!(
-                    "The key pair ID '{id}' does not exist"
-                )));
-            }
+            check_id(id, &all)?;
         }
         let wanted = all.into_iter().filter(|pair| {
             (self.key_names.is_empty() || self.key_names.contains(&pair.key_name))
@@ -101,6 +97,23 @@ fn in_use(world: &World) -> Vec<KeyPair> {
         key_name: name.into(),
     });
     pairs.collect()
+}
+
+/// Refuses an id that no key pair has.
+///
+/// # Errors
+/// `InvalidKeyPair.NotFound`.
+pub(crate) fn check_known(id: &str, world: &World) -> Result<(), Ec2Error> {
+    check_id(id, &in_use(world))
+}
+
+fn check_id(id: &str, all: &[KeyPair]) -> Result<(), Ec2Error> {
+    if all.iter().any(|pair| pair.key_pair_id == id) {
+        return Ok(());
+    }
+    Err(no_key_pair(&format!(
+        "The key pair ID '{id}' does not exist"
+    )))
 }
 
 fn no_key_pair(message: &str) -> Ec2Error {

@@ -9,7 +9,8 @@ use eni_query::FromQuery;
 use eni_types::{MalformedId, ResourceId};
 
 use super::taggable::{not_taggable, with_tags};
-use crate::operations::lookup;
+use crate::operations::unsupported::refuse;
+use crate::operations::{dhcp_options, image, key_pair, lookup, volume};
 use crate::tags::{TagParameter, Tags};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
 
@@ -84,13 +85,34 @@ fn change_all(
     }
     let ids = ids
         .iter()
-        .map(|id| id.parse().map_err(|reason| refused(id, reason)))
+        .map(|id| {
+            refuse_without_tags(id, world)?;
+            id.parse().map_err(|reason| refused(id, reason))
+        })
         .collect::<Result<BTreeSet<ResourceId>, _>>()?;
     let mut changes = ChangeSet::none();
     for id in ids {
         changes.put(with_tags(world, id, &change)?);
     }
     Ok(changes)
+}
+
+/// Refuses what EC2 tags and a region here only describes, from what something else says of it.
+///
+/// # Errors
+/// `UnsupportedOperation`; the kind's own error for what does not exist.
+fn refuse_without_tags(id: &str, world: &World) -> Result<(), Ec2Error> {
+    let kind = match id.split_once('-') {
+        Some(("ami", _)) => match id.parse() {
+            Ok(image) => image::known(image).map(|_| "images")?,
+            Err(_) => return Ok(()),
+        },
+        Some(("dopt", _)) => dhcp_options::check_known(id).map(|()| "DHCP options sets")?,
+        Some(("key", _)) => key_pair::check_known(id, world).map(|()| "key pairs")?,
+        Some(("vol", _)) => volume::check_known(id, world).map(|()| "volumes")?,
+        _ => return Ok(()),
+    };
+    refuse(&format!("Tagging {kind}"), true)
 }
 
 /// The error for a text that is no id: it may look like one that nothing has.

@@ -3,6 +3,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::IndexKey;
+use crate::operations::instance::tests::launched;
 use crate::testing::{TestWorld, check_invariants};
 
 /// One id of every kind that a bootstrapped region and a few calls give.
@@ -183,6 +184,43 @@ fn what_the_tag_calls_refuse() {
         region.refused("CreateTags", &[vpc, key]),
         "TagLimitExceeded: A resource may have no more than 50 tags."
     );
+}
+
+#[test]
+fn what_is_only_described_refuses_tags_by_its_name() {
+    let mut region = TestWorld::bootstrapped();
+    let instance = launched(&mut region, &[("KeyName", "mine")]);
+    let vpcs = region.must("DescribeVpcs", &[]);
+    let volume = &instance["blockDeviceMapping"]["item"][0]["ebs"]["volumeId"];
+    let keys = region.must("DescribeKeyPairs", &[]);
+    for (id, kind) in [
+        (
+            &vpcs["vpcSet"]["item"][0]["dhcpOptionsId"],
+            "DHCP options sets",
+        ),
+        (&instance["imageId"], "images"),
+        (volume, "volumes"),
+        (&keys["keySet"]["item"][0]["keyPairId"], "key pairs"),
+    ] {
+        for action in ["CreateTags", "DeleteTags"] {
+            let parameters = [("ResourceId.1", id.as_str().unwrap()), ("Tag.1.Key", "k")];
+            assert_eq!(
+                region.refused(action, &parameters),
+                format!("UnsupportedOperation: Tagging {kind} is not supported in this region.")
+            );
+        }
+    }
+    for (id, code) in [
+        ("dopt-0123456789abcdef0", "InvalidDhcpOptionID.NotFound"),
+        ("ami-0123456789abcdef0", "InvalidAMIID.NotFound"),
+        ("vol-0123456789abcdef0", "InvalidVolume.NotFound"),
+        ("key-0123456789abcdef0", "InvalidKeyPair.NotFound"),
+        ("ami-xyz", "InvalidID"),
+    ] {
+        let parameters = [("ResourceId.1", id), ("Tag.1.Key", "k")];
+        let refused = region.refused("CreateTags", &parameters);
+        assert!(refused.starts_with(&format!("{code}:")), "{id}: {refused}");
+    }
 }
 
 #[test]

@@ -140,6 +140,14 @@ fn volumes_of<'a>(
     })
 }
 
+/// Refuses an id that no volume has.
+///
+/// # Errors
+/// `InvalidVolume.NotFound`.
+pub(crate) fn check_known(id: &str, world: &World) -> Result<(), Ec2Error> {
+    named(id, world).map(|_| ())
+}
+
 fn named(id: &str, world: &World) -> Result<Volume, Ec2Error> {
     parse_volume_id(id)
         .and_then(|(instance, _)| world.instances.get(instance))

@@ -5,6 +5,7 @@ mod launch;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use describe::check_known;
 pub use describe::{DescribeVolumes, DescribeVolumesResponse};
 pub(crate) use launch::block_devices;
 
