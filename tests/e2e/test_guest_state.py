@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -406,3 +407,16 @@ def test_an_address_is_taken_from_an_interface_that_the_guest_holds_elsewhere(re
     assert taken in region.run(host, held), "the platform reaches into the guest's namespace"
     assert network.pings(client, kept)
     assert not network.pings(client, taken)
+
+
+def test_names_of_network_namespaces_are_an_instances_own(region, network, all_open):
+    """`ip netns` keeps them as files, and an instance has the host's files."""
+    first, second = [network.host(network.subnet_a, all_open)[0] for _ in range(2)]
+    for host in (first, second):
+        region.run(host, "ip netns add pod && ip netns exec pod ip link set lo up")
+        assert "Error" not in region.run(host, "ip link 2>&1")
+        assert region.run(host, "ip netns list").split()[0] == "pod"
+    assert not Path("/run/netns/pod").exists()
+    network.ec2.reboot_instances(InstanceIds=[first])
+    until(lambda: region.succeeds(first, '[ -z "$(ip netns list)" ]'), "the name is there after a reboot")
+    assert region.run(second, "ip netns list").split()[0] == "pod"

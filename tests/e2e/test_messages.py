@@ -143,6 +143,14 @@ def test_a_running_region_is_not_started_twice(shared_region):
     assert f"another region is running in {shared_region.data}: stop that one" in line, line
 
 
+def test_a_start_that_fails_fixes_nothing(shared_region, tmp_path):
+    """Settings are fixed for the life of a region, and one that has never come up is none."""
+    listen = shared_region.endpoint.removeprefix("http://")
+    said("dev", "--data-dir", str(tmp_path / "data"), "--listen", listen)
+    with regions.running(tmp_path, "--region", "eu-west-1", "--public-pool", "198.51.100.0/24") as region:
+        assert region.client().allocate_address()["PublicIp"].startswith("198.51.100.")
+
+
 SETTINGS = {
     "region": ("eu-west-1", "us-east-1"),
     "account-id": ("210987654321", "123456789012"),

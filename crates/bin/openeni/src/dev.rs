@@ -1,5 +1,6 @@
 //! `openeni dev`: a whole region in one foreground process.
 
+use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -16,7 +17,7 @@ use eni_store::EmbeddedStore;
 use eni_types::{InstanceId, Timestamp};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -130,13 +131,12 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
     let directory = Directory::open_or_create(&options.directory.data_dir)?;
     let _lock = directory.lock()?;
     let store = EmbeddedStore::open(directory.store())?;
-    let settings = region_settings(
-        options,
-        eni_region::settings(&store).map_err(|source| DevError::Region {
-            path: directory.path().to_owned(),
-            source,
-        })?,
-    );
+    let stored = eni_region::settings(&store).map_err(|source| DevError::Region {
+        path: directory.path().to_owned(),
+        source,
+    })?;
+    let is_new = stored.is_none();
+    let settings = region_settings(options, stored);
     let region = Region::open(Arc::new(store), settings);
     let region = Arc::new(region.map_err(|source| match source {
         eni_region::OpenError::Settings(differences) => DevError::Settings {
@@ -154,7 +154,14 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
         .enable_all()
         .build()
         .map_err(machine("cannot start threads"))?;
-    runtime.block_on(serve_region(options, &directory, region, access))
+    runtime.block_on(async {
+        let started = start(options, &directory, &region).await;
+        // A region that has never come up is none yet: its settings would be fixed, and those may be what has failed.
+        if started.is_err() && is_new {
+            fs::remove_file(directory.store()).map_err(machine("cannot remove the new store"))?;
+        }
+        serve_region(options, &directory, region, access, started?).await
+    })
 }
 
 /// Every running instance and every connection keeps descriptors open, more than the usual soft limit of 1,024 allows.
@@ -208,15 +215,25 @@ fn access(
     })))
 }
 
-async fn serve_region(
+/// What a region needs before it serves calls.
+struct Started {
+    interrupt: Signal,
+    terminate: Signal,
+    listener: TcpListener,
+    endpoint: Endpoint,
+    agent: Agent,
+    statuses: UnixListener,
+}
+
+/// Listens, and makes the region's network.
+async fn start(
     options: &DevOptions,
     directory: &Directory,
-    region: Arc<Region>,
-    access: Access,
-) -> Result<(), DevError> {
+    region: &Arc<Region>,
+) -> Result<Started, DevError> {
     // Taken first: a signal while the network is being made must still take it down.
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(machine("cannot take signals"))?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(machine("cannot take signals"))?;
+    let interrupt = signal(SignalKind::interrupt()).map_err(machine("cannot take signals"))?;
+    let terminate = signal(SignalKind::terminate()).map_err(machine("cannot take signals"))?;
     let listen = options.listen;
     let listener = TcpListener::bind(listen)
         .await
@@ -224,16 +241,36 @@ async fn serve_region(
     let listen = listener
         .local_addr()
         .map_err(machine("cannot tell the address listened on"))?;
+    Ok(Started {
+        interrupt,
+        terminate,
+        listener,
+        endpoint: Endpoint {
+            listen,
+            region: region.settings().region.clone(),
+        },
+        agent: Agent::start(Arc::clone(region), agent_settings(directory)?)?,
+        statuses: status_listener(directory)?,
+    })
+}
 
-    let agent = Arc::new(Agent::start(
-        Arc::clone(&region),
-        agent_settings(directory)?,
-    )?);
-    let statuses = status_listener(directory)?;
-    let endpoint = Endpoint {
-        listen,
-        region: region.settings().region.clone(),
-    };
+/// Serves until a signal, then takes the network down.
+async fn serve_region(
+    options: &DevOptions,
+    directory: &Directory,
+    region: Arc<Region>,
+    access: Access,
+    started: Started,
+) -> Result<(), DevError> {
+    let Started {
+        mut interrupt,
+        mut terminate,
+        listener,
+        endpoint,
+        agent,
+        statuses,
+    } = started;
+    let agent = Arc::new(agent);
     directory.publish_endpoint(&endpoint)?;
 
     let consoles = ConsoleFiles(directory.run_directory()?);
@@ -351,7 +388,7 @@ fn agent_settings(directory: &Directory) -> Result<AgentSettings, DevError> {
 
 fn status_listener(directory: &Directory) -> Result<UnixListener, DevError> {
     let path = directory.status_socket();
-    match std::fs::remove_file(&path) {
+    match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(machine("cannot replace the status socket")(error));
         }

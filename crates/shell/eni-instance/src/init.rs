@@ -262,7 +262,11 @@ fn spawn_script(path: &Path, environment: &Environment) -> io::Result<(Child, Pi
     Err(Errno::ETXTBSY.into())
 }
 
-/// Gives the mount namespace its own `/etc` files and its own `/sys`, which shows the network namespace's devices.
+/// Where ip-netns(8) keeps names.
+const NETNS_DIRECTORY: &str = "/run/netns";
+
+/// Gives the mount namespace its own `/etc` files, its own `/sys`, which shows the network namespace's devices, and its own
+/// names of network namespaces.
 fn mount_files(directory: &Path) -> io::Result<()> {
     let none: Option<&str> = None;
     // What the host unmounts later goes here too (else it could never be removed); what we mount stays here.
@@ -277,7 +281,17 @@ fn mount_files(directory: &Path) -> io::Result<()> {
         }
     }
     mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), none)
-        .map_err(in_words("mount /sys"))
+        .map_err(in_words("mount /sys"))?;
+    fs::create_dir_all(NETNS_DIRECTORY).map_err(in_words("make /run/netns"))?;
+    let tmpfs = Some("tmpfs");
+    mount(
+        tmpfs,
+        NETNS_DIRECTORY,
+        tmpfs,
+        MsFlags::empty(),
+        Some("mode=755"),
+    )
+    .map_err(in_words("mount /run/netns"))
 }
 
 fn in_words<E: Into<io::Error>>(words: &'static str) -> impl FnOnce(E) -> io::Error {
