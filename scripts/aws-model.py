@@ -25,7 +25,7 @@ NOT_EMPTY = re.compile(
     r".*(Offerings?|Scores|Topology|IdFormat|PriceHistory|DeviceTypes|ImageMetadata|MetricCategories)$"
     r"|Get(AwsNetworkPerformance|CapacityManager|InstanceTypesFrom|VpcResourcesBlocking).*"
     r"|Get(FlowLogsIntegrationTemplate|HostReservationPurchasePreview|VpnConnectionDeviceSampleConfiguration)"
-    r"|DescribeInstanceSql.*|DescribeVolume(Status|Attribute)|DescribeImageReferences|DescribeApplicationStatus"
+    r"|DescribeInstanceSql.*|DescribeImageReferences|DescribeApplicationStatus"
 )
 # Parameters that name what a region here may have: there the listing is empty, else that resource is not found.
 REFERENCES = {

@@ -95,6 +95,25 @@ def test_a_launch_refuses_what_does_not_exist_or_fit(ec2, net, group):
         ec2.run_instances(**launch, SubnetId=net.subnet_a, Placement=empty, DryRun=True)
 
 
+def test_a_launch_refuses_what_would_have_no_effect(ec2, net):
+    def reservations():
+        return len(ec2.describe_instances()["Reservations"])
+
+    before = reservations()
+    launch = {"ImageId": net.image_id, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1, "SubnetId": net.subnet_a}
+    for asked in (
+        {"Monitoring": {"Enabled": True}},
+        {"IamInstanceProfile": {"Name": "web"}},
+        {"CpuOptions": {"CoreCount": 1, "ThreadsPerCore": 1}},
+        {"PrivateDnsNameOptions": {"HostnameType": "resource-name"}},
+    ):
+        with refused("UnsupportedOperation", "is not supported in this region"):
+            ec2.run_instances(**launch, **asked)
+    with refused("UnsupportedOperation", "EC2 has the parameter KernelId of RunInstances"):
+        ec2.run_instances(**launch, KernelId="aki-12345678")
+    assert reservations() == before
+
+
 def test_a_client_token_makes_a_launch_idempotent(ec2, net):
     launch = {
         "ImageId": net.image_id,
@@ -189,6 +208,12 @@ def test_what_an_instance_names_can_be_described(ec2, net, group):
     (volume,) = ec2.describe_volumes(VolumeIds=[mapped["Ebs"]["VolumeId"]])["Volumes"]
     assert (volume["Size"], volume["Encrypted"], volume["State"]) == (20, True, "in-use")
     assert volume["Attachments"][0]["InstanceId"] == instance_id
+    (status,) = ec2.describe_volume_status(VolumeIds=[volume["VolumeId"]])["VolumeStatuses"]
+    assert status["VolumeStatus"]["Status"] == "ok"
+    asked = {"VolumeId": volume["VolumeId"], "Attribute": "autoEnableIO"}
+    assert ec2.describe_volume_attribute(**asked)["AutoEnableIO"] == {"Value": False}
+    with refused("UnsupportedOperation", "Tagging volumes"):
+        ec2.create_tags(Resources=[volume["VolumeId"]], Tags=[{"Key": "a", "Value": "b"}])
     (key,) = ec2.describe_key_pairs(KeyNames=[found["KeyName"]])["KeyPairs"]
     assert key["KeyName"] == "mine"
     attribute = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="blockDeviceMapping")

@@ -88,7 +88,7 @@ pub use subnet::{
     CreateDefaultSubnet, CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute,
 };
 pub use tag::{CreateTags, DeleteTags, DescribeTags};
-pub use volume::DescribeVolumes;
+pub use volume::{DescribeVolumeAttribute, DescribeVolumeStatus, DescribeVolumes};
 pub use vpc::{
     CreateDefaultVpc, CreateVpc, DeleteVpc, DescribeVpcAttribute, DescribeVpcClassicLink,
     DescribeVpcClassicLinkDnsSupport, DescribeVpcs, DisableVpcClassicLink,
@@ -165,6 +165,8 @@ macro_rules! for_each_operation {
             DescribeSecurityGroups,
             DescribeSubnets,
             DescribeTags,
+            DescribeVolumeAttribute,
+            DescribeVolumeStatus,
             DescribeVolumes,
             DescribeVpcAttribute,
             DescribeVpcBlockPublicAccessOptions,

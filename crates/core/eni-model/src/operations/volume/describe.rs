@@ -79,9 +79,9 @@ struct Operator {
 
 /// A volume: what its instance says of it.
 #[derive(Clone, Debug)]
-struct Volume {
-    id: String,
-    instance: Arc<Instance>,
+pub(super) struct Volume {
+    pub(super) id: String,
+    pub(super) instance: Arc<Instance>,
     device: BlockDevice,
     since: Timestamp,
 }
@@ -96,18 +96,7 @@ impl Operation for DescribeVolumes {
         world: &World,
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
-        let mut volumes: Vec<Volume> = if self.volume_ids.is_empty() {
-            world
-                .instances
-                .iter()
-                .flat_map(|instance| volumes_of(instance, world))
-                .collect()
-        } else {
-            let named = self.volume_ids.iter().map(|id| named(id, world));
-            named.collect::<Result<_, _>>()?
-        };
-        volumes.sort_by(|a, b| a.id.cmp(&b.id));
-        volumes.dedup_by(|a, b| a.id == b.id);
+        let volumes = wanted(&self.volume_ids, world)?;
         let scope = Scope::new(world, context);
         let (found, next_token) = find_among(
             volumes.into_iter(),
@@ -126,6 +115,26 @@ impl Operation for DescribeVolumes {
         };
         Ok((ChangeSet::none(), response))
     }
+}
+
+/// The volumes with these ids, or all, in the order of their ids.
+///
+/// # Errors
+/// `InvalidVolume.NotFound`.
+pub(super) fn wanted(ids: &[String], world: &World) -> Result<Vec<Volume>, Ec2Error> {
+    let mut volumes: Vec<Volume> = if ids.is_empty() {
+        world
+            .instances
+            .iter()
+            .flat_map(|instance| volumes_of(instance, world))
+            .collect()
+    } else {
+        let named = ids.iter().map(|id| named(id, world));
+        named.collect::<Result<_, _>>()?
+    };
+    volumes.sort_by(|a, b| a.id.cmp(&b.id));
+    volumes.dedup_by(|a, b| a.id == b.id);
+    Ok(volumes)
 }
 
 fn volumes_of<'a>(
@@ -148,7 +157,7 @@ pub(crate) fn check_known(id: &str, world: &World) -> Result<(), Ec2Error> {
     named(id, world).map(|_| ())
 }
 
-fn named(id: &str, world: &World) -> Result<Volume, Ec2Error> {
+pub(super) fn named(id: &str, world: &World) -> Result<Volume, Ec2Error> {
     parse_volume_id(id)
         .and_then(|(instance, _)| world.instances.get(instance))
         .and_then(|instance| volumes_of(instance, world).find(|volume| volume.id == id))

@@ -2,12 +2,17 @@
 
 mod describe;
 mod launch;
+mod status;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use describe::check_known;
 pub use describe::{DescribeVolumes, DescribeVolumesResponse};
 pub(crate) use launch::block_devices;
+pub use status::{
+    DescribeVolumeAttribute, DescribeVolumeAttributeResponse, DescribeVolumeStatus,
+    DescribeVolumeStatusResponse,
+};
 
 use alloc::string::{String, ToString};
 

@@ -231,3 +231,57 @@ fn a_key_pair_is_a_name_that_instances_carry() {
     assert!(TestWorld::texts(&answer, "/keySet", "/keyName").is_empty());
     assert_eq!(one["keyName"], "mine");
 }
+
+#[test]
+fn a_volume_is_well_and_has_the_attributes_of_a_new_one() {
+    let mut region = TestWorld::bootstrapped();
+    let instance = launched(&mut region, &[]);
+    launched(&mut region, &[]);
+    let volume = instance["blockDeviceMapping"]["item"][0]["ebs"]["volumeId"]
+        .as_str()
+        .unwrap();
+    let answer = region.must("DescribeVolumeStatus", &[("VolumeId.1", volume)]);
+    assert_eq!(
+        answer["volumeStatusSet"]["item"][0]["volumeStatus"],
+        serde_json::json!({"status": "ok", "details": {"item": [
+            {"name": "io-enabled", "status": "passed"},
+            {"name": "io-performance", "status": "not-applicable"},
+        ]}})
+    );
+    let id = instance["instanceId"].as_str().unwrap();
+    for (name, value, found) in [
+        ("volume-status.status", "ok", 2),
+        ("volume-status.status", "impaired", 0),
+        ("volume-status.details-status", "passed", 2),
+        ("attachment-status.instance-id", id, 1),
+        ("event.event-id", "*", 0),
+    ] {
+        let filter = [("Filter.1.Name", name), ("Filter.1.Value.1", value)];
+        let answer = region.must("DescribeVolumeStatus", &filter);
+        let ids = TestWorld::texts(&answer, "/volumeStatusSet", "/volumeId");
+        assert_eq!(ids.len(), found, "{name}={value}");
+    }
+    for (attribute, want) in [
+        ("autoEnableIO", serde_json::json!({"value": false})),
+        ("productCodes", serde_json::json!({"item": []})),
+    ] {
+        let parameters = [("VolumeId", volume), ("Attribute", attribute)];
+        let answer = region.must("DescribeVolumeAttribute", &parameters);
+        assert_eq!(answer[attribute], want);
+        assert_eq!(answer["volumeId"], volume);
+        assert_eq!(answer.as_object().unwrap().len(), 2);
+    }
+    let parameters = [("VolumeId", volume), ("Attribute", "colour")];
+    let refused = region.refused("DescribeVolumeAttribute", &parameters);
+    assert!(refused.starts_with("InvalidParameterValue"), "{refused}");
+    let nothing = "vol-0123456789abcdef0";
+    for (action, parameter) in [
+        ("DescribeVolumeStatus", "VolumeId.1"),
+        ("DescribeVolumeAttribute", "VolumeId"),
+    ] {
+        let parameters = [(parameter, nothing), ("Attribute", "autoEnableIO")];
+        let of_status = usize::from(parameter == "VolumeId.1");
+        let refused = region.refused(action, &parameters[..2 - of_status]);
+        assert!(refused.starts_with("InvalidVolume.NotFound"), "{refused}");
+    }
+}
