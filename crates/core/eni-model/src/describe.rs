@@ -476,17 +476,28 @@ pub(crate) fn check_size(results: u32, sizes: &RangeInclusive<u32>) -> Result<()
     Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
 }
 
-/// A token is the id that the next answer starts with, in hex: opaque, and valid even if that row has gone.
+/// A token is the id that the next answer starts with and its checksum, in hex: opaque, valid even if that row has gone,
+/// and nothing that a caller would make up.
 fn encode_token(id: impl Display) -> String {
-    hex::encode(format!("{id}"))
+    let text = format!("{id}");
+    let checksum = token_checksum(text.as_bytes());
+    hex::encode(text) + &hex::encode(checksum)
 }
 
 fn decode_token<I: FromStr>(token: &str) -> Result<I, Ec2Error> {
-    hex::decode(token)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(no_such_token)
+    let bytes = hex::decode(token).map_err(|_| no_such_token())?;
+    let (text, checksum) = bytes.split_last_chunk().ok_or_else(no_such_token)?;
+    if *checksum != token_checksum(text) {
+        return Err(no_such_token());
+    }
+    let text = core::str::from_utf8(text).map_err(|_| no_such_token())?;
+    text.parse().map_err(|_| no_such_token())
+}
+
+/// FNV-1a, 32 bits.
+fn token_checksum(text: &[u8]) -> [u8; 4] {
+    let step = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    text.iter().fold(0x811c_9dc5, step).to_be_bytes()
 }
 
 /// The error for a token that no answer had.
@@ -500,6 +511,32 @@ pub(crate) fn no_such_token() -> Ec2Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_tokens_that_an_answer_had_are_read() {
+        for key in ["", "a", "ec2 Name", "vol-00ca6fde08c0256c9"] {
+            let token = encode_token(key);
+            assert_eq!(decode_token::<String>(&token).unwrap(), key);
+            for other in [
+                format!("00{token}"),
+                token[2..].into(),
+                format!("{token}00"),
+            ] {
+                assert_eq!(
+                    decode_token::<String>(&other),
+                    Err(no_such_token()),
+                    "{other}"
+                );
+            }
+        }
+        for made_up in ["", "1234", "31323334", "6162636465666768", "more", "zz"] {
+            assert_eq!(
+                decode_token::<String>(made_up),
+                Err(no_such_token()),
+                "{made_up}"
+            );
+        }
+    }
 
     #[test]
     fn a_filter_value_matches_with_ec2s_wildcards() {
