@@ -316,8 +316,17 @@ impl RunInstances {
             || !self.ipv6_addresses.is_empty()
             || self.enable_primary_ipv6 == Some(true);
         refuse("IPv6", ipv6)?;
-        refuse("Launching from a template", self.launch_template.is_some())?;
-        refuse("The spot market", self.instance_market_options.is_some())?;
+        let template = self.launch_template.as_ref().is_some_and(|given| {
+            given.launch_template_id.is_some()
+                || given.launch_template_name.is_some()
+                || given.version.is_some()
+        });
+        refuse("Launching from a template", template)?;
+        let market = self.instance_market_options.as_ref();
+        refuse(
+            "The spot market",
+            market.is_some_and(|given| given.market_type.is_some()),
+        )?;
         let enclaves = self.enclave_options.and_then(|options| options.enabled);
         refuse("Nitro Enclaves", enclaves == Some(true))?;
         let hibernation = self

@@ -212,9 +212,9 @@ fn what_a_launch_with_an_existing_interface_cannot_ask_for() {
     );
 }
 
-/// Terraform's provider sends these with every instance.
+/// Terraform's provider sends the placement with every instance.
 #[test]
-fn a_launch_takes_a_placement_without_values_as_none() {
+fn a_launch_takes_structures_without_values_as_none() {
     let mut region = TestWorld::bootstrapped();
     let instance = launched(
         &mut region,
@@ -223,6 +223,10 @@ fn a_launch_takes_a_placement_without_values_as_none() {
             ("Placement.GroupName", ""),
             ("Placement.Tenancy", ""),
             ("Placement.HostId", ""),
+            ("LaunchTemplate.LaunchTemplateName", ""),
+            ("LaunchTemplate.Version", ""),
+            ("InstanceMarketOptions.MarketType", ""),
+            ("InstanceMarketOptions.SpotOptions.MaxPrice", ""),
             ("KeyName", ""),
             ("PrivateIpAddress", ""),
             ("ClientToken", ""),
