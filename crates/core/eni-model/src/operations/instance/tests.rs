@@ -276,6 +276,17 @@ fn a_launch_refuses_what_would_have_no_effect_here() {
             "An instance profile",
         ),
         ("Monitoring.Enabled", "true", "Detailed monitoring"),
+        ("LaunchTemplate.Version", "1", "Launching from a template"),
+        (
+            "LaunchTemplate.LaunchTemplateName",
+            "web",
+            "Launching from a template",
+        ),
+        (
+            "InstanceMarketOptions.MarketType",
+            "spot",
+            "The spot market",
+        ),
         (
             "CpuOptions.ThreadsPerCore",
             "1",
