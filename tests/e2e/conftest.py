@@ -1,9 +1,17 @@
 """Fixtures: regions, in a namespace that plays the host."""
 
+import signal
+
 import pytest
 
 import region as regions
 from network import Network
+
+# What is ignored here would be ignored by the programs that are tested, whatever a test sends them: a suite in the
+# background of a shell ignores SIGINT, one under nohup SIGHUP.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 
 
 @pytest.fixture(name="region")

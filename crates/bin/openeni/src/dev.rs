@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use eni_agent::{Agent, AgentSettings, chain};
 use eni_ec2_api::{Access, Consoles, Credentials, QueryApi, SecretAccessKey, serve};
@@ -29,6 +29,8 @@ use crate::status;
 
 /// Threads that answer calls: planning and committing have their own.
 const API_THREADS: usize = 2;
+/// How long `ready` waits for the agent's first pass: a region with many instances to boot serves calls meanwhile.
+const FIRST_PASS_PATIENCE: Duration = Duration::from_secs(5);
 /// Letters of the availability zones.
 const ZONES: [char; 3] = ['a', 'b', 'c'];
 /// The setting that no option says: it follows the region's name.
@@ -291,6 +293,8 @@ async fn serve_region(
         until(stopped),
     ));
     tell_of_missing_libraries()?;
+    // A status is given after the first pass: what reads `ready` finds the way to the host.
+    let _ = tokio::time::timeout(FIRST_PASS_PATIENCE, agent.status()).await;
     // At once: a program that reads the first line may be gone before a second one is written.
     let welcome = format!("ready {}\n{}\n", endpoint.url(), next_command(options));
     let mut output = io::stdout().lock();
