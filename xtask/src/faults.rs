@@ -176,7 +176,7 @@ impl Copy {
         let mut findings = Vec::new();
         for (package, tests) in tests {
             for test in tests {
-                if self.test(package, test)? != Some(0) {
+                if self.test(package, test, Stdio::inherit)? != Some(0) {
                     findings.push(format!("{package} {test}: fails, or is no test"));
                 }
             }
@@ -191,7 +191,7 @@ impl Copy {
         self.write(&fault.file, broken.as_bytes())?;
         let tried = self
             .rebuild_object(fault)
-            .and_then(|()| self.test(&fault.package, &fault.test));
+            .and_then(|()| self.test(&fault.package, &fault.test, Stdio::null));
         self.write(&fault.file, text.as_bytes())?;
         if fault.ebpf {
             for file in ["ebpf/openeni.bpf.o", "ebpf/openeni.bpf.toolchain"] {
@@ -219,15 +219,20 @@ impl Copy {
         repository::run(self.cargo().args(["xtask", "ebpf", "build"]))
     }
 
-    /// The exit code of one test.
-    fn test(&self, package: &str, test: &str) -> Result<Option<i32>, Failure> {
+    /// The exit code of one test, and its words where `output` says.
+    fn test(
+        &self,
+        package: &str,
+        test: &str,
+        output: fn() -> Stdio,
+    ) -> Result<Option<i32>, Failure> {
         let mut command = self.cargo();
         command
             .args(["nextest", "run", "--locked", "--package", package])
-            .args(["--no-tests", "fail", "--hide-progress-bar"])
+            .args(["--no-tests", "fail", "--hide-progress-bar", "--cargo-quiet"])
             .args(["--filterset", &format!("test(={test})")])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .stdout(output())
+            .stderr(output());
         let status = command.status().map_err(|source| Failure::Start {
             program: "cargo nextest".to_owned(),
             source,
