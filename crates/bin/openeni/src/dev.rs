@@ -337,13 +337,21 @@ impl Consoles for ConsoleFiles {
     }
 }
 
-/// What to type next, in another terminal.
+/// What to type next, in another terminal, which stands anywhere.
 fn next_command(options: &DevOptions) -> String {
+    let whole = |path: &Path| {
+        let absolute = std::path::absolute(path).unwrap_or(path.to_owned());
+        absolute.to_string_lossy().into_owned()
+    };
     let program = std::env::args().next().unwrap_or("openeni".into());
+    let program = match program.contains('/') {
+        true => whole(Path::new(&program)),
+        false => program,
+    };
     let directory = &options.directory.data_dir;
     let directory = match directory.to_str() {
         Some(DEFAULT_DATA_DIRECTORY) => String::new(),
-        _ => format!(" --data-dir {}", quoted(&directory.to_string_lossy())),
+        _ => format!(" --data-dir {}", quoted(&whole(directory))),
     };
     format!(
         "next, in a root shell: eval \"$({} env{directory})\"; aws ec2 describe-vpcs",

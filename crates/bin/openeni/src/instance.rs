@@ -25,7 +25,7 @@ pub(crate) enum NoInstance {
         state: InstanceState,
     },
     #[error(
-        "the processes of {0} have ended: `aws ec2 reboot-instances --instance-ids {0}` boots it anew"
+        "the processes of {0} have ended: try again if it is being rebooted, and otherwise `aws ec2 reboot-instances --instance-ids {0}` boots it anew"
     )]
     Dead(InstanceId),
     #[error(transparent)]

@@ -55,7 +55,7 @@ pub(crate) enum StatusError {
         "the status is told in a form that this version does not know: it must be of the same version as the region"
     )]
     Form(#[from] serde_json::Error),
-    /// A filter leaves nothing.
+    /// Words of a filter that name nothing.
     #[error("nothing in the region is, has or is in {}: `openeni status` shows all there is", .0.join(" or "))]
     Nothing(Vec<String>),
     /// It cannot be shown.
@@ -104,10 +104,12 @@ fn print(text: &str) -> Result<(), StatusError> {
 
 /// What the running region tells, as far as it is asked for.
 fn ask(directory: &Directory, options: &StatusOptions) -> Result<String, StatusError> {
-    let report = report_of(directory)?.only(&options.only);
-    if report.is_empty() && !options.only.is_empty() {
-        return Err(StatusError::Nothing(options.only.clone()));
+    let whole = report_of(directory)?;
+    let unknown = whole.unknown(&options.only);
+    if !unknown.is_empty() {
+        return Err(StatusError::Nothing(unknown));
     }
+    let report = whole.only(&options.only);
     Ok(match options.output {
         Output::Json => serde_json::to_string(&report)? + "\n",
         Output::Table => report.render(width()),

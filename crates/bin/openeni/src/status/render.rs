@@ -274,5 +274,7 @@ mod tests {
         ] {
             assert_eq!(left(terms), want, "{terms:?}");
         }
+        let terms = ["web", "nothing", "10.0.1.6", "10.0.1.66"].map(Into::into);
+        assert_eq!(report().unknown(&terms), ["nothing", "10.0.1.66"]);
     }
 }

@@ -1,6 +1,6 @@
 //! What `openeni status` says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use eni_model::World;
@@ -141,9 +141,16 @@ impl Report {
         self
     }
 
-    /// Whether there is nothing in it to show.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.instances.is_empty() && self.unattached.is_empty()
+    /// Those of `terms` that name nothing in it.
+    pub(crate) fn unknown(&self, terms: &[String]) -> Vec<String> {
+        let attached = self.instances.iter().flat_map(|of| &of.interfaces);
+        let interfaces = attached.chain(&self.unattached);
+        let known: BTreeSet<String> = interfaces
+            .flat_map(InterfaceStatus::names)
+            .chain(self.instances.iter().flat_map(InstanceStatus::names))
+            .collect();
+        let unknown = terms.iter().filter(|term| !known.contains(*term));
+        unknown.cloned().collect()
     }
 }
 
