@@ -182,7 +182,7 @@ impl DataPlane {
         for instance in instances {
             removed += self.collect(instance, 0)?;
         }
-        self.tables.take_unnamed_room(ROOMS_TAKEN_AT_ONCE)?;
+        self.tables.take_abandoned_room(ROOMS_TAKEN_AT_ONCE)?;
         Ok(removed)
     }
 

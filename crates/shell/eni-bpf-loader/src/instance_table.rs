@@ -58,14 +58,14 @@ impl<K: Plain, V: Plain> InstanceTable<K, V> {
         self.instances.iter().copied()
     }
 
-    /// Gives each of `instances` a table, unless it has one.
+    /// Whether `instance` has a table.
+    pub(crate) fn has(&self, instance: u32) -> bool {
+        self.instances.contains(&instance)
+    }
+
+    /// Gives each of `instances` an empty table, in place of the one that it has.
     pub(crate) fn create(&mut self, instances: &[u32]) -> Result<(), DataPlaneError> {
-        let missing: Vec<u32> = instances
-            .iter()
-            .copied()
-            .filter(|instance| !self.instances.contains(instance))
-            .collect();
-        for some in missing.chunks(MADE_AT_ONCE) {
+        for some in instances.chunks(MADE_AT_ONCE) {
             let made: io::Result<Vec<(u32, OwnedFd)>> = some
                 .iter()
                 .map(|instance| Ok((*instance, sys::create_map(&self.inner)?)))

@@ -36,6 +36,8 @@ pub struct Tables {
     /// The instance that each row names, and how many rows name an instance.
     instances: BTreeMap<u32, u32>,
     rows_of: BTreeMap<u32, usize>,
+    /// Instances that no row names any more: what is remembered there must not be found by the next of that number.
+    abandoned: BTreeSet<u32>,
 }
 
 impl Tables {
@@ -74,11 +76,18 @@ impl Tables {
             flows: HashTable::new(map::FLOWS, map(map::FLOWS)?)?,
             instances: BTreeMap::new(),
             rows_of: BTreeMap::new(),
+            abandoned: BTreeSet::new(),
         };
         let rows = tables.vports.values()?;
         for (vport, row) in (0..).zip(rows).filter(|(_, row)| row.instance != 0) {
             tables.name_instance(vport, row.instance);
         }
+        // A process may have ended between a row and its room.
+        let rooms = tables.connections.instances();
+        let rooms = rooms.chain(tables.fragments.instances());
+        tables.abandoned = rooms
+            .filter(|instance| !tables.rows_of.contains_key(instance))
+            .collect();
         Ok(tables)
     }
 }
@@ -102,31 +111,37 @@ impl Tables {
         Ok(())
     }
 
-    /// Gives instances (but 0, which is none) room for what is remembered for them, before rows name them. For all at once,
-    /// since it takes two of the kernel's grace periods however many they are.
+    /// Gives instances (but 0, which is none) room for what is remembered for them, before rows name them: empty room,
+    /// unless a row names them already. For all at once, since it takes two of the kernel's grace periods however many
+    /// they are.
     ///
     /// # Errors
     /// [`DataPlaneError::Io`].
     pub fn make_room(&mut self, instances: &[u32]) -> Result<(), DataPlaneError> {
-        let instances: Vec<u32> = instances.iter().copied().filter(|of| *of != 0).collect();
-        self.connections.create(&instances)?;
-        self.fragments.create(&instances)
+        let lacks_room = |instance: &u32| {
+            let has_room = self.connections.has(*instance) && self.fragments.has(*instance);
+            *instance != 0 && (!has_room || self.abandoned.contains(instance))
+        };
+        let lacking: BTreeSet<u32> = instances.iter().copied().filter(lacks_room).collect();
+        let lacking: Vec<u32> = lacking.into_iter().collect();
+        self.connections.create(&lacking)?;
+        self.fragments.create(&lacking)?;
+        for instance in &lacking {
+            self.abandoned.remove(instance);
+        }
+        Ok(())
     }
 
-    /// Takes the room of up to `limit` instances that no row names; each takes two of the kernel's grace periods.
+    /// Takes the room of up to `limit` instances that no row names any more; each takes two of the kernel's grace periods.
     ///
     /// # Errors
     /// [`DataPlaneError::Io`].
-    pub fn take_unnamed_room(&mut self, limit: usize) -> Result<(), DataPlaneError> {
-        let rooms = self
-            .connections
-            .instances()
-            .chain(self.fragments.instances());
-        let unnamed = rooms.filter(|instance| !self.rows_of.contains_key(instance));
-        let unnamed: BTreeSet<u32> = unnamed.collect();
-        for instance in unnamed.into_iter().take(limit) {
+    pub fn take_abandoned_room(&mut self, limit: usize) -> Result<(), DataPlaneError> {
+        let some: Vec<u32> = self.abandoned.iter().copied().take(limit).collect();
+        for instance in some {
             self.connections.remove(instance)?;
             self.fragments.remove(instance)?;
+            self.abandoned.remove(&instance);
         }
         Ok(())
     }
@@ -140,6 +155,7 @@ impl Tables {
             *rows -= 1;
             if *rows == 0 {
                 self.rows_of.remove(&before);
+                self.abandoned.insert(before);
             }
         }
     }

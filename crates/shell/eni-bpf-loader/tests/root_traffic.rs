@@ -4,7 +4,7 @@
 mod support;
 
 use eni_abi::map::CONNECTION_ALLOWANCE;
-use eni_abi::{ConnectionKey, ConnectionState, DropReason, Ipv4, Vport};
+use eni_abi::{Connection, ConnectionKey, ConnectionState, DropReason, Ipv4, Vport};
 use eni_bpf_loader::testing::fill;
 use eni_bpf_loader::{DataPlane, Tables};
 use eni_pipeline::testing::MemoryTables;
@@ -339,7 +339,7 @@ fn root_an_instance_has_room_as_long_as_a_row_names_it() {
         (12, 0, &[]),
     ] {
         tables.replace_vport(vport, &row(instance)).unwrap();
-        tables.take_unnamed_room(9).unwrap();
+        tables.take_abandoned_room(9).unwrap();
         assert_eq!(rooms(tables), wanted, "{vport} of {instance}");
     }
     tables.make_room(&[0, 10, 12, 13, 14]).unwrap();
@@ -350,12 +350,24 @@ fn root_an_instance_has_room_as_long_as_a_row_names_it() {
         [10, 12, 13, 14],
         "made before rows name them"
     );
-    tables.take_unnamed_room(1).unwrap();
+    // The room of an instance that is gone is not found by the next of its number, but that of one that is there is kept.
+    let key = ConnectionKey::default();
+    for instance in [10, 12] {
+        let entry = Connection::default();
+        tables.connections.insert(instance, &key, &entry).unwrap();
+    }
+    tables.replace_vport(12, &row(0)).unwrap();
+    tables.replace_vport(12, &row(12)).unwrap();
+    tables.make_room(&[10, 12]).unwrap();
+    assert_eq!(tables.connections.entries().unwrap().len(), 1);
+    tables.replace_vport(13, &row(13)).unwrap();
+    tables.replace_vport(13, &row(0)).unwrap();
+    tables.take_abandoned_room(9).unwrap();
     assert_eq!(rooms(tables), [10, 12, 14]);
     tables.vports.set(12, &row(0)).unwrap();
     drop(data_plane);
     let tables = &mut lab.open().tables;
-    tables.take_unnamed_room(9).unwrap();
+    tables.take_abandoned_room(9).unwrap();
     assert_eq!(
         rooms(tables),
         [10],
