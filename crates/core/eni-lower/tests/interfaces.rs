@@ -1,13 +1,15 @@
 //! Devices of instances with several interfaces.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::collections::BTreeMap;
+
 use eni_lower::{lower, wanted_attachments};
 use eni_model::testing::TestWorld;
-use eni_plan::{DesiredInterface, VportNumbers};
+use eni_plan::{Desired, DesiredInterface, VportNumbers};
 use eni_types::Ipv4Cidr;
 
-#[test]
-fn a_secondary_interface_knows_the_primary_ones_subnet_if_it_is_another_one() {
+/// `count` instances with two interfaces in 10.0.1.0/24 and one, on another network card, in 10.0.2.0/24.
+fn launched(count: &str) -> (TestWorld, Desired) {
     let mut model = TestWorld::bootstrapped();
     let vpc = model.make("CreateVpc", &[("CidrBlock", "10.0.0.0/16")], "/vpc/vpcId");
     let [near, far] = ["10.0.1.0/24", "10.0.2.0/24"].map(|block| {
@@ -30,8 +32,8 @@ fn a_secondary_interface_knows_the_primary_ones_subnet_if_it_is_another_one() {
         &[
             ("ImageId", image["imageId"].as_str().unwrap()),
             ("InstanceType", instance_type),
-            ("MinCount", "1"),
-            ("MaxCount", "1"),
+            ("MinCount", count),
+            ("MaxCount", count),
             ("NetworkInterface.1.DeviceIndex", "0"),
             ("NetworkInterface.1.SubnetId", &near),
             ("NetworkInterface.2.DeviceIndex", "1"),
@@ -46,6 +48,12 @@ fn a_secondary_interface_knows_the_primary_ones_subnet_if_it_is_another_one() {
         numbers.assign(attachment).unwrap();
     }
     let desired = lower(&model.world, &model.region, &numbers);
+    (model, desired)
+}
+
+#[test]
+fn a_secondary_interface_knows_the_primary_ones_subnet_if_it_is_another_one() {
+    let (model, desired) = launched("1");
     let mut interfaces: Vec<&DesiredInterface> = desired.interfaces.values().collect();
     interfaces.sort_by_key(|interface| interface.device_number);
     let primary_subnets: Vec<_> = interfaces
@@ -60,5 +68,21 @@ fn a_secondary_interface_knows_the_primary_ones_subnet_if_it_is_another_one() {
             .network_interfaces
             .get(interface.network_interface_id);
         assert_eq!(eni.unwrap().mac_address, interface.mac_address);
+    }
+}
+
+#[test]
+fn the_interfaces_of_an_instance_share_what_is_remembered_for_it_and_with_nobody_else() {
+    let (_, desired) = launched("2");
+    let mut primaries = BTreeMap::new();
+    for interface in desired.interfaces.values() {
+        if interface.device_number == 0 {
+            primaries.insert(interface.instance_id, interface.vport);
+        }
+    }
+    assert_eq!((primaries.len(), desired.interfaces.len()), (2, 6));
+    for interface in desired.interfaces.values() {
+        let row = &desired.tables.vports[&interface.vport];
+        assert_eq!(row.instance, primaries[&interface.instance_id]);
     }
 }
