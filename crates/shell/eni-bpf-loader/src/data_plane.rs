@@ -159,8 +159,8 @@ impl DataPlane {
         self.counters.reset(vport)
     }
 
-    /// Removes expired connections, and some of the room of instances that are gone; how many connections. To be called about once a second: those that ended count against their
-    /// instance's allowance until then.
+    /// Removes expired connections, and some of the room of instances that are gone; how many connections. To be called
+    /// about once a second: those that ended count against their instance's allowance until then.
     ///
     /// Walks only where there are any, and each second only where there are many: a walk takes half a millisecond, however
     /// few it finds, and what has ended is in nobody's way elsewhere.
@@ -292,7 +292,8 @@ struct Context {
 }
 
 impl Context {
-    /// `mark` is the third, `priority` the ninth, `ifindex` the eleventh field of 32 bits; what is cut off after them counts as zero.
+    /// `mark` is the third, `priority` the ninth, `ifindex` the eleventh field of 32 bits; what is cut off after them counts
+    /// as zero.
     fn to_bytes(&self) -> [u8; 44] {
         let mut fields = [0_u32; 11];
         [fields[2], fields[8], fields[10]] = [self.mark, self.priority, self.ifindex];
