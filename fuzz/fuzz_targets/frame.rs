@@ -1,16 +1,25 @@
 //! Sequences of frames through the pipeline, under tables that the input's first byte chooses.
 //!
 //! Nothing may panic, every frame is counted once, and the cache of flows changes no verdict, no byte and no counter.
+//!
+//! What it does change is what a connection knows of the packets that went the fast way: their acknowledgments, and whether
+//! one has cleared a doubt (`eni_pipeline`, connection.rs: up to a second's may be missing). Only SYN, FIN and RST ask for that,
+//! so before those both sides know the same.
 #![no_main]
 
 use eni_pipeline::Arrival;
 use eni_pipeline::testing::scenario::{Dice, any_tables};
 use eni_pipeline::testing::{MemoryMemory, MemoryTables, run};
+use eni_wire::tcp_flag::{FIN, RST, SYN};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
 /// More frames in one input add time, not paths.
 const MAX_FRAMES: usize = 16;
+/// Bytes of an Ethernet header.
+const ETHERNET_LENGTH: usize = eni_wire::ETHERNET_LENGTH as usize;
+/// Bytes before TCP's flags (RFC 9293 section 3.1).
+const TCP_FLAGS: usize = 13;
 /// A moment long after the clock began.
 const NOW_NS: u64 = 1_000_000_000_000;
 /// Vports 9 to 12 exist in these tables, their neighbours do not.
@@ -41,6 +50,9 @@ fuzz_target!(|input: &[u8]| {
         };
         let before = counted(&plain);
         plain.flows.clear();
+        if opens_or_ends(frame) {
+            plain.connections.clone_from(&cached.connections);
+        }
         let verdict = run(tables, &mut plain, arrival, frame);
         assert_eq!(counted(&plain), before + 1);
         assert_eq!(run(tables, &mut cached, arrival, frame), verdict);
@@ -48,6 +60,15 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(cached.drops, plain.drops);
     assert_eq!(cached.traffic, plain.traffic);
 });
+
+/// Whether the frame may be TCP with SYN, FIN or RST.
+fn opens_or_ends(frame: &[u8]) -> bool {
+    let header_length = |first: &u8| usize::from(first & 0xf) * 4;
+    let flags = frame
+        .get(ETHERNET_LENGTH)
+        .and_then(|first| frame.get(ETHERNET_LENGTH + header_length(first) + TCP_FLAGS));
+    flags.is_some_and(|flags| flags & (SYN | FIN | RST) != 0)
+}
 
 /// Frames counted as delivered or dropped. Frames of 255 bytes are not too large for any way, so none is both.
 fn counted(memory: &MemoryMemory) -> u64 {
