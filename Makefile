@@ -36,7 +36,7 @@ bench: ## OpenENI against a veth pair, a bridge, a bridge with nftables rules, a
 lint: ## What CI checks before the tests.
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
-	cargo fmt --manifest-path ebpf/eni-bpf/Cargo.toml --check
+	cargo fmt --manifest-path dataplane/bpf/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	cargo xtask layers
 	cargo xtask tidy

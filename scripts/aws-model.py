@@ -13,8 +13,8 @@ import sys
 import botocore.session
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-API = ROOT / "crates/shell/eni-ec2-api/aws"
-MODEL = ROOT / "crates/core/eni-model"
+API = ROOT / "control/ec2-api/aws"
+MODEL = ROOT / "control/model"
 OPERATIONS = MODEL / "src/operations/mod.rs"
 SERVED = ("ec2", "sts")
 

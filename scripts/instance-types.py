@@ -3,7 +3,7 @@
 
 DUMP is what `DescribeInstanceTypes` of EC2 answers, as JSON: an object of the types by name. Run it under the
 end-to-end tests' Python; botocore's model says how EC2's XML spells each member. Three files come out, in
-`crates/core/eni-model`:
+`control/model`:
 
 - `instance-types.tsv`: the limits of interfaces and what else the model decides by, one type a line;
 - `instance-type-details.tsv`: for each type the places, in the third, of everything else that is only described;
@@ -19,7 +19,7 @@ import sys
 
 import botocore.session
 
-MODEL = pathlib.Path(__file__).resolve().parents[1] / "crates/core/eni-model"
+MODEL = pathlib.Path(__file__).resolve().parents[1] / "control/model"
 # Members that the first table holds.
 DECIDED = {
     "InstanceType": [],

@@ -9,8 +9,8 @@ use object::build::elf::{Builder, SectionData};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-const OBJECT: &str = "ebpf/openeni.bpf.o";
-const TOOLCHAIN: &str = "ebpf/openeni.bpf.toolchain";
+const OBJECT: &str = "dataplane/openeni.bpf.o";
+const TOOLCHAIN: &str = "dataplane/openeni.bpf.toolchain";
 const TARGET: &str = "bpfel-unknown-none";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
@@ -144,7 +144,7 @@ fn build(core: &Core) -> Result<Vec<u8>, Failure> {
         format!("--remap-path-prefix={}=/cargo", cargo_home.display()),
     ];
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(root.join("ebpf/eni-bpf"));
+    cargo.current_dir(root.join("dataplane/bpf"));
     cargo
         .args([
             "build",

@@ -194,7 +194,7 @@ impl Copy {
             .and_then(|()| self.test(&fault.package, &fault.test, Stdio::null));
         self.write(&fault.file, text.as_bytes())?;
         if fault.ebpf {
-            for file in ["ebpf/openeni.bpf.o", "ebpf/openeni.bpf.toolchain"] {
+            for file in ["dataplane/openeni.bpf.o", "dataplane/openeni.bpf.toolchain"] {
                 let path = repository::root().join(file);
                 let bytes = std::fs::read(&path).map_err(failed(&path))?;
                 self.write(Path::new(file), &bytes)?;

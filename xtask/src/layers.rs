@@ -102,7 +102,7 @@ const ABSENCES: [(&str, &[&str]); 7] = [
 ];
 
 /// The kernel's program is a workspace of its own, because its target has one.
-const BPF_MANIFEST: &str = "ebpf/eni-bpf/Cargo.toml";
+const BPF_MANIFEST: &str = "dataplane/bpf/Cargo.toml";
 
 /// Runs the check.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {

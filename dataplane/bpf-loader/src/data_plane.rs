@@ -1,0 +1,354 @@
+//! The loaded program and its maps.
+
+use crate::attach::{self, Links};
+use crate::counters::Counters;
+use crate::table::Tables;
+use crate::{Attachment, DataPlaneError};
+use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions};
+use aya::{Ebpf, EbpfLoader};
+use eni_abi::{ABI_VERSION, DropReason, Traffic, map};
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Built by `cargo xtask ebpf build` from `dataplane/bpf`, checked by `cargo xtask ebpf check`.
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../openeni.bpf.o");
+
+const INGRESS: &str = "eni_ingress";
+const COLLECT: &str = "eni_collect";
+
+/// Taking an instance's room waits for the kernel, twice some 10 to 20 ms, and is in no hurry.
+const ROOMS_TAKEN_AT_ONCE: usize = 4;
+/// An instance with so many connections is walked at every turn: far below its allowance.
+const MANY_CONNECTIONS: u64 = (map::CONNECTION_ALLOWANCE / 4) as u64;
+/// The others are at every so many.
+const WALK_TURNS: u32 = 10;
+
+/// Every map that outlives the process.
+const PINNED: [&str; 17] = [
+    map::GLOBALS,
+    map::VPORTS,
+    map::MAPPINGS,
+    map::PUBLIC_ADDRESSES,
+    map::VPC_BLOCKS,
+    map::MACS,
+    map::ROUTES,
+    map::POLICIES,
+    map::REMOTE_RULES,
+    map::IDENTITY_RULES,
+    map::PORT_RULES,
+    map::CONNECTIONS,
+    map::TRACKED,
+    map::FLOWS,
+    map::FRAGMENTS,
+    map::COUNTERS,
+    map::TRAFFIC,
+];
+
+/// The kernel's data plane of one region. Dropping it leaves everything pinned running.
+pub struct DataPlane {
+    ebpf: Ebpf,
+    links: Links,
+    counters: Counters,
+    /// Counts the calls of [`DataPlane::collect_connections`].
+    turn: u32,
+    /// The maps' contents.
+    pub tables: Tables,
+}
+
+impl DataPlane {
+    /// Loads the program over the maps pinned under the bpffs `directory`, which are made where absent, and puts it into
+    /// all pinned links. Pins of another ABI are removed.
+    ///
+    /// # Errors
+    /// [`DataPlaneError`]; links replaced before the failure stay replaced, which loses nothing.
+    pub fn open(directory: &Path) -> Result<Self, DataPlaneError> {
+        let current = directory.join(format!("abi-{ABI_VERSION}"));
+        remove_other_abis(directory, &current)?;
+        let maps = make_directory(current.join("maps"))?;
+        let links = make_directory(current.join("links"))?;
+        let mut loader = EbpfLoader::new();
+        for name in PINNED {
+            loader.map_pin_path(name, maps.join(name));
+        }
+        let mut ebpf = loader.load(OBJECT)?;
+        classifier(&mut ebpf, INGRESS)?.load()?;
+        classifier(&mut ebpf, COLLECT)?.load()?;
+        let tables = Tables::take(|name| ebpf.take_map(name))?;
+        let mut take = |name| ebpf.take_map(name).ok_or(DataPlaneError::Missing(name));
+        let counters = Counters::new(take(map::COUNTERS)?, take(map::TRAFFIC)?)?;
+        let links = Links::new(links);
+        links.replace_program(classifier(&mut ebpf, INGRESS)?)?;
+        Ok(Self {
+            ebpf,
+            links,
+            counters,
+            turn: 0,
+            tables,
+        })
+    }
+
+    /// Attaches the program to the ingress of the device with interface index `vport` in the network namespace
+    /// `namespace` as a classic filter, in a fraction of a millisecond. [`DataPlane::attach`], which waits for a grace
+    /// period (`tcx_entry_sync` in the kernel's `include/net/tcx.h`: 10 ms and more), takes its place when there is
+    /// time: a tcx program runs before the filter, and decides. The filter goes with the device.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::NoDevice`], and others when the kernel refuses.
+    pub fn guard(&mut self, vport: u32, namespace: impl AsFd) -> Result<(), DataPlaneError> {
+        attach::guard(
+            vport,
+            namespace.as_fd(),
+            classifier(&mut self.ebpf, INGRESS)?,
+        )
+    }
+
+    /// Attaches the program to the ingress of the device with interface index `vport` in the network namespace
+    /// `namespace`, and pins the link. A `vport` that is attached and alive is left as it is.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::NoDevice`], and others when the kernel refuses.
+    pub fn attach(&mut self, vport: u32, namespace: impl AsFd) -> Result<(), DataPlaneError> {
+        self.links.attach(
+            vport,
+            namespace.as_fd(),
+            classifier(&mut self.ebpf, INGRESS)?,
+        )
+    }
+
+    /// Detaches the program from `vport`; whether it was attached. The tables are left as they are.
+    ///
+    /// The kernel lets go of the link a moment after the call: [`eni_abi::Vport::BLOCKED`] is what cuts at once.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Io`].
+    pub fn detach(&mut self, vport: u32) -> Result<bool, DataPlaneError> {
+        self.links.detach(vport)
+    }
+
+    /// The pinned attachments.
+    ///
+    /// # Errors
+    /// [`DataPlaneError`].
+    pub fn attachments(&self) -> Result<Vec<Attachment>, DataPlaneError> {
+        self.links.list()
+    }
+
+    /// Packets that `vport` dropped, by reason; reasons without drops are left out.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`].
+    pub fn drops(&self, vport: u32) -> Result<Vec<(DropReason, u64)>, DataPlaneError> {
+        self.counters.drops(vport)
+    }
+
+    /// What `vport` has sent and received.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`].
+    pub fn traffic(&self, vport: u32) -> Result<Traffic, DataPlaneError> {
+        self.counters.traffic(vport)
+    }
+
+    /// Sets all counters of `vport` to zero.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Map`].
+    pub fn reset_counters(&mut self, vport: u32) -> Result<(), DataPlaneError> {
+        self.counters.reset(vport)
+    }
+
+    /// Removes expired connections, and some of the room of instances that are gone; how many connections. To be called
+    /// about once a second: those that ended count against their instance's allowance until then.
+    ///
+    /// Walks only where there are any, and each second only where there are many: a walk takes half a millisecond, however
+    /// few it finds, and what has ended is in nobody's way elsewhere.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Program`].
+    pub fn collect_connections(&mut self) -> Result<u32, DataPlaneError> {
+        self.turn = self.turn.wrapping_add(1);
+        let tracked = self.tables.tracked.values()?;
+        let turn = self.turn;
+        let is_due = |instance: &u32| {
+            let found = tracked.get(*instance as usize).copied().unwrap_or_default();
+            found.connections >= MANY_CONNECTIONS
+                || found.connections > 0 && instance.wrapping_add(turn).is_multiple_of(WALK_TURNS)
+        };
+        let instances = self.tables.connections.instances().filter(is_due);
+        let instances: Vec<u32> = instances.collect();
+        let mut removed = 0;
+        for instance in instances {
+            removed += self.collect(instance, 0)?;
+        }
+        self.tables.take_abandoned_room(ROOMS_TAKEN_AT_ONCE)?;
+        Ok(removed)
+    }
+
+    /// Removes all connections of `vport`; how many. For a vport number that gets another interface: its connections
+    /// must not let through what the next interface's rules deny.
+    ///
+    /// # Errors
+    /// [`DataPlaneError`].
+    pub fn forget_connections(&mut self, vport: u32) -> Result<u32, DataPlaneError> {
+        let instance = self.tables.vports.get(vport)?.instance;
+        self.collect(instance, vport)
+    }
+
+    /// Runs the program on `frame` as if it arrived from the guest of `vport`, by `BPF_PROG_TEST_RUN`: the maps change,
+    /// but nothing is delivered.
+    ///
+    /// Limits of the kernel: `vport` is 1 (the loopback device) or a device of the caller's network namespace; a frame
+    /// has at least 14 bytes, for IPv4 34, and fits one page.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Program`].
+    pub fn test_run(&mut self, vport: u32, frame: &[u8]) -> Result<TestRun, DataPlaneError> {
+        let context = Context {
+            ifindex: vport,
+            ..Context::default()
+        };
+        let mut output = vec![0; TEST_RUN_OUTPUT_LENGTH];
+        let program = classifier(&mut self.ebpf, INGRESS)?;
+        let result = program.test_run(TestRunOptions {
+            data_in: Some(frame),
+            data_out: Some(&mut output),
+            ctx_in: Some(&context.to_bytes()),
+            repeat: 1,
+            ..TestRunOptions::default()
+        })?;
+        output.truncate(result.data_size_out as usize);
+        Ok(TestRun {
+            delivered: result.return_value == TC_ACT_REDIRECT,
+            frame: output,
+        })
+    }
+
+    /// Runs the program `repeat` times on `frame` as [`DataPlane::test_run`] does; the mean time of one run. Each run sees
+    /// the frame as the one before left it.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::Program`].
+    pub fn time_runs(
+        &mut self,
+        vport: u32,
+        frame: &[u8],
+        repeat: u32,
+    ) -> Result<Duration, DataPlaneError> {
+        let context = Context {
+            ifindex: vport,
+            ..Context::default()
+        };
+        let program = classifier(&mut self.ebpf, INGRESS)?;
+        let result = program.test_run(TestRunOptions {
+            data_in: Some(frame),
+            ctx_in: Some(&context.to_bytes()),
+            repeat,
+            ..TestRunOptions::default()
+        })?;
+        Ok(result.duration)
+    }
+
+    fn collect(&mut self, instance: u32, vport: u32) -> Result<u32, DataPlaneError> {
+        let context = Context {
+            mark: vport,
+            priority: instance,
+            ..Context::default()
+        };
+        let program = classifier(&mut self.ebpf, COLLECT)?;
+        let result = program.test_run(TestRunOptions {
+            data_in: Some(&[0; SHORTEST_FRAME]),
+            ctx_in: Some(&context.to_bytes()),
+            repeat: 1,
+            ..TestRunOptions::default()
+        })?;
+        Ok(result.return_value)
+    }
+}
+
+/// What a test run gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestRun {
+    /// Whether the frame would be delivered; else it was dropped.
+    pub delivered: bool,
+    /// The frame as the program left it.
+    pub frame: Vec<u8>,
+}
+
+/// Linux' `TC_ACT_REDIRECT`.
+const TC_ACT_REDIRECT: u32 = 7;
+/// The shortest frame `BPF_PROG_TEST_RUN` takes: an Ethernet header.
+const SHORTEST_FRAME: usize = 14;
+/// Room for what a test run gives back: `BPF_PROG_TEST_RUN` takes no frame over a page.
+const TEST_RUN_OUTPUT_LENGTH: usize = 4_096;
+
+/// The fields of Linux' `struct __sk_buff` that a test run may set here.
+#[derive(Default)]
+struct Context {
+    mark: u32,
+    priority: u32,
+    ifindex: u32,
+}
+
+impl Context {
+    /// `mark` is the third, `priority` the ninth, `ifindex` the eleventh field of 32 bits; what is cut off after them counts
+    /// as zero.
+    fn to_bytes(&self) -> [u8; 44] {
+        let mut fields = [0_u32; 11];
+        [fields[2], fields[8], fields[10]] = [self.mark, self.priority, self.ifindex];
+        let mut bytes = [0; 44];
+        for (chunk, field) in bytes.chunks_exact_mut(4).zip(fields) {
+            chunk.copy_from_slice(&field.to_ne_bytes());
+        }
+        bytes
+    }
+}
+
+fn classifier<'a>(
+    ebpf: &'a mut Ebpf,
+    name: &'static str,
+) -> Result<&'a mut SchedClassifier, DataPlaneError> {
+    let program = ebpf
+        .program_mut(name)
+        .ok_or(DataPlaneError::Missing(name))?;
+    Ok(program.try_into()?)
+}
+
+fn make_directory(path: PathBuf) -> Result<PathBuf, DataPlaneError> {
+    match std::fs::create_dir_all(&path) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(DataPlaneError::Io {
+            call: "create_dir_all",
+            path,
+            source,
+        }),
+    }
+}
+
+/// Links go with the pins that hold them, and maps with the last program that uses them.
+fn remove_other_abis(directory: &Path, current: &Path) -> Result<(), DataPlaneError> {
+    let failed = |call, path: &Path, source| DataPlaneError::Io {
+        call,
+        path: path.to_owned(),
+        source,
+    };
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed("read_dir", directory, error)),
+    };
+    for entry in entries {
+        let path = entry
+            .map_err(|error| failed("read_dir", directory, error))?
+            .path();
+        let ours = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("abi-"));
+        if ours && path != current {
+            std::fs::remove_dir_all(&path)
+                .map_err(|error| failed("remove_dir_all", &path, error))?;
+        }
+    }
+    Ok(())
+}
