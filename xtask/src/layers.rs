@@ -1,10 +1,10 @@
-//! Dependencies point downward: `bin` → `shell` → `core`.
+//! Dependencies point downward: `bin` → `shell` → `core`, and between wings as [`wings`](crate::wings) says.
 //!
 //! Each crate declares its layer in `[package.metadata.openeni]`. Purity of the core is in
 //! [`core_crates`](crate::core_crates), the place of unsafe code in [`unsafe_code`](crate::unsafe_code).
 
 use crate::repository::{self, Failure};
-use crate::{core_crates, unsafe_code};
+use crate::{core_crates, unsafe_code, wings};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -116,6 +116,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     let mut findings = edge_findings(&packages);
     findings.extend(absence_findings(&packages));
+    findings.extend(wings::findings(&packages, &metadata.workspace_root));
     println!(
         "layers: {} crates of ours, every edge between them looked at",
         packages.len()

@@ -8,6 +8,7 @@ mod layers;
 mod repository;
 mod tidy;
 mod unsafe_code;
+mod wings;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
