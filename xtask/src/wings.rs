@@ -19,12 +19,7 @@ const WINGS: [(&str, &[&str]); 6] = [
 ];
 
 /// Edges against the direction: who, whom, why.
-const EXCEPTIONS: [(&str, &str, &str); 6] = [
-    (
-        "eni-lower",
-        "eni-plan",
-        "the packet tables are declared with the plan",
-    ),
+const EXCEPTIONS: [(&str, &str, &str); 5] = [
     (
         "eni-lower",
         "eni-efa-abi",

@@ -3,14 +3,13 @@
 use std::time::{Duration, Instant};
 
 use eni_lower::efa::EfaDevices;
-use eni_lower::{lower, wanted_attachments};
+use eni_lower::{VportNumbers, lower, wanted_attachments};
 use eni_model::ChangeSet;
 use eni_model::resource::{
     IpProtocol, NetworkInterface, RulePeer, SecurityGroup, SecurityGroupRule,
 };
 use eni_model::tags::Tags;
 use eni_model::testing::TestWorld;
-use eni_plan::VportNumbers;
 use eni_types::{IdSequence, SecurityGroupId, SecurityGroupRuleId, TypedId};
 
 const INTERFACES: usize = 1_000;

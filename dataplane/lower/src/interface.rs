@@ -6,12 +6,11 @@ use alloc::string::ToString;
 use eni_abi::{Ipv4, Mac, MacKey, Mapping, MappingKey, PublicAddress, VPC_MTU, VpcBlockKey, Vport};
 use eni_model::World;
 use eni_model::instance_types::InstanceType;
-use eni_plan::{DesiredInterface, Tables};
 use eni_types::{InstanceId, Ipv4Cidr, MacAddress, SubnetId, VpcId, fnv1a};
 
 use crate::number::number;
 use crate::policy::Policies;
-use crate::{Plug, route};
+use crate::{DesiredInterface, Plug, Tables, route};
 
 /// EC2's defaults where neither the interface nor its instance type says more (`ConnectionTrackingConfiguration`).
 const TCP_ESTABLISHED_SECONDS: u32 = 432_000;

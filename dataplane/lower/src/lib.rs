@@ -13,12 +13,19 @@
 
 extern crate alloc;
 
+mod desired;
 pub mod efa;
 mod interface;
 mod number;
 mod policy;
 mod route;
+mod tables;
 mod uplink;
+mod vport_number;
+
+pub use desired::{Desired, DesiredInstance, DesiredInterface, DesiredUplink};
+pub use tables::{TableChange, TableKey, Tables};
+pub use vport_number::{NoFreeVport, UPLINK_VPORT, VportNumbers};
 
 use alloc::vec::Vec;
 
@@ -26,7 +33,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eni_model::resource::{Attachment, Instance, NetworkInterface};
 use eni_model::{RegionSettings, World};
-use eni_plan::{Desired, DesiredInstance, Tables, VportNumbers};
 use eni_types::{AttachmentId, AttachmentStatus, InstanceId, InstanceState};
 
 use crate::policy::Policies;

@@ -11,11 +11,10 @@ use eni_model::resource::{
     IpProtocol, NetworkAcl, NetworkAclEntry, RuleAction, RulePeer, SecurityGroupRule,
 };
 use eni_model::{IndexKey, World};
-use eni_plan::Tables;
 use eni_types::{Ipv4Cidr, NetworkAclId, SecurityGroupId};
 
-use crate::Plug;
 use crate::number::number;
+use crate::{Plug, Tables};
 
 /// The groups of an interface, in order and once each: what its rules, and others' rules about it, depend on.
 type GroupSet = Vec<SecurityGroupId>;

@@ -6,11 +6,10 @@ use alloc::string::ToString;
 use eni_abi::{Route, RouteKey};
 use eni_model::World;
 use eni_model::resource::{RouteTable, RouteTarget};
-use eni_plan::Tables;
 use eni_types::{NetworkInterfaceId, RouteTableId};
 
-use crate::Plug;
 use crate::number::number;
+use crate::{Plug, Tables};
 
 /// The number of every route table.
 pub(crate) fn numbers(world: &World) -> BTreeMap<RouteTableId, u32> {

@@ -2,8 +2,9 @@
 
 use eni_abi::{INTERNET_MTU, Ipv4, Mac, Vport};
 use eni_model::RegionSettings;
-use eni_plan::{DesiredUplink, Tables, UPLINK_VPORT};
 use eni_types::MacAddress;
+
+use crate::{DesiredUplink, Tables, UPLINK_VPORT};
 
 /// The host end's MAC address. The pair has only two ends, so the same one serves every region.
 const HOST_MAC: MacAddress = MacAddress([0x02, 0x00, 0x00, 0x00, 0x00, 0x01]);

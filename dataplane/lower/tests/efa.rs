@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 
 use eni_efa_abi::Gid;
 use eni_lower::efa::{EfaDevices, EfaRefusal};
-use eni_lower::{lower, wanted_attachments};
+use eni_lower::{VportNumbers, lower, wanted_attachments};
 use eni_model::resource::{Instance, IpProtocol, NetworkInterface, RulePeer};
 use eni_model::testing::TestWorld;
 use eni_model::{ChangeSet, Resource, World};
 use eni_pipeline::testing::scenario::Dice;
-use eni_plan::VportNumbers;
 use eni_types::{
     AttachmentStatus, InstanceId, InstanceState, NetworkInterfaceId, NetworkInterfaceType,
 };

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use eni_lower::{lower, wanted_attachments};
+use eni_lower::{Desired, DesiredInterface, VportNumbers, lower, wanted_attachments};
 use eni_model::testing::TestWorld;
-use eni_plan::{Desired, DesiredInterface, VportNumbers};
 use eni_types::Ipv4Cidr;
 
 /// `count` instances with two interfaces in 10.0.1.0/24 and one, on another network card, in 10.0.2.0/24.

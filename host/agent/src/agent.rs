@@ -213,13 +213,13 @@ impl Worker {
             self.execute_unless_published(&plan.then);
             self.report();
         }
-        if plan.at_leisure.is_empty() {
+        if plan.deferred.is_empty() {
             self.leisure_since = None;
         } else {
             let since = *self.leisure_since.get_or_insert_with(Instant::now);
             let quiet = self.last_published.elapsed() >= QUIET;
             if quiet || since.elapsed() > LONGEST_LEISURE {
-                self.execute_unless_published(&plan.at_leisure);
+                self.execute_unless_published(&plan.deferred);
             }
         }
         self.converger.release_numbers(&desired);

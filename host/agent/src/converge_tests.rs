@@ -63,7 +63,7 @@ pub(crate) fn open(data: &Path) -> Converger {
 
 pub(crate) fn settle(converger: &mut Converger, desired: &Desired) {
     let plan = converger.plan(desired);
-    for steps in [&plan.now, &plan.then, &plan.at_leisure] {
+    for steps in [&plan.now, &plan.then, &plan.deferred] {
         assert!(converger.execute(steps, || false));
     }
     converger.release_numbers(desired);

@@ -397,7 +397,7 @@ impl Scene {
                 let mut stopped = lower(&[(2, 2, 0, 6)], &mut self.converger.numbers);
                 stopped.interfaces.retain(|id, _| *id == attachment_id(2));
                 let plan = self.converger.plan(&stopped);
-                // Nothing is at leisure yet when the start comes.
+                // No deferred step has been done when the start comes.
                 for steps in [&plan.now, &plan.then] {
                     assert!(self.converger.execute(steps, || false));
                 }

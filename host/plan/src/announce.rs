@@ -9,8 +9,9 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use eni_abi::{Mapping, MappingKey, Vport};
+use eni_lower::{TableChange, Tables};
 
-use crate::{Announcement, Step, TableChange, Tables};
+use crate::{Announcement, Step};
 
 /// The rows of [`Tables::mappings`] to be written or removed.
 pub(crate) fn changes(desired: &Tables, observed: &Tables, changes: &mut Vec<TableChange>) {

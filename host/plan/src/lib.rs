@@ -8,14 +8,15 @@
 extern crate alloc;
 
 mod announce;
-mod desired;
-mod number;
 mod observed;
 mod plan;
 mod step;
 
-pub use desired::{Desired, DesiredInstance, DesiredInterface, DesiredUplink, Tables};
-pub use number::{NoFreeVport, UPLINK_VPORT, VportNumbers};
+// What plans lead to.
+pub use eni_lower::{
+    Desired, DesiredInstance, DesiredInterface, DesiredUplink, NoFreeVport, TableChange, Tables,
+    UPLINK_VPORT, VportNumbers,
+};
 pub use observed::{Observed, ObservedDevice, ObservedInstance, Plug};
 pub use plan::plan;
-pub use step::{Announcement, Plan, Step, TableChange};
+pub use step::{Announcement, Plan, Step};

@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use eni_abi::{Globals, Vport};
+use eni_lower::{DesiredInterface, DesiredUplink, Tables, UPLINK_VPORT};
 use eni_types::{AttachmentId, InstanceId};
 
-use crate::{DesiredInterface, DesiredUplink, Step, TableChange, Tables, UPLINK_VPORT};
+use crate::Step;
 
 /// Everything of ours found on the machine.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -110,28 +111,6 @@ impl Observed {
                 self.brought.retain(|_, instance| instance != id);
                 self.instances.remove(id);
             }
-        }
-    }
-}
-
-impl Tables {
-    fn apply(&mut self, change: &TableChange) {
-        fn set<K: Ord + Copy, V: Copy>(table: &mut BTreeMap<K, V>, key: &K, row: &Option<V>) {
-            match row {
-                Some(row) => table.insert(*key, *row),
-                None => table.remove(key),
-            };
-        }
-        match change {
-            TableChange::Mapping(key, row) => set(&mut self.mappings, key, row),
-            TableChange::PublicAddress(key, row) => set(&mut self.public_addresses, key, row),
-            TableChange::VpcBlock(key, row) => set(&mut self.vpc_blocks, key, row),
-            TableChange::Mac(key, row) => set(&mut self.macs, key, row),
-            TableChange::Route(key, row) => set(&mut self.routes, key, row),
-            TableChange::Policy(key, row) => set(&mut self.policies, key, row),
-            TableChange::RemoteRule(key, row) => set(&mut self.remote_rules, key, row),
-            TableChange::IdentityRule(key, row) => set(&mut self.identity_rules, key, row),
-            TableChange::PortRule(key, row) => set(&mut self.port_rules, key, row),
         }
     }
 }

@@ -10,12 +10,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use eni_abi::{ABI_VERSION, Globals, Vport};
-
-use crate::{
-    Desired, DesiredInterface, Observed, ObservedDevice, Plan, Plug, Step, TableChange, Tables,
-    UPLINK_VPORT, announce,
-};
+use eni_lower::{Desired, DesiredInterface, TableChange, Tables, UPLINK_VPORT};
 use eni_types::{AttachmentId, InstanceId};
+
+use crate::{Observed, ObservedDevice, Plan, Plug, Step, announce};
 
 /// The steps that lead from `observed` to `desired`; none when nothing is left to do.
 #[must_use]
@@ -48,8 +46,8 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     gap.run_instances(&mut plan.then);
     gap.forget(&mut plan.then);
     plan.then.extend(later.into_iter().map(Step::Table));
-    gap.link(&mut plan.at_leisure);
-    gap.free(&mut plan.at_leisure);
+    gap.link(&mut plan.deferred);
+    gap.free(&mut plan.deferred);
     plan
 }
 

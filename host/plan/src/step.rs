@@ -2,13 +2,9 @@
 
 use alloc::vec::Vec;
 
-use eni_abi::{
-    Globals, IdentityKey, Ipv4, LpmKey, Mac, MacKey, Mapping, MappingKey, Policy, PortKey,
-    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey, Vport,
-};
+use eni_abi::{Globals, Mac, Mapping, MappingKey, Vport};
+use eni_lower::{DesiredInstance, DesiredInterface, DesiredUplink, TableChange, UPLINK_VPORT};
 use eni_types::{AttachmentId, InstanceId};
-
-use crate::{DesiredInstance, DesiredInterface, DesiredUplink};
 
 /// The steps from observed to desired, each list in its order. A repeated step does no harm, and after any number of
 /// them a new plan leads to the same end.
@@ -20,19 +16,19 @@ pub struct Plan {
     pub then: Vec<Step>,
     /// What changes nothing for packets: programs are linked, what is left over is freed. Each holds up every other
     /// change of devices for tens of milliseconds, so this waits until the region has been quiet for a moment.
-    pub at_leisure: Vec<Step>,
+    pub deferred: Vec<Step>,
 }
 
 impl Plan {
     /// Whether the machine is as desired.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.now.is_empty() && self.then.is_empty() && self.at_leisure.is_empty()
+        self.now.is_empty() && self.then.is_empty() && self.deferred.is_empty()
     }
 
     /// All steps in their order.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.now.iter().chain(&self.then).chain(&self.at_leisure)
+        self.now.iter().chain(&self.then).chain(&self.deferred)
     }
 }
 
@@ -107,7 +103,7 @@ impl Step {
             | Self::WriteVport(vport, _)
             | Self::Forget(vport, _) => Some(*vport),
             Self::Plug(_, interface) | Self::Configure(_, interface) => Some(interface.vport),
-            Self::PlugUplink(_) => Some(crate::UPLINK_VPORT),
+            Self::PlugUplink(_) => Some(UPLINK_VPORT),
             _ => None,
         }
     }
@@ -122,61 +118,4 @@ pub struct Announcement {
     pub mapping: Mapping,
     /// Vports of its subnet and their guests' MACs, the owner left out.
     pub hearers: Vec<(u32, Mac)>,
-}
-
-/// A row written (`Some`) or removed (`None`).
-#[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a policy's row is half a kilobyte; plans are short and live for one pass"
-)]
-pub enum TableChange {
-    /// Of [`crate::Tables::mappings`].
-    Mapping(MappingKey, Option<Mapping>),
-    /// Of [`crate::Tables::public_addresses`].
-    PublicAddress(Ipv4, Option<PublicAddress>),
-    /// Of [`crate::Tables::vpc_blocks`].
-    VpcBlock(LpmKey<VpcBlockKey>, Option<u32>),
-    /// Of [`crate::Tables::macs`].
-    Mac(MacKey, Option<u32>),
-    /// Of [`crate::Tables::routes`].
-    Route(LpmKey<RouteKey>, Option<Route>),
-    /// Of [`crate::Tables::policies`].
-    Policy(u32, Option<Policy>),
-    /// Of [`crate::Tables::remote_rules`].
-    RemoteRule(LpmKey<RemoteKey>, Option<RuleBits>),
-    /// Of [`crate::Tables::identity_rules`].
-    IdentityRule(IdentityKey, Option<RuleBits>),
-    /// Of [`crate::Tables::port_rules`].
-    PortRule(LpmKey<PortKey>, Option<RuleBits>),
-}
-
-impl TableChange {
-    /// The policy that the row is part of, if it is part of one.
-    #[must_use]
-    pub fn policy(&self) -> Option<u32> {
-        match self {
-            Self::Policy(number, _) => Some(*number),
-            Self::RemoteRule(key, _) => Some(key.data.policy.policy()),
-            Self::IdentityRule(key, _) => Some(key.policy.policy()),
-            Self::PortRule(key, _) => Some(key.data.policy.policy()),
-            _ => None,
-        }
-    }
-
-    /// Whether the row goes.
-    #[must_use]
-    pub fn removes(&self) -> bool {
-        match self {
-            Self::Mapping(_, row) => row.is_none(),
-            Self::PublicAddress(_, row) => row.is_none(),
-            Self::VpcBlock(_, row) => row.is_none(),
-            Self::Mac(_, row) => row.is_none(),
-            Self::Route(_, row) => row.is_none(),
-            Self::Policy(_, row) => row.is_none(),
-            Self::RemoteRule(_, row) => row.is_none(),
-            Self::IdentityRule(_, row) => row.is_none(),
-            Self::PortRule(_, row) => row.is_none(),
-        }
-    }
 }

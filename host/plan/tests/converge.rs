@@ -345,7 +345,7 @@ proptest! {
 }
 
 #[test]
-fn a_move_cuts_first_releases_last_and_deletes_at_leisure() {
+fn a_move_cuts_first_releases_last_and_defers_deletions() {
     let mut machine = Machine::default();
     let mut numbers = VportNumbers::default();
     let here = lower(
@@ -378,7 +378,7 @@ fn a_move_cuts_first_releases_last_and_deletes_at_leisure() {
             "Unplug",
         ]
     );
-    assert_eq!((plan.then.len(), plan.at_leisure.len()), (1, 2));
+    assert_eq!((plan.then.len(), plan.deferred.len()), (1, 2));
 }
 
 #[test]
@@ -422,7 +422,7 @@ fn a_reboot_and_a_start_at_once_after_a_stop_make_the_network_anew_and_delay_onl
         let mut numbers = VportNumbers::default();
         settle(&mut machine, &lower(&one, 1, &mut numbers));
         if stopped {
-            // Not yet at leisure.
+            // No deferred step is done yet.
             for step in machine.plan(&lower(&[], 1, &mut numbers)).now {
                 machine.apply(&step);
             }
@@ -442,7 +442,7 @@ fn a_reboot_and_a_start_at_once_after_a_stop_make_the_network_anew_and_delay_onl
             assert_eq!(names(&plan.now), ["Cut"]);
             assert_eq!(names(&plan.then), [&["Halt"], &REBOOT[1..]].concat());
         }
-        assert_eq!(names(&plan.at_leisure), ["Link"]);
+        assert_eq!(names(&plan.deferred), ["Link"]);
         settle(&mut machine, &again);
     }
 }

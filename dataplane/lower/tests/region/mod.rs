@@ -4,7 +4,7 @@ mod traffic;
 
 use std::net::Ipv4Addr;
 
-use eni_lower::{lower, wanted_attachments};
+use eni_lower::{UPLINK_VPORT, VportNumbers, lower, wanted_attachments};
 use eni_model::resource::{
     Address, AddressAssociation, Instance, InternetGateway, IpProtocol, NetworkAcl,
     NetworkAclEntry, NetworkInterface, PortRange, Route, RouteOrigin, RouteTable, RouteTarget,
@@ -16,7 +16,6 @@ use eni_model::{ChangeSet, World};
 
 use eni_pipeline::testing::scenario::Dice;
 use eni_pipeline::testing::{MemoryMemory, MemoryTables};
-use eni_plan::{UPLINK_VPORT, VportNumbers};
 use eni_types::{
     AllocationId, AssociationId, AttachmentStatus, InstanceState, InternetGatewayId, IpCidr,
     Ipv4Cidr, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId, VpcId,

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
+use eni_lower::UPLINK_VPORT;
 use eni_pipeline::testing::MemoryFrame;
 use eni_pipeline::testing::frames::{Datagram, checksums_hold};
 use eni_pipeline::testing::scenario::Dice;
 use eni_pipeline::{Arrival, Scratch, process};
-use eni_plan::UPLINK_VPORT;
 use eni_types::AttachmentId;
 
 use super::{EPOCHS, NUMBERS, PORTS, Region, public};

@@ -49,8 +49,7 @@ impl Hosts {
 
     /// Compiles a program of face A's tests.
     fn compile(&self, name: &str) -> PathBuf {
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../efa/verbs/tests/programs");
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../efa/verbs/tests/programs");
         let to = self.place.directory().join(name);
         let compiler = Command::new("cc")
             .args(["-Wall", "-Wextra", "-Werror", "-O1", "-o"])

@@ -5,18 +5,16 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use eni_abi::{
-    IdentityKey, Ipv4, LpmKey, MacKey, Mapping, MappingKey, Policy, PortKey, PublicAddress,
-    RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey, Vport,
-};
 use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress, NetworkInterfaceId};
+
+use crate::Tables;
 
 /// Everything the agent is to bring about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Desired {
     /// Instances that should run. Any other instance of ours goes.
     pub instances: BTreeMap<InstanceId, DesiredInstance>,
-    /// Interfaces plugged into those instances. Any other plug of ours goes.
+    /// Interfaces plugged into those instances. Any other device of ours goes.
     pub interfaces: BTreeMap<AttachmentId, DesiredInterface>,
     /// The way to the host.
     pub uplink: DesiredUplink,
@@ -77,31 +75,4 @@ pub struct DesiredUplink {
     pub host_mac_address: MacAddress,
     /// In bytes: 1500 beyond an internet gateway.
     pub mtu_bytes: u32,
-}
-
-/// The contents of every table that the lowering decides, in the order of their keys.
-///
-/// Generations in [`Vport`] rows are zero here: whoever writes the tables numbers them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tables {
-    /// By vport; the uplink's row among them.
-    pub vports: BTreeMap<u32, Vport>,
-    /// Where private addresses live.
-    pub mappings: BTreeMap<MappingKey, Mapping>,
-    /// Where public addresses lead.
-    pub public_addresses: BTreeMap<Ipv4, PublicAddress>,
-    /// The blocks of VPCs.
-    pub vpc_blocks: BTreeMap<LpmKey<VpcBlockKey>, u32>,
-    /// Where MAC addresses live.
-    pub macs: BTreeMap<MacKey, u32>,
-    /// Routes.
-    pub routes: BTreeMap<LpmKey<RouteKey>, Route>,
-    /// Policies, by number. A number means the same rules for as long as anything names it.
-    pub policies: BTreeMap<u32, Policy>,
-    /// Rules by remote address.
-    pub remote_rules: BTreeMap<LpmKey<RemoteKey>, RuleBits>,
-    /// Rules by the peer's identity.
-    pub identity_rules: BTreeMap<IdentityKey, RuleBits>,
-    /// Rules by protocol and port.
-    pub port_rules: BTreeMap<LpmKey<PortKey>, RuleBits>,
 }

@@ -8,30 +8,74 @@ use eni_types::AttachmentId;
 /// The uplink's vport. Interface index 1 is the loopback device's in every namespace.
 pub const UPLINK_VPORT: u32 = 2;
 
+/// The lowest number that an attachment may have.
+const FIRST: u32 = UPLINK_VPORT + 1;
+
 /// All vports are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoFreeVport;
 
 /// The vport of each attachment. A number stays with its attachment until its device has gone, so that a late packet
 /// or a stale table row can never reach another interface.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VportNumbers {
     numbers: BTreeMap<AttachmentId, u32>,
-    taken: BTreeSet<u32>,
+    attachments: BTreeMap<u32, AttachmentId>,
+    /// Free numbers below `unused`.
+    free: BTreeSet<u32>,
+    /// No number from here on is taken.
+    unused: u32,
+    /// Numbers are below.
+    limit: u32,
+}
+
+impl Default for VportNumbers {
+    fn default() -> Self {
+        Self::below(MAX_VPORTS)
+    }
 }
 
 impl VportNumbers {
+    /// Numbers below `limit`, none of them taken. The packet tables of a machine hold [`MAX_VPORTS`].
+    #[must_use]
+    pub fn below(limit: u32) -> Self {
+        Self {
+            numbers: BTreeMap::new(),
+            attachments: BTreeMap::new(),
+            free: BTreeSet::new(),
+            unused: FIRST,
+            limit,
+        }
+    }
+
     /// The number of an attachment that has one.
     #[must_use]
     pub fn get(&self, attachment: AttachmentId) -> Option<u32> {
         self.numbers.get(&attachment).copied()
     }
 
+    /// The attachment that has a number.
+    #[must_use]
+    pub fn attachment(&self, vport: u32) -> Option<AttachmentId> {
+        self.attachments.get(&vport).copied()
+    }
+
+    /// Whether an attachment without a number can get one.
+    #[must_use]
+    pub fn has_free(&self) -> bool {
+        !self.free.is_empty() || self.unused < self.limit
+    }
+
     /// Remembers a number found on the machine after a restart.
     pub fn adopt(&mut self, attachment: AttachmentId, vport: u32) {
         self.release(attachment);
+        if let Some(other) = self.attachments.insert(vport, attachment) {
+            self.numbers.remove(&other);
+        }
         self.numbers.insert(attachment, vport);
-        self.taken.insert(vport);
+        self.free.extend(self.unused..vport);
+        self.free.remove(&vport);
+        self.unused = self.unused.max(vport + 1);
     }
 
     /// The attachment's number: the one it has, or the lowest free one.
@@ -42,17 +86,21 @@ impl VportNumbers {
         if let Some(number) = self.get(attachment) {
             return Ok(number);
         }
-        let free = (UPLINK_VPORT + 1..MAX_VPORTS)
-            .find(|number| !self.taken.contains(number))
-            .ok_or(NoFreeVport)?;
+        let unused = (self.unused < self.limit).then_some(self.unused);
+        let free = self.free.first().copied().or(unused).ok_or(NoFreeVport)?;
         self.adopt(attachment, free);
         Ok(free)
     }
 
     /// Frees the attachment's number. Only after its device has gone.
     pub fn release(&mut self, attachment: AttachmentId) {
-        if let Some(number) = self.numbers.remove(&attachment) {
-            self.taken.remove(&number);
+        let Some(number) = self.numbers.remove(&attachment) else {
+            return;
+        };
+        self.attachments.remove(&number);
+        self.free.insert(number);
+        while self.unused > FIRST && self.free.remove(&(self.unused - 1)) {
+            self.unused -= 1;
         }
     }
 
@@ -82,17 +130,36 @@ mod tests {
         numbers.release(attachment(1));
         assert_eq!(numbers.assign(attachment(3)), Ok(3));
         assert_eq!(numbers.get(attachment(1)), None);
+        assert_eq!(numbers.attachment(3), Some(attachment(3)));
+    }
+
+    #[test]
+    fn numbers_below_an_adopted_one_are_free_and_all_are_when_none_is_taken() {
+        let mut numbers = VportNumbers::default();
+        numbers.adopt(attachment(1), 6);
+        assert_eq!(numbers.assign(attachment(2)), Ok(3));
+        assert_eq!(numbers.assign(attachment(3)), Ok(4));
+        assert_eq!(numbers.assign(attachment(4)), Ok(5));
+        assert_eq!(numbers.assign(attachment(5)), Ok(7));
+        numbers.release(attachment(4));
+        assert_eq!(numbers.assign(attachment(6)), Ok(5));
+        for number in 1..=6 {
+            numbers.release(attachment(number));
+        }
+        assert_eq!(numbers, VportNumbers::default());
     }
 
     #[test]
     fn numbers_end_below_the_size_of_the_vport_table() {
         let mut numbers = VportNumbers::default();
         for number in 3..u64::from(MAX_VPORTS) {
+            assert!(numbers.has_free());
             assert_eq!(
                 numbers.assign(attachment(number)).map(u64::from),
                 Ok(number)
             );
         }
         assert_eq!(numbers.assign(attachment(0)), Err(NoFreeVport));
+        assert!(!numbers.has_free());
     }
 }
