@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use eni_lower::efa::EfaDevices;
-use eni_lower::{VportNumbers, lower, wanted_attachments};
+use eni_lower::{Numbers, VportNumbers, lower};
 use eni_model::ChangeSet;
 use eni_model::resource::{
     IpProtocol, NetworkInterface, RulePeer, SecurityGroup, SecurityGroupRule,
@@ -21,14 +21,12 @@ fn main() {
     );
     for (groups, rules, sets) in [(1, 10, 1), (1, 1_000, 1), (50, 20, 50), (1_000, 10, 1_000)] {
         let region = region(groups, rules);
-        let mut numbers = VportNumbers::default();
-        for id in wanted_attachments(&region.world) {
-            numbers.assign(id).expect("fewer than there are vports");
-        }
+        let (mut numbers, mut vports) = (Numbers::default(), VportNumbers::default());
         let mut times: Vec<Duration> = (0..ROUNDS)
             .map(|_| {
                 let start = Instant::now();
-                std::hint::black_box(lower(&region.world, &region.region, &numbers));
+                let (world, settings) = (&region.world, &region.region);
+                std::hint::black_box(lower(world, settings, &mut numbers, &mut vports));
                 start.elapsed()
             })
             .collect();

@@ -1,6 +1,7 @@
 //! Rules as bit vectors: see `eni_abi::RuleBits` for what the rows mean.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use eni_abi::{
@@ -8,16 +9,18 @@ use eni_abi::{
     RemoteKey, RuleBits, RuleProtocol,
 };
 use eni_model::resource::{
-    IpProtocol, NetworkAcl, NetworkAclEntry, RuleAction, RulePeer, SecurityGroupRule,
+    IpProtocol, NetworkAcl, NetworkAclEntry, NetworkInterface, RuleAction, RulePeer,
+    SecurityGroupRule,
 };
 use eni_model::{IndexKey, World};
-use eni_types::{Ipv4Cidr, NetworkAclId, SecurityGroupId};
+use eni_types::{Ipv4Cidr, SecurityGroupId};
 
-use crate::number::number;
-use crate::{Plug, Tables};
+use crate::TableChange;
 
 /// The groups of an interface, in order and once each: what its rules, and others' rules about it, depend on.
-type GroupSet = Vec<SecurityGroupId>;
+pub(crate) type GroupSet = Arc<[SecurityGroupId]>;
+
+const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 
 /// Bits of a port, or of an ICMP type and code.
 const PORT_BITS: u8 = 16;
@@ -43,150 +46,173 @@ enum Peer {
 
 /// The rules of a set of groups or of a network ACL, each once, in order: equal contents are one policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Content {
+pub(crate) struct Content {
     network_acl: bool,
     rules: Vec<Rule>,
 }
 
-/// The policies and identities of all plugged interfaces.
-pub(crate) struct Policies<'a> {
-    numbers: BTreeMap<Content, u32>,
-    of_groups: BTreeMap<GroupSet, Content>,
-    of_network_acls: BTreeMap<NetworkAclId, Content>,
-    identities: BTreeMap<GroupSet, u32>,
-    /// The identities whose sets hold a group.
-    identities_with: BTreeMap<SecurityGroupId, Vec<u32>>,
-    world: &'a World,
-}
-
-impl<'a> Policies<'a> {
-    pub(crate) fn new(world: &'a World, plugs: &[Plug<'_>]) -> Self {
-        let sets: BTreeSet<GroupSet> = plugs.iter().map(group_set).collect();
-        let acls = plugs
+impl Content {
+    /// The rules of a set of security groups.
+    pub(crate) fn of_groups(world: &World, groups: &[SecurityGroupId]) -> Self {
+        let rules: BTreeSet<Rule> = groups
             .iter()
-            .filter_map(|plug| world.network_acl_of(plug.eni.subnet_id));
-        let of_network_acls: BTreeMap<_, _> = acls
-            .map(|acl| (acl.network_acl_id, network_acl_content(acl)))
+            .flat_map(|group| {
+                world
+                    .security_group_rules
+                    .by(&IndexKey::SecurityGroup(*group))
+            })
+            .filter_map(|rule| security_rule(rule))
             .collect();
-        let of_groups: BTreeMap<_, _> = sets
-            .iter()
-            .map(|set| (set.clone(), security_content(world, set)))
-            .collect();
-        let identities = number(sets, |set| alloc::format!("{set:?}"));
-        let mut identities_with: BTreeMap<_, Vec<u32>> = BTreeMap::new();
-        for (set, identity) in &identities {
-            for group in set {
-                identities_with.entry(*group).or_default().push(*identity);
-            }
-        }
-        let contents = of_groups.values().chain(of_network_acls.values()).cloned();
         Self {
-            numbers: number(contents, |content| alloc::format!("{content:?}")),
-            of_groups,
-            of_network_acls,
-            identities,
-            identities_with,
-            world,
+            network_acl: false,
+            rules: rules.into_iter().collect(),
         }
     }
 
-    /// The policy of an interface's security groups.
-    pub(crate) fn security_policy(&self, plug: &Plug<'_>) -> u32 {
-        self.of_groups
-            .get(&group_set(plug))
-            .map_or(0, |content| self.numbers[content])
-    }
-
-    /// The policy of its subnet's network ACL.
-    pub(crate) fn network_acl_policy(&self, plug: &Plug<'_>) -> u32 {
-        let acl = self
-            .world
-            .network_acl_of(plug.eni.subnet_id)
-            .map(|acl| acl.network_acl_id);
-        acl.and_then(|id| self.of_network_acls.get(&id))
-            .map_or(0, |content| self.numbers[content])
-    }
-
-    /// The identity of an interface's set of security groups.
-    pub(crate) fn identity(&self, plug: &Plug<'_>) -> u32 {
-        self.identities.get(&group_set(plug)).copied().unwrap_or(0)
-    }
-
-    /// Adds all rows.
-    pub(crate) fn write(&mut self, tables: &mut Tables) {
-        for (content, number) in &self.numbers {
-            let mut policy = Policy::default();
-            for direction in [Direction::Ingress, Direction::Egress] {
-                let egress = direction == Direction::Egress;
-                let rules: Vec<&Rule> = content
-                    .rules
-                    .iter()
-                    .filter(|rule| rule.egress == egress)
-                    .collect();
-                let half = match direction {
-                    Direction::Ingress => &mut policy.ingress,
-                    Direction::Egress => &mut policy.egress,
-                };
-                *half = direction_policy(content.network_acl, &rules);
-                self.write_direction(PolicyKey::new(*number, direction), &rules, tables);
-            }
-            tables.policies.insert(*number, policy);
+    /// The entries of a network ACL.
+    pub(crate) fn of_network_acl(acl: &NetworkAcl) -> Self {
+        // The number stands before everything but the direction in the order of rules: the first bit is the first rule.
+        let rules: BTreeSet<Rule> = acl.entries.iter().filter_map(network_acl_rule).collect();
+        Self {
+            network_acl: true,
+            rules: rules.into_iter().collect(),
         }
     }
 
-    fn write_direction(&self, key: PolicyKey, rules: &[&Rule], tables: &mut Tables) {
-        let blocks: BTreeSet<Ipv4Cidr> = rules.iter().filter_map(|rule| rule.block()).collect();
-        for block in blocks {
-            let bits = bits_of(rules, |rule| {
-                rule.block().is_some_and(|own| own.covers(block))
-            });
-            let row = RemoteKey::prefix(key, block.network().into(), block.prefix_length());
-            tables.remote_rules.insert(row, bits);
-        }
-        for (index, rule) in rules.iter().enumerate().take(MAX_RULES) {
-            let Peer::Group(group) = rule.peer else {
-                continue;
+    /// The groups that rules name as peers.
+    pub(crate) fn peer_groups(&self) -> BTreeSet<SecurityGroupId> {
+        self.rules.iter().filter_map(Rule::peer_group).collect()
+    }
+
+    /// Adds the policy's row, and those by remote address and by port.
+    pub(crate) fn rows(&self, number: u32, rows: &mut Vec<TableChange>) {
+        let mut policy = Policy::default();
+        for direction in DIRECTIONS {
+            let rules = self.direction(direction);
+            let half = match direction {
+                Direction::Ingress => &mut policy.ingress,
+                Direction::Egress => &mut policy.egress,
             };
-            for identity in self.identities_with.get(&group).into_iter().flatten() {
-                let row = IdentityKey {
-                    policy: key,
-                    identity: *identity,
-                };
-                tables.identity_rules.entry(row).or_default().insert(index);
+            *half = direction_policy(self.network_acl, rules);
+            let key = PolicyKey::new(number, direction);
+            remote_rows(key, rules, rows);
+            port_rows(key, rules, rows);
+        }
+        rows.push(TableChange::Policy(number, Some(policy)));
+    }
+
+    /// Adds the rows about peers with this identity, which the interfaces in `groups` have.
+    pub(crate) fn identity_rows(
+        &self,
+        number: u32,
+        groups: &[SecurityGroupId],
+        identity: u32,
+        rows: &mut Vec<TableChange>,
+    ) {
+        for direction in DIRECTIONS {
+            let bits = self.identity_bits(direction, groups);
+            if !bits.is_empty() {
+                let policy = PolicyKey::new(number, direction);
+                let key = IdentityKey { policy, identity };
+                rows.push(TableChange::IdentityRule(key, Some(bits)));
             }
         }
-        let protocols: BTreeSet<IpProtocol> = rules.iter().map(|rule| rule.protocol).collect();
-        for protocol in protocols {
-            write_ports(key, protocol, rules, tables);
+    }
+
+    /// The rules about peers in these groups.
+    pub(crate) fn identity_bits(
+        &self,
+        direction: Direction,
+        groups: &[SecurityGroupId],
+    ) -> RuleBits {
+        let named = |rule: &Rule| rule.peer_group().is_some_and(|peer| groups.contains(&peer));
+        bits_of(self.direction(direction), named)
+    }
+
+    /// The rules of a direction. They are in order, ingress before egress.
+    fn direction(&self, direction: Direction) -> &[Rule] {
+        let (ingress, egress) = self
+            .rules
+            .split_at(self.rules.partition_point(|rule| !rule.egress));
+        match direction {
+            Direction::Ingress => ingress,
+            Direction::Egress => egress,
         }
     }
 }
 
-/// The rows of one protocol: a prefix for each part of each range, with the rules of all ranges that hold the part.
-fn write_ports(key: PolicyKey, protocol: IpProtocol, rules: &[&Rule], tables: &mut Tables) {
-    let concerned = |rule: &Rule| rule.protocol == protocol || rule.protocol == IpProtocol::All;
-    let prefixes: BTreeSet<(u16, u8)> = rules
-        .iter()
-        .filter(|rule| rule.protocol == protocol)
-        .flat_map(|rule| port_prefixes(rule.ports))
-        .collect();
-    let wire_protocol = match protocol {
-        IpProtocol::All => RuleProtocol::ALL,
-        IpProtocol::Number(number) => RuleProtocol::number(number),
-    };
-    for (first, length) in prefixes {
-        let last = first | low_bits(PORT_BITS - length);
-        let bits = bits_of(rules, |rule| {
-            concerned(rule) && rule.ports.0 <= first && last <= rule.ports.1
-        });
-        tables.port_rules.insert(
-            PortKey::prefix(key, wire_protocol, Port::new(first), length),
-            bits,
-        );
+/// A row for each block that a rule names, with the rules of all blocks that it lies in.
+fn remote_rows(key: PolicyKey, rules: &[Rule], rows: &mut Vec<TableChange>) {
+    let mut blocks = BTreeMap::<Ipv4Cidr, RuleBits>::new();
+    for (index, rule) in numbered(rules) {
+        if let Peer::Block(block) = rule.peer {
+            blocks.entry(block).or_default().insert(index);
+        }
+    }
+    let united = unite(blocks, |outer, inner| outer.covers(*inner));
+    rows.extend(united.into_iter().map(|(block, bits)| {
+        let key = RemoteKey::prefix(key, block.network().into(), block.prefix_length());
+        TableChange::RemoteRule(key, Some(bits))
+    }));
+}
+
+/// For each protocol that a rule names, a row for each prefix that its ranges of ports are made up of, with the rules of
+/// all ranges that hold the whole prefix, those for all protocols among them.
+fn port_rows(key: PolicyKey, rules: &[Rule], rows: &mut Vec<TableChange>) {
+    let mut protocols = BTreeMap::<IpProtocol, BTreeMap<PortPrefix, RuleBits>>::new();
+    let mut of_all = RuleBits::EMPTY;
+    for (index, rule) in numbered(rules) {
+        if rule.protocol == IpProtocol::All {
+            of_all.insert(index);
+        }
+        let prefixes = protocols.entry(rule.protocol).or_default();
+        for prefix in port_prefixes(rule.ports) {
+            prefixes.entry(prefix).or_default().insert(index);
+        }
+    }
+    for (protocol, prefixes) in protocols {
+        let wire_protocol = match protocol {
+            IpProtocol::All => RuleProtocol::ALL,
+            IpProtocol::Number(number) => RuleProtocol::number(number),
+        };
+        for (prefix, mut bits) in unite(prefixes, |outer, inner| outer.covers(*inner)) {
+            bits.union(&of_all);
+            let port = Port::new(prefix.first);
+            let key = PortKey::prefix(key, wire_protocol, port, prefix.length);
+            rows.push(TableChange::PortRule(key, Some(bits)));
+        }
     }
 }
 
-fn direction_policy(network_acl: bool, rules: &[&Rule]) -> DirectionPolicy {
+/// Adds to the rules of each prefix those of the prefixes that it lies in. In the order of `prefixes`, one comes after
+/// all that it lies in, and these come in the order from the widest to the narrowest.
+fn unite<P: Ord>(
+    prefixes: BTreeMap<P, RuleBits>,
+    covers: impl Fn(&P, &P) -> bool,
+) -> Vec<(P, RuleBits)> {
+    let mut united: Vec<(P, RuleBits)> = Vec::with_capacity(prefixes.len());
+    // Places in `united` of the prefixes that the last one lies in, and of itself.
+    let mut around: Vec<usize> = Vec::new();
+    for (prefix, mut bits) in prefixes {
+        while around
+            .pop_if(|outer| !covers(&united[*outer].0, &prefix))
+            .is_some()
+        {}
+        if let Some(outer) = around.last() {
+            bits.union(&united[*outer].1);
+        }
+        around.push(united.len());
+        united.push((prefix, bits));
+    }
+    united
+}
+
+/// Rules with their bits. Those that have none are left out: the quotas of EC2 let no policy have so many.
+fn numbered(rules: &[Rule]) -> impl Iterator<Item = (usize, &Rule)> {
+    rules.iter().enumerate().take(MAX_RULES)
+}
+
+fn direction_policy(network_acl: bool, rules: &[Rule]) -> DirectionPolicy {
     if network_acl {
         return DirectionPolicy {
             allow: bits_of(rules, |rule| rule.allow),
@@ -209,21 +235,19 @@ fn direction_policy(network_acl: bool, rules: &[&Rule]) -> DirectionPolicy {
     }
 }
 
-fn bits_of(rules: &[&Rule], wanted: impl Fn(&Rule) -> bool) -> RuleBits {
+fn bits_of(rules: &[Rule], wanted: impl Fn(&Rule) -> bool) -> RuleBits {
     let mut bits = RuleBits::EMPTY;
-    for (index, rule) in rules.iter().enumerate().take(MAX_RULES) {
-        if wanted(rule) {
-            bits.insert(index);
-        }
+    for (index, _) in numbered(rules).filter(|(_, rule)| wanted(rule)) {
+        bits.insert(index);
     }
     bits
 }
 
 impl Rule {
-    fn block(&self) -> Option<Ipv4Cidr> {
+    fn peer_group(&self) -> Option<SecurityGroupId> {
         match self.peer {
-            Peer::Block(block) => Some(block),
-            Peer::Group(_) => None,
+            Peer::Block(_) => None,
+            Peer::Group(group) => Some(group),
         }
     }
 
@@ -232,25 +256,15 @@ impl Rule {
     }
 }
 
-fn group_set(plug: &Plug<'_>) -> GroupSet {
-    let set: BTreeSet<SecurityGroupId> = plug.eni.group_ids.iter().copied().collect();
+/// The groups of an interface, in order and once each.
+pub(crate) fn group_set(eni: &NetworkInterface) -> GroupSet {
+    let set: BTreeSet<SecurityGroupId> = eni.group_ids.iter().copied().collect();
     set.into_iter().collect()
 }
 
-fn security_content(world: &World, groups: &[SecurityGroupId]) -> Content {
-    let rules: BTreeSet<Rule> = groups
-        .iter()
-        .flat_map(|group| {
-            world
-                .security_group_rules
-                .by(&IndexKey::SecurityGroup(*group))
-        })
-        .filter_map(|rule| security_rule(rule))
-        .collect();
-    Content {
-        network_acl: false,
-        rules: rules.into_iter().collect(),
-    }
+/// Whether the rules before and after say the same to packets, and to Elastic Fabric Adapters.
+pub(crate) fn is_same_rule(before: &SecurityGroupRule, after: &SecurityGroupRule) -> bool {
+    before.group_id == after.group_id && security_rule(before) == security_rule(after)
 }
 
 /// A rule as packets meet it; `None` for what no IPv4 packet has: IPv6 peers, and types of ICMP for IPv6.
@@ -274,15 +288,6 @@ fn security_rule(rule: &SecurityGroupRule) -> Option<Rule> {
         peer,
         allow: true,
     })
-}
-
-fn network_acl_content(acl: &NetworkAcl) -> Content {
-    // The number stands before everything but the direction in the order of rules: the first bit is the first rule.
-    let rules: BTreeSet<Rule> = acl.entries.iter().filter_map(network_acl_rule).collect();
-    Content {
-        network_acl: true,
-        rules: rules.into_iter().collect(),
-    }
 }
 
 /// An entry as packets meet it; `None` for IPv6 blocks, in which no IPv4 packet's address lies.
@@ -328,8 +333,27 @@ fn icmp_range(icmp_type: i32, code: i32) -> (u16, u16) {
     }
 }
 
-/// The fewest prefixes that make up a range: first port and length, at most 30 of them.
-fn port_prefixes((first, last): (u16, u16)) -> Vec<(u16, u8)> {
+/// All ports that share their first bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct PortPrefix {
+    first: u16,
+    /// How many bits, 0 to 16.
+    length: u8,
+}
+
+impl PortPrefix {
+    fn last(self) -> u16 {
+        self.first | low_bits(PORT_BITS - self.length)
+    }
+
+    fn covers(self, other: Self) -> bool {
+        self.first <= other.first && other.last() <= self.last()
+    }
+}
+
+/// The fewest prefixes that make up a range, at most 30 of them. Whatever other prefix lies in the range lies in one of
+/// them.
+fn port_prefixes((first, last): (u16, u16)) -> Vec<PortPrefix> {
     let (mut from, last) = (u32::from(first), u32::from(last));
     let mut prefixes = Vec::new();
     while from <= last {
@@ -341,10 +365,11 @@ fn port_prefixes((first, last): (u16, u16)) -> Vec<(u16, u8)> {
         let fitting = (last - from + 1).ilog2();
         let bits = aligned.min(fitting);
         // `from` is at most 65,535 and `bits` at most 16.
-        let (Ok(start), Ok(free)) = (u16::try_from(from), u8::try_from(bits)) else {
+        let (Ok(first), Ok(free)) = (u16::try_from(from), u8::try_from(bits)) else {
             break;
         };
-        prefixes.push((start, PORT_BITS - free));
+        let length = PORT_BITS - free;
+        prefixes.push(PortPrefix { first, length });
         from += 1 << bits;
     }
     prefixes
@@ -358,6 +383,8 @@ fn low_bits(count: u8) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::TableKey;
+    use proptest::prelude::*;
 
     #[test]
     fn a_range_is_made_up_of_its_prefixes_and_nothing_else() {
@@ -373,11 +400,87 @@ mod tests {
             let prefixes = port_prefixes(range);
             assert!(prefixes.len() <= 30, "{range:?} {prefixes:?}");
             let mut next = u32::from(range.0);
-            for (first, length) in prefixes {
-                assert_eq!(u32::from(first), next, "{range:?}");
-                next = u32::from(first | low_bits(PORT_BITS - length)) + 1;
+            for prefix in prefixes {
+                assert_eq!(u32::from(prefix.first), next, "{range:?}");
+                next = u32::from(prefix.last()) + 1;
             }
             assert_eq!(next, u32::from(range.1) + 1, "{range:?}");
+        }
+    }
+
+    fn any_rule() -> impl Strategy<Value = Rule> {
+        let block = (any::<u32>(), 0..=4_u8).prop_map(|(bits, length)| {
+            // Few bits and short prefixes, so that blocks lie in each other.
+            Ipv4Cidr::new((bits & 0xf000_0000).into(), length).unwrap()
+        });
+        let ports = (0..32_u16, 0..32_u16).prop_map(|(one, other)| {
+            let (first, last) = (one.min(other), one.max(other));
+            (first << 11, last << 11 | 0x7ff)
+        });
+        let protocol = prop::sample::select(&[IpProtocol::All, IpProtocol::TCP][..]);
+        (any::<bool>(), protocol, ports, block).prop_map(|(egress, protocol, ports, block)| Rule {
+            egress,
+            number: 0,
+            protocol,
+            ports: match protocol {
+                IpProtocol::All => (0, u16::MAX),
+                IpProtocol::Number(_) => ports,
+            },
+            peer: Peer::Block(block),
+            allow: true,
+        })
+    }
+
+    /// Every block and prefix against every rule.
+    fn rows_by_definition(content: &Content) -> BTreeMap<TableKey, TableChange> {
+        let mut rows = Vec::new();
+        for direction in DIRECTIONS {
+            let (policy, rules) = (PolicyKey::new(1, direction), content.direction(direction));
+            let covers = |rule: &Rule, block| match rule.peer {
+                Peer::Block(own) => own.covers(block),
+                Peer::Group(_) => false,
+            };
+            for rule in rules {
+                let Peer::Block(block) = rule.peer else {
+                    continue;
+                };
+                let bits = bits_of(rules, |rule| covers(rule, block));
+                let key = RemoteKey::prefix(policy, block.network().into(), block.prefix_length());
+                rows.push(TableChange::RemoteRule(key, Some(bits)));
+                let (protocol, is_all) = match rule.protocol {
+                    IpProtocol::All => (RuleProtocol::ALL, true),
+                    IpProtocol::Number(number) => (RuleProtocol::number(number), false),
+                };
+                for prefix in port_prefixes(rule.ports) {
+                    let bits = bits_of(rules, |rule| {
+                        (rule.protocol == IpProtocol::All || !is_all)
+                            && rule.ports.0 <= prefix.first
+                            && prefix.last() <= rule.ports.1
+                    });
+                    let port = Port::new(prefix.first);
+                    let key = PortKey::prefix(policy, protocol, port, prefix.length);
+                    rows.push(TableChange::PortRule(key, Some(bits)));
+                }
+            }
+        }
+        rows.into_iter().map(|row| (row.key(), row)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_holds_the_rules_whose_block_or_range_it_lies_in_and_no_others(
+            rules in prop::collection::btree_set(any_rule(), 0..40),
+        ) {
+            let rules = rules.into_iter().collect();
+            let content = Content { network_acl: false, rules };
+            let mut rows = Vec::new();
+            content.rows(1, &mut rows);
+            let of_policy = |row: &TableChange| matches!(row, TableChange::Policy(1, _));
+            rows.retain(|row| !of_policy(row));
+            let count = rows.len();
+            let rows: BTreeMap<_, _> = rows.into_iter().map(|row| (row.key(), row)).collect();
+            prop_assert_eq!(rows.len(), count, "a row twice");
+            prop_assert_eq!(rows, rows_by_definition(&content));
         }
     }
 

@@ -84,6 +84,13 @@ macro_rules! tables {
                 }
             }
 
+            /// Makes it the removal of the row.
+            pub(crate) fn remove(&mut self) {
+                match self {
+                    $(Self::$variant(_, row) => *row = None,)*
+                }
+            }
+
             /// Whether the row goes.
             #[must_use]
             pub fn removes(&self) -> bool {

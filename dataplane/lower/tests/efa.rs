@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use eni_efa_abi::Gid;
 use eni_lower::efa::{EfaDevices, EfaRefusal};
-use eni_lower::{VportNumbers, lower, wanted_attachments};
+use eni_lower::{Numbers, VportNumbers, lower};
 use eni_model::resource::{Instance, IpProtocol, NetworkInterface, RulePeer};
 use eni_model::testing::TestWorld;
 use eni_model::{ChangeSet, Resource, World};
@@ -208,8 +208,11 @@ fn an_adapter_alone_is_no_network_device_and_an_efa_is_one_like_any_other() {
     let both = region.launch(0, &[&group], &[Efa, EfaOnly]);
     let efa = region.interface(both[0]);
     let attachment = efa.attachment.as_ref().unwrap().attachment_id;
-    let wanted: Vec<_> = wanted_attachments(region.world()).collect();
-    assert_eq!(wanted, [attachment]);
+    let settings = &region.model.region;
+    let (mut numbers, mut vports) = (Numbers::default(), VportNumbers::default());
+    let _ = lower(region.world(), settings, &mut numbers, &mut vports);
+    let numbered: Vec<_> = vports.iter().map(|(id, _)| id).collect();
+    assert_eq!(numbered, [attachment]);
 
     // A number that a vport had before does not bring one back.
     let mut numbers = VportNumbers::default();
@@ -219,7 +222,12 @@ fn an_adapter_alone_is_no_network_device_and_an_efa_is_one_like_any_other() {
             .assign(eni.attachment.unwrap().attachment_id)
             .unwrap();
     }
-    let desired = lower(region.world(), &region.model.region, &numbers);
+    let desired = lower(
+        region.world(),
+        &region.model.region,
+        &mut Numbers::default(),
+        &mut numbers,
+    );
     let interfaces: Vec<_> = desired.interfaces.keys().copied().collect();
     assert_eq!(interfaces, [attachment]);
     assert_eq!(
@@ -244,7 +252,12 @@ fn interfaces_at_one_index_of_two_cards_are_two_devices_in_the_guest() {
         numbers.assign(attachment.attachment_id).unwrap();
         region.put(eni);
     }
-    let desired = lower(region.world(), &region.model.region, &numbers);
+    let desired = lower(
+        region.world(),
+        &region.model.region,
+        &mut Numbers::default(),
+        &mut numbers,
+    );
     let mut names: Vec<_> = desired
         .interfaces
         .values()

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use eni_lower::{Desired, DesiredInterface, VportNumbers, lower, wanted_attachments};
+use eni_lower::{Desired, DesiredInterface, Numbers, VportNumbers, lower};
 use eni_model::testing::TestWorld;
 use eni_types::Ipv4Cidr;
 
@@ -42,11 +42,8 @@ fn launched(count: &str) -> (TestWorld, Desired) {
             ("NetworkInterface.3.SubnetId", &far),
         ],
     );
-    let mut numbers = VportNumbers::default();
-    for attachment in wanted_attachments(&model.world) {
-        numbers.assign(attachment).unwrap();
-    }
-    let desired = lower(&model.world, &model.region, &numbers);
+    let (mut numbers, mut vports) = (Numbers::default(), VportNumbers::default());
+    let desired = lower(&model.world, &model.region, &mut numbers, &mut vports);
     (model, desired)
 }
 

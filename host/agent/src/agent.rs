@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use eni_instance::RunDirectory;
 use eni_lower::efa::EfaDevices;
+use eni_lower::{Lowering, Numbers};
 use eni_model::{expire, plan_transitions};
 use eni_plan::Desired;
 use eni_region::Region;
@@ -94,6 +95,7 @@ impl Agent {
             revisions: region.subscribe(),
             region,
             converger,
+            numbers: None,
             inbox,
             last_published: Instant::now(),
             last_look: Instant::now(),
@@ -163,6 +165,8 @@ struct Worker {
     region: Arc<Region>,
     revisions: watch::Receiver<eni_store::Revision>,
     converger: Converger,
+    /// Those that the packet tables name; none before the first look at the world.
+    numbers: Option<Numbers>,
     inbox: mpsc::Receiver<Request>,
     last_published: Instant,
     last_look: Instant,
@@ -228,14 +232,22 @@ impl Worker {
 
     /// Looks at the published world in place: a copy of a large one takes longer than lowering what runs of it.
     fn lower(&mut self) -> (Desired, EfaDevices) {
-        let (region, numbers) = (&self.region, &mut self.converger.numbers);
+        let region = &self.region;
+        let Converger {
+            observed,
+            numbers: vports,
+            ..
+        } = &mut self.converger;
+        let tables = &observed.tables;
         region.read(|world| {
-            for id in eni_lower::wanted_attachments(world) {
-                if numbers.assign(id).is_err() {
-                    tracing::warn!(attachment = %id, "no vport is free: the interface passes nothing");
-                }
+            let numbers = self.numbers.take();
+            let numbers = numbers.unwrap_or_else(|| Numbers::recover(world, tables, vports));
+            let (lowering, update) = Lowering::new(world, region.settings(), numbers, vports);
+            for id in update.without_vport {
+                tracing::warn!(attachment = %id, "no vport is free: the interface passes nothing");
             }
-            let desired = eni_lower::lower(world, region.settings(), numbers);
+            let (desired, numbers) = lowering.into_parts();
+            self.numbers = Some(numbers);
             (desired, EfaDevices::of(world))
         })
     }

@@ -90,7 +90,8 @@ mod tests {
     struct Simulation {
         region: TestWorld,
         observed: Observed,
-        numbers: VportNumbers,
+        numbers: eni_lower::Numbers,
+        vports: VportNumbers,
     }
 
     impl Simulation {
@@ -98,7 +99,8 @@ mod tests {
             Self {
                 region: TestWorld::bootstrapped(),
                 observed: Observed::default(),
-                numbers: VportNumbers::default(),
+                numbers: eni_lower::Numbers::default(),
+                vports: VportNumbers::default(),
             }
         }
 
@@ -124,15 +126,13 @@ mod tests {
 
         fn pass(&mut self) {
             let world = &self.region.world;
-            for id in eni_lower::wanted_attachments(world) {
-                self.numbers.assign(id).unwrap();
-            }
-            let desired = eni_lower::lower(world, &self.region.region, &self.numbers);
+            let (settings, vports) = (&self.region.region, &mut self.vports);
+            let desired = eni_lower::lower(world, settings, &mut self.numbers, vports);
             let plan = plan(&desired, &self.observed);
             for step in plan.now.iter().chain(&plan.then) {
                 self.observed.apply(step);
             }
-            let news = transitions(world, &self.observed, &self.numbers);
+            let news = transitions(world, &self.observed, &self.vports);
             let changes = plan_transitions(world, &news, self.region.now);
             self.region.world.apply(&changes);
         }
@@ -166,7 +166,7 @@ mod tests {
             let early = transitions(
                 &simulation.region.world,
                 &simulation.observed,
-                &simulation.numbers,
+                &simulation.vports,
             );
             assert_eq!(early, [], "{action} is not yet done");
             simulation.pass();

@@ -2,7 +2,6 @@
 
 mod invariants;
 mod rng;
-#[cfg(test)]
 mod sequences;
 
 use alloc::format;
@@ -18,6 +17,7 @@ use crate::{Caller, Context, Ec2Error, Operation, RegionSettings, World, bootstr
 
 pub use invariants::check_invariants;
 pub use rng::TestRng;
+pub use sequences::random_step;
 
 /// When a test begins.
 const START: Timestamp = Timestamp(1_795_201_854_000);

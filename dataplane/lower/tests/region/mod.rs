@@ -4,7 +4,7 @@ mod traffic;
 
 use std::net::Ipv4Addr;
 
-use eni_lower::{UPLINK_VPORT, VportNumbers, lower, wanted_attachments};
+use eni_lower::{Numbers, UPLINK_VPORT, VportNumbers, lower};
 use eni_model::resource::{
     Address, AddressAssociation, Instance, InternetGateway, IpProtocol, NetworkAcl,
     NetworkAclEntry, NetworkInterface, PortRange, Route, RouteOrigin, RouteTable, RouteTarget,
@@ -37,7 +37,8 @@ pub(crate) struct Region {
     subnet_ids: Vec<SubnetId>,
     gateway_id: InternetGatewayId,
     pub(crate) group_ids: Vec<SecurityGroupId>,
-    numbers: VportNumbers,
+    numbers: Numbers,
+    vports: VportNumbers,
     tables: MemoryTables,
     memory: MemoryMemory,
     now_ns: u64,
@@ -72,7 +73,8 @@ impl Region {
             subnet_ids: subnets.iter().map(|id| id.parse().unwrap()).collect(),
             gateway_id: gateway.parse().unwrap(),
             group_ids: Vec::new(),
-            numbers: VportNumbers::default(),
+            numbers: Numbers::default(),
+            vports: VportNumbers::default(),
             tables: MemoryTables::default(),
             memory: MemoryMemory::default(),
             now_ns: 1_000_000_000_000,
@@ -393,10 +395,8 @@ impl Region {
 
     /// Fills the tables anew, as an agent does after every change.
     fn lower(&mut self) {
-        for id in wanted_attachments(&self.model.world) {
-            self.numbers.assign(id).unwrap();
-        }
-        let desired = lower(&self.model.world, &self.model.region, &self.numbers);
+        let (world, settings) = (&self.model.world, &self.model.region);
+        let desired = lower(world, settings, &mut self.numbers, &mut self.vports);
         self.epoch += 1;
         let tables = desired.tables;
         self.tables = MemoryTables {

@@ -22,7 +22,7 @@ impl Region {
             Place::Outside => Some(UPLINK_VPORT),
             Place::Interface(id) => {
                 let attachment = self.interface(id).attachment?.attachment_id;
-                self.numbers.get(attachment)
+                self.vports.get(attachment)
             }
         }
     }
@@ -117,7 +117,7 @@ impl Region {
     /// The flows that the pipeline tracks.
     pub(crate) fn tracked(&self) -> BTreeSet<TrackedFlow> {
         let attachments: BTreeMap<u32, AttachmentId> = self
-            .numbers
+            .vports
             .iter()
             .map(|(attachment, vport)| (vport, attachment))
             .collect();

@@ -1,0 +1,150 @@
+//! What an update changes of what is desired.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use eni_abi::Vport;
+use eni_types::{AttachmentId, InstanceId};
+
+use crate::{Desired, DesiredInstance, DesiredInterface, TableChange, TableKey};
+
+/// Everything in which what is desired after an update differs from what was before; the instances, interfaces and vports
+/// with what stood in their place.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Delta {
+    /// Of [`Desired::instances`].
+    pub instances: BTreeMap<InstanceId, Option<DesiredInstance>>,
+    /// Of [`Desired::interfaces`].
+    pub interfaces: BTreeMap<AttachmentId, Option<DesiredInterface>>,
+    /// Of [`crate::Tables::vports`].
+    pub vports: BTreeMap<u32, Option<Vport>>,
+    /// Of the other packet tables.
+    pub rows: BTreeSet<TableKey>,
+}
+
+impl Delta {
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.instances.is_empty()
+            && self.interfaces.is_empty()
+            && self.vports.is_empty()
+            && self.rows.is_empty()
+    }
+
+    /// The differences between two whole results, those of uplinks left out: a region has one for all its life.
+    #[must_use]
+    pub fn between(before: &Desired, after: &Desired) -> Self {
+        let mut rows = BTreeSet::new();
+        before.tables.add_differences(&after.tables, &mut rows);
+        Self {
+            instances: differences(&before.instances, &after.instances),
+            interfaces: differences(&before.interfaces, &after.interfaces),
+            vports: differences(&before.tables.vports, &after.tables.vports),
+            rows,
+        }
+    }
+}
+
+fn differences<K: Ord + Copy, V: PartialEq + Clone>(
+    before: &BTreeMap<K, V>,
+    after: &BTreeMap<K, V>,
+) -> BTreeMap<K, Option<V>> {
+    let keys = before.keys().chain(after.keys());
+    keys.filter(|key| before.get(key) != after.get(key))
+        .map(|key| (*key, before.get(key).cloned()))
+        .collect()
+}
+
+/// What is desired, and what the update under way has found in the places that it has written.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) desired: Desired,
+    instances: BTreeMap<InstanceId, Option<DesiredInstance>>,
+    interfaces: BTreeMap<AttachmentId, Option<DesiredInterface>>,
+    vports: BTreeMap<u32, Option<Vport>>,
+    rows: BTreeMap<TableKey, TableChange>,
+}
+
+impl Draft {
+    pub(crate) fn new(desired: Desired) -> Self {
+        Self {
+            desired,
+            instances: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+            vports: BTreeMap::new(),
+            rows: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn set_instance(&mut self, id: InstanceId, instance: Option<DesiredInstance>) {
+        set(
+            &mut self.desired.instances,
+            &mut self.instances,
+            id,
+            instance,
+        );
+    }
+
+    pub(crate) fn set_interface(&mut self, id: AttachmentId, interface: Option<DesiredInterface>) {
+        let interfaces = &mut self.desired.interfaces;
+        set(interfaces, &mut self.interfaces, id, interface);
+    }
+
+    pub(crate) fn set_vport(&mut self, vport: u32, row: Option<Vport>) {
+        let rows = &mut self.desired.tables.vports;
+        set(rows, &mut self.vports, vport, row);
+    }
+
+    pub(crate) fn change(&mut self, change: &TableChange) {
+        let (tables, key) = (&mut self.desired.tables, change.key());
+        self.rows.entry(key).or_insert_with(|| tables.change(key));
+        tables.apply(change);
+    }
+
+    /// Writes rows, or removes those that were written.
+    pub(crate) fn change_all(&mut self, rows: Vec<TableChange>, is_there: bool) {
+        for mut row in rows {
+            if !is_there {
+                row.remove();
+            }
+            self.change(&row);
+        }
+    }
+
+    /// Ends the update.
+    pub(crate) fn take_delta(&mut self) -> Delta {
+        let tables = &self.desired.tables;
+        let rows = core::mem::take(&mut self.rows).into_iter();
+        let rows = rows.filter(|(key, before)| tables.change(*key) != *before);
+        Delta {
+            rows: rows.map(|(key, _)| key).collect(),
+            instances: changed(&mut self.instances, &self.desired.instances),
+            interfaces: changed(&mut self.interfaces, &self.desired.interfaces),
+            vports: changed(&mut self.vports, &tables.vports),
+        }
+    }
+}
+
+fn set<K: Ord + Copy, V>(
+    map: &mut BTreeMap<K, V>,
+    before: &mut BTreeMap<K, Option<V>>,
+    key: K,
+    value: Option<V>,
+) {
+    let found = match value {
+        Some(value) => map.insert(key, value),
+        None => map.remove(&key),
+    };
+    before.entry(key).or_insert(found);
+}
+
+fn changed<K: Ord, V: PartialEq>(
+    before: &mut BTreeMap<K, Option<V>>,
+    map: &BTreeMap<K, V>,
+) -> BTreeMap<K, Option<V>> {
+    let before = core::mem::take(before).into_iter();
+    before
+        .filter(|(key, found)| map.get(key) != found.as_ref())
+        .collect()
+}

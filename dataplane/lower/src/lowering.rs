@@ -1,0 +1,351 @@
+//! Lowering as a state that follows the world.
+//!
+//! An instance is lowered with its interfaces, all or nothing: an instance has few, and they know of each other. Policies,
+//! identities, VPCs, subnets and route tables are lowered as long as a plugged interface uses them. An update lowers again
+//! what a change of the world concerns (the module `stale` says what that is), and gives what differs.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use eni_model::resource::{Attachment, NetworkInterface, ResourceKey};
+use eni_model::{RegionSettings, World};
+use eni_types::{
+    AttachmentId, InstanceId, NetworkAclId, NetworkInterfaceId, RouteTableId, SubnetId, VpcId,
+};
+
+use crate::delta::Draft;
+use crate::interface::{InterfaceNumbers, PluggedInterface, removals};
+use crate::networks::Networks;
+use crate::numbers::Numbers;
+use crate::policies::Policies;
+use crate::policy::{GroupSet, group_set};
+use crate::stale::Stale;
+use crate::{Delta, Desired, Tables, VportNumbers, attached_to, desired_instance, runs, uplink};
+
+/// What is desired for a world, and what is needed to follow the world's changes.
+#[derive(Clone, Debug)]
+pub struct Lowering {
+    settings: RegionSettings,
+    numbers: Numbers,
+    /// What each plugged interface of an instance uses.
+    plugged: BTreeMap<InstanceId, Vec<Uses>>,
+    networks: Networks,
+    policies: Policies,
+    draft: Draft,
+    /// Instances with interfaces that wait for a vport to be free.
+    waiting: BTreeSet<InstanceId>,
+    /// The last instance that [`Lowering::check_next`] has come to.
+    checked: Option<InstanceId>,
+}
+
+/// What an update gives.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Update {
+    /// What is desired otherwise than before.
+    pub delta: Delta,
+    /// The instances that were read again: all those of which the world asks for another state, and more.
+    pub instances: BTreeSet<InstanceId>,
+    /// Whether other Elastic Fabric Adapters may be there, or may converse otherwise.
+    pub adapters: bool,
+    /// Attachments that pass nothing, because no vport is free.
+    pub without_vport: Vec<AttachmentId>,
+}
+
+/// What an interface uses as long as it is plugged in.
+#[derive(Clone, Debug)]
+struct Uses {
+    attachment_id: AttachmentId,
+    vpc_id: VpcId,
+    subnet_id: SubnetId,
+    route_table_id: Option<RouteTableId>,
+    network_acl_id: Option<NetworkAclId>,
+    groups: GroupSet,
+}
+
+/// The vports of interfaces.
+type Places = BTreeMap<NetworkInterfaceId, u32>;
+
+impl Lowering {
+    /// Lowers a world. What `numbers` and `vports` know keeps its number, what they do not gets one.
+    #[must_use]
+    pub fn new(
+        world: &World,
+        settings: &RegionSettings,
+        numbers: Numbers,
+        vports: &mut VportNumbers,
+    ) -> (Self, Update) {
+        let (uplink, row) = uplink::lower(settings);
+        let mut desired = Desired {
+            instances: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+            uplink,
+            tables: Tables::default(),
+        };
+        desired.tables.vports.insert(crate::UPLINK_VPORT, row);
+        let mut lowering = Self {
+            settings: settings.clone(),
+            numbers,
+            plugged: BTreeMap::new(),
+            networks: Networks::default(),
+            policies: Policies::default(),
+            draft: Draft::new(desired),
+            waiting: BTreeSet::new(),
+            checked: None,
+        };
+        let all = Stale {
+            instances: world.instances.iter().map(|one| one.instance_id).collect(),
+            ..Stale::default()
+        };
+        let update = lowering.lower_again(all, world, vports);
+        lowering.policies.forget_others(&mut lowering.numbers);
+        lowering.networks.forget_others(&mut lowering.numbers);
+        (lowering, update)
+    }
+
+    /// What is desired.
+    #[must_use]
+    pub fn desired(&self) -> &Desired {
+        &self.draft.desired
+    }
+
+    /// What is desired, and the numbers of what is in use.
+    #[must_use]
+    pub fn into_parts(self) -> (Desired, Numbers) {
+        (self.draft.desired, self.numbers)
+    }
+
+    /// The numbers of what is in use.
+    #[must_use]
+    pub fn numbers(&self) -> &Numbers {
+        &self.numbers
+    }
+
+    /// Follows the world `before`, the one last followed, to `after`. `changed` names all rows that differ, and may name
+    /// more, and some more than once.
+    pub fn update<'a>(
+        &mut self,
+        before: &World,
+        after: &World,
+        changed: impl IntoIterator<Item = &'a ResourceKey>,
+        vports: &mut VportNumbers,
+    ) -> Update {
+        let mut stale = Stale::default();
+        for key in changed {
+            stale.add(key, before, after);
+        }
+        self.lower_again(stale, after, vports)
+    }
+
+    /// Lowers the next `count` instances of the world last followed again although nothing has changed, and with the last
+    /// ones everything else. A delta is a mistake of [`Lowering::update`], and is mended by it.
+    pub fn check_next(&mut self, world: &World, count: usize, vports: &mut VportNumbers) -> Update {
+        let mut stale = Stale::default();
+        let is_next = |id: &InstanceId| Some(*id) > self.checked;
+        let of_world: Vec<InstanceId> = match self.checked {
+            Some(checked) => ids(world.instances.iter_from(checked), is_next, count),
+            None => ids(world.instances.iter(), is_next, count),
+        };
+        let here = self.plugged.keys().copied().filter(is_next).take(count);
+        stale.instances.extend(of_world.into_iter().chain(here));
+        while stale.instances.len() > count {
+            stale.instances.pop_last();
+        }
+        self.checked = stale.instances.last().copied();
+        if stale.instances.len() < count {
+            self.checked = None;
+            (stale.groups, stale.network_acls) = self.policies.in_use();
+            (stale.vpcs, stale.route_tables) = self.networks.in_use();
+        }
+        self.lower_again(stale, world, vports)
+    }
+
+    fn lower_again(
+        &mut self,
+        mut stale: Stale,
+        world: &World,
+        vports: &mut VportNumbers,
+    ) -> Update {
+        if vports.has_free() {
+            stale.instances.append(&mut self.waiting);
+        }
+        let mut update = Update::default();
+        if stale.is_empty() {
+            return update;
+        }
+        let (mut before, mut after) = (Places::new(), Places::new());
+        for id in &stale.instances {
+            update.adapters |= self.has_adapters(*id);
+            self.unplug_all(*id, &mut before);
+        }
+        let (groups, acls) = (&stale.groups, &stale.network_acls);
+        self.policies
+            .read_again(groups, acls, world, &mut self.numbers);
+        for id in &stale.instances {
+            self.lower_instance(*id, world, vports, &mut update, &mut after);
+            update.adapters |= self.has_adapters(*id);
+        }
+        add_routes_to(&before, &after, world, &mut stale.route_tables);
+        self.networks.read_again(stale.vpcs, stale.route_tables);
+        self.networks
+            .settle(world, &mut self.numbers, &mut self.draft);
+        self.policies.settle(&mut self.numbers, &mut self.draft);
+        update.delta = self.draft.take_delta();
+        update.instances = stale.instances;
+        update
+    }
+
+    fn has_adapters(&self, id: InstanceId) -> bool {
+        let instance = self.desired().instances.get(&id);
+        instance.is_some_and(|instance| instance.efa_devices != 0)
+    }
+
+    /// Takes back everything that the interfaces of an instance gave.
+    fn unplug_all(&mut self, id: InstanceId, places: &mut Places) {
+        for uses in self.plugged.remove(&id).unwrap_or_default() {
+            let desired = &self.draft.desired;
+            let Some(interface) = desired.interfaces.get(&uses.attachment_id) else {
+                continue;
+            };
+            let vport = interface.vport;
+            places.insert(interface.network_interface_id, vport);
+            if let Some(row) = desired.tables.vports.get(&vport) {
+                let rows = removals(row, interface, |key| {
+                    let public = desired.tables.mappings.get(key)?.public_address;
+                    (public != Default::default()).then_some(public)
+                });
+                self.draft.change_all(rows, false);
+            }
+            self.draft.set_vport(vport, None);
+            self.draft.set_interface(uses.attachment_id, None);
+            self.policies.leave_groups(&uses.groups);
+            if let Some(acl) = uses.network_acl_id {
+                self.policies.leave_network_acl(acl);
+            }
+            let route_table = uses.route_table_id;
+            self.networks
+                .leave(uses.vpc_id, uses.subnet_id, route_table);
+        }
+    }
+
+    /// Lowers an instance with its interfaces.
+    fn lower_instance(
+        &mut self,
+        id: InstanceId,
+        world: &World,
+        vports: &mut VportNumbers,
+        update: &mut Update,
+        places: &mut Places,
+    ) {
+        let Some(instance) = world.instances.get(id).filter(|instance| runs(instance)) else {
+            self.draft.set_instance(id, None);
+            return;
+        };
+        let desired = desired_instance(world, &self.settings, instance);
+        self.draft.set_instance(id, Some(desired));
+        let mut numbered = Vec::new();
+        for (eni, attachment) in attached_to(world, id) {
+            if !eni.interface_type.carries_ip() {
+                continue;
+            }
+            match vports.assign(attachment.attachment_id) {
+                Ok(vport) => numbered.push((eni, attachment, vport)),
+                Err(_) => {
+                    self.waiting.insert(id);
+                    update.without_vport.push(attachment.attachment_id);
+                }
+            }
+        }
+        // The number of the instance: its primary interface's vport, as that interface stays while the instance runs.
+        let places_in = numbered.iter();
+        let first = places_in.map(|(_, attachment, vport)| (attachment.device_number(), *vport));
+        let Some((_, number)) = first.min() else {
+            return;
+        };
+        for (eni, attachment, vport) in numbered {
+            let Some(subnet) = world.subnets.get(eni.subnet_id) else {
+                continue;
+            };
+            let (uses, numbers) = self.begin_uses(eni, attachment, number, world);
+            let interface = PluggedInterface {
+                eni,
+                attachment,
+                instance,
+                subnet,
+                vport,
+                numbers,
+            };
+            let primary = world
+                .primary_network_interface(id)
+                .and_then(|primary| world.subnets.get(primary.subnet_id));
+            self.draft.set_vport(vport, Some(interface.vport_row()));
+            self.draft.change_all(interface.rows(world), true);
+            let device = interface.device(primary.map(|subnet| &**subnet));
+            self.draft.set_interface(uses.attachment_id, Some(device));
+            places.insert(eni.network_interface_id, vport);
+            self.plugged.entry(id).or_default().push(uses);
+        }
+    }
+
+    /// What an interface uses from now on, and the numbers of that.
+    fn begin_uses(
+        &mut self,
+        eni: &NetworkInterface,
+        attachment: &Attachment,
+        instance: u32,
+        world: &World,
+    ) -> (Uses, InterfaceNumbers) {
+        let numbers = &mut self.numbers;
+        let subnet = world.subnets.get(eni.subnet_id);
+        let route_table = subnet.and_then(|subnet| world.route_table_of(subnet));
+        let acl = world.network_acl_of(eni.subnet_id);
+        let groups = group_set(eni);
+        let uses = Uses {
+            attachment_id: attachment.attachment_id,
+            vpc_id: eni.vpc_id,
+            subnet_id: eni.subnet_id,
+            route_table_id: route_table.map(|table| table.route_table_id),
+            network_acl_id: acl.map(|acl| acl.network_acl_id),
+            groups: groups.clone(),
+        };
+        let (security_policy, identity) = self.policies.use_groups(&groups, world, numbers);
+        let network_acl_policy = acl.map(|acl| self.policies.use_network_acl(acl, numbers));
+        let networks = &mut self.networks;
+        let route_table = uses.route_table_id;
+        let route_table = route_table.map(|id| networks.use_route_table(id, numbers));
+        let interface = InterfaceNumbers {
+            vpc: networks.use_vpc(eni.vpc_id, numbers),
+            subnet: networks.use_subnet(eni.subnet_id, numbers),
+            route_table: route_table.unwrap_or(0),
+            security_policy,
+            network_acl_policy: network_acl_policy.unwrap_or(0),
+            identity,
+            instance,
+        };
+        (uses, interface)
+    }
+}
+
+/// The route tables with routes to interfaces that have come, gone or got another vport.
+fn add_routes_to(
+    before: &Places,
+    after: &Places,
+    world: &World,
+    route_tables: &mut BTreeSet<RouteTableId>,
+) {
+    for id in before.keys().chain(after.keys()) {
+        if before.get(id) != after.get(id) {
+            let key = eni_model::IndexKey::RouteTarget(*id);
+            let tables = world.route_tables.by(&key);
+            route_tables.extend(tables.map(|table| table.route_table_id));
+        }
+    }
+}
+
+fn ids<'a>(
+    instances: impl Iterator<Item = &'a alloc::sync::Arc<eni_model::resource::Instance>>,
+    is_next: impl Fn(&InstanceId) -> bool,
+    count: usize,
+) -> Vec<InstanceId> {
+    let ids = instances.map(|instance| instance.instance_id);
+    ids.filter(is_next).take(count).collect()
+}

@@ -1,0 +1,203 @@
+//! The VPCs, subnets and route tables that plugged interfaces use.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use eni_abi::{Route, RouteKey, VpcBlockKey};
+use eni_model::World;
+use eni_model::resource::{RouteTable, RouteTarget};
+use eni_types::{Ipv4Cidr, NetworkInterfaceId, RouteTableId, SubnetId, VpcId};
+
+use crate::delta::Draft;
+use crate::numbers::Numbers;
+use crate::{Desired, TableChange};
+
+/// See [the module](self).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Networks {
+    vpcs: BTreeMap<VpcId, Used>,
+    subnets: BTreeMap<SubnetId, Used>,
+    route_tables: BTreeMap<RouteTableId, Used>,
+    update: Update,
+}
+
+/// Something that interfaces use.
+#[derive(Clone, Debug, Default)]
+struct Used {
+    interfaces: usize,
+    /// The blocks that it has rows for.
+    blocks: Vec<Ipv4Cidr>,
+}
+
+/// What the update under way has still to settle: what has come, is left by its last interface, or is to be read again.
+#[derive(Clone, Debug, Default)]
+struct Update {
+    vpcs: BTreeSet<VpcId>,
+    subnets: BTreeSet<SubnetId>,
+    route_tables: BTreeSet<RouteTableId>,
+}
+
+impl Networks {
+    /// An interface begins to use a VPC: its number.
+    pub(crate) fn use_vpc(&mut self, id: VpcId, numbers: &mut Numbers) -> u32 {
+        begin(&mut self.vpcs, &mut self.update.vpcs, id);
+        numbers.vpcs.assign(&id)
+    }
+
+    /// An interface begins to use a subnet: its number.
+    pub(crate) fn use_subnet(&mut self, id: SubnetId, numbers: &mut Numbers) -> u32 {
+        begin(&mut self.subnets, &mut self.update.subnets, id);
+        numbers.subnets.assign(&id)
+    }
+
+    /// An interface begins to use a route table: its number.
+    pub(crate) fn use_route_table(&mut self, id: RouteTableId, numbers: &mut Numbers) -> u32 {
+        begin(&mut self.route_tables, &mut self.update.route_tables, id);
+        numbers.route_tables.assign(&id)
+    }
+
+    /// An interface ceases to use them.
+    pub(crate) fn leave(
+        &mut self,
+        vpc: VpcId,
+        subnet: SubnetId,
+        route_table: Option<RouteTableId>,
+    ) {
+        let update = &mut self.update;
+        end(&mut self.vpcs, &mut update.vpcs, vpc);
+        end(&mut self.subnets, &mut update.subnets, subnet);
+        if let Some(id) = route_table {
+            end(&mut self.route_tables, &mut update.route_tables, id);
+        }
+    }
+
+    /// Is to read these again, as far as they are in use.
+    pub(crate) fn read_again(
+        &mut self,
+        vpcs: BTreeSet<VpcId>,
+        route_tables: BTreeSet<RouteTableId>,
+    ) {
+        self.update.vpcs.extend(vpcs);
+        self.update.route_tables.extend(route_tables);
+    }
+
+    /// All VPCs and route tables that are in use.
+    pub(crate) fn in_use(&self) -> (BTreeSet<VpcId>, BTreeSet<RouteTableId>) {
+        let vpcs = self.vpcs.keys().copied().collect();
+        (vpcs, self.route_tables.keys().copied().collect())
+    }
+
+    /// Forgets the numbers of what is not in use.
+    pub(crate) fn forget_others(&self, numbers: &mut Numbers) {
+        numbers.vpcs.retain(|id, _| self.vpcs.contains_key(id));
+        let subnets = &self.subnets;
+        numbers.subnets.retain(|id, _| subnets.contains_key(id));
+        let tables = &self.route_tables;
+        numbers.route_tables.retain(|id, _| tables.contains_key(id));
+    }
+
+    /// Ends an update: rows of what has come are written, those of what has gone removed.
+    pub(crate) fn settle(&mut self, world: &World, numbers: &mut Numbers, draft: &mut Draft) {
+        let update = core::mem::take(&mut self.update);
+        for id in update.subnets {
+            if forget_unused(&mut self.subnets, id) {
+                numbers.subnets.release(&id);
+            }
+        }
+        for id in update.vpcs {
+            let Some(number) = numbers.vpcs.get(&id) else {
+                continue;
+            };
+            let Some(used) = self.vpcs.get_mut(&id) else {
+                continue;
+            };
+            let row = |block: &Ipv4Cidr| {
+                let key =
+                    VpcBlockKey::prefix(number, block.network().into(), block.prefix_length());
+                TableChange::VpcBlock(key, Some(1))
+            };
+            draft.change_all(used.blocks.iter().map(row).collect(), false);
+            let vpc = world.vpcs.get(id).filter(|_| used.interfaces != 0);
+            used.blocks = vpc.map(|vpc| vpc.cidr_block).into_iter().collect();
+            draft.change_all(used.blocks.iter().map(row).collect(), true);
+            if forget_unused(&mut self.vpcs, id) {
+                numbers.vpcs.release(&id);
+            }
+        }
+        for id in update.route_tables {
+            let Some(number) = numbers.route_tables.get(&id) else {
+                continue;
+            };
+            let Some(used) = self.route_tables.get_mut(&id) else {
+                continue;
+            };
+            let key = |block: &Ipv4Cidr| {
+                RouteKey::prefix(number, block.network().into(), block.prefix_length())
+            };
+            let gone = used.blocks.iter();
+            let gone = gone.map(|block| TableChange::Route(key(block), None));
+            draft.change_all(gone.collect(), false);
+            let table = world.route_tables.get(id).filter(|_| used.interfaces != 0);
+            used.blocks.clear();
+            for route in table.into_iter().flat_map(|table| &table.routes) {
+                used.blocks.push(route.destination);
+                let row = table.map(|table| target(world, table, route.target, &draft.desired));
+                draft.change(&TableChange::Route(key(&route.destination), row));
+            }
+            if forget_unused(&mut self.route_tables, id) {
+                numbers.route_tables.release(&id);
+            }
+        }
+    }
+}
+
+fn begin<K: Ord + Copy>(all: &mut BTreeMap<K, Used>, update: &mut BTreeSet<K>, id: K) {
+    let used = all.entry(id).or_default();
+    if used.interfaces == 0 {
+        update.insert(id);
+    }
+    used.interfaces += 1;
+}
+
+fn end<K: Ord + Copy>(all: &mut BTreeMap<K, Used>, update: &mut BTreeSet<K>, id: K) {
+    if let Some(used) = all.get_mut(&id) {
+        used.interfaces -= 1;
+        if used.interfaces == 0 {
+            update.insert(id);
+        }
+    }
+}
+
+/// Whether it was not in use any more.
+fn forget_unused<K: Ord>(all: &mut BTreeMap<K, Used>, id: K) -> bool {
+    let unused = all.get(&id).is_some_and(|used| used.interfaces == 0);
+    if unused {
+        all.remove(&id);
+    }
+    unused
+}
+
+/// Where a route leads now; EC2's `blackhole` where its target has gone or does not run.
+fn target(world: &World, table: &RouteTable, target: RouteTarget, desired: &Desired) -> Route {
+    let to = |kind| Route { kind, vport: 0 };
+    match target {
+        RouteTarget::Local => to(Route::LOCAL),
+        RouteTarget::InternetGateway(id) if world.internet_gateway_of(table.vpc_id) == Some(id) => {
+            to(Route::INTERNET_GATEWAY)
+        }
+        RouteTarget::InternetGateway(_) => to(Route::BLACKHOLE),
+        RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => {
+            vport_of(world, id, desired).map_or(to(Route::BLACKHOLE), |vport| Route {
+                kind: Route::INTERFACE,
+                vport,
+            })
+        }
+    }
+}
+
+/// The vport of an interface that is plugged in.
+fn vport_of(world: &World, id: NetworkInterfaceId, desired: &Desired) -> Option<u32> {
+    let attachment = world.network_interfaces.get(id)?.attachment.as_ref()?;
+    let interface = desired.interfaces.get(&attachment.attachment_id)?;
+    Some(interface.vport)
+}

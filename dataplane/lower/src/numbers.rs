@@ -1,0 +1,140 @@
+//! Numbers that stand for things in the tables.
+//!
+//! A number is given out once and remembered as long as the thing is in use. The next new thing gets the number after the
+//! last one that was given, so that a number comes to mean something else only when all have been given: long after
+//! whatever might remember it has gone. A restarted agent finds the numbers in the rows that stand
+//! ([`Numbers::recover`]), so that it writes none of them again.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+
+use eni_types::{RouteTableId, SubnetId, VpcId};
+
+use crate::policy::{Content, GroupSet};
+
+/// The highest number that every table takes: policy numbers share a word with a direction.
+const HIGHEST: u32 = (1 << 31) - 1;
+
+/// The numbers of everything that the tables name but vports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    pub(crate) vpcs: Register<VpcId>,
+    pub(crate) subnets: Register<SubnetId>,
+    pub(crate) route_tables: Register<RouteTableId>,
+    /// Identities: sets of security groups.
+    pub(crate) identities: Register<GroupSet>,
+    pub(crate) policies: Register<Arc<Content>>,
+}
+
+/// The numbers of things of one kind: 1 to 2³¹ − 1, as zero stands for nothing. No two things share one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Register<T: Ord> {
+    numbers: BTreeMap<T, u32>,
+    things: BTreeMap<u32, T>,
+    /// The last one given.
+    last: u32,
+}
+
+impl<T: Ord> Default for Register<T> {
+    fn default() -> Self {
+        Self {
+            numbers: BTreeMap::new(),
+            things: BTreeMap::new(),
+            last: 0,
+        }
+    }
+}
+
+impl<T: Ord + Clone> Register<T> {
+    /// The number of a thing that has one.
+    pub(crate) fn get(&self, thing: &T) -> Option<u32> {
+        self.numbers.get(thing).copied()
+    }
+
+    /// The thing that has a number.
+    pub(crate) fn thing(&self, number: u32) -> Option<&T> {
+        self.things.get(&number)
+    }
+
+    /// The thing's number: the one it has, or a new one.
+    pub(crate) fn assign(&mut self, thing: &T) -> u32 {
+        if let Some(number) = self.get(thing) {
+            return number;
+        }
+        // There is far less room in any table than there are numbers.
+        let mut number = self.last % HIGHEST + 1;
+        while self.things.contains_key(&number) {
+            number = number % HIGHEST + 1;
+        }
+        self.last = number;
+        self.things.insert(number, thing.clone());
+        self.numbers.insert(thing.clone(), number);
+        number
+    }
+
+    /// Remembers the number that a thing had before a restart, unless either is taken already.
+    pub(crate) fn adopt(&mut self, thing: &T, number: u32) {
+        let is_legal = (1..=HIGHEST).contains(&number);
+        if is_legal && !self.numbers.contains_key(thing) && !self.things.contains_key(&number) {
+            self.things.insert(number, thing.clone());
+            self.numbers.insert(thing.clone(), number);
+        }
+    }
+
+    /// Gives no number up to this one before all after it.
+    pub(crate) fn skip(&mut self, number: u32) {
+        if number <= HIGHEST {
+            self.last = self.last.max(number);
+        }
+    }
+
+    /// Forgets what is not in use any more.
+    pub(crate) fn retain(&mut self, is_in_use: impl Fn(&T, u32) -> bool) {
+        self.numbers
+            .retain(|thing, number| is_in_use(thing, *number));
+        self.things
+            .retain(|number, thing| is_in_use(thing, *number));
+    }
+
+    /// Forgets a thing that is not in use any more.
+    pub(crate) fn release(&mut self, thing: &T) {
+        if let Some(number) = self.numbers.remove(thing) {
+            self.things.remove(&number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thing_keeps_its_number_and_no_other_gets_it_soon() {
+        let mut register = Register::default();
+        assert_eq!((register.assign(&'a'), register.assign(&'b')), (1, 2));
+        assert_eq!(register.assign(&'a'), 1);
+        register.release(&'a');
+        assert_eq!(register.get(&'a'), None);
+        assert_eq!((register.assign(&'c'), register.assign(&'a')), (3, 4));
+    }
+
+    #[test]
+    fn what_is_adopted_is_not_given_again() {
+        let mut register = Register::default();
+        register.adopt(&'a', 2);
+        register.adopt(&'b', 2);
+        register.adopt(&'a', 3);
+        register.adopt(&'c', 0);
+        register.skip(4);
+        assert_eq!(register.get(&'a'), Some(2));
+        assert_eq!((register.assign(&'b'), register.assign(&'c')), (5, 6));
+    }
+
+    #[test]
+    fn after_the_last_number_comes_the_first_that_is_free() {
+        let mut register = Register::default();
+        register.adopt(&'a', 1);
+        register.skip(HIGHEST - 1);
+        assert_eq!((register.assign(&'b'), register.assign(&'c')), (HIGHEST, 2));
+    }
+}

@@ -1,0 +1,306 @@
+//! The policies and identities in use, and who uses them.
+//!
+//! A policy's rows are never edited in place, but for those by identity: rules that change are other contents, which get
+//! another number. Contents that are equal are one policy.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use eni_model::World;
+use eni_model::resource::NetworkAcl;
+use eni_types::{NetworkAclId, SecurityGroupId};
+
+use crate::delta::Draft;
+use crate::numbers::Numbers;
+use crate::policy::{Content, GroupSet};
+
+/// See [the module](self).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Policies {
+    group_sets: BTreeMap<GroupSet, User>,
+    network_acls: BTreeMap<NetworkAclId, User>,
+    /// By number.
+    policies: BTreeMap<u32, UsedPolicy>,
+    /// The sets in use that hold a group.
+    sets_with: BTreeMap<SecurityGroupId, BTreeSet<GroupSet>>,
+    /// The policies in use with rules whose peer is a group.
+    policies_about: BTreeMap<SecurityGroupId, BTreeSet<u32>>,
+    update: Update,
+}
+
+/// A set of groups or a network ACL, and the policy that it has now.
+#[derive(Clone, Debug)]
+struct User {
+    interfaces: usize,
+    policy: u32,
+}
+
+#[derive(Clone, Debug)]
+struct UsedPolicy {
+    content: Arc<Content>,
+    /// Sets of groups and network ACLs.
+    users: usize,
+}
+
+/// What the update under way has still to settle.
+#[derive(Clone, Debug, Default)]
+struct Update {
+    new_sets: BTreeSet<GroupSet>,
+    new_policies: BTreeSet<u32>,
+    /// Those that were left by their last user; another may have come since.
+    left_sets: BTreeSet<GroupSet>,
+    left_network_acls: BTreeSet<NetworkAclId>,
+    left_policies: BTreeSet<u32>,
+}
+
+impl Policies {
+    /// An interface begins to use a set of groups: the numbers of its policy and of its identity.
+    pub(crate) fn use_groups(
+        &mut self,
+        set: &GroupSet,
+        world: &World,
+        numbers: &mut Numbers,
+    ) -> (u32, u32) {
+        let identity = numbers.identities.assign(set);
+        if let Some(user) = self.group_sets.get_mut(set) {
+            user.interfaces += 1;
+            return (user.policy, identity);
+        }
+        let policy = self.use_policy(Content::of_groups(world, set), numbers);
+        let user = User {
+            interfaces: 1,
+            policy,
+        };
+        self.group_sets.insert(set.clone(), user);
+        for group in set.iter() {
+            self.sets_with
+                .entry(*group)
+                .or_default()
+                .insert(set.clone());
+        }
+        self.update.new_sets.insert(set.clone());
+        (policy, identity)
+    }
+
+    /// An interface ceases to use a set of groups.
+    pub(crate) fn leave_groups(&mut self, set: &GroupSet) {
+        if let Some(user) = self.group_sets.get_mut(set) {
+            user.interfaces -= 1;
+            if user.interfaces == 0 {
+                self.update.left_sets.insert(set.clone());
+            }
+        }
+    }
+
+    /// An interface begins to use a network ACL: the number of its policy.
+    pub(crate) fn use_network_acl(&mut self, acl: &NetworkAcl, numbers: &mut Numbers) -> u32 {
+        if let Some(user) = self.network_acls.get_mut(&acl.network_acl_id) {
+            user.interfaces += 1;
+            return user.policy;
+        }
+        let policy = self.use_policy(Content::of_network_acl(acl), numbers);
+        let user = User {
+            interfaces: 1,
+            policy,
+        };
+        self.network_acls.insert(acl.network_acl_id, user);
+        policy
+    }
+
+    /// An interface ceases to use a network ACL.
+    pub(crate) fn leave_network_acl(&mut self, id: NetworkAclId) {
+        if let Some(user) = self.network_acls.get_mut(&id) {
+            user.interfaces -= 1;
+            if user.interfaces == 0 {
+                self.update.left_network_acls.insert(id);
+            }
+        }
+    }
+
+    /// Reads rules that have changed. Interfaces that use them are to be lowered again.
+    pub(crate) fn read_again(
+        &mut self,
+        groups: &BTreeSet<SecurityGroupId>,
+        network_acls: &BTreeSet<NetworkAclId>,
+        world: &World,
+        numbers: &mut Numbers,
+    ) {
+        let with = groups.iter().filter_map(|group| self.sets_with.get(group));
+        let sets: BTreeSet<GroupSet> = with.flatten().cloned().collect();
+        for set in sets {
+            let before = self.group_sets[&set].policy;
+            let policy = self.exchange(before, Content::of_groups(world, &set), numbers);
+            if let Some(user) = self.group_sets.get_mut(&set) {
+                user.policy = policy;
+            }
+        }
+        for id in network_acls {
+            let Some(before) = self.network_acls.get(id).map(|user| user.policy) else {
+                continue;
+            };
+            let Some(acl) = world.network_acls.get(*id) else {
+                continue;
+            };
+            let policy = self.exchange(before, Content::of_network_acl(acl), numbers);
+            if let Some(user) = self.network_acls.get_mut(id) {
+                user.policy = policy;
+            }
+        }
+    }
+
+    /// All groups in sets, and all network ACLs, that are in use.
+    pub(crate) fn in_use(&self) -> (BTreeSet<SecurityGroupId>, BTreeSet<NetworkAclId>) {
+        let groups = self.sets_with.keys().copied().collect();
+        (groups, self.network_acls.keys().copied().collect())
+    }
+
+    /// Forgets the numbers of what is not in use.
+    pub(crate) fn forget_others(&self, numbers: &mut Numbers) {
+        let sets = &self.group_sets;
+        numbers.identities.retain(|set, _| sets.contains_key(set));
+        let policies = &self.policies;
+        numbers
+            .policies
+            .retain(|_, number| policies.contains_key(&number));
+    }
+
+    /// The number for `content` in place of the policy `before`.
+    fn exchange(&mut self, before: u32, content: Content, numbers: &mut Numbers) -> u32 {
+        if *self.policies[&before].content == content {
+            return before;
+        }
+        self.leave_policy(before);
+        self.use_policy(content, numbers)
+    }
+
+    fn use_policy(&mut self, content: Content, numbers: &mut Numbers) -> u32 {
+        let content = Arc::new(content);
+        let number = numbers.policies.assign(&content);
+        let update = &mut self.update;
+        let about = &mut self.policies_about;
+        let policy = self.policies.entry(number).or_insert_with(|| {
+            update.new_policies.insert(number);
+            for group in content.peer_groups() {
+                about.entry(group).or_default().insert(number);
+            }
+            UsedPolicy { content, users: 0 }
+        });
+        policy.users += 1;
+        number
+    }
+
+    fn leave_policy(&mut self, number: u32) {
+        if let Some(policy) = self.policies.get_mut(&number) {
+            policy.users -= 1;
+            if policy.users == 0 {
+                self.update.left_policies.insert(number);
+            }
+        }
+    }
+
+    /// Ends an update: rows of what has come are written, those of what has gone removed.
+    pub(crate) fn settle(&mut self, numbers: &mut Numbers, draft: &mut Draft) {
+        let mut update = core::mem::take(&mut self.update);
+        for set in &update.left_sets {
+            if self.group_sets.get(set).is_some_and(User::is_idle) {
+                self.forget_groups(set, numbers, draft);
+            }
+        }
+        for id in &update.left_network_acls {
+            if self.network_acls.get(id).is_some_and(User::is_idle)
+                && let Some(user) = self.network_acls.remove(id)
+            {
+                self.leave_policy(user.policy);
+            }
+        }
+        update.left_policies.append(&mut self.update.left_policies);
+        for number in update.left_policies {
+            if self
+                .policies
+                .get(&number)
+                .is_some_and(|policy| policy.users == 0)
+            {
+                self.forget_policy(number, numbers, draft);
+            }
+        }
+        for number in update.new_policies {
+            draft.change_all(self.policy_rows(number, numbers), true);
+        }
+        for set in update.new_sets {
+            if self.group_sets.contains_key(&set) {
+                draft.change_all(self.rows_about(&set, numbers), true);
+            }
+        }
+    }
+
+    fn forget_groups(&mut self, set: &GroupSet, numbers: &mut Numbers, draft: &mut Draft) {
+        draft.change_all(self.rows_about(set, numbers), false);
+        for group in set.iter() {
+            remove(&mut self.sets_with, group, set);
+        }
+        if let Some(user) = self.group_sets.remove(set) {
+            self.leave_policy(user.policy);
+        }
+        numbers.identities.release(set);
+    }
+
+    fn forget_policy(&mut self, number: u32, numbers: &mut Numbers, draft: &mut Draft) {
+        draft.change_all(self.policy_rows(number, numbers), false);
+        if let Some(policy) = self.policies.remove(&number) {
+            for group in policy.content.peer_groups() {
+                remove(&mut self.policies_about, &group, &number);
+            }
+            numbers.policies.release(&policy.content);
+        }
+    }
+
+    /// All rows of a policy; none where it is not in use any more.
+    fn policy_rows(&self, number: u32, numbers: &Numbers) -> Vec<crate::TableChange> {
+        let mut rows = Vec::new();
+        if let Some(UsedPolicy { content, .. }) = self.policies.get(&number) {
+            content.rows(number, &mut rows);
+            let groups = content.peer_groups().into_iter();
+            let sets = groups.filter_map(|group| self.sets_with.get(&group));
+            let sets: BTreeSet<&GroupSet> = sets.flatten().collect();
+            for set in sets {
+                if let Some(identity) = numbers.identities.get(set) {
+                    content.identity_rows(number, set, identity, &mut rows);
+                }
+            }
+        }
+        rows
+    }
+
+    /// The rows of all policies by the identity of a set.
+    fn rows_about(&self, set: &GroupSet, numbers: &Numbers) -> Vec<crate::TableChange> {
+        let mut rows = Vec::new();
+        let about = set
+            .iter()
+            .filter_map(|group| self.policies_about.get(group));
+        let policies: BTreeSet<u32> = about.flatten().copied().collect();
+        if let Some(identity) = numbers.identities.get(set) {
+            for number in policies {
+                let content = &self.policies[&number].content;
+                content.identity_rows(number, set, identity, &mut rows);
+            }
+        }
+        rows
+    }
+}
+
+impl User {
+    fn is_idle(&self) -> bool {
+        self.interfaces == 0
+    }
+}
+
+/// Takes a member out of the set at `key`, and the set with its last one.
+fn remove<K: Ord, M: Ord>(sets: &mut BTreeMap<K, BTreeSet<M>>, key: &K, member: &M) {
+    if let Some(set) = sets.get_mut(key) {
+        set.remove(member);
+        if set.is_empty() {
+            sets.remove(key);
+        }
+    }
+}

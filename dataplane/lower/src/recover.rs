@@ -1,0 +1,132 @@
+//! Numbers that an earlier process has left in the rows.
+//!
+//! A vport's row names everything that its interface uses, by number. What an interface uses for life is known from that.
+//! Its groups and route table may have changed since the row was written: where two things claim a number, or a policy's
+//! rows are not what its rules give now, the number is left to what is in use for it, and another one given.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use eni_abi::{IdentityKey, RuleBits, Vport};
+use eni_model::World;
+use eni_model::resource::NetworkInterface;
+
+use crate::numbers::Numbers;
+use crate::policy::{Content, group_set};
+use crate::{TableKey, Tables, VportNumbers};
+
+impl Numbers {
+    /// Finds the numbers in `tables`, by the attachments that `vports` knows. Where the world is the one that the tables
+    /// were lowered from, lowering it gives the same rows again.
+    #[must_use]
+    pub fn recover(world: &World, tables: &Tables, vports: &VportNumbers) -> Self {
+        let mut numbers = Self::default();
+        numbers.skip_all_in(tables);
+        let rows: Vec<(&NetworkInterface, &Vport)> = vports
+            .iter()
+            .filter_map(|(id, vport)| {
+                let row = tables.vports.get(&vport)?;
+                let eni = world.network_interface_of_attachment(id)?;
+                row.has(Vport::PRESENT).then_some((&**eni, row))
+            })
+            .collect();
+        for (eni, row) in &rows {
+            numbers.vpcs.adopt(&eni.vpc_id, row.vpc);
+            numbers.subnets.adopt(&eni.subnet_id, row.subnet);
+            numbers.identities.adopt(&group_set(eni), row.identity);
+            let subnet = world.subnets.get(eni.subnet_id);
+            if let Some(table) = subnet.and_then(|subnet| world.route_table_of(subnet)) {
+                let id = &table.route_table_id;
+                numbers.route_tables.adopt(id, row.route_table);
+            }
+        }
+        let standing = StandingPolicies::of(tables);
+        let (mut sets, mut acls) = (BTreeSet::new(), BTreeSet::new());
+        for (eni, row) in &rows {
+            let set = group_set(eni);
+            if sets.insert((set.clone(), row.security_policy)) {
+                let content = Content::of_groups(world, &set);
+                standing.adopt(content, row.security_policy, &mut numbers);
+            }
+            if let Some(acl) = world.network_acl_of(eni.subnet_id)
+                && acls.insert((acl.network_acl_id, row.network_acl_policy))
+            {
+                let content = Content::of_network_acl(acl);
+                standing.adopt(content, row.network_acl_policy, &mut numbers);
+            }
+        }
+        numbers
+    }
+
+    /// New things get numbers that no row names.
+    fn skip_all_in(&mut self, tables: &Tables) {
+        for row in tables.vports.values() {
+            self.vpcs.skip(row.vpc);
+            self.subnets.skip(row.subnet);
+            self.route_tables.skip(row.route_table);
+            self.identities.skip(row.identity);
+        }
+        for key in tables.keys() {
+            match key {
+                TableKey::Mapping(key) => self.vpcs.skip(key.vpc),
+                TableKey::VpcBlock(key) => self.vpcs.skip(key.data.vpc),
+                TableKey::Mac(key) => self.subnets.skip(key.subnet),
+                TableKey::Route(key) => self.route_tables.skip(key.data.route_table),
+                TableKey::IdentityRule(key) => self.identities.skip(key.identity),
+                _ => {}
+            }
+            if let Some(policy) = key.policy() {
+                self.policies.skip(policy);
+            }
+        }
+        for row in tables.mappings.values() {
+            self.identities.skip(row.identity);
+        }
+    }
+}
+
+/// The rows of policies as they stand.
+struct StandingPolicies<'a> {
+    tables: &'a Tables,
+    /// How many rows by remote address and by port each policy has, and its own.
+    counts: BTreeMap<u32, usize>,
+    by_identity: BTreeMap<u32, Vec<(&'a IdentityKey, &'a RuleBits)>>,
+}
+
+impl<'a> StandingPolicies<'a> {
+    fn of(tables: &'a Tables) -> Self {
+        let mut counts = BTreeMap::new();
+        let by_others = |key: &TableKey| !matches!(key, TableKey::IdentityRule(_));
+        for policy in tables.keys().filter(by_others).filter_map(TableKey::policy) {
+            *counts.entry(policy).or_default() += 1;
+        }
+        let mut by_identity = BTreeMap::<u32, Vec<_>>::new();
+        for (key, bits) in &tables.identity_rules {
+            let rows = by_identity.entry(key.policy.policy()).or_default();
+            rows.push((key, bits));
+        }
+        Self {
+            tables,
+            counts,
+            by_identity,
+        }
+    }
+
+    /// Gives the rules this number, if the policy's rows are what they give. Rows about identities that nobody has, or that
+    /// are yet to be written, do not count: these come and go while a policy is in use.
+    fn adopt(&self, content: Content, number: u32, numbers: &mut Numbers) {
+        let mut rows = Vec::new();
+        content.rows(number, &mut rows);
+        let stand = self.counts.get(&number) == Some(&rows.len())
+            && rows.iter().all(|row| self.tables.change(row.key()) == *row);
+        let by_identity = self.by_identity.get(&number).into_iter().flatten();
+        let mut known = by_identity.filter_map(|(key, bits)| {
+            let set = numbers.identities.thing(key.identity)?;
+            Some(content.identity_bits(key.policy.direction(), set) == **bits)
+        });
+        if stand && known.all(|is_same| is_same) {
+            numbers.policies.adopt(&Arc::new(content), number);
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Which parts of what was lowered a change of the world concerns.
+//!
+//! Each kind of row says here what lowering reads of it and who reads that. What nobody reads, as tags, names and
+//! descriptions, concerns nothing.
+
+use alloc::collections::BTreeSet;
+
+use eni_model::resource::{Attachment, Instance, NetworkInterface, ResourceKey, RouteTable};
+use eni_model::{IndexKey, World};
+use eni_types::{
+    InstanceId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
+};
+
+use crate::policy::is_same_rule;
+
+/// What is to be lowered again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stale {
+    /// With their interfaces.
+    pub(crate) instances: BTreeSet<InstanceId>,
+    /// The policies of sets that hold these groups.
+    pub(crate) groups: BTreeSet<SecurityGroupId>,
+    /// The policies of these.
+    pub(crate) network_acls: BTreeSet<NetworkAclId>,
+    /// The routes of these.
+    pub(crate) route_tables: BTreeSet<RouteTableId>,
+    /// The blocks of these.
+    pub(crate) vpcs: BTreeSet<VpcId>,
+}
+
+impl Stale {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.instances.is_empty()
+            && self.groups.is_empty()
+            && self.network_acls.is_empty()
+            && self.route_tables.is_empty()
+            && self.vpcs.is_empty()
+    }
+
+    /// Adds what the change of one row concerns. Of rows that have changed as well, only what they had before need be
+    /// found: they are added on their own.
+    pub(crate) fn add(&mut self, key: &ResourceKey, before: &World, after: &World) {
+        match key {
+            ResourceKey::Vpc(id) => {
+                let block = |world: &World| world.vpcs.get(*id).map(|vpc| vpc.cidr_block);
+                if block(before) != block(after) {
+                    self.vpcs.insert(*id);
+                }
+            }
+            ResourceKey::Subnet(id) => {
+                let block = |world: &World| world.subnets.get(*id).map(|subnet| subnet.cidr_block);
+                if block(before) != block(after) {
+                    self.add_subnet(*id, after);
+                }
+            }
+            ResourceKey::InternetGateway(id) => {
+                let vpc = |world: &World| world.internet_gateways.get(*id)?.vpc_id;
+                if vpc(before) != vpc(after) {
+                    let vpcs = [vpc(before), vpc(after)].into_iter().flatten();
+                    vpcs.for_each(|vpc| self.add_gateway(vpc, after));
+                }
+            }
+            ResourceKey::RouteTable(id) => self.add_route_table(*id, before, after),
+            ResourceKey::NetworkAcl(id) => self.add_network_acl(*id, before, after),
+            // What a group allows is in its rules, who has it in the interfaces.
+            ResourceKey::SecurityGroup(_) => {}
+            ResourceKey::SecurityGroupRule(id) => {
+                let rules = [before, after].map(|world| world.security_group_rules.get(*id));
+                if let [Some(before), Some(after)] = rules
+                    && is_same_rule(before, after)
+                {
+                    return;
+                }
+                for rule in rules.into_iter().flatten() {
+                    self.add_group(rule.group_id, after);
+                }
+            }
+            ResourceKey::NetworkInterface(id) => {
+                let enis = [before, after].map(|world| world.network_interfaces.get(*id));
+                let [was, is] = enis.map(|eni| eni.map(|eni| read_of_interface(eni)));
+                if was != is {
+                    let attachments = enis.into_iter().flatten();
+                    let attachments = attachments.filter_map(|eni| eni.attachment.as_ref());
+                    self.instances
+                        .extend(attachments.map(|attachment| attachment.instance_id));
+                }
+            }
+            ResourceKey::Address(id) => {
+                let [was, is] = [before, after].map(|world| {
+                    let address = world.addresses.get(*id)?;
+                    let association = address.association.as_ref()?;
+                    let private = association.private_ip_address;
+                    Some((association.network_interface_id, private, address.public_ip))
+                });
+                if was != is {
+                    let enis = [was, is].into_iter().flatten();
+                    enis.for_each(|(eni, ..)| self.add_interface(eni, after));
+                }
+            }
+            ResourceKey::Instance(id) => {
+                let [was, is] = [before, after]
+                    .map(|world| world.instances.get(*id).map(|one| read_of_instance(one)));
+                if was != is {
+                    self.instances.insert(*id);
+                }
+            }
+            ResourceKey::ClientToken(_) => {}
+        }
+    }
+
+    fn add_interface(&mut self, id: NetworkInterfaceId, world: &World) {
+        let eni = world.network_interfaces.get(id);
+        let attachment = eni.and_then(|eni| eni.attachment.as_ref());
+        self.instances
+            .extend(attachment.map(|attachment| attachment.instance_id));
+    }
+
+    fn add_interfaces(&mut self, key: &IndexKey, world: &World) {
+        let enis = world.network_interfaces.by(key);
+        let attachments = enis.filter_map(|eni| eni.attachment.as_ref());
+        self.instances
+            .extend(attachments.map(|attachment| attachment.instance_id));
+    }
+
+    fn add_subnet(&mut self, id: SubnetId, world: &World) {
+        self.add_interfaces(&IndexKey::Subnet(id), world);
+    }
+
+    /// The interfaces that have the group, as their policy gets another number, and the policy.
+    fn add_group(&mut self, id: SecurityGroupId, world: &World) {
+        self.groups.insert(id);
+        self.add_interfaces(&IndexKey::SecurityGroup(id), world);
+    }
+
+    /// What a VPC's internet gateway gives: the way out, and public addresses.
+    fn add_gateway(&mut self, vpc: VpcId, world: &World) {
+        let tables = world.route_tables.by(&IndexKey::Vpc(vpc));
+        self.route_tables
+            .extend(tables.map(|table| table.route_table_id));
+        for address in world.addresses.iter() {
+            if let Some(association) = &address.association {
+                let eni = world
+                    .network_interfaces
+                    .get(association.network_interface_id);
+                if eni.is_some_and(|eni| eni.vpc_id == vpc) {
+                    self.add_interface(association.network_interface_id, world);
+                }
+            }
+        }
+    }
+
+    fn add_route_table(&mut self, id: RouteTableId, before: &World, after: &World) {
+        let [was, is] = [before, after].map(|world| world.route_tables.get(id));
+        if was.map(|table| &table.routes) != is.map(|table| &table.routes) {
+            self.route_tables.insert(id);
+        }
+        let subnets = |table: Option<&RouteTable>| -> BTreeSet<Option<SubnetId>> {
+            let associations = table.into_iter().flat_map(|table| &table.associations);
+            associations.map(|one| one.subnet_id).collect()
+        };
+        let [subnets_before, subnets_after] =
+            [was, is].map(|table| subnets(table.map(|table| &**table)));
+        for subnet in subnets_before.symmetric_difference(&subnets_after) {
+            match subnet {
+                Some(id) => self.add_subnet(*id, after),
+                // The main table, which serves all subnets without one of their own.
+                None => {
+                    let vpcs = [was, is].into_iter().flatten().map(|table| table.vpc_id);
+                    vpcs.for_each(|vpc| self.add_interfaces(&IndexKey::Vpc(vpc), after));
+                }
+            }
+        }
+    }
+
+    /// Its subnets' interfaces as well, as their policy gets another number.
+    fn add_network_acl(&mut self, id: NetworkAclId, before: &World, after: &World) {
+        let [was, is] = [before, after].map(|world| world.network_acls.get(id));
+        let has_same_entries = was.map(|acl| &acl.entries) == is.map(|acl| &acl.entries);
+        if !has_same_entries {
+            self.network_acls.insert(id);
+        }
+        let [subnets_before, subnets_after] = [was, is].map(|acl| -> BTreeSet<SubnetId> {
+            let associations = acl.into_iter().flat_map(|acl| &acl.associations);
+            associations.map(|one| one.subnet_id).collect()
+        });
+        for subnet in subnets_before.union(&subnets_after) {
+            let stays = subnets_before.contains(subnet) && subnets_after.contains(subnet);
+            if !stays || !has_same_entries {
+                self.add_subnet(*subnet, after);
+            }
+        }
+    }
+}
+
+/// What is read of an interface, itself or by its id.
+fn read_of_interface(eni: &NetworkInterface) -> impl PartialEq {
+    let NetworkInterface {
+        network_interface_id: _,
+        subnet_id,
+        vpc_id,
+        availability_zone: _,
+        interface_type,
+        mac_address,
+        description: _,
+        private_ip_addresses,
+        group_ids,
+        source_dest_check,
+        attachment,
+        connection_tracking,
+        map_public_ip_on_launch: _,
+        requester_id: _,
+        tags: _,
+    } = eni;
+    (
+        (subnet_id, vpc_id, interface_type, mac_address),
+        (private_ip_addresses, group_ids, source_dest_check),
+        (
+            connection_tracking,
+            attachment.as_ref().map(read_of_attachment),
+        ),
+    )
+}
+
+fn read_of_attachment(attachment: &Attachment) -> impl PartialEq {
+    let Attachment {
+        attachment_id,
+        instance_id,
+        device_index,
+        network_card_index,
+        attach_time: _,
+        status,
+        delete_on_termination: _,
+    } = attachment;
+    (
+        attachment_id,
+        instance_id,
+        (device_index, network_card_index, status),
+    )
+}
+
+/// What is read of an instance. The agent waits for the states that lowering makes no difference between.
+fn read_of_instance(instance: &Instance) -> impl PartialEq {
+    let Instance {
+        instance_id: _,
+        reservation_id: _,
+        ami_launch_index: _,
+        image_id: _,
+        instance_type,
+        subnet_id: _,
+        vpc_id: _,
+        availability_zone: _,
+        state,
+        transition: _,
+        launch_time: _,
+        boot_count,
+        has_run,
+        user_data,
+        key_name: _,
+        disable_api_termination: _,
+        instance_initiated_shutdown_behavior: _,
+        ebs_optimized: _,
+        disable_api_stop: _,
+        metadata_options: _,
+        cpu_credits: _,
+        block_devices: _,
+        client_token: _,
+        tags: _,
+    } = instance;
+    (instance_type, state, boot_count, has_run, user_data)
+}
