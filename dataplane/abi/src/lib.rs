@@ -12,13 +12,22 @@
 //!
 //! **Generations.** A [`Vport`]'s generation changes with every change of its row or of a policy it names, and never
 //! repeats for one index while the maps live. [`Globals::topology_generation`] changes with every change of any other
-//! table. Cached flows carry the three numbers they were decided under and are void as soon as one differs. Write the
-//! tables first, then the generation.
+//! table. Cached flows carry the three numbers they were decided under and are void as soon as one differs.
 //!
-//! A [`Vport`]'s row is more than a CPU writes at once. Write it twice: first with [`Vport::IN_TRANSITION`] in its
-//! generation, then without. A reader takes the generation first. If it finds the second one, the first writing is done,
-//! and the second changes no other byte: what it reads is the new row. If it finds another, what it makes of old and new
-//! fields is void when the second one stands.
+//! *Who writes* writes the tables first, then the generation, with a release fence between them. A [`Vport`]'s row is more
+//! than a CPU writes at once, so it is written twice: first with [`Vport::IN_TRANSITION`] in its generation, then, behind a
+//! release fence, without.
+//!
+//! *Who decides* reads the three generations before what they stand for, with an acquire fence behind each. So
+//!
+//! - whoever reads a generation reads the tables and the row of that generation, or newer ones: the fences pair. For a row
+//!   that holds because the second writing changes no byte but the generation's;
+//! - what was read of newer rows, or of a row half written, is void when the change is done, because the decision bears an
+//!   older generation, or one in transition.
+//!
+//! *Who follows* a cached flow compares the three numbers and reads nothing else of the rows: no order is needed there. The
+//! processor may compare with a generation that has just been replaced; then the packet was under way when it was. An entry
+//! itself is read whole, because it is published with its contents (hash maps) or belongs to the CPU that reads it.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -14,6 +14,7 @@ use eni_abi::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{Ordering, fence};
 
 /// All tables that a process may read or write. See `eni_abi::map`.
 #[allow(missing_docs, reason = "each field is the map of its name")]
@@ -192,12 +193,16 @@ impl<V: Plain> ArrayTable<V> {
         Ok(value.0)
     }
 
-    /// Replaces the value at `index`.
+    /// Replaces the value at `index`. Who sees the new value sees everything that this thread has written to any table
+    /// before.
     ///
     /// # Errors
     /// [`DataPlaneError::Map`], also for an index beyond the end.
     pub fn set(&mut self, index: u32, value: &V) -> Result<(), DataPlaneError> {
         let name = self.name;
+        // A value is replaced where it lies, and no system call orders what the kernel writes in it before what it writes
+        // in the next; maps of other kinds publish their entries (`rcu_assign_pointer`), and only those.
+        fence(Ordering::Release);
         self.map
             .set(index, Raw(*value), 0)
             .map_err(|source| DataPlaneError::Map { map: name, source })

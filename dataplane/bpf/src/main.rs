@@ -4,6 +4,8 @@
 //! the stack of the namespace it runs in: a frame is delivered to a guest or dropped.
 #![no_std]
 #![no_main]
+// The object is built with `RUSTC_BOOTSTRAP`, and BPF has no atomic addition outside assembly.
+#![feature(asm_experimental_arch)]
 // The macro drops the docs of the functions it exports.
 #![allow(missing_docs)]
 

@@ -5,7 +5,9 @@
 //! are plain integers without invalid patterns, whole rows are replaced rather than edited, and a mixed reading of a row
 //! is voided by its generation.
 
+use core::arch::asm;
 use core::ffi::c_void;
+use core::hint::black_box;
 use core::mem::MaybeUninit;
 
 use aya_ebpf::EbpfContext as _;
@@ -260,6 +262,24 @@ fn recent_flow<'a>(slot: Slot) -> Option<&'a mut RecentFlow> {
 }
 
 impl Tables for Maps {
+    /// An atomic addition that fetches orders all before and after it, on every processor and kernel: the JIT makes it
+    /// `lock xadd` or `ldaddal`, or puts it before a barrier (Linux' "atomic_t", "ordering": what returns a value is fully
+    /// ordered). BPF's own acquiring load takes Linux 6.15. The word is the stack's, so that no CPU waits for another.
+    #[inline(always)]
+    fn ordered<'a>(&self, row: &'a Vport) -> &'a Vport {
+        let mut word = 0_u64;
+        // SAFETY: adds nothing to a word of this function's.
+        unsafe {
+            asm!(
+                "{value} = atomic_fetch_add((u64 *)({word} + 0), {value})",
+                value = inout(reg) 0_u64 => _,
+                word = in(reg) &raw mut word,
+            );
+        }
+        // The compiler takes what a reference leads to for constant, whatever is between two readings.
+        black_box(row)
+    }
+
     #[inline(always)]
     fn globals(&self) -> Option<&Globals> {
         maps::GLOBALS.get(0)

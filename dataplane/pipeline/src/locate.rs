@@ -22,14 +22,11 @@ pub(crate) fn locate<T: Tables>(
         0
     };
     path.routed = true;
-    path.leaves_subnet = false;
-    path.enters_subnet = false;
     path.steady = true;
     path.forget_opposite = false;
     path.by_gateway = false;
     if sender.has(Vport::UPLINK) {
         path.sender_identity = 0;
-        path.enters_subnet = true;
         return enter_from_outside(scratch, sender, tables);
     }
     if packet.destination_mac != sender.router_mac {
@@ -47,15 +44,10 @@ pub(crate) fn locate<T: Tables>(
             let mapping = tables.mapping(&key).ok_or(DropReason::UnknownAddress)?;
             path.target = mapping.vport;
             path.target_identity = mapping.identity;
-            path.leaves_subnet = mapping.subnet != sender.subnet;
-            path.enters_subnet = path.leaves_subnet;
             Ok(())
         }
         Route::INTERFACE => {
             path.target = route.vport;
-            let subnet = tables.vport(route.vport).map_or(0, |target| target.subnet);
-            path.leaves_subnet = subnet != sender.subnet;
-            path.enters_subnet = path.leaves_subnet;
             recognise_owner(scratch, sender.vpc, tables);
             Ok(())
         }
@@ -101,6 +93,9 @@ fn deliver_by_mac<T: Tables>(
 }
 
 /// Whether packets for addresses of others are lost on this vport.
+///
+/// The row is not the one that the packet goes to, or its check is asked once more on arrival: a cached verdict may rest on
+/// what the row said for a second at most.
 #[inline(always)]
 fn refuses_others<T: Tables>(target: Option<u32>, tables: &T) -> bool {
     target
@@ -141,12 +136,10 @@ fn leave_by_internet_gateway<T: Tables>(
     }
     path.new_source = mapping.public_address;
     path.sender_identity = 0;
-    path.leaves_subnet = true;
     path.by_gateway = true;
     if let Some(public) = tables.public_address(packet.destination) {
         path.new_destination = public.private_address;
         path.target = public.vport;
-        path.enters_subnet = true;
         return Ok(());
     }
     let uplink = tables.globals().map_or(0, |globals| globals.uplink_vport);

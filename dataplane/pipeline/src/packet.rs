@@ -85,10 +85,8 @@ pub(crate) struct Path {
     pub(crate) sender_identity: u32,
     /// Went by the router: the MACs change.
     pub(crate) routed: bool,
-    /// The sender's subnet is left.
-    pub(crate) leaves_subnet: bool,
-    /// The receiver's subnet is entered.
-    pub(crate) enters_subnet: bool,
+    /// The sender's subnet is left, and the receiver's entered, if they are in one.
+    pub(crate) crosses_subnets: bool,
     /// Nothing the next packet of this flow could change is still open: the verdict may be cached.
     pub(crate) steady: bool,
     /// The opposite direction's cached verdict is out of date.

@@ -1,7 +1,5 @@
 //! The whole way: every stage, in order.
 
-use core::hint::black_box;
-
 use crate::piece::LONGEST_PIECE;
 use eni_abi::{
     Direction, DropReason, Flow, FlowKey, INTERNET_MTU, Ipv4, MappingKey, Ports, VPC_MTU, Vport,
@@ -68,13 +66,12 @@ fn forward<F: Frame, T: Tables, M: Memory>(
         .vport(arrival.vport)
         .ok_or(DropReason::UnknownVport)?;
     // Generations are read before what they stand for: a row that changes while the packet is decided makes the cached
-    // verdict stale, not the stale verdict valid. The black boxes keep the compiler to it: LLVM's BPF back end
-    // knows no fence of the compiler's.
+    // verdict stale, not the stale verdict valid. See `eni_abi`, "Generations".
     scratch.flow.topology_generation = tables
         .globals()
         .map_or(0, |globals| globals.topology_generation);
     scratch.flow.sender_generation = sender.generation;
-    let sender = black_box(sender);
+    let sender = tables.ordered(sender);
     scratch.path.target = arrival.vport;
     if let Received::Answered = receive(frame, arrival, sender, tables, scratch)? {
         return Ok(());
@@ -87,15 +84,18 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     let target = tables
         .vport(target_vport)
         .ok_or(DropReason::ReceiverBlocked)?;
+    // Nothing that the verdict rests on was read of this row before.
     scratch.flow.target_generation = target.generation;
-    let target = black_box(target);
+    let target = tables.ordered(target);
     if !target.has(Vport::PRESENT) || target.has(Vport::BLOCKED) {
         return Err(DropReason::ReceiverBlocked);
     }
+    let path = &mut scratch.path;
+    path.crosses_subnets = path.by_gateway || target.subnet != sender.subnet;
     if !sender.has(Vport::UPLINK) {
         admission::look_from(scratch, arrival.vport, true);
         admission::admit(scratch, sender, arrival.now_ns, tables, memory)?;
-        if scratch.path.leaves_subnet
+        if scratch.path.crosses_subnets
             && !network_acl::allows(
                 scratch,
                 sender.network_acl_policy,
@@ -225,7 +225,7 @@ fn enter<T: Tables, M: Memory>(
 ) -> Result<(), DropReason> {
     let target_vport = scratch.path.target;
     admission::look_from(scratch, target_vport, false);
-    if scratch.path.enters_subnet
+    if scratch.path.crosses_subnets
         && !network_acl::allows(
             scratch,
             target.network_acl_policy,

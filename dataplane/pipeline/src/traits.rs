@@ -130,6 +130,9 @@ pub trait Frame {
 
 /// The desired state, read only. See `eni-abi` for what the rows mean.
 pub trait Tables {
+    /// The same row, whose fields, and all tables, are read after everything that was read so far: by the compiler and by
+    /// the processor (an acquire fence).
+    fn ordered<'a>(&self, row: &'a Vport) -> &'a Vport;
     /// The one row of globals.
     fn globals(&self) -> Option<&Globals>;
     /// A vport's row; rows that are not present may be returned as zeroes.

@@ -1,6 +1,9 @@
 //! The desired state in maps.
 
 use alloc::collections::BTreeMap;
+use core::hint::black_box;
+use core::sync::atomic::{Ordering, fence};
+
 use eni_abi::{
     Globals, IdentityKey, Ipv4, LpmKey, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port,
     PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, VpcBlockKey, Vport,
@@ -26,6 +29,11 @@ pub struct MemoryTables {
 }
 
 impl Tables for MemoryTables {
+    fn ordered<'a>(&self, row: &'a Vport) -> &'a Vport {
+        fence(Ordering::Acquire);
+        black_box(row)
+    }
+
     fn globals(&self) -> Option<&Globals> {
         Some(&self.globals)
     }
