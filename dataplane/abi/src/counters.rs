@@ -2,8 +2,9 @@
 
 use crate::plain::plain;
 
-/// Slots for each vport in [`crate::map::COUNTERS`]; leaves room for new reasons without a new layout.
-pub const DROP_REASON_SLOTS: u32 = 64;
+/// Slots for each vport in [`crate::map::COUNTERS`]; leaves room for new reasons without a new layout. With
+/// [`crate::MAX_VPORTS`] they take 4 MiB for each CPU.
+pub const DROP_REASON_SLOTS: u32 = 128;
 
 /// The index of a counter in [`crate::map::COUNTERS`].
 #[must_use]

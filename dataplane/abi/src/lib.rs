@@ -37,6 +37,7 @@ pub mod map;
 mod memory;
 mod plain;
 mod policy;
+mod record;
 mod vport;
 
 pub use counters::{DROP_REASON_SLOTS, DropReason, Traffic, counter_index};
@@ -51,12 +52,13 @@ pub use policy::{
     Direction, DirectionPolicy, IdentityKey, MAX_RULES, Policy, PolicyKey, PortKey, RemoteKey,
     RuleBits, RuleProtocol,
 };
+pub use record::{DecidingRule, FiveTuple};
 pub use vport::{Globals, Vport};
 
 /// The version of everything in this crate: layouts, map names, sizes and meanings.
 ///
 /// Pinned maps of another version are removed and made anew, never reinterpreted.
-pub const ABI_VERSION: u32 = 7;
+pub const ABI_VERSION: u32 = 8;
 
 /// Beyond an internet gateway packets are at most this large, in bytes (EC2 User Guide, "Network MTU for your EC2 instance").
 pub const INTERNET_MTU: u32 = 1_500;

@@ -1,7 +1,7 @@
 //! What the data plane remembers: connections (ground state), flows and fragments (caches).
 
 use crate::plain::plain;
-use crate::{Direction, Ipv4, Mac, Port};
+use crate::{DecidingRule, Direction, Ipv4, Mac, Port};
 
 /// Key of an instance's map in [`crate::map::CONNECTIONS`]: a flow from one vport's point of view, so that both directions share an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,6 +98,8 @@ pub struct Connection {
     pub egress_acknowledgment: u32,
     /// TCP: what the other end last acknowledged, as above.
     pub ingress_acknowledgment: u32,
+    /// What allowed the first packet.
+    pub rule: DecidingRule,
 }
 
 impl Connection {
@@ -248,6 +250,7 @@ plain! {
     }
     Connection {
         expires_ns: u64, state: u32, flags: u32, egress_acknowledgment: u32, ingress_acknowledgment: u32,
+        rule: DecidingRule,
     }
     Tracked { connections: u64 }
     FlowKey {

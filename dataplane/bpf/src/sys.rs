@@ -25,7 +25,7 @@ use eni_abi::{
     PublicAddress, RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, VpcBlockKey, Vport,
     counter_index,
 };
-use eni_pipeline::{Arrival, ChecksumKind, Frame, Insertion, Memory, Tables};
+use eni_pipeline::{Arrival, ChecksumKind, Frame, Insertion, Memory, Outcome, Record, Tables};
 
 use crate::recent::{RecentFlow, Slot};
 use crate::{cut, maps};
@@ -436,29 +436,38 @@ impl Memory for Maps {
     }
 
     #[inline(always)]
-    fn count_drop(&mut self, vport: u32, reason: DropReason) {
-        if let Some(counter) = maps::COUNTERS.get_ptr_mut(counter_index(vport, reason)) {
-            // SAFETY: this CPU's own value, see `run`.
-            unsafe { *counter += 1 };
+    fn record(&mut self, record: &Record) {
+        match record.outcome {
+            Outcome::Delivered { target, .. } => count_delivery(record, target),
+            Outcome::Dropped { vport, reason, .. } => count_drop(vport, reason),
         }
     }
+}
 
-    #[inline(always)]
-    fn count_delivery(&mut self, sender: u32, target: u32, packets: u32, bytes: u32) {
-        let (packets, bytes) = (u64::from(packets), u64::from(bytes));
-        if let Some(traffic) = maps::TRAFFIC.get_ptr_mut(sender) {
-            // SAFETY: this CPU's own value, see `run`.
-            unsafe {
-                (*traffic).egress_packets += packets;
-                (*traffic).egress_bytes += bytes;
-            }
+/// Counts a dropped frame, also one that was to be delivered and could not be.
+#[inline(always)]
+pub(crate) fn count_drop(vport: u32, reason: DropReason) {
+    if let Some(counter) = maps::COUNTERS.get_ptr_mut(counter_index(vport, reason)) {
+        // SAFETY: this CPU's own value, see `run`.
+        unsafe { *counter += 1 };
+    }
+}
+
+#[inline(always)]
+fn count_delivery(record: &Record, target: u32) {
+    let (packets, bytes) = (u64::from(record.packets), u64::from(record.bytes));
+    if let Some(traffic) = maps::TRAFFIC.get_ptr_mut(record.sender) {
+        // SAFETY: this CPU's own value, see `run`.
+        unsafe {
+            (*traffic).egress_packets += packets;
+            (*traffic).egress_bytes += bytes;
         }
-        if let Some(traffic) = maps::TRAFFIC.get_ptr_mut(target) {
-            // SAFETY: this CPU's own value, see `run`.
-            unsafe {
-                (*traffic).ingress_packets += packets;
-                (*traffic).ingress_bytes += bytes;
-            }
+    }
+    if let Some(traffic) = maps::TRAFFIC.get_ptr_mut(target) {
+        // SAFETY: this CPU's own value, see `run`.
+        unsafe {
+            (*traffic).ingress_packets += packets;
+            (*traffic).ingress_bytes += bytes;
         }
     }
 }

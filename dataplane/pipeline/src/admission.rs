@@ -5,17 +5,17 @@
 //! in both directions, is asked of the rules as they are now. All other flows are tracked and outlive their rule.
 
 use eni_abi::{
-    Connection, ConnectionKey, ConnectionState, Direction, DirectionPolicy, DropReason, PolicyKey,
-    Port, Vport,
+    Connection, ConnectionKey, ConnectionState, DecidingRule, Direction, DirectionPolicy,
+    DropReason, PolicyKey, Port, Vport,
 };
 use eni_wire::tcp_flag::{ACK, FIN, RST, SYN};
 use eni_wire::{IcmpQuery, icmp_type, protocol};
 
 use crate::packet::{Embedded, FlowPart, Scratch, Side};
-use crate::rules::{any, intersects, match_rules};
+use crate::rules::{first, first_common, match_rules};
 use crate::{Insertion, Memory, Tables, connection};
 
-/// Asks `vport`'s security groups about the packet of `scratch.side`.
+/// Asks `vport`'s security groups about the packet of `scratch.side`, which then names the rule that allows it.
 ///
 /// # Errors
 /// [`DropReason::SecurityGroupEgress`] or its ingress twin; [`DropReason::ConntrackAllowanceExceeded`];
@@ -47,6 +47,7 @@ pub(crate) fn admit<T: Tables, M: Memory>(
         } else {
             0
         },
+        rule: scratch.side.rule,
         ..Connection::default()
     };
     match memory.insert_connection(vport.instance, &scratch.side.key, &entry) {
@@ -80,6 +81,7 @@ fn follow<M: Memory>(scratch: &mut Scratch, vport: &Vport, now_ns: u64, memory: 
             return false;
         }
     }
+    side.rule = connection.rule;
     let before = connection.state;
     let state = connection::advance(connection, side.direction(), packet, vport, now_ns);
     path.steady &= connection::is_steady(state);
@@ -108,31 +110,28 @@ fn judge<T: Tables>(scratch: &mut Scratch, vport: &Vport, tables: &T) -> Result<
     let may_answer = scratch.packet.tcp_flags & (SYN | ACK) != SYN;
     if may_answer && policy.direction(direction).flags & all_open != 0 {
         let port = scratch.side.opposite_port;
-        match_rules(
-            scratch,
-            PolicyKey::new(vport.security_policy, opposite),
-            port,
-            tables,
-        );
-        if intersects(&scratch.bits, &policy.direction(opposite).world_open) {
+        let key = PolicyKey::new(vport.security_policy, opposite);
+        match_rules(scratch, key, port, tables);
+        let rule = first_common(&scratch.bits, &policy.direction(opposite).world_open);
+        if rule.is_some() {
+            scratch.side.rule = DecidingRule::new(key, rule);
             return Ok(false);
         }
     }
     let port = scratch.packet.destination_port;
-    match_rules(
-        scratch,
-        PolicyKey::new(vport.security_policy, direction),
-        port,
-        tables,
-    );
-    if !any(&scratch.bits) {
+    let key = PolicyKey::new(vport.security_policy, direction);
+    match_rules(scratch, key, port, tables);
+    let rule = first(&scratch.bits);
+    scratch.side.rule = DecidingRule::new(key, rule);
+    if rule.is_none() {
+        scratch.denying_rule = scratch.side.rule;
         return Err(denied);
     }
     if scratch.side.part != FlowPart::Opener {
         return Ok(false);
     }
     let untracked = policy.direction(opposite).flags & all_open != 0
-        && intersects(&scratch.bits, &policy.direction(direction).world_open);
+        && first_common(&scratch.bits, &policy.direction(direction).world_open).is_some();
     Ok(!untracked)
 }
 
@@ -180,9 +179,11 @@ fn is_related<M: Memory>(
     if name_ports(&mut key, source_port, destination_port, !side.egress) == FlowPart::None {
         return false;
     }
-    memory
-        .connection(instance, &key)
-        .is_some_and(|connection| connection.expires_ns > now_ns)
+    let Some(connection) = memory.connection(instance, &key) else {
+        return false;
+    };
+    side.rule = connection.rule;
+    connection.expires_ns > now_ns
 }
 
 impl Side {

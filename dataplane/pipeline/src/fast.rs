@@ -1,6 +1,6 @@
 //! The way of nearly every packet: a cached verdict that still holds.
 
-use eni_abi::{Flow, FlowKey, Ipv4, Port, Ports};
+use eni_abi::{FiveTuple, Flow, FlowKey, Ipv4, Port, Ports};
 use eni_wire::tcp_flag::{FIN, RST, SYN};
 use eni_wire::{
     ETHERNET_LENGTH, EtherType, IPV4_LENGTH, IPV4_WORDS, Mac, TCP_LENGTH, UDP_LENGTH, checksum,
@@ -8,7 +8,7 @@ use eni_wire::{
 };
 
 use crate::rewrite::{self, Translation};
-use crate::{Arrival, Frame, Memory, Tables, Verdict, offload};
+use crate::{AllowingRules, Arrival, Frame, Memory, Outcome, Record, Tables, Verdict, offload};
 
 /// Words up to the ports of TCP and UDP without IP options, and UDP's length.
 const PORTS_END: usize = 20;
@@ -29,6 +29,7 @@ const FRAGMENT_MASK: u16 = 0x3fff_u16.to_be();
 /// What the fast way reads of a frame before it knows the flow.
 struct Headers {
     key: FlowKey,
+    five_tuple: FiveTuple,
     /// Bytes of IP and transport header.
     headers_length: u32,
 }
@@ -59,7 +60,16 @@ pub(crate) fn follow<F: Frame, T: Tables, M: Memory>(
     if flow.flags != 0 {
         rewrite(frame, &headers.key, flow)?;
     }
-    memory.count_delivery(arrival.vport, target, frame.packets(), frame.length());
+    memory.record(&Record {
+        sender: arrival.vport,
+        flow: Some(headers.five_tuple),
+        outcome: Outcome::Delivered {
+            target,
+            rules: AllowingRules::default(),
+        },
+        packets: frame.packets(),
+        bytes: frame.length(),
+    });
     Some(Verdict::deliver(target).outside(outside))
 }
 
@@ -116,14 +126,22 @@ fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
         return None;
     }
     let [.., sa, sb, da, db, sp, dp, _] = *words;
+    let five_tuple = FiveTuple {
+        source: Ipv4::from_words(sa, sb),
+        destination: Ipv4::from_words(da, db),
+        source_port: Port(sp),
+        destination_port: Port(dp),
+        protocol,
+    };
     Some(Headers {
         key: FlowKey {
             vport,
-            source: Ipv4::from_words(sa, sb),
-            destination: Ipv4::from_words(da, db),
+            source: five_tuple.source,
+            destination: five_tuple.destination,
             ports: Ports::new(Port(sp), Port(dp)),
             protocol: u32::from(protocol),
         },
+        five_tuple,
         headers_length,
     })
 }

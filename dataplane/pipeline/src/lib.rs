@@ -13,8 +13,8 @@
 //! caller brings. `#[inline(always)]` marks the way of nearly every packet, `#[inline(never)]` cuts the slow way into
 //! pieces that the verifier and the stack can bear.
 //!
-//! *Invariants.* No stage knows EC2's API. Time to live is not decremented: a VPC is one hop. Every drop is counted
-//! once, under one reason.
+//! *Invariants.* No stage knows EC2's API. Time to live is not decremented: a VPC is one hop. Every frame
+//! is recorded once ([`Memory::record`]), a dropped one under one reason.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -46,7 +46,10 @@ pub use connection::{
 pub use packet::Scratch;
 pub use piece::{LONGEST_PIECE, Piece, piece};
 pub use slow::FLOW_REFRESH_NS;
-pub use traits::{Arrival, ChecksumKind, Frame, Insertion, Memory, Tables, Verdict};
+pub use traits::{
+    AllowingRules, Arrival, ChecksumKind, Frame, Insertion, Memory, Outcome, Record, Tables,
+    Verdict,
+};
 
 /// Decides and rewrites one frame.
 ///

@@ -1,10 +1,10 @@
 //! Network ACLs: stateless, in rule order, at the boundary of a subnet only.
 
-use eni_abi::{Direction, PolicyKey};
+use eni_abi::{DecidingRule, Direction, PolicyKey};
 
 use crate::Tables;
 use crate::packet::Scratch;
-use crate::rules::{first_allows, match_rules};
+use crate::rules::{first, first_allows, match_rules};
 
 /// Whether the network ACL `policy` lets the packet of `scratch.side` pass in `direction`.
 #[inline(never)]
@@ -14,12 +14,17 @@ pub(crate) fn allows<T: Tables>(
     direction: Direction,
     tables: &T,
 ) -> bool {
+    let key = PolicyKey::new(policy, direction);
     // Group-sourced rules do not exist in network ACLs.
     scratch.side.identity = 0;
     let port = scratch.packet.destination_port;
-    match_rules(scratch, PolicyKey::new(policy, direction), port, tables);
-    match tables.policy(policy) {
+    match_rules(scratch, key, port, tables);
+    let allowed = match tables.policy(policy) {
         Some(policy) => first_allows(&scratch.bits, &policy.direction(direction).allow),
         None => false,
+    };
+    if !allowed {
+        scratch.denying_rule = DecidingRule::new(key, first(&scratch.bits));
     }
+    allowed
 }

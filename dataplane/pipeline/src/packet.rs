@@ -1,12 +1,15 @@
 //! The slow way's reading of a packet, and the room it works in.
 
-use eni_abi::{ConnectionKey, DropReason, Flow, Fragment, FragmentKey, Ipv4, Mac, Port, RuleBits};
+use eni_abi::{
+    ConnectionKey, DecidingRule, DropReason, FiveTuple, Flow, Fragment, FragmentKey, Ipv4, Mac,
+    Port, RuleBits,
+};
 use eni_wire::{
     ETHERNET_LENGTH, FragmentPart, ICMP_LENGTH, IPV4_LENGTH, IcmpHeader, IcmpQuery, Ipv4Header,
     Malformed, TCP_LENGTH, TcpHeader, UDP_LENGTH, UdpHeader, protocol,
 };
 
-use crate::{Arrival, Frame, Memory, header, offload};
+use crate::{AllowingRules, Arrival, Frame, Memory, header, offload};
 
 /// How long later fragments may follow the first: Linux' `ipfrag_time`.
 const FRAGMENT_LIFETIME_NS: u64 = 30_000_000_000;
@@ -22,6 +25,10 @@ pub struct Scratch {
     pub(crate) flow: Flow,
     /// The vport on which a drop would be counted now.
     pub(crate) charged_vport: u32,
+    /// What denied the packet, if a rule did.
+    pub(crate) denying_rule: DecidingRule,
+    /// Whether `packet` has been read.
+    pub(crate) is_parsed: bool,
 }
 
 /// What the headers say.
@@ -99,6 +106,8 @@ pub(crate) struct Path {
     pub(crate) in_pieces: bool,
     /// Largest IP packet on the way.
     pub(crate) mtu: u32,
+    /// The rules that have allowed it.
+    pub(crate) rules: AllowingRules,
 }
 
 /// What a packet may be to a tracked flow.
@@ -125,6 +134,8 @@ pub(crate) struct Side {
     pub(crate) egress: bool,
     /// What the packet is to the flow of `key`.
     pub(crate) part: FlowPart,
+    /// What allowed the packet, or its connection's first one.
+    pub(crate) rule: DecidingRule,
 }
 
 impl Packet {
@@ -304,6 +315,18 @@ impl Packet {
                 self.destination_port = first.destination_port;
                 Ok(())
             }
+        }
+    }
+
+    /// The flow it belongs to.
+    #[inline(always)]
+    pub(crate) fn five_tuple(&self) -> FiveTuple {
+        FiveTuple {
+            source: self.source,
+            destination: self.destination,
+            source_port: self.source_port,
+            destination_port: self.destination_port,
+            protocol: self.protocol,
         }
     }
 

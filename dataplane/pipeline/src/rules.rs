@@ -47,24 +47,37 @@ pub(crate) fn match_rules<T: Tables>(
     }
 }
 
-/// Whether any rule is in both sets.
+/// The lowest rule that is in both sets.
 #[inline(always)]
-pub(crate) fn intersects(a: &RuleBits, b: &RuleBits) -> bool {
-    let mut common = 0;
+pub(crate) fn first_common(a: &RuleBits, b: &RuleBits) -> Option<u32> {
+    let mut below = 0;
     for (left, right) in a.words.iter().zip(&b.words) {
-        common |= left & right;
+        if left & right != 0 {
+            return Some(below + lowest_bit(left & right));
+        }
+        below += u64::BITS;
     }
-    common != 0
+    None
 }
 
-/// Whether any rule is in the set.
+/// The lowest rule in the set.
 #[inline(always)]
-pub(crate) fn any(bits: &RuleBits) -> bool {
-    let mut union = 0;
-    for word in &bits.words {
-        union |= word;
+pub(crate) fn first(bits: &RuleBits) -> Option<u32> {
+    first_common(bits, bits)
+}
+
+/// The number of the lowest bit of `word`, which is not 0. By halves: BPF counts no zeros, and what LLVM puts in place of it
+/// is a table.
+#[inline(always)]
+fn lowest_bit(mut word: u64) -> u32 {
+    let mut number = 0;
+    for half in [32, 16, 8, 4, 2, 1] {
+        if word & ((1 << half) - 1) == 0 {
+            word >>= half;
+            number += half;
+        }
     }
-    union != 0
+    number
 }
 
 /// Whether the lowest rule of `matched` is one of `allow`; `false` when none matched (EC2's rule `*`).
@@ -77,4 +90,21 @@ pub(crate) fn first_allows(matched: &RuleBits, allow: &RuleBits) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_rule_is_found_wherever_it_is() {
+        for rule in 0..eni_abi::MAX_RULES {
+            let mut bits = RuleBits::EMPTY;
+            for above in [rule, rule + 1, rule + 70, eni_abi::MAX_RULES - 1] {
+                bits.insert(above);
+            }
+            assert_eq!(first(&bits), Some(rule as u32));
+        }
+        assert_eq!(first(&RuleBits::EMPTY), None);
+    }
 }

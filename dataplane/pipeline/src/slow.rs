@@ -2,7 +2,8 @@
 
 use crate::piece::LONGEST_PIECE;
 use eni_abi::{
-    Direction, DropReason, Flow, FlowKey, INTERNET_MTU, Ipv4, MappingKey, Ports, VPC_MTU, Vport,
+    DecidingRule, Direction, DropReason, Flow, FlowKey, INTERNET_MTU, Ipv4, MappingKey, Ports,
+    VPC_MTU, Vport,
 };
 use eni_wire::{
     ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, IPV4_LENGTH, Mac,
@@ -11,7 +12,8 @@ use eni_wire::{
 use crate::packet::{Packet, Path, Scratch};
 use crate::rewrite::{self, Translation};
 use crate::{
-    Arrival, Frame, Memory, Tables, Verdict, admission, arp, fast, icmp, locate, network_acl,
+    AllowingRules, Arrival, Frame, Memory, Outcome, Record, Tables, Verdict, admission, arp, fast,
+    icmp, locate, network_acl,
 };
 
 /// How long a cached verdict goes unasked: so long a connection's age may lag, and so often a flow pays the slow way.
@@ -35,23 +37,59 @@ pub(crate) fn decide<F: Frame, T: Tables, M: Memory>(
     scratch: &mut Scratch,
 ) -> Verdict {
     scratch.charged_vport = arrival.vport;
+    scratch.denying_rule = DecidingRule::NONE;
+    scratch.is_parsed = false;
     scratch.path.in_pieces = false;
     scratch.path.outside = false;
+    scratch.path.rules = AllowingRules::default();
     if let Err(reason) = forward(frame, arrival, tables, memory, scratch) {
-        memory.count_drop(scratch.charged_vport, reason);
+        let vport = scratch.charged_vport;
+        let outcome = Outcome::Dropped {
+            vport,
+            direction: if vport == arrival.vport {
+                Direction::Egress
+            } else {
+                Direction::Ingress
+            },
+            reason,
+            rule: scratch.denying_rule,
+        };
+        record(frame, arrival, scratch, outcome, memory);
         // A packet that was too large may have become the router's answer, which is delivered like any other.
         if reason != DropReason::MtuExceeded || scratch.path.target != arrival.vport {
             return Verdict::DROP;
         }
     }
     let target = scratch.path.target;
+    let rules = scratch.path.rules;
+    let outcome = Outcome::Delivered { target, rules };
+    record(frame, arrival, scratch, outcome, memory);
     if scratch.path.in_pieces {
-        let pieces = scratch.packet.fragment_length.div_ceil(LONGEST_PIECE);
-        memory.count_delivery(arrival.vport, target, pieces, frame.length());
         return Verdict::deliver_in_pieces(target);
     }
-    memory.count_delivery(arrival.vport, target, frame.packets(), frame.length());
     Verdict::deliver(target).outside(scratch.path.outside)
+}
+
+#[inline(always)]
+fn record<F: Frame, M: Memory>(
+    frame: &F,
+    arrival: Arrival,
+    scratch: &Scratch,
+    outcome: Outcome,
+    memory: &mut M,
+) {
+    let Scratch { packet, path, .. } = scratch;
+    memory.record(&Record {
+        sender: arrival.vport,
+        flow: scratch.is_parsed.then(|| packet.five_tuple()),
+        outcome,
+        packets: if path.in_pieces {
+            packet.fragment_length.div_ceil(LONGEST_PIECE)
+        } else {
+            frame.packets()
+        },
+        bytes: frame.length(),
+    });
 }
 
 #[inline(always)]
@@ -95,6 +133,7 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     if !sender.has(Vport::UPLINK) {
         admission::look_from(scratch, arrival.vport, true);
         admission::admit(scratch, sender, arrival.now_ns, tables, memory)?;
+        scratch.path.rules.egress = scratch.side.rule;
         if scratch.path.crosses_subnets
             && !network_acl::allows(
                 scratch,
@@ -152,6 +191,8 @@ fn receive<F: Frame, T: Tables>(
     packet.destination_mac = ethernet.destination;
     packet.source_mac = ethernet.source;
     packet.parse(frame)?;
+    scratch.is_parsed = true;
+    let packet = &mut scratch.packet;
     refuse_groups(packet, sender)?;
     check_source(packet, sender, arrival, tables)?;
     refuse_special(packet, sender, tables)?;
@@ -246,7 +287,9 @@ fn enter<T: Tables, M: Memory>(
         return Err(DropReason::DestinationCheck);
     }
     scratch.side.identity = scratch.path.sender_identity;
-    admission::admit(scratch, target, arrival.now_ns, tables, memory)
+    admission::admit(scratch, target, arrival.now_ns, tables, memory)?;
+    scratch.path.rules.ingress = scratch.side.rule;
+    Ok(())
 }
 
 /// A packet too large for its way is dropped; one that may not be fragmented becomes the router's answer to its sender,

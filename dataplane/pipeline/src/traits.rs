@@ -3,9 +3,9 @@
 use core::num::NonZeroU32;
 
 use eni_abi::{
-    Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey, Globals,
-    IdentityKey, Ipv4, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port, PublicAddress, Route,
-    RuleBits, RuleProtocol, Vport,
+    Connection, ConnectionKey, DecidingRule, Direction, DropReason, FiveTuple, Flow, FlowKey,
+    Fragment, FragmentKey, Globals, IdentityKey, Ipv4, MacKey, Mapping, MappingKey, Policy,
+    PolicyKey, Port, PublicAddress, Route, RuleBits, RuleProtocol, Vport,
 };
 
 /// Where and when a frame arrived.
@@ -173,6 +173,55 @@ pub enum Insertion {
     NoRoom,
 }
 
+/// What became of a frame. Who counts, logs or explains reads this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The vport whose guest sent it.
+    pub sender: u32,
+    /// The flow, as its sender sees it; `None` where the frame holds none or was dropped before it was read.
+    pub flow: Option<FiveTuple>,
+    /// Delivered or dropped.
+    pub outcome: Outcome,
+    /// How many packets on a wire the frame stands for.
+    pub packets: u32,
+    /// Bytes of the frame.
+    pub bytes: u32,
+}
+
+/// The end of a frame's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Given to the guest of `target`: `sender`'s egress and `target`'s ingress.
+    Delivered {
+        /// The receiver.
+        target: u32,
+        /// The rules that allowed it, where they were asked about this packet or its connection's first.
+        rules: AllowingRules,
+    },
+    /// Dropped.
+    Dropped {
+        /// Where: the receiver for what is found there, else the sender.
+        vport: u32,
+        /// Seen from `vport`.
+        direction: Direction,
+        /// Why.
+        reason: DropReason,
+        /// The rule that denied it, where one did.
+        rule: DecidingRule,
+    },
+}
+
+/// The security groups' rules that allowed a packet at both ends. One of the opposite direction has allowed what may be an
+/// answer of an untracked flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct AllowingRules {
+    /// The sender's.
+    pub egress: DecidingRule,
+    /// The receiver's.
+    pub ingress: DecidingRule,
+}
+
 /// What the data plane remembers and counts.
 ///
 /// Apart from [`Tables`], because it changes while a packet is decided: so `&mut` says what `Cell`s would hide.
@@ -197,8 +246,6 @@ pub trait Memory {
     fn fragment(&self, instance: u32, key: &FragmentKey) -> Option<&Fragment>;
     /// Keeps what a first fragment carries; may fail silently.
     fn remember_fragment(&mut self, instance: u32, key: &FragmentKey, fragment: &Fragment);
-    /// Counts a dropped frame.
-    fn count_drop(&mut self, vport: u32, reason: DropReason);
-    /// Counts a delivered frame as `sender`'s egress and `target`'s ingress.
-    fn count_delivery(&mut self, sender: u32, target: u32, packets: u32, bytes: u32);
+    /// What became of a frame: called once for each, also for what the router answers itself.
+    fn record(&mut self, record: &Record);
 }

@@ -9,14 +9,14 @@ use aya_ebpf::helpers::{
     bpf_skb_adjust_room, bpf_skb_change_tail, bpf_skb_load_bytes, bpf_skb_store_bytes,
 };
 use eni_abi::{DropReason, VPC_MTU};
-use eni_pipeline::{Frame, LONGEST_PIECE, Memory, piece};
+use eni_pipeline::{Frame, LONGEST_PIECE, piece};
 use eni_wire::{
     ETHERNET_LENGTH, ETHERNET_WORDS, IPV4_LENGTH, IPV4_WORDS, UDP_LENGTH, checksum, protocol,
 };
 
 use super::{Payload, SUMMED_AT_ONCE, SUMS};
 use crate::maps;
-use crate::sys::{Maps, SocketBuffer};
+use crate::sys::{SocketBuffer, count_drop};
 
 const PAYLOAD_OFFSET: u32 = ETHERNET_LENGTH + IPV4_LENGTH;
 const LONGEST_PAYLOAD: u32 = VPC_MTU - IPV4_LENGTH;
@@ -46,7 +46,7 @@ pub(crate) fn deliver(skb: *mut __sk_buff, vport: u32, sender: u32) -> i32 {
     match cut(skb, vport) {
         Some(action) => action,
         None => {
-            Maps.count_drop(sender, DropReason::RewriteFailed);
+            count_drop(sender, DropReason::RewriteFailed);
             TC_ACT_SHOT
         }
     }
@@ -63,7 +63,7 @@ pub(crate) fn deliver_settled(skb: *mut __sk_buff, vport: u32, sender: u32) -> i
     match settle(skb, vport) {
         Ok(action) => action,
         Err(reason) => {
-            Maps.count_drop(sender, reason);
+            count_drop(sender, reason);
             TC_ACT_SHOT
         }
     }

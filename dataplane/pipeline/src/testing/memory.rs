@@ -6,11 +6,11 @@ use eni_abi::{
     map::CONNECTION_ALLOWANCE,
 };
 
-use crate::{Insertion, Memory};
+use crate::{Insertion, Memory, Outcome, Record};
 
 /// Connections, flows, fragments and counters.
 #[derive(Clone, Debug)]
-#[allow(missing_docs, reason = "each field is the map of its name")]
+#[allow(missing_docs, reason = "each field is what its name says")]
 pub struct MemoryMemory {
     pub connections: BTreeMap<ConnectionKey, Connection>,
     /// The instances of the vports that have connections.
@@ -21,6 +21,7 @@ pub struct MemoryMemory {
     pub fragments: BTreeMap<FragmentKey, Fragment>,
     pub drops: BTreeMap<(u32, DropReason), u64>,
     pub traffic: BTreeMap<u32, Traffic>,
+    pub last_record: Option<Record>,
 }
 
 impl Default for MemoryMemory {
@@ -33,6 +34,7 @@ impl Default for MemoryMemory {
             fragments: BTreeMap::new(),
             drops: BTreeMap::new(),
             traffic: BTreeMap::new(),
+            last_record: None,
         }
     }
 }
@@ -98,16 +100,21 @@ impl Memory for MemoryMemory {
         self.fragments.insert(*key, *fragment);
     }
 
-    fn count_drop(&mut self, vport: u32, reason: DropReason) {
-        *self.drops.entry((vport, reason)).or_default() += 1;
-    }
-
-    fn count_delivery(&mut self, sender: u32, target: u32, packets: u32, bytes: u32) {
-        let egress = self.traffic.entry(sender).or_default();
-        egress.egress_packets += u64::from(packets);
-        egress.egress_bytes += u64::from(bytes);
-        let ingress = self.traffic.entry(target).or_default();
-        ingress.ingress_packets += u64::from(packets);
-        ingress.ingress_bytes += u64::from(bytes);
+    fn record(&mut self, record: &Record) {
+        let (packets, bytes) = (u64::from(record.packets), u64::from(record.bytes));
+        match record.outcome {
+            Outcome::Delivered { target, .. } => {
+                let egress = self.traffic.entry(record.sender).or_default();
+                egress.egress_packets += packets;
+                egress.egress_bytes += bytes;
+                let ingress = self.traffic.entry(target).or_default();
+                ingress.ingress_packets += packets;
+                ingress.ingress_bytes += bytes;
+            }
+            Outcome::Dropped { vport, reason, .. } => {
+                *self.drops.entry((vport, reason)).or_default() += 1;
+            }
+        }
+        self.last_record = Some(*record);
     }
 }
