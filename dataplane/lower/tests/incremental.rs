@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use eni_lower::{Delta, Lowering, Numbers, VportNumbers};
 use eni_model::resource::ResourceKey;
 use eni_model::testing::{TestWorld, random_step};
-use eni_model::{Resource, World};
+use eni_model::{Resource, Transition, World, plan_transitions};
 use proptest::prelude::*;
 
 /// So few that some interfaces find none free.
@@ -111,5 +111,273 @@ proptest! {
                 prop_assert!(update.delta.is_empty() || waited, "{update:?}");
             }
         }
+    }
+}
+
+#[test]
+fn instances_and_routes_to_their_interfaces_are_followed() {
+    let mut walk = Walk::new();
+    let [a, b] = walk.launch();
+    let (table, eni) = (walk.main_route_table(), walk.primary(&b));
+    let route = [
+        ("RouteTableId", &*table),
+        ("DestinationCidrBlock", "192.168.0.0/16"),
+        ("NetworkInterfaceId", &eni),
+    ];
+    walk.felt("CreateRoute", &route);
+    let id = [("InstanceId.1", &*b)];
+    walk.felt("StopInstances", &id);
+    walk.report(&b);
+    walk.felt("StartInstances", &id);
+    walk.report(&b);
+    walk.felt("RebootInstances", &id);
+    walk.report(&b);
+    walk.felt("DeleteRoute", &route[..2]);
+    let name = [
+        ("ResourceId.1", &*a),
+        ("ResourceId.2", &*eni),
+        ("Tag.1.Key", "Name"),
+        ("Tag.1.Value", "a"),
+    ];
+    walk.unfelt("CreateTags", &name);
+    walk.felt("TerminateInstances", &[("InstanceId.1", &a)]);
+}
+
+#[test]
+fn addresses_and_gateways_are_followed() {
+    let mut walk = Walk::new();
+    let instances = walk.launch();
+    let [a, b] = [&instances[0], &instances[1]].map(|id| walk.primary(id));
+    let (vpc, table) = (walk.vpc.clone(), walk.main_route_table());
+    let id = "/internetGateway/internetGatewayId";
+    let gateway = walk.made("CreateInternetGateway", &[], id);
+    // It translates the addresses that were lent at the launch.
+    let of_vpc = [("InternetGatewayId", &*gateway), ("VpcId", &vpc)];
+    walk.felt("AttachInternetGateway", &of_vpc);
+    let route = [
+        ("RouteTableId", &*table),
+        ("DestinationCidrBlock", "0.0.0.0/0"),
+        ("GatewayId", &gateway),
+    ];
+    walk.felt("CreateRoute", &route);
+    let allocation = walk.made("AllocateAddress", &[], "/allocationId");
+    for eni in [&a, &b, &a] {
+        let parameters = [
+            ("AllocationId", &*allocation),
+            ("NetworkInterfaceId", eni),
+            ("AllowReassociation", "true"),
+        ];
+        walk.felt("AssociateAddress", &parameters);
+    }
+    let associations = walk.world().addresses.iter();
+    let id = associations
+        .filter(|address| !address.lent)
+        .find_map(|address| Some(address.association.as_ref()?.association_id));
+    let id = id.unwrap();
+    walk.felt("DisassociateAddress", &[("AssociationId", &id.to_string())]);
+    let more = [
+        ("NetworkInterfaceId", &*a),
+        ("SecondaryPrivateIpAddressCount", "1"),
+    ];
+    walk.felt("AssignPrivateIpAddresses", &more);
+    let check = [
+        ("NetworkInterfaceId", &*a),
+        ("SourceDestCheck.Value", "false"),
+    ];
+    walk.felt("ModifyNetworkInterfaceAttribute", &check);
+    walk.felt("DeleteRoute", &route[..2]);
+}
+
+#[test]
+fn rules_of_groups_and_their_members_are_followed() {
+    let mut walk = Walk::new();
+    let instances = walk.launch();
+    let [a, b] = [&instances[0], &instances[1]].map(|id| walk.primary(id));
+    let vpc = walk.vpc.clone();
+    let group = [
+        ("GroupName", "web"),
+        ("GroupDescription", "web"),
+        ("VpcId", &vpc),
+    ];
+    let group = walk.made("CreateSecurityGroup", &group, "/groupId");
+    let tcp = |port| {
+        [
+            ("GroupId", &*group),
+            ("IpPermissions.1.IpProtocol", "tcp"),
+            ("IpPermissions.1.FromPort", port),
+            ("IpPermissions.1.ToPort", port),
+        ]
+    };
+    let block = [("IpPermissions.1.IpRanges.1.CidrIp", "10.0.0.0/8")];
+    let itself = [("IpPermissions.1.Groups.1.GroupId", &*group)];
+    let authorize = "AuthorizeSecurityGroupIngress";
+    walk.unfelt(authorize, &[&tcp("80")[..], &block].concat());
+    let member = |eni| [("NetworkInterfaceId", eni), ("SecurityGroupId.1", &*group)];
+    walk.felt("ModifyNetworkInterfaceAttribute", &member(&a));
+    walk.felt(authorize, &[&tcp("81")[..], &block].concat());
+    walk.felt(authorize, &[&tcp("82")[..], &itself].concat());
+    walk.felt("ModifyNetworkInterfaceAttribute", &member(&b));
+    // The rules of one group name a set that others have come to be in.
+    let default = walk.world().default_security_group(vpc.parse().unwrap());
+    let default = default.unwrap().group_id.to_string();
+    let both = [
+        ("NetworkInterfaceId", &*b),
+        ("SecurityGroupId.1", &*group),
+        ("SecurityGroupId.2", &default),
+    ];
+    walk.felt("ModifyNetworkInterfaceAttribute", &both);
+    let revoke = "RevokeSecurityGroupIngress";
+    walk.felt(revoke, &[&tcp("82")[..], &itself].concat());
+}
+
+#[test]
+fn network_acls_and_route_tables_of_subnets_are_followed() {
+    let mut walk = Walk::new();
+    walk.launch();
+    let (vpc, subnet) = (walk.vpc.clone(), walk.subnet.clone());
+    let id = "/networkAcl/networkAclId";
+    let acl = walk.made("CreateNetworkAcl", &[("VpcId", &vpc)], id);
+    let before = walk.world().network_acl_of(subnet.parse().unwrap());
+    let id = before.unwrap().associations[0].association_id.to_string();
+    let of_subnet = [("AssociationId", &*id), ("NetworkAclId", &acl)];
+    walk.felt("ReplaceNetworkAclAssociation", &of_subnet);
+    let entry = [
+        ("NetworkAclId", &*acl),
+        ("RuleNumber", "100"),
+        ("Egress", "false"),
+        ("Protocol", "-1"),
+        ("RuleAction", "allow"),
+        ("CidrBlock", "0.0.0.0/0"),
+    ];
+    walk.felt("CreateNetworkAclEntry", &entry);
+    let id = "/routeTable/routeTableId";
+    let table = walk.made("CreateRouteTable", &[("VpcId", &vpc)], id);
+    let of_subnet = [("RouteTableId", &*table), ("SubnetId", &subnet)];
+    walk.felt("AssociateRouteTable", &of_subnet);
+    let main = walk.world().main_route_table(vpc.parse().unwrap()).unwrap();
+    let id = main.associations[0].association_id.to_string();
+    let other = walk.made(
+        "CreateRouteTable",
+        &[("VpcId", &vpc)],
+        "/routeTable/routeTableId",
+    );
+    let becomes_main = [("AssociationId", &*id), ("RouteTableId", &other)];
+    walk.unfelt("ReplaceRouteTableAssociation", &becomes_main);
+    let own = walk
+        .world()
+        .route_tables
+        .get(table.parse().unwrap())
+        .unwrap();
+    let id = own.associations[0].association_id.to_string();
+    walk.felt("DisassociateRouteTable", &[("AssociationId", &id)]);
+    let main = walk.world().main_route_table(vpc.parse().unwrap()).unwrap();
+    let id = main.associations[0].association_id.to_string();
+    let becomes_main = [("AssociationId", &*id), ("RouteTableId", &table)];
+    walk.felt("ReplaceRouteTableAssociation", &becomes_main);
+}
+
+/// Calls whose effect is known, each followed at once.
+struct Walk {
+    follower: Follower,
+    vpc: String,
+    subnet: String,
+}
+
+impl Walk {
+    fn new() -> Self {
+        let mut region = TestWorld::bootstrapped();
+        let vpc = region.make("CreateVpc", &[("CidrBlock", "10.0.0.0/16")], "/vpc/vpcId");
+        let subnet = [("VpcId", &*vpc), ("CidrBlock", "10.0.0.0/24")];
+        let subnet = region.make("CreateSubnet", &subnet, "/subnet/subnetId");
+        let lends = [
+            ("SubnetId", &*subnet),
+            ("MapPublicIpOnLaunch.Value", "true"),
+        ];
+        region.must("ModifySubnetAttribute", &lends);
+        Self {
+            follower: Follower::new(region, 4_096),
+            vpc,
+            subnet,
+        }
+    }
+
+    fn world(&self) -> &World {
+        &self.follower.region.world
+    }
+
+    /// Two instances that run.
+    fn launch(&mut self) -> [String; 2] {
+        let images = self.follower.region.must("DescribeImages", &[]);
+        let image = images["imagesSet"]["item"][0].clone();
+        let instance_type = match image["architecture"].as_str() {
+            Some("arm64") => "t4g.medium",
+            _ => "t3.medium",
+        };
+        let subnet = self.subnet.clone();
+        let launch = [
+            ("ImageId", image["imageId"].as_str().unwrap()),
+            ("InstanceType", instance_type),
+            ("MinCount", "1"),
+            ("MaxCount", "1"),
+            ("SubnetId", &subnet),
+        ];
+        [(); 2].map(|()| {
+            let id = "/instancesSet/item/0/instanceId";
+            let id = self.follower.region.make("RunInstances", &launch, id);
+            assert!(!self.follower.follow().is_empty());
+            self.report(&id);
+            id
+        })
+    }
+
+    fn primary(&self, instance: &str) -> String {
+        let id = instance.parse().unwrap();
+        let eni = self.world().primary_network_interface(id).unwrap();
+        eni.network_interface_id.to_string()
+    }
+
+    fn main_route_table(&self) -> String {
+        let table = self.world().main_route_table(self.vpc.parse().unwrap());
+        table.unwrap().route_table_id.to_string()
+    }
+
+    /// A call that makes something that no packet meets yet.
+    fn made(&mut self, action: &str, parameters: &[(&str, &str)], id: &str) -> String {
+        let made = self.follower.region.make(action, parameters, id);
+        let delta = self.follower.follow();
+        assert!(delta.is_empty(), "{action}: {delta:?}");
+        made
+    }
+
+    fn unfelt(&mut self, action: &str, parameters: &[(&str, &str)]) {
+        self.follower.region.must(action, parameters);
+        let delta = self.follower.follow();
+        assert!(delta.is_empty(), "{action} {parameters:?}: {delta:?}");
+    }
+
+    fn felt(&mut self, action: &str, parameters: &[(&str, &str)]) {
+        self.follower.region.must(action, parameters);
+        let delta = self.follower.follow();
+        assert!(!delta.is_empty(), "{action} {parameters:?}");
+    }
+
+    /// The agent reports that an instance has come to where it is to be.
+    fn report(&mut self, instance: &str) {
+        let instance_id = instance.parse().unwrap();
+        let boot_count = self.world().instances.get(instance_id).unwrap().boot_count;
+        let reached = [
+            Transition::InstanceRunning {
+                instance_id,
+                boot_count,
+            },
+            Transition::InstanceStopped {
+                instance_id,
+                boot_count,
+            },
+        ];
+        let region = &mut self.follower.region;
+        let changes = plan_transitions(&region.world, &reached, region.now);
+        region.world.apply(&changes);
+        self.follower.follow();
     }
 }

@@ -5,56 +5,54 @@
 //! pipeline must deliver by MAC, as such an interface may be the next hop: so the guests are told. That they are yet to be
 //! is kept in the row ([`Mapping::unannounced`]), so that it is done even if the process ends in between.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use eni_abi::{Mapping, MappingKey, Vport};
-use eni_lower::{TableChange, Tables};
+use eni_abi::{Mapping, MappingKey};
+use eni_lower::{TableChange, TableKey};
 
+use crate::plan::Comparison;
 use crate::{Announcement, Step};
 
-/// The rows of [`Tables::mappings`] to be written or removed.
-pub(crate) fn changes(desired: &Tables, observed: &Tables, changes: &mut Vec<TableChange>) {
-    let takers = Takers::of(desired);
-    for (key, row) in &desired.mappings {
-        let found = observed.mappings.get(key);
-        if found.is_some_and(|found| announced(found) == *row) {
-            continue;
-        }
-        let moved = match found {
-            Some(found) => found.mac != row.mac || found.unannounced != 0,
-            // Whose it was before is not known any more; it matters only where somebody would take what goes there.
-            None => takers.besides(row),
-        };
-        let row = Mapping {
-            unannounced: moved.into(),
-            ..*row
-        };
-        changes.push(TableChange::Mapping(*key, Some(row)));
+/// The row of [`eni_lower::Tables::mappings`] at `key`, if it is to be written or removed.
+pub(crate) fn change(comparison: &Comparison<'_>, key: MappingKey) -> Option<TableChange> {
+    let found = comparison.observed.tables.mappings.get(&key);
+    let Some(row) = comparison.desired.tables.mappings.get(&key) else {
+        return found.map(|_| TableChange::Mapping(key, None));
+    };
+    if found.is_some_and(|found| announced(found) == *row) {
+        return None;
     }
-    let gone = observed.mappings.keys();
-    let gone = gone.filter(|key| !desired.mappings.contains_key(key));
-    changes.extend(gone.map(|key| TableChange::Mapping(*key, None)));
+    let moved = match found {
+        Some(found) => found.mac != row.mac || found.unannounced != 0,
+        // Whose it was before is not known any more; it matters only where somebody would take what goes there.
+        None => comparison.index.has_taker_besides(row),
+    };
+    let row = Mapping {
+        unannounced: moved.into(),
+        ..*row
+    };
+    Some(TableChange::Mapping(key, Some(row)))
 }
 
 /// What is to be told when `changes` have been made.
-pub(crate) fn steps(
-    desired: &Tables,
-    observed: &Tables,
-    changes: &[TableChange],
-    steps: &mut Vec<Step>,
-) {
+pub(crate) fn steps(comparison: &Comparison<'_>, changes: &[TableChange]) -> Vec<Step> {
     let written = changes.iter().filter_map(|change| match change {
-        TableChange::Mapping(key, Some(row)) => Some((key, row)),
+        TableChange::Mapping(key, Some(row)) => Some((*key, row)),
         _ => None,
     });
     // Those that an earlier process left.
-    let left = observed.mappings.iter().filter(|(key, row)| {
-        let wanted = desired.mappings.get(key);
-        wanted.is_some_and(|wanted| *wanted == announced(row))
+    let left = comparison.touched.rows.iter().filter_map(|key| {
+        let TableKey::Mapping(key) = key else {
+            return None;
+        };
+        let row = comparison.observed.tables.mappings.get(key)?;
+        let wanted = comparison.desired.tables.mappings.get(key)?;
+        (*wanted == announced(row)).then_some((*key, row))
     });
     let unannounced = written.chain(left).filter(|(_, row)| row.unannounced != 0);
-    steps.extend(unannounced.map(|(key, row)| Step::Announce(announcement(*key, row, desired))));
+    unannounced
+        .map(|(key, row)| Step::Announce(announcement(comparison, key, row)))
+        .collect()
 }
 
 fn announced(row: &Mapping) -> Mapping {
@@ -64,35 +62,15 @@ fn announced(row: &Mapping) -> Mapping {
     }
 }
 
-fn announcement(key: MappingKey, row: &Mapping, desired: &Tables) -> Announcement {
-    let hears = |(vport, guest): &(&u32, &Vport)| {
-        guest.vpc == key.vpc && guest.subnet == row.subnet && **vport != row.vport
-    };
-    let hearers = desired.vports.iter().filter(hears);
+fn announcement(comparison: &Comparison<'_>, key: MappingKey, row: &Mapping) -> Announcement {
+    let rows = &comparison.desired.tables.vports;
+    let guests = comparison.index.guests(key.vpc, row.subnet);
+    let hearers = guests.filter(|vport| *vport != row.vport);
     Announcement {
         key,
         mapping: announced(row),
-        hearers: hearers.map(|(vport, guest)| (*vport, guest.mac)).collect(),
-    }
-}
-
-/// Interfaces that take packets for addresses of others, by subnet.
-struct Takers(BTreeSet<(u32, u32)>);
-
-impl Takers {
-    fn of(tables: &Tables) -> Self {
-        let takes = |(vport, row): (&u32, &Vport)| {
-            let checked = row.has(Vport::SOURCE_DEST_CHECK) || row.has(Vport::UPLINK);
-            (!checked).then_some((row.subnet, *vport))
-        };
-        Self(tables.vports.iter().filter_map(takes).collect())
-    }
-
-    /// Whether another interface of the subnet is one.
-    fn besides(&self, row: &Mapping) -> bool {
-        let of_subnet = (row.subnet, 0)..=(row.subnet, u32::MAX);
-        self.0
-            .range(of_subnet)
-            .any(|(_, vport)| *vport != row.vport)
+        hearers: hearers
+            .filter_map(|vport| Some((vport, rows.get(&vport)?.mac)))
+            .collect(),
     }
 }

@@ -8,15 +8,21 @@
 extern crate alloc;
 
 mod announce;
+mod convergence;
+mod index;
 mod observed;
 mod plan;
+mod planner;
 mod step;
+mod touched;
 
 // What plans lead to.
+pub use convergence::Convergence;
 pub use eni_lower::{
     Desired, DesiredInstance, DesiredInterface, DesiredUplink, NoFreeVport, TableChange, Tables,
     UPLINK_VPORT, VportNumbers,
 };
 pub use observed::{Observed, ObservedDevice, ObservedInstance, Plug};
 pub use plan::plan;
+pub use planner::Planner;
 pub use step::{Announcement, Plan, Step};

@@ -9,6 +9,7 @@ use eni_lower::{DesiredInterface, DesiredUplink, Tables, UPLINK_VPORT};
 use eni_types::{AttachmentId, InstanceId};
 
 use crate::Step;
+use crate::index::Index;
 
 /// Everything of ours found on the machine.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,6 +44,21 @@ impl Observed {
 
     /// What is observed after `step` has been done.
     pub fn apply(&mut self, step: &Step) {
+        let index = match step {
+            Step::Withdraw(..) | Step::CreateInstance(..) | Step::DestroyInstance(_) => {
+                Index::of_observed(self)
+            }
+            _ => Index::default(),
+        };
+        let concerned = Concerned::by(step, self, &index);
+        self.apply_to(step, &concerned);
+    }
+
+    /// The same, where it is known what the step concerns.
+    pub(crate) fn apply_to(&mut self, step: &Step, concerned: &Concerned) {
+        for id in &concerned.brought {
+            self.brought.remove(id);
+        }
         match step {
             Step::Cut(vport, row) | Step::WriteVport(vport, row) | Step::Forget(vport, row) => {
                 self.tables.vports.insert(*vport, *row);
@@ -59,7 +75,6 @@ impl Observed {
             }
             Step::CreateInstance(id, boot_count) => {
                 self.instances.entry(*id).or_default().network = Some(*boot_count);
-                self.brought.retain(|_, instance| instance != id);
             }
             Step::Plug(id, interface) => {
                 let device = ObservedDevice {
@@ -74,12 +89,9 @@ impl Observed {
             Step::Link(vport) => {
                 self.linked.insert(*vport);
             }
-            Step::Withdraw(id, _) => {
-                self.brought.remove(id);
-                let theirs = |device: &&mut ObservedDevice| {
-                    device.plug.is_some_and(|plug| plug.attachment_id == *id)
-                };
-                if let Some(device) = self.devices.values_mut().find(theirs) {
+            Step::Withdraw(..) => {
+                let device = concerned.device;
+                if let Some(device) = device.and_then(|vport| self.devices.get_mut(&vport)) {
                     device.configured.clear();
                 }
             }
@@ -108,9 +120,44 @@ impl Observed {
                 found.alive = true;
             }
             Step::DestroyInstance(id) => {
-                self.brought.retain(|_, instance| instance != id);
                 self.instances.remove(id);
             }
+        }
+    }
+}
+
+/// What of [`Observed`] a step changes that its own keys do not name.
+pub(crate) struct Concerned {
+    /// The device that comes, goes or is not configured any more.
+    pub(crate) device: Option<u32>,
+    /// For which attachments what was brought goes, or comes.
+    pub(crate) brought: Vec<AttachmentId>,
+}
+
+impl Concerned {
+    pub(crate) fn by(step: &Step, observed: &Observed, index: &Index) -> Self {
+        let is_theirs = |vport: &u32, id: &AttachmentId| {
+            let device = observed.devices.get(vport);
+            let plug = device.and_then(|device| device.plug);
+            plug.is_some_and(|plug| plug.attachment_id == *id)
+        };
+        Self {
+            device: match step {
+                Step::Unplug(vport) => Some(*vport),
+                Step::Plug(_, interface) => Some(interface.vport),
+                Step::Withdraw(id, instance) => {
+                    let mut devices = index.devices_of(*instance).into_iter();
+                    devices.find(|vport| is_theirs(vport, id))
+                }
+                _ => None,
+            },
+            brought: match step {
+                Step::Withdraw(id, _) | Step::Configure(id, _) => Vec::from([*id]),
+                Step::CreateInstance(id, _) | Step::DestroyInstance(id) => {
+                    index.brought_into(*id).collect()
+                }
+                _ => Vec::new(),
+            },
         }
     }
 }
