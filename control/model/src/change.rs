@@ -59,6 +59,12 @@ impl ChangeSet {
         self.changes.is_empty()
     }
 
+    /// How many writes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.changes.len()
+    }
+
     /// The writes, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter()

@@ -20,6 +20,7 @@ pub mod instance_types;
 mod items;
 mod operation;
 pub mod operations;
+pub mod persistent;
 pub mod resource;
 mod table;
 pub mod tags;

@@ -1,6 +1,5 @@
 //! Rows by id, and their secondary indexes.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::net::Ipv4Addr;
@@ -10,6 +9,7 @@ use eni_types::{
     NetworkInterfaceId, ReservationId, RouteTableAssociationId, SecurityGroupId, SubnetId, VpcId,
 };
 
+use crate::persistent::{Map, Set};
 use crate::tags::Tags;
 
 /// What a row can be found by, besides its id. Each kind of row says which of these it has.
@@ -65,18 +65,19 @@ pub trait Row {
     fn index_keys(&self, add: &mut dyn FnMut(IndexKey));
 }
 
-/// All rows of one kind, in the order of their ids. Rows are shared, so that a copy of a table is cheap.
+/// All rows of one kind, in the order of their ids. A copy costs nothing: it shares all rows, and the indexes as far as
+/// they are the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table<R: Row> {
-    rows: BTreeMap<R::Id, Arc<R>>,
-    index: BTreeMap<IndexKey, BTreeSet<R::Id>>,
+    rows: Map<R::Id, Arc<R>>,
+    index: Map<IndexKey, Set<R::Id>>,
 }
 
 impl<R: Row> Default for Table<R> {
     fn default() -> Self {
         Self {
-            rows: BTreeMap::new(),
-            index: BTreeMap::new(),
+            rows: Map::new_sync(),
+            index: Map::new_sync(),
         }
     }
 }
@@ -105,7 +106,7 @@ impl<R: Row> Table<R> {
         self.index
             .get(key)
             .into_iter()
-            .flatten()
+            .flat_map(Set::iter)
             .filter_map(|id| self.rows.get(id))
     }
 
@@ -115,14 +116,14 @@ impl<R: Row> Table<R> {
         first: &IndexKey,
         last: &IndexKey,
     ) -> impl Iterator<Item = &'a IndexKey> + use<'a, R> {
-        let range = (first <= last).then(|| self.index.range(first..=last));
+        let range = (first <= last).then(|| self.index.range(first.clone()..=last.clone()));
         range.into_iter().flatten().map(|(key, _)| key)
     }
 
     /// How many rows `key` finds.
     #[must_use]
     pub fn count(&self, key: &IndexKey) -> usize {
-        self.index.get(key).map_or(0, BTreeSet::len)
+        self.index.get(key).map_or(0, Set::size)
     }
 
     /// The first row found by `key`: for keys that only one row can have.
@@ -134,7 +135,7 @@ impl<R: Row> Table<R> {
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.size()
     }
 
     /// Whether there are no rows.
@@ -146,21 +147,23 @@ impl<R: Row> Table<R> {
     pub(crate) fn put(&mut self, row: Arc<R>) {
         let id = row.id();
         self.delete(id);
-        keys_of(&*row, &mut |key| {
-            self.index.entry(key).or_default().insert(id);
+        keys_of(&*row, &mut |key| match self.index.get_mut(&key) {
+            Some(ids) => ids.insert_mut(id),
+            None => self.index.insert_mut(key, [id].into_iter().collect()),
         });
-        self.rows.insert(id, row);
+        self.rows.insert_mut(id, row);
     }
 
     pub(crate) fn delete(&mut self, id: R::Id) {
-        let Some(old) = self.rows.remove(&id) else {
+        let Some(old) = self.rows.get(&id).map(Arc::clone) else {
             return;
         };
+        self.rows.remove_mut(&id);
         keys_of(&*old, &mut |key| {
             if let Some(ids) = self.index.get_mut(&key) {
-                ids.remove(&id);
+                ids.remove_mut(&id);
                 if ids.is_empty() {
-                    self.index.remove(&key);
+                    self.index.remove_mut(&key);
                 }
             }
         });

@@ -1,6 +1,5 @@
 //! The in-memory view of everything the store holds.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::net::Ipv4Addr;
 
@@ -10,6 +9,7 @@ use eni_types::{
 };
 
 use crate::client_token::ClientTokenKey;
+use crate::persistent::Map;
 use crate::resource::{
     Address, Instance, InternetGateway, NetworkAcl, NetworkInterface, Resource, ResourceKey,
     RouteState, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
@@ -30,8 +30,8 @@ pub struct World {
     pub network_interfaces: Table<NetworkInterface>,
     pub addresses: Table<Address>,
     pub instances: Table<Instance>,
-    client_tokens: BTreeMap<ClientTokenKey, Arc<ClientToken>>,
-    private_address_counts: BTreeMap<SubnetId, usize>,
+    client_tokens: Map<ClientTokenKey, Arc<ClientToken>>,
+    private_address_counts: Map<SubnetId, usize>,
 }
 
 impl World {
@@ -59,7 +59,8 @@ impl World {
             Resource::Address(row) => self.addresses.put(Arc::new(row)),
             Resource::Instance(row) => self.instances.put(Arc::new(row)),
             Resource::ClientToken(row) => {
-                self.client_tokens.insert(row.key.clone(), Arc::new(row));
+                self.client_tokens
+                    .insert_mut(row.key.clone(), Arc::new(row));
             }
         }
     }
@@ -77,18 +78,19 @@ impl World {
             ResourceKey::Address(id) => self.addresses.delete(*id),
             ResourceKey::Instance(id) => self.instances.delete(*id),
             ResourceKey::ClientToken(key) => {
-                self.client_tokens.remove(key);
+                self.client_tokens.remove_mut(key);
             }
         }
     }
 
     fn put_network_interface(&mut self, row: NetworkInterface) {
         self.delete_network_interface(row.network_interface_id);
-        if !row.private_ip_addresses.is_empty() {
-            *self
-                .private_address_counts
-                .entry(row.subnet_id)
-                .or_default() += row.private_ip_addresses.len();
+        let added = row.private_ip_addresses.len();
+        if added > 0 {
+            match self.private_address_counts.get_mut(&row.subnet_id) {
+                Some(count) => *count += added,
+                None => self.private_address_counts.insert_mut(row.subnet_id, added),
+            }
         }
         self.network_interfaces.put(Arc::new(row));
     }
@@ -100,7 +102,7 @@ impl World {
         if let Some(count) = self.private_address_counts.get_mut(&row.subnet_id) {
             *count -= row.private_ip_addresses.len();
             if *count == 0 {
-                self.private_address_counts.remove(&row.subnet_id);
+                self.private_address_counts.remove_mut(&row.subnet_id);
             }
         }
         self.network_interfaces.delete(id);

@@ -1,7 +1,7 @@
 //! The region's single writer: plan, commit, publish.
 //!
-//! [`Region`] holds the published [`World`](eni_model::World), which reads see, and a writer thread with a pending copy
-//! of it. The writer takes all calls that wait, plans each against the pending world, commits what they change in one
+//! [`Region`] holds the published [`Snapshot`], which reads see, and a writer thread with a pending world that shares its
+//! rows. Readers and the writer never wait for each other. The writer takes all calls that wait, plans each against the pending world, commits what they change in one
 //! durable batch of the store, publishes, answers, and wakes whoever subscribed.
 //!
 //! Promises:
@@ -19,6 +19,8 @@
 mod call;
 mod environment;
 mod error;
+mod history;
+mod published;
 mod region;
 mod stored;
 mod writer;
@@ -26,5 +28,6 @@ mod writer;
 pub use call::Submission;
 pub use environment::{Clock, Environment};
 pub use error::{OpenError, SettingDifference};
+pub use published::Snapshot;
 pub use region::Region;
 pub use stored::settings;

@@ -10,12 +10,12 @@ use std::time::Duration;
 use eni_model::{Caller, ChangeSet, Context, Ec2Error, RegionSettings, World, bootstrap};
 use eni_store::{Revision, Store, TxnRejection};
 use eni_types::{IdSequence, Timestamp};
-use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use crate::call::{Call, Submission, call};
 use crate::environment::{Clock, Environment};
 use crate::error::{OpenError, internal_error, request_limit_exceeded, unavailable};
+use crate::published::{Published, Snapshot};
 use crate::stored::{self, Tenure};
 use crate::writer::Writer;
 
@@ -23,17 +23,10 @@ use crate::writer::Writer;
 /// so long that trying again serves them better.
 pub(crate) const MAX_WAITING_CALLS: usize = 2_048;
 
-/// What readers see.
-#[derive(Debug)]
-pub(crate) struct Published {
-    pub(crate) world: World,
-    pub(crate) revision: Revision,
-}
-
 /// What the handle and the writer thread share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) published: RwLock<Published>,
+    pub(crate) published: Published,
     pub(crate) revisions: watch::Sender<Revision>,
     pub(crate) fenced: AtomicBool,
     pub(crate) settings: RegionSettings,
@@ -75,7 +68,7 @@ impl Region {
         let (world, revision) = stored::load(&*store)?;
         let pending = world.clone();
         let shared = Arc::new(Shared {
-            published: RwLock::new(Published { world, revision }),
+            published: Published::new(Snapshot::without_history(world, revision)),
             revisions: watch::Sender::new(revision),
             fenced: AtomicBool::new(false),
             settings,
@@ -135,10 +128,15 @@ impl Region {
         }
     }
 
-    /// Looks at the published world. The writer waits for `look` before it publishes again, so keep it short, and do
-    /// not call the region from inside: a second look behind a waiting writer never ends.
+    /// What is published.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared.published.get()
+    }
+
+    /// Looks at the published world.
     pub fn read<R>(&self, look: impl FnOnce(&World) -> R) -> R {
-        look(&self.shared.published.read().world)
+        look(self.snapshot().world())
     }
 
     /// Plans a call that changes nothing, such as a Describe, at once against the published world.
@@ -163,7 +161,7 @@ impl Region {
         };
         // A planner sees the world through a shared reference: a panic leaves nothing half behind.
         let planned = catch_unwind(AssertUnwindSafe(|| {
-            plan(&self.shared.published.read().world, &mut context)
+            plan(self.snapshot().world(), &mut context)
         }));
         planned.unwrap_or_else(|_panic| {
             tracing::error!("a planner panicked");
@@ -171,14 +169,8 @@ impl Region {
         })
     }
 
-    /// A copy of the published world, which shares its rows, and its revision.
-    #[must_use]
-    pub fn snapshot(&self) -> (World, Revision) {
-        let published = self.shared.published.read();
-        (published.world.clone(), published.revision)
-    }
-
-    /// Tells of each published revision. Slow subscribers see the last one only; they read the world anew anyway.
+    /// Tells of each published revision. Slow subscribers see the last one only: what they have missed is in
+    /// [`Snapshot::changes_since`].
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Revision> {
         self.shared.revisions.subscribe()
@@ -215,7 +207,7 @@ impl std::fmt::Debug for Region {
         formatter
             .debug_struct("Region")
             .field("region", &self.shared.settings.region)
-            .field("revision", &self.shared.published.read().revision)
+            .field("revision", &self.snapshot().revision())
             .finish_non_exhaustive()
     }
 }

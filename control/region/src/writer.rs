@@ -6,14 +6,15 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
 use eni_model::{ChangeSet, ClientToken, Ec2Error, World};
-use eni_store::{Revision, Store, StoreError, Txn, TxnRejection};
+use eni_store::{Store, StoreError, Txn, TxnRejection};
 use eni_types::{IdSequence, Timestamp, quota};
 
 use crate::OpenError;
 use crate::call::{Call, Surroundings};
 use crate::environment::Environment;
 use crate::error::{internal_error, unavailable};
-use crate::region::{Published, Shared};
+use crate::published::Snapshot;
+use crate::region::Shared;
 use crate::stored::{self, Tenure};
 
 /// Calls that share a commit at most: it bounds how long the first of them waits for the planning of the last.
@@ -118,7 +119,7 @@ impl Writer {
         for call in calls {
             call.answer();
         }
-        let revision = self.shared.published.read().revision;
+        let revision = self.shared.published.get().revision();
         self.shared.revisions.send_if_modified(|last| {
             let changed = *last != revision;
             *last = revision;
@@ -135,12 +136,13 @@ impl Writer {
             return Ok(());
         }
         let durable = self.store.revision()?;
-        if durable != self.shared.published.read().revision {
+        if durable != self.shared.published.get().revision() {
             // Some of the failed batch is durable after all; no one was told so.
             let (world, revision) = stored::load(&*self.store)?;
-            *self.shared.published.write() = Published { world, revision };
+            let snapshot = Snapshot::without_history(world, revision);
+            self.shared.published.replace(snapshot);
         }
-        self.pending = self.shared.published.read().world.clone();
+        self.pending = self.shared.published.get().world().clone();
         self.in_doubt = false;
         Ok(())
     }
@@ -189,10 +191,10 @@ impl Writer {
         if batch.transactions.is_empty() {
             return Ok(());
         }
-        let mut revision = Revision(0);
+        let mut revisions = Vec::with_capacity(batch.transactions.len());
         for outcome in self.store.transact_batch(&batch.transactions)? {
             match outcome {
-                Ok(response) => revision = response.revision,
+                Ok(response) => revisions.push(response.revision),
                 // The only guard is the writer's.
                 Err(TxnRejection::GuardFailed { .. }) => {
                     self.shared.fenced.store(true, Ordering::Release);
@@ -201,11 +203,13 @@ impl Writer {
                 Err(rejection) => return Err(BatchError::Rejected(rejection)),
             }
         }
-        let mut published = self.shared.published.write();
-        for changes in &batch.changes {
-            published.world.apply(changes);
-        }
-        published.revision = revision;
+        let change_sets = batch.changes.into_iter().map(Arc::new);
+        let next = self
+            .shared
+            .published
+            .get()
+            .followed_by(self.pending.clone(), revisions.into_iter().zip(change_sets));
+        self.shared.published.replace(next);
         Ok(())
     }
 

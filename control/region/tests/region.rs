@@ -492,3 +492,63 @@ fn a_region_whose_default_vpc_was_deleted_does_not_get_another() {
     drop(region);
     assert_eq!(everything(&open(&store)), []);
 }
+
+#[test]
+fn the_changes_since_a_snapshot_lead_to_the_published_world() {
+    let store = TestStore::new();
+    let region = open(&store);
+    let first = region.snapshot();
+    let (commits, held) = hold_first(&store, &region);
+    let waiting: Vec<_> = (0..20)
+        .map(|at| submit(&region, mark(format!("{at}"))))
+        .collect();
+    store.release();
+    held.wait().unwrap();
+    for submission in waiting {
+        submission.wait().unwrap();
+    }
+    assert_eq!(commits.count(), 2);
+    let last = region.snapshot();
+    let mut world = first.world().clone();
+    let mut revision = first.revision();
+    for (led_to, changes) in last.changes_since(first.revision()).unwrap() {
+        assert_eq!(led_to, revision.next(), "no revision is left out");
+        world.apply(changes);
+        revision = led_to;
+    }
+    assert_eq!((&world, revision), (last.world(), last.revision()));
+    assert_eq!(last.changes_since(last.revision()).unwrap().count(), 0);
+    assert!(
+        first.changes_since(last.revision()).is_none(),
+        "that has yet to come"
+    );
+    assert!(
+        !has_mark(first.world(), "first"),
+        "a snapshot never changes"
+    );
+}
+
+#[test]
+fn changes_that_were_read_back_from_the_store_are_not_known() {
+    let store = TestStore::new();
+    let region = open(&store);
+    submit(&region, mark("known")).wait().unwrap();
+    let before = region.snapshot();
+    store.set(Mode::FailsAfter);
+    submit(&region, mark("unsure")).wait().unwrap_err();
+    store.set(Mode::Works);
+    submit(&region, mark("after")).wait().unwrap();
+    let after = region.snapshot();
+    assert!(has_mark(after.world(), "unsure"));
+    assert!(after.changes_since(before.revision()).is_none());
+}
+
+#[test]
+fn a_reader_that_holds_on_to_a_world_holds_up_nobody() {
+    let region = open(&TestStore::new());
+    region.read(|before| {
+        submit(&region, mark("meanwhile")).wait().unwrap();
+        assert!(!has_mark(before, "meanwhile"));
+        region.read(|after| assert!(has_mark(after, "meanwhile")));
+    });
+}

@@ -1,6 +1,7 @@
 //! A world for tests in which everything is the same in every run.
 
 mod invariants;
+mod region_of;
 mod rng;
 mod sequences;
 
@@ -16,6 +17,7 @@ use crate::operations::empty_family::EmptyFamily;
 use crate::{Caller, Context, Ec2Error, Operation, RegionSettings, World, bootstrap, read_request};
 
 pub use invariants::check_invariants;
+pub use region_of::region_of;
 pub use rng::TestRng;
 pub use sequences::random_step;
 
