@@ -5,7 +5,7 @@ AS_ROOT := scripts/as-root
 # Tests whose names start with root_ make namespaces: cargo starts the test binaries through this.
 RUN_AS_ROOT := CARGO_TARGET_$(shell uname -m | tr a-z A-Z)_UNKNOWN_LINUX_GNU_RUNNER=$(CURDIR)/$(AS_ROOT)
 
-.PHONY: demo demo-efa test bench lint build
+.PHONY: demo demo-efa test test-core test-host test-efa bench lint build
 
 demo: ## A public address moves from a failed instance to a standby, under traffic.
 	scripts/setup demo
@@ -17,11 +17,32 @@ demo-efa: ## Unmodified MPI between two instances' Elastic Fabric Adapters, cut 
 	cargo build --locked --release --package openeni --package eni-efa-verbs --package eni-efa-provider
 	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/openeni demo efa
 
+# Rust tests of a lane: the packages that `cargo xtask lane` derives from where they lie.
+LANE_TESTS = $(RUN_AS_ROOT) cargo nextest run --locked $$(cargo xtask lane $(1))
+END_TO_END = $(AS_ROOT) env PYTHONDONTWRITEBYTECODE=1 OPENENI=$(abspath $(CARGO_TARGET_DIR))/debug/openeni .venv/bin/pytest tests/e2e
+BUILD_REGION = cargo build --locked --package openeni --package eni-efa-verbs --package eni-efa-provider
+
 test: ## Every test: Rust, then the AWS CLI and boto3 against a running region.
 	scripts/setup test
-	cargo build --locked --package openeni --package eni-efa-verbs --package eni-efa-provider
+	$(BUILD_REGION)
 	$(RUN_AS_ROOT) cargo nextest run --locked --workspace
-	$(AS_ROOT) env PYTHONDONTWRITEBYTECODE=1 OPENENI=$(abspath $(CARGO_TARGET_DIR))/debug/openeni .venv/bin/pytest tests/e2e
+	$(END_TO_END)
+
+test-core: ## The part of it that is pure or about the API: no devices.
+	scripts/setup test
+	$(call LANE_TESTS,core)
+
+test-host: ## The part about packets, devices and instances, and everything end to end but EFA.
+	scripts/setup test
+	$(BUILD_REGION)
+	$(call LANE_TESTS,host)
+	$(END_TO_END) -m "not efa"
+
+test-efa: ## The part about SRD and Elastic Fabric Adapters.
+	scripts/setup test
+	$(BUILD_REGION)
+	$(call LANE_TESTS,efa)
+	$(END_TO_END) -m efa
 
 bench: ## OpenENI against a veth pair, a bridge, a bridge with nftables rules, and libfabric's providers.
 	scripts/setup bench

@@ -8,6 +8,8 @@ from namespaces import until
 from network import INSTANCE_SECONDS, Network, allow
 from region import refused
 
+pytestmark = pytest.mark.efa
+
 
 @pytest.fixture(scope="module")
 def net(shared_region):

@@ -5,6 +5,8 @@ import pytest
 from namespaces import until
 from network import Network, allow
 
+pytestmark = pytest.mark.efa
+
 # The programs wait for each other; a debug build on a busy machine takes its time.
 PROGRAM_SECONDS = 20
 PINGPONG = f"timeout {PROGRAM_SECONDS} fi_pingpong -p efa -e rdm -I 20 -v"

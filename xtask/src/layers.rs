@@ -51,7 +51,7 @@ impl fmt::Display for Layer {
 }
 
 impl Layer {
-    fn declared_by(package: &Package) -> Option<Self> {
+    pub(crate) fn declared_by(package: &Package) -> Option<Self> {
         Some(
             match package.metadata.get("openeni")?.get("layer")?.as_str()? {
                 "core" => Self::Core,

@@ -1,10 +1,13 @@
 //! Repository checks and builds, for people and for CI: `cargo xtask --help`.
 
 mod core_crates;
+mod corpus;
 mod ebpf;
 mod faults;
 mod fuzz;
+mod lanes;
 mod layers;
+mod model;
 mod repository;
 mod tidy;
 mod unsafe_code;
@@ -29,8 +32,12 @@ enum Task {
     /// Builds or checks the committed eBPF object.
     #[command(subcommand)]
     Ebpf(ebpf::Task),
-    /// Runs one of the fuzzers in `fuzz/`.
+    /// Runs the fuzzers in `fuzz/`, one or all.
     Fuzz(fuzz::Options),
+    /// Tries every order of accesses to shared memory.
+    Model,
+    /// Prints which packages a lane of tests runs, as arguments for cargo.
+    Lane(lanes::Options),
     /// Plants the faults of tests/faults.toml one by one: each must be caught by its test.
     Faults(faults::Options),
 }
@@ -44,6 +51,8 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Ebpf(task) => ebpf::run(&task),
         Task::Fuzz(options) => fuzz::run(&options),
+        Task::Model => model::run(),
+        Task::Lane(options) => lanes::run(&options),
         Task::Faults(options) => faults::run(&options),
     };
     match outcome {

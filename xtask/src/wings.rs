@@ -92,7 +92,7 @@ pub(crate) fn findings(packages: &[&Package], root: &Utf8Path) -> Vec<String> {
 }
 
 /// The first folder on the way from the root to a package.
-fn wing_of<'a>(package: &'a Package, root: &Utf8Path) -> Option<&'a str> {
+pub(crate) fn wing_of<'a>(package: &'a Package, root: &Utf8Path) -> Option<&'a str> {
     let below = package.manifest_path.strip_prefix(root).ok()?;
     below.components().next().map(|folder| folder.as_str())
 }

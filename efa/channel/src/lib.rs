@@ -10,6 +10,7 @@ mod consumer;
 mod control;
 mod producer;
 mod region;
+#[cfg_attr(loom, path = "model/sys.rs")]
 mod sys;
 
 pub use consumer::{Consumer, Record};

@@ -1,0 +1,97 @@
+//! The inputs that a fuzzer has found so far, kept under version control: `fuzz/corpora/TARGET.txt`, one input a line in
+//! hexadecimal digits, in order, so that a run begins where the last one ended and a difference can be read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::repository::{self, Failure};
+
+/// Inputs that are kept at most, the shortest ones: what is left out is found again in a moment.
+const MAX_KEPT_INPUTS: usize = 400;
+/// A longer input is not kept.
+const MAX_KEPT_BYTES: usize = 512;
+
+fn file_of(target: &str) -> PathBuf {
+    repository::root()
+        .join("fuzz/corpora")
+        .join(format!("{target}.txt"))
+}
+
+/// Adds the kept inputs of a target to the directory that its fuzzer works in.
+pub(crate) fn unpack(target: &str, directory: &Path) -> Result<(), Failure> {
+    let file = file_of(target);
+    if !file.exists() {
+        return Ok(());
+    }
+    let text = fs::read_to_string(&file).map_err(failed(&file))?;
+    for (number, line) in text.lines().enumerate() {
+        let input = from_hex(line).ok_or_else(|| {
+            Failure::Other(format!("{}:{}: no input", file.display(), number + 1))
+        })?;
+        let path = directory.join(format!("kept-{number}"));
+        fs::write(&path, input).map_err(failed(&path))?;
+    }
+    Ok(())
+}
+
+/// Keeps the fewest inputs of `corpus` that reach all that it reaches.
+pub(crate) fn keep(target: &str, fuzzer: &Path, corpus: &Path) -> Result<(), Failure> {
+    let merged = corpus.with_file_name("merged");
+    if merged.exists() {
+        fs::remove_dir_all(&merged).map_err(failed(&merged))?;
+    }
+    fs::create_dir_all(&merged).map_err(failed(&merged))?;
+    let limit = format!("-max_len={MAX_KEPT_BYTES}");
+    repository::run(
+        Command::new(fuzzer)
+            .args(["-merge=1", "-verbosity=0", &limit])
+            .args([&merged, corpus]),
+    )?;
+    let mut inputs = Vec::new();
+    for entry in fs::read_dir(&merged).map_err(failed(&merged))? {
+        let path = entry.map_err(failed(&merged))?.path();
+        inputs.push(fs::read(&path).map_err(failed(&path))?);
+    }
+    inputs.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
+    inputs.truncate(MAX_KEPT_INPUTS);
+    let lines: String = inputs.iter().map(|input| to_hex(input) + "\n").collect();
+    let file = file_of(target);
+    fs::write(&file, lines).map_err(failed(&file))?;
+    println!("{}: {} inputs", file.display(), inputs.len());
+    Ok(())
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> Failure {
+    move |source| Failure::Read {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    digits.chunks(2).map(byte).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_survives_its_line() {
+        let input: Vec<u8> = (0..=255).collect();
+        assert_eq!(from_hex(&to_hex(&input)), Some(input));
+        assert_eq!(from_hex(""), Some(Vec::new()));
+        assert_eq!(from_hex("0"), None);
+        assert_eq!(from_hex("0g"), None);
+    }
+}
