@@ -1,6 +1,7 @@
 //! Benchmarks: OpenENI beside its peers, in one run. See `docs/BENCHMARKS.md`.
 
 mod api;
+mod cost;
 mod openeni;
 mod peer;
 mod program;
@@ -54,6 +55,15 @@ enum What {
         #[arg(long, default_value_t = 200)]
         rounds: u32,
     },
+    /// What a change costs the agent, beside more and more instances.
+    Cost {
+        /// Numbers of running instances.
+        #[arg(long, value_delimiter = ',', default_values_t = [0, 100, 400])]
+        instances: Vec<usize>,
+        /// Rules in the group of a last region, of as many instances as the largest.
+        #[arg(long, default_value_t = 990)]
+        rules: usize,
+    },
     /// The API: durable creations and describes.
     Api {
         /// Interfaces to create.
@@ -94,6 +104,17 @@ fn run(options: &Options) -> io::Result<()> {
             let directory = Scratch::new()?;
             let costs = program::measure(&program, &directory.0, rounds)?;
             print(options.json, &costs, &program::table(&costs))
+        }
+        What::Cost {
+            ref instances,
+            rules,
+        } => {
+            let largest = instances.iter().copied().max().map(|most| (most, rules));
+            let regions = instances.iter().map(|count| (*count, 1)).chain(largest);
+            let costs = regions
+                .map(|(count, rules)| cost::live::measure(&program, count, rules))
+                .collect::<io::Result<Vec<_>>>()?;
+            print(options.json, &costs, &cost::live::table(&costs))
         }
         What::Api { interfaces } => {
             let figures = api::measure(&PrivateRegion::start(&program)?, interfaces)?;

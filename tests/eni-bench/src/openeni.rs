@@ -44,21 +44,7 @@ impl Pair {
             ],
         )?;
         let group_id = first(group, "groupId")?;
-        for chunk in numbered_rules(rules, &block).chunks(RULES_IN_A_CALL) {
-            let mut parameters = vec![("GroupId".to_owned(), group_id.clone())];
-            for (index, (protocol, port, cidr)) in chunk.iter().enumerate() {
-                let prefix = format!("IpPermissions.{}", index + 1);
-                parameters.push((format!("{prefix}.IpProtocol"), (*protocol).to_owned()));
-                parameters.push((format!("{prefix}.FromPort"), port.to_string()));
-                parameters.push((format!("{prefix}.ToPort"), port.to_string()));
-                parameters.push((format!("{prefix}.IpRanges.1.CidrIp"), cidr.clone()));
-            }
-            let borrowed: Vec<_> = parameters
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect();
-            call("AuthorizeSecurityGroupIngress", &borrowed)?;
-        }
+        authorize(ec2, &group_id, &numbered_rules(rules, &block))?;
         let image_id = first(call("DescribeImages", &[("Owner.1", "amazon")])?, "imageId")?;
         let launched = call(
             "RunInstances",
@@ -97,6 +83,31 @@ impl Pair {
     }
 }
 
+/// Adds ingress rules of protocol, port and block to a security group.
+pub(crate) fn authorize(
+    ec2: &Ec2,
+    group_id: &str,
+    rules: &[(&'static str, u16, String)],
+) -> io::Result<()> {
+    for chunk in rules.chunks(RULES_IN_A_CALL) {
+        let mut parameters = vec![("GroupId".to_owned(), group_id.to_owned())];
+        for (index, (protocol, port, cidr)) in chunk.iter().enumerate() {
+            let prefix = format!("IpPermissions.{}", index + 1);
+            parameters.push((format!("{prefix}.IpProtocol"), (*protocol).to_owned()));
+            parameters.push((format!("{prefix}.FromPort"), port.to_string()));
+            parameters.push((format!("{prefix}.ToPort"), port.to_string()));
+            parameters.push((format!("{prefix}.IpRanges.1.CidrIp"), cidr.clone()));
+        }
+        let borrowed: Vec<_> = parameters
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        ec2.call("AuthorizeSecurityGroupIngress", &borrowed)
+            .map_err(io::Error::other)?;
+    }
+    Ok(())
+}
+
 fn first_of(answer: &eni_client::Answer, name: &'static str) -> io::Result<String> {
     answer.first(name).map_err(io::Error::other)
 }
@@ -110,7 +121,7 @@ fn namespace_of(data_directory: &Path, instance_id: &str) -> std::path::PathBuf 
 }
 
 /// `count` rules of which only the last matches a packet of the benchmark.
-fn numbered_rules(count: usize, block: &str) -> Vec<(&'static str, u16, String)> {
+pub(crate) fn numbered_rules(count: usize, block: &str) -> Vec<(&'static str, u16, String)> {
     (1..count)
         .map(|number| {
             let port = 10_000 + u16::try_from(number).unwrap_or(u16::MAX);

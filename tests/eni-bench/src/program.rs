@@ -14,8 +14,9 @@ use eni_bpf_loader::{DataPlane, mount_bpffs, unmount_bpffs};
 use eni_client::{PrivateRegion, median};
 use eni_netlink::{Namespace, Netlink, VethSpec};
 use eni_pipeline::testing::MemoryTables;
-use eni_pipeline::testing::frames::udp;
+use eni_pipeline::testing::frames::{tcp, udp};
 use eni_pipeline::testing::region::{ANNA, BERT, private, small_region, tracking_region};
+use eni_wire::tcp_flag::SYN;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use serde::Serialize;
@@ -129,10 +130,9 @@ fn program_in_fabric(pins: &Path, rounds: u32) -> io::Result<Vec<Cost>> {
     let mut tracked = data_plane(&pins.join("tracked"), &tracking_region())?;
     let redirect = Redirect::load(BERT)?;
     let datagram = udp(ANNA, private(BERT), (1, 2));
-    // IP options keep a packet off the fast way.
-    let mut with_options = datagram.clone();
-    with_options.options = vec![1; 4];
-    let [fast, slow] = [datagram.bytes(), with_options.bytes()];
+    // A SYN never takes the fast way.
+    let syn = tcp(ANNA, private(BERT), (1, 2), SYN);
+    let [fast, slow] = [datagram.bytes(), syn.bytes()];
     let mut costs = [
         "only bpf_redirect_peer",
         "a cached flow",

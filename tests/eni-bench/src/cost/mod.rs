@@ -1,0 +1,3 @@
+//! What a change costs the region, and whether that grows with the region.
+
+pub(crate) mod live;
