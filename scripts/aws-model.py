@@ -15,7 +15,7 @@ import botocore.session
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 API = ROOT / "control/ec2-api/aws"
 MODEL = ROOT / "control/model"
-OPERATIONS = MODEL / "src/operations/mod.rs"
+OPERATIONS = MODEL / "src/api/mod.rs"
 SERVED = ("ec2", "sts")
 
 # Which actions of EC2 list, or look up, resources.

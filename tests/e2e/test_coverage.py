@@ -6,7 +6,7 @@ import re
 import botocore
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-OPERATIONS = ROOT / "control/model/src/operations/mod.rs"
+OPERATIONS = ROOT / "control/model/src/api/mod.rs"
 # The listings of families that have no members here; `test_api_empty_families` calls each.
 EMPTY_FAMILIES = [
     line.split("\t")[0] for line in (ROOT / "control/model/empty-families.tsv").read_text().splitlines()[1:]

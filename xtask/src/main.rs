@@ -1,5 +1,6 @@
 //! Repository checks and builds, for people and for CI: `cargo xtask --help`.
 
+mod api;
 mod core_crates;
 mod corpus;
 mod ebpf;
@@ -29,6 +30,8 @@ enum Task {
     Layers(layers::Options),
     /// Checks file lengths, leftover marks and machine-specific text.
     Tidy,
+    /// Writes the requests and answers of the operations served.
+    Api(api::Options),
     /// Builds or checks the committed eBPF object.
     #[command(subcommand)]
     Ebpf(ebpf::Task),
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Layers(options) => layers::run(&options),
         Task::Tidy => tidy::run(),
+        Task::Api(options) => api::run(&options),
         Task::Ebpf(task) => ebpf::run(&task),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Model => model::run(),

@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     },
     #[error("cannot read {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: PathBuf, source: io::Error },
     #[error("{} is not Rust: {source}", path.display())]
     Syntax { path: PathBuf, source: syn::Error },
     #[error("cannot start {program}: {source}")]

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use eni_model::operations::empty_family::EmptyFamily;
-use eni_model::{Await, Caller, Console, Context, Ec2Error, ErrorCode, Operation, World};
+use eni_model::{Action, Await, Caller, Console, Context, Ec2Error, ErrorCode, Operation, World};
 use eni_query::QueryTree;
 use eni_region::Region;
 use eni_types::InstanceId;
@@ -50,8 +50,8 @@ pub(crate) type Handler = for<'a> fn(Call<'a>) -> Document<'a>;
 macro_rules! handlers {
     ($($operation:ident,)*) => {
         [$((
-            <eni_model::operations::$operation as Operation>::NAME,
-            |call| Box::pin(run::<eni_model::operations::$operation>(call)),
+            <eni_model::api::$operation as Action>::NAME,
+            |call| Box::pin(run::<eni_model::api::$operation>(call)),
         ),)*]
     };
 }

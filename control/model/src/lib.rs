@@ -10,6 +10,7 @@
 
 extern crate alloc;
 
+pub mod api;
 mod bootstrap;
 mod change;
 mod client_token;
@@ -36,7 +37,7 @@ pub use client_token::{ClientToken, Replay};
 pub use context::{Caller, Context, RegionSettings};
 pub use error::{Ec2Error, ErrorCode};
 pub use items::{ItemSet, ReturnTrue};
-pub use operation::{Await, Console, Operation};
+pub use operation::{Action, Await, Console, Operation, Planned};
 pub use resource::{Resource, ResourceKind};
 pub use table::{IndexKey, Row, Table};
 pub use transition::{Transition, expire, plan_transitions};

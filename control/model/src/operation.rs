@@ -10,26 +10,28 @@ use serde::Serialize;
 use crate::resource::Instance;
 use crate::{ChangeSet, Context, Ec2Error, IndexKey, World};
 
-/// One EC2 operation: the request type implements this.
-pub trait Operation: FromQuery + Send + 'static {
+/// A request, as EC2's model has it: what `cargo xtask api` writes.
+pub trait Action: FromQuery + Send + 'static {
     /// The `Action`, such as `CreateSubnet`.
     const NAME: &'static str;
     /// Whether planning may change the world. Describes do not: they run at once against the published world.
-    const MUTATES: bool = true;
-    /// Whether the operation takes `DryRun` (a few do not).
-    const HAS_DRY_RUN: bool = true;
+    const MUTATES: bool;
+    /// Whether it takes `DryRun` (a few do not).
+    const HAS_DRY_RUN: bool;
     /// What is answered; its serialised fields are the children of `<NAMEResponse>` after `requestId`.
     type Response: Serialize + Send + 'static;
+}
 
+/// What planning gives: the changes and the answer, or EC2's error.
+pub type Planned<A> = Result<(ChangeSet, <A as Action>::Response), Ec2Error>;
+
+/// The rules of one EC2 operation: what a person writes for a request.
+pub trait Operation: Action {
     /// Checks the request against the rules and says what it changes and answers. Pure.
     ///
     /// # Errors
     /// EC2's error for the first rule that the request breaks. Then nothing changes.
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error>;
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self>;
 
     /// What the answer waits for (bounded) after the commit, so that the next call finds it done: a client's waiter sees
     /// the final state at its first poll, and does not come back after 15 s. This is what the request tells of it.

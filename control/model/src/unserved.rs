@@ -71,7 +71,7 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::operations::RunInstances;
+    use crate::api::RunInstances;
     use crate::testing::TestWorld;
 
     const LAUNCH: [(&str, &str); 3] = [

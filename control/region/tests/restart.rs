@@ -56,7 +56,7 @@ fn perform(region: &Region, step: Step) {
                 ("TagSpecification.1.Tag.1.Value", tag.as_str()),
             ];
             let tree = eni_query::QueryTree::from_pairs(pairs).unwrap();
-            let request = tree.read::<eni_model::operations::CreateVpc>().unwrap();
+            let request = tree.read::<eni_model::api::CreateVpc>().unwrap();
             // The quota of VPCs refuses some, which is as good.
             let _ = submit(region, move |world, context| request.plan(world, context)).wait();
         }

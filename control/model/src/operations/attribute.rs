@@ -11,14 +11,14 @@ use crate::{Ec2Error, ErrorCode};
 
 /// A boolean attribute: `MapPublicIpOnLaunch.Value=true` in a request, `<value>true</value>` in an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromQuery, Serialize)]
-pub struct AttributeBooleanValue {
+pub(crate) struct AttributeBooleanValue {
     /// The value.
     pub value: bool,
 }
 
 /// A text attribute: `Description.Value=web` in a request, `<value>web</value>` in an answer.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery, Serialize)]
-pub struct AttributeValue {
+pub(crate) struct AttributeValue {
     /// The value.
     pub value: String,
 }

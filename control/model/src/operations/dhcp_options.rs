@@ -2,73 +2,33 @@
 
 use alloc::borrow::Cow;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec;
-use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::quota;
-use serde::Serialize;
 
 use super::inventory::listed;
-use crate::describe::{Described, Page, Scope};
-use crate::tags::{TagItem, Tags};
+use crate::api::dhcp_options::{
+    DescribeDhcpOptions, DescribeDhcpOptionsResponse, DhcpConfigurationDescription,
+    DhcpOptionsDescription,
+};
+use crate::describe::{Described, Scope};
+use crate::operations::attribute::AttributeValue;
+use crate::tags::Tags;
 use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, RegionSettings, Row,
-    World,
+    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, Planned, RegionSettings,
+    Row, World,
 };
 
 /// The DHCP options set that every account has and every VPC uses until told otherwise.
 pub(crate) const DEFAULT_DHCP_OPTIONS_ID: &str = "dopt-0d0e5ca7109b3f62a";
 
-/// Finds DHCP options sets.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeDhcpOptions {
-    /// Only these.
-    #[query(name = "DhcpOptionsId")]
-    pub dhcp_options_ids: Vec<String>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeDhcpOptionsResponse {
-    dhcp_options_set: ItemSet<DhcpOptions>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-/// One set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DhcpOptions {
-    dhcp_options_id: &'static str,
-    owner_id: String,
-    dhcp_configuration_set: ItemSet<Configuration>,
-    tag_set: ItemSet<TagItem>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Configuration {
-    key: &'static str,
-    value_set: ItemSet<Value>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Value {
-    value: String,
-}
-
-impl DhcpOptions {
+impl DhcpOptionsDescription {
     /// The default set, as EC2 makes it: the names that the region's instances have, and Amazon's own name server.
     fn default_of(region: &RegionSettings) -> Self {
-        let configuration = |key, value| Configuration {
+        let configuration = |key, value| DhcpConfigurationDescription {
             key,
-            value_set: vec![Value { value }].into(),
+            value_set: vec![AttributeValue { value }].into(),
         };
         Self {
             dhcp_options_id: DEFAULT_DHCP_OPTIONS_ID,
@@ -83,18 +43,11 @@ impl DhcpOptions {
     }
 }
 
+/// Finds DHCP options sets.
 impl Operation for DescribeDhcpOptions {
-    const NAME: &'static str = "DescribeDhcpOptions";
-    const MUTATES: bool = false;
-    type Response = DescribeDhcpOptionsResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let (sets, next_token) = listed(
-            [DhcpOptions::default_of(context.region)].into_iter(),
+            [DhcpOptionsDescription::default_of(context.region)].into_iter(),
             &self.dhcp_options_ids,
             |set| set.dhcp_options_id.to_string(),
             no_dhcp_options,
@@ -127,7 +80,7 @@ fn no_dhcp_options(id: &str) -> Ec2Error {
     Ec2Error::new(ErrorCode::of_id("InvalidDhcpOptionID.NotFound"), message)
 }
 
-impl Row for DhcpOptions {
+impl Row for DhcpOptionsDescription {
     type Id = &'static str;
     fn id(&self) -> &'static str {
         self.dhcp_options_id
@@ -138,7 +91,7 @@ impl Row for DhcpOptions {
     fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
 }
 
-impl Described for DhcpOptions {
+impl Described for DhcpOptionsDescription {
     const FILTERS: &'static [&'static str] = &["dhcp-options-id", "key", "owner-id", "value"];
     const IDS_AND_PAGE: (&'static str, &'static str) = ("DhcpOptionsIds", "MaxResults");
 

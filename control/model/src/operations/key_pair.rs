@@ -3,58 +3,20 @@
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::InstanceId;
 use eni_types::quota;
-use serde::Serialize;
 
-use crate::describe::{Described, Filter, Page, Scope, find_among};
+use crate::api::key_pair::{DescribeKeyPairs, DescribeKeyPairsResponse, KeyPairDescription};
+use crate::describe::{Described, Page, Scope, find_among};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, Row, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, Row, World};
 
 /// Describes the key pairs that instances name, so that what an instance's description names can be looked at.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeKeyPairs {
-    /// Only these.
-    #[query(name = "KeyName")]
-    pub key_names: Vec<String>,
-    /// Only these.
-    #[query(name = "KeyPairId")]
-    pub key_pair_ids: Vec<String>,
-    /// Without effect: the keys themselves are not known.
-    pub include_public_key: Option<bool>,
-    /// All must match.
-    #[query(name = "Filter")]
-    pub filters: Vec<Filter>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeKeyPairsResponse {
-    key_set: ItemSet<KeyPair>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct KeyPair {
-    key_pair_id: String,
-    key_name: String,
-}
-
 impl Operation for DescribeKeyPairs {
-    const NAME: &'static str = "DescribeKeyPairs";
-    const MUTATES: bool = false;
-    type Response = DescribeKeyPairsResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let all = in_use(world);
         for name in &self.key_names {
             if all.iter().all(|pair| pair.key_name != *name) {
@@ -75,7 +37,7 @@ impl Operation for DescribeKeyPairs {
             ..Page::default()
         };
         let scope = Scope::new(world, context);
-        let name = |pair: &KeyPair| pair.key_name.clone();
+        let name = |pair: &KeyPairDescription| pair.key_name.clone();
         let (found, _) = find_among(wanted, false, name, &page, &quota::PAGE_SIZES, scope)?;
         let response = DescribeKeyPairsResponse {
             key_set: found.into(),
@@ -85,17 +47,19 @@ impl Operation for DescribeKeyPairs {
 }
 
 /// The key pairs that instances name, by name. Each has the digits of the first of its instances in its id.
-fn in_use(world: &World) -> Vec<KeyPair> {
+fn in_use(world: &World) -> Vec<KeyPairDescription> {
     let mut first: BTreeMap<&str, InstanceId> = BTreeMap::new();
     for instance in world.instances.iter() {
         if let Some(name) = instance.key_name.as_deref().filter(|name| !name.is_empty()) {
             first.entry(name).or_insert(instance.instance_id);
         }
     }
-    let pairs = first.into_iter().map(|(name, instance)| KeyPair {
-        key_pair_id: instance.to_string().replacen("i-", "key-", 1),
-        key_name: name.into(),
-    });
+    let pairs = first
+        .into_iter()
+        .map(|(name, instance)| KeyPairDescription {
+            key_pair_id: instance.to_string().replacen("i-", "key-", 1),
+            key_name: name.into(),
+        });
     pairs.collect()
 }
 
@@ -107,7 +71,7 @@ pub(crate) fn check_known(id: &str, world: &World) -> Result<(), Ec2Error> {
     check_id(id, &in_use(world))
 }
 
-fn check_id(id: &str, all: &[KeyPair]) -> Result<(), Ec2Error> {
+fn check_id(id: &str, all: &[KeyPairDescription]) -> Result<(), Ec2Error> {
     if all.iter().any(|pair| pair.key_pair_id == id) {
         return Ok(());
     }
@@ -120,7 +84,7 @@ fn no_key_pair(message: &str) -> Ec2Error {
     Ec2Error::new(ErrorCode::InvalidKeyPairNotFound, message)
 }
 
-impl Row for KeyPair {
+impl Row for KeyPairDescription {
     type Id = ();
     fn id(&self) {}
     fn tags(&self) -> &Tags {
@@ -129,7 +93,7 @@ impl Row for KeyPair {
     fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
 }
 
-impl Described for KeyPair {
+impl Described for KeyPairDescription {
     const FILTERS: &'static [&'static str] = &["fingerprint", "key-name", "key-pair-id"];
     const IDS_AND_PAGE: (&'static str, &'static str) = ("KeyNames", "MaxResults");
 

@@ -2,72 +2,23 @@
 
 use alloc::borrow::Cow;
 use alloc::format;
-use alloc::string::String;
 use alloc::vec;
-use alloc::vec::Vec;
-
-use eni_query::FromQuery;
-use serde::Serialize;
 
 use super::inventory::listed;
-use crate::describe::{Described, Page, Scope};
-use crate::tags::{TagItem, Tags};
+use crate::api::vpc_endpoint_service::{
+    DescribeVpcEndpointServices, DescribeVpcEndpointServicesResponse, EndpointService, ServiceType,
+};
+use crate::describe::{Described, Scope};
+use crate::tags::Tags;
 use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, RegionSettings, Row,
-    World,
+    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, Planned, RegionSettings,
+    Row, World,
 };
 
 /// The services, by name. Interface endpoints of services are none: nothing here could stand behind one.
 const SERVICES: [&str; 2] = ["dynamodb", "s3"];
 /// The page sizes that the model gives no bounds for.
 const PAGE_SIZES: core::ops::RangeInclusive<u32> = 1..=1000;
-
-/// Finds services that VPC endpoints can lead to.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeVpcEndpointServices {
-    /// Only these.
-    #[query(name = "ServiceName")]
-    pub service_names: Vec<String>,
-    /// Only those of these regions.
-    #[query(name = "ServiceRegion")]
-    pub service_regions: Vec<String>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeVpcEndpointServicesResponse {
-    service_name_set: ItemSet<String>,
-    service_detail_set: ItemSet<EndpointService>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct EndpointService {
-    service_name: String,
-    service_type: ItemSet<ServiceType>,
-    service_region: String,
-    availability_zone_id_set: ItemSet<String>,
-    availability_zone_set: ItemSet<String>,
-    owner: &'static str,
-    base_endpoint_dns_name_set: ItemSet<String>,
-    vpc_endpoint_policy_supported: bool,
-    acceptance_required: bool,
-    manages_vpc_endpoints: bool,
-    tag_set: ItemSet<TagItem>,
-    supported_ip_address_type_set: ItemSet<&'static str>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ServiceType {
-    service_type: &'static str,
-}
 
 impl EndpointService {
     fn new(service: &str, region: &RegionSettings) -> Self {
@@ -96,16 +47,9 @@ impl EndpointService {
     }
 }
 
+/// Finds services that VPC endpoints can lead to.
 impl Operation for DescribeVpcEndpointServices {
-    const NAME: &'static str = "DescribeVpcEndpointServices";
-    const MUTATES: bool = false;
-    type Response = DescribeVpcEndpointServicesResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let region = context.region;
         let here = self.service_regions.is_empty() || self.service_regions.contains(&region.region);
         let services = SERVICES

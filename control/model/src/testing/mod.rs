@@ -77,7 +77,7 @@ impl TestWorld {
         macro_rules! dispatch {
             ($($operation:ident,)*) => {
                 match action {
-                    $(stringify!($operation) => self.plan_and_apply::<crate::operations::$operation>(parameters),)*
+                    $(stringify!($operation) => self.plan_and_apply::<crate::api::$operation>(parameters),)*
                     _ => self.list_nothing(action, parameters),
                 }
             };

@@ -1,62 +1,22 @@
 //! `AllocateAddress`.
 
 use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use eni_query::FromQuery;
 use eni_types::{AllocationId, TypedId, quota};
-use serde::Serialize;
 
 use super::named::no_public_ip;
 use super::{AMAZON_POOL, DOMAIN, pool};
+use crate::api::address::{AllocateAddress, AllocateAddressResponse};
 use crate::operations::claims::Claims;
 use crate::operations::unsupported;
 use crate::resource::Address;
-use crate::tags::{TagSpecification, Tags};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, World};
+use crate::tags::Tags;
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
 
 /// Allocates an Elastic IP address from the region's pool.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct AllocateAddress {
-    /// `vpc`, the only one there is.
-    pub domain: Option<String>,
-    /// The address wanted, such as one that was released before.
-    pub address: Option<Ipv4Addr>,
-    /// `amazon`; there are no other pools.
-    pub public_ipv4_pool: Option<String>,
-    /// The region's name; there are no other border groups.
-    pub network_border_group: Option<String>,
-    /// Asks for an Outpost's address.
-    pub customer_owned_ipv4_pool: Option<String>,
-    /// Asks for an address from an IPAM pool.
-    pub ipam_pool_id: Option<String>,
-    /// Tags for the address.
-    #[query(name = "TagSpecification")]
-    pub tag_specifications: Vec<TagSpecification>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AllocateAddressResponse {
-    public_ip: Ipv4Addr,
-    allocation_id: AllocationId,
-    domain: &'static str,
-    public_ipv4_pool: &'static str,
-    network_border_group: String,
-}
-
 impl Operation for AllocateAddress {
-    const NAME: &'static str = "AllocateAddress";
-    type Response = AllocateAddressResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.check(context)?;
         let own = world
             .addresses

@@ -1,55 +1,24 @@
 //! `AssociateAddress`, `DisassociateAddress` and `ReleaseAddress`.
 
 use alloc::format;
-use alloc::string::String;
 use core::net::Ipv4Addr;
 
-use eni_query::FromQuery;
-use eni_types::{
-    AllocationId, AssociationId, InstanceId, InstanceState, NetworkInterfaceId, TypedId,
-};
-use serde::Serialize;
+use eni_types::{AssociationId, InstanceId, InstanceState, TypedId};
 
 use super::named::{by_public_ip, named};
 use super::{pool, release};
+use crate::api::address::{
+    AssociateAddress, AssociateAddressResponse, DisassociateAddress, ReleaseAddress,
+};
 use crate::operations::lookup;
 use crate::resource::{Address, AddressAssociation, NetworkInterface};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, ReturnTrue, World};
+use crate::{
+    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World,
+};
 
 /// Translates an Elastic IP address to a private address, in place of what it translated to before.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct AssociateAddress {
-    /// The address by its allocation.
-    pub allocation_id: Option<AllocationId>,
-    /// Or by itself.
-    pub public_ip: Option<Ipv4Addr>,
-    /// The instance whose only interface is meant.
-    pub instance_id: Option<InstanceId>,
-    /// Or the interface.
-    pub network_interface_id: Option<NetworkInterfaceId>,
-    /// One of the interface's private addresses; the primary one where absent.
-    pub private_ip_address: Option<Ipv4Addr>,
-    /// Whether an association that stands in the way is ended; true where absent.
-    pub allow_reassociation: Option<bool>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AssociateAddressResponse {
-    r#return: bool,
-    association_id: AssociationId,
-}
-
 impl Operation for AssociateAddress {
-    const NAME: &'static str = "AssociateAddress";
-    type Response = AssociateAddressResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let address = named(self.allocation_id, self.public_ip, world)?;
         let eni = self.interface(world)?;
         let private = self.private_address(eni)?;
@@ -176,23 +145,8 @@ fn refuse_associated(address: &Address) -> Result<(), Ec2Error> {
 }
 
 /// Ends the translation of an Elastic IP address, which stays allocated.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DisassociateAddress {
-    /// The association.
-    pub association_id: Option<AssociationId>,
-    /// Names an address of EC2-Classic. None here is one.
-    pub public_ip: Option<Ipv4Addr>,
-}
-
 impl Operation for DisassociateAddress {
-    const NAME: &'static str = "DisassociateAddress";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let address = match (self.association_id, self.public_ip) {
             (Some(id), None) => world
                 .addresses
@@ -227,25 +181,8 @@ impl Operation for DisassociateAddress {
 }
 
 /// Gives an Elastic IP address back to the pool.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct ReleaseAddress {
-    /// The address by its allocation.
-    pub allocation_id: Option<AllocationId>,
-    /// Names an address of EC2-Classic. None here is one.
-    pub public_ip: Option<Ipv4Addr>,
-    /// Without effect: the address is known without its border group.
-    pub network_border_group: Option<String>,
-}
-
 impl Operation for ReleaseAddress {
-    const NAME: &'static str = "ReleaseAddress";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let address = named(self.allocation_id, self.public_ip, world)?;
         if self.allocation_id.is_none() {
             let message =

@@ -1,78 +1,26 @@
 //! `DescribeAddresses` and `DescribeAddressesAttribute`.
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
 
-use eni_query::FromQuery;
-use eni_types::{AllocationId, AssociationId, InstanceId, NetworkInterfaceId, SubnetId};
-use serde::Serialize;
+use eni_types::{AllocationId, InstanceId};
 
 use super::named::{by_allocation, by_public_ip};
 use super::{AMAZON_POOL, DOMAIN};
-use crate::describe::{Described, Filter, Page, Scope, find};
+use crate::api::address::{
+    AddressAttribute, AddressDescription, DescribeAddresses, DescribeAddressesAttribute,
+    DescribeAddressesAttributeResponse, DescribeAddressesResponse,
+};
+use crate::describe::{Described, Page, Scope, find};
 use crate::operations::attribute::{only_one, unknown_attribute};
 use crate::operations::lookup;
 use crate::resource::{Address, NetworkInterface};
-use crate::tags::TagItem;
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
+use crate::{ChangeSet, Context, Ec2Error, IndexKey, Operation, Planned, World};
 
 /// Describes Elastic IP addresses. Lent addresses are described with their interfaces only.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeAddresses {
-    /// Only these, by allocation.
-    #[query(name = "AllocationId")]
-    pub allocation_ids: Vec<AllocationId>,
-    /// Only these.
-    #[query(name = "PublicIp")]
-    pub public_ips: Vec<Ipv4Addr>,
-    /// Filters. There is no paging.
-    #[query(name = "Filter")]
-    pub filters: Vec<Filter>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeAddressesResponse {
-    addresses_set: ItemSet<AddressDescription>,
-}
-
-/// An Elastic IP address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AddressDescription {
-    public_ip: Ipv4Addr,
-    allocation_id: AllocationId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    association_id: Option<AssociationId>,
-    domain: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance_id: Option<InstanceId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    network_interface_id: Option<NetworkInterfaceId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    network_interface_owner_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    private_ip_address: Option<Ipv4Addr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subnet_id: Option<SubnetId>,
-    tag_set: ItemSet<TagItem>,
-    public_ipv4_pool: &'static str,
-    network_border_group: String,
-}
-
 impl Operation for DescribeAddresses {
-    const NAME: &'static str = "DescribeAddresses";
-    const MUTATES: bool = false;
-    type Response = DescribeAddressesResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let mut ids = named(&self.allocation_ids, world)?;
         for public_ip in self.public_ips {
             ids.push(by_public_ip(public_ip, world)?.allocation_id);
@@ -184,45 +132,8 @@ impl Described for Address {
 }
 
 /// Describes an attribute of Elastic IP addresses: the domain name that their reverse lookup gives. None has one.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeAddressesAttribute {
-    /// Only these.
-    #[query(name = "AllocationId")]
-    pub allocation_ids: Vec<AllocationId>,
-    /// `domain-name`.
-    pub attribute: Option<String>,
-    /// Members of one answer.
-    pub max_results: Option<u32>,
-    /// Where the previous answer stopped.
-    pub next_token: Option<String>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeAddressesAttributeResponse {
-    address_set: ItemSet<AddressAttribute>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AddressAttribute {
-    public_ip: Ipv4Addr,
-    allocation_id: AllocationId,
-}
-
 impl Operation for DescribeAddressesAttribute {
-    const NAME: &'static str = "DescribeAddressesAttribute";
-    const MUTATES: bool = false;
-    type Response = DescribeAddressesAttributeResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         only_one(&[("attribute", self.attribute.is_some())])?;
         if let Some(other) = self
             .attribute

@@ -9,15 +9,6 @@ pub(crate) mod release;
 #[cfg(test)]
 mod tests;
 
-pub use allocate::{AllocateAddress, AllocateAddressResponse};
-pub use association::{
-    AssociateAddress, AssociateAddressResponse, DisassociateAddress, ReleaseAddress,
-};
-pub use describe::{
-    AddressDescription, DescribeAddresses, DescribeAddressesAttribute,
-    DescribeAddressesAttributeResponse, DescribeAddressesResponse,
-};
-
 /// The domain of every address since EC2 has VPCs only.
 const DOMAIN: &str = "vpc";
 /// EC2's name for its own pool of addresses.

@@ -1,99 +1,25 @@
 //! `DescribeImages`.
 
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::string::ToString;
 
-use eni_query::FromQuery;
-use eni_types::{ImageId, quota};
-use serde::Serialize;
+use eni_types::quota;
 
 use super::{Image, check_known};
-use crate::describe::{Page, Scope, find_among};
+use crate::api::image::{
+    BlockDeviceMappingDescription, DescribeImages, DescribeImagesResponse,
+    EbsBlockDeviceDescription, ImageDescription,
+};
+use crate::describe::{Scope, find_among};
 use crate::resource::BlockDevice;
-use crate::tags::{TagItem, Tags};
-use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, World};
+use crate::tags::Tags;
+use crate::{ChangeSet, Context, Operation, Planned, World};
 
-/// Describes images.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeImages {
-    /// Only these.
-    #[query(name = "ImageId")]
-    pub image_ids: Vec<ImageId>,
-    /// Only those of these accounts: ids, `self`, `amazon`, `aws-marketplace`.
-    #[query(name = "Owner")]
-    pub owners: Vec<String>,
-    /// Only those that these may launch: every image here is public.
-    #[query(name = "ExecutableBy")]
-    pub executable_users: Vec<String>,
-    /// Whether to list deprecated images: there are none.
-    pub include_deprecated: Option<bool>,
-    /// Whether to list disabled images: there are none.
-    pub include_disabled: Option<bool>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeImagesResponse {
-    images_set: ItemSet<ImageDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-/// One image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ImageDescription {
-    image_id: ImageId,
-    image_location: String,
-    image_state: &'static str,
-    image_owner_id: &'static str,
-    image_owner_alias: &'static str,
-    creation_date: &'static str,
-    is_public: bool,
-    architecture: &'static str,
-    image_type: &'static str,
-    name: &'static str,
-    description: &'static str,
-    platform_details: &'static str,
-    usage_operation: &'static str,
-    root_device_type: &'static str,
-    root_device_name: &'static str,
-    block_device_mapping: ItemSet<MappedDevice>,
-    virtualization_type: &'static str,
-    hypervisor: &'static str,
-    ena_support: bool,
-    tag_set: ItemSet<TagItem>,
-}
-
-/// `blockDeviceMapping.item`: the root volume. It is made of no snapshot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct MappedDevice {
-    device_name: &'static str,
-    ebs: MappedVolume,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct MappedVolume {
-    delete_on_termination: bool,
-    volume_size: u32,
-    volume_type: String,
-    iops: Option<u32>,
-    throughput: Option<u32>,
-    encrypted: bool,
-}
-
-impl MappedDevice {
+impl BlockDeviceMappingDescription {
     fn root(image: &Image) -> Self {
         let root = BlockDevice::root();
         Self {
             device_name: image.root_device_name,
-            ebs: MappedVolume {
+            ebs: EbsBlockDeviceDescription {
                 delete_on_termination: root.delete_on_termination,
                 volume_size: root.size_gib,
                 volume_type: root.volume_type,
@@ -105,16 +31,9 @@ impl MappedDevice {
     }
 }
 
+/// Describes images.
 impl Operation for DescribeImages {
-    const NAME: &'static str = "DescribeImages";
-    const MUTATES: bool = false;
-    type Response = DescribeImagesResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         check_known(&self.image_ids)?;
         let rows = Image::all().into_iter().filter(|image| self.names(image));
         let key = |image: &Image| image.image_id.to_string();
@@ -163,7 +82,9 @@ impl From<&Image> for ImageDescription {
             usage_operation: "RunInstances",
             root_device_type: "ebs",
             root_device_name: image.root_device_name,
-            block_device_mapping: [MappedDevice::root(image)].into_iter().collect(),
+            block_device_mapping: [BlockDeviceMappingDescription::root(image)]
+                .into_iter()
+                .collect(),
             virtualization_type: "hvm",
             hypervisor: "xen",
             ena_support: true,

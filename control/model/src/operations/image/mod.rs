@@ -4,7 +4,6 @@ mod catalog;
 mod describe;
 
 pub use catalog::Image;
-pub use describe::{DescribeImages, DescribeImagesResponse};
 
 use alloc::format;
 use alloc::string::{String, ToString};

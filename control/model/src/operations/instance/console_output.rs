@@ -1,47 +1,19 @@
 //! `GetConsoleOutput`.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use eni_query::FromQuery;
 use eni_types::InstanceId;
-use serde::Serialize;
 
+use crate::api::instance::{GetConsoleOutput, GetConsoleOutputResponse};
 use crate::operations::lookup;
-use crate::{ChangeSet, Console, Context, Ec2Error, Operation, World};
+use crate::{ChangeSet, Console, Context, Operation, Planned, World};
 
-/// Gives what an instance has printed: the output of its boot script, and why one was not run. Also of instances that are
-/// stopped, and of terminated ones as long as they are described.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct GetConsoleOutput {
-    /// The instance.
-    pub instance_id: InstanceId,
-    /// Without effect: what is given is always the latest. EC2 gives what it had soon after the last change of state, and
-    /// the latest only of instances built on Nitro.
-    pub latest: Option<bool>,
-}
-
-/// The answer. An instance that has printed nothing yet has no output.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GetConsoleOutputResponse {
-    instance_id: InstanceId,
-    timestamp: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<String>,
-}
-
+/// Gives what an instance has printed: the output of its boot script, and why one was not run. Also of instances that
+/// are stopped, and of terminated ones as long as they are described.
 impl Operation for GetConsoleOutput {
-    const NAME: &'static str = "GetConsoleOutput";
-    const MUTATES: bool = false;
-    type Response = GetConsoleOutputResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let instance = lookup::instance(world, self.instance_id)?;
         let response = GetConsoleOutputResponse {
             instance_id: instance.instance_id,
@@ -66,6 +38,8 @@ impl Operation for GetConsoleOutput {
 #[cfg(test)]
 mod tests {
     use eni_types::Timestamp;
+
+    use alloc::string::String;
 
     use super::*;
     use crate::operations::instance::tests::launched;

@@ -1,56 +1,18 @@
 //! `DescribeInstanceCreditSpecifications`.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-
-use eni_query::FromQuery;
-use eni_types::InstanceId;
-use serde::Serialize;
-
-use crate::describe::{Page, Scope, find};
+use crate::api::instance::{
+    CreditSpecificationDescription, DescribeInstanceCreditSpecifications,
+    DescribeInstanceCreditSpecificationsResponse,
+};
+use crate::describe::{Scope, find};
 use crate::instance_types::InstanceType;
 use crate::operations::lookup;
 use crate::resource::Instance;
-use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, World};
+use crate::{ChangeSet, Context, Operation, Planned, World};
 
 /// Describes which burstable instances may burst without limit.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeInstanceCreditSpecifications {
-    /// Only these; otherwise those that are `unlimited`.
-    #[query(name = "InstanceId")]
-    pub instance_ids: Vec<InstanceId>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeInstanceCreditSpecificationsResponse {
-    instance_credit_specification_set: ItemSet<CreditSpecificationDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-/// One instance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CreditSpecificationDescription {
-    instance_id: InstanceId,
-    cpu_credits: String,
-}
-
 impl Operation for DescribeInstanceCreditSpecifications {
-    const NAME: &'static str = "DescribeInstanceCreditSpecifications";
-    const MUTATES: bool = false;
-    type Response = DescribeInstanceCreditSpecificationsResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let scope = Scope::new(world, context);
         let found = find(
             &world.instances,

@@ -2,94 +2,23 @@
 
 use alloc::string::String;
 
-use eni_query::FromQuery;
-use eni_types::InstanceId;
-use serde::Serialize;
-
 use super::description::image_of;
 use super::modify_attribute::only_interface;
+use crate::api::instance::{
+    DescribeInstanceAttribute, DescribeInstanceAttributeResponse, EnclaveOptionsDescription,
+    NoValue, OptionalValue,
+};
 use crate::describe::Scope;
 use crate::operations::attribute::{AttributeBooleanValue, AttributeValue, unknown_attribute};
 use crate::operations::lookup;
-use crate::operations::network_interface::description::{GroupIdentifier, groups_of};
-use crate::operations::volume::{MappedDevice, mapping_of};
+use crate::operations::network_interface::description::groups_of;
+use crate::operations::volume::mapping_of;
 use crate::resource::Instance;
-use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, World};
+use crate::{ChangeSet, Context, ItemSet, Operation, Planned, World};
 
 /// Describes one attribute of an instance.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeInstanceAttribute {
-    /// The instance.
-    pub instance_id: InstanceId,
-    /// The attribute's name.
-    pub attribute: String,
-}
-
-/// The answer: the id and the attribute asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeInstanceAttributeResponse {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance_id: Option<InstanceId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance_type: Option<AttributeValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kernel: Option<NoValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ramdisk: Option<NoValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_data: Option<OptionalValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    disable_api_termination: Option<AttributeBooleanValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    disable_api_stop: Option<AttributeBooleanValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance_initiated_shutdown_behavior: Option<AttributeValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    root_device_name: Option<AttributeValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    block_device_mapping: Option<ItemSet<MappedDevice>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    product_codes: Option<ItemSet<()>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source_dest_check: Option<AttributeBooleanValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group_set: Option<ItemSet<GroupIdentifier>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ebs_optimized: Option<AttributeBooleanValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ena_support: Option<AttributeBooleanValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sriov_net_support: Option<AttributeValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    enclave_options: Option<Enabled>,
-}
-
-/// An attribute that no instance has a value for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-struct NoValue {}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct OptionalValue {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-struct Enabled {
-    enabled: bool,
-}
-
 impl Operation for DescribeInstanceAttribute {
-    const NAME: &'static str = "DescribeInstanceAttribute";
-    const MUTATES: bool = false;
-    type Response = DescribeInstanceAttributeResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let instance = lookup::instance(world, self.instance_id)?;
         let mut response = match self.attribute.as_str() {
             "sourceDestCheck" => DescribeInstanceAttributeResponse {
@@ -148,7 +77,9 @@ fn own_attribute(instance: &Instance, name: &str) -> Option<DescribeInstanceAttr
         "ebsOptimized" => found.ebs_optimized = flag(instance.ebs_optimized),
         "enaSupport" => found.ena_support = flag(true),
         "sriovNetSupport" => found.sriov_net_support = text("simple"),
-        "enclaveOptions" => found.enclave_options = Some(Enabled { enabled: false }),
+        "enclaveOptions" => {
+            found.enclave_options = Some(EnclaveOptionsDescription { enabled: false })
+        }
         _ => return None,
     }
     Some(found)

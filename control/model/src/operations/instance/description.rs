@@ -4,224 +4,25 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::net::Ipv4Addr;
 
-use eni_types::{
-    AttachmentId, AttachmentStatus, ImageId, InstanceId, InstanceState, MacAddress,
-    NetworkInterfaceId, NetworkInterfaceStatus, NetworkInterfaceType, SubnetId, Timestamp, VpcId,
-};
-use serde::Serialize;
+use eni_types::{InstanceState, Timestamp};
 
 use crate::ItemSet;
+use crate::api::instance::{
+    CapacityReservationSpecificationDescription, CpuOptionsDescription, EnclaveOptionsDescription,
+    HibernationOptionsDescription, InstanceDescription, InstanceStateDescription, InterfaceAddress,
+    InterfaceAssociation, InterfaceAttachment, InterfaceDescription, MaintenanceOptionsDescription,
+    MetadataOptionsDescription, MonitoringDescription, PlacementDescription,
+    PrivateDnsNameOptionsDescription, StateReason,
+};
+use crate::api::network_interface::OperatorDescription;
 use crate::describe::Scope;
 use crate::instance_types::InstanceType;
 use crate::operations::image::Image;
-use crate::operations::network_interface::description::{
-    GroupIdentifier, Names, groups_of, owner_of,
-};
-use crate::operations::volume::{MappedDevice, mapping_of};
+use crate::operations::network_interface::description::{Names, groups_of, owner_of};
+use crate::operations::volume::mapping_of;
 use crate::resource::{Address, Attachment, Instance, MetadataOptions, NetworkInterface};
-use crate::tags::TagItem;
 
-/// `instancesSet.item`. Members about disks, IPv6 and services that are not here are empty or left out, as EC2 does for
-/// instances without them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct InstanceDescription {
-    instance_id: InstanceId,
-    image_id: ImageId,
-    instance_state: StateDescription,
-    private_dns_name: String,
-    dns_name: String,
-    reason: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key_name: Option<String>,
-    ami_launch_index: u32,
-    product_codes: ItemSet<()>,
-    instance_type: String,
-    launch_time: String,
-    placement: Placement,
-    monitoring: Monitoring,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subnet_id: Option<SubnetId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    vpc_id: Option<VpcId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    private_ip_address: Option<Ipv4Addr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ip_address: Option<Ipv4Addr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source_dest_check: Option<bool>,
-    group_set: ItemSet<GroupIdentifier>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state_reason: Option<StateReason>,
-    architecture: &'static str,
-    root_device_type: &'static str,
-    root_device_name: &'static str,
-    block_device_mapping: ItemSet<MappedDevice>,
-    virtualization_type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_token: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tag_set: Option<ItemSet<TagItem>>,
-    hypervisor: &'static str,
-    network_interface_set: ItemSet<InterfaceDescription>,
-    ebs_optimized: bool,
-    ena_support: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cpu_options: Option<CpuOptions>,
-    capacity_reservation_specification: CapacityReservationSpecification,
-    hibernation_options: HibernationOptions,
-    metadata_options: MetadataOptionsDescription,
-    enclave_options: EnclaveOptions,
-    boot_mode: &'static str,
-    platform_details: &'static str,
-    usage_operation: &'static str,
-    usage_operation_update_time: String,
-    private_dns_name_options: PrivateDnsNameOptions,
-    maintenance_options: MaintenanceOptions,
-    current_instance_boot_mode: &'static str,
-    operator: Operator,
-}
-
-/// `instanceState` and its like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct StateDescription {
-    code: u16,
-    name: InstanceState,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Placement {
-    availability_zone: String,
-    availability_zone_id: String,
-    group_name: &'static str,
-    tenancy: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Monitoring {
-    state: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct StateReason {
-    code: String,
-    message: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CpuOptions {
-    core_count: u32,
-    threads_per_core: u32,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CapacityReservationSpecification {
-    capacity_reservation_preference: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct HibernationOptions {
-    configured: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct MetadataOptionsDescription {
-    state: &'static str,
-    http_tokens: String,
-    http_put_response_hop_limit: u8,
-    http_endpoint: String,
-    http_protocol_ipv6: String,
-    instance_metadata_tags: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct EnclaveOptions {
-    enabled: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PrivateDnsNameOptions {
-    hostname_type: &'static str,
-    enable_resource_name_dns_a_record: bool,
-    #[serde(rename = "enableResourceNameDnsAAAARecord")]
-    enable_resource_name_dns_aaaa_record: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct MaintenanceOptions {
-    auto_recovery: &'static str,
-    reboot_migration: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Operator {
-    managed: bool,
-}
-
-/// `networkInterfaceSet.item`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct InterfaceDescription {
-    network_interface_id: NetworkInterfaceId,
-    subnet_id: SubnetId,
-    vpc_id: VpcId,
-    description: String,
-    owner_id: String,
-    status: NetworkInterfaceStatus,
-    mac_address: MacAddress,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    private_ip_address: Option<Ipv4Addr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    private_dns_name: Option<String>,
-    source_dest_check: bool,
-    group_set: ItemSet<GroupIdentifier>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attachment: Option<InterfaceAttachment>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    association: Option<InterfaceAssociation>,
-    private_ip_addresses_set: ItemSet<InterfaceAddress>,
-    ipv6_addresses_set: ItemSet<()>,
-    interface_type: NetworkInterfaceType,
-    operator: Operator,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct InterfaceAttachment {
-    attachment_id: AttachmentId,
-    device_index: u8,
-    network_card_index: u8,
-    status: AttachmentStatus,
-    attach_time: String,
-    delete_on_termination: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct InterfaceAssociation {
-    public_ip: Ipv4Addr,
-    public_dns_name: String,
-    ip_owner_id: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct InterfaceAddress {
-    private_ip_address: Ipv4Addr,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    private_dns_name: Option<String>,
-    primary: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    association: Option<InterfaceAssociation>,
-}
-
-impl From<InstanceState> for StateDescription {
+impl From<InstanceState> for InstanceStateDescription {
     fn from(state: InstanceState) -> Self {
         Self {
             code: state.code(),
@@ -256,7 +57,7 @@ impl InstanceDescription {
             product_codes: ItemSet::default(),
             instance_type: instance.instance_type.clone(),
             launch_time: launch_time.clone(),
-            placement: Placement {
+            placement: PlacementDescription {
                 availability_zone: instance.availability_zone.clone(),
                 availability_zone_id: scope
                     .region
@@ -264,7 +65,7 @@ impl InstanceDescription {
                 group_name: "",
                 tenancy: "default",
             },
-            monitoring: Monitoring {
+            monitoring: MonitoringDescription {
                 state: MONITORING_STATE,
             },
             subnet_id: present.then_some(instance.subnet_id),
@@ -285,28 +86,28 @@ impl InstanceDescription {
             network_interface_set: interfaces_of(instance, scope),
             ebs_optimized: instance.ebs_optimized,
             ena_support: true,
-            cpu_options: CpuOptions::of(instance),
-            capacity_reservation_specification: CapacityReservationSpecification {
+            cpu_options: CpuOptionsDescription::of(instance),
+            capacity_reservation_specification: CapacityReservationSpecificationDescription {
                 capacity_reservation_preference: CAPACITY_RESERVATION_PREFERENCE,
             },
-            hibernation_options: HibernationOptions { configured: false },
+            hibernation_options: HibernationOptionsDescription { configured: false },
             metadata_options: (&instance.metadata_options).into(),
-            enclave_options: EnclaveOptions { enabled: false },
+            enclave_options: EnclaveOptionsDescription { enabled: false },
             boot_mode: BOOT_MODE,
             platform_details: PLATFORM_DETAILS,
             usage_operation: USAGE_OPERATION,
             usage_operation_update_time: launch_time,
-            private_dns_name_options: PrivateDnsNameOptions {
+            private_dns_name_options: PrivateDnsNameOptionsDescription {
                 hostname_type: HOSTNAME_TYPE,
                 enable_resource_name_dns_a_record: false,
                 enable_resource_name_dns_aaaa_record: false,
             },
-            maintenance_options: MaintenanceOptions {
+            maintenance_options: MaintenanceOptionsDescription {
                 auto_recovery: AUTO_RECOVERY,
                 reboot_migration: "default",
             },
             current_instance_boot_mode: CURRENT_BOOT_MODE,
-            operator: Operator { managed: false },
+            operator: OperatorDescription { managed: false },
         }
     }
 }
@@ -393,7 +194,7 @@ impl StateReason {
     }
 }
 
-impl CpuOptions {
+impl CpuOptionsDescription {
     fn of(instance: &Instance) -> Option<Self> {
         InstanceType::find(&instance.instance_type).map(|row| Self {
             core_count: row.cores,
@@ -463,7 +264,7 @@ impl InterfaceDescription {
                 .collect(),
             ipv6_addresses_set: ItemSet::default(),
             interface_type: eni.interface_type,
-            operator: Operator { managed: false },
+            operator: OperatorDescription { managed: false },
         }
     }
 }

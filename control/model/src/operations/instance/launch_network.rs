@@ -12,9 +12,9 @@ use eni_types::{
     SecurityGroupId, TypedId,
 };
 
-use super::request::{LaunchNetworkInterface, RunInstances};
 use super::settings::tags_of;
 use super::subnet_choice;
+use crate::api::instance::{LaunchNetworkInterface, RunInstances};
 use crate::instance_types::InstanceType;
 use crate::operations::address::pool;
 use crate::operations::claims::Claims;

@@ -16,21 +16,7 @@ mod state_change;
 mod status;
 mod subnet_choice;
 
-pub use console_output::{GetConsoleOutput, GetConsoleOutputResponse};
-pub use credit::{
-    DescribeInstanceCreditSpecifications, DescribeInstanceCreditSpecificationsResponse,
-};
-pub use describe::{DescribeInstances, DescribeInstancesResponse};
-pub use describe_attribute::{DescribeInstanceAttribute, DescribeInstanceAttributeResponse};
-pub use modify_attribute::{ModifyInstanceAttribute, ResetInstanceAttribute};
-pub use request::{BlockDeviceMapping, EbsBlockDevice, RunInstances};
-pub use reservation::ReservationDescription;
 pub use run::RunInstancesResponse;
-pub use state_change::{
-    InstanceStateChangesResponse, RebootInstances, StartInstances, StopInstances,
-    TerminateInstances,
-};
-pub use status::{DescribeInstanceStatus, DescribeInstanceStatusResponse};
 #[cfg(test)]
 mod attribute_tests;
 #[cfg(test)]

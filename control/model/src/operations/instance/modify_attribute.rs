@@ -1,15 +1,14 @@
 //! `ModifyInstanceAttribute` and `ResetInstanceAttribute`.
 
 use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
-use eni_types::{InstanceId, InstanceState, SecurityGroupId};
+use eni_types::InstanceState;
 
 use super::description::image_of;
 use super::settings::{check_choice, check_user_data};
+use crate::api::instance::{BlockDeviceChange, ModifyInstanceAttribute, ResetInstanceAttribute};
 use crate::operations::attribute::{
     AttributeBooleanValue, AttributeValue, only_one, unknown_attribute,
 };
@@ -17,69 +16,7 @@ use crate::operations::network_interface::{efa, limits};
 use crate::operations::security_group::membership;
 use crate::operations::{instance_type, lookup, unsupported};
 use crate::resource::{BlockDevice, Instance, NetworkInterface};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
-
-/// Changes one attribute of an instance, given by its own parameter or as `Attribute` and `Value`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct ModifyInstanceAttribute {
-    /// The instance.
-    pub instance_id: InstanceId,
-    /// The attribute's name.
-    pub attribute: Option<String>,
-    /// Its new value.
-    #[query(keep_empty)]
-    pub value: Option<String>,
-    /// Whether the only interface may only send from, and receive for, its own addresses.
-    pub source_dest_check: Option<AttributeBooleanValue>,
-    /// The security groups of the only interface.
-    #[query(name = "GroupId")]
-    pub groups: Vec<SecurityGroupId>,
-    /// The type of a stopped instance.
-    pub instance_type: Option<AttributeValue>,
-    /// The boot script of a stopped instance, in base64.
-    pub user_data: Option<AttributeValue>,
-    /// Whether it is protected from `TerminateInstances`.
-    pub disable_api_termination: Option<AttributeBooleanValue>,
-    /// Whether it is protected from `StopInstances`.
-    pub disable_api_stop: Option<AttributeBooleanValue>,
-    /// `stop` or `terminate`.
-    pub instance_initiated_shutdown_behavior: Option<AttributeValue>,
-    /// Of a stopped instance; described, without effect.
-    pub ebs_optimized: Option<AttributeBooleanValue>,
-    /// Of a stopped instance: may only be true, as it is.
-    pub ena_support: Option<AttributeBooleanValue>,
-    /// Of a stopped instance: may only be `simple`, as it is.
-    pub sriov_net_support: Option<AttributeValue>,
-    /// Whether volumes go with the instance.
-    #[query(name = "BlockDeviceMapping")]
-    pub block_device_mappings: Vec<BlockDeviceChange>,
-    /// Asks for another kernel.
-    pub kernel: Option<AttributeValue>,
-    /// Asks for another RAM disk.
-    pub ramdisk: Option<AttributeValue>,
-}
-
-/// `BlockDeviceMapping.N`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct BlockDeviceChange {
-    /// The device.
-    pub device_name: Option<String>,
-    /// Asks for a device less.
-    pub no_device: Option<String>,
-    /// Asks for an ephemeral disk.
-    pub virtual_name: Option<String>,
-    /// The volume.
-    pub ebs: Option<VolumeChange>,
-}
-
-/// `BlockDeviceMapping.N.Ebs`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct VolumeChange {
-    /// Whether it goes with the instance.
-    pub delete_on_termination: Option<bool>,
-    /// Its id: the device says which it is.
-    pub volume_id: Option<String>,
-}
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 impl BlockDeviceChange {
     /// Changes the device that it names, and nothing but what EC2 lets this call change.
@@ -100,15 +37,9 @@ impl BlockDeviceChange {
     }
 }
 
+/// Changes one attribute of an instance, given by its own parameter or as `Attribute` and `Value`.
 impl Operation for ModifyInstanceAttribute {
-    const NAME: &'static str = "ModifyInstanceAttribute";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let id = self.instance_id;
         let request = self.spelled_out()?;
         request.check_only_one()?;
@@ -317,23 +248,8 @@ fn check_new_type(name: &str, instance: &Instance, world: &World) -> Result<(), 
 }
 
 /// Sets an attribute back to what it is at launch: `sourceDestCheck` to true.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct ResetInstanceAttribute {
-    /// The instance.
-    pub instance_id: InstanceId,
-    /// `sourceDestCheck`; `kernel` and `ramdisk` are always as at launch.
-    pub attribute: String,
-}
-
 impl Operation for ResetInstanceAttribute {
-    const NAME: &'static str = "ResetInstanceAttribute";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let instance = lookup::instance(world, self.instance_id)?;
         let mut changes = ChangeSet::none();
         match self.attribute.as_str() {

@@ -1,26 +1,13 @@
 //! Instances launched by one call.
 
-use alloc::string::String;
 use alloc::sync::Arc;
 
 use eni_types::ReservationId;
-use serde::Serialize;
 
-use super::description::InstanceDescription;
 use crate::ItemSet;
+use crate::api::instance::{InstanceDescription, ReservationDescription};
 use crate::describe::Scope;
 use crate::resource::Instance;
-
-/// A reservation with some or all of its instances.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReservationDescription {
-    pub(super) reservation_id: ReservationId,
-    owner_id: String,
-    /// Groups of EC2-Classic, which is no more.
-    group_set: ItemSet<()>,
-    instances_set: ItemSet<InstanceDescription>,
-}
 
 impl ReservationDescription {
     /// `instances`, in the order of their launch.

@@ -7,9 +7,8 @@ use alloc::vec::Vec;
 use eni_types::{InstanceId, InstanceState, ReservationId, ResourceId, TypedId, quota};
 
 use super::launch_network::{LaunchNetwork, LaunchedInterface};
-use super::request::RunInstances;
-use super::reservation::ReservationDescription;
 use super::settings::{check_choice, check_user_data, tags_of};
+use crate::api::instance::{ReservationDescription, RunInstances};
 use crate::client_token::Replay;
 use crate::describe::Scope;
 use crate::instance_types::InstanceType;
@@ -17,7 +16,8 @@ use crate::operations::claims::Claims;
 use crate::operations::{image, instance_type, volume};
 use crate::resource::{Address, Instance, SecurityGroup, Vpc};
 use crate::{
-    Await, ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, IndexKey, Operation, World,
+    Action, Await, ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, IndexKey, Operation,
+    Planned, World,
 };
 
 /// The type that EC2 launches where none is named.
@@ -26,15 +26,9 @@ const DEFAULT_INSTANCE_TYPE: &str = "m1.small";
 /// The answer: the reservation.
 pub type RunInstancesResponse = ReservationDescription;
 
+/// Launches instances.
 impl Operation for RunInstances {
-    const NAME: &'static str = "RunInstances";
-    type Response = RunInstancesResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.refuse_what_is_absent()?;
         if let Some(reservation_id) = self.made_before(world, context)? {
             let response = described(reservation_id, Scope::new(world, context));

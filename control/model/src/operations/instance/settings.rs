@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use eni_types::quota;
 
-use super::request::{MetadataOptionsParameter, RunInstances};
+use crate::api::instance::{MetadataOptionsParameter, RunInstances};
 use crate::resource::MetadataOptions;
 use crate::tags::{TagSpecification, Tags};
 use crate::{Ec2Error, ErrorCode};

@@ -6,83 +6,23 @@
 
 use alloc::collections::BTreeSet;
 use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::{InstanceId, InstanceState, Timestamp};
-use serde::Serialize;
 
-use super::description::StateDescription;
+use crate::api::instance::{
+    InstanceStateChange, InstanceStateChangesResponse, RebootInstances, StartInstances,
+    StopInstances, TerminateInstances,
+};
 use crate::operations::address::pool;
 use crate::operations::claims::Claims;
 use crate::operations::network_interface::attribute::has_no_public_address;
 use crate::operations::{lookup, unsupported};
 use crate::resource::{Address, Instance, InstanceTransition};
 use crate::{
-    Await, ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, ReturnTrue, World, describe,
+    Await, ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World, describe,
 };
-
-/// Starts stopped instances.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct StartInstances {
-    /// Which.
-    #[query(name = "InstanceId")]
-    pub instance_ids: Vec<InstanceId>,
-    /// Reserved by EC2; without effect.
-    pub additional_info: Option<String>,
-}
-
-/// Stops running instances: they keep their interfaces and private addresses.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct StopInstances {
-    /// Which.
-    #[query(name = "InstanceId")]
-    pub instance_ids: Vec<InstanceId>,
-    /// Asks to keep the memory.
-    pub hibernate: Option<bool>,
-    /// Without effect: an instance's processes are always ended at once.
-    pub force: Option<bool>,
-    /// Without effect, as `force`.
-    pub skip_os_shutdown: Option<bool>,
-}
-
-/// Boots running instances anew.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct RebootInstances {
-    /// Which.
-    #[query(name = "InstanceId")]
-    pub instance_ids: Vec<InstanceId>,
-}
-
-/// Ends instances for good.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct TerminateInstances {
-    /// Which.
-    #[query(name = "InstanceId")]
-    pub instance_ids: Vec<InstanceId>,
-    /// Without effect: an instance's processes are always ended at once.
-    pub force: Option<bool>,
-    /// Without effect, as `force`.
-    pub skip_os_shutdown: Option<bool>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct InstanceStateChangesResponse {
-    instances_set: ItemSet<InstanceStateChange>,
-}
-
-/// One instance's change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct InstanceStateChange {
-    instance_id: InstanceId,
-    current_state: StateDescription,
-    previous_state: StateDescription,
-}
 
 /// The changes of one call so far.
 #[derive(Default)]
@@ -166,15 +106,9 @@ fn user_initiated(instance: &Instance, state: InstanceState, now: Timestamp) -> 
     }
 }
 
+/// Starts stopped instances.
 impl Operation for StartInstances {
-    const NAME: &'static str = "StartInstances";
-    type Response = InstanceStateChangesResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let (mut changes, mut claims) = (Changes::default(), Claims::default());
         for instance in named(&self.instance_ids, world)? {
             match instance.state {
@@ -222,15 +156,9 @@ fn lent_at_start(
     pool::lend(eni, claims, world, context)
 }
 
+/// Stops running instances: they keep their interfaces and private addresses.
 impl Operation for StopInstances {
-    const NAME: &'static str = "StopInstances";
-    type Response = InstanceStateChangesResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         unsupported::refuse("Hibernation", self.hibernate == Some(true))?;
         let mut changes = Changes::default();
         for instance in named(&self.instance_ids, world)? {
@@ -256,15 +184,9 @@ impl Operation for StopInstances {
     }
 }
 
+/// Boots running instances anew.
 impl Operation for RebootInstances {
-    const NAME: &'static str = "RebootInstances";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let mut changes = ChangeSet::none();
         for instance in named(&self.instance_ids, world)? {
             match instance.state {
@@ -284,15 +206,9 @@ impl Operation for RebootInstances {
     }
 }
 
+/// Ends instances for good.
 impl Operation for TerminateInstances {
-    const NAME: &'static str = "TerminateInstances";
-    type Response = InstanceStateChangesResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let mut changes = Changes::default();
         for instance in named(&self.instance_ids, world)? {
             match instance.state {

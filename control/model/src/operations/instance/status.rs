@@ -1,71 +1,21 @@
 //! `DescribeInstanceStatus`.
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::{InstanceId, InstanceState, quota};
-use serde::Serialize;
 
-use super::description::StateDescription;
 use super::state_change::named;
-use crate::describe::{Described, Page, Scope, find_among};
+use crate::api::instance::{
+    DescribeInstanceStatus, DescribeInstanceStatusResponse, InstanceStatusDescription,
+    InstanceStatusDetails, InstanceStatusSummary,
+};
+use crate::describe::{Described, Scope, find_among};
 use crate::resource::Instance;
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, Row, World};
-
-/// Describes the health of instances.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeInstanceStatus {
-    /// Only these.
-    #[query(name = "InstanceId")]
-    pub instance_ids: Vec<InstanceId>,
-    /// Whether to list instances that do not run.
-    pub include_all_instances: Option<bool>,
-    /// Without effect: no instance here is managed by a service.
-    pub include_managed_resources: Option<bool>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeInstanceStatusResponse {
-    instance_status_set: ItemSet<InstanceStatusDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-/// One instance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct InstanceStatusDescription {
-    instance_id: InstanceId,
-    availability_zone: String,
-    availability_zone_id: String,
-    instance_state: StateDescription,
-    system_status: Summary,
-    instance_status: Summary,
-    attached_ebs_status: Summary,
-    events_set: ItemSet<()>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Summary {
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<ItemSet<Detail>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-struct Detail {
-    name: &'static str,
-    status: &'static str,
-}
+use crate::{ChangeSet, Context, IndexKey, ItemSet, Operation, Planned, Row, World};
 
 /// An instance as this call sees and filters it.
 struct Health<'a>(&'a Arc<Instance>);
@@ -88,12 +38,14 @@ impl Health<'_> {
         }
     }
 
-    fn summary(&self) -> Summary {
-        Summary {
+    fn summary(&self) -> InstanceStatusSummary {
+        InstanceStatusSummary {
             status: self.status(),
             details: self.reachability().map(|status| {
                 let name = "reachability";
-                [Detail { name, status }].into_iter().collect()
+                [InstanceStatusDetails { name, status }]
+                    .into_iter()
+                    .collect()
             }),
         }
     }
@@ -113,16 +65,9 @@ impl Health<'_> {
     }
 }
 
+/// Describes the health of instances.
 impl Operation for DescribeInstanceStatus {
-    const NAME: &'static str = "DescribeInstanceStatus";
-    const MUTATES: bool = false;
-    type Response = DescribeInstanceStatusResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let has_ids = !self.instance_ids.is_empty();
         let mut instances: Vec<_> = if has_ids {
             named(&self.instance_ids, world)?

@@ -4,7 +4,7 @@ use alloc::format;
 
 use eni_types::SubnetId;
 
-use super::request::Placement;
+use crate::api::instance::Placement;
 use crate::operations::{lookup, zone};
 use crate::resource::Subnet;
 use crate::{Context, Ec2Error, ErrorCode, IndexKey, World};

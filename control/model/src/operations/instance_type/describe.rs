@@ -5,48 +5,17 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::quota;
-use serde::Serialize;
 
-use super::description::InstanceTypeDescription;
-use crate::describe::{Described, Page, Scope, find_among};
+use crate::api::instance_type::{DescribeInstanceTypes, DescribeInstanceTypesResponse};
+use crate::describe::{Described, Scope, find_among};
 use crate::instance_types::{InstanceType, texts_of};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, Row, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, Row, World};
 
 /// Describes instance types and their limits.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeInstanceTypes {
-    /// Only these.
-    #[query(name = "InstanceType")]
-    pub instance_types: Vec<String>,
-    /// Whether to list types that the region lacks: it lacks none.
-    pub include_unsupported_in_region: Option<bool>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeInstanceTypesResponse {
-    instance_type_set: ItemSet<InstanceTypeDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
 impl Operation for DescribeInstanceTypes {
-    const NAME: &'static str = "DescribeInstanceTypes";
-    const MUTATES: bool = false;
-    type Response = DescribeInstanceTypesResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let scope = Scope::new(world, context);
         let sizes = &quota::INSTANCE_TYPE_PAGE_SIZES;
         let name = |row: &InstanceType| row.name.to_string();

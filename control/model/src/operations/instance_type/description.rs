@@ -10,7 +10,7 @@ use crate::instance_types::{DefaultConnectionTracking, InstanceType, NetworkCard
 
 /// One type: what the model decides by, and what is only described.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct InstanceTypeDescription {
+pub(crate) struct InstanceTypeDescription {
     instance_type: &'static str,
     current_generation: bool,
     free_tier_eligible: bool,

@@ -2,12 +2,10 @@
 
 mod architecture;
 mod describe;
-mod description;
+pub(crate) mod description;
 mod offerings;
 
 pub(crate) use architecture::check_architecture;
-pub use describe::{DescribeInstanceTypes, DescribeInstanceTypesResponse};
-pub use offerings::{DescribeInstanceTypeOfferings, DescribeInstanceTypeOfferingsResponse};
 
 use alloc::format;
 

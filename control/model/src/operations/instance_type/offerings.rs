@@ -6,56 +6,22 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::quota;
-use serde::Serialize;
 
-use crate::describe::{Described, Page, Scope, find_among};
+use crate::api::instance_type::{
+    DescribeInstanceTypeOfferings, DescribeInstanceTypeOfferingsResponse, Offering,
+};
+use crate::describe::{Described, Scope, find_among};
 use crate::instance_types::InstanceType;
 use crate::tags::Tags;
 use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, RegionSettings, Row,
+    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, RegionSettings, Row,
     World,
 };
 
 /// Says where instance types can be launched: everywhere, as all zones are on one machine.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeInstanceTypeOfferings {
-    /// `region` (unless given), `availability-zone` or `availability-zone-id`.
-    pub location_type: Option<String>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeInstanceTypeOfferingsResponse {
-    instance_type_offering_set: ItemSet<Offering>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-/// A type at a place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Offering {
-    instance_type: &'static str,
-    location_type: String,
-    location: String,
-}
-
 impl Operation for DescribeInstanceTypeOfferings {
-    const NAME: &'static str = "DescribeInstanceTypeOfferings";
-    const MUTATES: bool = false;
-    type Response = DescribeInstanceTypeOfferingsResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let location_type = self.location_type.as_deref().unwrap_or("region");
         let locations = locations(location_type, context.region)?;
         let offerings = InstanceType::all().flat_map(|row| {

@@ -2,31 +2,16 @@
 
 use alloc::format;
 
-use eni_query::FromQuery;
-use eni_types::{InternetGatewayId, VpcId};
+use eni_types::VpcId;
 
+use crate::api::internet_gateway::{AttachInternetGateway, DetachInternetGateway};
 use crate::operations::lookup;
 use crate::resource::InternetGateway;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Attaches an internet gateway to a VPC: each has at most one of the other.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct AttachInternetGateway {
-    /// The gateway.
-    pub internet_gateway_id: InternetGatewayId,
-    /// The VPC.
-    pub vpc_id: VpcId,
-}
-
 impl Operation for AttachInternetGateway {
-    const NAME: &'static str = "AttachInternetGateway";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let gateway = lookup::internet_gateway(world, self.internet_gateway_id)?;
         let vpc_id = lookup::vpc(world, self.vpc_id)?.vpc_id;
         if let Some(attached) = gateway.vpc_id {
@@ -45,23 +30,8 @@ impl Operation for AttachInternetGateway {
 }
 
 /// Detaches an internet gateway from a VPC where no interface has a public address any more.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DetachInternetGateway {
-    /// The gateway.
-    pub internet_gateway_id: InternetGatewayId,
-    /// The VPC.
-    pub vpc_id: VpcId,
-}
-
 impl Operation for DetachInternetGateway {
-    const NAME: &'static str = "DetachInternetGateway";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let gateway = lookup::internet_gateway(world, self.internet_gateway_id)?;
         let vpc_id = lookup::vpc(world, self.vpc_id)?.vpc_id;
         if gateway.vpc_id != Some(vpc_id) {

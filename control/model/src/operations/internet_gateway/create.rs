@@ -1,40 +1,17 @@
 //! `CreateInternetGateway`.
 
-use alloc::vec::Vec;
-
-use eni_query::FromQuery;
 use eni_types::{InternetGatewayId, TypedId, quota};
-use serde::Serialize;
 
-use super::describe::InternetGatewayDescription;
+use crate::api::internet_gateway::{
+    CreateInternetGateway, CreateInternetGatewayResponse, InternetGatewayDescription,
+};
 use crate::resource::InternetGateway;
-use crate::tags::{TagSpecification, Tags};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, World};
+use crate::tags::Tags;
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// Makes an internet gateway that is attached to nothing yet.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct CreateInternetGateway {
-    /// Tags for the gateway.
-    #[query(name = "TagSpecification")]
-    pub tag_specifications: Vec<TagSpecification>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CreateInternetGatewayResponse {
-    internet_gateway: InternetGatewayDescription,
-}
-
 impl Operation for CreateInternetGateway {
-    const NAME: &'static str = "CreateInternetGateway";
-    type Response = CreateInternetGatewayResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         if world.internet_gateways.len() >= quota::INTERNET_GATEWAYS_PER_REGION {
             let message = "The maximum number of internet gateways has been reached.";
             return Err(Ec2Error::new(

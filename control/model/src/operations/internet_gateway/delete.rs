@@ -1,28 +1,13 @@
 //! `DeleteInternetGateway`.
 
-use eni_query::FromQuery;
-use eni_types::InternetGatewayId;
-
+use crate::api::internet_gateway::DeleteInternetGateway;
 use crate::operations::dependency::has_dependencies;
 use crate::operations::lookup;
-use crate::{ChangeSet, Context, Ec2Error, Operation, ReturnTrue, World};
+use crate::{ChangeSet, Context, Operation, Planned, ReturnTrue, World};
 
 /// Deletes a detached internet gateway. Routes to it stay, as blackholes.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DeleteInternetGateway {
-    /// The gateway.
-    pub internet_gateway_id: InternetGatewayId,
-}
-
 impl Operation for DeleteInternetGateway {
-    const NAME: &'static str = "DeleteInternetGateway";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let gateway = lookup::internet_gateway(world, self.internet_gateway_id)?;
         if gateway.vpc_id.is_some() {
             return Err(has_dependencies(

@@ -1,58 +1,19 @@
 //! `DescribeInternetGateways`.
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::string::ToString;
 
-use eni_query::FromQuery;
-use eni_types::{InternetGatewayId, VpcId};
-use serde::Serialize;
-
-use crate::describe::{Described, Page, Scope, answer};
+use crate::api::internet_gateway::{
+    DescribeInternetGateways, DescribeInternetGatewaysResponse, InternetGatewayAttachment,
+    InternetGatewayDescription,
+};
+use crate::describe::{Described, Scope, answer};
 use crate::operations::lookup;
 use crate::resource::InternetGateway;
-use crate::tags::TagItem;
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, RegionSettings, World};
+use crate::{ChangeSet, Context, IndexKey, Operation, Planned, RegionSettings, World};
 
 /// The state of every attachment, as EC2 spells it in answers: botocore's model has no such value.
 const ATTACHED: &str = "available";
-
-/// Finds internet gateways.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeInternetGateways {
-    /// Only these.
-    #[query(name = "InternetGatewayId")]
-    pub internet_gateway_ids: Vec<InternetGatewayId>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeInternetGatewaysResponse {
-    internet_gateway_set: ItemSet<InternetGatewayDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-/// `internetGateway` in answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct InternetGatewayDescription {
-    internet_gateway_id: InternetGatewayId,
-    owner_id: String,
-    attachment_set: ItemSet<InternetGatewayAttachment>,
-    tag_set: ItemSet<TagItem>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct InternetGatewayAttachment {
-    vpc_id: VpcId,
-    state: &'static str,
-}
 
 impl InternetGatewayDescription {
     pub(super) fn new(gateway: &InternetGateway, region: &RegionSettings) -> Self {
@@ -72,16 +33,9 @@ impl InternetGatewayDescription {
     }
 }
 
+/// Finds internet gateways.
 impl Operation for DescribeInternetGateways {
-    const NAME: &'static str = "DescribeInternetGateways";
-    const MUTATES: bool = false;
-    type Response = DescribeInternetGatewaysResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let (internet_gateway_set, next_token) = answer(
             &world.internet_gateways,
             &self.internet_gateway_ids,

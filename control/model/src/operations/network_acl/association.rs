@@ -2,39 +2,16 @@
 
 use alloc::format;
 
-use eni_query::FromQuery;
-use eni_types::{NetworkAclAssociationId, NetworkAclId, TypedId};
-use serde::Serialize;
+use eni_types::{NetworkAclAssociationId, TypedId};
 
+use crate::api::network_acl::{ReplaceNetworkAclAssociation, ReplaceNetworkAclAssociationResponse};
 use crate::operations::lookup;
 use crate::resource::{NetworkAcl, NetworkAclAssociation};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
 
 /// Makes a subnet use another network ACL.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct ReplaceNetworkAclAssociation {
-    /// The association to end.
-    pub association_id: NetworkAclAssociationId,
-    /// The network ACL to use from now on.
-    pub network_acl_id: NetworkAclId,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReplaceNetworkAclAssociationResponse {
-    new_association_id: NetworkAclAssociationId,
-}
-
 impl Operation for ReplaceNetworkAclAssociation {
-    const NAME: &'static str = "ReplaceNetworkAclAssociation";
-    type Response = ReplaceNetworkAclAssociationResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let id = self.association_id;
         let old = world
             .network_acls

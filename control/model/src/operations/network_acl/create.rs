@@ -1,50 +1,21 @@
 //! `CreateNetworkAcl`.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
-use eni_types::{NetworkAclId, ResourceId, TypedId, VpcId, quota};
-use serde::Serialize;
+use eni_types::{NetworkAclId, ResourceId, TypedId, quota};
 
-use super::description::NetworkAclDescription;
+use crate::api::network_acl::{CreateNetworkAcl, CreateNetworkAclResponse, NetworkAclDescription};
 use crate::operations::lookup;
 use crate::resource::NetworkAcl;
-use crate::tags::{TagSpecification, Tags};
+use crate::tags::Tags;
 use crate::{
-    ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, IndexKey, Operation, Replay, World,
+    Action, ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned,
+    Replay, World,
 };
 
 /// Makes a network ACL that denies everything and that nothing uses yet.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct CreateNetworkAcl {
-    /// The VPC.
-    pub vpc_id: VpcId,
-    /// Tags for the network ACL.
-    #[query(name = "TagSpecification")]
-    pub tag_specifications: Vec<TagSpecification>,
-    /// Makes the call idempotent.
-    pub client_token: Option<String>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CreateNetworkAclResponse {
-    network_acl: NetworkAclDescription,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_token: Option<String>,
-}
-
 impl Operation for CreateNetworkAcl {
-    const NAME: &'static str = "CreateNetworkAcl";
-    type Response = CreateNetworkAclResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let token = self.client_token.as_deref();
         let replay = ClientToken::replay(Self::NAME, token, world, context)?;
         if let Replay::Yes(ResourceId::NetworkAclId(id)) = replay {

@@ -2,29 +2,14 @@
 
 use alloc::format;
 
-use eni_query::FromQuery;
-use eni_types::NetworkAclId;
-
+use crate::api::network_acl::DeleteNetworkAcl;
 use crate::operations::dependency::has_dependencies;
 use crate::operations::lookup;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Deletes a network ACL that no subnet uses and that is not its VPC's default.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DeleteNetworkAcl {
-    /// The network ACL.
-    pub network_acl_id: NetworkAclId,
-}
-
 impl Operation for DeleteNetworkAcl {
-    const NAME: &'static str = "DeleteNetworkAcl";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let acl = lookup::network_acl(world, self.network_acl_id)?;
         let id = acl.network_acl_id;
         if acl.is_default {

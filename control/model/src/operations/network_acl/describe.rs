@@ -1,49 +1,20 @@
 //! `DescribeNetworkAcls`.
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::string::ToString;
 
-use eni_query::FromQuery;
-use eni_types::NetworkAclId;
-use serde::Serialize;
-
-use super::description::{NetworkAclDescription, described_entries, number_of};
-use crate::describe::{Described, Page, Scope, answer};
+use super::description::{described_entries, number_of};
+use crate::api::network_acl::{
+    DescribeNetworkAcls, DescribeNetworkAclsResponse, NetworkAclDescription,
+};
+use crate::describe::{Described, Scope, answer};
 use crate::operations::lookup;
 use crate::resource::{NetworkAcl, NetworkAclEntry};
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
+use crate::{ChangeSet, Context, IndexKey, Operation, Planned, World};
 
 /// Finds network ACLs.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeNetworkAcls {
-    /// Only these.
-    #[query(name = "NetworkAclId")]
-    pub network_acl_ids: Vec<NetworkAclId>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeNetworkAclsResponse {
-    network_acl_set: ItemSet<NetworkAclDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
 impl Operation for DescribeNetworkAcls {
-    const NAME: &'static str = "DescribeNetworkAcls";
-    const MUTATES: bool = false;
-    type Response = DescribeNetworkAclsResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let (network_acl_set, next_token) = answer(
             &world.network_acls,
             &self.network_acl_ids,

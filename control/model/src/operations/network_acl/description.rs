@@ -3,57 +3,16 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use eni_types::{
-    IpCidr, Ipv4Cidr, Ipv6Cidr, NetworkAclAssociationId, NetworkAclId, SubnetId, VpcId,
-};
-use serde::Serialize;
+use eni_types::{IpCidr, Ipv4Cidr};
 
-use crate::resource::{
-    IcmpTypeCode, IpProtocol, NetworkAcl, NetworkAclEntry, PortRange, RuleAction,
+use crate::RegionSettings;
+use crate::api::network_acl::{
+    NetworkAclAssociationDescription, NetworkAclDescription, NetworkAclEntryDescription,
 };
-use crate::tags::TagItem;
-use crate::{ItemSet, RegionSettings};
+use crate::resource::{IpProtocol, NetworkAcl, NetworkAclEntry, RuleAction};
 
 /// The number of the last rule, which denies what no other matched: shown by EC2 as `*`, and not to be changed.
 pub(super) const LAST_RULE_NUMBER: u16 = 32767;
-
-/// `networkAcl` in answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NetworkAclDescription {
-    network_acl_id: NetworkAclId,
-    vpc_id: VpcId,
-    owner_id: String,
-    default: bool,
-    entry_set: ItemSet<EntryDescription>,
-    association_set: ItemSet<AssociationDescription>,
-    tag_set: ItemSet<TagItem>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct EntryDescription {
-    rule_number: u16,
-    protocol: String,
-    rule_action: RuleAction,
-    egress: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cidr_block: Option<Ipv4Cidr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ipv6_cidr_block: Option<Ipv6Cidr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    icmp_type_code: Option<IcmpTypeCode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    port_range: Option<PortRange>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AssociationDescription {
-    network_acl_association_id: NetworkAclAssociationId,
-    network_acl_id: NetworkAclId,
-    subnet_id: SubnetId,
-}
 
 impl NetworkAclDescription {
     pub(super) fn new(acl: &NetworkAcl, region: &RegionSettings) -> Self {
@@ -63,7 +22,7 @@ impl NetworkAclDescription {
             owner_id: region.account_id.clone(),
             default: acl.is_default,
             entry_set: described_entries(acl)
-                .map(|entry| EntryDescription {
+                .map(|entry| NetworkAclEntryDescription {
                     rule_number: entry.rule_number,
                     protocol: number_of(entry.protocol),
                     rule_action: entry.rule_action,
@@ -77,7 +36,7 @@ impl NetworkAclDescription {
             association_set: acl
                 .associations
                 .iter()
-                .map(|association| AssociationDescription {
+                .map(|association| NetworkAclAssociationDescription {
                     network_acl_association_id: association.association_id,
                     network_acl_id: acl.network_acl_id,
                     subnet_id: association.subnet_id,

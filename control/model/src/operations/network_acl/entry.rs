@@ -1,57 +1,18 @@
 //! `CreateNetworkAclEntry`, `ReplaceNetworkAclEntry` and `DeleteNetworkAclEntry`.
 
 use alloc::format;
-use alloc::string::String;
 
-use eni_query::FromQuery;
-use eni_types::{IpCidr, Ipv4Cidr, Ipv6Cidr, NetworkAclId, quota};
+use eni_types::{IpCidr, quota};
 
 use super::description::LAST_RULE_NUMBER;
+use crate::api::network_acl::{
+    CreateNetworkAclEntry, DeleteNetworkAclEntry, NetworkAclEntryParameters, ReplaceNetworkAclEntry,
+};
 use crate::operations::lookup;
 use crate::resource::{
     IcmpTypeCode, IpProtocol, NetworkAcl, NetworkAclEntry, PortRange, RuleAction,
 };
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
-
-/// An entry as the calls give it.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct NetworkAclEntryParameters {
-    /// 1 to 32766.
-    pub rule_number: i32,
-    /// Whether it applies to packets that leave the subnet.
-    pub egress: bool,
-    /// A number or a name; `-1` for all.
-    pub protocol: String,
-    /// `allow` or `deny`.
-    pub rule_action: String,
-    /// The remote block.
-    pub cidr_block: Option<Ipv4Cidr>,
-    /// Or of IPv6: taken in every VPC, as EC2 does not ask for an IPv6 block of the VPC.
-    pub ipv6_cidr_block: Option<Ipv6Cidr>,
-    /// Required for TCP and UDP; without meaning for others, as in EC2.
-    pub port_range: Option<PortRangeParameters>,
-    /// Required for ICMP, and for ICMPv6 with an IPv6 block; without meaning for others, as in EC2.
-    pub icmp: Option<IcmpParameters>,
-}
-
-/// `PortRange.From` and `PortRange.To`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQuery)]
-pub struct PortRangeParameters {
-    /// The first port.
-    pub from: i32,
-    /// The last port.
-    pub to: i32,
-}
-
-/// `Icmp.Type` and `Icmp.Code`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQuery)]
-pub struct IcmpParameters {
-    /// -1 to 255.
-    #[query(name = "Type")]
-    pub icmp_type: i32,
-    /// -1 to 255.
-    pub code: i32,
-}
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 impl NetworkAclEntryParameters {
     fn read(&self) -> Result<NetworkAclEntry, Ec2Error> {
@@ -139,24 +100,8 @@ impl NetworkAclEntryParameters {
 }
 
 /// Adds an entry to a network ACL.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct CreateNetworkAclEntry {
-    /// The network ACL.
-    pub network_acl_id: NetworkAclId,
-    /// The entry.
-    #[query(flatten)]
-    pub entry: NetworkAclEntryParameters,
-}
-
 impl Operation for CreateNetworkAclEntry {
-    const NAME: &'static str = "CreateNetworkAclEntry";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let mut acl = NetworkAcl::clone(lookup::network_acl(world, self.network_acl_id)?);
         let entry = self.entry.read()?;
         if place(&acl, entry.egress, entry.rule_number).is_some() {
@@ -186,24 +131,8 @@ impl Operation for CreateNetworkAclEntry {
 }
 
 /// Replaces the entry of the same direction and number.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct ReplaceNetworkAclEntry {
-    /// The network ACL.
-    pub network_acl_id: NetworkAclId,
-    /// The entry.
-    #[query(flatten)]
-    pub entry: NetworkAclEntryParameters,
-}
-
 impl Operation for ReplaceNetworkAclEntry {
-    const NAME: &'static str = "ReplaceNetworkAclEntry";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let mut acl = NetworkAcl::clone(lookup::network_acl(world, self.network_acl_id)?);
         let entry = self.entry.read()?;
         let place = place(&acl, entry.egress, entry.rule_number)
@@ -214,25 +143,8 @@ impl Operation for ReplaceNetworkAclEntry {
 }
 
 /// Takes an entry out of a network ACL.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DeleteNetworkAclEntry {
-    /// The network ACL.
-    pub network_acl_id: NetworkAclId,
-    /// The entry's number.
-    pub rule_number: i32,
-    /// The entry's direction.
-    pub egress: bool,
-}
-
 impl Operation for DeleteNetworkAclEntry {
-    const NAME: &'static str = "DeleteNetworkAclEntry";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let mut acl = NetworkAcl::clone(lookup::network_acl(world, self.network_acl_id)?);
         let number = rule_number(self.rule_number)?;
         let place = place(&acl, self.egress, number).ok_or_else(|| no_entry(number))?;

@@ -2,69 +2,29 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use eni_query::FromQuery;
 use eni_types::{NetworkInterfaceId, quota};
-use serde::Serialize;
 
 use super::efa;
 use super::private_addresses::{check_in_subnet, check_number, named_twice, take_free};
+use crate::api::network_interface::{
+    AssignPrivateIpAddresses, AssignPrivateIpAddressesResponse, AssignedPrivateIpAddress,
+    UnassignPrivateIpAddresses,
+};
 use crate::instance_types::InstanceType;
 use crate::operations::address::release;
 use crate::operations::claims::Claims;
 use crate::operations::{lookup, unsupported};
 use crate::resource::{Address, NetworkInterface};
 use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, ReturnTrue, World,
+    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World,
 };
 
 /// Gives a network interface further private addresses: all that are asked for, or none.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct AssignPrivateIpAddresses {
-    /// The interface.
-    pub network_interface_id: NetworkInterfaceId,
-    /// The addresses.
-    #[query(name = "PrivateIpAddress")]
-    pub private_ip_addresses: Vec<Ipv4Addr>,
-    /// Or how many, whichever are free.
-    pub secondary_private_ip_address_count: Option<u32>,
-    /// Whether addresses may be taken from other interfaces of the subnet, together with their public addresses.
-    pub allow_reassignment: Option<bool>,
-    /// Asks for IPv4 prefixes.
-    #[query(name = "Ipv4Prefix")]
-    pub ipv4_prefixes: Vec<String>,
-    /// Asks for IPv4 prefixes.
-    pub ipv4_prefix_count: Option<u32>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AssignPrivateIpAddressesResponse {
-    network_interface_id: NetworkInterfaceId,
-    assigned_private_ip_addresses_set: ItemSet<AssignedPrivateIpAddress>,
-    r#return: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AssignedPrivateIpAddress {
-    private_ip_address: Ipv4Addr,
-}
-
 impl Operation for AssignPrivateIpAddresses {
-    const NAME: &'static str = "AssignPrivateIpAddresses";
-    const HAS_DRY_RUN: bool = false;
-    type Response = AssignPrivateIpAddressesResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let prefixes = !self.ipv4_prefixes.is_empty() || self.ipv4_prefix_count.unwrap_or(0) > 0;
         unsupported::refuse("Delegating prefixes", prefixes)?;
         let count = self.check_parameters()?;
@@ -204,28 +164,8 @@ impl Moves {
 }
 
 /// Takes secondary private addresses away from a network interface. Their Elastic IP addresses stay allocated.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct UnassignPrivateIpAddresses {
-    /// The interface.
-    pub network_interface_id: NetworkInterfaceId,
-    /// The addresses.
-    #[query(name = "PrivateIpAddress")]
-    pub private_ip_addresses: Vec<Ipv4Addr>,
-    /// Asks for the removal of IPv4 prefixes, which no interface has.
-    #[query(name = "Ipv4Prefix")]
-    pub ipv4_prefixes: Vec<String>,
-}
-
 impl Operation for UnassignPrivateIpAddresses {
-    const NAME: &'static str = "UnassignPrivateIpAddresses";
-    const HAS_DRY_RUN: bool = false;
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         unsupported::refuse("Delegating prefixes", !self.ipv4_prefixes.is_empty())?;
         if self.private_ip_addresses.is_empty() {
             let message = "The request must contain the parameter privateIpAddresses";

@@ -3,53 +3,20 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::{
     AttachmentId, AttachmentStatus, InstanceId, InstanceState, NetworkInterfaceId, TypedId,
 };
-use serde::Serialize;
 
-use super::ena_srd::EnaSrdSpecification;
 use super::{efa, limits};
+use crate::api::network_interface::{AttachNetworkInterface, AttachNetworkInterfaceResponse};
 use crate::operations::{instance_type, lookup, unsupported};
 use crate::resource::{Attachment, Instance, NetworkInterface};
-use crate::{Await, ChangeSet, Context, Ec2Error, ErrorCode, Operation, World};
+use crate::{Await, ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// Plugs a network interface into an instance that runs (hot) or is stopped (warm); one with an Elastic Fabric Adapter
 /// only into a stopped one. The answer comes when packets cross, or after a bounded wait.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct AttachNetworkInterface {
-    /// The interface.
-    pub network_interface_id: NetworkInterfaceId,
-    /// The instance.
-    pub instance_id: InstanceId,
-    /// N of `ethN`. Indexes need not follow upon each other.
-    pub device_index: u8,
-    /// The network card; the type's default card where absent.
-    pub network_card_index: Option<u8>,
-    /// Asks for ENA Express.
-    pub ena_srd_specification: Option<EnaSrdSpecification>,
-    /// Asks for a number of ENA queues.
-    pub ena_queue_count: Option<u32>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AttachNetworkInterfaceResponse {
-    attachment_id: AttachmentId,
-    network_card_index: u8,
-}
-
 impl Operation for AttachNetworkInterface {
-    const NAME: &'static str = "AttachNetworkInterface";
-    type Response = AttachNetworkInterfaceResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         if let Some(specification) = &self.ena_srd_specification {
             specification.refuse()?;
         }

@@ -1,16 +1,15 @@
 //! `ModifyNetworkInterfaceAttribute`, `DescribeNetworkInterfaceAttribute` and `ResetNetworkInterfaceAttribute`.
 
-use alloc::string::String;
-use alloc::vec::Vec;
+use eni_types::InstanceState;
 
-use eni_query::FromQuery;
-use eni_types::{AttachmentId, InstanceState, NetworkInterfaceId, SecurityGroupId, SubnetId};
-use serde::Serialize;
-
-use super::description::{AttachmentDescription, GroupIdentifier, groups_of};
+use super::description::groups_of;
 use super::efa;
-use super::ena_srd::EnaSrdSpecification;
-use super::specification::{ConnectionTrackingSpecification, check_description};
+use super::specification::check_description;
+use crate::api::network_interface::{
+    AttachmentChanges, DescribeNetworkInterfaceAttribute,
+    DescribeNetworkInterfaceAttributeResponse, ModifyNetworkInterfaceAttribute,
+    NetworkInterfaceAttachmentDescription, ResetNetworkInterfaceAttribute,
+};
 use crate::describe::Scope;
 use crate::operations::address::{pool, release};
 use crate::operations::attribute::{
@@ -21,58 +20,12 @@ use crate::operations::security_group::membership;
 use crate::operations::{lookup, unsupported};
 use crate::resource::{Attachment, NetworkInterface};
 use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, ReturnTrue, World,
+    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World,
 };
 
 /// Changes one attribute of a network interface.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct ModifyNetworkInterfaceAttribute {
-    /// The interface.
-    pub network_interface_id: NetworkInterfaceId,
-    /// The new description.
-    pub description: Option<AttributeValue>,
-    /// The new security groups, in place of all that it has.
-    #[query(name = "SecurityGroupId")]
-    pub group_ids: Vec<SecurityGroupId>,
-    /// Whether it may only send from, and receive for, its own addresses.
-    pub source_dest_check: Option<AttributeBooleanValue>,
-    /// A change of its attachment.
-    pub attachment: Option<AttachmentChanges>,
-    /// The new idle timeouts.
-    pub connection_tracking_specification: Option<ConnectionTrackingSpecification>,
-    /// Whether it gets a public address as the primary interface of a running instance.
-    pub associate_public_ip_address: Option<bool>,
-    /// Asks for ENA Express.
-    pub ena_srd_specification: Option<EnaSrdSpecification>,
-    /// Asks for a primary IPv6 address.
-    pub enable_primary_ipv6: Option<bool>,
-    /// Asks for further subnets.
-    #[query(name = "AssociatedSubnetId")]
-    pub associated_subnet_ids: Vec<SubnetId>,
-}
-
-/// `Attachment` of the request.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct AttachmentChanges {
-    /// The attachment, which must be the interface's.
-    pub attachment_id: Option<AttachmentId>,
-    /// Whether the interface goes when the instance is terminated.
-    pub delete_on_termination: Option<bool>,
-    /// Asks for a number of ENA queues.
-    pub ena_queue_count: Option<u32>,
-    /// Asks for the type's number of ENA queues, which is what there is.
-    pub default_ena_queue_count: Option<bool>,
-}
-
 impl Operation for ModifyNetworkInterfaceAttribute {
-    const NAME: &'static str = "ModifyNetworkInterfaceAttribute";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.check_only_one()?;
         let mut eni =
             NetworkInterface::clone(lookup::network_interface(world, self.network_interface_id)?);
@@ -212,41 +165,8 @@ pub(crate) fn has_no_public_address(eni: &NetworkInterface, world: &World) -> bo
 }
 
 /// Describes one attribute of a network interface.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeNetworkInterfaceAttribute {
-    /// The interface.
-    pub network_interface_id: NetworkInterfaceId,
-    /// `description`, `groupSet`, `sourceDestCheck`, `attachment` or `associatePublicIpAddress`.
-    pub attribute: Option<String>,
-}
-
-/// The answer: the id and the attribute asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeNetworkInterfaceAttributeResponse {
-    network_interface_id: NetworkInterfaceId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attachment: Option<AttachmentDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<AttributeValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group_set: Option<ItemSet<GroupIdentifier>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source_dest_check: Option<AttributeBooleanValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    associate_public_ip_address: Option<bool>,
-}
-
 impl Operation for DescribeNetworkInterfaceAttribute {
-    const NAME: &'static str = "DescribeNetworkInterfaceAttribute";
-    const MUTATES: bool = false;
-    type Response = DescribeNetworkInterfaceAttributeResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let attribute = self.attribute.as_deref();
         only_one(&[("attribute", attribute.is_some())])?;
         let eni = lookup::network_interface(world, self.network_interface_id)?;
@@ -261,8 +181,9 @@ impl Operation for DescribeNetworkInterfaceAttribute {
         match attribute.unwrap_or_default() {
             "attachment" => {
                 let attachment = eni.attachment.as_ref();
-                response.attachment = attachment
-                    .map(|attachment| AttachmentDescription::new(attachment, context.region));
+                response.attachment = attachment.map(|attachment| {
+                    NetworkInterfaceAttachmentDescription::new(attachment, context.region)
+                });
             }
             "description" => {
                 let value = eni.description.clone();
@@ -283,24 +204,8 @@ impl Operation for DescribeNetworkInterfaceAttribute {
 }
 
 /// Sets an attribute back: `sourceDestCheck` to true, EC2 resets no other.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct ResetNetworkInterfaceAttribute {
-    /// The interface.
-    pub network_interface_id: NetworkInterfaceId,
-    /// Given, whatever its value, to reset the check.
-    #[query(keep_empty)]
-    pub source_dest_check: Option<String>,
-}
-
 impl Operation for ResetNetworkInterfaceAttribute {
-    const NAME: &'static str = "ResetNetworkInterfaceAttribute";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         only_one(&[("sourceDestCheck", self.source_dest_check.is_some())])?;
         let eni = lookup::network_interface(world, self.network_interface_id)?;
         let mut changes = ChangeSet::none();

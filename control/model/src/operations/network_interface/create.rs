@@ -1,109 +1,24 @@
 //! `CreateNetworkInterface`.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use eni_types::{NetworkInterfaceId, ResourceId};
 
-use eni_query::FromQuery;
-use eni_types::{NetworkInterfaceId, ResourceId, SecurityGroupId, SubnetId};
-use serde::Serialize;
-
-use super::description::NetworkInterfaceDescription;
 use super::efa;
-use super::private_addresses::{PrivateAddressRequest, PrivateIpAddressSpecification};
-use super::specification::{ConnectionTrackingSpecification, NetworkInterfaceSpecification, build};
+use super::private_addresses::PrivateAddressRequest;
+use super::specification::{NetworkInterfaceSpecification, build};
+use crate::api::network_interface::{
+    CreateNetworkInterface, CreateNetworkInterfaceResponse, NetworkInterfaceDescription,
+};
 use crate::client_token::Replay;
 use crate::describe::Scope;
 use crate::operations::claims::Claims;
 use crate::operations::{lookup, unsupported};
 use crate::resource::NetworkInterface;
-use crate::tags::{TagSpecification, Tags};
-use crate::{ChangeSet, ClientToken, Context, Ec2Error, Operation, World};
+use crate::tags::Tags;
+use crate::{Action, ChangeSet, ClientToken, Context, Ec2Error, Operation, Planned, World};
 
 /// Makes a network interface in a subnet, attached to nothing.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct CreateNetworkInterface {
-    /// Where it is made.
-    pub subnet_id: SubnetId,
-    /// A description, up to 255 characters.
-    pub description: Option<String>,
-    /// The primary private address.
-    pub private_ip_address: Option<Ipv4Addr>,
-    /// Private addresses, one of which may be the primary one.
-    pub private_ip_addresses: Vec<PrivateIpAddressSpecification>,
-    /// Number of secondary private addresses to choose.
-    pub secondary_private_ip_address_count: Option<u32>,
-    /// Security groups; the VPC's default group where none is named.
-    #[query(name = "SecurityGroupId")]
-    pub group_ids: Vec<SecurityGroupId>,
-    /// `interface` (where absent), `efa` or `efa-only`; EC2's other types are not supported.
-    pub interface_type: Option<String>,
-    /// Idle timeouts of tracked connections.
-    pub connection_tracking_specification: Option<ConnectionTrackingSpecification>,
-    /// Tags for the interface.
-    #[query(name = "TagSpecification")]
-    pub tag_specifications: Vec<TagSpecification>,
-    /// Makes the call idempotent.
-    pub client_token: Option<String>,
-    /// Asks for IPv4 prefixes.
-    #[query(name = "Ipv4Prefix")]
-    pub ipv4_prefixes: Vec<Ipv4Prefix>,
-    /// Asks for IPv4 prefixes.
-    pub ipv4_prefix_count: Option<u32>,
-    /// Asks for IPv6 prefixes.
-    #[query(name = "Ipv6Prefix")]
-    pub ipv6_prefixes: Vec<Ipv6Prefix>,
-    /// Asks for IPv6 prefixes.
-    pub ipv6_prefix_count: Option<u32>,
-    /// Asks for IPv6 addresses.
-    pub ipv6_addresses: Vec<Ipv6Address>,
-    /// Asks for IPv6 addresses.
-    pub ipv6_address_count: Option<u32>,
-    /// Asks for a primary IPv6 address.
-    pub enable_primary_ipv6: Option<bool>,
-}
-
-/// `Ipv4Prefix.N`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct Ipv4Prefix {
-    /// The prefix.
-    pub ipv4_prefix: Option<String>,
-}
-
-/// `Ipv6Prefix.N`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct Ipv6Prefix {
-    /// The prefix.
-    pub ipv6_prefix: Option<String>,
-}
-
-/// `Ipv6Addresses.N`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct Ipv6Address {
-    /// The address.
-    pub ipv6_address: Option<String>,
-    /// Whether it is to be the primary one.
-    pub is_primary_ipv6: Option<bool>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CreateNetworkInterfaceResponse {
-    network_interface: NetworkInterfaceDescription,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_token: Option<String>,
-}
-
 impl Operation for CreateNetworkInterface {
-    const NAME: &'static str = "CreateNetworkInterface";
-    type Response = CreateNetworkInterfaceResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.refuse_what_is_absent()?;
         let token = self.client_token.clone();
         let answer =

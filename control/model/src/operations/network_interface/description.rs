@@ -3,118 +3,16 @@
 use alloc::string::{String, ToString};
 use core::net::Ipv4Addr;
 
-use eni_types::{
-    AllocationId, AssociationId, AttachmentId, AttachmentStatus, InstanceId, MacAddress,
-    NetworkInterfaceId, NetworkInterfaceStatus, NetworkInterfaceType, SecurityGroupId, SubnetId,
-    VpcId,
-};
-use serde::Serialize;
+use eni_types::VpcId;
 
+use crate::api::network_interface::{
+    ConnectionTrackingConfiguration, GroupIdentifier, NetworkInterfaceAssociationDescription,
+    NetworkInterfaceAttachmentDescription, NetworkInterfaceDescription, OperatorDescription,
+    PrivateIpAddressDescription,
+};
 use crate::describe::Scope;
 use crate::resource::{Address, Attachment, ConnectionTracking, NetworkInterface};
-use crate::tags::TagItem;
 use crate::{ItemSet, RegionSettings};
-
-/// `networkInterface` in answers. Members for IPv6, prefixes and Outposts are empty or left out, as EC2 does for
-/// interfaces without them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NetworkInterfaceDescription {
-    network_interface_id: NetworkInterfaceId,
-    subnet_id: SubnetId,
-    vpc_id: VpcId,
-    availability_zone: String,
-    availability_zone_id: String,
-    description: String,
-    owner_id: String,
-    requester_id: String,
-    requester_managed: bool,
-    status: NetworkInterfaceStatus,
-    mac_address: MacAddress,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    private_ip_address: Option<Ipv4Addr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    private_dns_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    public_dns_name: Option<String>,
-    source_dest_check: bool,
-    group_set: ItemSet<GroupIdentifier>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attachment: Option<AttachmentDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    association: Option<AssociationDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connection_tracking_configuration: Option<ConnectionTrackingConfiguration>,
-    tag_set: ItemSet<TagItem>,
-    private_ip_addresses_set: ItemSet<PrivateIpAddressDescription>,
-    ipv6_addresses_set: ItemSet<String>,
-    interface_type: NetworkInterfaceType,
-    deny_all_igw_traffic: bool,
-    operator: OperatorDescription,
-}
-
-/// A security group by id and name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct GroupIdentifier {
-    group_id: SecurityGroupId,
-    group_name: String,
-}
-
-/// `attachment` in answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct AttachmentDescription {
-    attachment_id: AttachmentId,
-    instance_id: InstanceId,
-    instance_owner_id: String,
-    device_index: u8,
-    network_card_index: u8,
-    status: AttachmentStatus,
-    attach_time: String,
-    delete_on_termination: bool,
-}
-
-/// `association` in answers: the public address of a private one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct AssociationDescription {
-    public_ip: Ipv4Addr,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    public_dns_name: Option<String>,
-    ip_owner_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    allocation_id: Option<AllocationId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    association_id: Option<AssociationId>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PrivateIpAddressDescription {
-    private_ip_address: Ipv4Addr,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    private_dns_name: Option<String>,
-    primary: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    association: Option<AssociationDescription>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ConnectionTrackingConfiguration {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tcp_established_timeout: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    udp_stream_timeout: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    udp_timeout: Option<u32>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct OperatorDescription {
-    managed: bool,
-}
 
 impl NetworkInterfaceDescription {
     pub(crate) fn new(eni: &NetworkInterface, scope: Scope<'_>) -> Self {
@@ -123,7 +21,7 @@ impl NetworkInterfaceDescription {
             scope
                 .world
                 .public_address_of(eni.network_interface_id, private)
-                .map(|address| AssociationDescription::new(address, names))
+                .map(|address| NetworkInterfaceAssociationDescription::new(address, names))
         };
         let primary = eni.primary_private_ip_address();
         Self {
@@ -149,10 +47,9 @@ impl NetworkInterfaceDescription {
                 .and_then(|address| names.public(address.public_ip)),
             source_dest_check: eni.source_dest_check,
             group_set: groups_of(eni, scope),
-            attachment: eni
-                .attachment
-                .as_ref()
-                .map(|attachment| AttachmentDescription::new(attachment, scope.region)),
+            attachment: eni.attachment.as_ref().map(|attachment| {
+                NetworkInterfaceAttachmentDescription::new(attachment, scope.region)
+            }),
             association: primary.and_then(association),
             connection_tracking_configuration: ConnectionTrackingConfiguration::new(
                 eni.connection_tracking,
@@ -188,7 +85,7 @@ pub(crate) fn groups_of(eni: &NetworkInterface, scope: Scope<'_>) -> ItemSet<Gro
         .collect()
 }
 
-impl AttachmentDescription {
+impl NetworkInterfaceAttachmentDescription {
     pub(crate) fn new(attachment: &Attachment, region: &RegionSettings) -> Self {
         Self {
             attachment_id: attachment.attachment_id,
@@ -203,7 +100,7 @@ impl AttachmentDescription {
     }
 }
 
-impl AssociationDescription {
+impl NetworkInterfaceAssociationDescription {
     /// A lent address belongs to `amazon` and shows neither allocation nor association.
     pub(crate) fn new(address: &Address, names: Names<'_>) -> Self {
         let own = !address.lent;

@@ -3,26 +3,9 @@
 //! The data plane carries ordinary packets over one path only, so that no call can turn ENA Express on: this module is
 //! the one place that refuses it. A call may say that it is off, which it is.
 
-use eni_query::FromQuery;
-
+use crate::api::network_interface::EnaSrdSpecification;
 use crate::operations::unsupported;
 use crate::{Ec2Error, ErrorCode};
-
-/// `EnaSrdSpecification`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct EnaSrdSpecification {
-    /// For TCP.
-    pub ena_srd_enabled: Option<bool>,
-    /// For UDP.
-    pub ena_srd_udp_specification: Option<EnaSrdUdpSpecification>,
-}
-
-/// `EnaSrdUdpSpecification`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct EnaSrdUdpSpecification {
-    /// Whether it is asked for.
-    pub ena_srd_udp_enabled: Option<bool>,
-}
 
 impl EnaSrdSpecification {
     /// Refuses to turn ENA Express on.

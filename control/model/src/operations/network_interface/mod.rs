@@ -16,21 +16,3 @@ pub(crate) mod private_addresses;
 pub(crate) mod specification;
 #[cfg(test)]
 mod tests;
-
-pub use assign::{
-    AssignPrivateIpAddresses, AssignPrivateIpAddressesResponse, UnassignPrivateIpAddresses,
-};
-pub use attach::{AttachNetworkInterface, AttachNetworkInterfaceResponse};
-pub use attribute::{
-    AttachmentChanges, DescribeNetworkInterfaceAttribute,
-    DescribeNetworkInterfaceAttributeResponse, ModifyNetworkInterfaceAttribute,
-    ResetNetworkInterfaceAttribute,
-};
-pub use create::{CreateNetworkInterface, CreateNetworkInterfaceResponse};
-pub use delete::DeleteNetworkInterface;
-pub use describe::{DescribeNetworkInterfaces, DescribeNetworkInterfacesResponse};
-pub use description::NetworkInterfaceDescription;
-pub use detach::DetachNetworkInterface;
-pub use ena_srd::{EnaSrdSpecification, EnaSrdUdpSpecification};
-pub use private_addresses::PrivateIpAddressSpecification;
-pub use specification::ConnectionTrackingSpecification;

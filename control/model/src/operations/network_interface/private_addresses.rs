@@ -5,22 +5,13 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use core::ops::RangeInclusive;
 
-use eni_query::FromQuery;
 use eni_types::{Ipv4Cidr, NetworkInterfaceType, quota};
 
 use super::efa;
+use crate::api::network_interface::PrivateIpAddressSpecification;
 use crate::operations::claims::Claims;
 use crate::resource::Subnet;
 use crate::{Context, Ec2Error, ErrorCode, IndexKey, World};
-
-/// `PrivateIpAddresses.N` of `CreateNetworkInterface` and `RunInstances`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct PrivateIpAddressSpecification {
-    /// The address.
-    pub private_ip_address: Ipv4Addr,
-    /// Whether it is to be the primary one; at most one is.
-    pub primary: Option<bool>,
-}
 
 /// The private addresses that a new interface is to have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

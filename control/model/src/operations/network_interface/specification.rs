@@ -4,28 +4,17 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::{
     MacAddress, NetworkInterfaceId, NetworkInterfaceType, SecurityGroupId, TypedId, quota,
 };
 
 use super::private_addresses::PrivateAddressRequest;
+use crate::api::network_interface::ConnectionTrackingSpecification;
 use crate::operations::claims::Claims;
 use crate::operations::security_group::membership;
 use crate::resource::{ConnectionTracking, NetworkInterface, Subnet};
 use crate::tags::Tags;
 use crate::{Context, Ec2Error, ErrorCode, IndexKey, World};
-
-/// `ConnectionTrackingSpecification`: idle timeouts in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQuery)]
-pub struct ConnectionTrackingSpecification {
-    /// 60 to 432,000.
-    pub tcp_established_timeout: Option<u32>,
-    /// 60 to 180.
-    pub udp_stream_timeout: Option<u32>,
-    /// 30 to 60.
-    pub udp_timeout: Option<u32>,
-}
 
 impl ConnectionTrackingSpecification {
     /// The timeouts, each in EC2's range.

@@ -1,17 +1,19 @@
 //! `DescribeManagedPrefixLists`, `GetManagedPrefixListEntries` and `GetManagedPrefixListAssociations`.
 
 use alloc::format;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::string::ToString;
 use core::ops::RangeInclusive;
 
-use eni_query::FromQuery;
-use serde::Serialize;
-
 use super::{AWS_MANAGED, PrefixList, no_prefix_list};
-use crate::describe::{Page, Scope, check_size, no_such_token};
+use crate::api::prefix_list::{
+    DescribeManagedPrefixLists, DescribeManagedPrefixListsResponse,
+    GetManagedPrefixListAssociations, GetManagedPrefixListAssociationsResponse,
+    GetManagedPrefixListEntries, GetManagedPrefixListEntriesResponse, ManagedPrefixList,
+    PrefixListEntryDescription,
+};
+use crate::describe::{Scope, check_size, no_such_token};
 use crate::operations::inventory::listed;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// The page sizes of prefix lists and their entries (EC2 API reference).
 const PAGE_SIZES: RangeInclusive<u32> = 1..=100;
@@ -21,46 +23,8 @@ const ASSOCIATION_PAGE_SIZES: RangeInclusive<u32> = 5..=255;
 const VERSION: i64 = 1;
 
 /// Finds managed prefix lists: AWS's own, as there are no others.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeManagedPrefixLists {
-    /// Only these.
-    #[query(name = "PrefixListId")]
-    pub prefix_list_ids: Vec<String>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeManagedPrefixListsResponse {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-    prefix_list_set: ItemSet<ManagedPrefixList>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ManagedPrefixList {
-    prefix_list_id: &'static str,
-    address_family: &'static str,
-    state: &'static str,
-    prefix_list_arn: String,
-    prefix_list_name: String,
-    owner_id: &'static str,
-}
-
 impl Operation for DescribeManagedPrefixLists {
-    const NAME: &'static str = "DescribeManagedPrefixLists";
-    const MUTATES: bool = false;
-    type Response = DescribeManagedPrefixListsResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let (lists, next_token) = listed(
             AWS_MANAGED.into_iter(),
             &self.prefix_list_ids,
@@ -88,42 +52,8 @@ impl Operation for DescribeManagedPrefixLists {
 }
 
 /// Gives the CIDR blocks of a prefix list.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct GetManagedPrefixListEntries {
-    /// The list.
-    pub prefix_list_id: String,
-    /// A version of it: AWS's lists have one.
-    pub target_version: Option<i64>,
-    /// Members of one answer.
-    pub max_results: Option<u32>,
-    /// Where the previous answer stopped.
-    pub next_token: Option<String>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GetManagedPrefixListEntriesResponse {
-    entry_set: ItemSet<Entry>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Entry {
-    cidr: &'static str,
-}
-
 impl Operation for GetManagedPrefixListEntries {
-    const NAME: &'static str = "GetManagedPrefixListEntries";
-    const MUTATES: bool = false;
-    type Response = GetManagedPrefixListEntriesResponse;
-
-    fn plan(
-        self,
-        _world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, _: &World, _: &mut Context<'_>) -> Planned<Self> {
         let list = known(&self.prefix_list_id)?;
         if let Some(version) = self.target_version.filter(|version| *version != VERSION) {
             let message = format!(
@@ -148,7 +78,11 @@ impl Operation for GetManagedPrefixListEntries {
         };
         let rest = &list.entries[start..];
         let response = GetManagedPrefixListEntriesResponse {
-            entry_set: rest.iter().take(limit).map(|cidr| Entry { cidr }).collect(),
+            entry_set: rest
+                .iter()
+                .take(limit)
+                .map(|cidr| PrefixListEntryDescription { cidr })
+                .collect(),
             next_token: (rest.len() > limit).then(|| (start + limit).to_string()),
         };
         Ok((ChangeSet::none(), response))
@@ -156,33 +90,8 @@ impl Operation for GetManagedPrefixListEntries {
 }
 
 /// Says what uses a prefix list: nothing, as rules and routes here take none.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct GetManagedPrefixListAssociations {
-    /// The list.
-    pub prefix_list_id: String,
-    /// Members of one answer.
-    pub max_results: Option<u32>,
-    /// No answer has one.
-    pub next_token: Option<String>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GetManagedPrefixListAssociationsResponse {
-    prefix_list_association_set: ItemSet<()>,
-}
-
 impl Operation for GetManagedPrefixListAssociations {
-    const NAME: &'static str = "GetManagedPrefixListAssociations";
-    const MUTATES: bool = false;
-    type Response = GetManagedPrefixListAssociationsResponse;
-
-    fn plan(
-        self,
-        _world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, _: &World, _: &mut Context<'_>) -> Planned<Self> {
         known(&self.prefix_list_id)?;
         self.max_results.map_or(Ok(()), |results| {
             check_size(results, &ASSOCIATION_PAGE_SIZES)

@@ -5,13 +5,6 @@ mod managed;
 #[cfg(test)]
 mod tests;
 
-pub use describe::{DescribePrefixLists, DescribePrefixListsResponse};
-pub use managed::{
-    DescribeManagedPrefixLists, DescribeManagedPrefixListsResponse,
-    GetManagedPrefixListAssociations, GetManagedPrefixListAssociationsResponse,
-    GetManagedPrefixListEntries, GetManagedPrefixListEntriesResponse,
-};
-
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;

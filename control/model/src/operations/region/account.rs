@@ -2,52 +2,18 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::quota;
-use serde::Serialize;
 
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, World};
+use crate::api::region::{
+    AccountAttribute, AccountAttributeValue, DescribeAccountAttributes,
+    DescribeAccountAttributesResponse,
+};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// Says what the account has and may have in the region.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeAccountAttributes {
-    /// Only these.
-    #[query(name = "AttributeName")]
-    pub attribute_names: Vec<String>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeAccountAttributesResponse {
-    account_attribute_set: ItemSet<AccountAttribute>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AccountAttribute {
-    attribute_name: &'static str,
-    attribute_value_set: ItemSet<AccountAttributeValue>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AccountAttributeValue {
-    attribute_value: String,
-}
-
 impl Operation for DescribeAccountAttributes {
-    const NAME: &'static str = "DescribeAccountAttributes";
-    const MUTATES: bool = false;
-    type Response = DescribeAccountAttributesResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let default_vpc = world.default_vpc();
         let all = [
             ("supported-platforms", "VPC".into()),

@@ -7,9 +7,5 @@ mod regions;
 mod tests;
 mod zones;
 
-pub use account::{DescribeAccountAttributes, DescribeAccountAttributesResponse};
-pub use regions::{DescribeRegions, DescribeRegionsResponse};
-pub use zones::{DescribeAvailabilityZones, DescribeAvailabilityZonesResponse};
-
 /// The opt-in status of a region and of zones that every account may use.
 const OPT_IN_NOT_REQUIRED: &str = "opt-in-not-required";

@@ -2,56 +2,18 @@
 
 use alloc::borrow::Cow;
 use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::quota;
-use serde::Serialize;
 
 use super::OPT_IN_NOT_REQUIRED;
-use crate::describe::{Described, Filter, Page, Scope, find_among};
+use crate::api::region::{DescribeRegions, DescribeRegionsResponse, RegionDescription};
+use crate::describe::{Described, Page, Scope, find_among};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, Row, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, Row, World};
 
 /// Finds regions: this one is all there is.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeRegions {
-    /// Only these.
-    #[query(name = "RegionName")]
-    pub region_names: Vec<String>,
-    /// All must match.
-    #[query(name = "Filter")]
-    pub filters: Vec<Filter>,
-    /// Also regions that the account has not opted in to: there are none.
-    pub all_regions: Option<bool>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeRegionsResponse {
-    region_info: ItemSet<RegionDescription>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RegionDescription {
-    region_name: String,
-    region_endpoint: String,
-    opt_in_status: &'static str,
-}
-
 impl Operation for DescribeRegions {
-    const NAME: &'static str = "DescribeRegions";
-    const MUTATES: bool = false;
-    type Response = DescribeRegionsResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let own = &context.region.region;
         if let Some(unknown) = self.region_names.iter().find(|name| *name != own) {
             let message = format!("Invalid region provided: [{unknown}]");

@@ -5,56 +5,19 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::quota;
-use serde::Serialize;
 
 use super::OPT_IN_NOT_REQUIRED;
 use super::names::long_name;
-use crate::describe::{Described, Filter, Page, Scope, find_among};
+use crate::api::region::{
+    DescribeAvailabilityZones, DescribeAvailabilityZonesResponse, ZoneDescription,
+};
+use crate::describe::{Described, Page, Scope, find_among};
 use crate::operations::zone;
 use crate::tags::Tags;
 use crate::{
-    ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, RegionSettings, Row, World,
+    ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, Planned, RegionSettings, Row, World,
 };
-
-/// Finds the region's availability zones.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeAvailabilityZones {
-    /// Only these, by name.
-    #[query(name = "ZoneName")]
-    pub zone_names: Vec<String>,
-    /// Only these, by id.
-    #[query(name = "ZoneId")]
-    pub zone_ids: Vec<String>,
-    /// All must match.
-    #[query(name = "Filter")]
-    pub filters: Vec<Filter>,
-    /// Also zones that the account has not opted in to: there are none.
-    pub all_availability_zones: Option<bool>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeAvailabilityZonesResponse {
-    availability_zone_info: ItemSet<ZoneDescription>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ZoneDescription {
-    zone_name: String,
-    zone_id: String,
-    zone_state: &'static str,
-    zone_type: &'static str,
-    region_name: String,
-    group_name: String,
-    group_long_name: String,
-    network_border_group: String,
-    opt_in_status: &'static str,
-    message_set: ItemSet<String>,
-}
 
 impl ZoneDescription {
     fn new(zone: &str, region: &RegionSettings) -> Self {
@@ -73,16 +36,9 @@ impl ZoneDescription {
     }
 }
 
+/// Finds the region's availability zones.
 impl Operation for DescribeAvailabilityZones {
-    const NAME: &'static str = "DescribeAvailabilityZones";
-    const MUTATES: bool = false;
-    type Response = DescribeAvailabilityZonesResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let zones: Vec<_> = context
             .region
             .availability_zones

@@ -1,48 +1,23 @@
 //! `AssociateRouteTable`, `DisassociateRouteTable` and `ReplaceRouteTableAssociation`.
 
 use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 
-use eni_query::FromQuery;
 use eni_types::{RouteTableAssociationId, RouteTableId, SubnetId, TypedId};
-use serde::Serialize;
 
-use super::description::AssociationState;
+use crate::api::route_table::{
+    AssociateRouteTable, AssociateRouteTableResponse, DisassociateRouteTable,
+    ReplaceRouteTableAssociation, ReplaceRouteTableAssociationResponse, RouteTableAssociationState,
+};
 use crate::operations::{lookup, unsupported};
 use crate::resource::{RouteTable, RouteTableAssociation};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, ReturnTrue, World};
+use crate::{
+    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World,
+};
 
 /// Makes a subnet use a route table instead of its VPC's main one.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct AssociateRouteTable {
-    /// The table.
-    pub route_table_id: RouteTableId,
-    /// The subnet.
-    pub subnet_id: Option<SubnetId>,
-    /// Asks for an edge association.
-    pub gateway_id: Option<String>,
-    /// Asks for an edge association.
-    pub public_ipv4_pool: Option<String>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AssociateRouteTableResponse {
-    association_id: RouteTableAssociationId,
-    association_state: AssociationState,
-}
-
 impl Operation for AssociateRouteTable {
-    const NAME: &'static str = "AssociateRouteTable";
-    type Response = AssociateRouteTableResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let edge = self.gateway_id.is_some() || self.public_ipv4_pool.is_some();
         unsupported::refuse("Edge association", edge)?;
         let table = lookup::route_table(world, self.route_table_id)?;
@@ -53,7 +28,7 @@ impl Operation for AssociateRouteTable {
         check_network(table, subnet_id, world)?;
         let answer = |association_id| AssociateRouteTableResponse {
             association_id,
-            association_state: AssociationState::ASSOCIATED,
+            association_state: RouteTableAssociationState::ASSOCIATED,
         };
         if let Some(used) = world.route_tables.one(&IndexKey::Subnet(subnet_id)) {
             let same = used.associations.iter().find(|association| {
@@ -77,21 +52,8 @@ impl Operation for AssociateRouteTable {
 }
 
 /// Makes a subnet use its VPC's main route table again.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DisassociateRouteTable {
-    /// The association to end.
-    pub association_id: RouteTableAssociationId,
-}
-
 impl Operation for DisassociateRouteTable {
-    const NAME: &'static str = "DisassociateRouteTable";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let id = self.association_id;
         let (table, subnet_id) = association(world, id)?;
         if subnet_id.is_none() {
@@ -105,31 +67,8 @@ impl Operation for DisassociateRouteTable {
 }
 
 /// Makes a subnet use another route table, or a VPC another main one.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct ReplaceRouteTableAssociation {
-    /// The association to end.
-    pub association_id: RouteTableAssociationId,
-    /// The table to use from now on.
-    pub route_table_id: RouteTableId,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReplaceRouteTableAssociationResponse {
-    new_association_id: RouteTableAssociationId,
-    association_state: AssociationState,
-}
-
 impl Operation for ReplaceRouteTableAssociation {
-    const NAME: &'static str = "ReplaceRouteTableAssociation";
-    type Response = ReplaceRouteTableAssociationResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let (old, subnet_id) = association(world, self.association_id)?;
         let new = lookup::route_table(world, self.route_table_id)?;
         if old.vpc_id != new.vpc_id {
@@ -156,7 +95,7 @@ impl Operation for ReplaceRouteTableAssociation {
         changes.put(new);
         let response = ReplaceRouteTableAssociationResponse {
             new_association_id,
-            association_state: AssociationState::ASSOCIATED,
+            association_state: RouteTableAssociationState::ASSOCIATED,
         };
         Ok((changes, response))
     }

@@ -1,51 +1,20 @@
 //! `CreateRouteTable`.
 
-use alloc::string::String;
-use alloc::vec::Vec;
+use eni_types::{ResourceId, quota};
 
-use eni_query::FromQuery;
-use eni_types::{ResourceId, VpcId, quota};
-use serde::Serialize;
-
-use super::description::RouteTableDescription;
+use crate::api::route_table::{CreateRouteTable, CreateRouteTableResponse, RouteTableDescription};
 use crate::describe::Scope;
 use crate::operations::lookup;
 use crate::operations::vpc::contents;
-use crate::tags::{TagSpecification, Tags};
+use crate::tags::Tags;
 use crate::{
-    ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, IndexKey, Operation, Replay, World,
+    Action, ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned,
+    Replay, World,
 };
 
 /// Makes a route table with only the local route.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct CreateRouteTable {
-    /// The VPC.
-    pub vpc_id: VpcId,
-    /// Tags for the table.
-    #[query(name = "TagSpecification")]
-    pub tag_specifications: Vec<TagSpecification>,
-    /// Makes the call idempotent.
-    pub client_token: Option<String>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CreateRouteTableResponse {
-    route_table: RouteTableDescription,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_token: Option<String>,
-}
-
 impl Operation for CreateRouteTable {
-    const NAME: &'static str = "CreateRouteTable";
-    type Response = CreateRouteTableResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let scope = Scope::new(world, context);
         let token = self.client_token.as_deref();
         let replay = ClientToken::replay(Self::NAME, token, world, context)?;

@@ -1,49 +1,20 @@
 //! `DescribeRouteTables`.
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::string::ToString;
 
-use eni_query::FromQuery;
-use eni_types::RouteTableId;
-use serde::Serialize;
-
-use super::description::{RouteTableDescription, gateway_of, instance_of};
-use crate::describe::{Described, Page, Scope, answer};
+use super::description::{gateway_of, instance_of};
+use crate::api::route_table::{
+    DescribeRouteTables, DescribeRouteTablesResponse, RouteTableDescription,
+};
+use crate::describe::{Described, Scope, answer};
 use crate::operations::lookup;
 use crate::resource::RouteTable;
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
+use crate::{ChangeSet, Context, IndexKey, Operation, Planned, World};
 
 /// Finds route tables.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeRouteTables {
-    /// Only these.
-    #[query(name = "RouteTableId")]
-    pub route_table_ids: Vec<RouteTableId>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeRouteTablesResponse {
-    route_table_set: ItemSet<RouteTableDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
 impl Operation for DescribeRouteTables {
-    const NAME: &'static str = "DescribeRouteTables";
-    const MUTATES: bool = false;
-    type Response = DescribeRouteTablesResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let (route_table_set, next_token) = answer(
             &world.route_tables,
             &self.route_table_ids,

@@ -2,68 +2,20 @@
 
 use alloc::string::{String, ToString};
 
-use eni_types::{
-    InstanceId, NetworkInterfaceId, RouteTableAssociationId, RouteTableId, SubnetId, VpcId,
-};
-use serde::Serialize;
+use eni_types::{InstanceId, VpcId};
 
 use crate::ItemSet;
-use crate::describe::Scope;
-use crate::resource::{
-    Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,
+use crate::api::route_table::{
+    RouteDescription, RouteTableAssociationDescription, RouteTableAssociationState,
+    RouteTableDescription,
 };
-use crate::tags::TagItem;
+use crate::describe::Scope;
+use crate::resource::{Route, RouteTable, RouteTableAssociation, RouteTarget};
 
 /// The gateway that stands for the VPC itself.
 pub(super) const LOCAL_GATEWAY: &str = "local";
 
-/// `routeTable` in answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RouteTableDescription {
-    route_table_id: RouteTableId,
-    vpc_id: VpcId,
-    owner_id: String,
-    route_set: ItemSet<RouteDescription>,
-    association_set: ItemSet<RouteTableAssociationDescription>,
-    propagating_vgw_set: ItemSet<String>,
-    tag_set: ItemSet<TagItem>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RouteDescription {
-    destination_cidr_block: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gateway_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance_id: Option<InstanceId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance_owner_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    network_interface_id: Option<NetworkInterfaceId>,
-    state: RouteState,
-    origin: RouteOrigin,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RouteTableAssociationDescription {
-    route_table_association_id: RouteTableAssociationId,
-    route_table_id: RouteTableId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subnet_id: Option<SubnetId>,
-    main: bool,
-    association_state: AssociationState,
-}
-
-/// `associationState`: here, an association is there as soon as it is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct AssociationState {
-    state: &'static str,
-}
-
-impl AssociationState {
+impl RouteTableAssociationState {
     pub(super) const ASSOCIATED: Self = Self {
         state: "associated",
     };
@@ -76,7 +28,7 @@ impl RouteTableDescription {
             route_table_id: table.route_table_id,
             subnet_id: association.subnet_id,
             main: association.subnet_id.is_none(),
-            association_state: AssociationState::ASSOCIATED,
+            association_state: RouteTableAssociationState::ASSOCIATED,
         };
         Self {
             route_table_id: table.route_table_id,

@@ -1,27 +1,16 @@
 //! `CreateRoute`, `ReplaceRoute` and `DeleteRoute`.
 
 use alloc::format;
-use alloc::string::String;
 use core::net::Ipv4Addr;
 
-use eni_query::FromQuery;
-use eni_types::{Ipv4Cidr, RouteTableId, VpcId, quota};
+use eni_types::{Ipv4Cidr, VpcId, quota};
 
-use super::target::RouteTargetParameters;
+use crate::api::route_table::{CreateRoute, DeleteRoute, ReplaceRoute, RouteDestinationParameters};
 use crate::operations::{lookup, unsupported};
 use crate::resource::{Route, RouteOrigin, RouteTable, RouteTarget};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, ReturnTrue, World};
-
-/// The destination parameters of the route calls.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
-pub struct RouteDestinationParameters {
-    /// The block that packets go to.
-    pub destination_cidr_block: Option<Ipv4Cidr>,
-    /// Asks for IPv6.
-    pub destination_ipv6_cidr_block: Option<String>,
-    /// Asks for a prefix list.
-    pub destination_prefix_list_id: Option<String>,
-}
+use crate::{
+    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World,
+};
 
 impl RouteDestinationParameters {
     fn resolve(&self) -> Result<Ipv4Cidr, Ec2Error> {
@@ -35,27 +24,8 @@ impl RouteDestinationParameters {
 }
 
 /// Adds a route to a table.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct CreateRoute {
-    /// The table.
-    pub route_table_id: RouteTableId,
-    /// Which packets.
-    #[query(flatten)]
-    pub destination: RouteDestinationParameters,
-    /// Where to.
-    #[query(flatten)]
-    pub target: RouteTargetParameters,
-}
-
 impl Operation for CreateRoute {
-    const NAME: &'static str = "CreateRoute";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let mut table = RouteTable::clone(lookup::route_table(world, self.route_table_id)?);
         let destination = self.destination.resolve()?;
         let target = self.target.resolve(&table, world)?.ok_or_else(no_target)?;
@@ -82,29 +52,8 @@ impl Operation for CreateRoute {
 }
 
 /// Makes a route of a table lead elsewhere: also the local one, to an interface.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct ReplaceRoute {
-    /// The table.
-    pub route_table_id: RouteTableId,
-    /// Which route.
-    #[query(flatten)]
-    pub destination: RouteDestinationParameters,
-    /// Where to.
-    #[query(flatten)]
-    pub target: RouteTargetParameters,
-    /// Where to: back to the VPC itself.
-    pub local_target: Option<bool>,
-}
-
 impl Operation for ReplaceRoute {
-    const NAME: &'static str = "ReplaceRoute";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let mut table = RouteTable::clone(lookup::route_table(world, self.route_table_id)?);
         let destination = self.destination.resolve()?;
         let named = self.target.resolve(&table, world)?;
@@ -134,24 +83,8 @@ impl Operation for ReplaceRoute {
 }
 
 /// Takes a route out of a table.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DeleteRoute {
-    /// The table.
-    pub route_table_id: RouteTableId,
-    /// Which route.
-    #[query(flatten)]
-    pub destination: RouteDestinationParameters,
-}
-
 impl Operation for DeleteRoute {
-    const NAME: &'static str = "DeleteRoute";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let mut table = RouteTable::clone(lookup::route_table(world, self.route_table_id)?);
         let destination = self.destination.resolve()?;
         let id = table.route_table_id;

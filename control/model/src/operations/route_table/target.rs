@@ -1,46 +1,16 @@
 //! Where a route is to lead.
 
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
-use eni_types::{InstanceId, InternetGatewayId, NetworkInterfaceId};
+use eni_types::{InstanceId, InternetGatewayId};
 
 use super::description::LOCAL_GATEWAY;
+use crate::api::route_table::RouteTargetParameters;
 use crate::operations::network_interface::efa;
 use crate::operations::{lookup, unsupported};
 use crate::resource::{NetworkInterface, RouteTable, RouteTarget};
 use crate::{Ec2Error, ErrorCode, World};
-
-/// The target parameters of `CreateRoute` and `ReplaceRoute`, of which exactly one must be given.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
-pub struct RouteTargetParameters {
-    /// An internet gateway. Virtual private gateways are not offered.
-    pub gateway_id: Option<String>,
-    /// An instance with a single interface.
-    pub instance_id: Option<InstanceId>,
-    /// A network interface.
-    pub network_interface_id: Option<NetworkInterfaceId>,
-    /// Not offered.
-    pub nat_gateway_id: Option<String>,
-    /// Not offered.
-    pub vpc_peering_connection_id: Option<String>,
-    /// Not offered.
-    pub egress_only_internet_gateway_id: Option<String>,
-    /// Not offered.
-    pub transit_gateway_id: Option<String>,
-    /// Not offered.
-    pub vpc_endpoint_id: Option<String>,
-    /// Not offered.
-    pub local_gateway_id: Option<String>,
-    /// Not offered.
-    pub carrier_gateway_id: Option<String>,
-    /// Not offered.
-    pub core_network_arn: Option<String>,
-    /// Not offered.
-    pub odb_network_arn: Option<String>,
-}
 
 impl RouteTargetParameters {
     /// The target for a route of `table`; `None` if no parameter is given.

@@ -1,69 +1,26 @@
 //! `AuthorizeSecurityGroupIngress` and `AuthorizeSecurityGroupEgress`.
 
 use alloc::collections::BTreeSet;
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
-use eni_types::{SecurityGroupId, SecurityGroupRuleId, TypedId, quota};
-use serde::Serialize;
+use eni_types::{SecurityGroupRuleId, TypedId, quota};
 
-use super::description::SecurityGroupRuleDescription;
 use super::membership::{NewRules, check_rules, too_many_rules};
 use super::named::named;
-use super::permission::PermissionParameters;
 use super::rule::{Direction, RuleMatch, rules_of};
+use crate::api::security_group::{
+    AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, AuthorizeSecurityGroupResponse,
+    PermissionParameters, SecurityGroupRuleDescription,
+};
 use crate::describe::Scope;
 use crate::operations::lookup;
 use crate::resource::{SecurityGroup, SecurityGroupRule};
-use crate::tags::{TagSpecification, Tags};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, World};
+use crate::tags::Tags;
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
 
 /// Adds rules for what enters: all that are named, or none.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct AuthorizeSecurityGroupIngress {
-    /// The group.
-    pub group_id: Option<SecurityGroupId>,
-    /// Or its name, in the default VPC.
-    pub group_name: Option<String>,
-    /// The rules.
-    #[query(flatten)]
-    pub permissions: PermissionParameters,
-    /// Tags for each of the rules.
-    #[query(name = "TagSpecification")]
-    pub tag_specifications: Vec<TagSpecification>,
-}
-
-/// Adds rules for what leaves: all that are named, or none.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct AuthorizeSecurityGroupEgress {
-    /// The group.
-    pub group_id: SecurityGroupId,
-    /// The rules.
-    #[query(flatten)]
-    pub permissions: PermissionParameters,
-    /// Tags for each of the rules.
-    #[query(name = "TagSpecification")]
-    pub tag_specifications: Vec<TagSpecification>,
-}
-
-/// The answer: the rules that were added.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AuthorizeSecurityGroupResponse {
-    r#return: bool,
-    security_group_rule_set: ItemSet<SecurityGroupRuleDescription>,
-}
-
 impl Operation for AuthorizeSecurityGroupIngress {
-    const NAME: &'static str = "AuthorizeSecurityGroupIngress";
-    type Response = AuthorizeSecurityGroupResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let group = named(self.group_id, self.group_name.as_deref(), world)?;
         let tags = Tags::for_created("security-group-rule", &self.tag_specifications)?;
         authorize(
@@ -77,15 +34,9 @@ impl Operation for AuthorizeSecurityGroupIngress {
     }
 }
 
+/// Adds rules for what leaves: all that are named, or none.
 impl Operation for AuthorizeSecurityGroupEgress {
-    const NAME: &'static str = "AuthorizeSecurityGroupEgress";
-    type Response = AuthorizeSecurityGroupResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let group = lookup::security_group(world, self.group_id)?;
         let tags = Tags::for_created("security-group-rule", &self.tag_specifications)?;
         authorize(

@@ -1,54 +1,20 @@
 //! `CreateSecurityGroup`.
 
 use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::{Ipv4Cidr, SecurityGroupId, TypedId, VpcId, quota};
-use serde::Serialize;
 
 use super::rule::{VALID_TEXTS, is_text};
+use crate::api::security_group::{CreateSecurityGroup, CreateSecurityGroupResponse};
 use crate::operations::lookup;
 use crate::operations::vpc::contents::allow_all;
 use crate::resource::{RulePeer, SecurityGroup};
-use crate::tags::{TagItem, TagSpecification, Tags};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, World};
+use crate::tags::Tags;
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
 
 /// Makes a security group that lets nothing in and everything out.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct CreateSecurityGroup {
-    /// Its name, unique in the VPC without regard to case.
-    pub group_name: String,
-    /// Its description.
-    pub group_description: String,
-    /// Its VPC; the default VPC where absent.
-    pub vpc_id: Option<VpcId>,
-    /// Tags for the group.
-    #[query(name = "TagSpecification")]
-    pub tag_specifications: Vec<TagSpecification>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CreateSecurityGroupResponse {
-    r#return: bool,
-    group_id: SecurityGroupId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tag_set: Option<ItemSet<TagItem>>,
-    security_group_arn: String,
-}
-
 impl Operation for CreateSecurityGroup {
-    const NAME: &'static str = "CreateSecurityGroup";
-    type Response = CreateSecurityGroupResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         check_text("GroupName", "name", &self.group_name)?;
         check_text("GroupDescription", "description", &self.group_description)?;
         let vpc = match self.vpc_id {

@@ -1,42 +1,15 @@
 //! `DeleteSecurityGroup`.
 
 use alloc::format;
-use alloc::string::String;
-
-use eni_query::FromQuery;
-use eni_types::SecurityGroupId;
-use serde::Serialize;
 
 use super::named::named;
+use crate::api::security_group::{DeleteSecurityGroup, DeleteSecurityGroupResponse};
 use crate::resource::SecurityGroup;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
 
 /// Deletes a security group that no interface has and no other group's rule names, with its rules.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DeleteSecurityGroup {
-    /// The group.
-    pub group_id: Option<SecurityGroupId>,
-    /// Or its name, in the default VPC.
-    pub group_name: Option<String>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DeleteSecurityGroupResponse {
-    r#return: bool,
-    group_id: SecurityGroupId,
-}
-
 impl Operation for DeleteSecurityGroup {
-    const NAME: &'static str = "DeleteSecurityGroup";
-    type Response = DeleteSecurityGroupResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let group = named(self.group_id, self.group_name.as_deref(), world)?;
         check_deletable(group, world)?;
         let mut changes = ChangeSet::none();

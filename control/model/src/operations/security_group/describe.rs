@@ -1,54 +1,24 @@
 //! `DescribeSecurityGroups`.
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::string::ToString;
 
-use eni_query::FromQuery;
-use eni_types::{MalformedId, SecurityGroupId, VpcId};
-use serde::Serialize;
+use eni_types::{MalformedId, VpcId};
 
-use super::description::{SecurityGroupDescription, split};
+use super::description::split;
 use super::named::in_default_vpc;
 use super::rule::{Direction, rules_of};
-use crate::describe::{Described, Page, Scope, answer, refused_value};
+use crate::api::security_group::{
+    DescribeSecurityGroups, DescribeSecurityGroupsResponse, SecurityGroupDescription,
+};
+use crate::describe::{Described, Scope, answer, refused_value};
 use crate::operations::lookup;
 use crate::resource::{SecurityGroup, SecurityGroupRule};
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
+use crate::{ChangeSet, Context, Ec2Error, IndexKey, Operation, Planned, World};
 
 /// Describes security groups with their rules.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeSecurityGroups {
-    /// Only these.
-    #[query(name = "GroupId")]
-    pub group_ids: Vec<SecurityGroupId>,
-    /// Only those of the default VPC with these names.
-    #[query(name = "GroupName")]
-    pub group_names: Vec<String>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeSecurityGroupsResponse {
-    security_group_info: ItemSet<SecurityGroupDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
 impl Operation for DescribeSecurityGroups {
-    const NAME: &'static str = "DescribeSecurityGroups";
-    const MUTATES: bool = false;
-    type Response = DescribeSecurityGroupsResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let mut ids = self.group_ids;
         for name in &self.group_names {
             ids.push(in_default_vpc(name, world)?.group_id);

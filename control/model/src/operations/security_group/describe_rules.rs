@@ -1,49 +1,22 @@
 //! `DescribeSecurityGroupRules`.
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::string::ToString;
 
-use eni_query::{FromQuery, QueryError, read_id};
-use eni_types::{SecurityGroupId, SecurityGroupRuleId};
-use serde::Serialize;
+use eni_query::{QueryError, read_id};
+use eni_types::SecurityGroupId;
 
-use super::description::SecurityGroupRuleDescription;
-use crate::describe::{Described, Page, Scope, answer};
+use crate::api::security_group::{
+    DescribeSecurityGroupRules, DescribeSecurityGroupRulesResponse, SecurityGroupRuleDescription,
+};
+use crate::describe::{Described, Scope, answer};
 use crate::operations::lookup;
 use crate::resource::SecurityGroupRule;
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
+use crate::{ChangeSet, Context, Ec2Error, IndexKey, Operation, Planned, World};
 
 /// Describes the rules of security groups.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeSecurityGroupRules {
-    /// Only these.
-    #[query(name = "SecurityGroupRuleId")]
-    pub security_group_rule_ids: Vec<SecurityGroupRuleId>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeSecurityGroupRulesResponse {
-    security_group_rule_set: ItemSet<SecurityGroupRuleDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
 impl Operation for DescribeSecurityGroupRules {
-    const NAME: &'static str = "DescribeSecurityGroupRules";
-    const MUTATES: bool = false;
-    type Response = DescribeSecurityGroupRulesResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let (security_group_rule_set, next_token) = answer(
             &world.security_group_rules,
             &self.security_group_rule_ids,

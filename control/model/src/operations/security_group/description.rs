@@ -4,103 +4,17 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId, SecurityGroupRuleId, VpcId};
-use serde::Serialize;
+use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId};
 
 use super::protocol::ProtocolPorts;
 use super::rule::{Direction, RuleMatch, rules_of};
+use crate::api::security_group::{
+    IpPermissionDescription, IpRangeDescription, Ipv6RangeDescription, ReferencedGroupInfo,
+    SecurityGroupDescription, SecurityGroupRuleDescription, UserIdGroupPairDescription,
+};
 use crate::describe::Scope;
 use crate::resource::{RulePeer, SecurityGroup, SecurityGroupRule};
-use crate::tags::TagItem;
 use crate::{ItemSet, RegionSettings};
-
-/// A security group with its rules.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SecurityGroupDescription {
-    owner_id: String,
-    group_id: SecurityGroupId,
-    security_group_arn: String,
-    group_name: String,
-    group_description: String,
-    vpc_id: VpcId,
-    ip_permissions: ItemSet<IpPermissionDescription>,
-    ip_permissions_egress: ItemSet<IpPermissionDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tag_set: Option<ItemSet<TagItem>>,
-}
-
-/// Rules of one direction that share protocol and ports.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct IpPermissionDescription {
-    ip_protocol: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from_port: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to_port: Option<i32>,
-    groups: ItemSet<UserIdGroupPairDescription>,
-    ip_ranges: ItemSet<IpRangeDescription>,
-    ipv6_ranges: ItemSet<Ipv6RangeDescription>,
-    prefix_list_ids: ItemSet<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct UserIdGroupPairDescription {
-    user_id: String,
-    group_id: SecurityGroupId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct IpRangeDescription {
-    cidr_ip: Ipv4Cidr,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Ipv6RangeDescription {
-    cidr_ipv6: Ipv6Cidr,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
-}
-
-/// A rule with its id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SecurityGroupRuleDescription {
-    security_group_rule_id: SecurityGroupRuleId,
-    group_id: SecurityGroupId,
-    group_owner_id: String,
-    is_egress: bool,
-    ip_protocol: String,
-    from_port: i32,
-    to_port: i32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cidr_ipv4: Option<Ipv4Cidr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cidr_ipv6: Option<Ipv6Cidr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    referenced_group_info: Option<ReferencedGroupInfo>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
-    tag_set: ItemSet<TagItem>,
-    security_group_rule_arn: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ReferencedGroupInfo {
-    group_id: SecurityGroupId,
-    user_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    vpc_id: Option<VpcId>,
-}
 
 impl SecurityGroupDescription {
     pub(crate) fn new(group: &SecurityGroup, scope: Scope<'_>) -> Self {

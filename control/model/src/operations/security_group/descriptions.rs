@@ -4,50 +4,23 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
-use eni_types::{SecurityGroupId, SecurityGroupRuleId};
+use eni_types::SecurityGroupId;
 
 use super::named::named;
-use super::permission::{IpPermission, PermissionParameters};
 use super::revoke::no_such_rule;
 use super::rule::{Direction, RuleMatch, check_description, rule_of, rules_of};
+use crate::api::security_group::{
+    IpPermission, PermissionParameters, SecurityGroupRuleDescriptionUpdate,
+    UpdateSecurityGroupRuleDescriptionsEgress, UpdateSecurityGroupRuleDescriptionsIngress,
+};
 use crate::resource::SecurityGroupRule;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
-
-/// `SecurityGroupRuleDescription.N`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct SecurityGroupRuleDescriptionUpdate {
-    /// The rule.
-    pub security_group_rule_id: SecurityGroupRuleId,
-    /// Its new description; none where absent.
-    pub description: Option<String>,
-}
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 macro_rules! update_descriptions {
     ($(#[$doc:meta])* $operation:ident, $direction:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-        pub struct $operation {
-            /// The group.
-            pub group_id: Option<SecurityGroupId>,
-            /// Or its name, in the default VPC.
-            pub group_name: Option<String>,
-            /// The rules by what they allow, with their new descriptions.
-            pub ip_permissions: Vec<IpPermission>,
-            /// Or by id.
-            #[query(name = "SecurityGroupRuleDescription")]
-            pub security_group_rule_descriptions: Vec<SecurityGroupRuleDescriptionUpdate>,
-        }
-
         impl Operation for $operation {
-            const NAME: &'static str = stringify!($operation);
-            type Response = ReturnTrue;
-
-            fn plan(
-                self,
-                world: &World,
-                context: &mut Context<'_>,
-            ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+            fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
                 let update = DescriptionUpdate {
                     group_id: self.group_id,
                     group_name: self.group_name,

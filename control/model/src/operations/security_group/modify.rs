@@ -2,68 +2,20 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
 
-use eni_query::FromQuery;
-use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId, SecurityGroupRuleId};
+use eni_types::SecurityGroupRuleId;
 
-use super::permission::{PeerBlock, check_peer, no_prefix_list};
+use super::permission::{check_peer, no_prefix_list};
 use super::protocol::ProtocolPorts;
 use super::rule::{Direction, RuleMatch, check_description, rule_of, rules_of};
+use crate::api::security_group::{ModifySecurityGroupRules, SecurityGroupRuleRequest};
 use crate::operations::lookup;
 use crate::resource::{IpProtocol, RulePeer, SecurityGroup, SecurityGroupRule};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Changes rules in place: their ids, directions and tags stay.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct ModifySecurityGroupRules {
-    /// The group.
-    pub group_id: SecurityGroupId,
-    /// What each rule is to be.
-    #[query(name = "SecurityGroupRule")]
-    pub security_group_rules: Vec<SecurityGroupRuleUpdate>,
-}
-
-/// `SecurityGroupRule.N`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct SecurityGroupRuleUpdate {
-    /// The rule.
-    pub security_group_rule_id: SecurityGroupRuleId,
-    /// What it is to be.
-    pub security_group_rule: SecurityGroupRuleRequest,
-}
-
-/// `SecurityGroupRule.N.SecurityGroupRule`: the whole rule, with one peer.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct SecurityGroupRuleRequest {
-    /// `tcp`, `udp`, `icmp`, `icmpv6`, a number, or `-1` for all.
-    pub ip_protocol: Option<String>,
-    /// First port or ICMP type.
-    pub from_port: Option<i32>,
-    /// Last port or ICMP code.
-    pub to_port: Option<i32>,
-    /// The peer, an IPv4 block.
-    pub cidr_ipv4: Option<PeerBlock<Ipv4Cidr>>,
-    /// The peer, an IPv6 block.
-    pub cidr_ipv6: Option<PeerBlock<Ipv6Cidr>>,
-    /// The peer, a prefix list.
-    pub prefix_list_id: Option<String>,
-    /// The peer, a group.
-    pub referenced_group_id: Option<SecurityGroupId>,
-    /// The rule's description.
-    pub description: Option<String>,
-}
-
 impl Operation for ModifySecurityGroupRules {
-    const NAME: &'static str = "ModifySecurityGroupRules";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let group = lookup::security_group(world, self.group_id)?;
         if self.security_group_rules.is_empty() {
             let message = "The request must contain the parameter SecurityGroupRules";

@@ -8,36 +8,18 @@ use alloc::vec::Vec;
 use core::str::FromStr;
 
 use eni_query::{FromQuery, QueryError, QueryNode};
-use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId};
+use eni_types::SecurityGroupId;
 
 use super::protocol::ProtocolPorts;
 use super::rule::{NamedRule, RuleMatch, check_description};
+use crate::api::security_group::{IpPermission, IpRange, PermissionParameters, UserIdGroupPair};
 use crate::operations::{lookup, prefix_list, unsupported};
 use crate::resource::{RulePeer, SecurityGroup};
 use crate::{Context, Ec2Error, ErrorCode, IndexKey, World};
 
-/// The rules that a call names by what they allow.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
-pub struct PermissionParameters {
-    /// Rules, each with any number of peers.
-    pub ip_permissions: Vec<IpPermission>,
-    /// The protocol of a single rule.
-    pub ip_protocol: Option<String>,
-    /// Its first port or ICMP type.
-    pub from_port: Option<i32>,
-    /// Its last port or ICMP code.
-    pub to_port: Option<i32>,
-    /// Its peer, a block.
-    pub cidr_ip: Option<PeerBlock<Ipv4Cidr>>,
-    /// Its peer, a group. Without a protocol it stands for all of TCP, UDP and ICMP.
-    pub source_security_group_name: Option<String>,
-    /// The account of that group.
-    pub source_security_group_owner_id: Option<String>,
-}
-
 /// A block as the peer of a rule, for which EC2 has words of its own where it is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerBlock<C>(pub C);
+pub(crate) struct PeerBlock<C>(pub(crate) C);
 
 impl<C: FromStr> FromQuery for PeerBlock<C> {
     fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
@@ -46,71 +28,6 @@ impl<C: FromStr> FromQuery for PeerBlock<C> {
         let read = text.parse().map(Self);
         read.map_err(|_| QueryError::Worded { message: message() })
     }
-}
-
-/// `IpPermissions.N`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
-pub struct IpPermission {
-    /// `tcp`, `udp`, `icmp`, `icmpv6`, a number, or `-1` for all.
-    pub ip_protocol: Option<String>,
-    /// First port or ICMP type.
-    pub from_port: Option<i32>,
-    /// Last port or ICMP code.
-    pub to_port: Option<i32>,
-    /// Peers that are groups.
-    pub groups: Vec<UserIdGroupPair>,
-    /// Peers that are IPv4 blocks.
-    pub ip_ranges: Vec<IpRange>,
-    /// Peers that are IPv6 blocks.
-    pub ipv6_ranges: Vec<Ipv6Range>,
-    /// Peers that are prefix lists.
-    pub prefix_list_ids: Vec<PrefixListId>,
-}
-
-/// `IpPermissions.N.Groups.N`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
-pub struct UserIdGroupPair {
-    /// The group.
-    pub group_id: Option<SecurityGroupId>,
-    /// Or its name, in the rule's VPC.
-    pub group_name: Option<String>,
-    /// Its account.
-    pub user_id: Option<String>,
-    /// Its VPC. Without effect, as the id says it.
-    pub vpc_id: Option<String>,
-    /// Asks for a group in a peered VPC.
-    pub vpc_peering_connection_id: Option<String>,
-    /// Without effect: a client gives back what it was answered.
-    pub peering_status: Option<String>,
-    /// The rule's description.
-    pub description: Option<String>,
-}
-
-/// `IpPermissions.N.IpRanges.N`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct IpRange {
-    /// The block.
-    pub cidr_ip: PeerBlock<Ipv4Cidr>,
-    /// The rule's description.
-    pub description: Option<String>,
-}
-
-/// `IpPermissions.N.Ipv6Ranges.N`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct Ipv6Range {
-    /// The block.
-    pub cidr_ipv6: PeerBlock<Ipv6Cidr>,
-    /// The rule's description.
-    pub description: Option<String>,
-}
-
-/// `IpPermissions.N.PrefixListIds.N`.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct PrefixListId {
-    /// The list.
-    pub prefix_list_id: String,
-    /// The rule's description.
-    pub description: Option<String>,
 }
 
 impl PermissionParameters {

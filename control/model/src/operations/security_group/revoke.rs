@@ -1,87 +1,25 @@
 //! `RevokeSecurityGroupIngress` and `RevokeSecurityGroupEgress`.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
-use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId, SecurityGroupRuleId};
-use serde::Serialize;
+use eni_types::SecurityGroupRuleId;
 
-use super::description::{IpPermissionDescription, permissions, split};
+use super::description::{permissions, split};
 use super::named::named;
-use super::permission::PermissionParameters;
 use super::rule::{Direction, NamedRule, RuleMatch, rule_of, rules_of};
+use crate::api::security_group::{
+    PermissionParameters, RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
+    RevokeSecurityGroupResponse, RevokedSecurityGroupRule,
+};
 use crate::operations::lookup;
 use crate::resource::{SecurityGroup, SecurityGroupRule};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// Removes rules for what enters. Flows that are tracked go on; untracked ones end.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct RevokeSecurityGroupIngress {
-    /// The group.
-    pub group_id: Option<SecurityGroupId>,
-    /// Or its name, in the default VPC.
-    pub group_name: Option<String>,
-    /// The rules by what they allow.
-    #[query(flatten)]
-    pub permissions: PermissionParameters,
-    /// Or by id.
-    #[query(name = "SecurityGroupRuleId")]
-    pub security_group_rule_ids: Vec<SecurityGroupRuleId>,
-}
-
-/// Removes rules for what leaves. Flows that are tracked go on; untracked ones end.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct RevokeSecurityGroupEgress {
-    /// The group.
-    pub group_id: SecurityGroupId,
-    /// The rules by what they allow.
-    #[query(flatten)]
-    pub permissions: PermissionParameters,
-    /// Or by id.
-    #[query(name = "SecurityGroupRuleId")]
-    pub security_group_rule_ids: Vec<SecurityGroupRuleId>,
-}
-
-/// The answer: the rules that were removed, and what a group of a default VPC had no rule for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RevokeSecurityGroupResponse {
-    r#return: bool,
-    unknown_ip_permission_set: ItemSet<IpPermissionDescription>,
-    revoked_security_group_rule_set: ItemSet<RevokedSecurityGroupRule>,
-}
-
-/// A rule that was removed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RevokedSecurityGroupRule {
-    security_group_rule_id: SecurityGroupRuleId,
-    group_id: SecurityGroupId,
-    is_egress: bool,
-    ip_protocol: String,
-    from_port: i32,
-    to_port: i32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cidr_ipv4: Option<Ipv4Cidr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cidr_ipv6: Option<Ipv6Cidr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    referenced_group_id: Option<SecurityGroupId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
-}
-
 impl Operation for RevokeSecurityGroupIngress {
-    const NAME: &'static str = "RevokeSecurityGroupIngress";
-    type Response = RevokeSecurityGroupResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let group = named(self.group_id, self.group_name.as_deref(), world)?;
         let asked = Revocation {
             group,
@@ -93,15 +31,9 @@ impl Operation for RevokeSecurityGroupIngress {
     }
 }
 
+/// Removes rules for what leaves. Flows that are tracked go on; untracked ones end.
 impl Operation for RevokeSecurityGroupEgress {
-    const NAME: &'static str = "RevokeSecurityGroupEgress";
-    type Response = RevokeSecurityGroupResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let asked = Revocation {
             group: lookup::security_group(world, self.group_id)?,
             direction: Direction::Egress,

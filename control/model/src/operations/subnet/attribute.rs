@@ -1,53 +1,14 @@
 //! `ModifySubnetAttribute`.
 
-use alloc::string::String;
-
-use eni_query::FromQuery;
-use eni_types::SubnetId;
-
+use crate::api::subnet::ModifySubnetAttribute;
 use crate::operations::attribute::{AttributeBooleanValue, only_one};
 use crate::operations::{lookup, unsupported};
 use crate::resource::Subnet;
-use crate::{ChangeSet, Context, Ec2Error, Operation, ReturnTrue, World};
+use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, ReturnTrue, World};
 
 /// Changes one attribute of a subnet. Interfaces and instances that exist keep what they were created with.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct ModifySubnetAttribute {
-    /// The subnet.
-    pub subnet_id: SubnetId,
-    /// Whether instances launched here get a public address.
-    pub map_public_ip_on_launch: Option<AttributeBooleanValue>,
-    /// True asks for IPv6.
-    pub assign_ipv6_address_on_creation: Option<AttributeBooleanValue>,
-    /// True asks for IPv6.
-    pub enable_dns64: Option<AttributeBooleanValue>,
-    /// Anything but `ip-name` asks for names made from instance ids.
-    pub private_dns_hostname_type_on_launch: Option<String>,
-    /// True asks for names made from instance ids.
-    pub enable_resource_name_dns_a_record_on_launch: Option<AttributeBooleanValue>,
-    /// True asks for names made from instance ids.
-    #[query(name = "EnableResourceNameDnsAAAARecordOnLaunch")]
-    pub enable_resource_name_dns_aaaa_record_on_launch: Option<AttributeBooleanValue>,
-    /// True asks for an Outpost.
-    pub map_customer_owned_ip_on_launch: Option<AttributeBooleanValue>,
-    /// Asks for an Outpost.
-    pub customer_owned_ipv4_pool: Option<String>,
-    /// Asks for an Outpost.
-    pub enable_lni_at_device_index: Option<u8>,
-    /// True is how every subnet here is.
-    pub disable_lni_at_device_index: Option<AttributeBooleanValue>,
-}
-
 impl Operation for ModifySubnetAttribute {
-    const NAME: &'static str = "ModifySubnetAttribute";
-    const HAS_DRY_RUN: bool = false;
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         self.check()?;
         let mut subnet = Subnet::clone(lookup::subnet(world, self.subnet_id)?);
         if let Some(given) = self.map_public_ip_on_launch {

@@ -1,65 +1,19 @@
 //! `CreateSubnet`.
 
 use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::{IdSequence, Ipv4Cidr, NetworkAclAssociationId, SubnetId, TypedId, VpcId, quota};
-use serde::Serialize;
 
-use super::description::SubnetDescription;
+use crate::api::subnet::{CreateSubnet, CreateSubnetResponse, SubnetDescription};
 use crate::describe::Scope;
 use crate::operations::{lookup, unsupported, vpc, zone};
 use crate::resource::{NetworkAcl, NetworkAclAssociation, Subnet, Vpc};
-use crate::tags::{TagSpecification, Tags};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, World};
+use crate::tags::Tags;
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
 
 /// Makes a subnet, which uses its VPC's main route table and default network ACL.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct CreateSubnet {
-    /// The VPC.
-    pub vpc_id: VpcId,
-    /// The block: /16 to /28, within the VPC's, apart from other subnets'.
-    pub cidr_block: Option<Ipv4Cidr>,
-    /// The zone's name.
-    pub availability_zone: Option<String>,
-    /// The zone's id, instead.
-    pub availability_zone_id: Option<String>,
-    /// Asks for IPv6.
-    pub ipv6_cidr_block: Option<String>,
-    /// Asks for IPv6.
-    pub ipv6_native: Option<bool>,
-    /// Asks for IPv6.
-    pub ipv6_ipam_pool_id: Option<String>,
-    /// Asks for IPv6.
-    pub ipv6_netmask_length: Option<u8>,
-    /// Asks for a block from an address pool.
-    pub ipv4_ipam_pool_id: Option<String>,
-    /// Asks for a block from an address pool.
-    pub ipv4_netmask_length: Option<u8>,
-    /// Asks for an Outpost.
-    pub outpost_arn: Option<String>,
-    /// Tags for the subnet.
-    #[query(name = "TagSpecification")]
-    pub tag_specifications: Vec<TagSpecification>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct CreateSubnetResponse {
-    pub(super) subnet: SubnetDescription,
-}
-
 impl Operation for CreateSubnet {
-    const NAME: &'static str = "CreateSubnet";
-    type Response = CreateSubnetResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.refuse_what_is_absent()?;
         let vpc = lookup::vpc(world, self.vpc_id)?;
         let cidr_block = self.cidr_block.ok_or_else(vpc::no_block)?;

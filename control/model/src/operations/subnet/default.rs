@@ -1,36 +1,16 @@
 //! `CreateDefaultSubnet`.
 
 use alloc::format;
-use alloc::string::String;
 
-use eni_query::FromQuery;
-
-use super::create::{CreateSubnetResponse, add, check_quota, is_taken};
-use super::description::SubnetDescription;
+use super::create::{add, check_quota, is_taken};
+use crate::api::subnet::{CreateDefaultSubnet, CreateSubnetResponse, SubnetDescription};
 use crate::describe::Scope;
 use crate::operations::{unsupported, vpc, zone};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, World};
+use crate::{Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
 
 /// Makes a zone's default subnet anew after it was deleted, from the first free /20 of the default VPC.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct CreateDefaultSubnet {
-    /// The zone's name. This or the id is required.
-    pub availability_zone: Option<String>,
-    /// The zone's id, instead.
-    pub availability_zone_id: Option<String>,
-    /// Asks for IPv6.
-    pub ipv6_native: Option<bool>,
-}
-
 impl Operation for CreateDefaultSubnet {
-    const NAME: &'static str = "CreateDefaultSubnet";
-    type Response = CreateSubnetResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         unsupported::refuse("IPv6", self.ipv6_native == Some(true))?;
         if self.availability_zone.is_none() && self.availability_zone_id.is_none() {
             let message = "The request must contain the parameter availabilityZone";

@@ -1,29 +1,14 @@
 //! `DeleteSubnet`.
 
-use eni_query::FromQuery;
-use eni_types::SubnetId;
-
+use crate::api::subnet::DeleteSubnet;
 use crate::operations::dependency::has_dependencies;
 use crate::operations::lookup;
 use crate::resource::{NetworkAcl, RouteTable};
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, Operation, ReturnTrue, World};
+use crate::{ChangeSet, Context, IndexKey, Operation, Planned, ReturnTrue, World};
 
 /// Deletes a subnet without interfaces, and its associations with a route table and a network ACL.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DeleteSubnet {
-    /// The subnet.
-    pub subnet_id: SubnetId,
-}
-
 impl Operation for DeleteSubnet {
-    const NAME: &'static str = "DeleteSubnet";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let id = lookup::subnet(world, self.subnet_id)?.subnet_id;
         let key = IndexKey::Subnet(id);
         if world.network_interfaces.count(&key) > 0 {

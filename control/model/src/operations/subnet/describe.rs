@@ -1,49 +1,20 @@
 //! `DescribeSubnets`.
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::string::ToString;
 
-use eni_query::FromQuery;
-use eni_types::{SubnetId, SubnetState};
-use serde::Serialize;
+use eni_types::SubnetState;
 
-use super::description::{SubnetDescription, arn};
-use crate::describe::{Described, Page, Scope, answer};
+use super::description::arn;
+use crate::api::subnet::{DescribeSubnets, DescribeSubnetsResponse, SubnetDescription};
+use crate::describe::{Described, Scope, answer};
 use crate::operations::lookup;
 use crate::resource::Subnet;
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, World};
+use crate::{ChangeSet, Context, IndexKey, Operation, Planned, World};
 
 /// Finds subnets.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeSubnets {
-    /// Only these.
-    #[query(name = "SubnetId")]
-    pub subnet_ids: Vec<SubnetId>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeSubnetsResponse {
-    subnet_set: ItemSet<SubnetDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
 impl Operation for DescribeSubnets {
-    const NAME: &'static str = "DescribeSubnets";
-    const MUTATES: bool = false;
-    type Response = DescribeSubnetsResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let (subnet_set, next_token) = answer(
             &world.subnets,
             &self.subnet_ids,

@@ -2,49 +2,13 @@
 
 use alloc::string::{String, ToString};
 
-use eni_types::{SubnetId, SubnetState, VpcId};
-use serde::Serialize;
+use eni_types::SubnetState;
 
+use crate::api::subnet::{PrivateDnsNameOptionsOnLaunch, SubnetDescription};
+use crate::api::vpc::BlockPublicAccessStates;
 use crate::describe::Scope;
-use crate::operations::vpc::BlockPublicAccessStates;
 use crate::resource::Subnet;
-use crate::tags::TagItem;
 use crate::{ItemSet, RegionSettings};
-
-/// `subnet` in answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SubnetDescription {
-    subnet_id: SubnetId,
-    subnet_arn: String,
-    state: SubnetState,
-    owner_id: String,
-    vpc_id: VpcId,
-    cidr_block: String,
-    ipv6_cidr_block_association_set: ItemSet<String>,
-    available_ip_address_count: u64,
-    availability_zone: String,
-    availability_zone_id: String,
-    default_for_az: bool,
-    map_public_ip_on_launch: bool,
-    map_customer_owned_ip_on_launch: bool,
-    assign_ipv6_address_on_creation: bool,
-    ipv6_native: bool,
-    enable_dns64: bool,
-    private_dns_name_options_on_launch: PrivateDnsNameOptionsOnLaunch,
-    block_public_access_states: BlockPublicAccessStates,
-    tag_set: ItemSet<TagItem>,
-}
-
-/// How instances' private names are made: always from the address, as names from instance ids are not offered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PrivateDnsNameOptionsOnLaunch {
-    hostname_type: &'static str,
-    enable_resource_name_dns_a_record: bool,
-    #[serde(rename = "enableResourceNameDnsAAAARecord")]
-    enable_resource_name_dns_aaaa_record: bool,
-}
 
 impl SubnetDescription {
     pub(crate) fn new(subnet: &Subnet, scope: Scope<'_>) -> Self {

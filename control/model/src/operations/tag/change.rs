@@ -3,37 +3,19 @@
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::{MalformedId, ResourceId};
 
 use super::taggable::{not_taggable, with_tags};
+use crate::api::tag::{CreateTags, DeleteTags};
 use crate::operations::unsupported::refuse;
 use crate::operations::{dhcp_options, image, key_pair, lookup, volume};
-use crate::tags::{TagParameter, Tags};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
+use crate::tags::Tags;
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Adds tags to resources, or overwrites those with the same keys: to all of the resources or to none.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct CreateTags {
-    /// Resources of any kinds.
-    #[query(name = "ResourceId")]
-    pub resource_ids: Vec<String>,
-    /// The tags.
-    #[query(name = "Tag")]
-    pub tags: Vec<TagParameter>,
-}
-
 impl Operation for CreateTags {
-    const NAME: &'static str = "CreateTags";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         if self.tags.is_empty() {
             return Err(missing("tagSet"));
         }
@@ -43,25 +25,8 @@ impl Operation for CreateTags {
 }
 
 /// Removes tags from resources: those named, with a value only where they have it; without any named, all.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DeleteTags {
-    /// Resources of any kinds.
-    #[query(name = "ResourceId")]
-    pub resource_ids: Vec<String>,
-    /// The tags.
-    #[query(name = "Tag")]
-    pub tags: Vec<TagParameter>,
-}
-
 impl Operation for DeleteTags {
-    const NAME: &'static str = "DeleteTags";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let changes = change_all(&self.resource_ids, world, |tags| {
             if self.tags.is_empty() {
                 tags.clear();

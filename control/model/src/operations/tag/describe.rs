@@ -5,40 +5,13 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::{ResourceId, quota};
-use serde::Serialize;
 
 use super::taggable::{Which, for_each_tagged};
-use crate::describe::{Described, Filter, Page, Scope, find_among, has_wildcards};
+use crate::api::tag::{DescribeTags, DescribeTagsResponse, TagDescription};
+use crate::describe::{Described, Filter, Scope, find_among, has_wildcards};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, Row, World};
-
-/// Finds tags of resources of all kinds.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeTags {
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeTagsResponse {
-    tag_set: ItemSet<TagDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TagDescription {
-    resource_id: String,
-    resource_type: &'static str,
-    key: String,
-    value: String,
-}
+use crate::{ChangeSet, Context, IndexKey, Operation, Planned, Row, World};
 
 /// One tag of one resource, as a row that filters look at.
 struct TagRow {
@@ -47,16 +20,9 @@ struct TagRow {
     only: Tags,
 }
 
+/// Finds tags of resources of all kinds.
 impl Operation for DescribeTags {
-    const NAME: &'static str = "DescribeTags";
-    const MUTATES: bool = false;
-    type Response = DescribeTagsResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let mut rows = Vec::new();
         for_each_tagged(world, &which(&self.page.filters), &mut |tagged| {
             rows.extend(tagged.tags.iter().map(|(key, value)| TagRow {

@@ -5,6 +5,3 @@ mod describe;
 mod taggable;
 #[cfg(test)]
 mod tests;
-
-pub use change::{CreateTags, DeleteTags};
-pub use describe::{DescribeTags, DescribeTagsResponse};

@@ -6,76 +6,17 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use eni_query::FromQuery;
 use eni_types::{InstanceId, Timestamp, quota};
-use serde::Serialize;
 
 use super::{attached_at, devices_of};
-use crate::describe::{Described, Page, Scope, find_among};
+use crate::api::network_interface::OperatorDescription;
+use crate::api::volume::{
+    DescribeVolumes, DescribeVolumesResponse, VolumeAttachmentDescription, VolumeDescription,
+};
+use crate::describe::{Described, Scope, find_among};
 use crate::resource::{BlockDevice, Instance, parse_volume_id, volume_id};
-use crate::tags::{TagItem, Tags};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, Row, World};
-
-/// Describes the volumes of instances; there are no others.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeVolumes {
-    /// Only these.
-    #[query(name = "VolumeId")]
-    pub volume_ids: Vec<String>,
-    /// Whether to list those that AWS services manage: there are none.
-    pub include_managed_resources: Option<bool>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeVolumesResponse {
-    volume_set: ItemSet<VolumeDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct VolumeDescription {
-    volume_id: String,
-    size: u32,
-    snapshot_id: &'static str,
-    availability_zone: String,
-    availability_zone_id: String,
-    status: &'static str,
-    create_time: String,
-    attachment_set: ItemSet<Attachment>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tag_set: Option<ItemSet<TagItem>>,
-    volume_type: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    iops: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    throughput: Option<u32>,
-    encrypted: bool,
-    multi_attach_enabled: bool,
-    operator: Operator,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Attachment {
-    volume_id: String,
-    instance_id: InstanceId,
-    device: String,
-    status: &'static str,
-    attach_time: String,
-    delete_on_termination: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Operator {
-    managed: bool,
-}
+use crate::tags::Tags;
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, Row, World};
 
 /// A volume: what its instance says of it.
 #[derive(Clone, Debug)]
@@ -86,16 +27,9 @@ pub(super) struct Volume {
     since: Timestamp,
 }
 
+/// Describes the volumes of instances; there are no others.
 impl Operation for DescribeVolumes {
-    const NAME: &'static str = "DescribeVolumes";
-    const MUTATES: bool = false;
-    type Response = DescribeVolumesResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let volumes = wanted(&self.volume_ids, world)?;
         let scope = Scope::new(world, context);
         let (found, next_token) = find_among(
@@ -184,7 +118,7 @@ impl VolumeDescription {
             availability_zone_id: scope.region.availability_zone_id(zone),
             status: "in-use",
             create_time: since.to_string(),
-            attachment_set: [Attachment {
+            attachment_set: [VolumeAttachmentDescription {
                 volume_id: id.clone(),
                 instance_id: instance.instance_id,
                 device: device.device_name.clone(),
@@ -200,7 +134,7 @@ impl VolumeDescription {
             throughput: device.throughput,
             encrypted: device.encrypted,
             multi_attach_enabled: false,
-            operator: Operator { managed: false },
+            operator: OperatorDescription { managed: false },
         }
     }
 }

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::operations::instance::{BlockDeviceMapping, EbsBlockDevice};
+use crate::api::instance::{BlockDeviceMapping, EbsBlockDevice};
 use crate::resource::{BlockDevice, GP3_IOPS, GP3_THROUGHPUT};
 use crate::tags::Tags;
 use crate::{Ec2Error, ErrorCode};

@@ -7,38 +7,17 @@ mod status;
 mod tests;
 
 pub(crate) use describe::check_known;
-pub use describe::{DescribeVolumes, DescribeVolumesResponse};
 pub(crate) use launch::block_devices;
-pub use status::{
-    DescribeVolumeAttribute, DescribeVolumeAttributeResponse, DescribeVolumeStatus,
-    DescribeVolumeStatusResponse,
-};
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 
 use eni_types::Timestamp;
-use serde::Serialize;
 
+use crate::api::volume::{
+    EbsInstanceBlockDeviceDescription, InstanceBlockDeviceMappingDescription,
+};
 use crate::resource::{BlockDevice, Instance, volume_id};
 use crate::{ItemSet, World};
-
-/// `blockDeviceMapping.item` of an instance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct MappedDevice {
-    pub(crate) device_name: String,
-    pub(crate) ebs: MappedVolume,
-}
-
-/// `ebs` in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct MappedVolume {
-    pub(crate) volume_id: String,
-    pub(crate) status: &'static str,
-    pub(crate) attach_time: String,
-    pub(crate) delete_on_termination: bool,
-}
 
 /// The volumes of an instance that has not been terminated, each with its number.
 pub(crate) fn devices_of(instance: &Instance) -> impl Iterator<Item = (usize, &BlockDevice)> {
@@ -47,12 +26,15 @@ pub(crate) fn devices_of(instance: &Instance) -> impl Iterator<Item = (usize, &B
 }
 
 /// What the instance's own description says of its volumes.
-pub(crate) fn mapping_of(instance: &Instance, world: &World) -> ItemSet<MappedDevice> {
+pub(crate) fn mapping_of(
+    instance: &Instance,
+    world: &World,
+) -> ItemSet<InstanceBlockDeviceMappingDescription> {
     let attach_time = attached_at(instance, world).to_string();
     devices_of(instance)
-        .map(|(number, device)| MappedDevice {
+        .map(|(number, device)| InstanceBlockDeviceMappingDescription {
             device_name: device.device_name.clone(),
-            ebs: MappedVolume {
+            ebs: EbsInstanceBlockDeviceDescription {
                 volume_id: volume_id(instance.instance_id, number),
                 status: "attached",
                 attach_time: attach_time.clone(),

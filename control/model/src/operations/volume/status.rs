@@ -1,71 +1,27 @@
 //! `DescribeVolumeStatus` and `DescribeVolumeAttribute`.
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::string::ToString;
 
-use eni_query::FromQuery;
 use eni_types::{InstanceId, quota};
-use serde::Serialize;
 
 use super::describe::{Volume, named, wanted};
-use crate::describe::{Described, Page, Scope, find_among};
-use crate::operations::attribute::unknown_attribute;
+use crate::api::volume::{
+    DescribeVolumeAttribute, DescribeVolumeAttributeResponse, DescribeVolumeStatus,
+    DescribeVolumeStatusResponse, VolumeStatusDescription, VolumeStatusDetails, VolumeStatusInfo,
+};
+use crate::describe::{Described, Scope, find_among};
+use crate::operations::attribute::{AttributeBooleanValue, unknown_attribute};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, Row, World};
-
-/// Says how the volumes of instances are: each is the host's file system, which is there.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeVolumeStatus {
-    /// Only these.
-    #[query(name = "VolumeId")]
-    pub volume_ids: Vec<String>,
-    /// Whether to list those that AWS services manage: there are none.
-    pub include_managed_resources: Option<bool>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeVolumeStatusResponse {
-    volume_status_set: ItemSet<StatusDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct StatusDescription {
-    volume_id: String,
-    availability_zone: String,
-    availability_zone_id: String,
-    volume_status: Summary,
-    events_set: ItemSet<()>,
-    actions_set: ItemSet<()>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Summary {
-    status: &'static str,
-    details: ItemSet<Detail>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-struct Detail {
-    name: &'static str,
-    status: &'static str,
-}
+use crate::{ChangeSet, Context, IndexKey, ItemSet, Operation, Planned, Row, World};
 
 /// What EC2 looks at. It measures the performance of volumes with provisioned rates only.
-const DETAILS: [Detail; 2] = [
-    Detail {
+const DETAILS: [VolumeStatusDetails; 2] = [
+    VolumeStatusDetails {
         name: "io-enabled",
         status: "passed",
     },
-    Detail {
+    VolumeStatusDetails {
         name: "io-performance",
         status: "not-applicable",
     },
@@ -75,16 +31,9 @@ const STATUS: &str = "ok";
 /// A volume as this call sees and filters it.
 struct Health(Volume);
 
+/// Says how the volumes of instances are: each is the host's file system, which is there.
 impl Operation for DescribeVolumeStatus {
-    const NAME: &'static str = "DescribeVolumeStatus";
-    const MUTATES: bool = false;
-    type Response = DescribeVolumeStatusResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let volumes = wanted(&self.volume_ids, world)?;
         let scope = Scope::new(world, context);
         let (found, next_token) = find_among(
@@ -104,13 +53,13 @@ impl Operation for DescribeVolumeStatus {
 }
 
 impl Health {
-    fn describe(&self, scope: Scope<'_>) -> StatusDescription {
+    fn describe(&self, scope: Scope<'_>) -> VolumeStatusDescription {
         let zone = &self.0.instance.availability_zone;
-        StatusDescription {
+        VolumeStatusDescription {
             volume_id: self.0.id.clone(),
             availability_zone: zone.clone(),
             availability_zone_id: scope.region.availability_zone_id(zone),
-            volume_status: Summary {
+            volume_status: VolumeStatusInfo {
                 status: STATUS,
                 details: DETAILS.into_iter().collect(),
             },
@@ -181,47 +130,17 @@ impl Described for Health {
 }
 
 /// Says one attribute of a volume.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeVolumeAttribute {
-    /// The volume.
-    pub volume_id: String,
-    /// `autoEnableIO` or `productCodes`.
-    pub attribute: String,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeVolumeAttributeResponse {
-    volume_id: String,
-    #[serde(rename = "autoEnableIO", skip_serializing_if = "Option::is_none")]
-    auto_enable_io: Option<BooleanValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    product_codes: Option<ItemSet<()>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-struct BooleanValue {
-    value: bool,
-}
-
 impl Operation for DescribeVolumeAttribute {
-    const NAME: &'static str = "DescribeVolumeAttribute";
-    const MUTATES: bool = false;
-    type Response = DescribeVolumeAttributeResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let mut response = DescribeVolumeAttributeResponse {
             volume_id: named(&self.volume_id, world)?.id,
             auto_enable_io: None,
             product_codes: None,
         };
         match self.attribute.as_str() {
-            "autoEnableIO" => response.auto_enable_io = Some(BooleanValue { value: false }),
+            "autoEnableIO" => {
+                response.auto_enable_io = Some(AttributeBooleanValue { value: false })
+            }
             "productCodes" => response.product_codes = Some(ItemSet::default()),
             other => return Err(unknown_attribute(other)),
         }

@@ -1,39 +1,14 @@
 //! `ModifyVpcAttribute` and `DescribeVpcAttribute`.
 
-use alloc::string::String;
-
-use eni_query::FromQuery;
-use eni_types::VpcId;
-use serde::Serialize;
-
+use crate::api::vpc::{DescribeVpcAttribute, DescribeVpcAttributeResponse, ModifyVpcAttribute};
 use crate::operations::attribute::{AttributeBooleanValue, only_one, unknown_attribute};
 use crate::operations::lookup;
 use crate::resource::Vpc;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, ReturnTrue, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Changes one attribute of a VPC.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct ModifyVpcAttribute {
-    /// The VPC.
-    pub vpc_id: VpcId,
-    /// Whether Amazon's resolver answers in the VPC.
-    pub enable_dns_support: Option<AttributeBooleanValue>,
-    /// Whether instances with public addresses get public names. Needs `EnableDnsSupport`.
-    pub enable_dns_hostnames: Option<AttributeBooleanValue>,
-    /// Described, without effect.
-    pub enable_network_address_usage_metrics: Option<AttributeBooleanValue>,
-}
-
 impl Operation for ModifyVpcAttribute {
-    const NAME: &'static str = "ModifyVpcAttribute";
-    const HAS_DRY_RUN: bool = false;
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         only_one(&[
             ("enableDnsSupport", self.enable_dns_support.is_some()),
             ("enableDnsHostnames", self.enable_dns_hostnames.is_some()),
@@ -64,37 +39,8 @@ impl Operation for ModifyVpcAttribute {
 }
 
 /// Says one attribute of a VPC.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeVpcAttribute {
-    /// The VPC.
-    pub vpc_id: VpcId,
-    /// `enableDnsSupport`, `enableDnsHostnames` or `enableNetworkAddressUsageMetrics`.
-    pub attribute: String,
-}
-
-/// The answer: the VPC and the attribute asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeVpcAttributeResponse {
-    vpc_id: VpcId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    enable_dns_support: Option<AttributeBooleanValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    enable_dns_hostnames: Option<AttributeBooleanValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    enable_network_address_usage_metrics: Option<AttributeBooleanValue>,
-}
-
 impl Operation for DescribeVpcAttribute {
-    const NAME: &'static str = "DescribeVpcAttribute";
-    const MUTATES: bool = false;
-    type Response = DescribeVpcAttributeResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let vpc = lookup::vpc(world, self.vpc_id)?;
         let mut response = DescribeVpcAttributeResponse {
             vpc_id: vpc.vpc_id,

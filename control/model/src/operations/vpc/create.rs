@@ -2,65 +2,20 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use eni_query::{FromQuery, Unread};
 use eni_types::{Ipv4Cidr, TypedId, VpcCidrAssociationId, VpcId, VpcState, quota};
-use serde::Serialize;
 
 use super::contents::VpcContents;
-use super::description::VpcDescription;
+use crate::api::vpc::{CreateVpc, CreateVpcResponse, VpcDescription};
 use crate::operations::unsupported;
 use crate::resource::Vpc;
-use crate::tags::{TagSpecification, Tags};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, World};
+use crate::tags::Tags;
+use crate::{Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// Makes a VPC with its main route table, default network ACL and default security group.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct CreateVpc {
-    /// The block, /16 to /28. Required, as there are no address pools to take one from.
-    pub cidr_block: Option<Ipv4Cidr>,
-    /// `default` or `dedicated`; described, without effect.
-    pub instance_tenancy: Option<String>,
-    /// Asks for an IPv6 block.
-    pub amazon_provided_ipv6_cidr_block: Option<bool>,
-    /// Asks for an IPv6 block.
-    pub ipv6_cidr_block: Option<String>,
-    /// Asks for an IPv6 block.
-    pub ipv6_pool: Option<String>,
-    /// Asks for an IPv6 block.
-    pub ipv6_ipam_pool_id: Option<String>,
-    /// Asks for an IPv6 block.
-    pub ipv6_netmask_length: Option<u8>,
-    /// Asks for an IPv6 block.
-    pub ipv6_cidr_block_network_border_group: Option<String>,
-    /// Asks for a block from an address pool.
-    pub ipv4_ipam_pool_id: Option<String>,
-    /// Asks for a block from an address pool.
-    pub ipv4_netmask_length: Option<u8>,
-    /// Asks for encryption in transit.
-    pub vpc_encryption_control: Option<Unread>,
-    /// Tags for the VPC.
-    #[query(name = "TagSpecification")]
-    pub tag_specifications: Vec<TagSpecification>,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct CreateVpcResponse {
-    vpc: VpcDescription,
-}
-
 impl Operation for CreateVpc {
-    const NAME: &'static str = "CreateVpc";
-    type Response = CreateVpcResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.refuse_what_is_absent()?;
         let cidr_block = self.cidr_block.ok_or_else(no_block)?;
         check_block(cidr_block)?;

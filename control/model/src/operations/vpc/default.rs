@@ -3,21 +3,19 @@
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use eni_query::FromQuery;
 use eni_types::{
     IdSequence, InternetGatewayId, Ipv4Cidr, NetworkAclAssociationId, SubnetId, TypedId,
     VpcCidrAssociationId, VpcId, VpcState,
 };
-use serde::Serialize;
 
 use super::contents::VpcContents;
 use super::create::check_quota;
-use super::description::VpcDescription;
+use crate::api::vpc::{CreateDefaultVpc, CreateDefaultVpcResponse, VpcDescription};
 use crate::resource::{
     InternetGateway, NetworkAclAssociation, Route, RouteOrigin, RouteTarget, Subnet, Vpc,
 };
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, RegionSettings, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, RegionSettings, World};
 
 /// The prefix length of default subnets ("Default subnets" in the VPC User Guide).
 pub(crate) const DEFAULT_SUBNET_PREFIX_LENGTH: u8 = 20;
@@ -112,24 +110,8 @@ pub(crate) fn default_subnet(
 }
 
 /// Makes the default VPC anew after it was deleted.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct CreateDefaultVpc {}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct CreateDefaultVpcResponse {
-    vpc: VpcDescription,
-}
-
 impl Operation for CreateDefaultVpc {
-    const NAME: &'static str = "CreateDefaultVpc";
-    type Response = CreateDefaultVpcResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         if world.default_vpc().is_some() {
             let message = "A Default VPC already exists for this account in this region.";
             return Err(Ec2Error::new(ErrorCode::DefaultVpcAlreadyExists, message));

@@ -1,29 +1,14 @@
 //! `DeleteVpc`.
 
-use eni_query::FromQuery;
-use eni_types::VpcId;
-
+use crate::api::vpc::DeleteVpc;
 use crate::operations::dependency::has_dependencies;
 use crate::operations::lookup;
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, Operation, ReturnTrue, World};
+use crate::{ChangeSet, Context, IndexKey, Operation, Planned, ReturnTrue, World};
 
 /// Deletes a VPC with its main route table, default network ACL and default security group. Everything else in it must
 /// be gone.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DeleteVpc {
-    /// The VPC.
-    pub vpc_id: VpcId,
-}
-
 impl Operation for DeleteVpc {
-    const NAME: &'static str = "DeleteVpc";
-    type Response = ReturnTrue;
-
-    fn plan(
-        self,
-        world: &World,
-        _context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let id = lookup::vpc(world, self.vpc_id)?.vpc_id;
         let key = IndexKey::Vpc(id);
         // Of the last three kinds, one row each is the VPC's own.

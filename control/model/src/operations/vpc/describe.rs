@@ -1,50 +1,20 @@
 //! `DescribeVpcs`.
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::string::ToString;
 
-use eni_query::FromQuery;
-use eni_types::{VpcId, VpcState};
-use serde::Serialize;
+use eni_types::VpcState;
 
-use super::description::VpcDescription;
-use crate::describe::{Described, Page, Scope, answer};
+use crate::api::vpc::{DescribeVpcs, DescribeVpcsResponse, VpcDescription};
+use crate::describe::{Described, Scope, answer};
 use crate::operations::dhcp_options::DEFAULT_DHCP_OPTIONS_ID;
 use crate::operations::lookup;
 use crate::resource::Vpc;
-use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, World};
+use crate::{ChangeSet, Context, Operation, Planned, World};
 
 /// Finds VPCs.
-#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
-pub struct DescribeVpcs {
-    /// Only these.
-    #[query(name = "VpcId")]
-    pub vpc_ids: Vec<VpcId>,
-    /// Filters and paging.
-    #[query(flatten)]
-    pub page: Page,
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DescribeVpcsResponse {
-    vpc_set: ItemSet<VpcDescription>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
 impl Operation for DescribeVpcs {
-    const NAME: &'static str = "DescribeVpcs";
-    const MUTATES: bool = false;
-    type Response = DescribeVpcsResponse;
-
-    fn plan(
-        self,
-        world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let (vpc_set, next_token) = answer(
             &world.vpcs,
             &self.vpc_ids,

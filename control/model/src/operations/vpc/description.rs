@@ -1,54 +1,17 @@
 //! A VPC as answers show it.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec;
 
-use eni_types::{VpcCidrAssociationId, VpcId, VpcState};
-use serde::Serialize;
+use eni_types::VpcState;
 
+use crate::api::vpc::{
+    BlockPublicAccessStates, VpcCidrBlockAssociationDescription, VpcCidrBlockStateDescription,
+    VpcDescription,
+};
 use crate::operations::dhcp_options::DEFAULT_DHCP_OPTIONS_ID;
 use crate::resource::Vpc;
-use crate::tags::TagItem;
 use crate::{ItemSet, RegionSettings};
-
-/// `vpc` in answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct VpcDescription {
-    vpc_id: VpcId,
-    owner_id: String,
-    state: VpcState,
-    cidr_block: String,
-    cidr_block_association_set: ItemSet<CidrBlockAssociation>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ipv6_cidr_block_association_set: Option<ItemSet<()>>,
-    dhcp_options_id: &'static str,
-    tag_set: ItemSet<TagItem>,
-    instance_tenancy: String,
-    is_default: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    block_public_access_states: Option<BlockPublicAccessStates>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CidrBlockAssociation {
-    association_id: VpcCidrAssociationId,
-    cidr_block: String,
-    cidr_block_state: CidrBlockState,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct CidrBlockState {
-    state: &'static str,
-}
-
-/// EC2's account-wide block of public access: not among our operations, so always off.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct BlockPublicAccessStates {
-    internet_gateway_block_mode: &'static str,
-}
 
 impl BlockPublicAccessStates {
     pub(crate) const OFF: Self = Self {
@@ -65,10 +28,10 @@ impl VpcDescription {
             owner_id: region.account_id.clone(),
             state,
             cidr_block: vpc.cidr_block.to_string(),
-            cidr_block_association_set: vec![CidrBlockAssociation {
+            cidr_block_association_set: vec![VpcCidrBlockAssociationDescription {
                 association_id: vpc.cidr_association_id,
                 cidr_block: vpc.cidr_block.to_string(),
-                cidr_block_state: CidrBlockState {
+                cidr_block_state: VpcCidrBlockStateDescription {
                     state: "associated",
                 },
             }]

@@ -8,7 +8,7 @@ use rand_core::Rng;
 use super::grammar::GRAMMAR;
 use super::random_step;
 use crate::testing::{TestRng, TestWorld, check_invariants};
-use crate::{Operation, World};
+use crate::{Action, World};
 
 fn start(is_bootstrapped: bool) -> TestWorld {
     if is_bootstrapped {
@@ -76,7 +76,7 @@ fn every_rule_of_the_grammar_leads_to_calls_that_succeed() {
 fn every_operation_that_changes_the_world_has_a_rule() {
     macro_rules! changing {
         ($($operation:ident,)*) => {
-            [$((crate::operations::$operation::NAME, crate::operations::$operation::MUTATES)),*]
+            [$((crate::api::$operation::NAME, crate::api::$operation::MUTATES)),*]
         };
     }
     let all = crate::for_each_operation!(changing);

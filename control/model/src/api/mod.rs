@@ -1,0 +1,205 @@
+//! What the operations served are asked and answer, and the table of them.
+//!
+//! Written by `cargo xtask api` from the declarations in `control/model/api`.
+
+pub(crate) mod account_setting;
+pub(crate) mod address;
+pub(crate) mod dhcp_options;
+pub(crate) mod image;
+pub(crate) mod instance;
+pub(crate) mod instance_type;
+pub(crate) mod internet_gateway;
+pub(crate) mod key_pair;
+pub(crate) mod network_acl;
+pub(crate) mod network_interface;
+pub(crate) mod prefix_list;
+pub(crate) mod region;
+pub(crate) mod route_table;
+pub(crate) mod security_group;
+pub(crate) mod subnet;
+pub(crate) mod tag;
+pub(crate) mod volume;
+pub(crate) mod vpc;
+pub(crate) mod vpc_endpoint_service;
+
+pub use account_setting::{
+    DescribeVpcBlockPublicAccessOptions, GetAllowedImagesSettings, GetEbsEncryptionByDefault,
+    GetImageBlockPublicAccessState, GetInstanceMetadataDefaults, GetSerialConsoleAccessStatus,
+    GetSnapshotBlockPublicAccessState,
+};
+pub use address::{
+    AllocateAddress, AssociateAddress, DescribeAddresses, DescribeAddressesAttribute,
+    DisassociateAddress, ReleaseAddress,
+};
+pub use dhcp_options::DescribeDhcpOptions;
+pub use image::DescribeImages;
+pub use instance::{
+    DescribeInstanceAttribute, DescribeInstanceCreditSpecifications, DescribeInstanceStatus,
+    DescribeInstances, GetConsoleOutput, ModifyInstanceAttribute, RebootInstances,
+    ResetInstanceAttribute, RunInstances, StartInstances, StopInstances, TerminateInstances,
+};
+pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
+pub use internet_gateway::{
+    AttachInternetGateway, CreateInternetGateway, DeleteInternetGateway, DescribeInternetGateways,
+    DetachInternetGateway,
+};
+pub use key_pair::DescribeKeyPairs;
+pub use network_acl::{
+    CreateNetworkAcl, CreateNetworkAclEntry, DeleteNetworkAcl, DeleteNetworkAclEntry,
+    DescribeNetworkAcls, ReplaceNetworkAclAssociation, ReplaceNetworkAclEntry,
+};
+pub use network_interface::{
+    AssignPrivateIpAddresses, AttachNetworkInterface, CreateNetworkInterface,
+    DeleteNetworkInterface, DescribeNetworkInterfaceAttribute, DescribeNetworkInterfaces,
+    DetachNetworkInterface, ModifyNetworkInterfaceAttribute, ResetNetworkInterfaceAttribute,
+    UnassignPrivateIpAddresses,
+};
+pub use prefix_list::{
+    DescribeManagedPrefixLists, DescribePrefixLists, GetManagedPrefixListAssociations,
+    GetManagedPrefixListEntries,
+};
+pub use region::{DescribeAccountAttributes, DescribeAvailabilityZones, DescribeRegions};
+pub use route_table::{
+    AssociateRouteTable, CreateRoute, CreateRouteTable, DeleteRoute, DeleteRouteTable,
+    DescribeRouteTables, DisassociateRouteTable, ReplaceRoute, ReplaceRouteTableAssociation,
+};
+pub use security_group::{
+    AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, CreateSecurityGroup,
+    DeleteSecurityGroup, DescribeSecurityGroupReferences, DescribeSecurityGroupRules,
+    DescribeSecurityGroups, GetSecurityGroupsForVpc, ModifySecurityGroupRules,
+    RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
+    UpdateSecurityGroupRuleDescriptionsEgress, UpdateSecurityGroupRuleDescriptionsIngress,
+};
+pub use subnet::{
+    CreateDefaultSubnet, CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute,
+};
+pub use tag::{CreateTags, DeleteTags, DescribeTags};
+pub use volume::{DescribeVolumeAttribute, DescribeVolumeStatus, DescribeVolumes};
+pub use vpc::{
+    CreateDefaultVpc, CreateVpc, DeleteVpc, DescribeVpcAttribute, DescribeVpcClassicLink,
+    DescribeVpcClassicLinkDnsSupport, DescribeVpcs, DisableVpcClassicLink,
+    DisableVpcClassicLinkDnsSupport, EnableVpcClassicLink, EnableVpcClassicLinkDnsSupport,
+    ModifyVpcAttribute,
+};
+pub use vpc_endpoint_service::DescribeVpcEndpointServices;
+
+/// Calls the macro `callback` with the request types of all operations, by name.
+///
+/// ```
+/// macro_rules! names {
+///     ($($operation:ident,)*) => { [$(stringify!($operation)),*] };
+/// }
+/// assert!(eni_model::for_each_operation!(names).contains(&"CreateVpc"));
+/// ```
+#[macro_export]
+macro_rules! for_each_operation {
+    ($callback:ident) => {
+        $callback! {
+            AllocateAddress,
+            AssignPrivateIpAddresses,
+            AssociateAddress,
+            AssociateRouteTable,
+            AttachInternetGateway,
+            AttachNetworkInterface,
+            AuthorizeSecurityGroupEgress,
+            AuthorizeSecurityGroupIngress,
+            CreateDefaultSubnet,
+            CreateDefaultVpc,
+            CreateInternetGateway,
+            CreateNetworkAcl,
+            CreateNetworkAclEntry,
+            CreateNetworkInterface,
+            CreateRoute,
+            CreateRouteTable,
+            CreateSecurityGroup,
+            CreateSubnet,
+            CreateTags,
+            CreateVpc,
+            DeleteInternetGateway,
+            DeleteNetworkAcl,
+            DeleteNetworkAclEntry,
+            DeleteNetworkInterface,
+            DeleteRoute,
+            DeleteRouteTable,
+            DeleteSecurityGroup,
+            DeleteSubnet,
+            DeleteTags,
+            DeleteVpc,
+            DescribeAccountAttributes,
+            DescribeAddresses,
+            DescribeAddressesAttribute,
+            DescribeAvailabilityZones,
+            DescribeDhcpOptions,
+            DescribeImages,
+            DescribeInstanceAttribute,
+            DescribeInstanceCreditSpecifications,
+            DescribeInstanceStatus,
+            DescribeInstanceTypeOfferings,
+            DescribeInstanceTypes,
+            DescribeInstances,
+            DescribeInternetGateways,
+            DescribeKeyPairs,
+            DescribeManagedPrefixLists,
+            DescribeNetworkAcls,
+            DescribeNetworkInterfaceAttribute,
+            DescribeNetworkInterfaces,
+            DescribePrefixLists,
+            DescribeRegions,
+            DescribeRouteTables,
+            DescribeSecurityGroupReferences,
+            DescribeSecurityGroupRules,
+            DescribeSecurityGroups,
+            DescribeSubnets,
+            DescribeTags,
+            DescribeVolumeAttribute,
+            DescribeVolumeStatus,
+            DescribeVolumes,
+            DescribeVpcAttribute,
+            DescribeVpcBlockPublicAccessOptions,
+            DescribeVpcClassicLink,
+            DescribeVpcClassicLinkDnsSupport,
+            DescribeVpcEndpointServices,
+            DescribeVpcs,
+            DetachInternetGateway,
+            DetachNetworkInterface,
+            DisableVpcClassicLink,
+            DisableVpcClassicLinkDnsSupport,
+            DisassociateAddress,
+            DisassociateRouteTable,
+            EnableVpcClassicLink,
+            EnableVpcClassicLinkDnsSupport,
+            GetAllowedImagesSettings,
+            GetConsoleOutput,
+            GetEbsEncryptionByDefault,
+            GetImageBlockPublicAccessState,
+            GetInstanceMetadataDefaults,
+            GetManagedPrefixListAssociations,
+            GetManagedPrefixListEntries,
+            GetSecurityGroupsForVpc,
+            GetSerialConsoleAccessStatus,
+            GetSnapshotBlockPublicAccessState,
+            ModifyInstanceAttribute,
+            ModifyNetworkInterfaceAttribute,
+            ModifySecurityGroupRules,
+            ModifySubnetAttribute,
+            ModifyVpcAttribute,
+            RebootInstances,
+            ReleaseAddress,
+            ReplaceNetworkAclAssociation,
+            ReplaceNetworkAclEntry,
+            ReplaceRoute,
+            ReplaceRouteTableAssociation,
+            ResetInstanceAttribute,
+            ResetNetworkInterfaceAttribute,
+            RevokeSecurityGroupEgress,
+            RevokeSecurityGroupIngress,
+            RunInstances,
+            StartInstances,
+            StopInstances,
+            TerminateInstances,
+            UnassignPrivateIpAddresses,
+            UpdateSecurityGroupRuleDescriptionsEgress,
+            UpdateSecurityGroupRuleDescriptionsIngress,
+        }
+    };
+}

@@ -1,0 +1,158 @@
+//! Subnets: requests and answers.
+//!
+//! Written by `cargo xtask api` from `control/model/api/subnet.toml`.
+
+use super::vpc::BlockPublicAccessStates;
+use crate::describe::Page;
+use crate::operation::Action;
+use crate::operations::attribute::AttributeBooleanValue;
+use crate::tags::{TagItem, TagSpecification};
+use crate::{ItemSet, ReturnTrue};
+use alloc::string::String;
+use alloc::vec::Vec;
+use eni_query::FromQuery;
+use eni_types::{Ipv4Cidr, SubnetId, SubnetState, VpcId};
+use serde::Serialize;
+
+/// What `CreateDefaultSubnet` is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
+pub struct CreateDefaultSubnet {
+    pub(crate) availability_zone: Option<String>,
+    pub(crate) availability_zone_id: Option<String>,
+    pub(crate) ipv6_native: Option<bool>,
+}
+
+impl Action for CreateDefaultSubnet {
+    const NAME: &'static str = "CreateDefaultSubnet";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = true;
+    type Response = CreateSubnetResponse;
+}
+
+/// What `CreateSubnet` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct CreateSubnet {
+    pub(crate) vpc_id: VpcId,
+    pub(crate) cidr_block: Option<Ipv4Cidr>,
+    pub(crate) availability_zone: Option<String>,
+    pub(crate) availability_zone_id: Option<String>,
+    pub(crate) ipv6_cidr_block: Option<String>,
+    pub(crate) ipv6_native: Option<bool>,
+    pub(crate) ipv6_ipam_pool_id: Option<String>,
+    pub(crate) ipv6_netmask_length: Option<u8>,
+    pub(crate) ipv4_ipam_pool_id: Option<String>,
+    pub(crate) ipv4_netmask_length: Option<u8>,
+    pub(crate) outpost_arn: Option<String>,
+    #[query(name = "TagSpecification")]
+    pub(crate) tag_specifications: Vec<TagSpecification>,
+}
+
+impl Action for CreateSubnet {
+    const NAME: &'static str = "CreateSubnet";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = true;
+    type Response = CreateSubnetResponse;
+}
+
+/// What `DeleteSubnet` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DeleteSubnet {
+    pub(crate) subnet_id: SubnetId,
+}
+
+impl Action for DeleteSubnet {
+    const NAME: &'static str = "DeleteSubnet";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = true;
+    type Response = ReturnTrue;
+}
+
+/// What `DescribeSubnets` is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
+pub struct DescribeSubnets {
+    #[query(name = "SubnetId")]
+    pub(crate) subnet_ids: Vec<SubnetId>,
+    #[query(flatten)]
+    pub(crate) page: Page,
+}
+
+/// What `DescribeSubnets` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeSubnetsResponse {
+    pub(crate) subnet_set: ItemSet<SubnetDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_token: Option<String>,
+}
+
+impl Action for DescribeSubnets {
+    const NAME: &'static str = "DescribeSubnets";
+    const MUTATES: bool = false;
+    const HAS_DRY_RUN: bool = true;
+    type Response = DescribeSubnetsResponse;
+}
+
+/// What `ModifySubnetAttribute` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct ModifySubnetAttribute {
+    pub(crate) subnet_id: SubnetId,
+    pub(crate) map_public_ip_on_launch: Option<AttributeBooleanValue>,
+    pub(crate) assign_ipv6_address_on_creation: Option<AttributeBooleanValue>,
+    pub(crate) enable_dns64: Option<AttributeBooleanValue>,
+    pub(crate) private_dns_hostname_type_on_launch: Option<String>,
+    pub(crate) enable_resource_name_dns_a_record_on_launch: Option<AttributeBooleanValue>,
+    #[query(name = "EnableResourceNameDnsAAAARecordOnLaunch")]
+    pub(crate) enable_resource_name_dns_aaaa_record_on_launch: Option<AttributeBooleanValue>,
+    pub(crate) map_customer_owned_ip_on_launch: Option<AttributeBooleanValue>,
+    pub(crate) customer_owned_ipv4_pool: Option<String>,
+    pub(crate) enable_lni_at_device_index: Option<u8>,
+    pub(crate) disable_lni_at_device_index: Option<AttributeBooleanValue>,
+}
+
+impl Action for ModifySubnetAttribute {
+    const NAME: &'static str = "ModifySubnetAttribute";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = false;
+    type Response = ReturnTrue;
+}
+
+/// `CreateDefaultSubnetResult`, `CreateSubnetResult` of EC2's model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CreateSubnetResponse {
+    pub(crate) subnet: SubnetDescription,
+}
+
+/// `PrivateDnsNameOptionsOnLaunch` of EC2's model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PrivateDnsNameOptionsOnLaunch {
+    pub(crate) hostname_type: &'static str,
+    pub(crate) enable_resource_name_dns_a_record: bool,
+    #[serde(rename = "enableResourceNameDnsAAAARecord")]
+    pub(crate) enable_resource_name_dns_aaaa_record: bool,
+}
+
+/// `Subnet` of EC2's model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SubnetDescription {
+    pub(crate) subnet_id: SubnetId,
+    pub(crate) subnet_arn: String,
+    pub(crate) state: SubnetState,
+    pub(crate) owner_id: String,
+    pub(crate) vpc_id: VpcId,
+    pub(crate) cidr_block: String,
+    pub(crate) ipv6_cidr_block_association_set: ItemSet<String>,
+    pub(crate) available_ip_address_count: u64,
+    pub(crate) availability_zone: String,
+    pub(crate) availability_zone_id: String,
+    pub(crate) default_for_az: bool,
+    pub(crate) map_public_ip_on_launch: bool,
+    pub(crate) map_customer_owned_ip_on_launch: bool,
+    pub(crate) assign_ipv6_address_on_creation: bool,
+    pub(crate) ipv6_native: bool,
+    pub(crate) enable_dns64: bool,
+    pub(crate) private_dns_name_options_on_launch: PrivateDnsNameOptionsOnLaunch,
+    pub(crate) block_public_access_states: BlockPublicAccessStates,
+    pub(crate) tag_set: ItemSet<TagItem>,
+}

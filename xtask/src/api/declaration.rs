@@ -1,0 +1,142 @@
+//! What the files under `control/model/api` declare: which of EC2's operations and members are served, and by which types.
+
+use super::model::{Model, Side};
+use crate::repository::{self, Failure};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// One file: the operations of a family and the structures that they take and answer, by name.
+pub(super) struct Family {
+    pub(super) name: String,
+    /// As the documentation calls it.
+    pub(super) title: String,
+    /// What the documentation says besides.
+    pub(super) note: Option<String>,
+    pub(super) operations: BTreeMap<String, Declaration>,
+    pub(super) structures: BTreeMap<String, Declaration>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Heading {
+    title: String,
+    note: Option<String>,
+}
+
+/// A table of the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Declaration {
+    /// The shapes of the model that a structure stands for.
+    #[serde(default)]
+    pub(super) of: Vec<String>,
+    /// The parameters that are read.
+    pub(super) takes: Option<Vec<String>>,
+    /// The members that are answered, in this order.
+    pub(super) gives: Option<Vec<String>>,
+    /// The structure that an operation answers, where it shares it with others.
+    pub(super) answer: Option<String>,
+    /// Whether an operation may change the world, where its name does not say so.
+    pub(super) mutates: Option<bool>,
+    /// Parameters that an empty text is a value of.
+    #[serde(default)]
+    pub(super) keeps_empty: Vec<String>,
+}
+
+/// One entry of `takes` or `gives`.
+pub(super) struct Entry<'a> {
+    pub(super) kind: Kind,
+    /// The model's name of the member; where several shapes call it differently, each with `|` between.
+    pub(super) member: &'a str,
+    /// Our name of it, where it is another.
+    pub(super) field: Option<&'a str>,
+    /// `?` or `!`: whether it may be absent, where that does not follow from the model.
+    pub(super) optional: Option<bool>,
+    /// Our type, where it does not follow from the model.
+    pub(super) of_type: Option<&'a str>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `CidrBlock: Ipv4Cidr`.
+    Member,
+    /// `..page: Page`: the parameters of another structure, at the same level.
+    Spread,
+    /// `+return: bool`: what EC2 answers and its model does not have.
+    Unlisted,
+}
+
+impl Family {
+    pub(super) fn read(path: &Path, model: &Model) -> Result<Self, Failure> {
+        let wrong = |why: String| Failure::Other(format!("{}: {why}", path.display()));
+        let text = repository::text(path)?.ok_or_else(|| wrong("not text".into()))?;
+        let mut tables: BTreeMap<String, toml::Value> =
+            toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let heading = tables.remove("family");
+        let heading = heading.ok_or_else(|| wrong("there is no table [family]".into()))?;
+        let Heading { title, note } =
+            Heading::deserialize(heading).map_err(|error| wrong(format!("family: {error}")))?;
+        let (mut operations, mut structures) = (BTreeMap::new(), BTreeMap::new());
+        for (name, table) in tables {
+            let read = Declaration::deserialize(table);
+            let declared = read.map_err(|error| wrong(format!("{name}: {error}")))?;
+            if model.operation(&name).is_some() && declared.of.is_empty() {
+                operations.insert(name, declared);
+            } else if declared.of.is_empty() {
+                return Err(wrong(format!("EC2's model has no operation {name}")));
+            } else {
+                structures.insert(name, declared);
+            }
+        }
+        let name = path.file_stem().unwrap_or_default();
+        Ok(Self {
+            name: name.to_string_lossy().into_owned(),
+            title,
+            note,
+            operations,
+            structures,
+        })
+    }
+}
+
+impl Declaration {
+    pub(super) fn entries(&self, side: Side) -> Option<impl Iterator<Item = Entry<'_>>> {
+        let listed = match side {
+            Side::Request => &self.takes,
+            Side::Answer => &self.gives,
+        };
+        Some(listed.as_ref()?.iter().map(|text| Entry::parse(text)))
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// `Member`, `Member?`, `Member as field: Type`, `..field: Type`, `+member: Type`.
+    fn parse(text: &'a str) -> Self {
+        let (name, of_type) = match text.split_once(": ") {
+            Some((name, of_type)) => (name, Some(of_type)),
+            None => (text, None),
+        };
+        let (name, optional) = match (name.strip_suffix('?'), name.strip_suffix('!')) {
+            (Some(name), _) => (name, Some(true)),
+            (_, Some(name)) => (name, Some(false)),
+            _ => (name, None),
+        };
+        let (kind, name) = match (name.strip_prefix(".."), name.strip_prefix('+')) {
+            (Some(name), _) => (Kind::Spread, name),
+            (_, Some(name)) => (Kind::Unlisted, name),
+            _ => (Kind::Member, name),
+        };
+        let (member, field) = match name.split_once(" as ") {
+            Some((member, field)) => (member, Some(field)),
+            None => (name, None),
+        };
+        Self {
+            kind,
+            member,
+            field,
+            optional,
+            of_type,
+        }
+    }
+}
