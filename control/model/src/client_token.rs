@@ -73,7 +73,7 @@ impl ClientToken {
                 "Client token must be no longer than {} ASCII characters.",
                 quota::CLIENT_TOKEN_CHARACTERS
             );
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         let key = ClientTokenKey {
             operation: operation.into(),
@@ -87,10 +87,7 @@ impl ClientToken {
         }
         if used.fingerprint != format!("{:032x}", context.fingerprint) {
             let message = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).";
-            return Err(Ec2Error::new(
-                ErrorCode::IdempotentParameterMismatch,
-                message,
-            ));
+            return Err(ErrorCode::IdempotentParameterMismatch.with(message));
         }
         Ok(used.made.parse().map_or(Replay::No, Replay::Yes))
     }

@@ -12,8 +12,10 @@ use core::ops::RangeInclusive;
 use core::str::FromStr;
 
 use eni_query::{FromQuery, QueryError, QueryNode};
-use eni_types::quota;
+use eni_types::{TypedId, quota};
 
+use crate::operations::lookup::not_found;
+use crate::tags::Tags;
 use crate::{Context, Ec2Error, ErrorCode, IndexKey, ItemSet, RegionSettings, Row, World};
 
 /// `Filter.N`.
@@ -80,10 +82,19 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// A row that a Describe call can filter.
-pub trait Described: Row {
-    /// The filters it knows, besides those of [`has_tag_filters`](Self::HAS_TAG_FILTERS).
+/// What a listing answers of one row, as `cargo xtask api` writes it.
+pub(crate) trait Filtered {
+    /// The filters that the listing knows, besides those of [`HAS_TAG_FILTERS`](Described::HAS_TAG_FILTERS).
     const FILTERS: &'static [&'static str];
+
+    /// Gives every value that the answer has for the filter `name`, one of [`FILTERS`](Self::FILTERS).
+    fn filter_values(&self, _name: &str, _give: &mut dyn FnMut(String)) {}
+}
+
+/// A row that a Describe call can filter.
+pub(crate) trait Described {
+    /// How answers show it.
+    type Answer: Filtered;
     /// Whether it also knows `tag:KEY`, `tag-key` and `tag-value`.
     const HAS_TAG_FILTERS: bool = true;
     /// The filter whose values are ids of rows, where there is one.
@@ -102,13 +113,25 @@ pub trait Described: Row {
         Ok(())
     }
 
-    /// Gives every value that the row has for the filter `name`, one of [`FILTERS`](Self::FILTERS).
+    /// The row as answers show it.
+    fn describe(&self, scope: Scope<'_>) -> Self::Answer;
+
+    /// Its tags.
+    fn tag_set(&self) -> &Tags {
+        Tags::NONE
+    }
+
+    /// Gives every value that the row has for the filter `name`. Kinds with many rows spare themselves the answer for
+    /// rows that do not pass.
     fn filter_values<'a>(
         &'a self,
         name: &str,
         scope: Scope<'a>,
         give: &mut dyn FnMut(Cow<'a, str>),
-    );
+    ) {
+        let give = &mut |value: String| give(value.into());
+        self.describe(scope).filter_values(name, give);
+    }
 
     /// The index keys that find all rows with `value` for the filter `name`, where an index can answer.
     #[must_use]
@@ -122,10 +145,10 @@ pub trait Described: Row {
 ///
 /// # Errors
 /// `InvalidParameterValue` for an unknown filter or one without a value; as [`Described::check_filter_value`].
-pub fn check_filters<R: Described>(filters: &[Filter]) -> Result<(), Ec2Error> {
+pub(crate) fn check_filters<R: Described>(filters: &[Filter]) -> Result<(), Ec2Error> {
     for filter in filters {
         let Filter { name, values } = filter;
-        let is_known = R::FILTERS.contains(&name.as_str());
+        let is_known = R::Answer::FILTERS.contains(&name.as_str());
         check_filter(
             filter,
             is_known || (R::HAS_TAG_FILTERS && filter.looks_at_tags()),
@@ -145,7 +168,7 @@ pub(crate) fn check_filter(filter: &Filter, is_known: bool) -> Result<(), Ec2Err
     let Filter { name, values } = filter;
     if !is_known {
         let message = format!("The filter '{name}' is invalid");
-        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        return Err(ErrorCode::InvalidParameterValue.with(message));
     }
     let may_be_empty = name.starts_with("tag:")
         || matches!(name.as_str(), "tag-value" | "value")
@@ -158,26 +181,28 @@ pub(crate) fn check_filter(filter: &Filter, is_known: bool) -> Result<(), Ec2Err
 
 /// EC2's error for a value that the filter `name` does not take: it names the filter and says no more.
 pub(crate) fn refused_value(name: &str) -> Ec2Error {
-    Ec2Error::new(ErrorCode::InvalidParameterValue, name)
+    ErrorCode::InvalidParameterValue.with(name)
 }
 
 /// Whether a row passes all filters.
 #[must_use]
-pub fn passes<R: Described>(row: &R, filters: &[Filter], scope: Scope<'_>) -> bool {
+pub(crate) fn passes<R: Described>(row: &R, filters: &[Filter], scope: Scope<'_>) -> bool {
     filters.iter().all(|filter| {
         let mut matched = false;
         let mut give = |value: Cow<'_, str>| {
             matched |= filter.values.iter().any(|pattern| matches(pattern, &value))
         };
         if let Some(key) = filter.name.strip_prefix("tag:") {
-            row.tags()
+            row.tag_set()
                 .get(key)
                 .into_iter()
                 .for_each(|value| give(value.into()));
         } else if filter.name == "tag-key" {
-            row.tags().iter().for_each(|(key, _)| give(key.into()));
+            row.tag_set().iter().for_each(|(key, _)| give(key.into()));
         } else if filter.name == "tag-value" {
-            row.tags().iter().for_each(|(_, value)| give(value.into()));
+            row.tag_set()
+                .iter()
+                .for_each(|(_, value)| give(value.into()));
         } else {
             row.filter_values(&filter.name, scope, &mut give);
         }
@@ -225,9 +250,9 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 
 /// One answer of a Describe call.
 #[derive(Clone, Debug)]
-pub struct Found<R> {
+pub(crate) struct Found<R> {
     /// The rows, by id.
-    pub rows: Vec<Arc<R>>,
+    pub(crate) rows: Vec<Arc<R>>,
     /// Where the next answer starts, if there is more.
     pub next_token: Option<String>,
 }
@@ -236,18 +261,17 @@ pub struct Found<R> {
 /// cuts the page.
 ///
 /// # Errors
-/// `missing` for an id that does not exist; `InvalidParameterValue` for an unknown filter or a page size out of range,
+/// The kind's own for an id that does not exist; `InvalidParameterValue` for an unknown filter or a page size out of range,
 /// `InvalidParameterCombination` for a page size together with ids, `InvalidNextToken`.
-pub fn find<R>(
+pub(crate) fn find<R>(
     table: &crate::Table<R>,
     ids: &[R::Id],
     page: &Page,
     scope: Scope<'_>,
-    missing: impl Fn(R::Id) -> Ec2Error,
 ) -> Result<Found<R>, Ec2Error>
 where
-    R: Described,
-    R::Id: Display + FromStr,
+    R: Described + Row,
+    R::Id: TypedId + FromStr,
 {
     check_filters::<R>(&page.filters)?;
     check_page::<R>(page, !ids.is_empty(), &quota::PAGE_SIZES)?;
@@ -262,7 +286,7 @@ where
     let wanted = |row: &&Arc<R>| {
         start.is_none_or(|start| row.id() >= start) && passes(&***row, &page.filters, scope)
     };
-    let rows = candidates(table, ids, &page.filters, start, missing)?;
+    let rows = candidates(table, ids, &page.filters, start)?;
     let mut rows: Vec<Arc<R>> = rows
         .filter(wanted)
         .take(limit.saturating_add(1))
@@ -277,22 +301,40 @@ where
 ///
 /// # Errors
 /// As [`find`].
-pub(crate) fn answer<R, D>(
+pub(crate) fn answer<R>(
     table: &crate::Table<R>,
     ids: &[R::Id],
     page: &Page,
     scope: Scope<'_>,
-    missing: impl Fn(R::Id) -> Ec2Error,
-    description: impl Fn(&R, Scope<'_>) -> D,
-) -> Result<(ItemSet<D>, Option<String>), Ec2Error>
+) -> Result<(ItemSet<R::Answer>, Option<String>), Ec2Error>
 where
-    R: Described,
-    R::Id: Display + FromStr,
+    R: Described + Row,
+    R::Id: TypedId + FromStr,
 {
-    let found = find(table, ids, page, scope, missing)?;
-    let described = found.rows.iter().map(|row| description(row, scope));
+    let found = find(table, ids, page, scope)?;
+    let described = found.rows.iter().map(|row| row.describe(scope));
     Ok((described.collect(), found.next_token))
 }
+
+/// Describes the rows of a table: `OPERATION: IDS in TABLE, RESPONSE { SET }`.
+macro_rules! describes {
+    ($(#[$doc:meta])* $operation:ident: $ids:ident in $table:ident, $response:ident { $set:ident }) => {
+        $(#[$doc])*
+        impl crate::Operation for $operation {
+            fn plan(
+                self,
+                world: &crate::World,
+                context: &mut crate::Context<'_>,
+            ) -> crate::Planned<Self> {
+                let scope = crate::describe::Scope::new(world, context);
+                let (table, ids) = (&world.$table, &self.$ids);
+                let ($set, next_token) = crate::describe::answer(table, ids, &self.page, scope)?;
+                Ok((crate::ChangeSet::none(), $response { $set, next_token }))
+            }
+        }
+    };
+}
+pub(crate) use describes;
 
 /// The rows that can be among those asked for, by id and each once: as few as ids or an index tell.
 fn candidates<'a, R>(
@@ -300,14 +342,13 @@ fn candidates<'a, R>(
     ids: &[R::Id],
     filters: &[Filter],
     start: Option<R::Id>,
-    missing: impl Fn(R::Id) -> Ec2Error,
 ) -> Result<Box<dyn Iterator<Item = &'a Arc<R>> + 'a>, Ec2Error>
 where
-    R: Described,
-    R::Id: Display + FromStr,
+    R: Described + Row,
+    R::Id: TypedId + FromStr,
 {
     if !ids.is_empty() {
-        let named = named(table, ids, missing)?;
+        let named = named(table, ids)?;
         let named: BTreeMap<_, _> = named.into_iter().map(|row| (row.id(), row)).collect();
         return Ok(Box::new(named.into_values()));
     }
@@ -332,15 +373,14 @@ where
 /// The rows with these ids, in their order.
 ///
 /// # Errors
-/// `missing` for ids that do not exist; its code with a text that names them all, where EC2 does so.
+/// The kind's own for ids that do not exist; its code with a text that names them all, where EC2 does so.
 pub(crate) fn named<'a, R>(
     table: &'a crate::Table<R>,
     ids: &[R::Id],
-    missing: impl Fn(R::Id) -> Ec2Error,
 ) -> Result<Vec<&'a Arc<R>>, Ec2Error>
 where
-    R: Described,
-    R::Id: Display,
+    R: Described + Row,
+    R::Id: TypedId,
 {
     let absent: BTreeSet<_> = ids
         .iter()
@@ -352,9 +392,9 @@ where
         (Some(first), Some(plural)) if absent.len() > 1 => {
             let absent: Vec<String> = absent.iter().map(|id| format!("{id}")).collect();
             let message = format!("The {plural} '{}' do not exist", absent.join(", "));
-            Err(Ec2Error::new(missing(*first).code, message))
+            Err(Ec2Error::new(not_found(*first).code, message))
         }
-        (Some(first), _) => Err(missing(*first)),
+        (Some(first), _) => Err(not_found(*first)),
     }
 }
 
@@ -391,8 +431,25 @@ pub(crate) fn find_among<R: Described>(
     Ok((found, next_token))
 }
 
+/// As [`find_among`]: the rows as an answer shows them.
+///
+/// # Errors
+/// As [`find_among`].
+pub(crate) fn answer_among<R: Described>(
+    rows: impl Iterator<Item = R>,
+    has_keys: bool,
+    key: impl Fn(&R) -> String,
+    page: &Page,
+    sizes: &RangeInclusive<u32>,
+    scope: Scope<'_>,
+) -> Result<(ItemSet<R::Answer>, Option<String>), Ec2Error> {
+    let (found, next_token) = find_among(rows, has_keys, key, page, sizes, scope)?;
+    let described = found.iter().map(|row| row.describe(scope));
+    Ok((described.collect(), next_token))
+}
+
 /// The ids that a filter for ids lets pass; a value that is no id lets none pass.
-fn ids_of_filter<R: Described>(filters: &[Filter]) -> Option<BTreeSet<R::Id>>
+fn ids_of_filter<R: Described + Row>(filters: &[Filter]) -> Option<BTreeSet<R::Id>>
 where
     R::Id: FromStr,
 {
@@ -417,7 +474,10 @@ pub(crate) fn has_wildcards(pattern: &str) -> bool {
 }
 
 /// The keys of the filter whose index finds fewest rows.
-fn best_index<R: Described>(table: &crate::Table<R>, filters: &[Filter]) -> Option<Vec<IndexKey>> {
+fn best_index<R: Described + Row>(
+    table: &crate::Table<R>,
+    filters: &[Filter],
+) -> Option<Vec<IndexKey>> {
     let keys_of = |filter: &Filter| {
         filter
             .values
@@ -450,10 +510,7 @@ fn check_page<R: Described>(
     if has_ids {
         let (ids, page) = R::IDS_AND_PAGE;
         let message = format!("The parameter {ids} cannot be used with the parameter {page}");
-        return Err(Ec2Error::new(
-            ErrorCode::InvalidParameterCombination,
-            message,
-        ));
+        return Err(ErrorCode::InvalidParameterCombination.with(message));
     }
     check_size(results, sizes)
 }
@@ -473,7 +530,7 @@ pub(crate) fn check_size(results: u32, sizes: &RangeInclusive<u32>) -> Result<()
     let message = format!(
         "Value ( {results} ) for parameter maxResults is invalid. Expecting a value {bound}."
     );
-    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+    Err(ErrorCode::InvalidParameterValue.with(message))
 }
 
 /// A token is the id that the next answer starts with and its checksum, in hex: opaque, valid even if that row has gone,
@@ -502,10 +559,7 @@ fn token_checksum(text: &[u8]) -> [u8; 4] {
 
 /// The error for a token that no answer had.
 pub(crate) fn no_such_token() -> Ec2Error {
-    Ec2Error::new(
-        ErrorCode::InvalidNextToken,
-        "The token provided is invalid.",
-    )
+    ErrorCode::InvalidNextToken.with("The token provided is invalid.")
 }
 
 #[cfg(test)]

@@ -64,6 +64,12 @@ macro_rules! error_codes {
                 match code { $($code => Self::$variant,)* other => Self::OfId(other) }
             }
 
+            /// An error with this code and text.
+            #[must_use]
+            pub fn with(self, message: impl Into<String>) -> Ec2Error {
+                Ec2Error::new(self, message)
+            }
+
             /// The code on the wire.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

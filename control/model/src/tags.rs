@@ -54,7 +54,7 @@ impl TagSpecification {
             Some(resource_type) => return Ok(resource_type),
             None => "Tag specification resource type must have a value",
         };
-        Err(Ec2Error::new(ErrorCode::InvalidParameter, message))
+        Err(ErrorCode::InvalidParameter.with(message))
     }
 }
 
@@ -77,7 +77,7 @@ impl Tags {
             if given != resource_type {
                 let message =
                     format!("'{given}' is not a valid taggable resource type for this operation.");
-                return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+                return Err(ErrorCode::InvalidParameterValue.with(message));
             }
             tags.insert(&specification.tags)?;
         }
@@ -101,7 +101,7 @@ impl Tags {
             check(&tag.key, &value)?;
             if !seen.insert(&tag.key) {
                 let message = format!("Duplicate tag key '{}' specified.", tag.key);
-                return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+                return Err(ErrorCode::InvalidParameterValue.with(message));
             }
             self.0.insert(tag.key.clone(), value);
         }
@@ -110,7 +110,7 @@ impl Tags {
                 "A resource may have no more than {} tags.",
                 quota::TAGS_PER_RESOURCE
             );
-            return Err(Ec2Error::new(ErrorCode::TagLimitExceeded, message));
+            return Err(ErrorCode::TagLimitExceeded.with(message));
         }
         Ok(())
     }
@@ -174,5 +174,5 @@ fn check(key: &str, value: &str) -> Result<(), Ec2Error> {
     } else {
         return Ok(());
     };
-    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+    Err(ErrorCode::InvalidParameterValue.with(message))
 }

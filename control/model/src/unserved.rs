@@ -30,7 +30,7 @@ pub fn read_request<O: Operation>(tree: &mut QueryTree) -> Result<O, Ec2Error> {
                 "EC2 has the parameter {unknown} of {}, but OpenENI does not serve it yet.",
                 O::NAME
             );
-            return Err(Ec2Error::new(ErrorCode::UnsupportedOperation, message));
+            return Err(ErrorCode::UnsupportedOperation.with(message));
         }
     }
 }

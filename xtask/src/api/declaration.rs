@@ -3,7 +3,7 @@
 use super::model::{Model, Side};
 use crate::repository::{self, Failure};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// One file: the operations of a family and the structures that they take and answer, by name.
@@ -39,6 +39,18 @@ pub(super) struct Declaration {
     pub(super) answer: Option<String>,
     /// Whether an operation may change the world, where its name does not say so.
     pub(super) mutates: Option<bool>,
+    /// The structure that filters look at, where it lies deeper in the answer than in its list.
+    pub(super) filtered: Option<String>,
+    /// Filters of a listing whose values are elsewhere in the answer than the name says, and those that EC2 takes without
+    /// documenting them; each with where its values are, spelt as a filter, or after `=` its only value.
+    #[serde(default)]
+    pub(super) filters: BTreeMap<String, String>,
+    /// Filters for what nothing here has.
+    #[serde(default)]
+    pub(super) finds_nothing: BTreeSet<String>,
+    /// Filters whose values the rows give, rather than the answer; `*` for all.
+    #[serde(default)]
+    pub(super) rows_give: BTreeSet<String>,
     /// Parameters that an empty text is a value of.
     #[serde(default)]
     pub(super) keeps_empty: Vec<String>,

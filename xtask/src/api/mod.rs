@@ -4,12 +4,16 @@
 //! dry runs follow from the model. What is written is committed, reviewed as source is, and never edited by hand.
 
 mod declaration;
+mod fields;
+mod filters;
 mod model;
 mod render;
 mod types;
 
 use crate::repository::{self, Failure};
 use declaration::Family;
+use fields::Sources;
+use filters::Filters;
 use model::Model;
 use render::Source;
 use std::collections::BTreeMap;
@@ -44,9 +48,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let model = Model::read(options.model.as_deref())?;
     let families = families(&model)?;
     let types = Types::read(&families)?;
+    let sources = Sources {
+        model: &model,
+        types: &types,
+    };
+    let filters = Filters::read(&families, sources)?;
     let mut files = BTreeMap::new();
     for family in &families {
-        let source = Source::new(family, &model, &types).render()?;
+        let source = Source::new(family, sources, &filters).render()?;
         let path = Path::new(SOURCES).join(&family.name).with_extension("rs");
         files.insert(path, formatted(&source)?);
     }

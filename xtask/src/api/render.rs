@@ -1,37 +1,28 @@
 //! Declarations to Rust.
 
-use super::declaration::{Declaration, Entry, Family, Kind};
-use super::model::{Model, Side};
-use super::types::Types;
+use super::declaration::{Declaration, Family};
+use super::fields::{Field, Sources};
+use super::filters::Filters;
+use super::model::Side;
 use crate::repository::Failure;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-/// A field of a structure.
-struct Field {
-    name: String,
-    of_type: String,
-    /// What goes before it.
-    attribute: Option<String>,
-    /// Whether a structure of such fields has a default.
-    has_default: bool,
-}
-
 /// The source of one family.
 pub(super) struct Source<'a> {
-    pub(super) family: &'a Family,
-    pub(super) model: &'a Model,
-    pub(super) types: &'a Types,
+    family: &'a Family,
+    sources: Sources<'a>,
+    filters: &'a Filters<'a>,
     imports: BTreeMap<String, BTreeSet<String>>,
     text: String,
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(family: &'a Family, model: &'a Model, types: &'a Types) -> Self {
+    pub(super) fn new(family: &'a Family, sources: Sources<'a>, filters: &'a Filters<'a>) -> Self {
         Self {
             family,
-            model,
-            types,
+            sources,
+            filters,
             imports: BTreeMap::new(),
             text: String::new(),
         }
@@ -59,7 +50,11 @@ impl<'a> Source<'a> {
 
     fn operation(&mut self, name: &str, declared: &Declaration) -> Result<(), Failure> {
         let wrong = |why: &str| Failure::Other(format!("{name}: {why}"));
-        let operation = self.model.operation(name).ok_or_else(|| wrong("unknown"))?;
+        let operation = self
+            .sources
+            .model
+            .operation(name)
+            .ok_or_else(|| wrong("unknown"))?;
         let input = &operation.input.shape;
         let fields = self.fields(name, declared, &[input.clone()], Side::Request)?;
         self.import("eni_query", "FromQuery");
@@ -73,6 +68,7 @@ impl<'a> Source<'a> {
             (None, false) => "ReturnTrue".into(),
         };
         for (path, name) in self
+            .sources
             .types
             .imports(&response, &self.family.name)
             .or_else(|error| if answers { Ok(Vec::new()) } else { Err(error) })?
@@ -89,7 +85,12 @@ impl<'a> Source<'a> {
             self.item(&doc, "pub", &response, &["Serialize"], &fields, false);
         }
         self.import("crate::operation", "Action");
-        let has_dry_run = self.model.shape(input)?.members.contains_key("DryRun");
+        let has_dry_run = self
+            .sources
+            .model
+            .shape(input)?
+            .members
+            .contains_key("DryRun");
         let reads = ["Describe", "Get"]
             .iter()
             .any(|verb| name.starts_with(verb));
@@ -106,6 +107,18 @@ impl Action for {name} {{
 "
         )
         .expect("a String is written");
+        if let Some((structure, text)) = self.filters.render(name, declared)? {
+            self.import("crate::describe", "Filtered");
+            self.import("alloc::string", "String");
+            if text.contains(".to_string()") {
+                self.import("alloc::string", "ToString");
+            }
+            let imports = self.sources.types.imports(&structure, &self.family.name)?;
+            for (path, name) in imports {
+                self.import(&path, &name);
+            }
+            self.text.push_str(&text);
+        }
         Ok(())
     }
 
@@ -124,7 +137,7 @@ impl Action for {name} {{
         }
         let is_copied = fields
             .iter()
-            .all(|field| self.types.is_copied(&field.of_type));
+            .all(|field| self.sources.types.is_copied(&field.of_type));
         let doc = format!("`{}` of EC2's model.", declared.of.join("`, `"));
         let mut operations = self.family.operations.values();
         let is_answer = operations.any(|operation| operation.answer.as_deref() == Some(name));
@@ -149,7 +162,7 @@ impl Action for {name} {{
         all.extend(
             fields
                 .iter()
-                .all(|field| field.has_default)
+                .all(|field| field.has_default())
                 .then_some("Default"),
         );
         all.extend(["PartialEq", "Eq"]);
@@ -179,6 +192,7 @@ impl Action for {name} {{
         self.text.push_str("}\n");
     }
 
+    /// The fields of a structure, what they need imported.
     fn fields(
         &mut self,
         name: &str,
@@ -186,206 +200,21 @@ impl Action for {name} {{
         shapes: &[String],
         side: Side,
     ) -> Result<Vec<Field>, Failure> {
-        let mut fields = Vec::new();
-        for entry in declared.entries(side).into_iter().flatten() {
-            let field = match entry.kind {
-                Kind::Spread => spread(&entry),
-                Kind::Unlisted => unlisted(&entry),
-                Kind::Member => {
-                    let keeps_empty = declared.keeps_empty.iter().any(|kept| kept == entry.member);
-                    self.field(name, &entry, shapes, side, keeps_empty)?
-                }
-            };
-            for (path, name) in self.types.imports(&field.of_type, &self.family.name)? {
+        let fields = self.sources.fields(name, declared, shapes, side)?;
+        for field in &fields {
+            let imports = self
+                .sources
+                .types
+                .imports(&field.of_type, &self.family.name)?;
+            for (path, name) in imports {
                 self.import(&path, &name);
             }
-            fields.push(field);
         }
         Ok(fields)
-    }
-
-    /// The field of a member, which must be alike in all of `shapes`.
-    fn field(
-        &self,
-        name: &str,
-        entry: &Entry<'_>,
-        shapes: &[String],
-        side: Side,
-        keeps_empty: bool,
-    ) -> Result<Field, Failure> {
-        let mut wires = BTreeSet::new();
-        let mut found = None;
-        for shape_name in shapes {
-            let shape = self.model.shape(shape_name)?;
-            let mut members = entry.member.split('|');
-            let known = members.find_map(|name| Some((name, shape.members.get(name)?)));
-            let (own, member) = known.ok_or_else(|| {
-                Failure::Other(format!(
-                    "{name}: {shape_name} has no member {}",
-                    entry.member
-                ))
-            })?;
-            wires.insert(member.wire_name(own, side));
-            found = Some((member, shape.required.iter().any(|name| name == own)));
-        }
-        let ((member, is_required), Some(wire), 1) = (
-            found.ok_or_else(|| Failure::Other(format!("{name}: it stands for no shape")))?,
-            wires.first(),
-            wires.len(),
-        ) else {
-            let why = format!("{name}: {} has several spellings: {wires:?}", entry.member);
-            return Err(Failure::Other(why));
-        };
-        let (_, is_list) = self.model.held(member)?;
-        let base = match entry.of_type {
-            Some(given) => given.to_owned(),
-            None => self
-                .types
-                .of_member(entry.member, member, side, self.model)?,
-        };
-        let base = base.replace("&str", "&'static str");
-        let is_optional = entry
-            .optional
-            .unwrap_or(side == Side::Request && !is_required && !is_list);
-        let listed = match (is_list, side) {
-            (true, Side::Request) => format!("Vec<{base}>"),
-            (true, Side::Answer) => format!("ItemSet<{base}>"),
-            (false, _) => base,
-        };
-        let of_type = if is_optional {
-            format!("Option<{listed}>")
-        } else {
-            listed
-        };
-        let own = match (entry.field, side) {
-            (Some(field), _) => field.to_owned(),
-            (None, Side::Request) => snake_case(entry.member),
-            (None, Side::Answer) => snake_case(wire),
-        };
-        let attribute = match side {
-            Side::Request => query_attribute(&own, wire, keeps_empty),
-            Side::Answer => serde_attribute(&own, wire, is_optional),
-        };
-        Ok(Field {
-            name: raw(own),
-            has_default: is_optional || is_list,
-            of_type,
-            attribute,
-        })
     }
 
     fn import(&mut self, path: &str, name: &str) {
         let names = self.imports.entry(path.into()).or_default();
         names.insert(name.into());
-    }
-}
-
-fn spread(entry: &Entry<'_>) -> Field {
-    Field {
-        name: entry.member.into(),
-        of_type: entry.of_type.unwrap_or_default().into(),
-        attribute: Some("#[query(flatten)]".into()),
-        has_default: true,
-    }
-}
-
-fn unlisted(entry: &Entry<'_>) -> Field {
-    let name = snake_case(entry.member);
-    let of_type = entry
-        .of_type
-        .unwrap_or_default()
-        .replace("&str", "&'static str");
-    let is_optional = entry.optional == Some(true);
-    Field {
-        attribute: serde_attribute(&name, entry.member, is_optional),
-        name: raw(name),
-        of_type: if is_optional {
-            format!("Option<{of_type}>")
-        } else {
-            of_type
-        },
-        has_default: is_optional,
-    }
-}
-
-fn query_attribute(field: &str, wire: &str, keeps_empty: bool) -> Option<String> {
-    let name = (pascal_case(field) != wire).then(|| format!("name = \"{wire}\""));
-    let kept = keeps_empty.then(|| "keep_empty".to_owned());
-    let arguments: Vec<String> = name.into_iter().chain(kept).collect();
-    (!arguments.is_empty()).then(|| format!("#[query({})]", arguments.join(", ")))
-}
-
-fn serde_attribute(field: &str, wire: &str, is_optional: bool) -> Option<String> {
-    let (first, rest) = wire.split_at(1);
-    let name = (first != first.to_ascii_lowercase()
-        || pascal_case(field) != first.to_ascii_uppercase() + rest)
-        .then(|| format!("rename = \"{wire}\""));
-    let skipped = is_optional.then(|| "skip_serializing_if = \"Option::is_none\"".to_owned());
-    let arguments: Vec<String> = name.into_iter().chain(skipped).collect();
-    (!arguments.is_empty()).then(|| format!("#[serde({})]", arguments.join(", ")))
-}
-
-/// A name that is a word of the language, marked as none.
-fn raw(name: String) -> String {
-    if ["return", "type"].contains(&name.as_str()) {
-        format!("r#{name}")
-    } else {
-        name
-    }
-}
-
-/// `EnableResourceNameDnsAAAARecord` to `enable_resource_name_dns_aaaa_record`.
-pub(super) fn snake_case(name: &str) -> String {
-    let letters: Vec<char> = name.chars().collect();
-    let mut snake = String::new();
-    for (at, letter) in letters.iter().enumerate() {
-        let before = at.checked_sub(1).map(|at| letters[at]);
-        let begins = letter.is_uppercase()
-            && before.is_some_and(|before| {
-                !before.is_uppercase()
-                    || letters.get(at + 1).is_some_and(|next| next.is_lowercase())
-            });
-        if begins {
-            snake.push('_');
-        }
-        snake.extend(letter.to_lowercase());
-    }
-    snake
-}
-
-fn pascal_case(name: &str) -> String {
-    let capitalized = |word: &str| {
-        let (first, rest) = word.split_at(1);
-        first.to_ascii_uppercase() + rest
-    };
-    name.split('_')
-        .filter(|word| !word.is_empty())
-        .map(capitalized)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_spelt_in_rusts_way() {
-        for (ec2, rust) in [
-            ("VpcId", "vpc_id"),
-            ("Ipv6CidrBlock", "ipv6_cidr_block"),
-            ("EnableDns64", "enable_dns64"),
-            (
-                "EnableResourceNameDnsAAAARecordOnLaunch",
-                "enable_resource_name_dns_aaaa_record_on_launch",
-            ),
-            (
-                "EnableResourceNameDnsARecord",
-                "enable_resource_name_dns_a_record",
-            ),
-            ("autoEnableIO", "auto_enable_io"),
-        ] {
-            assert_eq!(snake_case(ec2), rust);
-        }
-        assert_eq!(pascal_case("ipv6_cidr_block"), "Ipv6CidrBlock");
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! Written by `cargo xtask api` from `control/model/api/address.toml`.
 
-use crate::describe::Filter;
+use crate::describe::{Filter, Filtered};
 use crate::operation::Action;
 use crate::tags::{TagItem, TagSpecification};
 use crate::{ItemSet, ReturnTrue};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use eni_query::FromQuery;
@@ -93,6 +93,63 @@ impl Action for DescribeAddresses {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = DescribeAddressesResponse;
+}
+
+impl Filtered for AddressDescription {
+    const FILTERS: &'static [&'static str] = &[
+        "allocation-id",
+        "association-id",
+        "domain",
+        "instance-id",
+        "network-border-group",
+        "network-interface-id",
+        "network-interface-owner-id",
+        "private-ip-address",
+        "public-ip",
+    ];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "allocation-id" => {
+                give(self.allocation_id.to_string());
+            }
+            "domain" => {
+                give(self.domain.to_string());
+            }
+            "network-border-group" => {
+                give(self.network_border_group.to_string());
+            }
+            "public-ip" => {
+                give(self.public_ip.to_string());
+            }
+            "association-id" => {
+                if let Some(one) = &self.association_id {
+                    give(one.to_string());
+                }
+            }
+            "instance-id" => {
+                if let Some(one) = &self.instance_id {
+                    give(one.to_string());
+                }
+            }
+            "network-interface-id" => {
+                if let Some(one) = &self.network_interface_id {
+                    give(one.to_string());
+                }
+            }
+            "network-interface-owner-id" => {
+                if let Some(one) = &self.network_interface_owner_id {
+                    give(one.to_string());
+                }
+            }
+            "private-ip-address" => {
+                if let Some(one) = &self.private_ip_address {
+                    give(one.to_string());
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// What `DescribeAddressesAttribute` is asked.

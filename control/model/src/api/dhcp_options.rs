@@ -3,7 +3,7 @@
 //! Written by `cargo xtask api` from `control/model/api/dhcp_options.toml`.
 
 use crate::ItemSet;
-use crate::describe::Page;
+use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::operations::attribute::AttributeValue;
 use crate::tags::TagItem;
@@ -35,6 +35,10 @@ impl Action for DescribeDhcpOptions {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = DescribeDhcpOptionsResponse;
+}
+
+impl Filtered for DhcpOptionsDescription {
+    const FILTERS: &'static [&'static str] = &["dhcp-options-id", "key", "owner-id", "value"];
 }
 
 /// `DhcpConfiguration` of EC2's model.

@@ -3,10 +3,10 @@
 //! Written by `cargo xtask api` from `control/model/api/image.toml`.
 
 use crate::ItemSet;
-use crate::describe::Page;
+use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::tags::TagItem;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use eni_types::ImageId;
@@ -41,6 +41,141 @@ impl Action for DescribeImages {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = DescribeImagesResponse;
+}
+
+impl Filtered for ImageDescription {
+    const FILTERS: &'static [&'static str] = &[
+        "architecture",
+        "block-device-mapping.delete-on-termination",
+        "block-device-mapping.device-name",
+        "block-device-mapping.encrypted",
+        "block-device-mapping.snapshot-id",
+        "block-device-mapping.volume-size",
+        "block-device-mapping.volume-type",
+        "boot-mode",
+        "creation-date",
+        "description",
+        "ena-support",
+        "free-tier-eligible",
+        "hypervisor",
+        "image-allowed",
+        "image-id",
+        "image-type",
+        "image-watermark.source-image-creation-time",
+        "image-watermark.source-image-id",
+        "image-watermark.source-image-region",
+        "image-watermark.watermark-creation-time",
+        "image-watermark.watermark-key",
+        "instance-type-specification.supported-instance-type",
+        "instance-type-specification.unsupported-instance-type",
+        "is-public",
+        "kernel-id",
+        "manifest-location",
+        "name",
+        "owner-alias",
+        "owner-id",
+        "platform",
+        "product-code",
+        "product-code.type",
+        "public-ssm-parameter-name",
+        "ramdisk-id",
+        "root-device-name",
+        "root-device-type",
+        "scan-result.critical-fix-available-since",
+        "scan-result.finding-scan-date",
+        "scan-result.high-fix-available-since",
+        "scan-result.highest-finding-severity-label",
+        "scan-result.informational-fix-available-since",
+        "scan-result.low-fix-available-since",
+        "scan-result.medium-fix-available-since",
+        "source-image-id",
+        "source-image-region",
+        "source-instance-id",
+        "sriov-net-support",
+        "state",
+        "state-reason-code",
+        "state-reason-message",
+        "virtualization-type",
+    ];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "block-device-mapping.device-name" => {
+                for one in &self.block_device_mapping.items {
+                    give(one.device_name.to_string());
+                }
+            }
+            "block-device-mapping.delete-on-termination" => {
+                for one in &self.block_device_mapping.items {
+                    give(one.ebs.delete_on_termination.to_string());
+                }
+            }
+            "block-device-mapping.encrypted" => {
+                for one in &self.block_device_mapping.items {
+                    give(one.ebs.encrypted.to_string());
+                }
+            }
+            "block-device-mapping.volume-size" => {
+                for one in &self.block_device_mapping.items {
+                    give(one.ebs.volume_size.to_string());
+                }
+            }
+            "block-device-mapping.volume-type" => {
+                for one in &self.block_device_mapping.items {
+                    give(one.ebs.volume_type.to_string());
+                }
+            }
+            "architecture" => {
+                give(self.architecture.to_string());
+            }
+            "creation-date" => {
+                give(self.creation_date.to_string());
+            }
+            "description" => {
+                give(self.description.to_string());
+            }
+            "ena-support" => {
+                give(self.ena_support.to_string());
+            }
+            "hypervisor" => {
+                give(self.hypervisor.to_string());
+            }
+            "image-id" => {
+                give(self.image_id.to_string());
+            }
+            "manifest-location" => {
+                give(self.image_location.to_string());
+            }
+            "owner-alias" => {
+                give(self.image_owner_alias.to_string());
+            }
+            "owner-id" => {
+                give(self.image_owner_id.to_string());
+            }
+            "state" => {
+                give(self.image_state.to_string());
+            }
+            "image-type" => {
+                give(self.image_type.to_string());
+            }
+            "is-public" => {
+                give(self.is_public.to_string());
+            }
+            "name" => {
+                give(self.name.to_string());
+            }
+            "root-device-name" => {
+                give(self.root_device_name.to_string());
+            }
+            "root-device-type" => {
+                give(self.root_device_type.to_string());
+            }
+            "virtualization-type" => {
+                give(self.virtualization_type.to_string());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// `BlockDeviceMapping` of EC2's model.

@@ -2,11 +2,11 @@
 //!
 //! Written by `cargo xtask api` from `control/model/api/internet_gateway.toml`.
 
-use crate::describe::Page;
+use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::tags::{TagItem, TagSpecification};
 use crate::{ItemSet, ReturnTrue};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use eni_types::{InternetGatewayId, VpcId};
@@ -83,6 +83,37 @@ impl Action for DescribeInternetGateways {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = DescribeInternetGatewaysResponse;
+}
+
+impl Filtered for InternetGatewayDescription {
+    const FILTERS: &'static [&'static str] = &[
+        "attachment.state",
+        "attachment.vpc-id",
+        "internet-gateway-id",
+        "owner-id",
+    ];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "attachment.state" => {
+                for one in &self.attachment_set.items {
+                    give(one.state.to_string());
+                }
+            }
+            "attachment.vpc-id" => {
+                for one in &self.attachment_set.items {
+                    give(one.vpc_id.to_string());
+                }
+            }
+            "internet-gateway-id" => {
+                give(self.internet_gateway_id.to_string());
+            }
+            "owner-id" => {
+                give(self.owner_id.to_string());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// What `DetachInternetGateway` is asked.

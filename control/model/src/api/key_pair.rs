@@ -3,9 +3,9 @@
 //! Written by `cargo xtask api` from `control/model/api/key_pair.toml`.
 
 use crate::ItemSet;
-use crate::describe::Filter;
+use crate::describe::{Filter, Filtered};
 use crate::operation::Action;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use serde::Serialize;
@@ -34,6 +34,22 @@ impl Action for DescribeKeyPairs {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = DescribeKeyPairsResponse;
+}
+
+impl Filtered for KeyPairDescription {
+    const FILTERS: &'static [&'static str] = &["fingerprint", "key-name", "key-pair-id"];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "key-name" => {
+                give(self.key_name.to_string());
+            }
+            "key-pair-id" => {
+                give(self.key_pair_id.to_string());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// `KeyPairInfo` of EC2's model.

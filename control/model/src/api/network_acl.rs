@@ -2,12 +2,12 @@
 //!
 //! Written by `cargo xtask api` from `control/model/api/network_acl.toml`.
 
-use crate::describe::Page;
+use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::resource::{IcmpTypeCode, PortRange, RuleAction};
 use crate::tags::{TagItem, TagSpecification};
 use crate::{ItemSet, ReturnTrue};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use eni_types::{Ipv4Cidr, Ipv6Cidr, NetworkAclAssociationId, NetworkAclId, SubnetId, VpcId};
@@ -104,6 +104,90 @@ impl Action for DescribeNetworkAcls {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = DescribeNetworkAclsResponse;
+}
+
+impl Filtered for NetworkAclDescription {
+    const FILTERS: &'static [&'static str] = &[
+        "association.association-id",
+        "association.network-acl-id",
+        "association.subnet-id",
+        "default",
+        "entry.cidr",
+        "entry.egress",
+        "entry.icmp.code",
+        "entry.icmp.type",
+        "entry.ipv6-cidr",
+        "entry.port-range.from",
+        "entry.port-range.to",
+        "entry.protocol",
+        "entry.rule-action",
+        "entry.rule-number",
+        "network-acl-id",
+        "owner-id",
+        "vpc-id",
+    ];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "association.association-id" => {
+                for one in &self.association_set.items {
+                    give(one.network_acl_association_id.to_string());
+                }
+            }
+            "association.network-acl-id" => {
+                for one in &self.association_set.items {
+                    give(one.network_acl_id.to_string());
+                }
+            }
+            "association.subnet-id" => {
+                for one in &self.association_set.items {
+                    give(one.subnet_id.to_string());
+                }
+            }
+            "entry.egress" => {
+                for one in &self.entry_set.items {
+                    give(one.egress.to_string());
+                }
+            }
+            "entry.rule-action" => {
+                for one in &self.entry_set.items {
+                    give(one.rule_action.to_string());
+                }
+            }
+            "entry.rule-number" => {
+                for one in &self.entry_set.items {
+                    give(one.rule_number.to_string());
+                }
+            }
+            "entry.cidr" => {
+                for one in &self.entry_set.items {
+                    if let Some(one) = &one.cidr_block {
+                        give(one.to_string());
+                    }
+                }
+            }
+            "entry.ipv6-cidr" => {
+                for one in &self.entry_set.items {
+                    if let Some(one) = &one.ipv6_cidr_block {
+                        give(one.to_string());
+                    }
+                }
+            }
+            "default" => {
+                give(self.default.to_string());
+            }
+            "network-acl-id" => {
+                give(self.network_acl_id.to_string());
+            }
+            "owner-id" => {
+                give(self.owner_id.to_string());
+            }
+            "vpc-id" => {
+                give(self.vpc_id.to_string());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// What `ReplaceNetworkAclAssociation` is asked.

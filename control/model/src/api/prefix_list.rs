@@ -3,9 +3,9 @@
 //! Written by `cargo xtask api` from `control/model/api/prefix_list.toml`.
 
 use crate::ItemSet;
-use crate::describe::Page;
+use crate::describe::{Filtered, Page};
 use crate::operation::Action;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use serde::Serialize;
@@ -35,6 +35,25 @@ impl Action for DescribeManagedPrefixLists {
     type Response = DescribeManagedPrefixListsResponse;
 }
 
+impl Filtered for ManagedPrefixList {
+    const FILTERS: &'static [&'static str] = &["owner-id", "prefix-list-id", "prefix-list-name"];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "owner-id" => {
+                give(self.owner_id.to_string());
+            }
+            "prefix-list-id" => {
+                give(self.prefix_list_id.to_string());
+            }
+            "prefix-list-name" => {
+                give(self.prefix_list_name.to_string());
+            }
+            _ => {}
+        }
+    }
+}
+
 /// What `DescribePrefixLists` is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
 pub struct DescribePrefixLists {
@@ -58,6 +77,25 @@ impl Action for DescribePrefixLists {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = DescribePrefixListsResponse;
+}
+
+impl Filtered for PrefixListDescription {
+    const FILTERS: &'static [&'static str] = &["owner-id", "prefix-list-id", "prefix-list-name"];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "owner-id" => {
+                give("AWS".into());
+            }
+            "prefix-list-id" => {
+                give(self.prefix_list_id.to_string());
+            }
+            "prefix-list-name" => {
+                give(self.prefix_list_name.to_string());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// What `GetManagedPrefixListAssociations` is asked.

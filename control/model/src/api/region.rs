@@ -3,9 +3,9 @@
 //! Written by `cargo xtask api` from `control/model/api/region.toml`.
 
 use crate::ItemSet;
-use crate::describe::Filter;
+use crate::describe::{Filter, Filtered};
 use crate::operation::Action;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use serde::Serialize;
@@ -57,6 +57,57 @@ impl Action for DescribeAvailabilityZones {
     type Response = DescribeAvailabilityZonesResponse;
 }
 
+impl Filtered for ZoneDescription {
+    const FILTERS: &'static [&'static str] = &[
+        "group-long-name",
+        "group-name",
+        "message",
+        "opt-in-status",
+        "parent-zone-id",
+        "parent-zone-name",
+        "region-name",
+        "state",
+        "zone-id",
+        "zone-name",
+        "zone-type",
+    ];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "message" => {
+                for one in &self.message_set.items {
+                    give(one.to_string());
+                }
+            }
+            "group-long-name" => {
+                give(self.group_long_name.to_string());
+            }
+            "group-name" => {
+                give(self.group_name.to_string());
+            }
+            "opt-in-status" => {
+                give(self.opt_in_status.to_string());
+            }
+            "region-name" => {
+                give(self.region_name.to_string());
+            }
+            "zone-id" => {
+                give(self.zone_id.to_string());
+            }
+            "zone-name" => {
+                give(self.zone_name.to_string());
+            }
+            "state" => {
+                give(self.zone_state.to_string());
+            }
+            "zone-type" => {
+                give(self.zone_type.to_string());
+            }
+            _ => {}
+        }
+    }
+}
+
 /// What `DescribeRegions` is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
 pub struct DescribeRegions {
@@ -79,6 +130,25 @@ impl Action for DescribeRegions {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = DescribeRegionsResponse;
+}
+
+impl Filtered for RegionDescription {
+    const FILTERS: &'static [&'static str] = &["endpoint", "opt-in-status", "region-name"];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "opt-in-status" => {
+                give(self.opt_in_status.to_string());
+            }
+            "endpoint" => {
+                give(self.region_endpoint.to_string());
+            }
+            "region-name" => {
+                give(self.region_name.to_string());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// `AccountAttribute` of EC2's model.

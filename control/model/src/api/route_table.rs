@@ -2,12 +2,12 @@
 //!
 //! Written by `cargo xtask api` from `control/model/api/route_table.toml`.
 
-use crate::describe::Page;
+use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::resource::{RouteOrigin, RouteState};
 use crate::tags::{TagItem, TagSpecification};
 use crate::{ItemSet, ReturnTrue};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use eni_types::{
@@ -133,6 +133,96 @@ impl Action for DescribeRouteTables {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = DescribeRouteTablesResponse;
+}
+
+impl Filtered for RouteTableDescription {
+    const FILTERS: &'static [&'static str] = &[
+        "association.gateway-id",
+        "association.main",
+        "association.route-table-association-id",
+        "association.route-table-id",
+        "association.subnet-id",
+        "owner-id",
+        "route-table-id",
+        "route.destination-cidr-block",
+        "route.destination-ipv6-cidr-block",
+        "route.destination-prefix-list-id",
+        "route.egress-only-internet-gateway-id",
+        "route.gateway-id",
+        "route.instance-id",
+        "route.nat-gateway-id",
+        "route.origin",
+        "route.state",
+        "route.transit-gateway-id",
+        "route.vpc-peering-connection-id",
+        "vpc-id",
+    ];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "association.main" => {
+                for one in &self.association_set.items {
+                    give(one.main.to_string());
+                }
+            }
+            "association.route-table-association-id" => {
+                for one in &self.association_set.items {
+                    give(one.route_table_association_id.to_string());
+                }
+            }
+            "association.route-table-id" => {
+                for one in &self.association_set.items {
+                    give(one.route_table_id.to_string());
+                }
+            }
+            "association.subnet-id" => {
+                for one in &self.association_set.items {
+                    if let Some(one) = &one.subnet_id {
+                        give(one.to_string());
+                    }
+                }
+            }
+            "route.destination-cidr-block" => {
+                for one in &self.route_set.items {
+                    give(one.destination_cidr_block.to_string());
+                }
+            }
+            "route.origin" => {
+                for one in &self.route_set.items {
+                    give(one.origin.to_string());
+                }
+            }
+            "route.state" => {
+                for one in &self.route_set.items {
+                    give(one.state.to_string());
+                }
+            }
+            "route.gateway-id" => {
+                for one in &self.route_set.items {
+                    if let Some(one) = &one.gateway_id {
+                        give(one.to_string());
+                    }
+                }
+            }
+            "route.instance-id" => {
+                for one in &self.route_set.items {
+                    if let Some(one) = &one.instance_id {
+                        give(one.to_string());
+                    }
+                }
+            }
+            "owner-id" => {
+                give(self.owner_id.to_string());
+            }
+            "route-table-id" => {
+                give(self.route_table_id.to_string());
+            }
+            "vpc-id" => {
+                give(self.vpc_id.to_string());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// What `DisassociateRouteTable` is asked.

@@ -2,12 +2,12 @@
 //!
 //! Written by `cargo xtask api` from `control/model/api/security_group.toml`.
 
-use crate::describe::Page;
+use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::operations::security_group::permission::PeerBlock;
 use crate::tags::{TagItem, TagSpecification};
 use crate::{ItemSet, ReturnTrue};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId, SecurityGroupRuleId, VpcId};
@@ -144,6 +144,22 @@ impl Action for DescribeSecurityGroupRules {
     type Response = DescribeSecurityGroupRulesResponse;
 }
 
+impl Filtered for SecurityGroupRuleDescription {
+    const FILTERS: &'static [&'static str] = &["group-id", "security-group-rule-id"];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "group-id" => {
+                give(self.group_id.to_string());
+            }
+            "security-group-rule-id" => {
+                give(self.security_group_rule_id.to_string());
+            }
+            _ => {}
+        }
+    }
+}
+
 /// What `DescribeSecurityGroups` is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
 pub struct DescribeSecurityGroups {
@@ -171,6 +187,35 @@ impl Action for DescribeSecurityGroups {
     type Response = DescribeSecurityGroupsResponse;
 }
 
+impl Filtered for SecurityGroupDescription {
+    const FILTERS: &'static [&'static str] = &[
+        "description",
+        "egress.ip-permission.cidr",
+        "egress.ip-permission.from-port",
+        "egress.ip-permission.group-id",
+        "egress.ip-permission.group-name",
+        "egress.ip-permission.ipv6-cidr",
+        "egress.ip-permission.prefix-list-id",
+        "egress.ip-permission.protocol",
+        "egress.ip-permission.to-port",
+        "egress.ip-permission.user-id",
+        "group-id",
+        "group-name",
+        "ip-permission.cidr",
+        "ip-permission.from-port",
+        "ip-permission.group-id",
+        "ip-permission.group-name",
+        "ip-permission.ipv6-cidr",
+        "ip-permission.prefix-list-id",
+        "ip-permission.protocol",
+        "ip-permission.to-port",
+        "ip-permission.user-id",
+        "owner-id",
+        "primary-vpc-id",
+        "vpc-id",
+    ];
+}
+
 /// What `GetSecurityGroupsForVpc` is asked.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
 pub struct GetSecurityGroupsForVpc {
@@ -193,6 +238,16 @@ impl Action for GetSecurityGroupsForVpc {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = GetSecurityGroupsForVpcResponse;
+}
+
+impl Filtered for SecurityGroupForVpc {
+    const FILTERS: &'static [&'static str] = &[
+        "description",
+        "group-id",
+        "group-name",
+        "owner-id",
+        "primary-vpc-id",
+    ];
 }
 
 /// What `ModifySecurityGroupRules` is asked.

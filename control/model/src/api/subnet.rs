@@ -3,12 +3,12 @@
 //! Written by `cargo xtask api` from `control/model/api/subnet.toml`.
 
 use super::vpc::BlockPublicAccessStates;
-use crate::describe::Page;
+use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::operations::attribute::AttributeBooleanValue;
 use crate::tags::{TagItem, TagSpecification};
 use crate::{ItemSet, ReturnTrue};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use eni_types::{Ipv4Cidr, SubnetId, SubnetState, VpcId};
@@ -90,6 +90,108 @@ impl Action for DescribeSubnets {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = DescribeSubnetsResponse;
+}
+
+impl Filtered for SubnetDescription {
+    const FILTERS: &'static [&'static str] = &[
+        "availability-zone",
+        "availability-zone-id",
+        "availabilityZone",
+        "availabilityZoneId",
+        "available-ip-address-count",
+        "cidr",
+        "cidr-block",
+        "cidrBlock",
+        "customer-owned-ipv4-pool",
+        "default-for-az",
+        "defaultForAz",
+        "enable-dns64",
+        "enable-lni-at-device-index",
+        "ipv6-cidr-block-association.association-id",
+        "ipv6-cidr-block-association.ipv6-cidr-block",
+        "ipv6-cidr-block-association.state",
+        "ipv6-native",
+        "map-customer-owned-ip-on-launch",
+        "map-public-ip-on-launch",
+        "outpost-arn",
+        "owner-id",
+        "private-dns-name-options-on-launch.enable-resource-name-dns-a-record",
+        "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record",
+        "private-dns-name-options-on-launch.hostname-type",
+        "state",
+        "subnet-arn",
+        "subnet-id",
+        "vpc-id",
+    ];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "availability-zone" | "availabilityZone" => {
+                give(self.availability_zone.to_string());
+            }
+            "availability-zone-id" | "availabilityZoneId" => {
+                give(self.availability_zone_id.to_string());
+            }
+            "available-ip-address-count" => {
+                give(self.available_ip_address_count.to_string());
+            }
+            "cidr" | "cidr-block" | "cidrBlock" => {
+                give(self.cidr_block.to_string());
+            }
+            "default-for-az" | "defaultForAz" => {
+                give(self.default_for_az.to_string());
+            }
+            "enable-dns64" => {
+                give(self.enable_dns64.to_string());
+            }
+            "ipv6-native" => {
+                give(self.ipv6_native.to_string());
+            }
+            "map-customer-owned-ip-on-launch" => {
+                give(self.map_customer_owned_ip_on_launch.to_string());
+            }
+            "map-public-ip-on-launch" => {
+                give(self.map_public_ip_on_launch.to_string());
+            }
+            "owner-id" => {
+                give(self.owner_id.to_string());
+            }
+            "private-dns-name-options-on-launch.enable-resource-name-dns-a-record" => {
+                give(
+                    self.private_dns_name_options_on_launch
+                        .enable_resource_name_dns_a_record
+                        .to_string(),
+                );
+            }
+            "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record" => {
+                give(
+                    self.private_dns_name_options_on_launch
+                        .enable_resource_name_dns_aaaa_record
+                        .to_string(),
+                );
+            }
+            "private-dns-name-options-on-launch.hostname-type" => {
+                give(
+                    self.private_dns_name_options_on_launch
+                        .hostname_type
+                        .to_string(),
+                );
+            }
+            "state" => {
+                give(self.state.to_string());
+            }
+            "subnet-arn" => {
+                give(self.subnet_arn.to_string());
+            }
+            "subnet-id" => {
+                give(self.subnet_id.to_string());
+            }
+            "vpc-id" => {
+                give(self.vpc_id.to_string());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// What `ModifySubnetAttribute` is asked.

@@ -2,11 +2,11 @@
 //!
 //! Written by `cargo xtask api` from `control/model/api/tag.toml`.
 
-use crate::describe::Page;
+use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::tags::TagParameter;
 use crate::{ItemSet, ReturnTrue};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use serde::Serialize;
@@ -64,6 +64,28 @@ impl Action for DescribeTags {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = DescribeTagsResponse;
+}
+
+impl Filtered for TagDescription {
+    const FILTERS: &'static [&'static str] = &["key", "resource-id", "resource-type", "value"];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "key" => {
+                give(self.key.to_string());
+            }
+            "resource-id" => {
+                give(self.resource_id.to_string());
+            }
+            "resource-type" => {
+                give(self.resource_type.to_string());
+            }
+            "value" => {
+                give(self.value.to_string());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// `TagDescription` of EC2's model.

@@ -4,11 +4,11 @@
 
 use super::network_interface::OperatorDescription;
 use crate::ItemSet;
-use crate::describe::Page;
+use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::operations::attribute::AttributeBooleanValue;
 use crate::tags::TagItem;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use eni_types::InstanceId;
@@ -65,6 +65,55 @@ impl Action for DescribeVolumeStatus {
     type Response = DescribeVolumeStatusResponse;
 }
 
+impl Filtered for VolumeStatusDescription {
+    const FILTERS: &'static [&'static str] = &[
+        "action.code",
+        "action.description",
+        "action.event-id",
+        "attachment-status.instance-id",
+        "attachment-status.io-performance",
+        "availability-zone",
+        "availability-zone-id",
+        "event.description",
+        "event.event-id",
+        "event.event-type",
+        "event.not-after",
+        "event.not-before",
+        "operator.managed",
+        "volume-status.details-name",
+        "volume-status.details-status",
+        "volume-status.status",
+    ];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "volume-status.details-name" => {
+                for one in &self.volume_status.details.items {
+                    give(one.name.to_string());
+                }
+            }
+            "volume-status.details-status" => {
+                for one in &self.volume_status.details.items {
+                    give(one.status.to_string());
+                }
+            }
+            "operator.managed" => {
+                give("false".into());
+            }
+            "availability-zone" => {
+                give(self.availability_zone.to_string());
+            }
+            "availability-zone-id" => {
+                give(self.availability_zone_id.to_string());
+            }
+            "volume-status.status" => {
+                give(self.volume_status.status.to_string());
+            }
+            _ => {}
+        }
+    }
+}
+
 /// What `DescribeVolumes` is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
 pub struct DescribeVolumes {
@@ -89,6 +138,93 @@ impl Action for DescribeVolumes {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = DescribeVolumesResponse;
+}
+
+impl Filtered for VolumeDescription {
+    const FILTERS: &'static [&'static str] = &[
+        "attachment.attach-time",
+        "attachment.delete-on-termination",
+        "attachment.device",
+        "attachment.instance-id",
+        "attachment.status",
+        "availability-zone",
+        "availability-zone-id",
+        "create-time",
+        "encrypted",
+        "fast-restored",
+        "multi-attach-enabled",
+        "operator.managed",
+        "operator.principal",
+        "size",
+        "snapshot-id",
+        "status",
+        "volume-id",
+        "volume-type",
+    ];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "attachment.attach-time" => {
+                for one in &self.attachment_set.items {
+                    give(one.attach_time.to_string());
+                }
+            }
+            "attachment.delete-on-termination" => {
+                for one in &self.attachment_set.items {
+                    give(one.delete_on_termination.to_string());
+                }
+            }
+            "attachment.device" => {
+                for one in &self.attachment_set.items {
+                    give(one.device.to_string());
+                }
+            }
+            "attachment.instance-id" => {
+                for one in &self.attachment_set.items {
+                    give(one.instance_id.to_string());
+                }
+            }
+            "attachment.status" => {
+                for one in &self.attachment_set.items {
+                    give(one.status.to_string());
+                }
+            }
+            "fast-restored" => {
+                give("false".into());
+            }
+            "availability-zone" => {
+                give(self.availability_zone.to_string());
+            }
+            "availability-zone-id" => {
+                give(self.availability_zone_id.to_string());
+            }
+            "create-time" => {
+                give(self.create_time.to_string());
+            }
+            "encrypted" => {
+                give(self.encrypted.to_string());
+            }
+            "multi-attach-enabled" => {
+                give(self.multi_attach_enabled.to_string());
+            }
+            "operator.managed" => {
+                give(self.operator.managed.to_string());
+            }
+            "size" => {
+                give(self.size.to_string());
+            }
+            "status" => {
+                give(self.status.to_string());
+            }
+            "volume-id" => {
+                give(self.volume_id.to_string());
+            }
+            "volume-type" => {
+                give(self.volume_type.to_string());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// `EbsInstanceBlockDevice` of EC2's model.

@@ -2,12 +2,12 @@
 //!
 //! Written by `cargo xtask api` from `control/model/api/vpc.toml`.
 
-use crate::describe::{Filter, Page};
+use crate::describe::{Filter, Filtered, Page};
 use crate::operation::Action;
 use crate::operations::attribute::AttributeBooleanValue;
 use crate::tags::{TagItem, TagSpecification};
 use crate::{ItemSet, ReturnTrue};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::{FromQuery, Unread};
 use eni_types::{Ipv4Cidr, VpcCidrAssociationId, VpcId, VpcState};
@@ -155,6 +155,67 @@ impl Action for DescribeVpcs {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = DescribeVpcsResponse;
+}
+
+impl Filtered for VpcDescription {
+    const FILTERS: &'static [&'static str] = &[
+        "cidr",
+        "cidr-block",
+        "cidr-block-association.association-id",
+        "cidr-block-association.cidr-block",
+        "cidr-block-association.state",
+        "cidrBlock",
+        "dhcp-options-id",
+        "dhcpOptionsId",
+        "ipv6-cidr-block-association.association-id",
+        "ipv6-cidr-block-association.ipv6-cidr-block",
+        "ipv6-cidr-block-association.ipv6-pool",
+        "ipv6-cidr-block-association.state",
+        "is-default",
+        "isDefault",
+        "owner-id",
+        "state",
+        "vpc-id",
+    ];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "cidr-block-association.association-id" => {
+                for one in &self.cidr_block_association_set.items {
+                    give(one.association_id.to_string());
+                }
+            }
+            "cidr-block-association.cidr-block" => {
+                for one in &self.cidr_block_association_set.items {
+                    give(one.cidr_block.to_string());
+                }
+            }
+            "cidr-block-association.state" => {
+                for one in &self.cidr_block_association_set.items {
+                    give(one.cidr_block_state.state.to_string());
+                }
+            }
+            "cidr" | "cidr-block" | "cidrBlock" => {
+                give(self.cidr_block.to_string());
+            }
+            "dhcp-options-id" | "dhcpOptionsId" => {
+                give(self.dhcp_options_id.to_string());
+            }
+            "is-default" | "isDefault" => {
+                give(self.is_default.to_string());
+            }
+            "owner-id" => {
+                give(self.owner_id.to_string());
+            }
+            "state" => {
+                give(self.state.to_string());
+            }
+            "vpc-id" => {
+                give(self.vpc_id.to_string());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// What `DisableVpcClassicLink` is asked.

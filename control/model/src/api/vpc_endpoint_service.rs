@@ -3,10 +3,10 @@
 //! Written by `cargo xtask api` from `control/model/api/vpc_endpoint_service.toml`.
 
 use crate::ItemSet;
-use crate::describe::Page;
+use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::tags::TagItem;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use serde::Serialize;
@@ -37,6 +37,41 @@ impl Action for DescribeVpcEndpointServices {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = true;
     type Response = DescribeVpcEndpointServicesResponse;
+}
+
+impl Filtered for EndpointService {
+    const FILTERS: &'static [&'static str] = &[
+        "owner",
+        "service-name",
+        "service-region",
+        "service-type",
+        "supported-ip-address-types",
+    ];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "service-type" => {
+                for one in &self.service_type.items {
+                    give(one.service_type.to_string());
+                }
+            }
+            "supported-ip-address-types" => {
+                for one in &self.supported_ip_address_type_set.items {
+                    give(one.to_string());
+                }
+            }
+            "owner" => {
+                give(self.owner.to_string());
+            }
+            "service-name" => {
+                give(self.service_name.to_string());
+            }
+            "service-region" => {
+                give(self.service_region.to_string());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// `ServiceDetail` of EC2's model.

@@ -41,14 +41,11 @@ pub(crate) fn only_one(given: &[(&str, bool)]) -> Result<(), Ec2Error> {
             several.join(", ")
         ),
     };
-    Err(Ec2Error::new(
-        ErrorCode::InvalidParameterCombination,
-        message,
-    ))
+    Err(ErrorCode::InvalidParameterCombination.with(message))
 }
 
 /// The error of a Describe attribute call for a name that is none of its attributes.
 pub(crate) fn unknown_attribute(name: &str) -> Ec2Error {
     let message = format!("Value ({name}) for parameter attribute is invalid. Unknown attribute.");
-    Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+    ErrorCode::InvalidParameterValue.with(message)
 }

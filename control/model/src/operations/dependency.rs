@@ -8,5 +8,5 @@ use crate::{Ec2Error, ErrorCode};
 /// EC2's refusal to delete the `noun` named `id`.
 pub(crate) fn has_dependencies(noun: &str, id: impl Display) -> Ec2Error {
     let message = format!("The {noun} '{id}' has dependencies and cannot be deleted.");
-    Ec2Error::new(ErrorCode::DependencyViolation, message)
+    ErrorCode::DependencyViolation.with(message)
 }

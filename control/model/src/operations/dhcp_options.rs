@@ -14,10 +14,8 @@ use crate::api::dhcp_options::{
 };
 use crate::describe::{Described, Scope};
 use crate::operations::attribute::AttributeValue;
-use crate::tags::Tags;
 use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, Planned, RegionSettings,
-    Row, World,
+    ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, Planned, RegionSettings, World,
 };
 
 /// The DHCP options set that every account has and every VPC uses until told otherwise.
@@ -46,7 +44,7 @@ impl DhcpOptionsDescription {
 /// Finds DHCP options sets.
 impl Operation for DescribeDhcpOptions {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let (sets, next_token) = listed(
+        let (dhcp_options_set, next_token) = listed(
             [DhcpOptionsDescription::default_of(context.region)].into_iter(),
             &self.dhcp_options_ids,
             |set| set.dhcp_options_id.to_string(),
@@ -56,7 +54,7 @@ impl Operation for DescribeDhcpOptions {
             Scope::new(world, context),
         )?;
         let response = DescribeDhcpOptionsResponse {
-            dhcp_options_set: sets.into(),
+            dhcp_options_set,
             next_token,
         };
         Ok((ChangeSet::none(), response))
@@ -80,20 +78,13 @@ fn no_dhcp_options(id: &str) -> Ec2Error {
     Ec2Error::new(ErrorCode::of_id("InvalidDhcpOptionID.NotFound"), message)
 }
 
-impl Row for DhcpOptionsDescription {
-    type Id = &'static str;
-    fn id(&self) -> &'static str {
-        self.dhcp_options_id
-    }
-    fn tags(&self) -> &Tags {
-        Tags::NONE
-    }
-    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
-}
-
 impl Described for DhcpOptionsDescription {
-    const FILTERS: &'static [&'static str] = &["dhcp-options-id", "key", "owner-id", "value"];
+    type Answer = Self;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("DhcpOptionsIds", "MaxResults");
+
+    fn describe(&self, _: Scope<'_>) -> Self {
+        self.clone()
+    }
 
     fn filter_values<'a>(
         &'a self,

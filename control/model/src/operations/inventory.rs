@@ -4,13 +4,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
-use crate::Ec2Error;
-use crate::describe::{Described, Page, Scope, find_among};
+use crate::describe::{Described, Page, Scope, answer_among};
+use crate::{Ec2Error, ItemSet};
 
 /// Of `rows`, in the order of their keys, those that the call names (all, if it names none), filtered and cut.
 ///
 /// # Errors
-/// `missing` for a name that no row has; else as [`find_among`].
+/// `missing` for a name that no row has; else as [`answer_among`].
 pub(super) fn listed<R: Described>(
     rows: impl Iterator<Item = R>,
     names: &[String],
@@ -19,7 +19,7 @@ pub(super) fn listed<R: Described>(
     page: &Page,
     sizes: &RangeInclusive<u32>,
     scope: Scope<'_>,
-) -> Result<(Vec<R>, Option<String>), Ec2Error> {
+) -> Result<(ItemSet<R::Answer>, Option<String>), Ec2Error> {
     let mut rows: Vec<(String, R)> = rows.map(|row| (key(&row), row)).collect();
     let unknown = names
         .iter()
@@ -29,5 +29,5 @@ pub(super) fn listed<R: Described>(
     }
     rows.retain(|(key, _)| names.is_empty() || names.contains(key));
     let rows = rows.into_iter().map(|(_, row)| row);
-    find_among(rows, !names.is_empty(), key, page, sizes, scope)
+    answer_among(rows, !names.is_empty(), key, page, sizes, scope)
 }

@@ -1,6 +1,5 @@
 //! `DescribeKeyPairs`: nothing logs in to instances with keys, so that a key pair is a name that instances carry.
 
-use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::ToString;
@@ -10,9 +9,8 @@ use eni_types::InstanceId;
 use eni_types::quota;
 
 use crate::api::key_pair::{DescribeKeyPairs, DescribeKeyPairsResponse, KeyPairDescription};
-use crate::describe::{Described, Page, Scope, find_among};
-use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, Row, World};
+use crate::describe::{Described, Page, Scope, answer_among};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// Describes the key pairs that instances name, so that what an instance's description names can be looked at.
 impl Operation for DescribeKeyPairs {
@@ -38,11 +36,8 @@ impl Operation for DescribeKeyPairs {
         };
         let scope = Scope::new(world, context);
         let name = |pair: &KeyPairDescription| pair.key_name.clone();
-        let (found, _) = find_among(wanted, false, name, &page, &quota::PAGE_SIZES, scope)?;
-        let response = DescribeKeyPairsResponse {
-            key_set: found.into(),
-        };
-        Ok((ChangeSet::none(), response))
+        let (key_set, _) = answer_among(wanted, false, name, &page, &quota::PAGE_SIZES, scope)?;
+        Ok((ChangeSet::none(), DescribeKeyPairsResponse { key_set }))
     }
 }
 
@@ -81,32 +76,14 @@ fn check_id(id: &str, all: &[KeyPairDescription]) -> Result<(), Ec2Error> {
 }
 
 fn no_key_pair(message: &str) -> Ec2Error {
-    Ec2Error::new(ErrorCode::InvalidKeyPairNotFound, message)
-}
-
-impl Row for KeyPairDescription {
-    type Id = ();
-    fn id(&self) {}
-    fn tags(&self) -> &Tags {
-        Tags::NONE
-    }
-    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
+    ErrorCode::InvalidKeyPairNotFound.with(message)
 }
 
 impl Described for KeyPairDescription {
-    const FILTERS: &'static [&'static str] = &["fingerprint", "key-name", "key-pair-id"];
+    type Answer = Self;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("KeyNames", "MaxResults");
 
-    fn filter_values<'a>(
-        &'a self,
-        name: &str,
-        _scope: Scope<'a>,
-        give: &mut dyn FnMut(Cow<'a, str>),
-    ) {
-        match name {
-            "key-name" => give(self.key_name.as_str().into()),
-            "key-pair-id" => give(self.key_pair_id.as_str().into()),
-            _ => {}
-        }
+    fn describe(&self, _: Scope<'_>) -> Self {
+        self.clone()
     }
 }

@@ -43,12 +43,12 @@ pub(crate) fn nothing_has(id: impl Display, errors: IdErrors) -> Ec2Error {
 
 /// EC2's error for a call that relies on the default VPC of a region that has none.
 pub(crate) fn no_default_vpc() -> Ec2Error {
-    Ec2Error::new(ErrorCode::VpcIdNotSpecified, "No default VPC for this user")
+    ErrorCode::VpcIdNotSpecified.with("No default VPC for this user")
 }
 
 pub(crate) fn no_security_group_named(name: &str, vpc_id: VpcId) -> Ec2Error {
     let message = format!("The security group '{name}' does not exist in VPC '{vpc_id}'");
-    Ec2Error::new(ErrorCode::InvalidGroupNotFound, message)
+    ErrorCode::InvalidGroupNotFound.with(message)
 }
 
 macro_rules! lookups {
@@ -88,5 +88,5 @@ pub(crate) fn several_interfaces(id: InstanceId) -> Ec2Error {
     let message = format!(
         "There are multiple interfaces attached to instance '{id}'. Please specify an interface ID for the operation instead."
     );
-    Ec2Error::new(ErrorCode::InvalidInstanceId, message)
+    ErrorCode::InvalidInstanceId.with(message)
 }

@@ -11,7 +11,7 @@ use crate::{Ec2Error, ErrorCode};
 pub(crate) fn refuse(feature: &str, is_asked_for: bool) -> Result<(), Ec2Error> {
     if is_asked_for {
         let message = format!("{feature} is not supported in this region.");
-        return Err(Ec2Error::new(ErrorCode::UnsupportedOperation, message));
+        return Err(ErrorCode::UnsupportedOperation.with(message));
     }
     Ok(())
 }

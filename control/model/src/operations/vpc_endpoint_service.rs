@@ -1,6 +1,5 @@
 //! `DescribeVpcEndpointServices`: the two that are reached through a gateway, as in every region.
 
-use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec;
 
@@ -9,10 +8,8 @@ use crate::api::vpc_endpoint_service::{
     DescribeVpcEndpointServices, DescribeVpcEndpointServicesResponse, EndpointService, ServiceType,
 };
 use crate::describe::{Described, Scope};
-use crate::tags::Tags;
 use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, ItemSet, Operation, Planned, RegionSettings,
-    Row, World,
+    ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, Planned, RegionSettings, World,
 };
 
 /// The services, by name. Interface endpoints of services are none: nothing here could stand behind one.
@@ -66,8 +63,12 @@ impl Operation for DescribeVpcEndpointServices {
             Scope::new(world, context),
         )?;
         let response = DescribeVpcEndpointServicesResponse {
-            service_name_set: found.iter().map(|one| one.service_name.clone()).collect(),
-            service_detail_set: found.into(),
+            service_name_set: found
+                .items
+                .iter()
+                .map(|one| one.service_name.clone())
+                .collect(),
+            service_detail_set: found,
             next_token,
         };
         Ok((ChangeSet::none(), response))
@@ -79,38 +80,12 @@ fn no_service(name: &str) -> Ec2Error {
     Ec2Error::new(ErrorCode::of_id("InvalidServiceName"), message)
 }
 
-impl Row for EndpointService {
-    type Id = ();
-    fn id(&self) {}
-    fn tags(&self) -> &Tags {
-        Tags::NONE
-    }
-    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
-}
-
 impl Described for EndpointService {
-    const FILTERS: &'static [&'static str] = &[
-        "owner",
-        "service-name",
-        "service-region",
-        "service-type",
-        "supported-ip-address-types",
-    ];
+    type Answer = Self;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("ServiceNames", "MaxResults");
 
-    fn filter_values<'a>(
-        &'a self,
-        name: &str,
-        _scope: Scope<'a>,
-        give: &mut dyn FnMut(Cow<'a, str>),
-    ) {
-        give(match name {
-            "owner" => self.owner.into(),
-            "service-name" => self.service_name.as_str().into(),
-            "service-region" => self.service_region.as_str().into(),
-            "service-type" => "Gateway".into(),
-            _ => "ipv4".into(),
-        });
+    fn describe(&self, _: Scope<'_>) -> Self {
+        self.clone()
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn chosen<'a>(
             "Value ({given}) for parameter {parameter} is invalid. Subnets can currently only be created in the following availability zones: {}.",
             zones.join(", ")
         );
-        Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+        ErrorCode::InvalidParameterValue.with(message)
     })
 }
 
@@ -53,10 +53,7 @@ fn find<'a>(
     if name.is_some() && id.is_some() {
         let message =
             "The parameters availabilityZone and availabilityZoneId cannot be used together.";
-        return Err(Ec2Error::new(
-            ErrorCode::InvalidParameterCombination,
-            message,
-        ));
+        return Err(ErrorCode::InvalidParameterCombination.with(message));
     }
     let mut zones = region.availability_zones.iter().map(String::as_str);
     Ok(zones.find(|zone| match (name, id) {
@@ -68,12 +65,9 @@ fn find<'a>(
 /// The error of calls other than those that make subnets for a zone that the region does not have.
 pub(crate) fn no_such_zone(given: &str) -> Ec2Error {
     let message = format!("Invalid availability zone: [{given}]");
-    Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+    ErrorCode::InvalidParameterValue.with(message)
 }
 
 fn no_zone() -> Ec2Error {
-    Ec2Error::new(
-        ErrorCode::Unavailable,
-        "The region has no availability zone.",
-    )
+    ErrorCode::Unavailable.with("The region has no availability zone.")
 }

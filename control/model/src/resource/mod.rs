@@ -26,7 +26,7 @@ use crate::client_token::{ClientToken, ClientTokenKey};
 pub use address::{Address, AddressAssociation};
 pub use block_device::BlockDevice;
 pub(crate) use block_device::{
-    GP3_IOPS, GP3_THROUGHPUT, ROOT_DEVICE_NAME, ROOT_SIZE_GIB, parse_volume_id, volume_id,
+    GP3_IOPS, GP3_THROUGHPUT, ROOT_DEVICE_NAME, parse_volume_id, volume_id,
 };
 pub use instance::{Instance, InstanceTransition, MetadataOptions};
 pub use network_acl::{

@@ -1,6 +1,7 @@
 //! Network ACLs.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use eni_types::{IpCidr, NetworkAclAssociationId, NetworkAclId, SubnetId, VpcId};
 use serde::{Deserialize, Serialize};
@@ -83,6 +84,12 @@ impl RuleAction {
             Self::Allow => "allow",
             Self::Deny => "deny",
         }
+    }
+}
+
+impl fmt::Display for RuleAction {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Route tables.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use eni_types::{
     InstanceId, InternetGatewayId, Ipv4Cidr, NetworkInterfaceId, RouteTableAssociationId,
@@ -71,6 +72,12 @@ impl RouteOrigin {
     }
 }
 
+impl fmt::Display for RouteOrigin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
 /// Whether a route leads anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -89,6 +96,12 @@ impl RouteState {
             Self::Active => "active",
             Self::Blackhole => "blackhole",
         }
+    }
+}
+
+impl fmt::Display for RouteState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
     }
 }
 

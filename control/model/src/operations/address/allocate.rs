@@ -25,7 +25,7 @@ impl Operation for AllocateAddress {
             .count();
         if own >= quota::ADDRESSES_PER_REGION {
             let message = "The maximum number of addresses has been reached.";
-            return Err(Ec2Error::new(ErrorCode::AddressLimitExceeded, message));
+            return Err(ErrorCode::AddressLimitExceeded.with(message));
         }
         let address = Address {
             allocation_id: AllocationId::generate(context.ids),
@@ -64,7 +64,7 @@ impl AllocateAddress {
                 let message = format!(
                     "Value ({given}) for parameter {name} is invalid. Only '{known}' is available."
                 );
-                return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+                return Err(ErrorCode::InvalidParameterValue.with(message));
             }
         }
         Ok(())

@@ -27,7 +27,7 @@ impl Operation for AssociateAddress {
                 "Network {} is not attached to any internet gateway",
                 eni.vpc_id
             );
-            return Err(Ec2Error::new(ErrorCode::GatewayNotAttached, message));
+            return Err(ErrorCode::GatewayNotAttached.with(message));
         }
         let answer = |association_id| AssociateAddressResponse {
             r#return: true,
@@ -76,14 +76,11 @@ impl AssociateAddress {
             (Some(id), None) => only_interface(id, world),
             (None, None) => {
                 let message = "Either instance ID or network interface ID must be specified.";
-                Err(Ec2Error::new(ErrorCode::MissingParameter, message))
+                Err(ErrorCode::MissingParameter.with(message))
             }
             (Some(_), Some(_)) => {
                 let message = "You may specify instance ID or network interface ID, but not both in the same call.";
-                Err(Ec2Error::new(
-                    ErrorCode::InvalidParameterCombination,
-                    message,
-                ))
+                Err(ErrorCode::InvalidParameterCombination.with(message))
             }
         }
     }
@@ -105,7 +102,7 @@ impl AssociateAddress {
                 }
                 None => format!("The network interface '{id}' has no private IP address."),
             };
-            Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+            ErrorCode::InvalidParameterValue.with(message)
         })
     }
 }
@@ -117,7 +114,7 @@ fn only_interface(id: InstanceId, world: &World) -> Result<&NetworkInterface, Ec
         let state = instance.state;
         let message =
             format!("The {state} instance '{id}' is not in a valid state for this operation.");
-        Ec2Error::new(ErrorCode::IncorrectInstanceState, message)
+        ErrorCode::IncorrectInstanceState.with(message)
     };
     match instance.state {
         InstanceState::Running | InstanceState::Stopping | InstanceState::Stopped => {}
@@ -141,7 +138,7 @@ fn refuse_associated(address: &Address) -> Result<(), Ec2Error> {
         "resource {} is already associated with associate-id {}",
         address.allocation_id, association.association_id
     );
-    Err(Ec2Error::new(ErrorCode::ResourceAlreadyAssociated, message))
+    Err(ErrorCode::ResourceAlreadyAssociated.with(message))
 }
 
 /// Ends the translation of an Elastic IP address, which stays allocated.
@@ -156,19 +153,16 @@ impl Operation for DisassociateAddress {
             (None, Some(public_ip)) => {
                 by_public_ip(public_ip, world)?;
                 let message = "You must specify an association id when unmapping an address from a VPC instance";
-                return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+                return Err(ErrorCode::InvalidParameterValue.with(message));
             }
             (None, None) => {
                 let message = "Either public IP or association ID must be specified.";
-                return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+                return Err(ErrorCode::MissingParameter.with(message));
             }
             (Some(_), Some(_)) => {
                 let message =
                     "You may specify public IP or association ID, but not both in the same call.";
-                return Err(Ec2Error::new(
-                    ErrorCode::InvalidParameterCombination,
-                    message,
-                ));
+                return Err(ErrorCode::InvalidParameterCombination.with(message));
             }
         };
         let mut changes = ChangeSet::none();
@@ -187,7 +181,7 @@ impl Operation for ReleaseAddress {
         if self.allocation_id.is_none() {
             let message =
                 "You must specify an allocation id when releasing a VPC elastic IP address";
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         let mut changes = ChangeSet::none();
         if let Some(association) = &address.association {
@@ -214,5 +208,5 @@ fn check_releasable(
         return Ok(());
     }
     let message = format!("Address {} is in use.", address.public_ip);
-    Err(Ec2Error::new(ErrorCode::InvalidIpAddressInUse, message))
+    Err(ErrorCode::InvalidIpAddressInUse.with(message))
 }

@@ -1,7 +1,6 @@
 //! `DescribeAddresses` and `DescribeAddressesAttribute`.
 
-use alloc::borrow::Cow;
-use alloc::string::ToString;
+use crate::tags::Tags;
 use alloc::vec::Vec;
 
 use eni_types::{AllocationId, InstanceId};
@@ -14,7 +13,6 @@ use crate::api::address::{
 };
 use crate::describe::{Described, Page, Scope, find};
 use crate::operations::attribute::{only_one, unknown_attribute};
-use crate::operations::lookup;
 use crate::resource::{Address, NetworkInterface};
 use crate::{ChangeSet, Context, Ec2Error, IndexKey, Operation, Planned, World};
 
@@ -30,7 +28,7 @@ impl Operation for DescribeAddresses {
             ..Page::default()
         };
         let scope = Scope::new(world, context);
-        let found = find(&world.addresses, &ids, &page, scope, lookup::no_address)?;
+        let found = find(&world.addresses, &ids, &page, scope)?;
         let response = DescribeAddressesResponse {
             addresses_set: found
                 .rows
@@ -83,42 +81,16 @@ fn instance_of(eni: &NetworkInterface) -> Option<InstanceId> {
 }
 
 impl Described for Address {
-    const FILTERS: &'static [&'static str] = &[
-        "allocation-id",
-        "association-id",
-        "domain",
-        "instance-id",
-        "network-border-group",
-        "network-interface-id",
-        "network-interface-owner-id",
-        "private-ip-address",
-        "public-ip",
-    ];
+    type Answer = AddressDescription;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("AllocationIds", "MaxResults");
     const ID_FILTER: Option<&'static str> = Some("allocation-id");
 
-    fn filter_values<'a>(
-        &'a self,
-        name: &str,
-        scope: Scope<'a>,
-        give: &mut dyn FnMut(Cow<'a, str>),
-    ) {
-        let value: Option<Cow<'a, str>> = match name {
-            "allocation-id" => Some(self.allocation_id.to_string().into()),
-            "domain" => Some(DOMAIN.into()),
-            "network-border-group" => Some(scope.region.region.as_str().into()),
-            "public-ip" => Some(self.public_ip.to_string().into()),
-            "instance-id" => interface_of(self, scope)
-                .and_then(instance_of)
-                .map(|id| id.to_string().into()),
-            other => self.association.as_ref().map(|association| match other {
-                "association-id" => association.association_id.to_string().into(),
-                "network-interface-id" => association.network_interface_id.to_string().into(),
-                "network-interface-owner-id" => scope.region.account_id.as_str().into(),
-                _ => association.private_ip_address.to_string().into(),
-            }),
-        };
-        value.into_iter().for_each(give);
+    fn describe(&self, scope: Scope<'_>) -> AddressDescription {
+        AddressDescription::new(self, scope)
+    }
+
+    fn tag_set(&self) -> &Tags {
+        &self.tags
     }
 
     fn index_key(name: &str, value: &str) -> Option<IndexKey> {
@@ -149,7 +121,7 @@ impl Operation for DescribeAddressesAttribute {
             next_token: self.next_token,
         };
         let scope = Scope::new(world, context);
-        let found = find(&world.addresses, &ids, &page, scope, lookup::no_address)?;
+        let found = find(&world.addresses, &ids, &page, scope)?;
         let response = DescribeAddressesAttributeResponse {
             address_set: found
                 .rows

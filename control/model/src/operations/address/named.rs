@@ -25,15 +25,12 @@ pub(crate) fn named(
         (None, Some(address)) => by_public_ip(address, world),
         (None, None) => {
             let message = "Either public IP or allocation ID must be specified.";
-            Err(Ec2Error::new(ErrorCode::MissingParameter, message))
+            Err(ErrorCode::MissingParameter.with(message))
         }
         (Some(_), Some(_)) => {
             let message =
                 "You may specify public IP or allocation ID, but not both in the same call.";
-            Err(Ec2Error::new(
-                ErrorCode::InvalidParameterCombination,
-                message,
-            ))
+            Err(ErrorCode::InvalidParameterCombination.with(message))
         }
     }
 }
@@ -57,5 +54,5 @@ pub(crate) fn by_public_ip(address: Ipv4Addr, world: &World) -> Result<&Arc<Addr
 /// The error for an address that is no Elastic IP address of the region.
 pub(crate) fn no_public_ip(address: Ipv4Addr) -> Ec2Error {
     let message = format!("Address '{address}' not found.");
-    Ec2Error::new(ErrorCode::InvalidAddressNotFound, message)
+    ErrorCode::InvalidAddressNotFound.with(message)
 }

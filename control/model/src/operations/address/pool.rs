@@ -44,7 +44,7 @@ pub(crate) fn take(
         })
         .ok_or_else(|| {
             let message = "Not enough available public addresses to satisfy your request.";
-            Ec2Error::new(ErrorCode::InsufficientAddressCapacity, message)
+            ErrorCode::InsufficientAddressCapacity.with(message)
         })
 }
 

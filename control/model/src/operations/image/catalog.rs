@@ -1,13 +1,11 @@
 //! The images that exist.
 
-use alloc::borrow::Cow;
+use crate::api::image::ImageDescription;
 
 use eni_types::ImageId;
 
 use crate::describe::{Described, Scope};
-use crate::resource::{ROOT_DEVICE_NAME, ROOT_SIZE_GIB};
-use crate::tags::Tags;
-use crate::{IndexKey, Row};
+use crate::resource::ROOT_DEVICE_NAME;
 
 /// The architecture that instances run on: the machine's own, as they share its kernel.
 const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") {
@@ -73,103 +71,11 @@ impl Image {
     }
 }
 
-impl Row for Image {
-    type Id = ImageId;
-    fn id(&self) -> ImageId {
-        self.image_id
-    }
-    fn tags(&self) -> &Tags {
-        Tags::NONE
-    }
-    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
-}
-
 impl Described for Image {
-    const FILTERS: &'static [&'static str] = &[
-        "architecture",
-        "block-device-mapping.delete-on-termination",
-        "block-device-mapping.device-name",
-        "block-device-mapping.encrypted",
-        "block-device-mapping.snapshot-id",
-        "block-device-mapping.volume-size",
-        "block-device-mapping.volume-type",
-        "boot-mode",
-        "creation-date",
-        "description",
-        "ena-support",
-        "free-tier-eligible",
-        "hypervisor",
-        "image-allowed",
-        "image-id",
-        "image-type",
-        "image-watermark.source-image-creation-time",
-        "image-watermark.source-image-id",
-        "image-watermark.source-image-region",
-        "image-watermark.watermark-creation-time",
-        "image-watermark.watermark-key",
-        "instance-type-specification.supported-instance-type",
-        "instance-type-specification.unsupported-instance-type",
-        "is-public",
-        "kernel-id",
-        "manifest-location",
-        "name",
-        "owner-alias",
-        "owner-id",
-        "platform",
-        "product-code",
-        "product-code.type",
-        "public-ssm-parameter-name",
-        "ramdisk-id",
-        "root-device-name",
-        "root-device-type",
-        "scan-result.critical-fix-available-since",
-        "scan-result.finding-scan-date",
-        "scan-result.high-fix-available-since",
-        "scan-result.highest-finding-severity-label",
-        "scan-result.informational-fix-available-since",
-        "scan-result.low-fix-available-since",
-        "scan-result.medium-fix-available-since",
-        "source-image-id",
-        "source-image-region",
-        "source-instance-id",
-        "sriov-net-support",
-        "state",
-        "state-reason-code",
-        "state-reason-message",
-        "virtualization-type",
-    ];
+    type Answer = ImageDescription;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("imageIdsSet", "maxResults");
 
-    fn filter_values<'a>(
-        &'a self,
-        name: &str,
-        _scope: Scope<'a>,
-        give: &mut dyn FnMut(Cow<'a, str>),
-    ) {
-        match name {
-            "architecture" => give(self.architecture.into()),
-            "block-device-mapping.delete-on-termination" => give("true".into()),
-            "block-device-mapping.encrypted" => give("false".into()),
-            "block-device-mapping.volume-size" => give(alloc::format!("{ROOT_SIZE_GIB}").into()),
-            "block-device-mapping.volume-type" => give("gp3".into()),
-            "creation-date" => give(self.creation_date.into()),
-            "description" => give(self.description.into()),
-            "ena-support" | "is-public" => give("true".into()),
-            "hypervisor" => give("xen".into()),
-            "image-id" => give(alloc::format!("{}", self.image_id).into()),
-            "image-type" => give("machine".into()),
-            "manifest-location" => give(self.location().into()),
-            "name" => give(self.name.into()),
-            "owner-alias" => give(self.owner_alias.into()),
-            "owner-id" => give(self.owner_id.into()),
-            "block-device-mapping.device-name" | "root-device-name" => {
-                give(self.root_device_name.into())
-            }
-            "root-device-type" => give("ebs".into()),
-            "state" => give("available".into()),
-            "virtualization-type" => give("hvm".into()),
-            // The image has no snapshot, no source and no scan, and says nothing of boot modes.
-            _ => {}
-        }
+    fn describe(&self, _: Scope<'_>) -> ImageDescription {
+        self.into()
     }
 }

@@ -9,7 +9,7 @@ use crate::api::image::{
     BlockDeviceMappingDescription, DescribeImages, DescribeImagesResponse,
     EbsBlockDeviceDescription, ImageDescription,
 };
-use crate::describe::{Scope, find_among};
+use crate::describe::{Scope, answer_among};
 use crate::resource::BlockDevice;
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, Operation, Planned, World};
@@ -39,10 +39,10 @@ impl Operation for DescribeImages {
         let key = |image: &Image| image.image_id.to_string();
         let has_ids = !self.image_ids.is_empty();
         let scope = Scope::new(world, context);
-        let (rows, next_token) =
-            find_among(rows, has_ids, key, &self.page, &quota::PAGE_SIZES, scope)?;
+        let (images_set, next_token) =
+            answer_among(rows, has_ids, key, &self.page, &quota::PAGE_SIZES, scope)?;
         let response = DescribeImagesResponse {
-            images_set: rows.iter().map(Into::into).collect(),
+            images_set,
             next_token,
         };
         Ok((ChangeSet::none(), response))

@@ -39,5 +39,5 @@ fn missing(ids: &[ImageId]) -> Ec2Error {
         [name] => format!("The image id '[{name}]' does not exist"),
         several => format!("The image ids '[{}]' do not exist", several.join(", ")),
     };
-    Ec2Error::new(ErrorCode::InvalidAmiIdNotFound, message)
+    ErrorCode::InvalidAmiIdNotFound.with(message)
 }

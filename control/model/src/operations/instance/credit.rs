@@ -6,7 +6,6 @@ use crate::api::instance::{
 };
 use crate::describe::{Scope, find};
 use crate::instance_types::InstanceType;
-use crate::operations::lookup;
 use crate::resource::Instance;
 use crate::{ChangeSet, Context, Operation, Planned, World};
 
@@ -14,13 +13,7 @@ use crate::{ChangeSet, Context, Operation, Planned, World};
 impl Operation for DescribeInstanceCreditSpecifications {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let scope = Scope::new(world, context);
-        let found = find(
-            &world.instances,
-            &self.instance_ids,
-            &self.page,
-            scope,
-            lookup::no_instance,
-        )?;
+        let found = find(&world.instances, &self.instance_ids, &self.page, scope)?;
         let named = !self.instance_ids.is_empty();
         let response = DescribeInstanceCreditSpecificationsResponse {
             instance_credit_specification_set: found

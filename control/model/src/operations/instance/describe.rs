@@ -5,20 +5,13 @@ use alloc::vec::Vec;
 
 use crate::api::instance::{DescribeInstances, DescribeInstancesResponse, ReservationDescription};
 use crate::describe::{Scope, find};
-use crate::operations::lookup;
 use crate::{ChangeSet, Context, Operation, Planned, World};
 
 /// Describes instances, grouped by launch.
 impl Operation for DescribeInstances {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let scope = Scope::new(world, context);
-        let found = find(
-            &world.instances,
-            &self.instance_ids,
-            &self.page,
-            scope,
-            lookup::no_instance,
-        )?;
+        let found = find(&world.instances, &self.instance_ids, &self.page, scope)?;
         let mut reservations: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for instance in found.rows {
             reservations

@@ -253,13 +253,13 @@ fn check_tags(request: &RunInstances, interfaces: &[PlannedInterface<'_>]) -> Re
         .any(|given| given.resource_type.as_deref() == Some("network-interface"));
     if has_tags && !has_new {
         let message = "You cannot specify tags for network interfaces if there are no network interfaces being created by the request.";
-        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        return Err(ErrorCode::InvalidParameterValue.with(message));
     }
     Ok(())
 }
 
 fn combination(message: impl Into<String>) -> Ec2Error {
-    Ec2Error::new(ErrorCode::InvalidParameterCombination, message)
+    ErrorCode::InvalidParameterCombination.with(message)
 }
 
 /// The interfaces that the call describes, or the one that its other parameters do.
@@ -416,7 +416,7 @@ fn groups(
                     "The security group '{name}' does not exist in VPC '{}'",
                     subnet.vpc_id
                 );
-                Ec2Error::new(ErrorCode::InvalidGroupNotFound, message)
+                ErrorCode::InvalidGroupNotFound.with(message)
             })?;
         group_ids.push(group.group_id);
     }
@@ -426,7 +426,7 @@ fn groups(
                 "Security group {id} and subnet {} belong to different networks.",
                 subnet.subnet_id
             );
-            return Err(Ec2Error::new(ErrorCode::InvalidParameter, message));
+            return Err(ErrorCode::InvalidParameter.with(message));
         }
     }
     Ok(group_ids)

@@ -27,7 +27,7 @@ impl BlockDeviceChange {
             .find(|device| device.device_name == name)
             .ok_or_else(|| {
                 let message = format!("No device is currently mapped at {name}");
-                Ec2Error::new(ErrorCode::InvalidInstanceAttributeValue, message)
+                ErrorCode::InvalidInstanceAttributeValue.with(message)
             })?;
         let others = self.no_device.is_some() || self.virtual_name.is_some();
         unsupported::refuse("Changing the devices of an instance", others)?;
@@ -62,14 +62,14 @@ impl ModifyInstanceAttribute {
         };
         let value = self.value.take().ok_or_else(|| {
             let message = "The request must contain the parameter value";
-            Ec2Error::new(ErrorCode::MissingParameter, message)
+            ErrorCode::MissingParameter.with(message)
         })?;
         let flag = || match value.to_ascii_lowercase().as_str() {
             "true" => Ok(Some(AttributeBooleanValue { value: true })),
             "false" => Ok(Some(AttributeBooleanValue { value: false })),
             _ => {
                 let message = format!("Value ({value}) for parameter value is invalid.");
-                Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+                Err(ErrorCode::InvalidParameterValue.with(message))
             }
         };
         let text = || {
@@ -148,7 +148,7 @@ impl ModifyInstanceAttribute {
                 "The instance '{}' is not in the 'stopped' state.",
                 instance.instance_id
             );
-            return Err(Ec2Error::new(ErrorCode::IncorrectInstanceState, message));
+            return Err(ErrorCode::IncorrectInstanceState.with(message));
         }
         let other_kernel = self.kernel.is_some() || self.ramdisk.is_some();
         unsupported::refuse("Changing the kernel or RAM disk", other_kernel)?;
@@ -207,7 +207,7 @@ pub(super) fn only_interface<'a>(
                 "The instance '{}' is in the '{}' state.",
                 instance.instance_id, instance.state
             );
-            Err(Ec2Error::new(ErrorCode::IncorrectInstanceState, message))
+            Err(ErrorCode::IncorrectInstanceState.with(message))
         }
     }
 }

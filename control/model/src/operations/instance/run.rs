@@ -123,8 +123,7 @@ impl RunInstances {
 
     /// How many instances are launched: as many as may be, but not fewer than `MinCount`.
     fn count(&self, world: &World) -> Result<u32, Ec2Error> {
-        let invalid =
-            |message: String| Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        let invalid = |message: String| Err(ErrorCode::InvalidParameterValue.with(message));
         if self.min_count < 1 {
             return invalid(format!(
                 "Value ({}) for parameter minCount is invalid. Must be greater than or equal to 1.",
@@ -150,7 +149,7 @@ impl RunInstances {
                 live + self.min_count as usize,
                 quota::INSTANCES_PER_REGION
             );
-            return Err(Ec2Error::new(ErrorCode::InstanceLimitExceeded, message));
+            return Err(ErrorCode::InstanceLimitExceeded.with(message));
         }
         Ok(self.max_count.min(room))
     }

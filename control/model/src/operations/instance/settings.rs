@@ -29,7 +29,7 @@ pub(super) fn check_choice(parameter: &str, value: &str, choices: &[&str]) -> Re
         return Ok(());
     }
     let message = format!("Value ({value}) for parameter {parameter} is invalid.");
-    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+    Err(ErrorCode::InvalidParameterValue.with(message))
 }
 
 /// Refuses user data that is not base64 or too long.
@@ -39,11 +39,11 @@ pub(super) fn check_choice(parameter: &str, value: &str, choices: &[&str]) -> Re
 pub(super) fn check_user_data(text: &str) -> Result<(), Ec2Error> {
     let decoded: Vec<u8> = STANDARD.decode(text).map_err(|_| {
         let message = "Invalid BASE64 encoding of user data";
-        Ec2Error::new(ErrorCode::InvalidUserDataMalformed, message)
+        ErrorCode::InvalidUserDataMalformed.with(message)
     })?;
     if decoded.len() > quota::USER_DATA_BYTES {
         let message = format!("User data is limited to {} bytes", quota::USER_DATA_BYTES);
-        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        return Err(ErrorCode::InvalidParameterValue.with(message));
     }
     Ok(())
 }
@@ -63,7 +63,7 @@ pub(super) fn tags_of(
         if !LAUNCH_TAGGABLE.contains(&given) {
             let message =
                 format!("'{given}' is not a valid taggable resource type for this operation.");
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         if given == resource_type {
             tags.insert(&specification.tags)?;
@@ -96,7 +96,7 @@ impl MetadataOptionsParameter {
         if !(1..=64).contains(&hops) {
             let message =
                 format!("Value ({hops}) for parameter HttpPutResponseHopLimit is invalid.");
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         let options = MetadataOptions {
             http_tokens: self.http_tokens.unwrap_or(before.http_tokens),

@@ -18,7 +18,7 @@ use crate::api::instance::{
 use crate::operations::address::pool;
 use crate::operations::claims::Claims;
 use crate::operations::network_interface::attribute::has_no_public_address;
-use crate::operations::{lookup, unsupported};
+use crate::operations::unsupported;
 use crate::resource::{Address, Instance, InstanceTransition};
 use crate::{
     Await, ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World, describe,
@@ -66,12 +66,9 @@ pub(super) fn named<'a>(
     world: &'a World,
 ) -> Result<Vec<&'a Arc<Instance>>, Ec2Error> {
     if ids.is_empty() {
-        return Err(Ec2Error::new(
-            ErrorCode::InvalidParameterCombination,
-            "No instances specified",
-        ));
+        return Err(ErrorCode::InvalidParameterCombination.with("No instances specified"));
     }
-    let mut found = describe::named(&world.instances, ids, lookup::no_instance)?;
+    let mut found = describe::named(&world.instances, ids)?;
     let mut seen = BTreeSet::new();
     found.retain(|instance| seen.insert(instance.instance_id));
     Ok(found)
@@ -82,7 +79,7 @@ fn wrong_state(instance: &Instance, done: &str) -> Ec2Error {
         "The instance '{}' is not in a state from which it can be {done}.",
         instance.instance_id
     );
-    Ec2Error::new(ErrorCode::IncorrectInstanceState, message)
+    ErrorCode::IncorrectInstanceState.with(message)
 }
 
 fn protected(instance: &Instance, done: &str, attribute: &str) -> Ec2Error {
@@ -90,7 +87,7 @@ fn protected(instance: &Instance, done: &str, attribute: &str) -> Ec2Error {
         "The instance '{}' may not be {done}. Modify its '{attribute}' instance attribute and try again.",
         instance.instance_id
     );
-    Ec2Error::new(ErrorCode::OperationNotPermitted, message)
+    ErrorCode::OperationNotPermitted.with(message)
 }
 
 /// The instance on its way to `state` because the user asked for it.

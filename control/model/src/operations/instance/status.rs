@@ -1,21 +1,19 @@
 //! `DescribeInstanceStatus`.
 
-use alloc::borrow::Cow;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use eni_types::{InstanceId, InstanceState, quota};
+use eni_types::{InstanceState, quota};
 
 use super::state_change::named;
 use crate::api::instance::{
     DescribeInstanceStatus, DescribeInstanceStatusResponse, InstanceStatusDescription,
     InstanceStatusDetails, InstanceStatusSummary,
 };
-use crate::describe::{Described, Scope, find_among};
+use crate::describe::{Described, Scope, answer_among};
 use crate::resource::Instance;
-use crate::tags::Tags;
-use crate::{ChangeSet, Context, IndexKey, ItemSet, Operation, Planned, Row, World};
+use crate::{ChangeSet, Context, ItemSet, Operation, Planned, World};
 
 /// An instance as this call sees and filters it.
 struct Health<'a>(&'a Arc<Instance>);
@@ -49,20 +47,6 @@ impl Health<'_> {
             }),
         }
     }
-
-    fn describe(&self, scope: Scope<'_>) -> InstanceStatusDescription {
-        let zone = &self.0.availability_zone;
-        InstanceStatusDescription {
-            instance_id: self.0.instance_id,
-            availability_zone: zone.clone(),
-            availability_zone_id: scope.region.availability_zone_id(zone),
-            instance_state: self.0.state.into(),
-            system_status: self.summary(),
-            instance_status: self.summary(),
-            attached_ebs_status: self.summary(),
-            events_set: ItemSet::default(),
-        }
-    }
 }
 
 /// Describes the health of instances.
@@ -81,77 +65,32 @@ impl Operation for DescribeInstanceStatus {
         let scope = Scope::new(world, context);
         let key = |row: &Health<'_>| row.0.instance_id.to_string();
         let rows = instances.into_iter().map(Health);
-        let (rows, next_token) =
-            find_among(rows, has_ids, key, &self.page, &quota::PAGE_SIZES, scope)?;
+        let (instance_status_set, next_token) =
+            answer_among(rows, has_ids, key, &self.page, &quota::PAGE_SIZES, scope)?;
         let response = DescribeInstanceStatusResponse {
-            instance_status_set: rows.iter().map(|row| row.describe(scope)).collect(),
+            instance_status_set,
             next_token,
         };
         Ok((ChangeSet::none(), response))
     }
 }
 
-impl Row for Health<'_> {
-    type Id = InstanceId;
-    fn id(&self) -> InstanceId {
-        self.0.instance_id
-    }
-    fn tags(&self) -> &Tags {
-        &self.0.tags
-    }
-    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
-}
-
 impl Described for Health<'_> {
-    const FILTERS: &'static [&'static str] = &[
-        "application-status.status",
-        "attached-ebs-status.status",
-        "availability-zone",
-        "availability-zone-id",
-        "event.code",
-        "event.description",
-        "event.instance-event-id",
-        "event.not-after",
-        "event.not-before",
-        "event.not-before-deadline",
-        "instance-state-code",
-        "instance-state-name",
-        "instance-status.reachability",
-        "instance-status.status",
-        "operator.managed",
-        "operator.principal",
-        "system-status.reachability",
-        "system-status.status",
-    ];
+    type Answer = InstanceStatusDescription;
     const HAS_TAG_FILTERS: bool = false;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("instancesSet", "maxResults");
 
-    fn filter_values<'a>(
-        &'a self,
-        name: &str,
-        scope: Scope<'a>,
-        give: &mut dyn FnMut(Cow<'a, str>),
-    ) {
-        match name {
-            "availability-zone" => give(self.0.availability_zone.as_str().into()),
-            "availability-zone-id" => give(
-                scope
-                    .region
-                    .availability_zone_id(&self.0.availability_zone)
-                    .into(),
-            ),
-            "instance-state-code" => give(self.0.state.code().to_string().into()),
-            "instance-state-name" => give(self.0.state.as_str().into()),
-            "operator.managed" => give("false".into()),
-            "instance-status.reachability" | "system-status.reachability" => self
-                .reachability()
-                .into_iter()
-                .for_each(|status| give(status.into())),
-            "attached-ebs-status.status" | "instance-status.status" | "system-status.status" => {
-                give(self.status().into());
-            }
-            // There are no events, and nothing reports of applications.
-            _ => {}
+    fn describe(&self, scope: Scope<'_>) -> InstanceStatusDescription {
+        let zone = &self.0.availability_zone;
+        InstanceStatusDescription {
+            instance_id: self.0.instance_id,
+            availability_zone: zone.clone(),
+            availability_zone_id: scope.region.availability_zone_id(zone),
+            instance_state: self.0.state.into(),
+            system_status: self.summary(),
+            instance_status: self.summary(),
+            attached_ebs_status: self.summary(),
+            events_set: ItemSet::default(),
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn choose<'a>(
     }
     let vpc = world.default_vpc().ok_or_else(|| {
         let message = "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.";
-        Ec2Error::new(ErrorCode::VpcIdNotSpecified, message)
+        ErrorCode::VpcIdNotSpecified.with(message)
     })?;
     let wanted = zone_of(placement, context)?;
     world
@@ -45,7 +45,7 @@ pub(super) fn choose<'a>(
                     vpc.vpc_id
                 ),
             };
-            Ec2Error::new(ErrorCode::MissingInput, message)
+            ErrorCode::MissingInput.with(message)
         })
 }
 
@@ -64,7 +64,7 @@ pub(super) fn check_zone(
                 "Value ({zone}) for parameter availabilityZone is invalid. Subnet '{}' is in the availability zone {}",
                 subnet.subnet_id, subnet.availability_zone
             );
-            Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+            Err(ErrorCode::InvalidParameterValue.with(message))
         }
         Some(_) | None => Ok(()),
     }

@@ -20,5 +20,5 @@ pub(crate) fn check_architecture(
         "The architecture '{}' of the specified instance type does not match the architecture '{architecture}' of the specified AMI. Specify an instance type and an AMI that have matching architectures, and try again. You can use 'describe-instance-types' or 'describe-images' to discover the architecture of the instance type or AMI.",
         instance_type.architectures.join(",")
     );
-    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+    Err(ErrorCode::InvalidParameterValue.with(message))
 }

@@ -1,5 +1,6 @@
 //! `DescribeInstanceTypes`.
 
+use super::description::InstanceTypeDescription;
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -8,10 +9,9 @@ use alloc::vec::Vec;
 use eni_types::quota;
 
 use crate::api::instance_type::{DescribeInstanceTypes, DescribeInstanceTypesResponse};
-use crate::describe::{Described, Scope, find_among};
+use crate::describe::{Described, Scope, answer_among};
 use crate::instance_types::{InstanceType, texts_of};
-use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, Row, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// Describes instance types and their limits.
 impl Operation for DescribeInstanceTypes {
@@ -19,14 +19,14 @@ impl Operation for DescribeInstanceTypes {
         let scope = Scope::new(world, context);
         let sizes = &quota::INSTANCE_TYPE_PAGE_SIZES;
         let name = |row: &InstanceType| row.name.to_string();
-        let (rows, next_token) = if self.instance_types.is_empty() {
-            find_among(InstanceType::all(), false, name, &self.page, sizes, scope)?
+        let (instance_type_set, next_token) = if self.instance_types.is_empty() {
+            answer_among(InstanceType::all(), false, name, &self.page, sizes, scope)?
         } else {
             let named = named(&self.instance_types)?;
-            find_among(named.into_iter(), true, name, &self.page, sizes, scope)?
+            answer_among(named.into_iter(), true, name, &self.page, sizes, scope)?
         };
         let response = DescribeInstanceTypesResponse {
-            instance_type_set: rows.iter().map(Into::into).collect(),
+            instance_type_set,
             next_token,
         };
         Ok((ChangeSet::none(), response))
@@ -40,7 +40,7 @@ fn named(names: &[String]) -> Result<Vec<InstanceType>, Ec2Error> {
             "The maximum number of instance types that can be specified is {}.",
             quota::INSTANCE_TYPES_PER_CALL
         );
-        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        return Err(ErrorCode::InvalidParameterValue.with(message));
     }
     let missing: Vec<_> = names
         .iter()
@@ -52,7 +52,7 @@ fn named(names: &[String]) -> Result<Vec<InstanceType>, Ec2Error> {
             "The following supplied instance types do not exist: [{}]",
             missing.join(", ")
         );
-        return Err(Ec2Error::new(ErrorCode::InvalidInstanceType, message));
+        return Err(ErrorCode::InvalidInstanceType.with(message));
     }
     let mut rows: Vec<_> = names
         .iter()
@@ -63,77 +63,13 @@ fn named(names: &[String]) -> Result<Vec<InstanceType>, Ec2Error> {
     Ok(rows)
 }
 
-impl Row for InstanceType {
-    type Id = &'static str;
-    fn id(&self) -> &'static str {
-        self.name
-    }
-    fn tags(&self) -> &Tags {
-        Tags::NONE
-    }
-    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
-}
-
 impl Described for InstanceType {
-    const FILTERS: &'static [&'static str] = &[
-        "auto-recovery-supported",
-        "bare-metal",
-        "burstable-performance-supported",
-        "current-generation",
-        "dedicated-hosts-supported",
-        "ebs-info.attachment-limit-type",
-        "ebs-info.ebs-optimized-info.baseline-bandwidth-in-mbps",
-        "ebs-info.ebs-optimized-info.baseline-iops",
-        "ebs-info.ebs-optimized-info.baseline-throughput-in-mbps",
-        "ebs-info.ebs-optimized-info.maximum-bandwidth-in-mbps",
-        "ebs-info.ebs-optimized-info.maximum-iops",
-        "ebs-info.ebs-optimized-info.maximum-throughput-in-mbps",
-        "ebs-info.ebs-optimized-support",
-        "ebs-info.encryption-support",
-        "ebs-info.maximum-ebs-attachments",
-        "ebs-info.nvme-support",
-        "free-tier-eligible",
-        "hibernation-supported",
-        "hypervisor",
-        "instance-storage-info.disk.count",
-        "instance-storage-info.disk.size-in-gb",
-        "instance-storage-info.disk.type",
-        "instance-storage-info.encryption-support",
-        "instance-storage-info.nvme-support",
-        "instance-storage-info.total-size-in-gb",
-        "instance-storage-supported",
-        "instance-type",
-        "memory-info.size-in-mib",
-        "network-info.bandwidth-weightings",
-        "network-info.efa-info.maximum-efa-interfaces",
-        "network-info.efa-supported",
-        "network-info.ena-support",
-        "network-info.encryption-in-transit-supported",
-        "network-info.flexible-ena-queues-support",
-        "network-info.ipv4-addresses-per-interface",
-        "network-info.ipv6-addresses-per-interface",
-        "network-info.ipv6-supported",
-        "network-info.maximum-network-cards",
-        "network-info.maximum-network-interfaces",
-        "network-info.network-performance",
-        "nitro-enclaves-support",
-        "nitro-tpm-info.supported-versions",
-        "nitro-tpm-support",
-        "processor-info.supported-architecture",
-        "processor-info.supported-features",
-        "processor-info.sustained-clock-speed-in-ghz",
-        "reboot-migration-support",
-        "supported-boot-mode",
-        "supported-root-device-type",
-        "supported-usage-class",
-        "supported-virtualization-type",
-        "vcpu-info.default-cores",
-        "vcpu-info.default-threads-per-core",
-        "vcpu-info.default-vcpus",
-        "vcpu-info.valid-cores",
-        "vcpu-info.valid-threads-per-core",
-    ];
+    type Answer = InstanceTypeDescription;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("InstanceTypes", "MaxResults");
+
+    fn describe(&self, _: Scope<'_>) -> InstanceTypeDescription {
+        self.into()
+    }
 
     fn filter_values<'a>(
         &'a self,
@@ -178,6 +114,7 @@ impl Described for InstanceType {
 
 #[cfg(test)]
 mod tests {
+    use crate::describe::Filtered as _;
     use alloc::vec::Vec;
 
     use serde_json::json;
@@ -284,7 +221,7 @@ mod tests {
     fn every_filter_of_ec2s_model_looks_at_something() {
         let mut region = TestWorld::bootstrapped();
         let filter = |name, value| [("Filter.1.Name", name), ("Filter.1.Value.1", value)];
-        for name in InstanceType::FILTERS.iter().copied() {
+        for name in InstanceTypeDescription::FILTERS.iter().copied() {
             let answer = region.must("DescribeInstanceTypes", &filter(name, "*"));
             let found = TestWorld::texts(&answer, "/instanceTypeSet", "/instanceType");
             assert!(!found.is_empty(), "{name}");

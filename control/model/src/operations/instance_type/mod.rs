@@ -16,6 +16,6 @@ use crate::{Ec2Error, ErrorCode};
 pub(crate) fn known(name: &str) -> Result<InstanceType, Ec2Error> {
     InstanceType::find(name).ok_or_else(|| {
         let message = format!("Invalid value '{name}' for InstanceType.");
-        Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+        ErrorCode::InvalidParameterValue.with(message)
     })
 }

@@ -1,6 +1,5 @@
 //! `DescribeInstanceTypeOfferings`.
 
-use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -11,13 +10,9 @@ use eni_types::quota;
 use crate::api::instance_type::{
     DescribeInstanceTypeOfferings, DescribeInstanceTypeOfferingsResponse, Offering,
 };
-use crate::describe::{Described, Scope, find_among};
+use crate::describe::{Described, Scope, answer_among};
 use crate::instance_types::InstanceType;
-use crate::tags::Tags;
-use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, RegionSettings, Row,
-    World,
-};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, RegionSettings, World};
 
 /// Says where instance types can be launched: everywhere, as all zones are on one machine.
 impl Operation for DescribeInstanceTypeOfferings {
@@ -33,10 +28,10 @@ impl Operation for DescribeInstanceTypeOfferings {
         });
         let key = |row: &Offering| format!("{} {}", row.instance_type, row.location);
         let scope = Scope::new(world, context);
-        let (rows, next_token) =
-            find_among(offerings, false, key, &self.page, &quota::PAGE_SIZES, scope)?;
+        let (instance_type_offering_set, next_token) =
+            answer_among(offerings, false, key, &self.page, &quota::PAGE_SIZES, scope)?;
         let response = DescribeInstanceTypeOfferingsResponse {
-            instance_type_offering_set: rows.into(),
+            instance_type_offering_set,
             next_token,
         };
         Ok((ChangeSet::none(), response))
@@ -54,36 +49,17 @@ fn locations(location_type: &str, region: &RegionSettings) -> Result<Vec<String>
             .collect()),
         other => {
             let message = format!("Value ({other}) for parameter locationType is invalid.");
-            Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+            Err(ErrorCode::InvalidParameterValue.with(message))
         }
     }
-}
-
-impl Row for Offering {
-    type Id = &'static str;
-    fn id(&self) -> &'static str {
-        self.instance_type
-    }
-    fn tags(&self) -> &Tags {
-        Tags::NONE
-    }
-    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
 }
 
 impl Described for Offering {
-    const FILTERS: &'static [&'static str] = &["instance-type", "location"];
+    type Answer = Self;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("InstanceTypes", "MaxResults");
 
-    fn filter_values<'a>(
-        &'a self,
-        name: &str,
-        _scope: Scope<'a>,
-        give: &mut dyn FnMut(Cow<'a, str>),
-    ) {
-        match name {
-            "instance-type" => give(self.instance_type.into()),
-            _ => give(self.location.as_str().into()),
-        }
+    fn describe(&self, _: Scope<'_>) -> Self {
+        self.clone()
     }
 }
 

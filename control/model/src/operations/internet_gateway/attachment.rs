@@ -7,7 +7,7 @@ use eni_types::VpcId;
 use crate::api::internet_gateway::{AttachInternetGateway, DetachInternetGateway};
 use crate::operations::lookup;
 use crate::resource::InternetGateway;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
+use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Attaches an internet gateway to a VPC: each has at most one of the other.
 impl Operation for AttachInternetGateway {
@@ -19,11 +19,11 @@ impl Operation for AttachInternetGateway {
                 "resource {} is already attached to network {attached}",
                 gateway.internet_gateway_id
             );
-            return Err(Ec2Error::new(ErrorCode::ResourceAlreadyAssociated, message));
+            return Err(ErrorCode::ResourceAlreadyAssociated.with(message));
         }
         if world.internet_gateway_of(vpc_id).is_some() {
             let message = format!("Network {vpc_id} already has an internet gateway attached");
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         Ok((attach(gateway, Some(vpc_id)), ReturnTrue::default()))
     }
@@ -39,7 +39,7 @@ impl Operation for DetachInternetGateway {
                 "resource {} is not attached to network {vpc_id}",
                 gateway.internet_gateway_id
             );
-            return Err(Ec2Error::new(ErrorCode::GatewayNotAttached, message));
+            return Err(ErrorCode::GatewayNotAttached.with(message));
         }
         // Detaching is rare, and public addresses are no more than the pool has: not worth an index.
         let is_mapped = world
@@ -52,7 +52,7 @@ impl Operation for DetachInternetGateway {
             let message = format!(
                 "Network {vpc_id} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway."
             );
-            return Err(Ec2Error::new(ErrorCode::DependencyViolation, message));
+            return Err(ErrorCode::DependencyViolation.with(message));
         }
         Ok((attach(gateway, None), ReturnTrue::default()))
     }

@@ -7,17 +7,14 @@ use crate::api::internet_gateway::{
 };
 use crate::resource::InternetGateway;
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
+use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, World};
 
 /// Makes an internet gateway that is attached to nothing yet.
 impl Operation for CreateInternetGateway {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         if world.internet_gateways.len() >= quota::INTERNET_GATEWAYS_PER_REGION {
             let message = "The maximum number of internet gateways has been reached.";
-            return Err(Ec2Error::new(
-                ErrorCode::InternetGatewayLimitExceeded,
-                message,
-            ));
+            return Err(ErrorCode::InternetGatewayLimitExceeded.with(message));
         }
         let gateway = InternetGateway {
             internet_gateway_id: InternetGatewayId::generate(context.ids),

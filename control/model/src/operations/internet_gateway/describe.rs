@@ -1,16 +1,14 @@
 //! `DescribeInternetGateways`.
 
-use alloc::borrow::Cow;
-use alloc::string::ToString;
+use crate::tags::Tags;
 
 use crate::api::internet_gateway::{
     DescribeInternetGateways, DescribeInternetGatewaysResponse, InternetGatewayAttachment,
     InternetGatewayDescription,
 };
-use crate::describe::{Described, Scope, answer};
-use crate::operations::lookup;
+use crate::describe::{Described, Scope, describes};
 use crate::resource::InternetGateway;
-use crate::{ChangeSet, Context, IndexKey, Operation, Planned, RegionSettings, World};
+use crate::{IndexKey, RegionSettings};
 
 /// The state of every attachment, as EC2 spells it in answers: botocore's model has no such value.
 const ATTACHED: &str = "available";
@@ -33,48 +31,22 @@ impl InternetGatewayDescription {
     }
 }
 
-/// Finds internet gateways.
-impl Operation for DescribeInternetGateways {
-    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let (internet_gateway_set, next_token) = answer(
-            &world.internet_gateways,
-            &self.internet_gateway_ids,
-            &self.page,
-            Scope::new(world, context),
-            lookup::no_internet_gateway,
-            |gateway, scope| InternetGatewayDescription::new(gateway, scope.region),
-        )?;
-        let response = DescribeInternetGatewaysResponse {
-            internet_gateway_set,
-            next_token,
-        };
-        Ok((ChangeSet::none(), response))
-    }
+describes! {
+    /// Finds internet gateways.
+    DescribeInternetGateways: internet_gateway_ids in internet_gateways, DescribeInternetGatewaysResponse { internet_gateway_set }
 }
 
 impl Described for InternetGateway {
-    const FILTERS: &'static [&'static str] = &[
-        "attachment.state",
-        "attachment.vpc-id",
-        "internet-gateway-id",
-        "owner-id",
-    ];
+    type Answer = InternetGatewayDescription;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("InternetGatewayIds", "MaxResults");
     const ID_FILTER: Option<&'static str> = Some("internet-gateway-id");
 
-    fn filter_values<'a>(
-        &'a self,
-        name: &str,
-        scope: Scope<'a>,
-        give: &mut dyn FnMut(Cow<'a, str>),
-    ) {
-        match (name, self.vpc_id) {
-            ("attachment.state", Some(_)) => give(ATTACHED.into()),
-            ("attachment.vpc-id", Some(vpc_id)) => give(vpc_id.to_string().into()),
-            ("internet-gateway-id", _) => give(self.internet_gateway_id.to_string().into()),
-            ("owner-id", _) => give(scope.region.account_id.as_str().into()),
-            _ => {}
-        }
+    fn describe(&self, scope: Scope<'_>) -> InternetGatewayDescription {
+        InternetGatewayDescription::new(self, scope.region)
+    }
+
+    fn tag_set(&self) -> &Tags {
+        &self.tags
     }
 
     fn index_key(name: &str, value: &str) -> Option<IndexKey> {

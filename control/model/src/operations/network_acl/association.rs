@@ -7,7 +7,7 @@ use eni_types::{NetworkAclAssociationId, TypedId};
 use crate::api::network_acl::{ReplaceNetworkAclAssociation, ReplaceNetworkAclAssociationResponse};
 use crate::operations::lookup;
 use crate::resource::{NetworkAcl, NetworkAclAssociation};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
+use crate::{ChangeSet, Context, ErrorCode, IndexKey, Operation, Planned, World};
 
 /// Makes a subnet use another network ACL.
 impl Operation for ReplaceNetworkAclAssociation {
@@ -30,7 +30,7 @@ impl Operation for ReplaceNetworkAclAssociation {
                 "network ACL {} and subnet {subnet_id} belong to different networks",
                 new.network_acl_id
             );
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         let new_association_id = NetworkAclAssociationId::generate(context.ids);
         let mut new = if new.network_acl_id == old.network_acl_id {

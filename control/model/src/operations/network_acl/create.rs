@@ -9,8 +9,7 @@ use crate::operations::lookup;
 use crate::resource::NetworkAcl;
 use crate::tags::Tags;
 use crate::{
-    Action, ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned,
-    Replay, World,
+    Action, ChangeSet, ClientToken, Context, ErrorCode, IndexKey, Operation, Planned, Replay, World,
 };
 
 /// Makes a network ACL that denies everything and that nothing uses yet.
@@ -29,7 +28,7 @@ impl Operation for CreateNetworkAcl {
         let vpc_id = lookup::vpc(world, self.vpc_id)?.vpc_id;
         if world.network_acls.count(&IndexKey::Vpc(vpc_id)) >= quota::NETWORK_ACLS_PER_VPC {
             let message = "The maximum number of network ACLs has been reached.";
-            return Err(Ec2Error::new(ErrorCode::NetworkAclLimitExceeded, message));
+            return Err(ErrorCode::NetworkAclLimitExceeded.with(message));
         }
         let acl = NetworkAcl {
             network_acl_id: NetworkAclId::generate(context.ids),

@@ -5,7 +5,7 @@ use alloc::format;
 use crate::api::network_acl::DeleteNetworkAcl;
 use crate::operations::dependency::has_dependencies;
 use crate::operations::lookup;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
+use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Deletes a network ACL that no subnet uses and that is not its VPC's default.
 impl Operation for DeleteNetworkAcl {
@@ -14,7 +14,7 @@ impl Operation for DeleteNetworkAcl {
         let id = acl.network_acl_id;
         if acl.is_default {
             let message = format!("cannot delete default network ACL {id}");
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         if !acl.associations.is_empty() {
             return Err(has_dependencies("networkAcl", id));

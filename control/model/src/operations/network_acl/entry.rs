@@ -55,10 +55,7 @@ impl NetworkAclEntryParameters {
             (Some(_), Some(_)) => {
                 let message =
                     "The parameter cidrBlock cannot be used with the parameter ipv6CidrBlock";
-                Err(Ec2Error::new(
-                    ErrorCode::InvalidParameterCombination,
-                    message,
-                ))
+                Err(ErrorCode::InvalidParameterCombination.with(message))
             }
         }
     }
@@ -109,10 +106,7 @@ impl Operation for CreateNetworkAclEntry {
                 "The network acl entry identified by {} already exists.",
                 entry.rule_number
             );
-            return Err(Ec2Error::new(
-                ErrorCode::NetworkAclEntryAlreadyExists,
-                message,
-            ));
+            return Err(ErrorCode::NetworkAclEntryAlreadyExists.with(message));
         }
         let same_direction = acl
             .entries
@@ -120,10 +114,7 @@ impl Operation for CreateNetworkAclEntry {
             .filter(|other| other.egress == entry.egress);
         if same_direction.count() >= quota::RULES_PER_NETWORK_ACL {
             let message = "The maximum number of network acl entries has been reached.";
-            return Err(Ec2Error::new(
-                ErrorCode::NetworkAclEntryLimitExceeded,
-                message,
-            ));
+            return Err(ErrorCode::NetworkAclEntryLimitExceeded.with(message));
         }
         acl.entries.push(entry);
         Ok((put(acl), ReturnTrue::default()))
@@ -180,15 +171,15 @@ fn rule_number(given: i32) -> Result<u16, Ec2Error> {
 
 fn no_entry(rule_number: u16) -> Ec2Error {
     let message = format!("The network acl entry identified by {rule_number} does not exist.");
-    Ec2Error::new(ErrorCode::InvalidNetworkAclEntryNotFound, message)
+    ErrorCode::InvalidNetworkAclEntryNotFound.with(message)
 }
 
 fn missing(parameter: &str) -> Ec2Error {
     let message = format!("The request must contain the parameter {parameter}");
-    Ec2Error::new(ErrorCode::MissingParameter, message)
+    ErrorCode::MissingParameter.with(message)
 }
 
 fn invalid(parameter: &str, value: &str, reason: &str) -> Ec2Error {
     let message = format!("Value ({value}) for parameter {parameter} is invalid. {reason}");
-    Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+    ErrorCode::InvalidParameterValue.with(message)
 }

@@ -58,18 +58,15 @@ impl AssignPrivateIpAddresses {
         match self.secondary_private_ip_address_count {
             Some(_) if named => {
                 let message = "You may not specify both privateIpAddresses and secondaryPrivateIpAddressCount.";
-                Err(Ec2Error::new(
-                    ErrorCode::InvalidParameterCombination,
-                    message,
-                ))
+                Err(ErrorCode::InvalidParameterCombination.with(message))
             }
             None if !named => {
                 let message = "Either privateIpAddresses or secondaryPrivateIpAddressCount must be specified.";
-                Err(Ec2Error::new(ErrorCode::MissingParameter, message))
+                Err(ErrorCode::MissingParameter.with(message))
             }
             Some(0) => {
                 let message = "Value (0) for parameter secondaryPrivateIpAddressCount is invalid. A positive number is expected.";
-                Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+                Err(ErrorCode::InvalidParameterValue.with(message))
             }
             count => {
                 let count = count.unwrap_or(0) as usize;
@@ -124,11 +121,11 @@ impl Moves {
         };
         if !self.allow_reassignment {
             let message = format!("[{address}] assigned, but move is not allowed.");
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         if owner.primary_private_ip_address() == Some(address) {
             let message = format!("The primary private IP address {address} cannot be reassigned.");
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         let id = owner.network_interface_id;
         if id == self.to.network_interface_id {
@@ -169,7 +166,7 @@ impl Operation for UnassignPrivateIpAddresses {
         unsupported::refuse("Delegating prefixes", !self.ipv4_prefixes.is_empty())?;
         if self.private_ip_addresses.is_empty() {
             let message = "The request must contain the parameter privateIpAddresses";
-            return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+            return Err(ErrorCode::MissingParameter.with(message));
         }
         let id = self.network_interface_id;
         let mut eni = NetworkInterface::clone(lookup::network_interface(world, id)?);
@@ -181,7 +178,7 @@ impl Operation for UnassignPrivateIpAddresses {
             } else {
                 continue;
             };
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         eni.private_ip_addresses
             .retain(|address| !self.private_ip_addresses.contains(address));

@@ -69,7 +69,7 @@ fn status_at(instance: &Instance) -> Result<AttachmentStatus, Ec2Error> {
                 "The instance '{}' is '{}'. It must be 'running' or 'stopped'.",
                 instance.instance_id, instance.state
             );
-            Err(Ec2Error::new(ErrorCode::IncorrectState, message))
+            Err(ErrorCode::IncorrectState.with(message))
         }
     }
 }
@@ -80,10 +80,7 @@ fn check_interface(eni: &NetworkInterface, instance: &Instance) -> Result<(), Ec
     }
     if eni.availability_zone != instance.availability_zone {
         let message = "You may not attach a network interface to an instance if they are not in the same availability zone";
-        return Err(Ec2Error::new(
-            ErrorCode::InvalidParameterCombination,
-            message,
-        ));
+        return Err(ErrorCode::InvalidParameterCombination.with(message));
     }
     Ok(())
 }
@@ -91,7 +88,7 @@ fn check_interface(eni: &NetworkInterface, instance: &Instance) -> Result<(), Ec
 /// The error for an interface that is attached already.
 pub(crate) fn in_use(id: NetworkInterfaceId) -> Ec2Error {
     let message = format!("Interface: [{id}] in use.");
-    Ec2Error::new(ErrorCode::InvalidNetworkInterfaceInUse, message)
+    ErrorCode::InvalidNetworkInterfaceInUse.with(message)
 }
 
 impl AttachNetworkInterface {
@@ -145,5 +142,5 @@ fn occupied(instance_id: InstanceId, device_index: u8) -> Ec2Error {
     let message = format!(
         "Instance '{instance_id}' already has an interface attached at device index '{device_index}'."
     );
-    Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+    ErrorCode::InvalidParameterValue.with(message)
 }

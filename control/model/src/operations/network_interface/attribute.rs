@@ -99,7 +99,7 @@ impl AttachmentChanges {
         )?;
         let missing = |name: &str| {
             let message = alloc::format!("The request must contain the parameter {name}");
-            Ec2Error::new(ErrorCode::MissingParameter, message)
+            ErrorCode::MissingParameter.with(message)
         };
         let id = self
             .attachment_id

@@ -5,9 +5,7 @@ use alloc::format;
 use crate::api::network_interface::DeleteNetworkInterface;
 use crate::operations::address::release;
 use crate::operations::lookup;
-use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World,
-};
+use crate::{ChangeSet, Context, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World};
 
 /// Deletes a network interface that is not attached. Its Elastic IP addresses stay allocated; routes through it become
 /// blackholes.
@@ -17,7 +15,7 @@ impl Operation for DeleteNetworkInterface {
         let eni = lookup::network_interface(world, id)?;
         if eni.attachment.is_some() {
             let message = format!("Network interface '{id}' is currently in use.");
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         let mut changes = ChangeSet::none();
         for address in world.addresses.by(&IndexKey::NetworkInterface(id)) {

@@ -8,9 +8,7 @@ use super::efa;
 use crate::api::network_interface::DetachNetworkInterface;
 use crate::operations::lookup;
 use crate::resource::NetworkInterface;
-use crate::{
-    Await, ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World,
-};
+use crate::{Await, ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Unplugs a network interface from its instance, which must be stopped if the interface has an Elastic Fabric Adapter
 /// (EC2 User Guide, "Detach and delete an EFA"). The answer comes when packets are cut, or after a bounded wait.
@@ -25,7 +23,7 @@ impl Operation for DetachNetworkInterface {
                 let message = format!(
                     "The network interface at device index {device_index} and networkCard index {card_index} cannot be detached."
                 );
-                return Err(Ec2Error::new(ErrorCode::OperationNotPermitted, message));
+                return Err(ErrorCode::OperationNotPermitted.with(message));
             }
             attachment.status = AttachmentStatus::Detaching;
             let instance = lookup::instance(world, attachment.instance_id)?;

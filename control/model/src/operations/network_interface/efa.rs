@@ -24,7 +24,7 @@ pub(crate) fn requested_type(given: Option<&str>) -> Result<NetworkInterfaceType
     unsupported::refuse(&format!("The interface type '{text}'"), is_absent)?;
     text.parse().map_err(|_| {
         let message = format!("Value ({text}) for parameter interfaceType is invalid.");
-        Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+        ErrorCode::InvalidParameterValue.with(message)
     })
 }
 
@@ -39,10 +39,7 @@ pub(crate) fn check_address_parameters(
     if asks_for_addresses && !interface_type.carries_ip() {
         let message =
             format!("IP addresses cannot be specified for interfaces of type '{interface_type}'.");
-        return Err(Ec2Error::new(
-            ErrorCode::InvalidParameterCombination,
-            message,
-        ));
+        return Err(ErrorCode::InvalidParameterCombination.with(message));
     }
     Ok(())
 }
@@ -59,7 +56,7 @@ pub(crate) fn check_carries_ip(eni: &NetworkInterface) -> Result<(), Ec2Error> {
         "The network interface '{}' is of type '{}', which does not support IP addresses.",
         eni.network_interface_id, eni.interface_type
     );
-    Err(Ec2Error::new(ErrorCode::UnsupportedOperation, message))
+    Err(ErrorCode::UnsupportedOperation.with(message))
 }
 
 /// Refuses to attach an adapter to, or detach it from, an instance that is not stopped: EC2 attaches adapters when it
@@ -75,7 +72,7 @@ pub(crate) fn check_stopped(eni: &NetworkInterface, instance: &Instance) -> Resu
         "The instance '{}' is '{}'. It must be 'stopped' to attach or detach an interface of type '{}'.",
         instance.instance_id, instance.state, eni.interface_type
     );
-    Err(Ec2Error::new(ErrorCode::IncorrectState, message))
+    Err(ErrorCode::IncorrectState.with(message))
 }
 
 /// Refuses an adapter alone as the primary interface, which must have an address.
@@ -88,10 +85,7 @@ pub(crate) fn check_primary(interface_type: NetworkInterfaceType) -> Result<(), 
     }
     let message =
         format!("The primary network interface cannot be an interface of type '{interface_type}'.");
-    Err(Ec2Error::new(
-        ErrorCode::InvalidParameterCombination,
-        message,
-    ))
+    Err(ErrorCode::InvalidParameterCombination.with(message))
 }
 
 /// Refuses adapters that an instance's type does not take. `cards` has the network card of each of the instance's

@@ -21,10 +21,7 @@ impl EnaSrdSpecification {
             .is_some_and(|udp| udp.ena_srd_udp_enabled == Some(true));
         if udp && !tcp {
             let message = "ENA Express for UDP requires that ENA Express is enabled.";
-            return Err(Ec2Error::new(
-                ErrorCode::InvalidParameterCombination,
-                message,
-            ));
+            return Err(ErrorCode::InvalidParameterCombination.with(message));
         }
         unsupported::refuse("ENA Express", tcp)
     }

@@ -1,5 +1,7 @@
 //! The filters of `DescribeNetworkInterfaces`.
 
+use crate::api::network_interface::NetworkInterfaceDescription;
+use crate::tags::Tags;
 use alloc::borrow::Cow;
 use alloc::string::ToString;
 
@@ -9,46 +11,17 @@ use crate::describe::{Described, Scope};
 use crate::resource::{Address, Attachment, NetworkInterface};
 
 impl Described for NetworkInterface {
-    const FILTERS: &'static [&'static str] = &[
-        "addresses.association.owner-id",
-        "addresses.association.public-ip",
-        "addresses.primary",
-        "addresses.private-ip-address",
-        "association.allocation-id",
-        "association.association-id",
-        "association.ip-owner-id",
-        "association.public-dns-name",
-        "association.public-ip",
-        "attachment.attach-time",
-        "attachment.attachment-id",
-        "attachment.delete-on-termination",
-        "attachment.device-index",
-        "attachment.instance-id",
-        "attachment.instance-owner-id",
-        "attachment.status",
-        "availability-zone",
-        "availability-zone-id",
-        "description",
-        "group-id",
-        "group-name",
-        "interface-type",
-        "ipv6-addresses.ipv6-address",
-        "mac-address",
-        "network-interface-id",
-        "operator.managed",
-        "operator.principal",
-        "owner-id",
-        "private-dns-name",
-        "private-ip-address",
-        "requester-id",
-        "requester-managed",
-        "source-dest-check",
-        "status",
-        "subnet-id",
-        "vpc-id",
-    ];
+    type Answer = NetworkInterfaceDescription;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("NetworkInterfaceIds", "MaxResults");
     const ID_FILTER: Option<&'static str> = Some("network-interface-id");
+
+    fn describe(&self, scope: Scope<'_>) -> NetworkInterfaceDescription {
+        NetworkInterfaceDescription::new(self, scope)
+    }
+
+    fn tag_set(&self) -> &Tags {
+        &self.tags
+    }
 
     fn filter_values<'a>(
         &'a self,

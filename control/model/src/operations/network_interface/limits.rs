@@ -29,7 +29,7 @@ pub(crate) fn check_interfaces(
         "Interface count {number} exceeds the limit for {}",
         instance_type.name
     );
-    Err(Ec2Error::new(ErrorCode::AttachmentLimitExceeded, message))
+    Err(ErrorCode::AttachmentLimitExceeded.with(message))
 }
 
 /// Refuses an interface with more private addresses than the instance's type lets it have. `interface` names it in the
@@ -47,10 +47,7 @@ pub(crate) fn check_addresses(
             "Address count {number} on interface-{interface} exceeds the limit for {}",
             instance_type.name
         );
-        return Err(Ec2Error::new(
-            ErrorCode::InvalidInterfaceIpAddressLimitExceeded,
-            message,
-        ));
+        return Err(ErrorCode::InvalidInterfaceIpAddressLimitExceeded.with(message));
     }
     Ok(())
 }
@@ -68,5 +65,5 @@ pub(crate) fn no_card(index: impl Display, instance_type: &InstanceType) -> Ec2E
         "The network card index {index} is not valid for the instance type {}.",
         instance_type.name
     );
-    Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+    ErrorCode::InvalidParameterValue.with(message)
 }

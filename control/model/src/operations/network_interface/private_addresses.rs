@@ -53,10 +53,7 @@ impl PrivateAddressRequest {
                 .is_some_and(|other| other != address)
             {
                 let message = "Only one primary private IP address can be specified.";
-                return Err(Ec2Error::new(
-                    ErrorCode::InvalidParameterCombination,
-                    message,
-                ));
+                return Err(ErrorCode::InvalidParameterCombination.with(message));
             }
         }
         request
@@ -68,10 +65,7 @@ impl PrivateAddressRequest {
         if !request.secondary.is_empty() && secondary_private_ip_address_count.is_some() {
             let message =
                 "You may not specify both privateIpAddresses and secondaryPrivateIpAddressCount.";
-            return Err(Ec2Error::new(
-                ErrorCode::InvalidParameterCombination,
-                message,
-            ));
+            return Err(ErrorCode::InvalidParameterCombination.with(message));
         }
         check_number(
             request.count(),
@@ -157,7 +151,7 @@ pub(crate) fn take_free(
     free.ok_or_else(|| {
         let message =
             "The specified subnet does not have enough free addresses to satisfy the request.";
-        Ec2Error::new(ErrorCode::InsufficientFreeAddressesInSubnet, message)
+        ErrorCode::InsufficientFreeAddressesInSubnet.with(message)
     })
 }
 
@@ -177,7 +171,7 @@ fn take_named(
         .is_some()
     {
         let message = "The specified address is already in use.";
-        return Err(Ec2Error::new(ErrorCode::InvalidIpAddressInUse, message));
+        return Err(ErrorCode::InvalidIpAddressInUse.with(message));
     }
     if !claims.take(IndexKey::PrivateAddress(subnet.vpc_id, address)) {
         return Err(named_twice(address));
@@ -197,13 +191,13 @@ pub(crate) fn check_in_subnet(address: Ipv4Addr, subnet: &Subnet) -> Result<(), 
     } else {
         return Ok(());
     };
-    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+    Err(ErrorCode::InvalidParameterValue.with(message))
 }
 
 /// The error for an address that a call names more than once.
 pub(crate) fn named_twice(address: Ipv4Addr) -> Ec2Error {
     let message = format!("The address {address} is specified more than once.");
-    Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+    ErrorCode::InvalidParameterValue.with(message)
 }
 
 /// Refuses more private addresses on one interface than `limit`.
@@ -213,10 +207,7 @@ pub(crate) fn named_twice(address: Ipv4Addr) -> Ec2Error {
 pub(crate) fn check_number(number: usize, limit: usize) -> Result<(), Ec2Error> {
     if number > limit {
         let message = "Number of private addresses will exceed limit.";
-        return Err(Ec2Error::new(
-            ErrorCode::PrivateIpAddressLimitExceeded,
-            message,
-        ));
+        return Err(ErrorCode::PrivateIpAddressLimitExceeded.with(message));
     }
     Ok(())
 }

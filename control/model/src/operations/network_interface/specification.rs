@@ -37,7 +37,7 @@ impl ConnectionTrackingSpecification {
                     range.start(),
                     range.end()
                 );
-                return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+                return Err(ErrorCode::InvalidParameterValue.with(message));
             }
         }
         Ok(ConnectionTracking {
@@ -82,10 +82,7 @@ pub(crate) fn build(
 ) -> Result<NetworkInterface, Ec2Error> {
     if world.network_interfaces.len() >= quota::NETWORK_INTERFACES_PER_REGION {
         let message = "The maximum number of network interfaces has been reached.";
-        return Err(Ec2Error::new(
-            ErrorCode::NetworkInterfaceLimitExceeded,
-            message,
-        ));
+        return Err(ErrorCode::NetworkInterfaceLimitExceeded.with(message));
     }
     check_description(&specification.description)?;
     let subnet = specification.subnet;
@@ -125,7 +122,7 @@ pub(crate) fn check_description(description: &str) -> Result<(), Ec2Error> {
     let limit = quota::NETWORK_INTERFACE_DESCRIPTION_CHARACTERS;
     if description.chars().count() > limit {
         let message = format!("Description exceeds the maximum length of {limit} characters.");
-        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        return Err(ErrorCode::InvalidParameterValue.with(message));
     }
     Ok(())
 }

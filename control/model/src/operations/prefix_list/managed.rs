@@ -8,8 +8,7 @@ use super::{AWS_MANAGED, PrefixList, no_prefix_list};
 use crate::api::prefix_list::{
     DescribeManagedPrefixLists, DescribeManagedPrefixListsResponse,
     GetManagedPrefixListAssociations, GetManagedPrefixListAssociationsResponse,
-    GetManagedPrefixListEntries, GetManagedPrefixListEntriesResponse, ManagedPrefixList,
-    PrefixListEntryDescription,
+    GetManagedPrefixListEntries, GetManagedPrefixListEntriesResponse, PrefixListEntryDescription,
 };
 use crate::describe::{Scope, check_size, no_such_token};
 use crate::operations::inventory::listed;
@@ -25,7 +24,7 @@ const VERSION: i64 = 1;
 /// Finds managed prefix lists: AWS's own, as there are no others.
 impl Operation for DescribeManagedPrefixLists {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let (lists, next_token) = listed(
+        let (prefix_list_set, next_token) = listed(
             AWS_MANAGED.into_iter(),
             &self.prefix_list_ids,
             |list| list.id.to_string(),
@@ -34,17 +33,8 @@ impl Operation for DescribeManagedPrefixLists {
             &PAGE_SIZES,
             Scope::new(world, context),
         )?;
-        let region = context.region;
-        let described = lists.into_iter().map(|list| ManagedPrefixList {
-            prefix_list_id: list.id,
-            address_family: "IPv4",
-            state: "create-complete",
-            prefix_list_arn: format!("arn:aws:ec2:{}:aws:prefix-list/{}", region.region, list.id),
-            prefix_list_name: list.name(region),
-            owner_id: "AWS",
-        });
         let response = DescribeManagedPrefixListsResponse {
-            prefix_list_set: described.collect(),
+            prefix_list_set,
             next_token,
         };
         Ok((ChangeSet::none(), response))
@@ -60,7 +50,7 @@ impl Operation for GetManagedPrefixListEntries {
                 "The version {version} of the prefix list {} does not exist.",
                 list.id
             );
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         self.max_results
             .map_or(Ok(()), |results| check_size(results, &PAGE_SIZES))?;

@@ -5,13 +5,12 @@ mod managed;
 #[cfg(test)]
 mod tests;
 
-use alloc::borrow::Cow;
+use crate::api::prefix_list::ManagedPrefixList;
 use alloc::format;
 use alloc::string::String;
 
 use crate::describe::{Described, Scope};
-use crate::tags::Tags;
-use crate::{Ec2Error, ErrorCode, IndexKey, RegionSettings, Row};
+use crate::{Ec2Error, ErrorCode, RegionSettings};
 
 /// A prefix list of AWS's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,41 +53,29 @@ impl PrefixList {
 pub(crate) fn refused_in_rules(id: &str) -> Ec2Error {
     if AWS_MANAGED.iter().any(|list| list.id == id) {
         let message = "Prefix lists in rules are not supported in this region.";
-        return Ec2Error::new(ErrorCode::UnsupportedOperation, message);
+        return ErrorCode::UnsupportedOperation.with(message);
     }
     no_prefix_list(id)
 }
 
 fn no_prefix_list(id: &str) -> Ec2Error {
     let message = format!("The prefix list ID '{id}' does not exist");
-    Ec2Error::new(ErrorCode::InvalidPrefixListIdNotFound, message)
-}
-
-impl Row for PrefixList {
-    type Id = &'static str;
-    fn id(&self) -> &'static str {
-        self.id
-    }
-    fn tags(&self) -> &Tags {
-        Tags::NONE
-    }
-    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
+    ErrorCode::InvalidPrefixListIdNotFound.with(message)
 }
 
 impl Described for PrefixList {
-    const FILTERS: &'static [&'static str] = &["owner-id", "prefix-list-id", "prefix-list-name"];
+    type Answer = ManagedPrefixList;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("PrefixListIds", "MaxResults");
 
-    fn filter_values<'a>(
-        &'a self,
-        name: &str,
-        scope: Scope<'a>,
-        give: &mut dyn FnMut(Cow<'a, str>),
-    ) {
-        match name {
-            "owner-id" => give("AWS".into()),
-            "prefix-list-id" => give(self.id.into()),
-            _ => give(self.name(scope.region).into()),
+    fn describe(&self, scope: Scope<'_>) -> ManagedPrefixList {
+        let region = scope.region;
+        ManagedPrefixList {
+            prefix_list_id: self.id,
+            address_family: "IPv4",
+            state: "create-complete",
+            prefix_list_arn: format!("arn:aws:ec2:{}:aws:prefix-list/{}", region.region, self.id),
+            prefix_list_name: self.name(region),
+            owner_id: "AWS",
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::api::region::{
     AccountAttribute, AccountAttributeValue, DescribeAccountAttributes,
     DescribeAccountAttributesResponse,
 };
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
+use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, World};
 
 /// Says what the account has and may have in the region.
 impl Operation for DescribeAccountAttributes {
@@ -38,7 +38,7 @@ impl Operation for DescribeAccountAttributes {
             let message = format!(
                 "Value ({unknown}) for parameter attributeName is invalid. Unknown attribute."
             );
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         let response = DescribeAccountAttributesResponse {
             account_attribute_set: all

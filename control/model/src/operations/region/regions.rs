@@ -1,15 +1,13 @@
 //! `DescribeRegions`.
 
-use alloc::borrow::Cow;
 use alloc::format;
 
 use eni_types::quota;
 
 use super::OPT_IN_NOT_REQUIRED;
 use crate::api::region::{DescribeRegions, DescribeRegionsResponse, RegionDescription};
-use crate::describe::{Described, Page, Scope, find_among};
-use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, Row, World};
+use crate::describe::{Described, Page, Scope, answer_among};
+use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, World};
 
 /// Finds regions: this one is all there is.
 impl Operation for DescribeRegions {
@@ -17,7 +15,7 @@ impl Operation for DescribeRegions {
         let own = &context.region.region;
         if let Some(unknown) = self.region_names.iter().find(|name| *name != own) {
             let message = format!("Invalid region provided: [{unknown}]");
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         let region = RegionDescription {
             region_name: own.clone(),
@@ -28,7 +26,7 @@ impl Operation for DescribeRegions {
             filters: self.filters,
             ..Page::default()
         };
-        let (found, _) = find_among(
+        let (region_info, _) = answer_among(
             [region].into_iter(),
             false,
             |region| region.region_name.clone(),
@@ -36,36 +34,15 @@ impl Operation for DescribeRegions {
             &quota::PAGE_SIZES,
             Scope::new(world, context),
         )?;
-        let response = DescribeRegionsResponse {
-            region_info: found.into(),
-        };
-        Ok((ChangeSet::none(), response))
+        Ok((ChangeSet::none(), DescribeRegionsResponse { region_info }))
     }
-}
-
-impl Row for RegionDescription {
-    type Id = ();
-    fn id(&self) {}
-    fn tags(&self) -> &Tags {
-        Tags::NONE
-    }
-    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
 }
 
 impl Described for RegionDescription {
-    const FILTERS: &'static [&'static str] = &["endpoint", "opt-in-status", "region-name"];
+    type Answer = Self;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("RegionNames", "MaxResults");
 
-    fn filter_values<'a>(
-        &'a self,
-        name: &str,
-        _scope: Scope<'a>,
-        give: &mut dyn FnMut(Cow<'a, str>),
-    ) {
-        give(match name {
-            "endpoint" => self.region_endpoint.as_str().into(),
-            "opt-in-status" => self.opt_in_status.into(),
-            _ => self.region_name.as_str().into(),
-        });
+    fn describe(&self, _: Scope<'_>) -> Self {
+        self.clone()
     }
 }

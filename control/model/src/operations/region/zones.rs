@@ -1,6 +1,5 @@
 //! `DescribeAvailabilityZones`.
 
-use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,12 +11,9 @@ use super::names::long_name;
 use crate::api::region::{
     DescribeAvailabilityZones, DescribeAvailabilityZonesResponse, ZoneDescription,
 };
-use crate::describe::{Described, Page, Scope, find_among};
+use crate::describe::{Described, Page, Scope, answer_among};
 use crate::operations::zone;
-use crate::tags::Tags;
-use crate::{
-    ChangeSet, Context, Ec2Error, IndexKey, ItemSet, Operation, Planned, RegionSettings, Row, World,
-};
+use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, Planned, RegionSettings, World};
 
 impl ZoneDescription {
     fn new(zone: &str, region: &RegionSettings) -> Self {
@@ -59,7 +55,7 @@ impl Operation for DescribeAvailabilityZones {
             filters: self.filters,
             ..Page::default()
         };
-        let (found, _) = find_among(
+        let (availability_zone_info, _) = answer_among(
             named,
             false,
             |zone| zone.zone_name.clone(),
@@ -68,7 +64,7 @@ impl Operation for DescribeAvailabilityZones {
             Scope::new(world, context),
         )?;
         let response = DescribeAvailabilityZonesResponse {
-            availability_zone_info: found.into(),
+            availability_zone_info,
         };
         Ok((ChangeSet::none(), response))
     }
@@ -81,47 +77,11 @@ fn check_known(given: &[String], is_known: impl Fn(&str) -> bool) -> Result<(), 
     }
 }
 
-impl Row for ZoneDescription {
-    type Id = ();
-    fn id(&self) {}
-    fn tags(&self) -> &Tags {
-        Tags::NONE
-    }
-    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
-}
-
 impl Described for ZoneDescription {
-    const FILTERS: &'static [&'static str] = &[
-        "group-long-name",
-        "group-name",
-        "message",
-        "opt-in-status",
-        "parent-zone-id",
-        "parent-zone-name",
-        "region-name",
-        "state",
-        "zone-id",
-        "zone-name",
-        "zone-type",
-    ];
+    type Answer = Self;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("ZoneNames", "MaxResults");
 
-    fn filter_values<'a>(
-        &'a self,
-        name: &str,
-        _scope: Scope<'a>,
-        give: &mut dyn FnMut(Cow<'a, str>),
-    ) {
-        give(match name {
-            "group-long-name" => self.group_long_name.as_str().into(),
-            "group-name" => self.group_name.as_str().into(),
-            "opt-in-status" => self.opt_in_status.into(),
-            "region-name" => self.region_name.as_str().into(),
-            "state" => self.zone_state.into(),
-            "zone-id" => self.zone_id.as_str().into(),
-            "zone-name" => self.zone_name.as_str().into(),
-            "zone-type" => self.zone_type.into(),
-            _ => return,
-        });
+    fn describe(&self, _: Scope<'_>) -> Self {
+        self.clone()
     }
 }

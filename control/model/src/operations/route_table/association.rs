@@ -23,7 +23,7 @@ impl Operation for AssociateRouteTable {
         let table = lookup::route_table(world, self.route_table_id)?;
         let subnet_id = self.subnet_id.ok_or_else(|| {
             let message = "The request must contain the parameter subnetId";
-            Ec2Error::new(ErrorCode::MissingParameter, message)
+            ErrorCode::MissingParameter.with(message)
         })?;
         check_network(table, subnet_id, world)?;
         let answer = |association_id| AssociateRouteTableResponse {
@@ -58,7 +58,7 @@ impl Operation for DisassociateRouteTable {
         let (table, subnet_id) = association(world, id)?;
         if subnet_id.is_none() {
             let message = format!("cannot disassociate the main route table association {id}");
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         let mut changes = ChangeSet::none();
         changes.put(without(table, id));
@@ -76,7 +76,7 @@ impl Operation for ReplaceRouteTableAssociation {
                 "route table {} and route table {} belong to different networks",
                 old.route_table_id, new.route_table_id
             );
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         let new_association_id = RouteTableAssociationId::generate(context.ids);
         let old = without(old, self.association_id);
@@ -133,12 +133,12 @@ fn check_network(table: &RouteTable, subnet_id: SubnetId, world: &World) -> Resu
         "route table {} and subnet {subnet_id} belong to different networks",
         table.route_table_id
     );
-    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+    Err(ErrorCode::InvalidParameterValue.with(message))
 }
 
 fn conflict(id: RouteTableId) -> Ec2Error {
     let message = format!(
         "the specified association for route table {id} conflicts with an existing association"
     );
-    Ec2Error::new(ErrorCode::ResourceAlreadyAssociated, message)
+    ErrorCode::ResourceAlreadyAssociated.with(message)
 }

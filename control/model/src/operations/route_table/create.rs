@@ -8,8 +8,7 @@ use crate::operations::lookup;
 use crate::operations::vpc::contents;
 use crate::tags::Tags;
 use crate::{
-    Action, ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned,
-    Replay, World,
+    Action, ChangeSet, ClientToken, Context, ErrorCode, IndexKey, Operation, Planned, Replay, World,
 };
 
 /// Makes a route table with only the local route.
@@ -29,7 +28,7 @@ impl Operation for CreateRouteTable {
         let count = world.route_tables.count(&IndexKey::Vpc(vpc.vpc_id));
         if count >= quota::ROUTE_TABLES_PER_VPC {
             let message = "The maximum number of route tables has been reached.";
-            return Err(Ec2Error::new(ErrorCode::RouteTableLimitExceeded, message));
+            return Err(ErrorCode::RouteTableLimitExceeded.with(message));
         }
         let tags = Tags::for_created("route-table", &self.tag_specifications)?;
         let table = contents::route_table(vpc, tags, context.ids);

@@ -18,7 +18,7 @@ impl RouteDestinationParameters {
         unsupported::refuse("Prefix list", self.destination_prefix_list_id.is_some())?;
         self.destination_cidr_block.ok_or_else(|| {
             let message = "The request must contain the parameter destinationCidrBlock";
-            Ec2Error::new(ErrorCode::MissingParameter, message)
+            ErrorCode::MissingParameter.with(message)
         })
     }
 }
@@ -31,7 +31,7 @@ impl Operation for CreateRoute {
         let target = self.target.resolve(&table, world)?.ok_or_else(no_target)?;
         if find(&mut table, destination).is_some() {
             let message = format!("The route identified by {destination} already exists.");
-            return Err(Ec2Error::new(ErrorCode::RouteAlreadyExists, message));
+            return Err(ErrorCode::RouteAlreadyExists.with(message));
         }
         check_destination(destination)?;
         check_within_vpc(destination, target, table.vpc_id, world)?;
@@ -40,7 +40,7 @@ impl Operation for CreateRoute {
                 "The maximum number of routes in route table {} has been reached.",
                 table.route_table_id
             );
-            return Err(Ec2Error::new(ErrorCode::RouteLimitExceeded, message));
+            return Err(ErrorCode::RouteLimitExceeded.with(message));
         }
         table.routes.push(Route {
             destination,
@@ -62,10 +62,7 @@ impl Operation for ReplaceRoute {
             (None, true) => RouteTarget::Local,
             (Some(_), true) => {
                 let message = "The parameter localTarget cannot be used with another target";
-                return Err(Ec2Error::new(
-                    ErrorCode::InvalidParameterCombination,
-                    message,
-                ));
+                return Err(ErrorCode::InvalidParameterCombination.with(message));
             }
             (None, false) => return Err(no_target()),
         };
@@ -74,7 +71,7 @@ impl Operation for ReplaceRoute {
             let message = format!(
                 "There is no route defined for '{destination}' in the route table. Use CreateRoute instead."
             );
-            Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+            ErrorCode::InvalidParameterValue.with(message)
         })?;
         check_within_vpc(destination, target, vpc_id, world)?;
         route.target = target;
@@ -91,11 +88,11 @@ impl Operation for DeleteRoute {
         let route = find(&mut table, destination).ok_or_else(|| {
             let message =
                 format!("no route with destination-cidr-block {destination} in route table {id}");
-            Ec2Error::new(ErrorCode::InvalidRouteNotFound, message)
+            ErrorCode::InvalidRouteNotFound.with(message)
         })?;
         if route.origin == RouteOrigin::CreateRouteTable {
             let message = format!("cannot remove local route {destination} in route table {id}");
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         table
             .routes
@@ -119,7 +116,7 @@ fn put(table: RouteTable) -> ChangeSet {
 
 fn no_target() -> Ec2Error {
     let message = "The request must contain exactly one of gatewayId, networkInterfaceId, localTarget or instanceId";
-    Ec2Error::new(ErrorCode::MissingParameter, message)
+    ErrorCode::MissingParameter.with(message)
 }
 
 /// Refuses the block that EC2 keeps for its services ("Route tables", static routes).
@@ -127,7 +124,7 @@ fn check_destination(destination: Ipv4Cidr) -> Result<(), Ec2Error> {
     let kept = Ipv4Cidr::new(Ipv4Addr::new(169, 254, 168, 0), 22);
     if kept.is_some_and(|kept| kept.covers(destination)) {
         let message = format!("The destination CIDR block {destination} is not supported.");
-        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        return Err(ErrorCode::InvalidParameterValue.with(message));
     }
     Ok(())
 }
@@ -166,5 +163,5 @@ fn check_within_vpc(
     } else {
         return Ok(());
     };
-    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+    Err(ErrorCode::InvalidParameterValue.with(message))
 }

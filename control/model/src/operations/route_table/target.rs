@@ -68,10 +68,7 @@ impl RouteTargetParameters {
         if let [first, second, ..] = given.as_slice() {
             let message =
                 format!("The parameter {first} cannot be used with the parameter {second}");
-            return Err(Ec2Error::new(
-                ErrorCode::InvalidParameterCombination,
-                message,
-            ));
+            return Err(ErrorCode::InvalidParameterCombination.with(message));
         }
         Ok(())
     }
@@ -89,14 +86,14 @@ fn gateway(id: &str, table: &RouteTable, world: &World) -> Result<RouteTarget, E
         .and_then(|id| world.internet_gateways.get(id));
     let gateway = found.ok_or_else(|| {
         let message = format!("The gateway ID '{id}' does not exist");
-        Ec2Error::new(ErrorCode::InvalidGatewayIdNotFound, message)
+        ErrorCode::InvalidGatewayIdNotFound.with(message)
     })?;
     if gateway.vpc_id != Some(table.vpc_id) {
         let message = format!(
             "route table {} and network gateway {id} belong to different networks",
             table.route_table_id
         );
-        return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+        return Err(ErrorCode::InvalidParameterValue.with(message));
     }
     Ok(RouteTarget::InternetGateway(gateway.internet_gateway_id))
 }
@@ -112,7 +109,7 @@ fn instance(id: InstanceId, table: &RouteTable, world: &World) -> Result<RouteTa
         (Some(_), Some(_)) => Err(lookup::several_interfaces(id)),
         (None, _) => {
             let message = format!("The instance '{id}' has no network interface.");
-            Err(Ec2Error::new(ErrorCode::InvalidInstanceId, message))
+            Err(ErrorCode::InvalidInstanceId.with(message))
         }
     }
 }
@@ -125,5 +122,5 @@ fn check_network(eni: &NetworkInterface, table: &RouteTable) -> Result<(), Ec2Er
         "route table {} and interface {} belong to different networks",
         table.route_table_id, eni.network_interface_id
     );
-    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+    Err(ErrorCode::InvalidParameterValue.with(message))
 }

@@ -61,7 +61,7 @@ fn authorize(
     let asked = permissions.resolve(group, world, context)?;
     if asked.is_empty() {
         let message = "The request must contain the parameter ipPermissions";
-        return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+        return Err(ErrorCode::MissingParameter.with(message));
     }
     let there: BTreeSet<_> = rules_of(group.group_id, direction, world)
         .map(RuleMatch::of)

@@ -24,10 +24,7 @@ impl Operation for CreateSecurityGroup {
         check_name(&self.group_name, vpc.vpc_id, world)?;
         if world.security_groups.len() >= quota::SECURITY_GROUPS_PER_REGION {
             let message = "The maximum number of security groups has been reached.";
-            return Err(Ec2Error::new(
-                ErrorCode::SecurityGroupLimitExceeded,
-                message,
-            ));
+            return Err(ErrorCode::SecurityGroupLimitExceeded.with(message));
         }
         let group = SecurityGroup {
             group_id: SecurityGroupId::generate(context.ids),
@@ -54,7 +51,7 @@ impl Operation for CreateSecurityGroup {
 fn check_text(parameter: &str, noun: &str, text: &str) -> Result<(), Ec2Error> {
     if text.is_empty() {
         let message = format!("The request must contain the parameter {parameter}");
-        return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+        return Err(ErrorCode::MissingParameter.with(message));
     }
     if is_text(text) {
         return Ok(());
@@ -66,7 +63,7 @@ fn check_text(parameter: &str, noun: &str, text: &str) -> Result<(), Ec2Error> {
             "Value ({text}) for parameter {parameter} is invalid. Character sets beyond ASCII are not supported."
         )
     };
-    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+    Err(ErrorCode::InvalidParameterValue.with(message))
 }
 
 fn check_name(name: &str, vpc_id: VpcId, world: &World) -> Result<(), Ec2Error> {

@@ -35,7 +35,7 @@ fn check_deletable(group: &SecurityGroup, world: &World) -> Result<(), Ec2Error>
             "the specified group: \"{id}\" name: \"{}\" cannot be deleted by a user",
             group.group_name
         );
-        return Err(Ec2Error::new(ErrorCode::CannotDelete, message));
+        return Err(ErrorCode::CannotDelete.with(message));
     }
     let is_worn = world.network_interfaces.count(&IndexKey::SecurityGroup(id)) > 0;
     let is_named = world
@@ -44,7 +44,7 @@ fn check_deletable(group: &SecurityGroup, world: &World) -> Result<(), Ec2Error>
         .any(|rule| rule.group_id != id);
     if is_worn || is_named {
         let message = format!("resource {id} has a dependent object");
-        return Err(Ec2Error::new(ErrorCode::DependencyViolation, message));
+        return Err(ErrorCode::DependencyViolation.with(message));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `DescribeSecurityGroups`.
 
+use crate::tags::Tags;
 use alloc::borrow::Cow;
 use alloc::string::ToString;
 
@@ -12,7 +13,6 @@ use crate::api::security_group::{
     DescribeSecurityGroups, DescribeSecurityGroupsResponse, SecurityGroupDescription,
 };
 use crate::describe::{Described, Scope, answer, refused_value};
-use crate::operations::lookup;
 use crate::resource::{SecurityGroup, SecurityGroupRule};
 use crate::{ChangeSet, Context, Ec2Error, IndexKey, Operation, Planned, World};
 
@@ -28,8 +28,6 @@ impl Operation for DescribeSecurityGroups {
             &ids,
             &self.page,
             Scope::new(world, context),
-            lookup::no_security_group,
-            SecurityGroupDescription::new,
         )?;
         let response = DescribeSecurityGroupsResponse {
             security_group_info,
@@ -40,35 +38,18 @@ impl Operation for DescribeSecurityGroups {
 }
 
 impl Described for SecurityGroup {
-    const FILTERS: &'static [&'static str] = &[
-        "description",
-        "egress.ip-permission.cidr",
-        "egress.ip-permission.from-port",
-        "egress.ip-permission.group-id",
-        "egress.ip-permission.group-name",
-        "egress.ip-permission.ipv6-cidr",
-        "egress.ip-permission.prefix-list-id",
-        "egress.ip-permission.protocol",
-        "egress.ip-permission.to-port",
-        "egress.ip-permission.user-id",
-        "group-id",
-        "group-name",
-        "ip-permission.cidr",
-        "ip-permission.from-port",
-        "ip-permission.group-id",
-        "ip-permission.group-name",
-        "ip-permission.ipv6-cidr",
-        "ip-permission.prefix-list-id",
-        "ip-permission.protocol",
-        "ip-permission.to-port",
-        "ip-permission.user-id",
-        "owner-id",
-        "primary-vpc-id",
-        "vpc-id",
-    ];
+    type Answer = SecurityGroupDescription;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("GroupIds", "MaxResults");
     const PLURAL: Option<&'static str> = Some("security groups");
     const ID_FILTER: Option<&'static str> = Some("group-id");
+
+    fn describe(&self, scope: Scope<'_>) -> SecurityGroupDescription {
+        SecurityGroupDescription::new(self, scope)
+    }
+
+    fn tag_set(&self) -> &Tags {
+        &self.tags
+    }
 
     fn filter_values<'a>(
         &'a self,

@@ -1,7 +1,6 @@
 //! `DescribeSecurityGroupRules`.
 
-use alloc::borrow::Cow;
-use alloc::string::ToString;
+use crate::tags::Tags;
 
 use eni_query::{QueryError, read_id};
 use eni_types::SecurityGroupId;
@@ -9,45 +8,26 @@ use eni_types::SecurityGroupId;
 use crate::api::security_group::{
     DescribeSecurityGroupRules, DescribeSecurityGroupRulesResponse, SecurityGroupRuleDescription,
 };
-use crate::describe::{Described, Scope, answer};
-use crate::operations::lookup;
+use crate::describe::{Described, Scope, describes};
 use crate::resource::SecurityGroupRule;
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, Operation, Planned, World};
+use crate::{Ec2Error, IndexKey};
 
-/// Describes the rules of security groups.
-impl Operation for DescribeSecurityGroupRules {
-    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let (security_group_rule_set, next_token) = answer(
-            &world.security_group_rules,
-            &self.security_group_rule_ids,
-            &self.page,
-            Scope::new(world, context),
-            lookup::no_security_group_rule,
-            SecurityGroupRuleDescription::new,
-        )?;
-        let response = DescribeSecurityGroupRulesResponse {
-            security_group_rule_set,
-            next_token,
-        };
-        Ok((ChangeSet::none(), response))
-    }
+describes! {
+    /// Describes the rules of security groups.
+    DescribeSecurityGroupRules: security_group_rule_ids in security_group_rules, DescribeSecurityGroupRulesResponse { security_group_rule_set }
 }
 
 impl Described for SecurityGroupRule {
-    const FILTERS: &'static [&'static str] = &["group-id", "security-group-rule-id"];
+    type Answer = SecurityGroupRuleDescription;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("SecurityGroupRuleIds", "MaxResults");
     const ID_FILTER: Option<&'static str> = Some("security-group-rule-id");
 
-    fn filter_values<'a>(
-        &'a self,
-        name: &str,
-        _scope: Scope<'a>,
-        give: &mut dyn FnMut(Cow<'a, str>),
-    ) {
-        give(match name {
-            "group-id" => self.group_id.to_string().into(),
-            _ => self.security_group_rule_id.to_string().into(),
-        });
+    fn describe(&self, scope: Scope<'_>) -> SecurityGroupRuleDescription {
+        SecurityGroupRuleDescription::new(self, scope)
+    }
+
+    fn tag_set(&self) -> &Tags {
+        &self.tags
     }
 
     fn check_filter_value(name: &str, value: &str) -> Result<(), Ec2Error> {

@@ -57,10 +57,7 @@ impl DescriptionUpdate {
         if self.ip_permissions.is_empty() == self.by_id.is_empty() {
             let message =
                 "Either 'ipPermissions' or 'securityGroupRuleDescriptions' should be provided.";
-            return Err(Ec2Error::new(
-                ErrorCode::InvalidParameterCombination,
-                message,
-            ));
+            return Err(ErrorCode::InvalidParameterCombination.with(message));
         }
         let mut changes = ChangeSet::none();
         let mut describe = |rule: &SecurityGroupRule, description| {

@@ -27,7 +27,7 @@ pub(crate) fn check(
     for group_id in &distinct {
         if lookup::security_group(world, *group_id)?.vpc_id != vpc_id {
             let message = "You have specified two resources that belong to different networks.";
-            return Err(Ec2Error::new(ErrorCode::InvalidGroupNotFound, message));
+            return Err(ErrorCode::InvalidGroupNotFound.with(message));
         }
     }
     if distinct.is_empty() {
@@ -36,10 +36,7 @@ pub(crate) fn check(
     }
     if distinct.len() > quota::SECURITY_GROUPS_PER_NETWORK_INTERFACE {
         let message = "The maximum number of security groups per interface has been reached.";
-        return Err(Ec2Error::new(
-            ErrorCode::SecurityGroupsPerInterfaceLimitExceeded,
-            message,
-        ));
+        return Err(ErrorCode::SecurityGroupsPerInterfaceLimitExceeded.with(message));
     }
     check_rules(&distinct, None, world)?;
     Ok(distinct)
@@ -93,5 +90,5 @@ pub(crate) struct NewRules {
 /// The error for more rules than a group, or an interface over all its groups, may have.
 pub(crate) fn too_many_rules() -> Ec2Error {
     let message = "The maximum number of rules per security group has been reached.";
-    Ec2Error::new(ErrorCode::RulesPerSecurityGroupLimitExceeded, message)
+    ErrorCode::RulesPerSecurityGroupLimitExceeded.with(message)
 }

@@ -19,7 +19,7 @@ impl Operation for ModifySecurityGroupRules {
         let group = lookup::security_group(world, self.group_id)?;
         if self.security_group_rules.is_empty() {
             let message = "The request must contain the parameter SecurityGroupRules";
-            return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+            return Err(ErrorCode::MissingParameter.with(message));
         }
         let mut changed: BTreeMap<SecurityGroupRuleId, SecurityGroupRule> = BTreeMap::new();
         for update in self.security_group_rules {
@@ -29,7 +29,7 @@ impl Operation for ModifySecurityGroupRules {
             if changed.insert(id, rule).is_some() {
                 let message =
                     format!("The security group rule ID '{id}' is specified more than once.");
-                return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+                return Err(ErrorCode::InvalidParameterValue.with(message));
             }
         }
         check_distinct(group, &changed, world)?;
@@ -75,7 +75,7 @@ impl SecurityGroupRuleRequest {
         if (self.from_port.is_none() || self.to_port.is_none()) && has_ports() {
             let message =
                 "Invalid value for portRange. Must specify both from and to ports with TCP/UDP.";
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         ProtocolPorts::new(protocol, self.from_port, self.to_port)
     }

@@ -22,14 +22,11 @@ pub(crate) fn named<'a>(
         (None, Some(name)) => in_default_vpc(name, world),
         (None, None) => {
             let message = "The request must contain the parameter groupName or groupId";
-            Err(Ec2Error::new(ErrorCode::MissingParameter, message))
+            Err(ErrorCode::MissingParameter.with(message))
         }
         (Some(_), Some(_)) => {
             let message = "The parameter groupName cannot be used with the parameter groupId";
-            Err(Ec2Error::new(
-                ErrorCode::InvalidParameterCombination,
-                message,
-            ))
+            Err(ErrorCode::InvalidParameterCombination.with(message))
         }
     }
 }

@@ -54,7 +54,7 @@ impl PermissionParameters {
         let mut seen = BTreeSet::new();
         if !named.iter().all(|rule| seen.insert(rule.matched)) {
             let message = "The same permission must not appear multiple times";
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         Ok(named)
     }
@@ -74,10 +74,7 @@ impl PermissionParameters {
         } else {
             return Ok(single.into_single());
         };
-        Err(Ec2Error::new(
-            ErrorCode::InvalidParameterCombination,
-            message,
-        ))
+        Err(ErrorCode::InvalidParameterCombination.with(message))
     }
 
     /// The single rule, or the three that a group's name without a protocol stands for.
@@ -147,10 +144,7 @@ impl IpPermission {
         }
         if named.len() == before {
             let message = "A permission must name a CIDR block, a prefix list or a security group.";
-            return Err(Ec2Error::new(
-                ErrorCode::InvalidPermissionMalformed,
-                message,
-            ));
+            return Err(ErrorCode::InvalidPermissionMalformed.with(message));
         }
         Ok(())
     }
@@ -176,7 +170,7 @@ impl UserIdGroupPair {
             }
             (None, None) => {
                 let message = "Source group ID missing.";
-                return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+                return Err(ErrorCode::MissingParameter.with(message));
             }
         };
         Ok(peer.group_id)
@@ -194,7 +188,7 @@ pub(crate) fn check_peer(
 ) -> Result<SecurityGroupId, Ec2Error> {
     if lookup::security_group(world, id)?.vpc_id != group.vpc_id {
         let message = "You have specified two resources that belong to different networks.";
-        return Err(Ec2Error::new(ErrorCode::InvalidGroupNotFound, message));
+        return Err(ErrorCode::InvalidGroupNotFound.with(message));
     }
     Ok(id)
 }

@@ -96,7 +96,7 @@ fn check_types(icmp_type: i32, code: i32) -> Result<(i32, i32), Ec2Error> {
 }
 
 fn invalid(message: impl Into<String>) -> Ec2Error {
-    Ec2Error::new(ErrorCode::InvalidParameterValue, message)
+    ErrorCode::InvalidParameterValue.with(message)
 }
 
 #[cfg(test)]

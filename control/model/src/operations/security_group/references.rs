@@ -39,7 +39,7 @@ impl Operation for GetSecurityGroupsForVpc {
         });
         let scope = Scope::new(world, context);
         let groups = &world.security_groups;
-        let found = find(groups, &[], &self.page, scope, lookup::no_security_group)?;
+        let found = find(groups, &[], &self.page, scope)?;
         let describe = |group: &SecurityGroup| SecurityGroupForVpc {
             description: group.description.clone(),
             group_name: group.group_name.clone(),

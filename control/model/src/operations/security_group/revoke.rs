@@ -129,7 +129,7 @@ impl Revocation<'_> {
 /// The error for a rule that a group does not have.
 pub(crate) fn no_such_rule() -> Ec2Error {
     let message = "The specified rule does not exist in this security group.";
-    Ec2Error::new(ErrorCode::InvalidPermissionNotFound, message)
+    ErrorCode::InvalidPermissionNotFound.with(message)
 }
 
 impl RevokedSecurityGroupRule {

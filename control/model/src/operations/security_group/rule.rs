@@ -90,7 +90,7 @@ impl RuleMatch {
         };
         let message =
             format!("the specified rule \"peer: {peer}, {protocol}{ports}, ALLOW\" already exists");
-        Ec2Error::new(ErrorCode::InvalidPermissionDuplicate, message)
+        ErrorCode::InvalidPermissionDuplicate.with(message)
     }
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn check_description(description: Option<&str>) -> Result<(), Ec2Erro
         return Ok(());
     }
     let message = format!("Invalid rule description. Valid descriptions are {VALID_TEXTS}");
-    Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+    Err(ErrorCode::InvalidParameterValue.with(message))
 }
 
 /// What EC2's texts say of the texts that it takes.

@@ -72,11 +72,11 @@ fn check_block(block: Ipv4Cidr, vpc: &Vpc, world: &World) -> Result<(), Ec2Error
     if !quota::VPC_PREFIX_LENGTHS.contains(&block.prefix_length()) || !vpc.cidr_block.covers(block)
     {
         let message = format!("The CIDR '{block}' is invalid.");
-        return Err(Ec2Error::new(ErrorCode::InvalidSubnetRange, message));
+        return Err(ErrorCode::InvalidSubnetRange.with(message));
     }
     if is_taken(block, vpc.vpc_id, world) {
         let message = format!("The CIDR '{block}' conflicts with another subnet");
-        return Err(Ec2Error::new(ErrorCode::InvalidSubnetConflict, message));
+        return Err(ErrorCode::InvalidSubnetConflict.with(message));
     }
     Ok(())
 }
@@ -93,7 +93,7 @@ pub(super) fn is_taken(block: Ipv4Cidr, vpc_id: VpcId, world: &World) -> bool {
 pub(super) fn check_quota(world: &World, vpc_id: VpcId) -> Result<(), Ec2Error> {
     if world.subnets.count(&IndexKey::Vpc(vpc_id)) >= quota::SUBNETS_PER_VPC {
         let message = "The maximum number of subnets has been reached.";
-        return Err(Ec2Error::new(ErrorCode::SubnetLimitExceeded, message));
+        return Err(ErrorCode::SubnetLimitExceeded.with(message));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::create::{add, check_quota, is_taken};
 use crate::api::subnet::{CreateDefaultSubnet, CreateSubnetResponse, SubnetDescription};
 use crate::describe::Scope;
 use crate::operations::{unsupported, vpc, zone};
-use crate::{Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
+use crate::{Context, ErrorCode, IndexKey, Operation, Planned, World};
 
 /// Makes a zone's default subnet anew after it was deleted, from the first free /20 of the default VPC.
 impl Operation for CreateDefaultSubnet {
@@ -14,7 +14,7 @@ impl Operation for CreateDefaultSubnet {
         unsupported::refuse("IPv6", self.ipv6_native == Some(true))?;
         if self.availability_zone.is_none() && self.availability_zone_id.is_none() {
             let message = "The request must contain the parameter availabilityZone";
-            return Err(Ec2Error::new(ErrorCode::MissingParameter, message));
+            return Err(ErrorCode::MissingParameter.with(message));
         }
         let zone = zone::chosen(
             self.availability_zone.as_deref(),
@@ -23,7 +23,7 @@ impl Operation for CreateDefaultSubnet {
         )?;
         let default_vpc = world.default_vpc().ok_or_else(|| {
             let message = "No default VPC exists for this account in this region.";
-            Ec2Error::new(ErrorCode::DefaultVpcDoesNotExist, message)
+            ErrorCode::DefaultVpcDoesNotExist.with(message)
         })?;
         let vpc_id = default_vpc.vpc_id;
         let existing = world
@@ -35,17 +35,14 @@ impl Operation for CreateDefaultSubnet {
                 "'{}' is already the default subnet in {zone}.",
                 existing.subnet_id
             );
-            return Err(Ec2Error::new(
-                ErrorCode::DefaultSubnetAlreadyExistsInAvailabilityZone,
-                message,
-            ));
+            return Err(ErrorCode::DefaultSubnetAlreadyExistsInAvailabilityZone.with(message));
         }
         check_quota(world, vpc_id)?;
         let block = vpc::default_blocks(default_vpc.cidr_block)
             .find(|block| !is_taken(*block, vpc_id, world))
             .ok_or_else(|| {
                 let message = "The default VPC has no free block of the size of a default subnet.";
-                Ec2Error::new(ErrorCode::InsufficientCidrBlocks, message)
+                ErrorCode::InsufficientCidrBlocks.with(message)
             })?;
         let subnet = vpc::default_subnet(vpc_id, block, zone, context.ids);
         let response = CreateSubnetResponse {

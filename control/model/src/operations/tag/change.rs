@@ -90,5 +90,5 @@ fn refused(id: &str, reason: MalformedId) -> Ec2Error {
 
 fn missing(parameter: &str) -> Ec2Error {
     let message = format!("The request must contain the parameter {parameter}");
-    Ec2Error::new(ErrorCode::MissingParameter, message)
+    ErrorCode::MissingParameter.with(message)
 }

@@ -1,6 +1,5 @@
 //! `DescribeTags`.
 
-use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -9,9 +8,9 @@ use eni_types::{ResourceId, quota};
 
 use super::taggable::{Which, for_each_tagged};
 use crate::api::tag::{DescribeTags, DescribeTagsResponse, TagDescription};
-use crate::describe::{Described, Filter, Scope, find_among, has_wildcards};
+use crate::describe::{Described, Filter, Scope, answer_among, has_wildcards};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, IndexKey, Operation, Planned, Row, World};
+use crate::{ChangeSet, Context, IndexKey, Operation, Planned, World};
 
 /// One tag of one resource, as a row that filters look at.
 struct TagRow {
@@ -36,7 +35,7 @@ impl Operation for DescribeTags {
         rows.dedup_by(|row, other| {
             (row.resource_id, &row.only) == (other.resource_id, &other.only)
         });
-        let (found, next_token) = find_among(
+        let (tag_set, next_token) = answer_among(
             rows.into_iter(),
             false,
             TagRow::position,
@@ -45,7 +44,7 @@ impl Operation for DescribeTags {
             Scope::new(world, context),
         )?;
         let response = DescribeTagsResponse {
-            tag_set: found.iter().map(TagRow::describe).collect(),
+            tag_set,
             next_token,
         };
         Ok((ChangeSet::none(), response))
@@ -61,8 +60,13 @@ impl TagRow {
     fn position(&self) -> String {
         format!("{} {}", self.resource_id, self.key_and_value().0)
     }
+}
 
-    fn describe(&self) -> TagDescription {
+impl Described for TagRow {
+    type Answer = TagDescription;
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("resourceIdSet", "maxResults");
+
+    fn describe(&self, _: Scope<'_>) -> TagDescription {
         let (key, value) = self.key_and_value();
         TagDescription {
             resource_id: self.resource_id.to_string(),
@@ -71,37 +75,9 @@ impl TagRow {
             value: value.into(),
         }
     }
-}
 
-impl Row for TagRow {
-    type Id = ResourceId;
-    fn id(&self) -> ResourceId {
-        self.resource_id
-    }
-    fn tags(&self) -> &Tags {
+    fn tag_set(&self) -> &Tags {
         &self.only
-    }
-    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
-}
-
-impl Described for TagRow {
-    const FILTERS: &'static [&'static str] = &["key", "resource-id", "resource-type", "value"];
-    const IDS_AND_PAGE: (&'static str, &'static str) = ("resourceIdSet", "maxResults");
-
-    fn filter_values<'a>(
-        &'a self,
-        name: &str,
-        _scope: Scope<'a>,
-        give: &mut dyn FnMut(Cow<'a, str>),
-    ) {
-        let (key, value) = self.key_and_value();
-        give(match name {
-            "key" => key.into(),
-            "resource-id" => self.resource_id.to_string().into(),
-            "resource-type" => self.resource_type.into(),
-            "value" => value.into(),
-            _ => return,
-        });
     }
 }
 

@@ -116,5 +116,5 @@ fn each<'a, R: Row>(
 /// EC2's error for a text that names nothing that has tags.
 pub(super) fn not_taggable(id: &str) -> Ec2Error {
     let message = format!("The ID '{id}' is not valid");
-    Ec2Error::new(ErrorCode::InvalidId, message)
+    ErrorCode::InvalidId.with(message)
 }

@@ -1,22 +1,21 @@
 //! `DescribeVolumes`.
 
-use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use eni_types::{InstanceId, Timestamp, quota};
+use eni_types::{Timestamp, quota};
 
 use super::{attached_at, devices_of};
 use crate::api::network_interface::OperatorDescription;
 use crate::api::volume::{
     DescribeVolumes, DescribeVolumesResponse, VolumeAttachmentDescription, VolumeDescription,
 };
-use crate::describe::{Described, Scope, find_among};
+use crate::describe::{Described, Scope, answer_among};
 use crate::resource::{BlockDevice, Instance, parse_volume_id, volume_id};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, Row, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// A volume: what its instance says of it.
 #[derive(Clone, Debug)]
@@ -31,20 +30,16 @@ pub(super) struct Volume {
 impl Operation for DescribeVolumes {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let volumes = wanted(&self.volume_ids, world)?;
-        let scope = Scope::new(world, context);
-        let (found, next_token) = find_among(
+        let (volume_set, next_token) = answer_among(
             volumes.into_iter(),
             !self.volume_ids.is_empty(),
             |volume| volume.id.clone(),
             &self.page,
             &quota::PAGE_SIZES,
-            scope,
+            Scope::new(world, context),
         )?;
         let response = DescribeVolumesResponse {
-            volume_set: found
-                .iter()
-                .map(|volume| VolumeDescription::new(volume, scope))
-                .collect(),
+            volume_set,
             next_token,
         };
         Ok((ChangeSet::none(), response))
@@ -97,20 +92,23 @@ pub(super) fn named(id: &str, world: &World) -> Result<Volume, Ec2Error> {
         .and_then(|instance| volumes_of(instance, world).find(|volume| volume.id == id))
         .ok_or_else(|| {
             let message = format!("The volume '{id}' does not exist.");
-            Ec2Error::new(ErrorCode::InvalidVolumeNotFound, message)
+            ErrorCode::InvalidVolumeNotFound.with(message)
         })
 }
 
-impl VolumeDescription {
-    fn new(volume: &Volume, scope: Scope<'_>) -> Self {
-        let Volume {
+impl Described for Volume {
+    type Answer = VolumeDescription;
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("volumeSet", "maxResults");
+
+    fn describe(&self, scope: Scope<'_>) -> VolumeDescription {
+        let Self {
             id,
             instance,
             device,
             since,
-        } = volume;
+        } = self;
         let zone = &instance.availability_zone;
-        Self {
+        VolumeDescription {
             volume_id: id.clone(),
             size: device.size_gib,
             snapshot_id: "",
@@ -137,67 +135,8 @@ impl VolumeDescription {
             operator: OperatorDescription { managed: false },
         }
     }
-}
 
-impl Row for Volume {
-    type Id = InstanceId;
-    fn id(&self) -> InstanceId {
-        self.instance.instance_id
-    }
-    fn tags(&self) -> &Tags {
+    fn tag_set(&self) -> &Tags {
         &self.device.tags
-    }
-    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
-}
-
-impl Described for Volume {
-    const FILTERS: &'static [&'static str] = &[
-        "attachment.attach-time",
-        "attachment.delete-on-termination",
-        "attachment.device",
-        "attachment.instance-id",
-        "attachment.status",
-        "availability-zone",
-        "availability-zone-id",
-        "create-time",
-        "encrypted",
-        "fast-restored",
-        "multi-attach-enabled",
-        "operator.managed",
-        "operator.principal",
-        "size",
-        "snapshot-id",
-        "status",
-        "volume-id",
-        "volume-type",
-    ];
-    const IDS_AND_PAGE: (&'static str, &'static str) = ("volumeSet", "maxResults");
-
-    fn filter_values<'a>(
-        &'a self,
-        name: &str,
-        scope: Scope<'a>,
-        give: &mut dyn FnMut(Cow<'a, str>),
-    ) {
-        let zone = &self.instance.availability_zone;
-        give(match name {
-            "attachment.attach-time" | "create-time" => self.since.to_string().into(),
-            "attachment.delete-on-termination" => {
-                self.device.delete_on_termination.to_string().into()
-            }
-            "attachment.device" => self.device.device_name.as_str().into(),
-            "attachment.instance-id" => self.instance.instance_id.to_string().into(),
-            "attachment.status" => "attached".into(),
-            "availability-zone" => zone.as_str().into(),
-            "availability-zone-id" => scope.region.availability_zone_id(zone).into(),
-            "encrypted" => self.device.encrypted.to_string().into(),
-            "fast-restored" | "multi-attach-enabled" | "operator.managed" => "false".into(),
-            "size" => self.device.size_gib.to_string().into(),
-            "status" => "in-use".into(),
-            "volume-id" => self.id.as_str().into(),
-            "volume-type" => self.device.volume_type.as_str().into(),
-            // No volume is made of a snapshot or managed by a service.
-            _ => return,
-        });
     }
 }

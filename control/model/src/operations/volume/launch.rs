@@ -50,7 +50,7 @@ pub(crate) fn block_devices(
     }
     if devices.len() > MAX_BLOCK_DEVICES {
         let message = format!("An instance may have no more than {MAX_BLOCK_DEVICES} volumes.");
-        return Err(Ec2Error::new(ErrorCode::AttachmentLimitExceeded, message));
+        return Err(ErrorCode::AttachmentLimitExceeded.with(message));
     }
     for device in &mut devices {
         device.tags = tags.clone();
@@ -82,7 +82,7 @@ fn changed(mut device: BlockDevice, ebs: &EbsBlockDevice) -> Result<BlockDevice,
     if let Some(given) = &ebs.volume_type {
         if !VOLUME_TYPES.contains(&given.as_str()) {
             let message = format!("Value ({given}) for parameter VolumeType is invalid.");
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         device.volume_type.clone_from(given);
     }
@@ -128,17 +128,14 @@ fn performance(
 
 fn not_for<T>(parameter: &str, volume_type: &str) -> Result<T, Ec2Error> {
     let message = format!("The parameter {parameter} is not supported for {volume_type} volumes.");
-    Err(Ec2Error::new(
-        ErrorCode::InvalidParameterCombination,
-        message,
-    ))
+    Err(ErrorCode::InvalidParameterCombination.with(message))
 }
 
 fn missing(parameter: &str) -> Ec2Error {
     let message = format!("The request must contain the parameter {parameter}");
-    Ec2Error::new(ErrorCode::MissingParameter, message)
+    ErrorCode::MissingParameter.with(message)
 }
 
 fn refused<T>(message: String) -> Result<T, Ec2Error> {
-    Err(Ec2Error::new(ErrorCode::InvalidBlockDeviceMapping, message))
+    Err(ErrorCode::InvalidBlockDeviceMapping.with(message))
 }

@@ -3,17 +3,16 @@
 use alloc::borrow::Cow;
 use alloc::string::ToString;
 
-use eni_types::{InstanceId, quota};
+use eni_types::quota;
 
 use super::describe::{Volume, named, wanted};
 use crate::api::volume::{
     DescribeVolumeAttribute, DescribeVolumeAttributeResponse, DescribeVolumeStatus,
     DescribeVolumeStatusResponse, VolumeStatusDescription, VolumeStatusDetails, VolumeStatusInfo,
 };
-use crate::describe::{Described, Scope, find_among};
+use crate::describe::{Described, Filtered, Scope, answer_among};
 use crate::operations::attribute::{AttributeBooleanValue, unknown_attribute};
-use crate::tags::Tags;
-use crate::{ChangeSet, Context, IndexKey, ItemSet, Operation, Planned, Row, World};
+use crate::{ChangeSet, Context, ItemSet, Operation, Planned, World};
 
 /// What EC2 looks at. It measures the performance of volumes with provisioned rates only.
 const DETAILS: [VolumeStatusDetails; 2] = [
@@ -35,24 +34,41 @@ struct Health(Volume);
 impl Operation for DescribeVolumeStatus {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let volumes = wanted(&self.volume_ids, world)?;
-        let scope = Scope::new(world, context);
-        let (found, next_token) = find_among(
+        let (volume_status_set, next_token) = answer_among(
             volumes.into_iter().map(Health),
             !self.volume_ids.is_empty(),
             |row| row.0.id.clone(),
             &self.page,
             &quota::PAGE_SIZES,
-            scope,
+            Scope::new(world, context),
         )?;
         let response = DescribeVolumeStatusResponse {
-            volume_status_set: found.iter().map(|row| row.describe(scope)).collect(),
+            volume_status_set,
             next_token,
         };
         Ok((ChangeSet::none(), response))
     }
 }
 
-impl Health {
+impl Described for Health {
+    type Answer = VolumeStatusDescription;
+    const HAS_TAG_FILTERS: bool = false;
+    const IDS_AND_PAGE: (&'static str, &'static str) = ("volumeSet", "maxResults");
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        match name {
+            "attachment-status.instance-id" => give(self.0.instance.instance_id.to_string().into()),
+            _ => self
+                .describe(scope)
+                .filter_values(name, &mut |value| give(value.into())),
+        }
+    }
+
     fn describe(&self, scope: Scope<'_>) -> VolumeStatusDescription {
         let zone = &self.0.instance.availability_zone;
         VolumeStatusDescription {
@@ -65,66 +81,6 @@ impl Health {
             },
             events_set: ItemSet::default(),
             actions_set: ItemSet::default(),
-        }
-    }
-}
-
-impl Row for Health {
-    type Id = InstanceId;
-    fn id(&self) -> InstanceId {
-        self.0.id()
-    }
-    fn tags(&self) -> &Tags {
-        self.0.tags()
-    }
-    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
-}
-
-impl Described for Health {
-    const FILTERS: &'static [&'static str] = &[
-        "action.code",
-        "action.description",
-        "action.event-id",
-        "attachment-status.instance-id",
-        "attachment-status.io-performance",
-        "availability-zone",
-        "availability-zone-id",
-        "event.description",
-        "event.event-id",
-        "event.event-type",
-        "event.not-after",
-        "event.not-before",
-        "operator.managed",
-        "operator.principal",
-        "volume-status.details-name",
-        "volume-status.details-status",
-        "volume-status.status",
-    ];
-    const HAS_TAG_FILTERS: bool = false;
-    const IDS_AND_PAGE: (&'static str, &'static str) = ("volumeSet", "maxResults");
-
-    fn filter_values<'a>(
-        &'a self,
-        name: &str,
-        scope: Scope<'a>,
-        give: &mut dyn FnMut(Cow<'a, str>),
-    ) {
-        let instance = &self.0.instance;
-        match name {
-            "attachment-status.instance-id" => give(instance.instance_id.to_string().into()),
-            "availability-zone" => give(instance.availability_zone.as_str().into()),
-            "availability-zone-id" => {
-                let zone = &instance.availability_zone;
-                give(scope.region.availability_zone_id(zone).into());
-            }
-            "operator.managed" => give("false".into()),
-            "volume-status.details-name" => DETAILS.iter().for_each(|one| give(one.name.into())),
-            "volume-status.details-status" => {
-                DETAILS.iter().for_each(|one| give(one.status.into()));
-            }
-            "volume-status.status" => give(STATUS.into()),
-            // There are no events and no actions.
-            _ => {}
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::api::vpc::{DescribeVpcAttribute, DescribeVpcAttributeResponse, Modify
 use crate::operations::attribute::{AttributeBooleanValue, only_one, unknown_attribute};
 use crate::operations::lookup;
 use crate::resource::Vpc;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
+use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Changes one attribute of a VPC.
 impl Operation for ModifyVpcAttribute {
@@ -30,7 +30,7 @@ impl Operation for ModifyVpcAttribute {
         let turned_on = self.enable_dns_hostnames.is_some_and(|given| given.value);
         if turned_on && !vpc.enable_dns_support {
             let message = "You can only enable DNS hostnames if you've enabled DNS support.";
-            return Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message));
+            return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         let mut changes = ChangeSet::none();
         changes.put(vpc);

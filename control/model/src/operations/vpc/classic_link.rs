@@ -4,7 +4,7 @@ use crate::api::vpc::{
     DescribeVpcClassicLink, DescribeVpcClassicLinkDnsSupport, DisableVpcClassicLink,
     DisableVpcClassicLinkDnsSupport, EnableVpcClassicLink, EnableVpcClassicLinkDnsSupport,
 };
-use crate::{Context, Ec2Error, ErrorCode, Operation, Planned, World};
+use crate::{Context, ErrorCode, Operation, Planned, World};
 
 macro_rules! retired {
     ($($name:ident,)*) => {
@@ -13,7 +13,7 @@ macro_rules! retired {
             impl Operation for $name {
                 fn plan(self, _: &World, _: &mut Context<'_>) -> Planned<Self> {
                     let message = "The functionality you requested is not available in this region.";
-                    Err(Ec2Error::new(ErrorCode::UnsupportedOperation, message))
+                    Err(ErrorCode::UnsupportedOperation.with(message))
                 }
             }
         )*

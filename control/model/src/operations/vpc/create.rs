@@ -60,7 +60,7 @@ impl CreateVpc {
 /// EC2's error for a VPC or subnet without a block.
 pub(crate) fn no_block() -> Ec2Error {
     let message = "Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.";
-    Ec2Error::new(ErrorCode::MissingParameter, message)
+    ErrorCode::MissingParameter.with(message)
 }
 
 /// Refuses a block of another size than /16 to /28, or one that EC2 keeps ("VPC CIDR blocks", restrictions).
@@ -77,7 +77,7 @@ fn check_block(block: Ipv4Cidr) -> Result<(), Ec2Error> {
         .any(|kept| kept.overlaps(block));
     if is_kept || !quota::VPC_PREFIX_LENGTHS.contains(&block.prefix_length()) {
         let message = format!("The CIDR '{block}' is invalid.");
-        return Err(Ec2Error::new(ErrorCode::InvalidVpcRange, message));
+        return Err(ErrorCode::InvalidVpcRange.with(message));
     }
     Ok(())
 }
@@ -86,7 +86,7 @@ fn check_block(block: Ipv4Cidr) -> Result<(), Ec2Error> {
 pub(crate) fn check_quota(world: &World) -> Result<(), Ec2Error> {
     if world.vpcs.len() >= quota::VPCS_PER_REGION {
         let message = "The maximum number of VPCs has been reached.";
-        return Err(Ec2Error::new(ErrorCode::VpcLimitExceeded, message));
+        return Err(ErrorCode::VpcLimitExceeded.with(message));
     }
     Ok(())
 }
@@ -98,7 +98,7 @@ fn tenancy(given: Option<String>) -> Result<String, Ec2Error> {
             let message = format!(
                 "Value ({other}) for parameter instanceTenancy is invalid. Expected 'default' or 'dedicated'."
             );
-            Err(Ec2Error::new(ErrorCode::InvalidParameterValue, message))
+            Err(ErrorCode::InvalidParameterValue.with(message))
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::resource::{
     InternetGateway, NetworkAclAssociation, Route, RouteOrigin, RouteTarget, Subnet, Vpc,
 };
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, RegionSettings, World};
+use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, RegionSettings, World};
 
 /// The prefix length of default subnets ("Default subnets" in the VPC User Guide).
 pub(crate) const DEFAULT_SUBNET_PREFIX_LENGTH: u8 = 20;
@@ -114,7 +114,7 @@ impl Operation for CreateDefaultVpc {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         if world.default_vpc().is_some() {
             let message = "A Default VPC already exists for this account in this region.";
-            return Err(Ec2Error::new(ErrorCode::DefaultVpcAlreadyExists, message));
+            return Err(ErrorCode::DefaultVpcAlreadyExists.with(message));
         }
         check_quota(world)?;
         let made = DefaultVpc::new(context.region, context.ids);
