@@ -12,6 +12,8 @@ const RATCHET: &str = "xtask/tidy-ratchet.txt";
 const MAX_FILE_LINES: usize = 600;
 /// Kinds of files whose length counts.
 const CODE: [&str; 3] = ["rs", "py", "sh"];
+/// Where `cargo xtask api` writes: its declarations are what is read.
+const WRITTEN: &str = "control/model/src/api";
 
 /// Runs the check.
 pub(crate) fn run() -> Result<(), Failure> {
@@ -49,7 +51,7 @@ fn measure(path: &Path, text: &str, measured: &mut Measured) {
     let is_code = path
         .extension()
         .is_some_and(|e| CODE.iter().any(|code| e == *code));
-    if !is_code {
+    if !is_code || path.starts_with(WRITTEN) {
         return;
     }
     let lines = text.lines().count();
