@@ -19,33 +19,11 @@ const WINGS: [(&str, &[&str]); 6] = [
 ];
 
 /// Edges against the direction: who, whom, why.
-const EXCEPTIONS: [(&str, &str, &str); 5] = [
-    (
-        "eni-lower",
-        "eni-efa-abi",
-        "the policy of adapters is lowered with the rest",
-    ),
-    (
-        "eni-agent",
-        "eni-efa-abi",
-        "the agent starts the fabric service itself",
-    ),
-    (
-        "eni-agent",
-        "eni-fabric",
-        "the agent starts the fabric service itself",
-    ),
-    (
-        "eni-instance",
-        "eni-efa-install",
-        "the driver puts the libraries into instances",
-    ),
-    (
-        "eni-ena-express",
-        "eni-wire",
-        "frames are read through header views",
-    ),
-];
+const EXCEPTIONS: [(&str, &str, &str); 1] = [(
+    "eni-ena-express",
+    "eni-wire",
+    "frames are read through header views",
+)];
 
 /// What is wrong with the edges between `packages`, whose workspace lies in `root`.
 pub(crate) fn findings(packages: &[&Package], root: &Utf8Path) -> Vec<String> {

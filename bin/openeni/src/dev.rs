@@ -21,6 +21,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::adapters::{Adapters, Libraries};
 use crate::cli::{
     DEFAULT_ACCOUNT_ID, DEFAULT_DATA_DIRECTORY, DEFAULT_PUBLIC_POOL, DEFAULT_REGION, DevOptions,
 };
@@ -224,6 +225,7 @@ struct Started {
     listener: TcpListener,
     endpoint: Endpoint,
     agent: Agent,
+    adapters: Arc<Adapters>,
     statuses: UnixListener,
 }
 
@@ -243,6 +245,8 @@ async fn start(
     let listen = listener
         .local_addr()
         .map_err(machine("cannot tell the address listened on"))?;
+    let adapters = Arc::new(Adapters::new(directory.run_directory()?));
+    let agent = agent_settings(directory, Arc::clone(&adapters))?;
     Ok(Started {
         interrupt,
         terminate,
@@ -251,7 +255,8 @@ async fn start(
             listen,
             region: region.settings().region.clone(),
         },
-        agent: Agent::start(Arc::clone(region), agent_settings(directory)?)?,
+        agent: Agent::start(Arc::clone(region), agent)?,
+        adapters,
         statuses: status_listener(directory)?,
     })
 }
@@ -270,6 +275,7 @@ async fn serve_region(
         listener,
         endpoint,
         agent,
+        adapters,
         statuses,
     } = started;
     let agent = Arc::new(agent);
@@ -290,6 +296,7 @@ async fn serve_region(
         statuses,
         Arc::clone(&region),
         Arc::clone(&agent),
+        adapters,
         until(stopped),
     ));
     tell_of_missing_libraries()?;
@@ -388,12 +395,19 @@ fn tell_of_missing_libraries() -> Result<(), DevError> {
     Ok(())
 }
 
-fn agent_settings(directory: &Directory) -> Result<AgentSettings, DevError> {
+fn agent_settings(
+    directory: &Directory,
+    adapters: Arc<Adapters>,
+) -> Result<AgentSettings, DevError> {
     let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
     let libraries = efa_libraries().map_err(machine("cannot find this program"))?;
     Ok(AgentSettings {
         data_directory: directory.path().to_owned(),
-        efa_libraries: libraries,
+        adapter_files: Arc::new(Libraries {
+            directory: libraries,
+            socket: directory.run_directory()?.efa_socket(),
+        }),
+        adapters,
         init_command: vec![program.into(), "instance-init".into()],
     })
 }

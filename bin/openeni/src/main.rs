@@ -1,5 +1,6 @@
 //! OpenENI: EC2 network interfaces that carry packets.
 
+mod adapters;
 mod cli;
 mod demo;
 mod dev;

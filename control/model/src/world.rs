@@ -11,8 +11,9 @@ use eni_types::{
 use crate::client_token::ClientTokenKey;
 use crate::persistent::Map;
 use crate::resource::{
-    Address, Instance, InternetGateway, NetworkAcl, NetworkInterface, Resource, ResourceKey,
-    RouteState, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
+    Address, Attachment, Instance, InternetGateway, NetworkAcl, NetworkInterface, Resource,
+    ResourceKey, RouteState, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule, Subnet,
+    Vpc,
 };
 use crate::{Change, ChangeSet, ClientToken, IndexKey, Row, Table};
 
@@ -175,6 +176,21 @@ impl World {
         instance_id: InstanceId,
     ) -> impl Iterator<Item = &Arc<NetworkInterface>> {
         self.network_interfaces.by(&IndexKey::Instance(instance_id))
+    }
+
+    /// The interfaces that are, or are to be, at an instance, with their attachments: not those that are being detached.
+    pub fn attached_interfaces_of(
+        &self,
+        instance_id: InstanceId,
+    ) -> impl Iterator<Item = (&NetworkInterface, &Attachment)> {
+        self.network_interfaces_of(instance_id)
+            .filter_map(|eni| Some((&**eni, eni.attachment.as_ref()?)))
+            .filter(|(_, attachment)| {
+                matches!(
+                    attachment.status,
+                    AttachmentStatus::Attaching | AttachmentStatus::Attached
+                )
+            })
     }
 
     /// The primary interface of an instance: device index 0 of card 0.

@@ -3,13 +3,16 @@
 use crate::attach::{self, Links};
 use crate::counters::Counters;
 use crate::table::Tables;
-use crate::{Attachment, DataPlaneError};
+use crate::test_run::{Context, Program};
+use crate::{Attachment, DataPlaneError, InstanceMaps};
 use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
 use eni_abi::{ABI_VERSION, DropReason, Traffic, map};
 use std::io;
-use std::os::fd::AsFd;
+use std::ops::Deref;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Built by `cargo xtask ebpf build` from `dataplane/bpf`, checked by `cargo xtask ebpf check`.
@@ -17,13 +20,6 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../openeni.bpf.o");
 
 const INGRESS: &str = "eni_ingress";
 const COLLECT: &str = "eni_collect";
-
-/// Taking an instance's room waits for the kernel, twice some 10 to 20 ms, and is in no hurry.
-const ROOMS_TAKEN_AT_ONCE: usize = 4;
-/// An instance with so many connections is walked at every turn: far below its allowance.
-const MANY_CONNECTIONS: u64 = (map::CONNECTION_ALLOWANCE / 4) as u64;
-/// The others are at every so many.
-const WALK_TURNS: u32 = 10;
 
 /// Every map that outlives the process.
 const PINNED: [&str; 17] = [
@@ -46,15 +42,32 @@ const PINNED: [&str; 17] = [
     map::TRAFFIC,
 ];
 
-/// The kernel's data plane of one region. Dropping it leaves everything pinned running.
+/// The kernel's data plane of one region, in parts that may go to different threads. Dropping it leaves everything pinned
+/// running.
 pub struct DataPlane {
-    ebpf: Ebpf,
-    links: Links,
-    counters: Counters,
-    /// Counts the calls of [`DataPlane::collect_connections`].
-    turn: u32,
     /// The maps' contents.
     pub tables: Tables,
+    /// What is remembered for each instance.
+    pub instance_maps: InstanceMaps,
+    /// The program, where it is attached, and what it has counted.
+    pub programs: Programs,
+}
+
+/// The program, where it is attached, and what it has counted; for several threads at once.
+pub struct Programs {
+    ebpf: Mutex<Ebpf>,
+    collect: Program,
+    links: Links,
+    counters: Mutex<Counters>,
+}
+
+/// What needs neither the tables nor the instances' maps can be asked of the whole.
+impl Deref for DataPlane {
+    type Target = Programs;
+
+    fn deref(&self) -> &Programs {
+        &self.programs
+    }
 }
 
 impl DataPlane {
@@ -75,20 +88,27 @@ impl DataPlane {
         let mut ebpf = loader.load(OBJECT)?;
         classifier(&mut ebpf, INGRESS)?.load()?;
         classifier(&mut ebpf, COLLECT)?.load()?;
+        let collect = Program::new(descriptor_of(&mut ebpf, COLLECT)?);
         let tables = Tables::take(|name| ebpf.take_map(name))?;
         let mut take = |name| ebpf.take_map(name).ok_or(DataPlaneError::Missing(name));
         let counters = Counters::new(take(map::COUNTERS)?, take(map::TRAFFIC)?)?;
+        let instance_maps = InstanceMaps::new(take, collect.try_clone()?)?;
         let links = Links::new(links);
         links.replace_program(classifier(&mut ebpf, INGRESS)?)?;
         Ok(Self {
-            ebpf,
-            links,
-            counters,
-            turn: 0,
             tables,
+            instance_maps,
+            programs: Programs {
+                ebpf: Mutex::new(ebpf),
+                collect,
+                links,
+                counters: Mutex::new(counters),
+            },
         })
     }
+}
 
+impl Programs {
     /// Attaches the program to the ingress of the device with interface index `vport` in the network namespace
     /// `namespace` as a classic filter, in a fraction of a millisecond. [`DataPlane::attach`], which waits for a grace
     /// period (`tcx_entry_sync` in the kernel's `include/net/tcx.h`: 10 ms and more), takes its place when there is
@@ -96,12 +116,10 @@ impl DataPlane {
     ///
     /// # Errors
     /// [`DataPlaneError::NoDevice`], and others when the kernel refuses.
-    pub fn guard(&mut self, vport: u32, namespace: impl AsFd) -> Result<(), DataPlaneError> {
-        attach::guard(
-            vport,
-            namespace.as_fd(),
-            classifier(&mut self.ebpf, INGRESS)?,
-        )
+    pub fn guard(&self, vport: u32, namespace: impl AsFd) -> Result<(), DataPlaneError> {
+        let mut ebpf = lock(&self.ebpf);
+        let program = classifier(&mut ebpf, INGRESS)?;
+        attach::guard(vport, namespace.as_fd(), program)
     }
 
     /// Attaches the program to the ingress of the device with interface index `vport` in the network namespace
@@ -109,12 +127,10 @@ impl DataPlane {
     ///
     /// # Errors
     /// [`DataPlaneError::NoDevice`], and others when the kernel refuses.
-    pub fn attach(&mut self, vport: u32, namespace: impl AsFd) -> Result<(), DataPlaneError> {
-        self.links.attach(
-            vport,
-            namespace.as_fd(),
-            classifier(&mut self.ebpf, INGRESS)?,
-        )
+    pub fn attach(&self, vport: u32, namespace: impl AsFd) -> Result<(), DataPlaneError> {
+        let mut ebpf = lock(&self.ebpf);
+        let program = classifier(&mut ebpf, INGRESS)?;
+        self.links.attach(vport, namespace.as_fd(), program)
     }
 
     /// Detaches the program from `vport`; whether it was attached. The tables are left as they are.
@@ -123,7 +139,7 @@ impl DataPlane {
     ///
     /// # Errors
     /// [`DataPlaneError::Io`].
-    pub fn detach(&mut self, vport: u32) -> Result<bool, DataPlaneError> {
+    pub fn detach(&self, vport: u32) -> Result<bool, DataPlaneError> {
         self.links.detach(vport)
     }
 
@@ -140,7 +156,7 @@ impl DataPlane {
     /// # Errors
     /// [`DataPlaneError::Map`].
     pub fn drops(&self, vport: u32) -> Result<Vec<(DropReason, u64)>, DataPlaneError> {
-        self.counters.drops(vport)
+        lock(&self.counters).drops(vport)
     }
 
     /// What `vport` has sent and received.
@@ -148,52 +164,24 @@ impl DataPlane {
     /// # Errors
     /// [`DataPlaneError::Map`].
     pub fn traffic(&self, vport: u32) -> Result<Traffic, DataPlaneError> {
-        self.counters.traffic(vport)
+        lock(&self.counters).traffic(vport)
     }
 
     /// Sets all counters of `vport` to zero.
     ///
     /// # Errors
     /// [`DataPlaneError::Map`].
-    pub fn reset_counters(&mut self, vport: u32) -> Result<(), DataPlaneError> {
-        self.counters.reset(vport)
+    pub fn reset_counters(&self, vport: u32) -> Result<(), DataPlaneError> {
+        lock(&self.counters).reset(vport)
     }
 
-    /// Removes expired connections, and some of the room of instances that are gone; how many connections. To be called
-    /// about once a second: those that ended count against their instance's allowance until then.
-    ///
-    /// Walks only where there are any, and each second only where there are many: a walk takes half a millisecond, however
-    /// few it finds, and what has ended is in nobody's way elsewhere.
-    ///
-    /// # Errors
-    /// [`DataPlaneError::Program`].
-    pub fn collect_connections(&mut self) -> Result<u32, DataPlaneError> {
-        self.turn = self.turn.wrapping_add(1);
-        let tracked = self.tables.tracked.values()?;
-        let turn = self.turn;
-        let is_due = |instance: &u32| {
-            let found = tracked.get(*instance as usize).copied().unwrap_or_default();
-            found.connections >= MANY_CONNECTIONS
-                || found.connections > 0 && instance.wrapping_add(turn).is_multiple_of(WALK_TURNS)
-        };
-        let instances = self.tables.connections.instances().filter(is_due);
-        let instances: Vec<u32> = instances.collect();
-        let mut removed = 0;
-        for instance in instances {
-            removed += self.collect(instance, 0)?;
-        }
-        self.tables.take_abandoned_room(ROOMS_TAKEN_AT_ONCE)?;
-        Ok(removed)
-    }
-
-    /// Removes all connections of `vport`; how many. For a vport number that gets another interface: its connections
+    /// Removes all connections of `vport`, an interface of `instance`; how many. For a vport number that gets another interface: its connections
     /// must not let through what the next interface's rules deny.
     ///
     /// # Errors
     /// [`DataPlaneError`].
-    pub fn forget_connections(&mut self, vport: u32) -> Result<u32, DataPlaneError> {
-        let instance = self.tables.vports.get(vport)?.instance;
-        self.collect(instance, vport)
+    pub fn forget_connections(&self, instance: u32, vport: u32) -> Result<u32, DataPlaneError> {
+        self.collect.collect(instance, vport)
     }
 
     /// Runs the program on `frame` as if it arrived from the guest of `vport`, by `BPF_PROG_TEST_RUN`: the maps change,
@@ -204,13 +192,14 @@ impl DataPlane {
     ///
     /// # Errors
     /// [`DataPlaneError::Program`].
-    pub fn test_run(&mut self, vport: u32, frame: &[u8]) -> Result<TestRun, DataPlaneError> {
+    pub fn test_run(&self, vport: u32, frame: &[u8]) -> Result<TestRun, DataPlaneError> {
         let context = Context {
             ifindex: vport,
             ..Context::default()
         };
         let mut output = vec![0; TEST_RUN_OUTPUT_LENGTH];
-        let program = classifier(&mut self.ebpf, INGRESS)?;
+        let mut ebpf = lock(&self.ebpf);
+        let program = classifier(&mut ebpf, INGRESS)?;
         let result = program.test_run(TestRunOptions {
             data_in: Some(frame),
             data_out: Some(&mut output),
@@ -231,7 +220,7 @@ impl DataPlane {
     /// # Errors
     /// [`DataPlaneError::Program`].
     pub fn time_runs(
-        &mut self,
+        &self,
         vport: u32,
         frame: &[u8],
         repeat: u32,
@@ -240,7 +229,8 @@ impl DataPlane {
             ifindex: vport,
             ..Context::default()
         };
-        let program = classifier(&mut self.ebpf, INGRESS)?;
+        let mut ebpf = lock(&self.ebpf);
+        let program = classifier(&mut ebpf, INGRESS)?;
         let result = program.test_run(TestRunOptions {
             data_in: Some(frame),
             ctx_in: Some(&context.to_bytes()),
@@ -248,22 +238,6 @@ impl DataPlane {
             ..TestRunOptions::default()
         })?;
         Ok(result.duration)
-    }
-
-    fn collect(&mut self, instance: u32, vport: u32) -> Result<u32, DataPlaneError> {
-        let context = Context {
-            mark: vport,
-            priority: instance,
-            ..Context::default()
-        };
-        let program = classifier(&mut self.ebpf, COLLECT)?;
-        let result = program.test_run(TestRunOptions {
-            data_in: Some(&[0; SHORTEST_FRAME]),
-            ctx_in: Some(&context.to_bytes()),
-            repeat: 1,
-            ..TestRunOptions::default()
-        })?;
-        Ok(result.return_value)
     }
 }
 
@@ -278,31 +252,21 @@ pub struct TestRun {
 
 /// Linux' `TC_ACT_REDIRECT`.
 const TC_ACT_REDIRECT: u32 = 7;
-/// The shortest frame `BPF_PROG_TEST_RUN` takes: an Ethernet header.
-const SHORTEST_FRAME: usize = 14;
 /// Room for what a test run gives back: `BPF_PROG_TEST_RUN` takes no frame over a page.
 const TEST_RUN_OUTPUT_LENGTH: usize = 4_096;
 
-/// The fields of Linux' `struct __sk_buff` that a test run may set here.
-#[derive(Default)]
-struct Context {
-    mark: u32,
-    priority: u32,
-    ifindex: u32,
+/// A panic in another thread leaves what is behind these locks whole: each call is a few system calls.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Context {
-    /// `mark` is the third, `priority` the ninth, `ifindex` the eleventh field of 32 bits; what is cut off after them counts
-    /// as zero.
-    fn to_bytes(&self) -> [u8; 44] {
-        let mut fields = [0_u32; 11];
-        [fields[2], fields[8], fields[10]] = [self.mark, self.priority, self.ifindex];
-        let mut bytes = [0; 44];
-        for (chunk, field) in bytes.chunks_exact_mut(4).zip(fields) {
-            chunk.copy_from_slice(&field.to_ne_bytes());
-        }
-        bytes
-    }
+fn descriptor_of(ebpf: &mut Ebpf, name: &'static str) -> Result<OwnedFd, DataPlaneError> {
+    let descriptor = classifier(ebpf, name)?.fd()?.as_fd().try_clone_to_owned();
+    descriptor.map_err(|source| DataPlaneError::Io {
+        call: "dup",
+        path: name.into(),
+        source,
+    })
 }
 
 fn classifier<'a>(

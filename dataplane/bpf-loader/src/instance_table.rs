@@ -4,7 +4,7 @@ use crate::DataPlaneError;
 use crate::sys::{self, NewMap};
 use crate::table::{descriptor, failed_call};
 use aya::maps::Map;
-use eni_abi::{MAX_VPORTS, Plain};
+use eni_abi::Plain;
 use std::collections::BTreeSet;
 use std::io;
 use std::marker::PhantomData;
@@ -25,12 +25,14 @@ pub struct InstanceTable<K: Plain, V: Plain> {
 }
 
 impl<K: Plain, V: Plain> InstanceTable<K, V> {
+    /// Instances that have one are looked for `among` these.
     pub(crate) fn new(
         name: &'static str,
         outer: Map,
         kind: u32,
         max_entries: u32,
         flags: u32,
+        among: impl IntoIterator<Item = u32>,
     ) -> Result<Self, DataPlaneError> {
         let mut table = Self {
             name,
@@ -45,7 +47,7 @@ impl<K: Plain, V: Plain> InstanceTable<K, V> {
             instances: BTreeSet::new(),
             entries: PhantomData,
         };
-        for instance in 0..MAX_VPORTS {
+        for instance in among {
             if table.identifier(instance)?.is_some() {
                 table.instances.insert(instance);
             }
@@ -56,11 +58,6 @@ impl<K: Plain, V: Plain> InstanceTable<K, V> {
     /// The instances that have a table.
     pub fn instances(&self) -> impl Iterator<Item = u32> + '_ {
         self.instances.iter().copied()
-    }
-
-    /// Whether `instance` has a table.
-    pub(crate) fn has(&self, instance: u32) -> bool {
-        self.instances.contains(&instance)
     }
 
     /// Gives each of `instances` an empty table, in place of the one that it has.
@@ -105,12 +102,15 @@ impl<K: Plain, V: Plain> InstanceTable<K, V> {
     pub fn entries(&self) -> Result<Vec<(K, V)>, DataPlaneError> {
         let mut entries = Vec::new();
         for instance in &self.instances {
-            let map = self.inner_map(*instance)?;
-            let found = sys::lookup_all(map.as_fd())
-                .map_err(|source| self.failed("BPF_MAP_LOOKUP_BATCH", source))?;
-            entries.extend(found);
+            entries.extend(self.entries_of(*instance)?);
         }
         Ok(entries)
+    }
+
+    /// All entries of one instance, in no order, as [`InstanceTable::entries`].
+    pub(crate) fn entries_of(&self, instance: u32) -> Result<Vec<(K, V)>, DataPlaneError> {
+        let map = self.inner_map(instance)?;
+        sys::lookup_all(map.as_fd()).map_err(|source| self.failed("BPF_MAP_LOOKUP_BATCH", source))
     }
 
     fn inner_map(&self, instance: u32) -> Result<OwnedFd, DataPlaneError> {

@@ -12,17 +12,21 @@
 
 mod attach;
 mod bpffs;
+mod collection;
 mod counters;
 mod data_plane;
+mod instance_maps;
 mod instance_table;
 mod sys;
 mod table;
+mod test_run;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use attach::Attachment;
 pub use bpffs::{mount_bpffs, unmount_bpffs};
-pub use data_plane::DataPlane;
+pub use data_plane::{DataPlane, Programs};
+pub use instance_maps::InstanceMaps;
 pub use instance_table::InstanceTable;
 pub use table::{ArrayTable, HashTable, LpmTable, Tables};
 

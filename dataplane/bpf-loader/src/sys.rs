@@ -86,6 +86,27 @@ struct Element {
     flags: u64,
 }
 
+/// Linux' `struct bpf_attr` for `BPF_PROG_TEST_RUN`.
+#[repr(C)]
+struct TestRun {
+    program_fd: u32,
+    return_value: u32,
+    data_size_in: u32,
+    data_size_out: u32,
+    data_in: u64,
+    data_out: u64,
+    repeat: u32,
+    duration: u32,
+    context_size_in: u32,
+    context_size_out: u32,
+    context_in: u64,
+    context_out: u64,
+    flags: u32,
+    cpu: u32,
+    batch_size: u32,
+    padding: u32,
+}
+
 /// Linux' `struct bpf_attr` for `BPF_MAP_GET_FD_BY_ID`.
 #[repr(C)]
 struct ById {
@@ -106,6 +127,7 @@ const BPF_MAP_LOOKUP_ELEM: libc::c_long = 1;
 const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
 const BPF_MAP_DELETE_ELEM: libc::c_long = 3;
 const BPF_OBJ_GET: libc::c_long = 7;
+const BPF_PROG_TEST_RUN: libc::c_long = 10;
 const BPF_MAP_GET_FD_BY_ID: libc::c_long = 14;
 const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
 const BPF_MAP_UPDATE_BATCH: libc::c_long = 26;
@@ -266,6 +288,42 @@ pub(crate) fn delete<K: Plain>(map: BorrowedFd<'_>, key: &K) -> io::Result<()> {
     // SAFETY: the key lives through the call and is of the map's size.
     unsafe { bpf(BPF_MAP_DELETE_ELEM, &Element::of(map, key))? };
     Ok(())
+}
+
+/// `CLOCK_MONOTONIC`, as the program reads it.
+pub(crate) fn monotonic_ns() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` lives through the call. It cannot fail: the clock is there on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Runs a program once on a frame in the context of a `struct __sk_buff`; what it returned.
+pub(crate) fn test_run(program: BorrowedFd<'_>, frame: &[u8], context: &[u8]) -> io::Result<u32> {
+    let attributes = UnsafeCell::new(TestRun {
+        program_fd: program.as_raw_fd() as u32,
+        return_value: 0,
+        data_size_in: frame.len() as u32,
+        data_size_out: 0,
+        data_in: frame.as_ptr() as u64,
+        data_out: 0,
+        repeat: 1,
+        duration: 0,
+        context_size_in: context.len() as u32,
+        context_size_out: 0,
+        context_in: context.as_ptr() as u64,
+        context_out: 0,
+        flags: 0,
+        cpu: 0,
+        batch_size: 0,
+        padding: 0,
+    });
+    // SAFETY: frame and context live through the call and have the sizes given. The kernel writes only into the attributes.
+    unsafe { bpf(BPF_PROG_TEST_RUN, &attributes)? };
+    Ok(attributes.into_inner().return_value)
 }
 
 impl Element {

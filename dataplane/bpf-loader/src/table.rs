@@ -1,17 +1,14 @@
 //! Typed access to the maps.
 
 use crate::DataPlaneError;
-use crate::instance_table::InstanceTable;
 use crate::sys::{self, Raw};
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use eni_abi::{
-    Connection, ConnectionKey, Flow, FlowKey, Fragment, FragmentKey, Globals, IdentityKey, Ipv4,
-    LpmKey, MacKey, Mapping, MappingKey, Plain, Policy, PortKey, PublicAddress, RemoteKey, Route,
-    RouteKey, RuleBits, Tracked, VpcBlockKey, Vport, map,
+    Flow, FlowKey, Globals, IdentityKey, Ipv4, LpmKey, MacKey, Mapping, MappingKey, Plain, Policy,
+    PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey, Vport, map,
 };
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{Ordering, fence};
@@ -30,15 +27,7 @@ pub struct Tables {
     pub remote_rules: LpmTable<RemoteKey, RuleBits>,
     pub identity_rules: HashTable<IdentityKey, RuleBits>,
     pub port_rules: LpmTable<PortKey, RuleBits>,
-    pub connections: InstanceTable<ConnectionKey, Connection>,
-    pub fragments: InstanceTable<FragmentKey, Fragment>,
-    pub tracked: ArrayTable<Tracked>,
     pub flows: HashTable<FlowKey, Flow>,
-    /// The instance that each row names, and how many rows name an instance.
-    instances: BTreeMap<u32, u32>,
-    rows_of: BTreeMap<u32, usize>,
-    /// Instances that no row names any more: what is remembered there must not be found by the next of that number.
-    abandoned: BTreeSet<u32>,
 }
 
 impl Tables {
@@ -47,7 +36,7 @@ impl Tables {
         mut take: impl FnMut(&'static str) -> Option<Map>,
     ) -> Result<Self, DataPlaneError> {
         let mut map = |name| take(name).ok_or(DataPlaneError::Missing(name));
-        let mut tables = Self {
+        Ok(Self {
             globals: ArrayTable::new(map::GLOBALS, map(map::GLOBALS)?)?,
             vports: ArrayTable::new(map::VPORTS, map(map::VPORTS)?)?,
             mappings: HashTable::new(map::MAPPINGS, map(map::MAPPINGS)?)?,
@@ -59,106 +48,26 @@ impl Tables {
             remote_rules: LpmTable::new(map::REMOTE_RULES, map(map::REMOTE_RULES)?)?,
             identity_rules: HashTable::new(map::IDENTITY_RULES, map(map::IDENTITY_RULES)?)?,
             port_rules: LpmTable::new(map::PORT_RULES, map(map::PORT_RULES)?)?,
-            connections: InstanceTable::new(
-                map::CONNECTIONS,
-                map(map::CONNECTIONS)?,
-                sys::BPF_MAP_TYPE_HASH,
-                map::CONNECTION_ALLOWANCE,
-                sys::BPF_F_NO_PREALLOC,
-            )?,
-            fragments: InstanceTable::new(
-                map::FRAGMENTS,
-                map(map::FRAGMENTS)?,
-                sys::BPF_MAP_TYPE_LRU_HASH,
-                map::FRAGMENT_ALLOWANCE,
-                0,
-            )?,
-            tracked: ArrayTable::new(map::TRACKED, map(map::TRACKED)?)?,
             flows: HashTable::new(map::FLOWS, map(map::FLOWS)?)?,
-            instances: BTreeMap::new(),
-            rows_of: BTreeMap::new(),
-            abandoned: BTreeSet::new(),
-        };
-        let rows = tables.vports.values()?;
-        for (vport, row) in (0..).zip(rows).filter(|(_, row)| row.instance != 0) {
-            tables.name_instance(vport, row.instance);
-        }
-        // A process may have ended between a row and its room.
-        let rooms = tables.connections.instances();
-        let rooms = rooms.chain(tables.fragments.instances());
-        tables.abandoned = rooms
-            .filter(|instance| !tables.rows_of.contains_key(instance))
-            .collect();
-        Ok(tables)
+        })
     }
 }
 
 impl Tables {
     /// Replaces the row of `vport`, twice, so that no reader takes it for whole before it is: see `eni_abi`'s docs. The
-    /// instance that the row names has room for what is remembered for it before.
+    /// instance that the row names has its maps before ([`crate::InstanceMaps::create`]): without them none of its flows can
+    /// be tracked.
     ///
     /// # Errors
-    /// [`DataPlaneError::Map`], also for a `vport` beyond the end, and [`DataPlaneError::Io`], also when the kernel has no
-    /// memory for an instance. The row may then be left in transition: what is decided by it is decided anew after a second.
+    /// [`DataPlaneError::Map`], also for a `vport` beyond the end. The row may then be left in transition: what is decided by
+    /// it is decided anew after a second.
     pub fn replace_vport(&mut self, vport: u32, row: &Vport) -> Result<(), DataPlaneError> {
-        self.make_room(&[row.instance])?;
         let in_transition = Vport {
             generation: row.generation | Vport::IN_TRANSITION,
             ..*row
         };
         self.vports.set(vport, &in_transition)?;
-        self.vports.set(vport, row)?;
-        self.name_instance(vport, row.instance);
-        Ok(())
-    }
-
-    /// Gives instances (but 0, which is none) room for what is remembered for them, before rows name them: empty room,
-    /// unless a row names them already. For all at once, since it takes two of the kernel's grace periods however many
-    /// they are.
-    ///
-    /// # Errors
-    /// [`DataPlaneError::Io`].
-    pub fn make_room(&mut self, instances: &[u32]) -> Result<(), DataPlaneError> {
-        let lacks_room = |instance: &u32| {
-            let has_room = self.connections.has(*instance) && self.fragments.has(*instance);
-            *instance != 0 && (!has_room || self.abandoned.contains(instance))
-        };
-        let lacking: BTreeSet<u32> = instances.iter().copied().filter(lacks_room).collect();
-        let lacking: Vec<u32> = lacking.into_iter().collect();
-        self.connections.create(&lacking)?;
-        self.fragments.create(&lacking)?;
-        for instance in &lacking {
-            self.abandoned.remove(instance);
-        }
-        Ok(())
-    }
-
-    /// Takes the room of up to `limit` instances that no row names any more; each takes two of the kernel's grace periods.
-    ///
-    /// # Errors
-    /// [`DataPlaneError::Io`].
-    pub fn take_abandoned_room(&mut self, limit: usize) -> Result<(), DataPlaneError> {
-        let some: Vec<u32> = self.abandoned.iter().copied().take(limit).collect();
-        for instance in some {
-            self.connections.remove(instance)?;
-            self.fragments.remove(instance)?;
-            self.abandoned.remove(&instance);
-        }
-        Ok(())
-    }
-
-    fn name_instance(&mut self, vport: u32, instance: u32) {
-        if instance != 0 {
-            *self.rows_of.entry(instance).or_default() += 1;
-        }
-        let before = self.instances.insert(vport, instance).unwrap_or(0);
-        if let Some(rows) = self.rows_of.get_mut(&before) {
-            *rows -= 1;
-            if *rows == 0 {
-                self.rows_of.remove(&before);
-                self.abandoned.insert(before);
-            }
-        }
+        self.vports.set(vport, row)
     }
 }
 
@@ -170,7 +79,7 @@ pub struct ArrayTable<V: Plain> {
 }
 
 impl<V: Plain> ArrayTable<V> {
-    fn new(name: &'static str, map: Map) -> Result<Self, DataPlaneError> {
+    pub(crate) fn new(name: &'static str, map: Map) -> Result<Self, DataPlaneError> {
         let descriptor = descriptor(name, &map)?;
         let map =
             Array::try_from(map).map_err(|source| DataPlaneError::Map { map: name, source })?;

@@ -1,6 +1,6 @@
 //! Tables of the pipeline's tests, in the kernel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eni_abi::Vport;
 use eni_pipeline::testing::MemoryTables;
@@ -24,6 +24,9 @@ pub fn refill(
     before: &MemoryTables,
     after: &MemoryTables,
 ) -> Result<(), DataPlaneError> {
+    let known = instances(before);
+    let new: Vec<u32> = instances(after).difference(&known).copied().collect();
+    data_plane.instance_maps.create(&new)?;
     let to = &mut data_plane.tables;
     each_change(&before.vports, &after.vports, |vport, row| {
         to.replace_vport(*vport, row.unwrap_or(&Vport::default()))
@@ -40,6 +43,12 @@ pub fn refill(
         mappings public_addresses vpc_blocks macs routes policies remote_rules identity_rules port_rules
     }
     to.globals.set(0, &after.globals)
+}
+
+/// The instances that rows name.
+fn instances(tables: &MemoryTables) -> BTreeSet<u32> {
+    let named = tables.vports.values().map(|row| row.instance);
+    named.filter(|instance| *instance != 0).collect()
 }
 
 /// Calls `change` for each key whose value is another one, or none, in `after`.

@@ -61,7 +61,8 @@ impl Program {
     /// takes long to replace one; the fragments in them have identifications that no other region uses.
     fn forget(&mut self) {
         for vport in VPORTS {
-            self.data_plane.forget_connections(vport).unwrap();
+            let instance = self.data_plane.tables.vports.get(vport).unwrap().instance;
+            self.data_plane.forget_connections(instance, vport).unwrap();
             self.data_plane.reset_counters(vport).unwrap();
         }
     }

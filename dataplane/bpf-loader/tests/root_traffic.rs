@@ -6,7 +6,7 @@ mod support;
 use eni_abi::map::CONNECTION_ALLOWANCE;
 use eni_abi::{Connection, ConnectionKey, ConnectionState, DropReason, Ipv4, Vport};
 use eni_bpf_loader::testing::fill;
-use eni_bpf_loader::{DataPlane, Tables};
+use eni_bpf_loader::{DataPlane, InstanceMaps};
 use eni_pipeline::testing::MemoryTables;
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, small_region, tracking_region};
 use std::io::{Read, Write};
@@ -180,7 +180,7 @@ fn root_a_restart_interrupts_no_connection() {
     let (lab, data_plane) = lab_with(&tracking_region());
     let mut echo = Echo::start(&lab, BERT, ANNA);
     echo.exchange();
-    let before = data_plane.tables.connections.entries().unwrap();
+    let before = data_plane.instance_maps.connections.entries().unwrap();
     assert!(
         before
             .iter()
@@ -205,13 +205,21 @@ fn root_a_restart_interrupts_no_connection() {
         data_plane.tables.vports.set(vport, &without_rules).unwrap();
     }
     echo.exchange();
-    assert_eq!(data_plane.forget_connections(ANNA).unwrap(), 1);
-    assert_eq!(data_plane.tables.connections.entries().unwrap().len(), 1);
+    assert_eq!(data_plane.forget_connections(ANNA, ANNA).unwrap(), 1);
+    assert_eq!(
+        data_plane
+            .instance_maps
+            .connections
+            .entries()
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[test]
 fn root_a_detached_vport_passes_nothing_and_can_be_attached_again() {
-    let (lab, mut data_plane) = lab_with(&small_region());
+    let (lab, data_plane) = lab_with(&small_region());
     lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11");
     assert!(data_plane.detach(BERT).unwrap());
     assert!(!data_plane.detach(BERT).unwrap(), "already detached");
@@ -237,9 +245,9 @@ fn root_a_detached_vport_passes_nothing_and_can_be_attached_again() {
 
 /// What enough turns to come to everybody collect.
 fn collect(data_plane: &mut DataPlane) -> u32 {
-    let turns = 0..10;
+    let turns = 0..11;
     turns
-        .map(|_| data_plane.collect_connections().unwrap())
+        .map(|_| data_plane.instance_maps.collect_expired().unwrap())
         .sum()
 }
 
@@ -248,7 +256,7 @@ fn root_expired_connections_are_collected() {
     let (lab, mut data_plane) = lab_with(&tracking_region());
     lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11");
     assert_eq!(collect(&mut data_plane), 0);
-    let entries = data_plane.tables.connections.entries().unwrap();
+    let entries = data_plane.instance_maps.connections.entries().unwrap();
     assert_eq!(entries.len(), 2);
     for (key, connection) in entries {
         let expired = eni_abi::Connection {
@@ -256,14 +264,25 @@ fn root_expired_connections_are_collected() {
             ..connection
         };
         data_plane
-            .tables
+            .instance_maps
             .connections
             .insert(key.vport, &key, &expired)
             .unwrap();
     }
+    // What is known of when they are due is as old as the process.
+    drop(data_plane);
+    let mut data_plane = lab.open();
     assert_eq!(collect(&mut data_plane), 2);
-    assert_eq!(data_plane.tables.tracked.get(ANNA).unwrap().connections, 0);
-    assert_eq!(data_plane.tables.connections.entries().unwrap(), []);
+    assert_eq!(
+        data_plane
+            .instance_maps
+            .tracked
+            .get(ANNA)
+            .unwrap()
+            .connections,
+        0
+    );
+    assert_eq!(data_plane.instance_maps.connections.entries().unwrap(), []);
     let traffic = data_plane.traffic(BERT).unwrap();
     assert!(
         traffic.ingress_packets > 0 && traffic.egress_packets > 0,
@@ -284,7 +303,7 @@ fn root_an_instance_that_has_its_allowance_of_connections_takes_no_room_of_other
     tables.vports.get_mut(&CARL).unwrap().instance = ANNA;
     let (lab, mut data_plane) = lab_with(&tables);
     lab.run_in(ANNA, "ping -c1 -W5 10.0.1.11");
-    let entries = data_plane.tables.connections.entries().unwrap();
+    let entries = data_plane.instance_maps.connections.entries().unwrap();
     let (key, mut connection) = entries
         .into_iter()
         .find(|(key, _)| key.vport == ANNA)
@@ -295,7 +314,7 @@ fn root_an_instance_that_has_its_allowance_of_connections_takes_no_room_of_other
             remote_address: Ipv4(number),
             ..key
         };
-        let table = &mut data_plane.tables.connections;
+        let table = &mut data_plane.instance_maps.connections;
         table.insert(ANNA, &another, &connection).unwrap();
     }
     for interface in [ANNA, CARL] {
@@ -307,72 +326,45 @@ fn root_an_instance_that_has_its_allowance_of_connections_takes_no_room_of_other
     }
     lab.run_in(BERT, "ping -c1 -W5 198.51.100.1");
     assert_eq!(
-        data_plane.forget_connections(ANNA).unwrap(),
+        data_plane.forget_connections(ANNA, ANNA).unwrap(),
         CONNECTION_ALLOWANCE
     );
     lab.run_in(CARL, "ping -c1 -W5 10.0.1.11");
 }
 
-/// Room comes with the first row that names an instance and goes with the last; what a process left over goes when the
-/// next one starts.
 #[test]
-fn root_an_instance_has_room_as_long_as_a_row_names_it() {
+fn root_instances_maps_are_made_empty_taken_away_and_found_by_the_next_process() {
     let lab = Lab::new();
     let mut data_plane = lab.open();
-    let row = |instance| Vport {
-        instance,
-        ..Vport::default()
+    let there = |maps: &InstanceMaps| {
+        let fragments: Vec<u32> = maps.fragments.instances().collect();
+        assert_eq!(maps.instances().collect::<Vec<_>>(), fragments);
+        fragments
     };
-    let tables = &mut data_plane.tables;
-    let rooms = |tables: &Tables| {
-        let connections: Vec<u32> = tables.connections.instances().collect();
-        let fragments: Vec<u32> = tables.fragments.instances().collect();
-        assert_eq!(connections, fragments);
-        connections
-    };
-    for (vport, instance, wanted) in [
-        (10, 10, &[10][..]),
-        (11, 10, &[10]),
-        (12, 12, &[10, 12]),
-        (10, 0, &[10, 12]), // the primary interface is made anew; the other one's flows go on
-        (11, 0, &[12]),
-        (12, 0, &[]),
-    ] {
-        tables.replace_vport(vport, &row(instance)).unwrap();
-        tables.take_abandoned_room(9).unwrap();
-        assert_eq!(rooms(tables), wanted, "{vport} of {instance}");
-    }
-    tables.make_room(&[0, 10, 12, 13, 14]).unwrap();
-    tables.replace_vport(10, &row(10)).unwrap();
-    tables.replace_vport(12, &row(12)).unwrap();
-    assert_eq!(
-        rooms(tables),
-        [10, 12, 13, 14],
-        "made before rows name them"
-    );
-    // The room of an instance that is gone is not found by the next of its number, but that of one that is there is kept.
+    let maps = &mut data_plane.instance_maps;
+    assert_eq!(there(maps), [0; 0]);
+    maps.create(&[10, 12, 13]).unwrap();
+    assert_eq!(there(maps), [10, 12, 13]);
     let key = ConnectionKey::default();
     for instance in [10, 12] {
         let entry = Connection::default();
-        tables.connections.insert(instance, &key, &entry).unwrap();
+        maps.connections.insert(instance, &key, &entry).unwrap();
     }
-    tables.replace_vport(12, &row(0)).unwrap();
-    tables.replace_vport(12, &row(12)).unwrap();
-    tables.make_room(&[10, 12]).unwrap();
-    assert_eq!(tables.connections.entries().unwrap().len(), 1);
-    tables.replace_vport(13, &row(13)).unwrap();
-    tables.replace_vport(13, &row(0)).unwrap();
-    tables.take_abandoned_room(9).unwrap();
-    assert_eq!(rooms(tables), [10, 12, 14]);
-    tables.vports.set(12, &row(0)).unwrap();
+    // The connections of an instance that is gone are not found by the next of its number.
+    maps.create(&[12, 14]).unwrap();
+    assert_eq!(maps.connections.entries().unwrap().len(), 1);
+    maps.remove(13).unwrap();
+    maps.remove(13).unwrap();
+    assert_eq!(there(maps), [10, 12, 14]);
     drop(data_plane);
-    let tables = &mut lab.open().tables;
-    tables.take_abandoned_room(9).unwrap();
-    assert_eq!(
-        rooms(tables),
-        [10],
-        "a process may have ended between a row and its room"
-    );
+    let mut data_plane = lab.open();
+    let maps = &mut data_plane.instance_maps;
+    assert_eq!(there(maps), [10, 12, 14]);
+    assert_eq!(maps.connections.entries().unwrap().len(), 1);
+    for instance in [10, 12, 14] {
+        maps.remove(instance).unwrap();
+    }
+    assert_eq!(there(maps), [0; 0]);
 }
 
 fn connect(address: [u8; 4], port: u16) -> TcpStream {

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use eni_lower::efa::EfaDevices;
 use eni_lower::{Numbers, VportNumbers, lower};
 use eni_model::ChangeSet;
 use eni_model::resource::{
@@ -36,22 +35,7 @@ fn main() {
             times[ROUNDS / 2],
             times[ROUNDS - 1]
         );
-        measure_adapters(&region);
     }
-}
-
-/// How long it takes to read the adapters of a world, and to answer for all pairs of them.
-fn measure_adapters(region: &TestWorld) {
-    let start = Instant::now();
-    let devices = EfaDevices::of(&region.world);
-    let read = start.elapsed();
-    let start = Instant::now();
-    let pairs: usize = devices
-        .iter()
-        .map(|device| devices.peers(device.network_interface_id).count())
-        .sum();
-    let answered = start.elapsed();
-    println!("      adapters: read in {read:?}, all pairs in {answered:?}, {pairs} may converse");
 }
 
 /// A default VPC with [`INTERFACES`] instances, each with an EFA. Interface N is in group N modulo `groups`; a group allows

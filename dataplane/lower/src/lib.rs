@@ -18,7 +18,6 @@ extern crate alloc;
 
 mod delta;
 mod desired;
-pub mod efa;
 mod interface;
 mod lowering;
 mod networks;
@@ -33,9 +32,9 @@ mod vport_number;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use eni_model::resource::{Attachment, Instance, NetworkInterface};
+use eni_model::resource::Instance;
 use eni_model::{RegionSettings, World};
-use eni_types::{AttachmentStatus, InstanceId, InstanceState};
+use eni_types::InstanceId;
 
 pub use delta::Delta;
 pub use desired::{Desired, DesiredInstance, DesiredInterface, DesiredUplink};
@@ -57,29 +56,6 @@ pub fn lower(
     let (desired, in_use) = lowering.into_parts();
     *numbers = in_use;
     desired
-}
-
-/// The interfaces that are, or are to be, at an instance.
-fn attached_to(
-    world: &World,
-    id: InstanceId,
-) -> impl Iterator<Item = (&NetworkInterface, &Attachment)> {
-    world
-        .network_interfaces_of(id)
-        .filter_map(|eni| Some((&**eni, eni.attachment.as_ref()?)))
-        .filter(|(_, attachment)| {
-            matches!(
-                attachment.status,
-                AttachmentStatus::Attaching | AttachmentStatus::Attached
-            )
-        })
-}
-
-fn runs(instance: &Instance) -> bool {
-    matches!(
-        instance.state,
-        InstanceState::Pending | InstanceState::Running
-    )
 }
 
 fn desired_instance(
@@ -105,6 +81,13 @@ fn desired_instance(
         domain: settings.private_domain(),
         user_data: user_data.unwrap_or_default(),
         first_boot: !instance.has_run,
-        efa_devices: efa::interfaces_of(world, instance.instance_id).count(),
+        efa_devices: efa_devices(world, instance.instance_id),
     }
+}
+
+fn efa_devices(world: &World, id: InstanceId) -> usize {
+    let attached = world.attached_interfaces_of(id);
+    attached
+        .filter(|(eni, _)| eni.interface_type.has_efa())
+        .count()
 }

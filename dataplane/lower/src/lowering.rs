@@ -20,7 +20,7 @@ use crate::numbers::Numbers;
 use crate::policies::Policies;
 use crate::policy::{GroupSet, group_set};
 use crate::stale::Stale;
-use crate::{Delta, Desired, Tables, VportNumbers, attached_to, desired_instance, runs, uplink};
+use crate::{Delta, Desired, Tables, VportNumbers, desired_instance, uplink};
 
 /// What is desired for a world, and what is needed to follow the world's changes.
 #[derive(Clone, Debug)]
@@ -236,14 +236,14 @@ impl Lowering {
         update: &mut Update,
         places: &mut Places,
     ) {
-        let Some(instance) = world.instances.get(id).filter(|instance| runs(instance)) else {
+        let Some(instance) = world.instances.get(id).filter(|instance| instance.is_up()) else {
             self.draft.set_instance(id, None);
             return;
         };
         let desired = desired_instance(world, &self.settings, instance);
         self.draft.set_instance(id, Some(desired));
         let mut numbered = Vec::new();
-        for (eni, attachment) in attached_to(world, id) {
+        for (eni, attachment) in world.attached_interfaces_of(id) {
             if !eni.interface_type.carries_ip() {
                 continue;
             }

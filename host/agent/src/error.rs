@@ -22,9 +22,9 @@ pub enum AgentError {
     /// Instances and their interfaces.
     #[error(transparent)]
     Instance(#[from] InstanceError),
-    /// The EFA fabric service.
+    /// The service of the Elastic Fabric Adapters.
     #[error(transparent)]
-    Efa(#[from] eni_fabric::StartError),
+    Adapters(crate::AdapterServiceError),
     /// The run directory or the agent's thread.
     #[error("{action} {path}")]
     Io {
@@ -59,6 +59,9 @@ pub enum AgentError {
         /// By what.
         holder: String,
     },
+    /// A lane's work has panicked.
+    #[error(transparent)]
+    Panicked(#[from] crate::supervision::Panicked),
     /// The agent's thread has ended.
     #[error("the agent has stopped")]
     Stopped,

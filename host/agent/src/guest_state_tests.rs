@@ -8,8 +8,9 @@ use std::net::Ipv4Addr;
 use eni_instance::RunDirectory;
 use eni_plan::Desired;
 
-use crate::converge::Converger;
-use crate::converge_tests::{Host, attachment_id, become_a_host, instance_id, lower, open, settle};
+use crate::test_machine::{
+    Converger, Host, attachment_id, become_a_host, instance_id, lower, open, settle,
+};
 
 /// The instance that is looked at.
 const SUBJECT: u8 = 1;
@@ -287,7 +288,7 @@ fn wanted(converger: &mut Converger, boot_count: u64, secondary: bool, third: bo
     let mut interfaces = vec![(1, SUBJECT, 0, 5), (2, 2, 0, 6)];
     interfaces.extend(secondary.then_some((3, SUBJECT, 1, 7)));
     interfaces.extend(third.then_some((4, SUBJECT, 2, 8)));
-    let mut desired = lower(&interfaces, &mut converger.numbers);
+    let mut desired = lower(&interfaces, &mut converger.vports);
     let subject = instance_id(SUBJECT);
     desired.instances.get_mut(&subject).unwrap().boot_count = boot_count;
     let primary = desired.interfaces.get_mut(&attachment_id(1)).unwrap();
@@ -355,7 +356,7 @@ impl Scene {
     }
 
     fn settle(&mut self, desired: &Desired) {
-        self.converger.look_again().unwrap();
+        self.converger.look_again();
         settle(&mut self.converger, desired);
     }
 
@@ -394,12 +395,12 @@ impl Scene {
             }
             Event::Rebooted => after = wanted(&mut self.converger, 2, true, false),
             Event::StoppedAndStarted => {
-                let mut stopped = lower(&[(2, 2, 0, 6)], &mut self.converger.numbers);
+                let mut stopped = lower(&[(2, 2, 0, 6)], &mut self.converger.vports);
                 stopped.interfaces.retain(|id, _| *id == attachment_id(2));
                 let plan = self.converger.plan(&stopped);
                 // No deferred step has been done when the start comes.
                 for steps in [&plan.now, &plan.then] {
-                    assert!(self.converger.execute(steps, || false));
+                    self.converger.execute(steps);
                 }
                 after = wanted(&mut self.converger, 2, true, false);
             }

@@ -1,17 +1,18 @@
-//! What `openeni status` shows of the data plane.
+//! What `openeni status` shows of the data plane and of the agent.
 
 use eni_abi::{DropReason, Traffic};
-use eni_fabric::DeviceCounters;
-use eni_plan::Plug;
-use eni_types::NetworkInterfaceId;
+use eni_bpf_loader::Programs;
+use eni_plan::{Observed, Plug, UPLINK_VPORT};
 
-/// The data plane, and the fabric service beside it.
+use crate::{AgentError, LaneStatus};
+
+/// The data plane, and the lanes that make it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// Every interface in the data plane.
     pub vports: Vec<VportStatus>,
-    /// What was counted of every Elastic Fabric Adapter whose instance is there.
-    pub adapters: Vec<(NetworkInterfaceId, DeviceCounters)>,
+    /// How the agent's lanes fare.
+    pub lanes: Vec<LaneStatus>,
 }
 
 /// An interface in the data plane, and what passed and was dropped there.
@@ -27,4 +28,45 @@ pub struct VportStatus {
     pub traffic: Traffic,
     /// Packets dropped, by reason; reasons without drops are left out.
     pub drops: Vec<(DropReason, u64)>,
+}
+
+/// A vport, whose counters are yet to be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownVport {
+    vport: u32,
+    plug: Option<Plug>,
+    passes: bool,
+}
+
+impl KnownVport {
+    /// The uplink, and every device.
+    pub(crate) fn all(observed: &Observed) -> Vec<Self> {
+        let devices = observed.devices.iter();
+        let plugs = devices.map(|(vport, device)| (*vport, device.plug));
+        [(UPLINK_VPORT, None)]
+            .into_iter()
+            .chain(plugs)
+            .map(|(vport, plug)| Self {
+                vport,
+                plug,
+                passes: observed.passes(vport),
+            })
+            .collect()
+    }
+
+    /// With its counters: some 40 system calls.
+    pub(crate) fn read(self, programs: &Programs) -> Result<VportStatus, AgentError> {
+        let Self {
+            vport,
+            plug,
+            passes,
+        } = self;
+        Ok(VportStatus {
+            vport,
+            plug,
+            passes,
+            traffic: programs.traffic(vport)?,
+            drops: programs.drops(vport)?,
+        })
+    }
 }

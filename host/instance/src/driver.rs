@@ -7,40 +7,40 @@ use eni_types::{AttachmentId, InstanceId};
 
 use crate::InstanceError;
 
-/// Makes instances and plugs interfaces into them. Every call may be repeated; see the crate's docs.
-pub trait InstanceDriver: Send {
+/// Makes instances and plugs interfaces into them. Every call may be repeated; see the crate's docs. Calls for
+/// different instances may come at the same time from several threads, those for one instance one after the other.
+pub trait InstanceDriver: Send + Sync {
     /// Makes the instance's place with a network for this boot, without processes: interfaces can be plugged from now on.
     /// The network of another boot is replaced: its devices are unplugged and its processes stopped before.
     ///
     /// # Errors
     /// Whatever keeps the place from being made; a repetition goes on from there.
-    fn create(&mut self, id: InstanceId, boot_count: u64) -> Result<(), InstanceError>;
+    fn create(&self, id: InstanceId, boot_count: u64) -> Result<(), InstanceError>;
 
     /// Boots the instance, and returns when its first process has started.
     ///
     /// # Errors
     /// [`InstanceError::Boot`] when it does not come up.
-    fn start(&mut self, id: InstanceId, instance: &DesiredInstance) -> Result<(), InstanceError>;
+    fn start(&self, id: InstanceId, instance: &DesiredInstance) -> Result<(), InstanceError>;
 
     /// Ends all processes of the instance. Its place stays.
     ///
     /// # Errors
     /// [`InstanceError::Unkillable`] when they do not end.
-    fn stop(&mut self, id: InstanceId) -> Result<(), InstanceError>;
+    fn stop(&self, id: InstanceId) -> Result<(), InstanceError>;
 
     /// Removes the instance's place, with what still runs in it.
     ///
     /// # Errors
     /// Whatever cannot be removed; a repetition goes on from there.
-    fn destroy(&mut self, id: InstanceId) -> Result<(), InstanceError>;
+    fn destroy(&self, id: InstanceId) -> Result<(), InstanceError>;
 
     /// Makes the interface's device: the fabric end at its vport, the guest end in the instance.
     ///
     /// # Errors
     /// An error for which [`eni_netlink::NetlinkError::is_already_there`] holds when the vport is taken. A guest that has
     /// a device of the interface's name makes it get another one.
-    fn plug(&mut self, id: AttachmentId, interface: &DesiredInterface)
-    -> Result<(), InstanceError>;
+    fn plug(&self, id: AttachmentId, interface: &DesiredInterface) -> Result<(), InstanceError>;
 
     /// Brings the guest's addresses, routes and rules for the interface up to date: what is wanted and was not brought is
     /// brought, what was brought and is not wanted any more is taken away, and nothing else is touched. A device that is
@@ -50,7 +50,7 @@ pub trait InstanceDriver: Send {
     /// # Errors
     /// When the kernel refuses; a repetition goes on from there.
     fn configure(
-        &mut self,
+        &self,
         id: AttachmentId,
         interface: &DesiredInterface,
     ) -> Result<(), InstanceError>;
@@ -60,35 +60,41 @@ pub trait InstanceDriver: Send {
     ///
     /// # Errors
     /// When the kernel refuses; a repetition goes on from there.
-    fn withdraw(&mut self, id: AttachmentId, instance_id: InstanceId) -> Result<(), InstanceError>;
+    fn withdraw(&self, id: AttachmentId, instance_id: InstanceId) -> Result<(), InstanceError>;
 
     /// Deletes the device at `vport`. This takes the kernel some 20 ms, during which other changes of devices wait.
     ///
     /// # Errors
     /// When the kernel keeps the device.
-    fn unplug(&mut self, vport: u32) -> Result<(), InstanceError>;
+    fn unplug(&self, vport: u32) -> Result<(), InstanceError>;
 
     /// Forgets the consoles of all instances but `known`.
     ///
     /// # Errors
     /// The first that cannot be removed; the others are removed nevertheless.
-    fn forget_consoles(&mut self, known: &BTreeSet<InstanceId>) -> Result<(), InstanceError>;
+    fn forget_consoles(&self, known: &BTreeSet<InstanceId>) -> Result<(), InstanceError>;
 
     /// The instances of this region that are on the machine.
     ///
     /// # Errors
     /// When they cannot be listed.
-    fn instances(&mut self) -> Result<BTreeMap<InstanceId, ObservedInstance>, InstanceError>;
+    fn instances(&self) -> Result<BTreeMap<InstanceId, ObservedInstance>, InstanceError>;
 
     /// The attachments that something was brought for and not withdrawn, and their instances.
     ///
     /// # Errors
     /// When the instances cannot be listed.
-    fn brought(&mut self) -> Result<BTreeMap<AttachmentId, InstanceId>, InstanceError>;
+    fn brought(&self) -> Result<BTreeMap<AttachmentId, InstanceId>, InstanceError>;
 
     /// The interfaces' devices, by vport.
     ///
     /// # Errors
     /// When they cannot be listed.
-    fn devices(&mut self) -> Result<BTreeMap<u32, ObservedDevice>, InstanceError>;
+    fn devices(&self) -> Result<BTreeMap<u32, ObservedDevice>, InstanceError>;
+
+    /// Removes all instances, and what the driver has made besides.
+    ///
+    /// # Errors
+    /// The first thing that could not be removed; the others are removed nevertheless.
+    fn remove_all(&self) -> Result<(), InstanceError>;
 }

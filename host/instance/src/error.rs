@@ -25,7 +25,7 @@ pub enum InstanceError {
     },
     /// What reaches the instance's adapters could not be laid out.
     #[error(transparent)]
-    Efa(#[from] eni_efa_install::InstallError),
+    AdapterFiles(crate::AdapterFilesError),
     /// The instance's first process did not come up.
     #[error("{id} did not boot: {reason}")]
     Boot {

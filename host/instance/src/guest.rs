@@ -1,10 +1,14 @@
 //! What the driver knows of the guests' networks, and how it finds its devices in them.
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::ops::{Deref, DerefMut};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
-use eni_netlink::{LostRoutes, Namespace, Netlink, Route, RouteWatch};
+use eni_netlink::{LostRoutes, Namespace, Netlink, NetlinkError, Route, RouteWatch};
 use eni_types::{AttachmentId, InstanceId};
+use parking_lot::Mutex;
 
 use crate::brought::Record;
 use crate::interface::{self, GuestDevice};
@@ -21,29 +25,94 @@ pub(crate) struct Guest {
     id_in_fabric: Option<i32>,
 }
 
+/// Netlink sockets of one network namespace, one for each thread that needs one at the moment.
+#[derive(Debug)]
+pub(crate) struct NetlinkPool {
+    namespace: Namespace,
+    idle: Mutex<Vec<Netlink>>,
+}
+
+/// A socket that goes back to its pool.
+pub(crate) struct PooledNetlink<'a> {
+    pool: &'a NetlinkPool,
+    /// None only while it goes back.
+    netlink: Option<Netlink>,
+}
+
+impl NetlinkPool {
+    pub(crate) fn of(namespace: &Namespace) -> Result<Self, NetlinkError> {
+        Ok(Self {
+            namespace: namespace.try_clone()?,
+            idle: Mutex::new(vec![namespace.netlink()?]),
+        })
+    }
+
+    pub(crate) fn take(&self) -> Result<PooledNetlink<'_>, NetlinkError> {
+        let idle = self.idle.lock().pop();
+        Ok(PooledNetlink {
+            pool: self,
+            netlink: Some(match idle {
+                Some(netlink) => netlink,
+                None => self.namespace.netlink()?,
+            }),
+        })
+    }
+}
+
+impl Deref for PooledNetlink<'_> {
+    type Target = Netlink;
+
+    fn deref(&self) -> &Netlink {
+        self.netlink.as_ref().expect("it is dropped")
+    }
+}
+
+impl DerefMut for PooledNetlink<'_> {
+    fn deref_mut(&mut self) -> &mut Netlink {
+        self.netlink.as_mut().expect("it is dropped")
+    }
+}
+
+impl Drop for PooledNetlink<'_> {
+    fn drop(&mut self) {
+        self.pool.idle.lock().extend(self.netlink.take());
+    }
+}
+
 impl NamespaceDriver {
-    pub(crate) fn guest(&mut self, id: InstanceId) -> Result<&mut Guest, InstanceError> {
-        if !self.guests.contains_key(&id) {
-            let namespace = Namespace::open(&self.run.network_namespace(id))?;
-            // Entering a namespace takes a thread.
-            let (netlink, watch) = namespace.run(|| (Netlink::open(), RouteWatch::open()))?;
-            let guest = Guest {
-                netlink: netlink?,
-                watch: watch?,
-                namespace,
-                id_in_fabric: None,
-            };
-            self.guests.insert(id, guest);
-            self.look_for_routes(id)?;
+    /// The instance's network, opened the first time.
+    pub(crate) fn guest(&self, id: InstanceId) -> Result<Arc<Mutex<Guest>>, InstanceError> {
+        if let Some(guest) = self.guests.lock().get(&id) {
+            return Ok(Arc::clone(guest));
         }
-        self.guests
-            .get_mut(&id)
-            .ok_or(InstanceError::NotRunning(id))
+        let namespace = Namespace::open(&self.run.network_namespace(id))?;
+        // Entering a namespace takes a thread.
+        let (netlink, watch) = namespace.run(|| (Netlink::open(), RouteWatch::open()))?;
+        let guest = Arc::new(Mutex::new(Guest {
+            netlink: netlink?,
+            watch: watch?,
+            namespace,
+            id_in_fabric: None,
+        }));
+        // Whoever finds it waits until its routes have been looked at.
+        let mut opened = guest.lock();
+        match self.guests.lock().entry(id) {
+            // Another thread has been faster.
+            Entry::Occupied(other) => return Ok(Arc::clone(other.get())),
+            Entry::Vacant(place) => place.insert(Arc::clone(&guest)),
+        };
+        self.look_for_routes(id, &mut opened)?;
+        drop(opened);
+        Ok(guest)
     }
 
     /// Leaves to the guest the routes that it has deleted since this was last asked.
-    pub(crate) fn hear_of_routes(&mut self, id: InstanceId) -> Result<(), InstanceError> {
-        let LostRoutes { routes, and_others } = self.guest(id)?.watch.heard();
+    pub(crate) fn hear_of_routes(
+        &self,
+        id: InstanceId,
+        guest: &mut Guest,
+    ) -> Result<(), InstanceError> {
+        let LostRoutes { routes, and_others } = guest.watch.heard();
         if routes.is_empty() && !and_others {
             return Ok(());
         }
@@ -55,16 +124,16 @@ impl NamespaceDriver {
 
     /// Leaves to the guest the routes that it has deleted while nobody heard of it. One whose device was set down
     /// meanwhile may have lost them by that.
-    fn look_for_routes(&mut self, id: InstanceId) -> Result<(), InstanceError> {
+    fn look_for_routes(&self, id: InstanceId, guest: &mut Guest) -> Result<(), InstanceError> {
         let directory = self.run.instance(id);
         if Record::all(&directory).is_empty() {
             return Ok(());
         }
-        let routes = self.guest(id)?.netlink.routes()?;
+        let routes = guest.netlink.routes()?;
         let mut settled = BTreeSet::new();
         for attachment in Record::all(&directory) {
             if let Some(brought) = Record::of(&directory, attachment).read() {
-                let device = self.guest_device(brought.vport, id)?;
+                let device = self.guest_device(brought.vport, guest)?;
                 if brought.has_its_routes(device) && device.link_index.is_some() {
                     settled.insert(attachment);
                 }
@@ -95,19 +164,16 @@ impl NamespaceDriver {
 
     /// The other end of `vport`'s device, by what the kernel knows of it: names and aliases are the guest's to change.
     pub(crate) fn guest_device(
-        &mut self,
+        &self,
         vport: u32,
-        instance_id: InstanceId,
+        guest: &mut Guest,
     ) -> Result<GuestDevice, InstanceError> {
-        self.guest(instance_id)?;
-        let Some(end) = self.fabric_netlink.link(vport)? else {
+        let mut fabric = self.fabric.take()?;
+        let Some(end) = fabric.link(vport)? else {
             return Ok(GuestDevice::default());
         };
-        let guest = self.guests.get_mut(&instance_id);
-        let guest = guest.ok_or(InstanceError::NotRunning(instance_id))?;
         if guest.id_in_fabric.is_none() {
-            let namespace = guest.namespace.as_fd();
-            guest.id_in_fabric = self.fabric_netlink.namespace_id(namespace)?;
+            guest.id_in_fabric = fabric.namespace_id(guest.namespace.as_fd())?;
         }
         let is_here = end.peer_namespace.is_some() && end.peer_namespace == guest.id_in_fabric;
         Ok(GuestDevice {

@@ -10,6 +10,7 @@
 //! *Limitations.* An instance is a boundary for the network, not for security: its processes are root on the host's
 //! files. Its processes end with a stop; its boot script runs at its first boot only.
 
+mod adapter_files;
 mod brought;
 mod cgroup;
 mod console;
@@ -27,6 +28,7 @@ mod sys;
 mod terminal;
 mod user_data;
 
+pub use adapter_files::{AdapterFiles, AdapterFilesError, NoAdapterFiles};
 pub use console::{CONSOLE_BYTES, ConsoleFile};
 pub use driver::InstanceDriver;
 pub use error::InstanceError;

@@ -5,25 +5,26 @@ use std::ffi::OsString;
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use eni_efa_install::Installation;
-use eni_netlink::{Namespace, Netlink, NetlinkError, VethSpec};
+use eni_netlink::{Namespace, NetlinkError, VethSpec};
 use eni_plan::{DesiredInstance, DesiredInterface, ObservedDevice, ObservedInstance, Plug};
 use eni_types::{AttachmentId, InstanceId};
+use parking_lot::Mutex;
 
 use crate::brought::Record;
 use crate::cgroup::RegionCgroup;
 use crate::environment::Environment;
 use crate::error::file_error;
-use crate::guest::Guest;
+use crate::guest::{Guest, NetlinkPool};
 use crate::init::{BootRecord, Settings};
 use crate::interface::{self, ANY_DEVICE_NAME, Change, device_name};
 use crate::run_directory::{EFA, NETWORK_BOOT, USER_DATA};
-use crate::{InstanceDriver, InstanceError, RunDirectory, console};
+use crate::{AdapterFiles, InstanceDriver, InstanceError, RunDirectory, console};
 
 /// The first process only makes namespaces and mounts: milliseconds, or seconds on a machine that is overloaded.
 const BOOT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -62,21 +63,20 @@ const IPV6_SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// Makes instances of namespaces; see the crate's docs.
-#[derive(Debug)]
 pub struct NamespaceDriver {
     pub(crate) run: RunDirectory,
     cgroup: RegionCgroup,
-    pub(crate) fabric_netlink: Netlink,
+    pub(crate) fabric: NetlinkPool,
     init_command: Vec<OsString>,
-    efa_libraries: PathBuf,
+    adapter_files: Arc<dyn AdapterFiles>,
     /// Open namespaces: opening one takes a thread, and that takes longer than a whole plug.
-    pub(crate) guests: BTreeMap<InstanceId, Guest>,
+    pub(crate) guests: Mutex<BTreeMap<InstanceId, Arc<Mutex<Guest>>>>,
 }
 
 impl NamespaceDriver {
     /// A driver whose interfaces' fabric ends are in `fabric`. `init_command` is the command that calls
-    /// [`crate::init::run`] with the arguments added to it, `efa_libraries` the directory of what programs reach
-    /// Elastic Fabric Adapters by (see [`eni_efa_install`]).
+    /// [`crate::init::run`] with the arguments added to it; `adapter_files` lays out what programs reach Elastic Fabric
+    /// Adapters by.
     ///
     /// # Errors
     /// Without cgroup v2, or without the right to use it.
@@ -84,7 +84,7 @@ impl NamespaceDriver {
         run: RunDirectory,
         fabric: &Namespace,
         init_command: Vec<OsString>,
-        efa_libraries: PathBuf,
+        adapter_files: Arc<dyn AdapterFiles>,
     ) -> Result<Self, InstanceError> {
         let directory = run.instances();
         fs::create_dir_all(&directory).map_err(file_error("make", directory))?;
@@ -96,24 +96,12 @@ impl NamespaceDriver {
         made.map_err(file_error("make", directory))?;
         Ok(Self {
             cgroup: RegionCgroup::open(&run)?,
-            fabric_netlink: fabric.netlink()?,
+            fabric: NetlinkPool::of(fabric)?,
             run,
             init_command,
-            efa_libraries,
-            guests: BTreeMap::new(),
+            adapter_files,
+            guests: Mutex::default(),
         })
-    }
-
-    /// Removes all instances and the region's cgroup.
-    ///
-    /// # Errors
-    /// The first thing that could not be removed; the others are removed nevertheless.
-    pub fn remove_all(&mut self) -> Result<(), InstanceError> {
-        let mut result = Ok(());
-        for id in self.instances()?.into_keys() {
-            result = result.and(self.destroy(id));
-        }
-        result.and(self.cgroup.remove())
     }
 
     fn write_files(&self, id: InstanceId, instance: &DesiredInstance) -> Result<(), InstanceError> {
@@ -137,18 +125,15 @@ impl NamespaceDriver {
     }
 
     /// Lays out what reaches the instance's adapters, and keeps what its programs' environment must say of it.
-    fn install_efa(&self, id: InstanceId, devices: usize) -> Result<(), InstanceError> {
+    fn lay_out_adapter_files(&self, id: InstanceId, devices: usize) -> Result<(), InstanceError> {
         let directory = self.run.instance(id);
         let mut environment = Environment::default();
         if devices > 0 {
-            let installation = Installation {
-                directory: &directory.join(EFA),
-                libraries: &self.efa_libraries,
-                socket: &self.run.efa_socket(),
-                devices,
-            };
-            installation.install()?;
-            environment = installation.environment().into_iter().collect();
+            let variables = self.adapter_files.lay_out(&directory.join(EFA), devices);
+            environment = variables
+                .map_err(InstanceError::AdapterFiles)?
+                .into_iter()
+                .collect();
         }
         environment
             .write(&directory)
@@ -190,7 +175,7 @@ impl NamespaceDriver {
 }
 
 impl InstanceDriver for NamespaceDriver {
-    fn create(&mut self, id: InstanceId, boot_count: u64) -> Result<(), InstanceError> {
+    fn create(&self, id: InstanceId, boot_count: u64) -> Result<(), InstanceError> {
         let directory = self.run.instance(id);
         fs::create_dir_all(&directory).map_err(file_error("make", &directory))?;
         let path = self.run.network_namespace(id);
@@ -207,16 +192,16 @@ impl InstanceDriver for NamespaceDriver {
         for attachment in Record::all(&directory) {
             Record::of(&directory, attachment).remove()?;
         }
-        self.guests.remove(&id);
+        self.guests.lock().remove(&id);
         Namespace::delete(&path)?;
         prepare(&Namespace::create(&path)?)?;
         fs::write(&finished, boot_count.to_string()).map_err(file_error("write", finished))
     }
 
-    fn start(&mut self, id: InstanceId, instance: &DesiredInstance) -> Result<(), InstanceError> {
+    fn start(&self, id: InstanceId, instance: &DesiredInstance) -> Result<(), InstanceError> {
         self.stop(id)?;
         self.write_files(id, instance)?;
-        self.install_efa(id, instance.efa_devices)?;
+        self.lay_out_adapter_files(id, instance.efa_devices)?;
         let cgroup = self.cgroup.instance(id);
         cgroup.create()?;
         let settings = Settings {
@@ -230,13 +215,13 @@ impl InstanceDriver for NamespaceDriver {
         self.run_init(id, &settings)
     }
 
-    fn stop(&mut self, id: InstanceId) -> Result<(), InstanceError> {
+    fn stop(&self, id: InstanceId) -> Result<(), InstanceError> {
         self.cgroup.instance(id).kill()
     }
 
-    fn destroy(&mut self, id: InstanceId) -> Result<(), InstanceError> {
+    fn destroy(&self, id: InstanceId) -> Result<(), InstanceError> {
         self.cgroup.instance(id).remove()?;
-        self.guests.remove(&id);
+        self.guests.lock().remove(&id);
         Namespace::delete(&self.run.network_namespace(id))?;
         let directory = self.run.instance(id);
         match fs::remove_dir_all(&directory) {
@@ -247,29 +232,26 @@ impl InstanceDriver for NamespaceDriver {
         }
     }
 
-    fn plug(
-        &mut self,
-        id: AttachmentId,
-        interface: &DesiredInterface,
-    ) -> Result<(), InstanceError> {
+    fn plug(&self, id: AttachmentId, interface: &DesiredInterface) -> Result<(), InstanceError> {
         let instance_id = interface.instance_id;
         // The guest may have deleted an earlier device of this attachment.
         self.withdraw(id, instance_id)?;
-        self.guest(instance_id)?;
+        let guest = self.guest(instance_id)?;
+        let mut guest = guest.lock();
         let own_name = device_name(interface.device_number);
-        let added = self.add_veth(interface, &own_name);
+        let added = self.add_veth(&guest, interface, &own_name);
         // The guest's own device keeps its name. Of what is at the vport nothing is known.
         let name_is_taken = matches!(&added, Err(InstanceError::Network(error)) if error.is_already_there())
-            && self.fabric_netlink.link(interface.vport)?.is_none();
+            && self.fabric.take()?.link(interface.vport)?.is_none();
         if name_is_taken {
-            self.add_veth(interface, ANY_DEVICE_NAME)?;
+            self.add_veth(&guest, interface, ANY_DEVICE_NAME)?;
         } else {
             added?;
         }
-        let device = self.guest_device(interface.vport, instance_id)?;
+        let device = self.guest_device(interface.vport, &mut guest)?;
         // None if the guest has taken it away already.
         if let Some(index) = device.link_index {
-            let netlink = &mut self.guest(instance_id)?.netlink;
+            let netlink = &mut guest.netlink;
             for name in interface::alternative_names(interface) {
                 gone_is_the_guests(netlink.add_alternative_name(index, &name).map(drop))?;
             }
@@ -277,49 +259,53 @@ impl InstanceDriver for NamespaceDriver {
         }
         // The last step names the device: one without an alias is unfinished.
         let alias = format!("{id} {instance_id} {}", interface.device_number);
-        self.fabric_netlink
+        self.fabric
+            .take()?
             .set_link_alias(interface.vport, &alias)?;
         Ok(())
     }
 
     fn configure(
-        &mut self,
+        &self,
         id: AttachmentId,
         interface: &DesiredInterface,
     ) -> Result<(), InstanceError> {
         let instance_id = interface.instance_id;
         let record = Record::of(&self.run.instance(instance_id), id);
-        self.hear_of_routes(instance_id)?;
+        let guest = self.guest(instance_id)?;
+        let mut guest = guest.lock();
+        self.hear_of_routes(instance_id, &mut guest)?;
         // Asked before anything is done: whatever the guest does meanwhile is seen afterwards.
-        let device = self.guest_device(interface.vport, instance_id)?;
+        let device = self.guest_device(interface.vport, &mut guest)?;
         let change = Change::between(record.read(), interface);
         record.write(&change.begun())?;
-        let netlink = &mut self.guest(instance_id)?.netlink;
-        let brought = change.apply(netlink, device)?;
+        let brought = change.apply(&mut guest.netlink, device)?;
         record.write(&brought)
     }
 
-    fn withdraw(&mut self, id: AttachmentId, instance_id: InstanceId) -> Result<(), InstanceError> {
+    fn withdraw(&self, id: AttachmentId, instance_id: InstanceId) -> Result<(), InstanceError> {
         let record = Record::of(&self.run.instance(instance_id), id);
         if let Some(brought) = record.read() {
-            let end = self.fabric_netlink.link(brought.vport)?;
+            let guest = self.guest(instance_id)?;
+            let mut guest = guest.lock();
+            let end = self.fabric.take()?.link(brought.vport)?;
             let plug = end.and_then(|end| end.alias.as_deref().and_then(plug_of));
             // Another attachment may have the vport by now.
             let device = match plug.filter(|plug| plug.attachment_id == id) {
-                Some(_) => self.guest_device(brought.vport, instance_id)?.link_index,
+                Some(_) => self.guest_device(brought.vport, &mut guest)?.link_index,
                 None => None,
             };
-            brought.withdraw(&mut self.guest(instance_id)?.netlink, device)?;
+            brought.withdraw(&mut guest.netlink, device)?;
         }
         record.remove()
     }
 
-    fn unplug(&mut self, vport: u32) -> Result<(), InstanceError> {
-        self.fabric_netlink.delete_link(vport)?;
+    fn unplug(&self, vport: u32) -> Result<(), InstanceError> {
+        self.fabric.take()?.delete_link(vport)?;
         Ok(())
     }
 
-    fn forget_consoles(&mut self, known: &BTreeSet<InstanceId>) -> Result<(), InstanceError> {
+    fn forget_consoles(&self, known: &BTreeSet<InstanceId>) -> Result<(), InstanceError> {
         let directory = self.run.consoles();
         let entries = fs::read_dir(&directory).map_err(file_error("list", directory))?;
         let mut result = Ok(());
@@ -336,13 +322,13 @@ impl InstanceDriver for NamespaceDriver {
         result
     }
 
-    fn instances(&mut self) -> Result<BTreeMap<InstanceId, ObservedInstance>, InstanceError> {
+    fn instances(&self) -> Result<BTreeMap<InstanceId, ObservedInstance>, InstanceError> {
         let mut ids = self.cgroup.instances();
         ids.extend(self.places()?);
         Ok(ids.into_iter().map(|id| (id, self.observe(id))).collect())
     }
 
-    fn brought(&mut self) -> Result<BTreeMap<AttachmentId, InstanceId>, InstanceError> {
+    fn brought(&self) -> Result<BTreeMap<AttachmentId, InstanceId>, InstanceError> {
         let of_instance = |id: InstanceId| {
             let attachments = Record::all(&self.run.instance(id));
             attachments
@@ -352,16 +338,17 @@ impl InstanceDriver for NamespaceDriver {
         Ok(self.places()?.into_iter().flat_map(of_instance).collect())
     }
 
-    fn devices(&mut self) -> Result<BTreeMap<u32, ObservedDevice>, InstanceError> {
+    fn devices(&self) -> Result<BTreeMap<u32, ObservedDevice>, InstanceError> {
         let mut devices = BTreeMap::new();
-        let links = self.fabric_netlink.links()?;
+        let links = self.fabric.take()?.links()?;
         let plugs = links
             .iter()
             .filter_map(|link| plug_of(link.alias.as_deref()?));
         for id in plugs.map(|plug| plug.instance_id).collect::<BTreeSet<_>>() {
             // One that cannot be reached any more is made anew.
             if Namespace::exists(&self.run.network_namespace(id)) {
-                self.hear_of_routes(id)?;
+                let guest = self.guest(id)?;
+                self.hear_of_routes(id, &mut guest.lock())?;
             }
         }
         for link in links {
@@ -384,6 +371,14 @@ impl InstanceDriver for NamespaceDriver {
         }
         Ok(devices)
     }
+
+    fn remove_all(&self) -> Result<(), InstanceError> {
+        let mut result = Ok(());
+        for id in self.instances()?.into_keys() {
+            result = result.and(self.destroy(id));
+        }
+        result.and(self.cgroup.remove())
+    }
 }
 
 impl NamespaceDriver {
@@ -403,10 +398,13 @@ impl NamespaceDriver {
     }
 
     /// Makes the interface's pair, the guest's end with this name.
-    fn add_veth(&mut self, interface: &DesiredInterface, name: &str) -> Result<(), InstanceError> {
-        let guest = self.guests.get(&interface.instance_id);
-        let guest = guest.ok_or(InstanceError::NotRunning(interface.instance_id))?;
-        self.fabric_netlink.add_veth(&VethSpec {
+    fn add_veth(
+        &self,
+        guest: &Guest,
+        interface: &DesiredInterface,
+        name: &str,
+    ) -> Result<(), InstanceError> {
+        self.fabric.take()?.add_veth(&VethSpec {
             name: &format!("{FABRIC_PREFIX}{}", interface.vport),
             index: Some(interface.vport),
             mac: None,

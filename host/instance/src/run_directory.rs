@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use eni_netlink::Namespace;
 use eni_types::{InstanceId, fnv1a};
 
 /// The directory `run` in a region's data directory: namespaces, pins, instances. Derived: it may be deleted when the
@@ -88,6 +89,12 @@ impl RunDirectory {
     #[must_use]
     pub fn network_namespace(&self, id: InstanceId) -> PathBuf {
         self.instance(id).join(NETWORK_NAMESPACE)
+    }
+
+    /// The same, if a namespace is mounted there.
+    #[must_use]
+    pub fn existing_network_namespace(&self, id: InstanceId) -> Option<PathBuf> {
+        Some(self.network_namespace(id)).filter(|path| Namespace::exists(path))
     }
 }
 

@@ -3,12 +3,13 @@
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use eni_instance::{
-    ConsoleFile, InstanceDriver, InstanceError, NamespaceDriver, RunDirectory, exec,
+    ConsoleFile, InstanceDriver, InstanceError, NamespaceDriver, NoAdapterFiles, RunDirectory, exec,
 };
 use eni_netlink::Namespace;
 use eni_plan::{DesiredInstance, DesiredInterface, Plug};
@@ -23,7 +24,7 @@ struct Region {
 }
 
 fn driver(run: &RunDirectory, fabric: &Namespace, init_command: Vec<OsString>) -> NamespaceDriver {
-    NamespaceDriver::new(run.clone(), fabric, init_command, PathBuf::new()).unwrap()
+    NamespaceDriver::new(run.clone(), fabric, init_command, Arc::new(NoAdapterFiles)).unwrap()
 }
 
 impl Region {
@@ -137,7 +138,7 @@ fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
 
 #[test]
 fn root_a_boot_script_runs_with_the_name_and_the_network_of_its_instance() {
-    let mut region = Region::new();
+    let region = Region::new();
     let script =
         "#!/bin/sh\nhostname\ncat /etc/hostname\nls /sys/class/net\necho pid $$ of $PPID\nexit 3\n";
     region.driver.create(id(), 1).unwrap();
@@ -323,7 +324,7 @@ fn leaves_by(region: &Region, query: &str, device: &str) {
 
 #[test]
 fn root_table_main_rules_the_primary_interface_and_secondary_ones_answer_where_they_are_asked() {
-    let mut region = Region::new();
+    let region = Region::new();
     region.driver.create(id(), 1).unwrap();
     region.driver.start(id(), &instance("", 1)).unwrap();
     let primary = interface(0, &[5, 50]);
@@ -399,7 +400,7 @@ fn root_table_main_rules_the_primary_interface_and_secondary_ones_answer_where_t
 
 #[test]
 fn root_a_device_of_the_guests_with_the_interfaces_name_keeps_it() {
-    let mut region = Region::new();
+    let region = Region::new();
     region.driver.create(id(), 1).unwrap();
     region.driver.start(id(), &instance("", 1)).unwrap();
     region
@@ -450,7 +451,7 @@ fn root_a_device_of_the_guests_with_the_interfaces_name_keeps_it() {
 
 #[test]
 fn root_names_tell_the_network_card() {
-    let mut region = Region::new();
+    let region = Region::new();
     region.driver.create(id(), 1).unwrap();
     region.driver.start(id(), &instance("", 1)).unwrap();
     let on_a_card = DesiredInterface {

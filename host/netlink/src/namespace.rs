@@ -117,6 +117,18 @@ impl Namespace {
             .map_err(|errno| failure("enter namespace", &self.path, errno.into()))
     }
 
+    /// Another handle to the same namespace.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Namespace`] when the process has no descriptor left.
+    pub fn try_clone(&self) -> Result<Self, NetlinkError> {
+        let file = self.file.try_clone();
+        Ok(Self {
+            file: file.map_err(|source| failure("open namespace", &self.path, source))?,
+            path: self.path.clone(),
+        })
+    }
+
     /// A netlink socket inside this namespace.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ extern crate alloc;
 mod announce;
 mod convergence;
 mod index;
+pub mod lanes;
 mod observed;
 mod plan;
 mod planner;

@@ -24,6 +24,7 @@ use self::render::DEFAULT_WIDTH;
 pub(crate) use self::render::markdown;
 pub(crate) use self::report::InstanceStatus;
 use self::report::{Counters, Report};
+use crate::adapters::Adapters;
 use crate::cli::{Output, StatusOptions};
 use crate::directory::{Directory, DirectoryError};
 
@@ -156,6 +157,7 @@ pub(crate) async fn serve(
     listener: UnixListener,
     region: Arc<Region>,
     agent: Arc<Agent>,
+    adapters: Arc<Adapters>,
     stop: impl Future<Output = ()>,
 ) {
     let mut stop = std::pin::pin!(stop);
@@ -167,7 +169,7 @@ pub(crate) async fn serve(
         let Ok((mut stream, _)) = accepted else {
             continue;
         };
-        let text = match report(&region, &agent).await {
+        let text = match report(&region, &agent, &adapters).await {
             Ok(text) => text,
             Err(error) => {
                 warn!(%error, "cannot read the counters");
@@ -179,7 +181,7 @@ pub(crate) async fn serve(
     }
 }
 
-async fn report(region: &Region, agent: &Agent) -> Result<String, AgentError> {
+async fn report(region: &Region, agent: &Agent, adapters: &Adapters) -> Result<String, AgentError> {
     let (mut interfaces, mut uplink) = (BTreeMap::new(), Counters::default());
     let status = agent.status().await?;
     for vport in status.vports {
@@ -188,12 +190,13 @@ async fn report(region: &Region, agent: &Agent) -> Result<String, AgentError> {
             None => uplink = counters(&vport),
         }
     }
-    let adapters = status.adapters.into_iter();
+    let adapters = adapters.counters().into_iter();
     let adapters = adapters
         .map(|(id, counters)| (id, counters.into()))
         .collect();
     let name = &region.settings().region;
-    let report = region.read(|world| Report::new(name, world, interfaces, adapters, uplink));
+    let lanes = status.lanes.into_iter().map(Into::into).collect();
+    let report = region.read(|world| Report::new(name, world, interfaces, adapters, uplink, lanes));
     Ok(serde_json::to_string(&report).expect("reports have string keys"))
 }
 

@@ -42,6 +42,20 @@ impl Report {
                 drops(&self.uplink.drops),
             );
         }
+        for lane in self.lanes.iter().filter(|lane| lane.has_failed()) {
+            let panics = format!("{} panics", lane.panics);
+            let words = [
+                Some(lane.state.clone()),
+                Some(panics),
+                lane.last_error.clone(),
+            ];
+            page.text.push('\n');
+            page.words(
+                0,
+                &format!("the agent's {} lane:", lane.name),
+                words.into_iter().flatten(),
+            );
+        }
         page.text
     }
 }
@@ -141,7 +155,7 @@ pub(crate) fn markdown<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::{AddressPair, Counters, GroupStatus};
+    use super::super::report::{AddressPair, Counters, GroupStatus, Lane};
     use super::*;
 
     fn interface(number: u8, private: &[&str], public: Option<&str>) -> InterfaceStatus {
@@ -219,6 +233,12 @@ mod tests {
                 drops: [("no_such_address".into(), 5)].into(),
                 ..Counters::default()
             },
+            lanes: vec![Lane {
+                name: "tables".into(),
+                state: "running".into(),
+                panics: 0,
+                last_error: None,
+            }],
         }
     }
 
@@ -242,6 +262,17 @@ mod tests {
             "{text}"
         );
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_lane_that_has_panicked_is_shown() {
+        let mut report = report();
+        assert!(!report.render(DEFAULT_WIDTH).contains("the agent"));
+        report.lanes[0].panics = 2;
+        report.lanes[0].last_error = Some("index out of bounds".into());
+        let text = report.render(DEFAULT_WIDTH);
+        let line = "the agent's tables lane:  running  2 panics  index out of bounds\n";
+        assert!(text.ends_with(line), "{text}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
+use eni_agent::LaneStatus;
 use eni_model::World;
 use eni_model::resource::{Attachment, Instance, NetworkInterface};
 use eni_types::{
@@ -33,6 +34,37 @@ pub(crate) struct Report {
     pub(crate) unattached: Vec<InterfaceStatus>,
     /// The way to the host.
     pub(crate) uplink: Counters,
+    /// What brings all of it about.
+    pub(crate) lanes: Vec<Lane>,
+}
+
+/// A lane of the agent: the part that writes packet tables, or that makes devices and instances.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Lane {
+    pub(crate) name: String,
+    /// `running`, `restarting` or `ended`.
+    pub(crate) state: String,
+    /// How often it has panicked, and begun anew, since the region was started.
+    pub(crate) panics: u64,
+    pub(crate) last_error: Option<String>,
+}
+
+impl From<LaneStatus> for Lane {
+    fn from(status: LaneStatus) -> Self {
+        Self {
+            name: status.name.into(),
+            state: status.state.as_str().into(),
+            panics: status.panics,
+            last_error: status.last_error,
+        }
+    }
+}
+
+impl Lane {
+    /// Whether it has ever failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.panics > 0 || self.last_error.is_some()
+    }
 }
 
 /// One instance.
@@ -96,6 +128,7 @@ impl Report {
         mut counters: BTreeMap<AttachmentId, Counters>,
         mut adapters: BTreeMap<NetworkInterfaceId, AdapterCounters>,
         uplink: Counters,
+        lanes: Vec<Lane>,
     ) -> Self {
         let mut interface = |eni: &NetworkInterface| {
             let adapter = adapters.remove(&eni.network_interface_id);
@@ -117,6 +150,7 @@ impl Report {
                 .map(|eni| InterfaceStatus::new(eni, world, &mut BTreeMap::new(), None))
                 .collect(),
             uplink,
+            lanes,
         }
     }
 

@@ -1,31 +1,31 @@
 //! The region's Elastic Fabric Adapters: the fabric service follows the published world.
 //!
-//! The service is started with the first adapter and ends with the agent, and every conversation with it: programs get
+//! The service is started with the first adapter and ends with the process, and every conversation with it: programs get
 //! completions with errors, and nothing that a rule has forbidden meanwhile goes on.
 
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
+use eni_agent::{AdapterService, AdapterServiceError};
 use eni_efa_abi::control::DeviceAttributes;
 use eni_efa_abi::limits::{MAX_ENDPOINTS, MAX_TRANSFER};
 use eni_efa_abi::{Gid, Refusal};
+use eni_efa_install::Installation;
+use eni_efa_policy::{EfaDevice, EfaDevices, EfaRefusal};
 use eni_fabric::{Device, DeviceCounters, Isolated, Policy, Service, ServiceOptions, namespace_of};
-use eni_instance::RunDirectory;
-use eni_lower::efa::{EfaDevice, EfaDevices, EfaRefusal};
-use eni_netlink::Namespace;
+use eni_instance::{AdapterFiles, AdapterFilesError, RunDirectory};
+use eni_model::World;
 use eni_types::NetworkInterfaceId;
 
-use crate::AgentError;
-
 /// The fabric service of a region on one machine.
-pub(crate) struct EfaFabric {
+pub(crate) struct Adapters {
     run: RunDirectory,
     rules: Arc<Rules>,
-    /// Whether the service has been told of the newest rules.
-    told: bool,
-    service: Option<Service>,
+    service: OnceLock<Service>,
     /// What the service knows.
-    devices: Vec<Device>,
+    devices: Mutex<Vec<Device>>,
 }
 
 /// The adapters of the published world, as the service asks about them.
@@ -35,47 +35,21 @@ struct Rules {
     generation: AtomicU64,
 }
 
-impl EfaFabric {
+impl Adapters {
     /// No service yet.
     pub(crate) fn new(run: RunDirectory) -> Self {
         Self {
             run,
             rules: Arc::default(),
-            told: true,
-            service: None,
-            devices: Vec::new(),
+            service: OnceLock::new(),
+            devices: Mutex::default(),
         }
-    }
-
-    /// Answers by these adapters' rules from now on, and ends conversations that they no longer allow.
-    pub(crate) fn follow(&mut self, adapters: EfaDevices) {
-        if self.rules.set(adapters) {
-            self.told = false;
-        }
-        if let Some(service) = self.service.as_ref().filter(|_| !self.told) {
-            service.policy_changed();
-            self.told = true;
-        }
-    }
-
-    /// Gives the service the devices of the instances that are there, and starts it if it is the first time.
-    pub(crate) fn publish(&mut self) -> Result<(), AgentError> {
-        let devices = self.rules.devices(&self.run);
-        if devices == self.devices {
-            return Ok(());
-        }
-        match &self.service {
-            Some(service) => service.set_devices(devices.clone()),
-            None => self.service = Some(self.start(devices.clone())?),
-        }
-        self.devices = devices;
-        Ok(())
     }
 
     /// What the service has counted of each adapter whose device it has.
     pub(crate) fn counters(&self) -> Vec<(NetworkInterfaceId, DeviceCounters)> {
         let adapters = self.rules.adapters();
-        let counters = self.service.iter().flat_map(Service::counters);
+        let counters = self.service.get().into_iter().flat_map(Service::counters);
         counters
             .filter_map(|(gid, counters)| {
                 Some((adapters.by_gid(gid)?.network_interface_id, counters))
@@ -83,15 +57,45 @@ impl EfaFabric {
             .collect()
     }
 
-    fn start(&self, devices: Vec<Device>) -> Result<Service, AgentError> {
-        Ok(Service::start(ServiceOptions {
+    fn start(&self, devices: Vec<Device>) -> Result<Service, eni_fabric::StartError> {
+        Service::start(ServiceOptions {
             socket: self.run.efa_socket(),
             devices,
             policy: Arc::clone(&self.rules) as Arc<dyn Policy>,
             directory: Arc::new(Isolated),
             seed: rand::random(),
             underlay: None,
-        })?)
+        })
+    }
+}
+
+impl AdapterService for Adapters {
+    fn world_published(&self, world: &World) -> bool {
+        let changed = self.rules.set(EfaDevices::of(world));
+        if changed && let Some(service) = self.service.get() {
+            service.policy_changed();
+        }
+        changed
+    }
+
+    fn instances_changed(&self) -> Result<(), AdapterServiceError> {
+        let mut known = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        let devices = self.rules.devices(&self.run);
+        if devices == *known {
+            return Ok(());
+        }
+        match self.service.get() {
+            Some(service) => service.set_devices(devices.clone()),
+            None => {
+                let service = self.start(devices.clone())?;
+                // Nobody else sets it: the devices are locked.
+                let service = self.service.get_or_init(|| service);
+                // The rules may have changed since it asked for them.
+                service.policy_changed();
+            }
+        }
+        *known = devices;
+        Ok(())
     }
 }
 
@@ -146,10 +150,7 @@ impl Policy for Rules {
 
 /// The adapter as a device of the service; none while its instance is not there.
 fn device(adapter: &EfaDevice, run: &RunDirectory) -> Option<Device> {
-    let path = run.network_namespace(adapter.instance_id);
-    if !Namespace::exists(&path) {
-        return None;
-    }
+    let namespace = run.existing_network_namespace(adapter.instance_id)?;
     Some(Device {
         attributes: DeviceAttributes {
             name: format!("efa_{}", adapter.number),
@@ -161,6 +162,31 @@ fn device(adapter: &EfaDevice, run: &RunDirectory) -> Option<Device> {
             max_endpoints: MAX_ENDPOINTS as u32,
             reaches_other_hosts: false,
         },
-        network_namespace: Some(namespace_of(&path).ok()?),
+        network_namespace: Some(namespace_of(&namespace).ok()?),
     })
+}
+
+/// The libraries and the look-alike of `/sys` by which programs find adapters.
+pub(crate) struct Libraries {
+    /// Where the two libraries are.
+    pub(crate) directory: PathBuf,
+    /// The fabric service's socket.
+    pub(crate) socket: PathBuf,
+}
+
+impl AdapterFiles for Libraries {
+    fn lay_out(
+        &self,
+        directory: &Path,
+        devices: usize,
+    ) -> Result<Vec<(&'static str, OsString)>, AdapterFilesError> {
+        let installation = Installation {
+            directory,
+            libraries: &self.directory,
+            socket: &self.socket,
+            devices,
+        };
+        installation.install()?;
+        Ok(installation.environment())
+    }
 }

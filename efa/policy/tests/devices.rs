@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use eni_efa_abi::Gid;
-use eni_lower::efa::{EfaDevices, EfaRefusal};
+use eni_efa_policy::{EfaDevices, EfaRefusal};
 use eni_lower::{Numbers, VportNumbers, lower};
 use eni_model::resource::{Instance, IpProtocol, NetworkInterface, RulePeer};
 use eni_model::testing::TestWorld;

@@ -10,6 +10,10 @@
 //!
 //! [`EfaDevices::of`] reads a world once, each set of groups once, and answers for any two adapters from that; what is
 //! asked later costs the same whatever the region holds.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -21,8 +25,6 @@ use eni_model::{IndexKey, World};
 use eni_types::{
     AttachmentId, InstanceId, MacAddress, NetworkInterfaceId, SecurityGroupId, SubnetId,
 };
-
-use crate::{attached_to, runs};
 
 /// The adapter of an interface at an instance that runs, or is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +92,7 @@ impl EfaDevices {
     pub fn of(world: &World) -> Self {
         let mut made = Self::default();
         let mut numbers = BTreeMap::new();
-        for instance in world.instances.iter().filter(|instance| runs(instance)) {
+        for instance in world.instances.iter().filter(|instance| instance.is_up()) {
             let mut adapters: Vec<_> = interfaces_of(world, instance.instance_id).collect();
             adapters.sort_by_key(|(_, attachment)| {
                 (attachment.network_card_index, attachment.device_index)
@@ -179,11 +181,12 @@ impl EfaDevices {
 }
 
 /// The interfaces with an adapter that are, or are to be, at an instance.
-pub(crate) fn interfaces_of(
+fn interfaces_of(
     world: &World,
     id: InstanceId,
 ) -> impl Iterator<Item = (&NetworkInterface, &Attachment)> {
-    attached_to(world, id).filter(|(eni, _)| eni.interface_type.has_efa())
+    let attached = world.attached_interfaces_of(id);
+    attached.filter(|(eni, _)| eni.interface_type.has_efa())
 }
 
 impl EfaDevice {
