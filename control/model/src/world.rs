@@ -9,6 +9,7 @@ use eni_types::{
 };
 
 use crate::client_token::ClientTokenKey;
+use crate::identity::{Identities, IdentityNumber, SecurityGroupSet};
 use crate::persistent::Map;
 use crate::resource::{
     Address, Attachment, Instance, InternetGateway, NetworkAcl, NetworkInterface, Resource,
@@ -31,6 +32,7 @@ pub struct World {
     pub network_interfaces: Table<NetworkInterface>,
     pub addresses: Table<Address>,
     pub instances: Table<Instance>,
+    identities: Identities,
     client_tokens: Map<ClientTokenKey, Arc<ClientToken>>,
     private_address_counts: Map<SubnetId, usize>,
 }
@@ -59,6 +61,7 @@ impl World {
             Resource::NetworkInterface(row) => self.put_network_interface(row),
             Resource::Address(row) => self.addresses.put(Arc::new(row)),
             Resource::Instance(row) => self.instances.put(Arc::new(row)),
+            Resource::Identity(row) => self.identities.put(row),
             Resource::ClientToken(row) => {
                 self.client_tokens
                     .insert_mut(row.key.clone(), Arc::new(row));
@@ -78,6 +81,7 @@ impl World {
             ResourceKey::NetworkInterface(id) => self.delete_network_interface(*id),
             ResourceKey::Address(id) => self.addresses.delete(*id),
             ResourceKey::Instance(id) => self.instances.delete(*id),
+            ResourceKey::Identity(number) => self.identities.delete(*number),
             ResourceKey::ClientToken(key) => {
                 self.client_tokens.remove_mut(key);
             }
@@ -137,6 +141,7 @@ impl World {
             .chain(rows(&self.network_interfaces))
             .chain(rows(&self.addresses))
             .chain(rows(&self.instances))
+            .chain(self.identities.iter().map(Resource::from))
             .chain(
                 self.client_tokens
                     .values()
@@ -148,6 +153,22 @@ impl World {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.vpcs.is_empty() && self.subnets.is_empty() && self.client_tokens.is_empty()
+    }
+
+    /// The number of a set of security groups that an interface is in.
+    #[must_use]
+    pub fn identity_of(&self, set: &SecurityGroupSet) -> Option<IdentityNumber> {
+        self.identities.of(set)
+    }
+
+    /// The set of security groups that a number stands for.
+    #[must_use]
+    pub fn security_group_set(&self, identity: IdentityNumber) -> Option<&SecurityGroupSet> {
+        self.identities.get(identity)
+    }
+
+    pub(crate) fn identities(&self) -> &Identities {
+        &self.identities
     }
 
     /// The record of a client token.

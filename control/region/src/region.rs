@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use eni_model::{Caller, ChangeSet, Context, Ec2Error, RegionSettings, World, bootstrap};
-use eni_store::{Revision, Store, TxnRejection};
+use eni_store::{Revision, Store, Txn, TxnRejection};
 use eni_types::{IdSequence, Timestamp};
 use tokio::sync::watch;
 
@@ -65,7 +65,13 @@ impl Region {
         if !stored::is_founded(&*store, &settings)? {
             found(&*store, tenure, &settings, &mut environment)?;
         }
-        let (world, revision) = stored::load(&*store)?;
+        let (mut world, mut revision) = stored::load(&*store)?;
+        // A store from before there were identities has none.
+        let missing = ChangeSet::missing_identities(&world);
+        if !missing.is_empty() {
+            revision = commit(&*store, tenure.transaction(&missing))?;
+            world.apply(&missing);
+        }
         let pending = world.clone();
         let shared = Arc::new(Shared {
             published: Published::new(Snapshot::without_history(world, revision)),
@@ -231,8 +237,12 @@ fn found(
 ) -> Result<(), OpenError> {
     let mut ids = IdSequence::new((environment.clock)(), environment.rng.next_u64());
     let contents = bootstrap(settings, &mut ids);
-    match store.transact(stored::founding(tenure, settings, &contents))? {
-        Ok(_) => Ok(()),
+    commit(store, stored::founding(tenure, settings, &contents)).map(drop)
+}
+
+fn commit(store: &dyn Store, transaction: Txn) -> Result<Revision, OpenError> {
+    match store.transact(transaction)? {
+        Ok(response) => Ok(response.revision),
         Err(TxnRejection::GuardFailed { .. }) => Err(OpenError::Fenced),
         Err(rejection) => Err(rejection.into()),
     }

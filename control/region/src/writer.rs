@@ -160,10 +160,11 @@ impl Writer {
                 ids: &mut self.ids,
                 rng: &mut *self.environment.rng,
             };
-            let changes = call.plan(&self.pending, &mut surroundings);
+            let mut changes = call.plan(&self.pending, &mut surroundings);
             if changes.is_empty() {
                 continue;
             }
+            changes.add_identities(&self.pending);
             let transaction = self.tenure.transaction(&changes);
             // Later calls are planned against this one, so that it must not be the store that finds it too large.
             if let Err(rejection) = transaction.check_shape() {

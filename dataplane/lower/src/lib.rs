@@ -4,8 +4,8 @@
 //! What nothing desired depends on costs nothing, and what changes costs the same in a small region and in a large one.
 //! [`lower`] does it for a whole world at once; following must come to the same.
 //!
-//! Numbers that stand in the tables for VPCs, subnets, route tables, policies and identities are given out once
-//! ([`Numbers`]).
+//! Numbers that stand in the tables for VPCs, subnets, route tables and policies are given out once ([`Numbers`]);
+//! identities have theirs from the region.
 //!
 //! Only interfaces attached to instances that run, or are to run, reach the tables. Everything else about an interface
 //! is found nowhere by a packet, which is how EC2 treats it.

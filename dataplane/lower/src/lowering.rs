@@ -8,7 +8,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use eni_model::resource::{Attachment, NetworkInterface, ResourceKey};
-use eni_model::{RegionSettings, World};
+use eni_model::{RegionSettings, SecurityGroupSet, World};
 use eni_types::{
     AttachmentId, InstanceId, NetworkAclId, NetworkInterfaceId, RouteTableId, SubnetId, VpcId,
 };
@@ -18,7 +18,6 @@ use crate::interface::{InterfaceNumbers, PluggedInterface, removals};
 use crate::networks::Networks;
 use crate::numbers::Numbers;
 use crate::policies::Policies;
-use crate::policy::{GroupSet, group_set};
 use crate::stale::Stale;
 use crate::{Delta, Desired, Tables, VportNumbers, desired_instance, uplink};
 
@@ -59,7 +58,7 @@ struct Uses {
     subnet_id: SubnetId,
     route_table_id: Option<RouteTableId>,
     network_acl_id: Option<NetworkAclId>,
-    groups: GroupSet,
+    groups: SecurityGroupSet,
 }
 
 /// The vports of interfaces.
@@ -298,7 +297,7 @@ impl Lowering {
         let subnet = world.subnets.get(eni.subnet_id);
         let route_table = subnet.and_then(|subnet| world.route_table_of(subnet));
         let acl = world.network_acl_of(eni.subnet_id);
-        let groups = group_set(eni);
+        let groups = eni.security_group_set();
         let uses = Uses {
             attachment_id: attachment.attachment_id,
             vpc_id: eni.vpc_id,

@@ -10,19 +10,18 @@ use alloc::sync::Arc;
 
 use eni_types::{RouteTableId, SubnetId, VpcId};
 
-use crate::policy::{Content, GroupSet};
+use crate::policy::Content;
 
 /// The highest number that every table takes: policy numbers share a word with a direction.
 const HIGHEST: u32 = (1 << 31) - 1;
 
-/// The numbers of everything that the tables name but vports.
+/// The numbers of everything that the tables name but vports, and identities, which the region gives
+/// ([`eni_model::Identity`]): they mean the same on every host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Numbers {
     pub(crate) vpcs: Register<VpcId>,
     pub(crate) subnets: Register<SubnetId>,
     pub(crate) route_tables: Register<RouteTableId>,
-    /// Identities: sets of security groups.
-    pub(crate) identities: Register<GroupSet>,
     pub(crate) policies: Register<Arc<Content>>,
 }
 
@@ -49,11 +48,6 @@ impl<T: Ord + Clone> Register<T> {
     /// The number of a thing that has one.
     pub(crate) fn get(&self, thing: &T) -> Option<u32> {
         self.numbers.get(thing).copied()
-    }
-
-    /// The thing that has a number.
-    pub(crate) fn thing(&self, number: u32) -> Option<&T> {
-        self.things.get(&number)
     }
 
     /// The thing's number: the one it has, or a new one.

@@ -7,23 +7,23 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use eni_model::World;
 use eni_model::resource::NetworkAcl;
+use eni_model::{SecurityGroupSet, World};
 use eni_types::{NetworkAclId, SecurityGroupId};
 
 use crate::delta::Draft;
 use crate::numbers::Numbers;
-use crate::policy::{Content, GroupSet};
+use crate::policy::Content;
 
 /// See [the module](self).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Policies {
-    group_sets: BTreeMap<GroupSet, User>,
+    group_sets: BTreeMap<SecurityGroupSet, User>,
     network_acls: BTreeMap<NetworkAclId, User>,
     /// By number.
     policies: BTreeMap<u32, UsedPolicy>,
     /// The sets in use that hold a group.
-    sets_with: BTreeMap<SecurityGroupId, BTreeSet<GroupSet>>,
+    sets_with: BTreeMap<SecurityGroupId, BTreeSet<SecurityGroupSet>>,
     /// The policies in use with rules whose peer is a group.
     policies_about: BTreeMap<SecurityGroupId, BTreeSet<u32>>,
     update: Update,
@@ -34,6 +34,8 @@ pub(crate) struct Policies {
 struct User {
     interfaces: usize,
     policy: u32,
+    /// Of a set of groups; 0 of a network ACL.
+    identity: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -46,10 +48,10 @@ struct UsedPolicy {
 /// What the update under way has still to settle.
 #[derive(Clone, Debug, Default)]
 struct Update {
-    new_sets: BTreeSet<GroupSet>,
+    new_sets: BTreeSet<SecurityGroupSet>,
     new_policies: BTreeSet<u32>,
     /// Those that were left by their last user; another may have come since.
-    left_sets: BTreeSet<GroupSet>,
+    left_sets: BTreeSet<SecurityGroupSet>,
     left_network_acls: BTreeSet<NetworkAclId>,
     left_policies: BTreeSet<u32>,
 }
@@ -58,19 +60,21 @@ impl Policies {
     /// An interface begins to use a set of groups: the numbers of its policy and of its identity.
     pub(crate) fn use_groups(
         &mut self,
-        set: &GroupSet,
+        set: &SecurityGroupSet,
         world: &World,
         numbers: &mut Numbers,
     ) -> (u32, u32) {
-        let identity = numbers.identities.assign(set);
         if let Some(user) = self.group_sets.get_mut(set) {
             user.interfaces += 1;
-            return (user.policy, identity);
+            return (user.policy, user.identity);
         }
+        // Without one, no rule is about it.
+        let identity = world.identity_of(set).map_or(0, |number| number.0);
         let policy = self.use_policy(Content::of_groups(world, set), numbers);
         let user = User {
             interfaces: 1,
             policy,
+            identity,
         };
         self.group_sets.insert(set.clone(), user);
         for group in set.iter() {
@@ -84,7 +88,7 @@ impl Policies {
     }
 
     /// An interface ceases to use a set of groups.
-    pub(crate) fn leave_groups(&mut self, set: &GroupSet) {
+    pub(crate) fn leave_groups(&mut self, set: &SecurityGroupSet) {
         if let Some(user) = self.group_sets.get_mut(set) {
             user.interfaces -= 1;
             if user.interfaces == 0 {
@@ -103,6 +107,7 @@ impl Policies {
         let user = User {
             interfaces: 1,
             policy,
+            identity: 0,
         };
         self.network_acls.insert(acl.network_acl_id, user);
         policy
@@ -127,7 +132,7 @@ impl Policies {
         numbers: &mut Numbers,
     ) {
         let with = groups.iter().filter_map(|group| self.sets_with.get(group));
-        let sets: BTreeSet<GroupSet> = with.flatten().cloned().collect();
+        let sets: BTreeSet<SecurityGroupSet> = with.flatten().cloned().collect();
         for set in sets {
             let before = self.group_sets[&set].policy;
             let policy = self.exchange(before, Content::of_groups(world, &set), numbers);
@@ -157,8 +162,6 @@ impl Policies {
 
     /// Forgets the numbers of what is not in use.
     pub(crate) fn forget_others(&self, numbers: &mut Numbers) {
-        let sets = &self.group_sets;
-        numbers.identities.retain(|set, _| sets.contains_key(set));
         let policies = &self.policies;
         numbers
             .policies
@@ -204,7 +207,7 @@ impl Policies {
         let mut update = core::mem::take(&mut self.update);
         for set in &update.left_sets {
             if self.group_sets.get(set).is_some_and(User::is_idle) {
-                self.forget_groups(set, numbers, draft);
+                self.forget_groups(set, draft);
             }
         }
         for id in &update.left_network_acls {
@@ -225,28 +228,27 @@ impl Policies {
             }
         }
         for number in update.new_policies {
-            draft.change_all(self.policy_rows(number, numbers), true);
+            draft.change_all(self.policy_rows(number), true);
         }
         for set in update.new_sets {
             if self.group_sets.contains_key(&set) {
-                draft.change_all(self.rows_about(&set, numbers), true);
+                draft.change_all(self.rows_about(&set), true);
             }
         }
     }
 
-    fn forget_groups(&mut self, set: &GroupSet, numbers: &mut Numbers, draft: &mut Draft) {
-        draft.change_all(self.rows_about(set, numbers), false);
+    fn forget_groups(&mut self, set: &SecurityGroupSet, draft: &mut Draft) {
+        draft.change_all(self.rows_about(set), false);
         for group in set.iter() {
             remove(&mut self.sets_with, group, set);
         }
         if let Some(user) = self.group_sets.remove(set) {
             self.leave_policy(user.policy);
         }
-        numbers.identities.release(set);
     }
 
     fn forget_policy(&mut self, number: u32, numbers: &mut Numbers, draft: &mut Draft) {
-        draft.change_all(self.policy_rows(number, numbers), false);
+        draft.change_all(self.policy_rows(number), false);
         if let Some(policy) = self.policies.remove(&number) {
             for group in policy.content.peer_groups() {
                 remove(&mut self.policies_about, &group, &number);
@@ -256,15 +258,15 @@ impl Policies {
     }
 
     /// All rows of a policy; none where it is not in use any more.
-    fn policy_rows(&self, number: u32, numbers: &Numbers) -> Vec<crate::TableChange> {
+    fn policy_rows(&self, number: u32) -> Vec<crate::TableChange> {
         let mut rows = Vec::new();
         if let Some(UsedPolicy { content, .. }) = self.policies.get(&number) {
             content.rows(number, &mut rows);
             let groups = content.peer_groups().into_iter();
             let sets = groups.filter_map(|group| self.sets_with.get(&group));
-            let sets: BTreeSet<&GroupSet> = sets.flatten().collect();
+            let sets: BTreeSet<&SecurityGroupSet> = sets.flatten().collect();
             for set in sets {
-                if let Some(identity) = numbers.identities.get(set) {
+                if let Some(identity) = self.identity_of(set) {
                     content.identity_rows(number, set, identity, &mut rows);
                 }
             }
@@ -273,19 +275,24 @@ impl Policies {
     }
 
     /// The rows of all policies by the identity of a set.
-    fn rows_about(&self, set: &GroupSet, numbers: &Numbers) -> Vec<crate::TableChange> {
+    fn rows_about(&self, set: &SecurityGroupSet) -> Vec<crate::TableChange> {
         let mut rows = Vec::new();
         let about = set
             .iter()
             .filter_map(|group| self.policies_about.get(group));
         let policies: BTreeSet<u32> = about.flatten().copied().collect();
-        if let Some(identity) = numbers.identities.get(set) {
+        if let Some(identity) = self.identity_of(set) {
             for number in policies {
                 let content = &self.policies[&number].content;
                 content.identity_rows(number, set, identity, &mut rows);
             }
         }
         rows
+    }
+
+    fn identity_of(&self, set: &SecurityGroupSet) -> Option<u32> {
+        let identity = self.group_sets.get(set)?.identity;
+        (identity != 0).then_some(identity)
     }
 }
 

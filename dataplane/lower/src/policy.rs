@@ -1,7 +1,6 @@
 //! Rules as bit vectors: see `eni_abi::RuleBits` for what the rows mean.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use eni_abi::{
@@ -9,16 +8,12 @@ use eni_abi::{
     RemoteKey, RuleBits, RuleProtocol,
 };
 use eni_model::resource::{
-    IpProtocol, NetworkAcl, NetworkAclEntry, NetworkInterface, RuleAction, RulePeer,
-    SecurityGroupRule,
+    IpProtocol, NetworkAcl, NetworkAclEntry, RuleAction, RulePeer, SecurityGroupRule,
 };
 use eni_model::{IndexKey, World};
 use eni_types::{Ipv4Cidr, SecurityGroupId};
 
 use crate::TableChange;
-
-/// The groups of an interface, in order and once each: what its rules, and others' rules about it, depend on.
-pub(crate) type GroupSet = Arc<[SecurityGroupId]>;
 
 const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 
@@ -254,12 +249,6 @@ impl Rule {
     fn is_world_open(&self) -> bool {
         self.peer == Peer::Block(Ipv4Cidr::ANY)
     }
-}
-
-/// The groups of an interface, in order and once each.
-pub(crate) fn group_set(eni: &NetworkInterface) -> GroupSet {
-    let set: BTreeSet<SecurityGroupId> = eni.group_ids.iter().copied().collect();
-    set.into_iter().collect()
 }
 
 /// Whether the rules before and after say the same to packets, and to Elastic Fabric Adapters.

@@ -9,11 +9,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use eni_abi::{IdentityKey, RuleBits, Vport};
-use eni_model::World;
 use eni_model::resource::NetworkInterface;
+use eni_model::{IdentityNumber, World};
 
 use crate::numbers::Numbers;
-use crate::policy::{Content, group_set};
+use crate::policy::Content;
 use crate::{TableKey, Tables, VportNumbers};
 
 impl Numbers {
@@ -34,7 +34,6 @@ impl Numbers {
         for (eni, row) in &rows {
             numbers.vpcs.adopt(&eni.vpc_id, row.vpc);
             numbers.subnets.adopt(&eni.subnet_id, row.subnet);
-            numbers.identities.adopt(&group_set(eni), row.identity);
             let subnet = world.subnets.get(eni.subnet_id);
             if let Some(table) = subnet.and_then(|subnet| world.route_table_of(subnet)) {
                 let id = &table.route_table_id;
@@ -44,16 +43,16 @@ impl Numbers {
         let standing = StandingPolicies::of(tables);
         let (mut sets, mut acls) = (BTreeSet::new(), BTreeSet::new());
         for (eni, row) in &rows {
-            let set = group_set(eni);
+            let set = eni.security_group_set();
             if sets.insert((set.clone(), row.security_policy)) {
                 let content = Content::of_groups(world, &set);
-                standing.adopt(content, row.security_policy, &mut numbers);
+                standing.adopt(world, content, row.security_policy, &mut numbers);
             }
             if let Some(acl) = world.network_acl_of(eni.subnet_id)
                 && acls.insert((acl.network_acl_id, row.network_acl_policy))
             {
                 let content = Content::of_network_acl(acl);
-                standing.adopt(content, row.network_acl_policy, &mut numbers);
+                standing.adopt(world, content, row.network_acl_policy, &mut numbers);
             }
         }
         numbers
@@ -65,7 +64,6 @@ impl Numbers {
             self.vpcs.skip(row.vpc);
             self.subnets.skip(row.subnet);
             self.route_tables.skip(row.route_table);
-            self.identities.skip(row.identity);
         }
         for key in tables.keys() {
             match key {
@@ -73,15 +71,11 @@ impl Numbers {
                 TableKey::VpcBlock(key) => self.vpcs.skip(key.data.vpc),
                 TableKey::Mac(key) => self.subnets.skip(key.subnet),
                 TableKey::Route(key) => self.route_tables.skip(key.data.route_table),
-                TableKey::IdentityRule(key) => self.identities.skip(key.identity),
                 _ => {}
             }
             if let Some(policy) = key.policy() {
                 self.policies.skip(policy);
             }
-        }
-        for row in tables.mappings.values() {
-            self.identities.skip(row.identity);
         }
     }
 }
@@ -115,14 +109,14 @@ impl<'a> StandingPolicies<'a> {
 
     /// Gives the rules this number, if the policy's rows are what they give. Rows about identities that nobody has, or that
     /// are yet to be written, do not count: these come and go while a policy is in use.
-    fn adopt(&self, content: Content, number: u32, numbers: &mut Numbers) {
+    fn adopt(&self, world: &World, content: Content, number: u32, numbers: &mut Numbers) {
         let mut rows = Vec::new();
         content.rows(number, &mut rows);
         let stand = self.counts.get(&number) == Some(&rows.len())
             && rows.iter().all(|row| self.tables.change(row.key()) == *row);
         let by_identity = self.by_identity.get(&number).into_iter().flatten();
         let mut known = by_identity.filter_map(|(key, bits)| {
-            let set = numbers.identities.thing(key.identity)?;
+            let set = world.security_group_set(IdentityNumber(key.identity))?;
             Some(content.identity_bits(key.policy.direction(), set) == **bits)
         });
         if stand && known.all(|is_same| is_same) {

@@ -104,7 +104,8 @@ impl Stale {
                     self.instances.insert(*id);
                 }
             }
-            ResourceKey::ClientToken(_) => {}
+            // It comes with the first interface that has it.
+            ResourceKey::Identity(_) | ResourceKey::ClientToken(_) => {}
         }
     }
 

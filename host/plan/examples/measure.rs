@@ -5,22 +5,19 @@
 use std::time::{Duration, Instant};
 
 use eni_model::resource::{
-    Attachment, Instance, IpProtocol, NetworkInterface, ResourceKey, RulePeer, SecurityGroup,
-    SecurityGroupRule,
+    IpProtocol, NetworkInterface, ResourceKey, RulePeer, SecurityGroup, SecurityGroupRule,
 };
 use eni_model::tags::Tags;
-use eni_model::testing::TestWorld;
+use eni_model::testing::{TestWorld, region_of};
 use eni_model::{ChangeSet, World};
 use eni_plan::{Observed, Planner, VportNumbers};
 use eni_types::{
-    AttachmentId, AttachmentStatus, IdSequence, InstanceId, InstanceState, Ipv4Cidr, MacAddress,
-    NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, TypedId,
+    AttachmentId, AttachmentStatus, IdSequence, Ipv4Cidr, MacAddress, NetworkInterfaceId,
+    SecurityGroupId, SecurityGroupRuleId, TypedId,
 };
 
 const SIZES: [usize; 4] = [100, 1_000, 10_000, 100_000];
-const ROUNDS: usize = 11;
-/// In a subnet of 65,536 addresses.
-const INTERFACES_OF_A_VPC: usize = 50_000;
+const ROUNDS: usize = 101;
 /// Of the group that only the first interface is in.
 const RULES: usize = 990;
 
@@ -46,25 +43,14 @@ struct Host {
 
 impl Host {
     fn new(size: usize) -> Self {
-        let mut region = TestWorld::bootstrapped();
+        let mut region = region_of(size);
         let mut ids = IdSequence::default();
-        let mut changes = ChangeSet::none();
-        for vpc in 0..size.div_ceil(INTERFACES_OF_A_VPC) {
-            let count = (size - vpc * INTERFACES_OF_A_VPC).min(INTERFACES_OF_A_VPC);
-            populate(&mut region, vpc, count, &mut ids, &mut changes);
-        }
-        region.world.apply(&changes);
-        let mut first = region.world.network_interfaces.iter().next().unwrap();
-        for eni in region.world.network_interfaces.iter() {
-            if eni.attachment.as_ref().unwrap().device_index == 0 {
-                first = eni;
-                break;
-            }
-        }
+        let first = region.world.network_interfaces.iter().next().unwrap();
         let mut first = NetworkInterface::clone(first);
         let group_id = SecurityGroupId::generate(&mut ids);
         first.group_ids.push(group_id);
-        let changes = large_group(&first, group_id, &mut ids);
+        let mut changes = large_group(&first, group_id, &mut ids);
+        changes.add_identities(&region.world);
         region.world.apply(&changes);
         let start = Instant::now();
         let vports = VportNumbers::below(u32::MAX);
@@ -95,7 +81,7 @@ impl Host {
             number += 1;
             let mut eni = self.first.clone();
             if number % 2 == 0 {
-                eni.private_ip_addresses.push([10, 0, 255, 254].into());
+                eni.private_ip_addresses.push([10, 0, 15, 254].into());
             }
             self.put(eni)
         });
@@ -140,8 +126,8 @@ impl Host {
         let mut eni = self.first.clone();
         eni.network_interface_id = NetworkInterfaceId::generate(&mut self.ids);
         eni.mac_address = MacAddress([2, 0xff, 0, 0, 0, 1]);
-        eni.private_ip_addresses = vec![[10, 0, 255, 253].into()];
-        eni.attachment.as_mut().unwrap().device_index = 1;
+        eni.private_ip_addresses = vec![[10, 0, 15, 253].into()];
+        eni.attachment.as_mut().unwrap().device_index = 7;
         eni
     }
 
@@ -173,53 +159,6 @@ fn settle(planner: &mut Planner) {
         plan.steps().for_each(|step| planner.done(step));
     }
     planner.release_vports();
-}
-
-fn populate(
-    region: &mut TestWorld,
-    number: usize,
-    count: usize,
-    ids: &mut IdSequence,
-    changes: &mut ChangeSet,
-) {
-    let vpc = [("CidrBlock", "10.0.0.0/16")];
-    let vpc = region.make("CreateVpc", &vpc, "/vpc/vpcId");
-    let subnet = [("VpcId", vpc.as_str()), ("CidrBlock", "10.0.0.0/16")];
-    let subnet = region.make("CreateSubnet", &subnet, "/subnet/subnetId");
-    let images = region.must("DescribeImages", &[]);
-    let image = images["imagesSet"]["item"][0].clone();
-    let instance_type = match image["architecture"].as_str() {
-        Some("arm64") => "t4g.medium",
-        _ => "t3.medium",
-    };
-    let launch = [
-        ("ImageId", image["imageId"].as_str().unwrap()),
-        ("InstanceType", instance_type),
-        ("MinCount", "1"),
-        ("MaxCount", "1"),
-        ("SubnetId", &subnet),
-    ];
-    let id = region.make("RunInstances", &launch, "/instancesSet/item/0/instanceId");
-    let id: InstanceId = id.parse().unwrap();
-    let mut instance = Instance::clone(region.world.instances.get(id).unwrap());
-    instance.state = InstanceState::Running;
-    let eni = region.world.primary_network_interface(id).unwrap();
-    let mut eni = NetworkInterface::clone(eni);
-    let mut attachment: Attachment = eni.attachment.take().unwrap();
-    attachment.status = AttachmentStatus::Attached;
-    // The one that is there, and the others like it.
-    for copy in 1..count {
-        instance.instance_id = InstanceId::generate(ids);
-        eni.network_interface_id = NetworkInterfaceId::generate(ids);
-        attachment.attachment_id = AttachmentId::generate(ids);
-        attachment.instance_id = instance.instance_id;
-        let [.., b, c] = (copy as u32 + 256).to_be_bytes();
-        eni.private_ip_addresses = vec![[10, 0, b, c].into()];
-        eni.mac_address = MacAddress([2, 0, 0, number as u8, b, c]);
-        eni.attachment = Some(attachment.clone());
-        changes.put(instance.clone());
-        changes.put(eni.clone());
-    }
 }
 
 fn large_group(

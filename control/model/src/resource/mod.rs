@@ -22,6 +22,7 @@ use eni_types::{
 
 use crate::Row;
 use crate::client_token::{ClientToken, ClientTokenKey};
+use crate::identity::{Identity, IdentityNumber};
 
 pub use address::{Address, AddressAssociation};
 pub use block_device::BlockDevice;
@@ -151,6 +152,8 @@ resources! {
     Address, AllocationId, "address";
     /// An instance.
     Instance, InstanceId, "instance";
+    /// A set of security groups, by number.
+    Identity, IdentityNumber, "identity";
     /// A client token and what it made.
     ClientToken, ClientTokenKey, "client-token";
 }

@@ -16,6 +16,7 @@ pub fn check_invariants(world: &World) {
     check_subnets(world);
     check_security_groups(world);
     check_network_interfaces(world);
+    check_identities(world);
     check_addresses(world);
     check_stored_form(world);
 }
@@ -212,6 +213,21 @@ fn subnet_of(world: &World, id: SubnetId) -> &Subnet {
         .subnets
         .get(id)
         .unwrap_or_else(|| panic!("{id} is referred to and does not exist"))
+}
+
+fn check_identities(world: &World) {
+    for eni in world.network_interfaces.iter() {
+        let identity = world.identity_of(&eni.security_group_set());
+        assert!(identity.is_some(), "{eni:?} has no identity");
+    }
+    let (mut numbers, mut sets) = (BTreeSet::new(), BTreeSet::new());
+    for identity in world.identities().iter() {
+        assert!(
+            sets.insert(identity.group_ids.clone()),
+            "{identity:?} twice"
+        );
+        assert!(numbers.insert(identity.number), "{identity:?}");
+    }
 }
 
 fn check_addresses(world: &World) {

@@ -14,7 +14,10 @@ use eni_types::{IdSequence, Timestamp};
 use serde_json::Value;
 
 use crate::operations::empty_family::EmptyFamily;
-use crate::{Caller, Context, Ec2Error, Operation, RegionSettings, World, bootstrap, read_request};
+use crate::{
+    Caller, ChangeSet, Context, Ec2Error, Operation, RegionSettings, Resource, World, bootstrap,
+    read_request,
+};
 
 pub use invariants::check_invariants;
 pub use region_of::region_of;
@@ -63,6 +66,14 @@ impl TestWorld {
         let changes = bootstrap(&made.region, &mut made.ids);
         made.world.apply(&changes);
         made
+    }
+
+    /// Puts a resource as a call would, with what belongs to it.
+    pub fn put(&mut self, resource: impl Into<Resource>) {
+        let mut changes = ChangeSet::none();
+        changes.put(resource);
+        changes.add_identities(&self.world);
+        self.world.apply(&changes);
     }
 
     /// Runs `action` with these parameters, from their text on, applies what it changes, and gives the answer as JSON
@@ -157,12 +168,13 @@ impl TestWorld {
             rng: &mut self.rng,
             fingerprint: tree.fingerprint(),
         };
-        let (changes, response) = request.plan(&self.world, &mut context)?;
+        let (mut changes, response) = request.plan(&self.world, &mut context)?;
         assert!(
             O::MUTATES || changes.is_empty(),
             "{} says that it changes nothing",
             O::NAME
         );
+        changes.add_identities(&self.world);
         self.world.apply(&changes);
         Ok(serde_json::to_value(&response).expect("answers have string keys only"))
     }

@@ -109,9 +109,7 @@ impl Region {
     }
 
     fn put(&mut self, resource: impl Into<eni_model::Resource>) {
-        let mut changes = ChangeSet::none();
-        changes.put(resource);
-        self.model.world.apply(&changes);
+        self.model.put(resource);
     }
 
     fn add_groups(&mut self) {

@@ -98,7 +98,7 @@ impl Fixture {
             "tags": {},
         });
         let row = Resource::from_json("network-interface", eni.to_string().as_bytes()).unwrap();
-        self.region.world.put(row);
+        self.region.put(row);
     }
 
     fn put_instance(&mut self, state: InstanceState) {
