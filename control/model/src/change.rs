@@ -38,6 +38,14 @@ impl ChangeSet {
         Self::default()
     }
 
+    /// The insertion or replacement of one resource.
+    #[must_use]
+    pub fn putting(resource: impl Into<Resource>) -> Self {
+        let mut changes = Self::none();
+        changes.put(resource);
+        changes
+    }
+
     /// Adds an insertion or replacement.
     pub fn put(&mut self, resource: impl Into<Resource>) {
         self.changes.push(Change::Put(Arc::new(resource.into())));

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
+use core::str::FromStr;
 
 use eni_types::{ResourceId, Timestamp, quota};
 use serde::{Deserialize, Serialize};
@@ -31,15 +32,6 @@ pub struct ClientTokenKey {
     pub token: String,
 }
 
-/// What a client token says about a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Replay {
-    /// The call is new.
-    No,
-    /// The call was made before, and made this.
-    Yes(ResourceId),
-}
-
 impl fmt::Display for ClientTokenKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The token is the caller's: hex keeps it from being anything else in a key.
@@ -54,19 +46,19 @@ impl ClientToken {
         self.key.clone()
     }
 
-    /// Whether the call `operation` with this token was made before.
+    /// What the call `operation` with this token made, if it was made before.
     ///
     /// # Errors
     /// `InvalidParameterValue` for a token EC2 does not take, `IdempotentParameterMismatch` for one that was used with
     /// other parameters.
-    pub fn replay(
+    pub fn made_before<I: FromStr>(
         operation: &str,
         token: Option<&str>,
         world: &World,
         context: &Context<'_>,
-    ) -> Result<Replay, Ec2Error> {
+    ) -> Result<Option<I>, Ec2Error> {
         let Some(token) = token else {
-            return Ok(Replay::No);
+            return Ok(None);
         };
         if token.len() > quota::CLIENT_TOKEN_CHARACTERS || !token.is_ascii() {
             let message = format!(
@@ -80,16 +72,16 @@ impl ClientToken {
             token: token.into(),
         };
         let Some(used) = world.client_token(&key) else {
-            return Ok(Replay::No);
+            return Ok(None);
         };
         if context.now.0 - used.time.0 > quota::CLIENT_TOKEN_SECONDS * 1000 {
-            return Ok(Replay::No);
+            return Ok(None);
         }
         if used.fingerprint != format!("{:032x}", context.fingerprint) {
             let message = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).";
             return Err(ErrorCode::IdempotentParameterMismatch.with(message));
         }
-        Ok(used.made.parse().map_or(Replay::No, Replay::Yes))
+        Ok(used.made.parse().ok())
     }
 
     /// The record that `operation` made `made` with this token.

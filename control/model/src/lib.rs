@@ -34,7 +34,7 @@ mod world;
 
 pub use bootstrap::bootstrap;
 pub use change::{Change, ChangeSet};
-pub use client_token::{ClientToken, Replay};
+pub use client_token::ClientToken;
 pub use context::{Caller, Context, RegionSettings};
 pub use error::{Ec2Error, ErrorCode};
 pub use identity::{Identity, IdentityNumber, SecurityGroupSet};

@@ -7,6 +7,7 @@ pub mod account_setting;
 pub mod address;
 pub(crate) mod attribute;
 pub(crate) mod claims;
+mod create;
 mod dependency;
 pub mod dhcp_options;
 pub mod empty_family;

@@ -9,7 +9,7 @@ use super::named::no_public_ip;
 use super::{AMAZON_POOL, DOMAIN, pool};
 use crate::api::address::{AllocateAddress, AllocateAddressResponse};
 use crate::operations::claims::Claims;
-use crate::operations::unsupported;
+use crate::operations::{create, unsupported};
 use crate::resource::Address;
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
@@ -23,10 +23,8 @@ impl Operation for AllocateAddress {
             .iter()
             .filter(|address| !address.lent)
             .count();
-        if own >= quota::ADDRESSES_PER_REGION {
-            let message = "The maximum number of addresses has been reached.";
-            return Err(ErrorCode::AddressLimitExceeded.with(message));
-        }
+        let code = ErrorCode::AddressLimitExceeded;
+        create::check_quota(own, quota::ADDRESSES_PER_REGION, code, "addresses")?;
         let address = Address {
             allocation_id: AllocationId::generate(context.ids),
             public_ip: choose(self.address, world, context)?,
@@ -41,9 +39,7 @@ impl Operation for AllocateAddress {
             public_ipv4_pool: AMAZON_POOL,
             network_border_group: context.region.region.clone(),
         };
-        let mut changes = ChangeSet::none();
-        changes.put(address);
-        Ok((changes, response))
+        Ok((ChangeSet::putting(address), response))
     }
 }
 

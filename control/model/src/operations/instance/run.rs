@@ -4,12 +4,11 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use eni_types::{InstanceId, InstanceState, ReservationId, ResourceId, TypedId, quota};
+use eni_types::{InstanceId, InstanceState, ReservationId, TypedId, quota};
 
 use super::launch_network::{LaunchNetwork, LaunchedInterface};
 use super::settings::{check_choice, check_user_data, tags_of};
 use crate::api::instance::{ReservationDescription, RunInstances};
-use crate::client_token::Replay;
 use crate::describe::Scope;
 use crate::instance_types::InstanceType;
 use crate::operations::claims::Claims;
@@ -30,8 +29,9 @@ pub type RunInstancesResponse = ReservationDescription;
 impl Operation for RunInstances {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.refuse_what_is_absent()?;
-        if let Some(reservation_id) = self.made_before(world, context)? {
-            let response = described(reservation_id, Scope::new(world, context));
+        let token = self.client_token.as_deref();
+        if let Some(made) = ClientToken::made_before(Self::NAME, token, world, context)? {
+            let response = described(made, Scope::new(world, context));
             return Ok((ChangeSet::none(), response));
         }
         let count = self.count(world)?;
@@ -40,7 +40,7 @@ impl Operation for RunInstances {
         let network = LaunchNetwork::check(&self, count, &instance_type, world, context)?;
         let template = self.template(&instance_type, &network, context)?;
         let mut changes = launch(&template, &network, count, world, context)?;
-        if let Some(token) = &self.client_token {
+        if let Some(token) = token {
             let made = template.reservation_id;
             changes.put(ClientToken::record(Self::NAME, token, made, context));
         }
@@ -109,18 +109,6 @@ fn described(reservation_id: ReservationId, scope: Scope<'_>) -> ReservationDesc
 }
 
 impl RunInstances {
-    fn made_before(
-        &self,
-        world: &World,
-        context: &Context<'_>,
-    ) -> Result<Option<ReservationId>, Ec2Error> {
-        let token = self.client_token.as_deref();
-        match ClientToken::replay(Self::NAME, token, world, context)? {
-            Replay::Yes(ResourceId::ReservationId(id)) => Ok(Some(id)),
-            Replay::Yes(_) | Replay::No => Ok(None),
-        }
-    }
-
     /// How many instances are launched: as many as may be, but not fewer than `MinCount`.
     fn count(&self, world: &World) -> Result<u32, Ec2Error> {
         let invalid = |message: String| Err(ErrorCode::InvalidParameterValue.with(message));

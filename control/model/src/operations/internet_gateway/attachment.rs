@@ -59,10 +59,8 @@ impl Operation for DetachInternetGateway {
 }
 
 fn attach(gateway: &InternetGateway, vpc_id: Option<VpcId>) -> ChangeSet {
-    let mut changes = ChangeSet::none();
-    changes.put(InternetGateway {
+    ChangeSet::putting(InternetGateway {
         vpc_id,
         ..gateway.clone()
-    });
-    changes
+    })
 }

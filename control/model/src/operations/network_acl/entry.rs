@@ -117,7 +117,7 @@ impl Operation for CreateNetworkAclEntry {
             return Err(ErrorCode::NetworkAclEntryLimitExceeded.with(message));
         }
         acl.entries.push(entry);
-        Ok((put(acl), ReturnTrue::default()))
+        Ok((ChangeSet::putting(acl), ReturnTrue::default()))
     }
 }
 
@@ -129,7 +129,7 @@ impl Operation for ReplaceNetworkAclEntry {
         let place = place(&acl, entry.egress, entry.rule_number)
             .ok_or_else(|| no_entry(entry.rule_number))?;
         acl.entries[place] = entry;
-        Ok((put(acl), ReturnTrue::default()))
+        Ok((ChangeSet::putting(acl), ReturnTrue::default()))
     }
 }
 
@@ -140,7 +140,7 @@ impl Operation for DeleteNetworkAclEntry {
         let number = rule_number(self.rule_number)?;
         let place = place(&acl, self.egress, number).ok_or_else(|| no_entry(number))?;
         acl.entries.remove(place);
-        Ok((put(acl), ReturnTrue::default()))
+        Ok((ChangeSet::putting(acl), ReturnTrue::default()))
     }
 }
 
@@ -148,12 +148,6 @@ fn place(acl: &NetworkAcl, egress: bool, rule_number: u16) -> Option<usize> {
     acl.entries
         .iter()
         .position(|entry| (entry.egress, entry.rule_number) == (egress, rule_number))
-}
-
-fn put(acl: NetworkAcl) -> ChangeSet {
-    let mut changes = ChangeSet::none();
-    changes.put(acl);
-    changes
 }
 
 fn rule_number(given: i32) -> Result<u16, Ec2Error> {

@@ -43,12 +43,13 @@ impl Operation for AttachNetworkInterface {
             attachment_id: attachment.attachment_id,
             network_card_index,
         };
-        let mut changes = ChangeSet::none();
-        changes.put(NetworkInterface {
-            attachment: Some(attachment),
-            ..NetworkInterface::clone(eni)
-        });
-        Ok((changes, response))
+        Ok((
+            ChangeSet::putting(NetworkInterface {
+                attachment: Some(attachment),
+                ..NetworkInterface::clone(eni)
+            }),
+            response,
+        ))
     }
 
     fn response_awaits(response: &Self::Response) -> Option<Await> {

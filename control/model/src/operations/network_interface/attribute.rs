@@ -208,11 +208,12 @@ impl Operation for ResetNetworkInterfaceAttribute {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         only_one(&[("sourceDestCheck", self.source_dest_check.is_some())])?;
         let eni = lookup::network_interface(world, self.network_interface_id)?;
-        let mut changes = ChangeSet::none();
-        changes.put(NetworkInterface {
-            source_dest_check: true,
-            ..NetworkInterface::clone(eni)
-        });
-        Ok((changes, ReturnTrue::default()))
+        Ok((
+            ChangeSet::putting(NetworkInterface {
+                source_dest_check: true,
+                ..NetworkInterface::clone(eni)
+            }),
+            ReturnTrue::default(),
+        ))
     }
 }

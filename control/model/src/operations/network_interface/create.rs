@@ -1,59 +1,31 @@
 //! `CreateNetworkInterface`.
 
-use eni_types::{NetworkInterfaceId, ResourceId};
-
 use super::efa;
 use super::private_addresses::PrivateAddressRequest;
 use super::specification::{NetworkInterfaceSpecification, build};
-use crate::api::network_interface::{
-    CreateNetworkInterface, CreateNetworkInterfaceResponse, NetworkInterfaceDescription,
-};
-use crate::client_token::Replay;
-use crate::describe::Scope;
+use crate::api::network_interface::{CreateNetworkInterface, CreateNetworkInterfaceResponse};
 use crate::operations::claims::Claims;
+use crate::operations::create::create;
 use crate::operations::{lookup, unsupported};
 use crate::resource::NetworkInterface;
 use crate::tags::Tags;
-use crate::{Action, ChangeSet, ClientToken, Context, Ec2Error, Operation, Planned, World};
+use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, World};
 
 /// Makes a network interface in a subnet, attached to nothing.
 impl Operation for CreateNetworkInterface {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.refuse_what_is_absent()?;
         let token = self.client_token.clone();
-        let answer =
-            |eni: &NetworkInterface, context: &Context<'_>| CreateNetworkInterfaceResponse {
-                network_interface: NetworkInterfaceDescription::new(
-                    eni,
-                    Scope::new(world, context),
-                ),
-                client_token: token.clone(),
-            };
-        if let Some(eni) = made_before(token.as_deref(), world, context)? {
-            let made = lookup::network_interface(world, eni)?;
-            return Ok((ChangeSet::none(), answer(made, context)));
-        }
-        let eni = self.build(world, context)?;
-        let response = answer(&eni, context);
-        let mut changes = ChangeSet::none();
-        if let Some(token) = &token {
-            let id = eni.network_interface_id;
-            changes.put(ClientToken::record(Self::NAME, token, id, context));
-        }
-        changes.put(eni);
-        Ok((changes, response))
-    }
-}
-
-/// The interface that an earlier call with this token made.
-fn made_before(
-    token: Option<&str>,
-    world: &World,
-    context: &Context<'_>,
-) -> Result<Option<NetworkInterfaceId>, Ec2Error> {
-    match ClientToken::replay(CreateNetworkInterface::NAME, token, world, context)? {
-        Replay::Yes(ResourceId::NetworkInterfaceId(id)) => Ok(Some(id)),
-        Replay::Yes(_) | Replay::No => Ok(None),
+        let make = |context: &mut Context<'_>| {
+            let eni = self.build(world, context)?;
+            Ok((eni, ChangeSet::none()))
+        };
+        let answer = |network_interface| CreateNetworkInterfaceResponse {
+            network_interface,
+            client_token: token.clone(),
+        };
+        let table = &world.network_interfaces;
+        create::<Self, _>(table, token.as_deref(), world, context, make, answer)
     }
 }
 

@@ -45,9 +45,7 @@ impl Operation for AssociateRouteTable {
         let response = answer(association.association_id);
         let mut table = RouteTable::clone(table);
         table.associations.push(association);
-        let mut changes = ChangeSet::none();
-        changes.put(table);
-        Ok((changes, response))
+        Ok((ChangeSet::putting(table), response))
     }
 }
 
@@ -60,9 +58,10 @@ impl Operation for DisassociateRouteTable {
             let message = format!("cannot disassociate the main route table association {id}");
             return Err(ErrorCode::InvalidParameterValue.with(message));
         }
-        let mut changes = ChangeSet::none();
-        changes.put(without(table, id));
-        Ok((changes, ReturnTrue::default()))
+        Ok((
+            ChangeSet::putting(without(table, id)),
+            ReturnTrue::default(),
+        ))
     }
 }
 

@@ -47,7 +47,7 @@ impl Operation for CreateRoute {
             target,
             origin: RouteOrigin::CreateRoute,
         });
-        Ok((put(table), ReturnTrue::default()))
+        Ok((ChangeSet::putting(table), ReturnTrue::default()))
     }
 }
 
@@ -75,7 +75,7 @@ impl Operation for ReplaceRoute {
         })?;
         check_within_vpc(destination, target, vpc_id, world)?;
         route.target = target;
-        Ok((put(table), ReturnTrue::default()))
+        Ok((ChangeSet::putting(table), ReturnTrue::default()))
     }
 }
 
@@ -97,7 +97,7 @@ impl Operation for DeleteRoute {
         table
             .routes
             .retain(|route| route.destination != destination);
-        Ok((put(table), ReturnTrue::default()))
+        Ok((ChangeSet::putting(table), ReturnTrue::default()))
     }
 }
 
@@ -106,12 +106,6 @@ fn find(table: &mut RouteTable, destination: Ipv4Cidr) -> Option<&mut Route> {
         .routes
         .iter_mut()
         .find(|route| route.destination == destination)
-}
-
-fn put(table: RouteTable) -> ChangeSet {
-    let mut changes = ChangeSet::none();
-    changes.put(table);
-    changes
 }
 
 fn no_target() -> Ec2Error {

@@ -6,8 +6,8 @@ use eni_types::{Ipv4Cidr, SecurityGroupId, TypedId, VpcId, quota};
 
 use super::rule::{VALID_TEXTS, is_text};
 use crate::api::security_group::{CreateSecurityGroup, CreateSecurityGroupResponse};
-use crate::operations::lookup;
 use crate::operations::vpc::contents::allow_all;
+use crate::operations::{create, lookup};
 use crate::resource::{RulePeer, SecurityGroup};
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
@@ -22,10 +22,12 @@ impl Operation for CreateSecurityGroup {
             None => world.default_vpc().ok_or_else(lookup::no_default_vpc)?,
         };
         check_name(&self.group_name, vpc.vpc_id, world)?;
-        if world.security_groups.len() >= quota::SECURITY_GROUPS_PER_REGION {
-            let message = "The maximum number of security groups has been reached.";
-            return Err(ErrorCode::SecurityGroupLimitExceeded.with(message));
-        }
+        let (count, most) = (
+            world.security_groups.len(),
+            quota::SECURITY_GROUPS_PER_REGION,
+        );
+        let code = ErrorCode::SecurityGroupLimitExceeded;
+        create::check_quota(count, most, code, "security groups")?;
         let group = SecurityGroup {
             group_id: SecurityGroupId::generate(context.ids),
             group_name: self.group_name,

@@ -14,9 +14,7 @@ impl Operation for ModifySubnetAttribute {
         if let Some(given) = self.map_public_ip_on_launch {
             subnet.map_public_ip_on_launch = given.value;
         }
-        let mut changes = ChangeSet::none();
-        changes.put(subnet);
-        Ok((changes, ReturnTrue::default()))
+        Ok((ChangeSet::putting(subnet), ReturnTrue::default()))
     }
 }
 

@@ -4,8 +4,8 @@ use alloc::format;
 
 use eni_types::{IdSequence, Ipv4Cidr, NetworkAclAssociationId, SubnetId, TypedId, VpcId, quota};
 
-use crate::api::subnet::{CreateSubnet, CreateSubnetResponse, SubnetDescription};
-use crate::describe::Scope;
+use crate::api::subnet::{CreateSubnet, CreateSubnetResponse};
+use crate::operations::create::{self, create};
 use crate::operations::{lookup, unsupported, vpc, zone};
 use crate::resource::{NetworkAcl, NetworkAclAssociation, Subnet, Vpc};
 use crate::tags::Tags;
@@ -24,19 +24,21 @@ impl Operation for CreateSubnet {
         )?;
         check_block(cidr_block, vpc, world)?;
         check_quota(world, vpc.vpc_id)?;
-        let subnet = Subnet {
-            subnet_id: SubnetId::generate(context.ids),
-            vpc_id: vpc.vpc_id,
-            cidr_block,
-            availability_zone: availability_zone.into(),
-            map_public_ip_on_launch: false,
-            default_for_az: false,
-            tags: Tags::for_created("subnet", &self.tag_specifications)?,
+        let make = |context: &mut Context<'_>| {
+            let subnet = Subnet {
+                subnet_id: SubnetId::generate(context.ids),
+                vpc_id: vpc.vpc_id,
+                cidr_block,
+                availability_zone: availability_zone.into(),
+                map_public_ip_on_launch: false,
+                default_for_az: false,
+                tags: Tags::for_created("subnet", &self.tag_specifications)?,
+            };
+            let changes = associate(&subnet, world, context.ids);
+            Ok((subnet, changes))
         };
-        let response = CreateSubnetResponse {
-            subnet: SubnetDescription::new(&subnet, Scope::new(world, context)),
-        };
-        Ok((add(subnet, world, context.ids), response))
+        let answer = |subnet| CreateSubnetResponse { subnet };
+        create::<Self, _>(&world.subnets, None, world, context, make, answer)
     }
 }
 
@@ -53,19 +55,17 @@ impl CreateSubnet {
     }
 }
 
-/// The changes that bring a new subnet into its VPC: every subnet is associated with a network ACL, first the default.
-pub(super) fn add(subnet: Subnet, world: &World, ids: &mut IdSequence) -> ChangeSet {
-    let mut changes = ChangeSet::none();
-    if let Some(acl) = world.default_network_acl(subnet.vpc_id) {
-        let mut acl = NetworkAcl::clone(acl);
-        acl.associations.push(NetworkAclAssociation {
-            association_id: NetworkAclAssociationId::generate(ids),
-            subnet_id: subnet.subnet_id,
-        });
-        changes.put(acl);
-    }
-    changes.put(subnet);
-    changes
+/// Every subnet is associated with a network ACL, a new one with its VPC's default.
+pub(super) fn associate(subnet: &Subnet, world: &World, ids: &mut IdSequence) -> ChangeSet {
+    let Some(acl) = world.default_network_acl(subnet.vpc_id) else {
+        return ChangeSet::none();
+    };
+    let mut acl = NetworkAcl::clone(acl);
+    acl.associations.push(NetworkAclAssociation {
+        association_id: NetworkAclAssociationId::generate(ids),
+        subnet_id: subnet.subnet_id,
+    });
+    ChangeSet::putting(acl)
 }
 
 fn check_block(block: Ipv4Cidr, vpc: &Vpc, world: &World) -> Result<(), Ec2Error> {
@@ -91,9 +91,7 @@ pub(super) fn is_taken(block: Ipv4Cidr, vpc_id: VpcId, world: &World) -> bool {
 
 /// Refuses one subnet more than a VPC may have.
 pub(super) fn check_quota(world: &World, vpc_id: VpcId) -> Result<(), Ec2Error> {
-    if world.subnets.count(&IndexKey::Vpc(vpc_id)) >= quota::SUBNETS_PER_VPC {
-        let message = "The maximum number of subnets has been reached.";
-        return Err(ErrorCode::SubnetLimitExceeded.with(message));
-    }
-    Ok(())
+    let count = world.subnets.count(&IndexKey::Vpc(vpc_id));
+    let code = ErrorCode::SubnetLimitExceeded;
+    create::check_quota(count, quota::SUBNETS_PER_VPC, code, "subnets")
 }

@@ -2,9 +2,9 @@
 
 use alloc::format;
 
-use super::create::{add, check_quota, is_taken};
-use crate::api::subnet::{CreateDefaultSubnet, CreateSubnetResponse, SubnetDescription};
-use crate::describe::Scope;
+use super::create::{associate, check_quota, is_taken};
+use crate::api::subnet::{CreateDefaultSubnet, CreateSubnetResponse};
+use crate::operations::create::create;
 use crate::operations::{unsupported, vpc, zone};
 use crate::{Context, ErrorCode, IndexKey, Operation, Planned, World};
 
@@ -44,10 +44,12 @@ impl Operation for CreateDefaultSubnet {
                 let message = "The default VPC has no free block of the size of a default subnet.";
                 ErrorCode::InsufficientCidrBlocks.with(message)
             })?;
-        let subnet = vpc::default_subnet(vpc_id, block, zone, context.ids);
-        let response = CreateSubnetResponse {
-            subnet: SubnetDescription::new(&subnet, Scope::new(world, context)),
+        let make = |context: &mut Context<'_>| {
+            let subnet = vpc::default_subnet(vpc_id, block, zone, context.ids);
+            let changes = associate(&subnet, world, context.ids);
+            Ok((subnet, changes))
         };
-        Ok((add(subnet, world, context.ids), response))
+        let answer = |subnet| CreateSubnetResponse { subnet };
+        create::<Self, _>(&world.subnets, None, world, context, make, answer)
     }
 }

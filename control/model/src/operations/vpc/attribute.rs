@@ -32,9 +32,7 @@ impl Operation for ModifyVpcAttribute {
             let message = "You can only enable DNS hostnames if you've enabled DNS support.";
             return Err(ErrorCode::InvalidParameterValue.with(message));
         }
-        let mut changes = ChangeSet::none();
-        changes.put(vpc);
-        Ok((changes, ReturnTrue::default()))
+        Ok((ChangeSet::putting(vpc), ReturnTrue::default()))
     }
 }
 

@@ -8,7 +8,7 @@ use eni_types::{Ipv4Cidr, TypedId, VpcCidrAssociationId, VpcId, VpcState, quota}
 
 use super::contents::VpcContents;
 use crate::api::vpc::{CreateVpc, CreateVpcResponse, VpcDescription};
-use crate::operations::unsupported;
+use crate::operations::{create, unsupported};
 use crate::resource::Vpc;
 use crate::tags::Tags;
 use crate::{Context, Ec2Error, ErrorCode, Operation, Planned, World};
@@ -84,11 +84,8 @@ fn check_block(block: Ipv4Cidr) -> Result<(), Ec2Error> {
 
 /// Refuses one VPC more than a region may have.
 pub(crate) fn check_quota(world: &World) -> Result<(), Ec2Error> {
-    if world.vpcs.len() >= quota::VPCS_PER_REGION {
-        let message = "The maximum number of VPCs has been reached.";
-        return Err(ErrorCode::VpcLimitExceeded.with(message));
-    }
-    Ok(())
+    let code = ErrorCode::VpcLimitExceeded;
+    create::check_quota(world.vpcs.len(), quota::VPCS_PER_REGION, code, "VPCs")
 }
 
 fn tenancy(given: Option<String>) -> Result<String, Ec2Error> {
