@@ -1,11 +1,17 @@
-//! `DescribeInstances`.
+//! `DescribeInstances`: instances as answers show them, by launch.
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::api::instance::{DescribeInstances, DescribeInstancesResponse, ReservationDescription};
+use eni_types::ReservationId;
+
+use crate::api::instance::{
+    DescribeInstances, DescribeInstancesResponse, InstanceDescription, ReservationDescription,
+};
 use crate::describe::{Scope, find};
-use crate::{ChangeSet, Context, Operation, Planned, World};
+use crate::resource::Instance;
+use crate::{ChangeSet, Context, ItemSet, Operation, Planned, World};
 
 /// Describes instances, grouped by launch.
 impl Operation for DescribeInstances {
@@ -27,5 +33,26 @@ impl Operation for DescribeInstances {
             next_token: found.next_token,
         };
         Ok((ChangeSet::none(), response))
+    }
+}
+
+impl ReservationDescription {
+    /// `instances`, in the order of their launch.
+    pub(crate) fn new(
+        reservation_id: ReservationId,
+        instances: &[Arc<Instance>],
+        scope: Scope<'_>,
+    ) -> Self {
+        let mut instances: alloc::vec::Vec<_> = instances.iter().collect();
+        instances.sort_by_key(|instance| instance.ami_launch_index);
+        Self {
+            reservation_id,
+            owner_id: scope.region.account_id.clone(),
+            group_set: ItemSet::default(),
+            instances_set: instances
+                .into_iter()
+                .map(|instance| InstanceDescription::new(instance, scope))
+                .collect(),
+        }
     }
 }

@@ -9,7 +9,6 @@ mod filter;
 mod launch_network;
 mod modify_attribute;
 mod request;
-mod reservation;
 mod run;
 mod settings;
 mod state_change;

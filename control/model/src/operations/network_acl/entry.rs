@@ -4,7 +4,7 @@ use alloc::format;
 
 use eni_types::{IpCidr, quota};
 
-use super::description::LAST_RULE_NUMBER;
+use super::describe::LAST_RULE_NUMBER;
 use crate::api::network_acl::{
     CreateNetworkAclEntry, DeleteNetworkAclEntry, NetworkAclEntryParameters, ReplaceNetworkAclEntry,
 };

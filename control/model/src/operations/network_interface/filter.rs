@@ -1,14 +1,16 @@
-//! The filters of `DescribeNetworkInterfaces`.
+//! `DescribeNetworkInterfaces` and its filters.
 
-use crate::api::network_interface::NetworkInterfaceDescription;
-use crate::tags::Tags;
 use alloc::borrow::Cow;
 use alloc::string::ToString;
 
 use super::description::{Names, owner_of};
 use crate::IndexKey;
-use crate::describe::{Described, Scope};
+use crate::api::network_interface::{
+    DescribeNetworkInterfaces, DescribeNetworkInterfacesResponse, NetworkInterfaceDescription,
+};
+use crate::describe::{Described, Scope, describes};
 use crate::resource::{Address, Attachment, NetworkInterface};
+use crate::tags::Tags;
 
 impl Described for NetworkInterface {
     type Answer = NetworkInterfaceDescription;
@@ -207,4 +209,9 @@ fn association_values<'a>(
 /// A boolean as filters and answers spell it.
 fn flag(value: bool) -> Cow<'static, str> {
     if value { "true" } else { "false" }.into()
+}
+
+describes! {
+    /// Describes network interfaces.
+    DescribeNetworkInterfaces: network_interface_ids in network_interfaces, DescribeNetworkInterfacesResponse { network_interface_set }
 }

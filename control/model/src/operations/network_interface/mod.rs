@@ -5,7 +5,6 @@ pub(crate) mod attach;
 pub(crate) mod attribute;
 mod create;
 mod delete;
-mod describe;
 pub(crate) mod description;
 mod detach;
 pub(crate) mod efa;

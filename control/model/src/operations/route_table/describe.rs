@@ -1,13 +1,17 @@
-//! `DescribeRouteTables`.
+//! `DescribeRouteTables`: a route table as answers show it.
 
-use crate::tags::Tags;
+use alloc::string::{String, ToString};
 
-use crate::IndexKey;
+use eni_types::{InstanceId, VpcId};
+
 use crate::api::route_table::{
-    DescribeRouteTables, DescribeRouteTablesResponse, RouteTableDescription,
+    DescribeRouteTables, DescribeRouteTablesResponse, RouteDescription,
+    RouteTableAssociationDescription, RouteTableAssociationState, RouteTableDescription,
 };
 use crate::describe::{Described, Scope, describes};
-use crate::resource::RouteTable;
+use crate::resource::{Route, RouteTable, RouteTableAssociation, RouteTarget};
+use crate::tags::Tags;
+use crate::{IndexKey, ItemSet};
 
 describes! {
     /// Finds route tables.
@@ -37,4 +41,73 @@ impl Described for RouteTable {
             _ => None,
         }
     }
+}
+
+/// The gateway that stands for the VPC itself.
+pub(super) const LOCAL_GATEWAY: &str = "local";
+
+impl RouteTableAssociationState {
+    pub(super) const ASSOCIATED: Self = Self {
+        state: "associated",
+    };
+}
+
+impl RouteTableDescription {
+    pub(super) fn new(table: &RouteTable, scope: Scope<'_>) -> Self {
+        let association = |association: &RouteTableAssociation| RouteTableAssociationDescription {
+            route_table_association_id: association.association_id,
+            route_table_id: table.route_table_id,
+            subnet_id: association.subnet_id,
+            main: association.subnet_id.is_none(),
+            association_state: RouteTableAssociationState::ASSOCIATED,
+        };
+        Self {
+            route_table_id: table.route_table_id,
+            vpc_id: table.vpc_id,
+            owner_id: scope.region.account_id.clone(),
+            route_set: table
+                .routes
+                .iter()
+                .map(|route| RouteDescription::new(route, table.vpc_id, scope))
+                .collect(),
+            association_set: table.associations.iter().map(association).collect(),
+            propagating_vgw_set: ItemSet::default(),
+            tag_set: table.tags.to_items(),
+        }
+    }
+}
+
+impl RouteDescription {
+    fn new(route: &Route, vpc_id: VpcId, scope: Scope<'_>) -> Self {
+        let instance_id = instance_of(route.target, scope);
+        Self {
+            destination_cidr_block: route.destination.to_string(),
+            gateway_id: gateway_of(route.target),
+            instance_id,
+            instance_owner_id: instance_id.map(|_| scope.region.account_id.clone()),
+            network_interface_id: route.target.network_interface_id(),
+            state: scope.world.route_state(vpc_id, route.target),
+            origin: route.origin,
+        }
+    }
+}
+
+/// `gatewayId` of a route.
+pub(super) fn gateway_of(target: RouteTarget) -> Option<String> {
+    match target {
+        RouteTarget::Local => Some(LOCAL_GATEWAY.into()),
+        RouteTarget::InternetGateway(id) => Some(id.to_string()),
+        RouteTarget::NetworkInterface(_) | RouteTarget::Instance(..) => None,
+    }
+}
+
+/// `instanceId` of a route: EC2 shows where the interface is plugged in, whichever of the two the route was made to.
+pub(super) fn instance_of(target: RouteTarget, scope: Scope<'_>) -> Option<InstanceId> {
+    let eni = scope
+        .world
+        .network_interfaces
+        .get(target.network_interface_id()?)?;
+    eni.attachment
+        .as_ref()
+        .map(|attachment| attachment.instance_id)
 }

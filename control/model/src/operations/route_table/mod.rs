@@ -4,7 +4,6 @@ mod association;
 mod create;
 mod delete;
 mod describe;
-mod description;
 mod route;
 mod target;
 #[cfg(test)]

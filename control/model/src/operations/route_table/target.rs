@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use eni_types::{InstanceId, InternetGatewayId};
 
-use super::description::LOCAL_GATEWAY;
+use super::describe::LOCAL_GATEWAY;
 use crate::api::route_table::RouteTargetParameters;
 use crate::operations::network_interface::efa;
 use crate::operations::{lookup, unsupported};

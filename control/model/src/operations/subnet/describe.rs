@@ -1,11 +1,17 @@
-//! `DescribeSubnets`.
+//! `DescribeSubnets`: a subnet as answers show it.
 
-use crate::tags::Tags;
+use alloc::string::{String, ToString};
 
-use crate::IndexKey;
-use crate::api::subnet::{DescribeSubnets, DescribeSubnetsResponse, SubnetDescription};
+use eni_types::SubnetState;
+
+use crate::api::subnet::{
+    DescribeSubnets, DescribeSubnetsResponse, PrivateDnsNameOptionsOnLaunch, SubnetDescription,
+};
+use crate::api::vpc::BlockPublicAccessStates;
 use crate::describe::{Described, Scope, describes};
 use crate::resource::Subnet;
+use crate::tags::Tags;
+use crate::{IndexKey, ItemSet, RegionSettings};
 
 describes! {
     /// Finds subnets.
@@ -31,4 +37,40 @@ impl Described for Subnet {
             _ => None,
         }
     }
+}
+
+impl SubnetDescription {
+    pub(crate) fn new(subnet: &Subnet, scope: Scope<'_>) -> Self {
+        let Scope { world, region } = scope;
+        Self {
+            subnet_id: subnet.subnet_id,
+            subnet_arn: arn(subnet, region),
+            state: SubnetState::Available,
+            owner_id: region.account_id.clone(),
+            vpc_id: subnet.vpc_id,
+            cidr_block: subnet.cidr_block.to_string(),
+            ipv6_cidr_block_association_set: ItemSet::default(),
+            available_ip_address_count: world.available_ip_address_count(subnet),
+            availability_zone: subnet.availability_zone.clone(),
+            availability_zone_id: region.availability_zone_id(&subnet.availability_zone),
+            default_for_az: subnet.default_for_az,
+            map_public_ip_on_launch: subnet.map_public_ip_on_launch,
+            map_customer_owned_ip_on_launch: false,
+            assign_ipv6_address_on_creation: false,
+            ipv6_native: false,
+            enable_dns64: false,
+            private_dns_name_options_on_launch: PrivateDnsNameOptionsOnLaunch {
+                hostname_type: "ip-name",
+                enable_resource_name_dns_a_record: false,
+                enable_resource_name_dns_aaaa_record: false,
+            },
+            block_public_access_states: BlockPublicAccessStates::OFF,
+            tag_set: subnet.tags.to_items(),
+        }
+    }
+}
+
+/// The subnet's Amazon resource name.
+pub(crate) fn arn(subnet: &Subnet, region: &RegionSettings) -> String {
+    region.arn("subnet", subnet.subnet_id)
 }

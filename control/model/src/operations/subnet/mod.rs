@@ -5,6 +5,5 @@ mod create;
 mod default;
 mod delete;
 mod describe;
-mod description;
 #[cfg(test)]
 mod tests;

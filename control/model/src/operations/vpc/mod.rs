@@ -7,7 +7,6 @@ mod create;
 mod default;
 mod delete;
 mod describe;
-mod description;
 #[cfg(test)]
 mod tests;
 
