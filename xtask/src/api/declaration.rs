@@ -33,6 +33,9 @@ pub(super) struct Declaration {
     pub(super) of: Vec<String>,
     /// The parameters that are read.
     pub(super) takes: Option<Vec<String>>,
+    /// Parameters that ask for what this region does not have, in the order in which they are refused.
+    #[serde(default)]
+    pub(super) refuses: Vec<Refusal>,
     /// The members that are answered, in this order.
     pub(super) gives: Option<Vec<String>>,
     /// The structure that an operation answers, where it shares it with others.
@@ -54,6 +57,15 @@ pub(super) struct Declaration {
     /// Parameters that an empty text is a value of.
     #[serde(default)]
     pub(super) keeps_empty: Vec<String>,
+}
+
+/// Parameters that are refused where they ask for something.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refusal {
+    /// What they ask for, as the error calls it.
+    pub(super) feature: String,
+    pub(super) members: Vec<String>,
 }
 
 /// One entry of `takes` or `gives`.
@@ -114,17 +126,19 @@ impl Family {
 
 impl Declaration {
     pub(super) fn entries(&self, side: Side) -> Option<impl Iterator<Item = Entry<'_>>> {
-        let listed = match side {
-            Side::Request => &self.takes,
-            Side::Answer => &self.gives,
+        let (listed, refused) = match side {
+            Side::Request => (&self.takes, self.refuses.as_slice()),
+            Side::Answer => (&self.gives, &[][..]),
         };
-        Some(listed.as_ref()?.iter().map(|text| Entry::parse(text)))
+        let refused = refused.iter().flat_map(|refusal| &refusal.members);
+        let all = listed.as_ref()?.iter().chain(refused);
+        Some(all.map(|text| Entry::parse(text)))
     }
 }
 
 impl<'a> Entry<'a> {
     /// `Member`, `Member?`, `Member as field: Type`, `..field: Type`, `+member: Type`.
-    fn parse(text: &'a str) -> Self {
+    pub(super) fn parse(text: &'a str) -> Self {
         let (name, of_type) = match text.split_once(": ") {
             Some((name, of_type)) => (name, Some(of_type)),
             None => (text, None),

@@ -32,6 +32,18 @@ impl Field {
     pub(super) fn has_default(&self) -> bool {
         self.is_list || self.is_optional || self.attribute.as_deref() == Some(FLATTENED)
     }
+
+    /// Whether the parameter asks for something: a flag that is set, a list that has members, a count above zero, a text.
+    pub(super) fn asks(&self) -> String {
+        let name = &self.name;
+        match self.base.as_str() {
+            _ if self.is_list => format!("!self.{name}.is_empty()"),
+            "bool" => format!("self.{name} == Some(true)"),
+            "AttributeBooleanValue" => format!("self.{name}.is_some_and(|given| given.value)"),
+            "u32" => format!("self.{name}.unwrap_or(0) > 0"),
+            _ => format!("self.{name}.is_some()"),
+        }
+    }
 }
 
 /// What is before a field that reads its parameters from the same level.

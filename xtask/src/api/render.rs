@@ -1,6 +1,6 @@
 //! Declarations to Rust.
 
-use super::declaration::{Declaration, Family};
+use super::declaration::{Declaration, Entry, Family, Refusal};
 use super::fields::{Field, Sources};
 use super::filters::Filters;
 use super::model::Side;
@@ -60,6 +60,7 @@ impl<'a> Source<'a> {
         self.import("eni_query", "FromQuery");
         let doc = format!("What `{name}` is asked.");
         self.item(&doc, "pub", name, &["FromQuery"], &fields, false);
+        self.refusals(name, declared, &fields);
         let answers = declared.entries(Side::Answer).is_some();
         let response = match (&declared.answer, answers) {
             (Some(_), true) => return Err(wrong("both `answer` and `gives`")),
@@ -143,6 +144,7 @@ impl Action for {name} {{
         let is_answer = operations.any(|operation| operation.answer.as_deref() == Some(name));
         let visibility = if is_answer { "pub" } else { "pub(crate)" };
         self.item(&doc, visibility, name, &derives, &fields, is_copied);
+        self.refusals(name, declared, &fields);
         Ok(())
     }
 
@@ -190,6 +192,41 @@ impl Action for {name} {{
             .expect("a String is written");
         }
         self.text.push_str("}\n");
+    }
+
+    /// What refuses a request for what this region does not have.
+    fn refusals(&mut self, name: &str, declared: &Declaration, fields: &[Field]) {
+        if declared.refuses.is_empty() {
+            return;
+        }
+        self.import("crate", "Ec2Error");
+        self.import("crate::operations::unsupported", "refuse");
+        write!(
+            self.text,
+            "
+impl {name} {{
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {{
+"
+        )
+        .expect("a String is written");
+        for Refusal { feature, members } in &declared.refuses {
+            let field_of = |member: &String| {
+                let member = Entry::parse(member).member;
+                fields.iter().find(|field| field.spellings[1] == member)
+            };
+            let asked: Vec<String> = members
+                .iter()
+                .filter_map(field_of)
+                .map(Field::asks)
+                .collect();
+            writeln!(self.text, "refuse(\"{feature}\", {})?;", asked.join(" || "))
+                .expect("a String is written");
+        }
+        self.text.push_str("        Ok(())\n    }\n}\n");
     }
 
     /// The fields of a structure, what they need imported.

@@ -4,8 +4,9 @@
 
 use crate::describe::{Filter, Filtered};
 use crate::operation::Action;
+use crate::operations::unsupported::refuse;
 use crate::tags::{TagItem, TagSpecification};
-use crate::{ItemSet, ReturnTrue};
+use crate::{Ec2Error, ItemSet, ReturnTrue};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -20,10 +21,22 @@ pub struct AllocateAddress {
     pub(crate) address: Option<Ipv4Addr>,
     pub(crate) public_ipv4_pool: Option<String>,
     pub(crate) network_border_group: Option<String>,
-    pub(crate) customer_owned_ipv4_pool: Option<String>,
-    pub(crate) ipam_pool_id: Option<String>,
     #[query(name = "TagSpecification")]
     pub(crate) tag_specifications: Vec<TagSpecification>,
+    pub(crate) customer_owned_ipv4_pool: Option<String>,
+    pub(crate) ipam_pool_id: Option<String>,
+}
+
+impl AllocateAddress {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse("An Outpost", self.customer_owned_ipv4_pool.is_some())?;
+        refuse("An IPAM pool", self.ipam_pool_id.is_some())?;
+        Ok(())
+    }
 }
 
 /// What `AllocateAddress` answers.

@@ -10,8 +10,9 @@ use super::volume::InstanceBlockDeviceMappingDescription;
 use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::operations::attribute::{AttributeBooleanValue, AttributeValue};
+use crate::operations::unsupported::refuse;
 use crate::tags::{TagItem, TagSpecification};
-use crate::{ItemSet, ReturnTrue};
+use crate::{Ec2Error, ItemSet, ReturnTrue};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -850,12 +851,34 @@ pub(crate) struct LaunchNetworkInterface {
     pub(crate) interface_type: Option<String>,
     pub(crate) ena_srd_specification: Option<EnaSrdSpecification>,
     pub(crate) connection_tracking_specification: Option<ConnectionTrackingSpecification>,
-    pub(crate) associate_carrier_ip_address: Option<bool>,
     pub(crate) ipv6_address_count: Option<u32>,
     pub(crate) ipv6_addresses: Vec<Ipv6Address>,
     pub(crate) primary_ipv6: Option<bool>,
     pub(crate) ipv6_prefix_count: Option<u32>,
     pub(crate) ipv4_prefix_count: Option<u32>,
+    pub(crate) associate_carrier_ip_address: Option<bool>,
+}
+
+impl LaunchNetworkInterface {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse(
+            "IPv6",
+            self.ipv6_address_count.unwrap_or(0) > 0
+                || !self.ipv6_addresses.is_empty()
+                || self.primary_ipv6 == Some(true)
+                || self.ipv6_prefix_count.unwrap_or(0) > 0,
+        )?;
+        refuse("IPv4 prefixes", self.ipv4_prefix_count.unwrap_or(0) > 0)?;
+        refuse(
+            "A carrier address",
+            self.associate_carrier_ip_address == Some(true),
+        )?;
+        Ok(())
+    }
 }
 
 /// `LaunchTemplateSpecification` of EC2's model.

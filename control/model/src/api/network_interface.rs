@@ -5,8 +5,9 @@
 use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::operations::attribute::{AttributeBooleanValue, AttributeValue};
+use crate::operations::unsupported::refuse;
 use crate::tags::{TagItem, TagSpecification};
-use crate::{ItemSet, ReturnTrue};
+use crate::{Ec2Error, ItemSet, ReturnTrue};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -29,6 +30,20 @@ pub struct AssignPrivateIpAddresses {
     #[query(name = "Ipv4Prefix")]
     pub(crate) ipv4_prefixes: Vec<String>,
     pub(crate) ipv4_prefix_count: Option<u32>,
+}
+
+impl AssignPrivateIpAddresses {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse(
+            "Delegating prefixes",
+            !self.ipv4_prefixes.is_empty() || self.ipv4_prefix_count.unwrap_or(0) > 0,
+        )?;
+        Ok(())
+    }
 }
 
 /// What `AssignPrivateIpAddresses` answers.
@@ -88,15 +103,37 @@ pub struct CreateNetworkInterface {
     #[query(name = "TagSpecification")]
     pub(crate) tag_specifications: Vec<TagSpecification>,
     pub(crate) client_token: Option<String>,
-    #[query(name = "Ipv4Prefix")]
-    pub(crate) ipv4_prefixes: Vec<Ipv4Prefix>,
-    pub(crate) ipv4_prefix_count: Option<u32>,
     #[query(name = "Ipv6Prefix")]
     pub(crate) ipv6_prefixes: Vec<Ipv6Prefix>,
     pub(crate) ipv6_prefix_count: Option<u32>,
     pub(crate) ipv6_addresses: Vec<Ipv6Address>,
     pub(crate) ipv6_address_count: Option<u32>,
     pub(crate) enable_primary_ipv6: Option<bool>,
+    #[query(name = "Ipv4Prefix")]
+    pub(crate) ipv4_prefixes: Vec<Ipv4Prefix>,
+    pub(crate) ipv4_prefix_count: Option<u32>,
+}
+
+impl CreateNetworkInterface {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse(
+            "IPv6",
+            !self.ipv6_prefixes.is_empty()
+                || self.ipv6_prefix_count.unwrap_or(0) > 0
+                || !self.ipv6_addresses.is_empty()
+                || self.ipv6_address_count.unwrap_or(0) > 0
+                || self.enable_primary_ipv6 == Some(true),
+        )?;
+        refuse(
+            "Delegating prefixes",
+            !self.ipv4_prefixes.is_empty() || self.ipv4_prefix_count.unwrap_or(0) > 0,
+        )?;
+        Ok(())
+    }
 }
 
 /// What `CreateNetworkInterface` answers.
@@ -287,6 +324,17 @@ pub struct UnassignPrivateIpAddresses {
     pub(crate) private_ip_addresses: Vec<Ipv4Addr>,
     #[query(name = "Ipv4Prefix")]
     pub(crate) ipv4_prefixes: Vec<String>,
+}
+
+impl UnassignPrivateIpAddresses {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse("Delegating prefixes", !self.ipv4_prefixes.is_empty())?;
+        Ok(())
+    }
 }
 
 impl Action for UnassignPrivateIpAddresses {

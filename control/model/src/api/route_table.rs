@@ -4,9 +4,10 @@
 
 use crate::describe::{Filtered, Page};
 use crate::operation::Action;
+use crate::operations::unsupported::refuse;
 use crate::resource::{RouteOrigin, RouteState};
 use crate::tags::{TagItem, TagSpecification};
-use crate::{ItemSet, ReturnTrue};
+use crate::{Ec2Error, ItemSet, ReturnTrue};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
@@ -303,6 +304,18 @@ pub(crate) struct RouteDestinationParameters {
     pub(crate) destination_prefix_list_id: Option<String>,
 }
 
+impl RouteDestinationParameters {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse("IPv6", self.destination_ipv6_cidr_block.is_some())?;
+        refuse("Prefix list", self.destination_prefix_list_id.is_some())?;
+        Ok(())
+    }
+}
+
 /// `RouteTableAssociation` of EC2's model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -349,4 +362,26 @@ pub(crate) struct RouteTargetParameters {
     pub(crate) carrier_gateway_id: Option<String>,
     pub(crate) core_network_arn: Option<String>,
     pub(crate) odb_network_arn: Option<String>,
+}
+
+impl RouteTargetParameters {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse("NAT gateway", self.nat_gateway_id.is_some())?;
+        refuse("VPC peering", self.vpc_peering_connection_id.is_some())?;
+        refuse(
+            "Egress-only internet gateway",
+            self.egress_only_internet_gateway_id.is_some(),
+        )?;
+        refuse("Transit gateway", self.transit_gateway_id.is_some())?;
+        refuse("VPC endpoint", self.vpc_endpoint_id.is_some())?;
+        refuse("Local gateway", self.local_gateway_id.is_some())?;
+        refuse("Carrier gateway", self.carrier_gateway_id.is_some())?;
+        refuse("AWS Cloud WAN", self.core_network_arn.is_some())?;
+        refuse("Oracle Database@AWS", self.odb_network_arn.is_some())?;
+        Ok(())
+    }
 }

@@ -6,8 +6,9 @@ use super::vpc::BlockPublicAccessStates;
 use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::operations::attribute::AttributeBooleanValue;
+use crate::operations::unsupported::refuse;
 use crate::tags::{TagItem, TagSpecification};
-use crate::{ItemSet, ReturnTrue};
+use crate::{Ec2Error, ItemSet, ReturnTrue};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
@@ -20,6 +21,17 @@ pub struct CreateDefaultSubnet {
     pub(crate) availability_zone: Option<String>,
     pub(crate) availability_zone_id: Option<String>,
     pub(crate) ipv6_native: Option<bool>,
+}
+
+impl CreateDefaultSubnet {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse("IPv6", self.ipv6_native == Some(true))?;
+        Ok(())
+    }
 }
 
 impl Action for CreateDefaultSubnet {
@@ -36,6 +48,8 @@ pub struct CreateSubnet {
     pub(crate) cidr_block: Option<Ipv4Cidr>,
     pub(crate) availability_zone: Option<String>,
     pub(crate) availability_zone_id: Option<String>,
+    #[query(name = "TagSpecification")]
+    pub(crate) tag_specifications: Vec<TagSpecification>,
     pub(crate) ipv6_cidr_block: Option<String>,
     pub(crate) ipv6_native: Option<bool>,
     pub(crate) ipv6_ipam_pool_id: Option<String>,
@@ -43,8 +57,28 @@ pub struct CreateSubnet {
     pub(crate) ipv4_ipam_pool_id: Option<String>,
     pub(crate) ipv4_netmask_length: Option<u8>,
     pub(crate) outpost_arn: Option<String>,
-    #[query(name = "TagSpecification")]
-    pub(crate) tag_specifications: Vec<TagSpecification>,
+}
+
+impl CreateSubnet {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse(
+            "IPv6",
+            self.ipv6_cidr_block.is_some()
+                || self.ipv6_native == Some(true)
+                || self.ipv6_ipam_pool_id.is_some()
+                || self.ipv6_netmask_length.is_some(),
+        )?;
+        refuse(
+            "IPAM",
+            self.ipv4_ipam_pool_id.is_some() || self.ipv4_netmask_length.is_some(),
+        )?;
+        refuse("AWS Outposts", self.outpost_arn.is_some())?;
+        Ok(())
+    }
 }
 
 impl Action for CreateSubnet {

@@ -5,8 +5,9 @@
 use crate::describe::{Filter, Filtered, Page};
 use crate::operation::Action;
 use crate::operations::attribute::AttributeBooleanValue;
+use crate::operations::unsupported::refuse;
 use crate::tags::{TagItem, TagSpecification};
-use crate::{ItemSet, ReturnTrue};
+use crate::{Ec2Error, ItemSet, ReturnTrue};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::{FromQuery, Unread};
@@ -35,6 +36,8 @@ impl Action for CreateDefaultVpc {
 pub struct CreateVpc {
     pub(crate) cidr_block: Option<Ipv4Cidr>,
     pub(crate) instance_tenancy: Option<String>,
+    #[query(name = "TagSpecification")]
+    pub(crate) tag_specifications: Vec<TagSpecification>,
     pub(crate) amazon_provided_ipv6_cidr_block: Option<bool>,
     pub(crate) ipv6_cidr_block: Option<String>,
     pub(crate) ipv6_pool: Option<String>,
@@ -44,8 +47,33 @@ pub struct CreateVpc {
     pub(crate) ipv4_ipam_pool_id: Option<String>,
     pub(crate) ipv4_netmask_length: Option<u8>,
     pub(crate) vpc_encryption_control: Option<Unread>,
-    #[query(name = "TagSpecification")]
-    pub(crate) tag_specifications: Vec<TagSpecification>,
+}
+
+impl CreateVpc {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse(
+            "IPv6",
+            self.amazon_provided_ipv6_cidr_block == Some(true)
+                || self.ipv6_cidr_block.is_some()
+                || self.ipv6_pool.is_some()
+                || self.ipv6_ipam_pool_id.is_some()
+                || self.ipv6_netmask_length.is_some()
+                || self.ipv6_cidr_block_network_border_group.is_some(),
+        )?;
+        refuse(
+            "IPAM",
+            self.ipv4_ipam_pool_id.is_some() || self.ipv4_netmask_length.is_some(),
+        )?;
+        refuse(
+            "VPC encryption control",
+            self.vpc_encryption_control.is_some(),
+        )?;
+        Ok(())
+    }
 }
 
 /// What `CreateVpc` answers.

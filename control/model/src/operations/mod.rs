@@ -32,7 +32,7 @@ pub mod route_table;
 pub mod security_group;
 pub mod subnet;
 pub mod tag;
-mod unsupported;
+pub(crate) mod unsupported;
 pub mod volume;
 pub mod vpc;
 pub mod vpc_endpoint_service;

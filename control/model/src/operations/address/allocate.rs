@@ -9,7 +9,7 @@ use super::named::no_public_ip;
 use super::{AMAZON_POOL, DOMAIN, pool};
 use crate::api::address::{AllocateAddress, AllocateAddressResponse};
 use crate::operations::claims::Claims;
-use crate::operations::{create, unsupported};
+use crate::operations::create;
 use crate::resource::Address;
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
@@ -45,8 +45,7 @@ impl Operation for AllocateAddress {
 
 impl AllocateAddress {
     fn check(&self, context: &Context<'_>) -> Result<(), Ec2Error> {
-        unsupported::refuse("An Outpost", self.customer_owned_ipv4_pool.is_some())?;
-        unsupported::refuse("An IPAM pool", self.ipam_pool_id.is_some())?;
+        self.refuse_unsupported()?;
         for (name, given, known) in [
             ("domain", &self.domain, DOMAIN),
             ("publicIpv4Pool", &self.public_ipv4_pool, AMAZON_POOL),

@@ -122,16 +122,7 @@ fn refuse_other_than(
 
 impl LaunchNetworkInterface {
     fn refuse_what_is_absent(&self) -> Result<(), Ec2Error> {
-        let ipv6 = self.ipv6_address_count.unwrap_or(0) > 0
-            || !self.ipv6_addresses.is_empty()
-            || self.primary_ipv6 == Some(true)
-            || self.ipv6_prefix_count.unwrap_or(0) > 0;
-        refuse("IPv6", ipv6)?;
-        refuse("IPv4 prefixes", self.ipv4_prefix_count.unwrap_or(0) > 0)?;
-        refuse(
-            "A carrier address",
-            self.associate_carrier_ip_address == Some(true),
-        )?;
+        self.refuse_unsupported()?;
         let express = self.ena_srd_specification.as_ref();
         express.map_or(Ok(()), EnaSrdSpecification::refuse)
     }

@@ -16,7 +16,7 @@ use crate::api::network_interface::{
 use crate::instance_types::InstanceType;
 use crate::operations::address::release;
 use crate::operations::claims::Claims;
-use crate::operations::{lookup, unsupported};
+use crate::operations::lookup;
 use crate::resource::{Address, NetworkInterface};
 use crate::{
     ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World,
@@ -25,8 +25,7 @@ use crate::{
 /// Gives a network interface further private addresses: all that are asked for, or none.
 impl Operation for AssignPrivateIpAddresses {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let prefixes = !self.ipv4_prefixes.is_empty() || self.ipv4_prefix_count.unwrap_or(0) > 0;
-        unsupported::refuse("Delegating prefixes", prefixes)?;
+        self.refuse_unsupported()?;
         let count = self.check_parameters()?;
         let eni = lookup::network_interface(world, self.network_interface_id)?;
         efa::check_carries_ip(eni)?;
@@ -163,7 +162,7 @@ impl Moves {
 /// Takes secondary private addresses away from a network interface. Their Elastic IP addresses stay allocated.
 impl Operation for UnassignPrivateIpAddresses {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        unsupported::refuse("Delegating prefixes", !self.ipv4_prefixes.is_empty())?;
+        self.refuse_unsupported()?;
         if self.private_ip_addresses.is_empty() {
             let message = "The request must contain the parameter privateIpAddresses";
             return Err(ErrorCode::MissingParameter.with(message));

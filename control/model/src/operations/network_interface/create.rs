@@ -6,7 +6,7 @@ use super::specification::{NetworkInterfaceSpecification, build};
 use crate::api::network_interface::{CreateNetworkInterface, CreateNetworkInterfaceResponse};
 use crate::operations::claims::Claims;
 use crate::operations::create::create;
-use crate::operations::{lookup, unsupported};
+use crate::operations::lookup;
 use crate::resource::NetworkInterface;
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, World};
@@ -14,7 +14,7 @@ use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, World};
 /// Makes a network interface in a subnet, attached to nothing.
 impl Operation for CreateNetworkInterface {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        self.refuse_what_is_absent()?;
+        self.refuse_unsupported()?;
         let token = self.client_token.clone();
         let make = |context: &mut Context<'_>| {
             let eni = self.build(world, context)?;
@@ -51,16 +51,5 @@ impl CreateNetworkInterface {
             tags: Tags::for_created("network-interface", &self.tag_specifications)?,
         };
         build(specification, &mut Claims::default(), world, context)
-    }
-
-    fn refuse_what_is_absent(&self) -> Result<(), Ec2Error> {
-        let ipv6 = !self.ipv6_prefixes.is_empty()
-            || self.ipv6_prefix_count.unwrap_or(0) > 0
-            || !self.ipv6_addresses.is_empty()
-            || self.ipv6_address_count.unwrap_or(0) > 0
-            || self.enable_primary_ipv6 == Some(true);
-        unsupported::refuse("IPv6", ipv6)?;
-        let prefixes = !self.ipv4_prefixes.is_empty() || self.ipv4_prefix_count.unwrap_or(0) > 0;
-        unsupported::refuse("Delegating prefixes", prefixes)
     }
 }

@@ -6,7 +6,7 @@ use core::net::Ipv4Addr;
 use eni_types::{Ipv4Cidr, VpcId, quota};
 
 use crate::api::route_table::{CreateRoute, DeleteRoute, ReplaceRoute, RouteDestinationParameters};
-use crate::operations::{lookup, unsupported};
+use crate::operations::lookup;
 use crate::resource::{Route, RouteOrigin, RouteTable, RouteTarget};
 use crate::{
     ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World,
@@ -14,8 +14,7 @@ use crate::{
 
 impl RouteDestinationParameters {
     fn resolve(&self) -> Result<Ipv4Cidr, Ec2Error> {
-        unsupported::refuse("IPv6", self.destination_ipv6_cidr_block.is_some())?;
-        unsupported::refuse("Prefix list", self.destination_prefix_list_id.is_some())?;
+        self.refuse_unsupported()?;
         self.destination_cidr_block.ok_or_else(|| {
             let message = "The request must contain the parameter destinationCidrBlock";
             ErrorCode::MissingParameter.with(message)

@@ -19,7 +19,7 @@ impl RouteTargetParameters {
         table: &RouteTable,
         world: &World,
     ) -> Result<Option<RouteTarget>, Ec2Error> {
-        self.refuse_what_is_absent()?;
+        self.refuse_unsupported()?;
         self.check_count()?;
         if let Some(id) = &self.gateway_id {
             return gateway(id, table, world).map(Some);
@@ -34,26 +34,6 @@ impl RouteTargetParameters {
             return instance(id, table, world).map(Some);
         }
         Ok(None)
-    }
-
-    fn refuse_what_is_absent(&self) -> Result<(), Ec2Error> {
-        for (what, given) in [
-            ("NAT gateway", &self.nat_gateway_id),
-            ("VPC peering", &self.vpc_peering_connection_id),
-            (
-                "Egress-only internet gateway",
-                &self.egress_only_internet_gateway_id,
-            ),
-            ("Transit gateway", &self.transit_gateway_id),
-            ("VPC endpoint", &self.vpc_endpoint_id),
-            ("Local gateway", &self.local_gateway_id),
-            ("Carrier gateway", &self.carrier_gateway_id),
-            ("AWS Cloud WAN", &self.core_network_arn),
-            ("Oracle Database@AWS", &self.odb_network_arn),
-        ] {
-            unsupported::refuse(what, given.is_some())?;
-        }
-        Ok(())
     }
 
     fn check_count(&self) -> Result<(), Ec2Error> {

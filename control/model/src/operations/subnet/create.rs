@@ -6,7 +6,7 @@ use eni_types::{IdSequence, Ipv4Cidr, NetworkAclAssociationId, SubnetId, TypedId
 
 use crate::api::subnet::{CreateSubnet, CreateSubnetResponse};
 use crate::operations::create::{self, create};
-use crate::operations::{lookup, unsupported, vpc, zone};
+use crate::operations::{lookup, vpc, zone};
 use crate::resource::{NetworkAcl, NetworkAclAssociation, Subnet, Vpc};
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
@@ -14,7 +14,7 @@ use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planne
 /// Makes a subnet, which uses its VPC's main route table and default network ACL.
 impl Operation for CreateSubnet {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        self.refuse_what_is_absent()?;
+        self.refuse_unsupported()?;
         let vpc = lookup::vpc(world, self.vpc_id)?;
         let cidr_block = self.cidr_block.ok_or_else(vpc::no_block)?;
         let availability_zone = zone::chosen(
@@ -39,19 +39,6 @@ impl Operation for CreateSubnet {
         };
         let answer = |subnet| CreateSubnetResponse { subnet };
         create::<Self, _>(&world.subnets, None, world, context, make, answer)
-    }
-}
-
-impl CreateSubnet {
-    fn refuse_what_is_absent(&self) -> Result<(), Ec2Error> {
-        let ipv6 = self.ipv6_cidr_block.is_some()
-            || self.ipv6_native == Some(true)
-            || self.ipv6_ipam_pool_id.is_some()
-            || self.ipv6_netmask_length.is_some();
-        unsupported::refuse("IPv6", ipv6)?;
-        let ipam = self.ipv4_ipam_pool_id.is_some() || self.ipv4_netmask_length.is_some();
-        unsupported::refuse("IPAM", ipam)?;
-        unsupported::refuse("AWS Outposts", self.outpost_arn.is_some())
     }
 }
 

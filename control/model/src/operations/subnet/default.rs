@@ -5,13 +5,13 @@ use alloc::format;
 use super::create::{associate, check_quota, is_taken};
 use crate::api::subnet::{CreateDefaultSubnet, CreateSubnetResponse};
 use crate::operations::create::create;
-use crate::operations::{unsupported, vpc, zone};
+use crate::operations::{vpc, zone};
 use crate::{Context, ErrorCode, IndexKey, Operation, Planned, World};
 
 /// Makes a zone's default subnet anew after it was deleted, from the first free /20 of the default VPC.
 impl Operation for CreateDefaultSubnet {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        unsupported::refuse("IPv6", self.ipv6_native == Some(true))?;
+        self.refuse_unsupported()?;
         if self.availability_zone.is_none() && self.availability_zone_id.is_none() {
             let message = "The request must contain the parameter availabilityZone";
             return Err(ErrorCode::MissingParameter.with(message));

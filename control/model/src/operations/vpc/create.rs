@@ -8,7 +8,7 @@ use eni_types::{Ipv4Cidr, TypedId, VpcCidrAssociationId, VpcId, VpcState, quota}
 
 use super::contents::VpcContents;
 use crate::api::vpc::{CreateVpc, CreateVpcResponse, VpcDescription};
-use crate::operations::{create, unsupported};
+use crate::operations::create;
 use crate::resource::Vpc;
 use crate::tags::Tags;
 use crate::{Context, Ec2Error, ErrorCode, Operation, Planned, World};
@@ -16,7 +16,7 @@ use crate::{Context, Ec2Error, ErrorCode, Operation, Planned, World};
 /// Makes a VPC with its main route table, default network ACL and default security group.
 impl Operation for CreateVpc {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        self.refuse_what_is_absent()?;
+        self.refuse_unsupported()?;
         let cidr_block = self.cidr_block.ok_or_else(no_block)?;
         check_block(cidr_block)?;
         check_quota(world)?;
@@ -36,24 +36,6 @@ impl Operation for CreateVpc {
             vpc: VpcDescription::new(&contents.vpc, VpcState::Pending, context.region),
         };
         Ok((contents.into_changes(), response))
-    }
-}
-
-impl CreateVpc {
-    fn refuse_what_is_absent(&self) -> Result<(), Ec2Error> {
-        let ipv6 = self.amazon_provided_ipv6_cidr_block == Some(true)
-            || self.ipv6_cidr_block.is_some()
-            || self.ipv6_pool.is_some()
-            || self.ipv6_ipam_pool_id.is_some()
-            || self.ipv6_netmask_length.is_some()
-            || self.ipv6_cidr_block_network_border_group.is_some();
-        unsupported::refuse("IPv6", ipv6)?;
-        let ipam = self.ipv4_ipam_pool_id.is_some() || self.ipv4_netmask_length.is_some();
-        unsupported::refuse("IPAM", ipam)?;
-        unsupported::refuse(
-            "VPC encryption control",
-            self.vpc_encryption_control.is_some(),
-        )
     }
 }
 
