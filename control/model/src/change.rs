@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::Ec2Error;
 use crate::resource::{Resource, ResourceKey};
 
 /// One write.
@@ -59,6 +60,14 @@ impl ChangeSet {
     /// Adds all of `other`'s writes after these.
     pub fn append(&mut self, mut other: Self) {
         self.changes.append(&mut other.changes);
+    }
+
+    /// These changes, with the answer of the call that makes them.
+    ///
+    /// # Errors
+    /// None: this is what planning ends with.
+    pub(crate) fn answered<R>(self, response: R) -> Result<(Self, R), Ec2Error> {
+        Ok((self, response))
     }
 
     /// Whether nothing is written.

@@ -24,6 +24,12 @@ impl Ec2Error {
             message: message.into(),
         }
     }
+
+    /// EC2's error for a request without the parameter `name`.
+    pub(crate) fn missing_parameter(name: &str) -> Self {
+        let message = alloc::format!("The request must contain the parameter {name}");
+        ErrorCode::MissingParameter.with(message)
+    }
 }
 
 impl From<QueryError> for Ec2Error {

@@ -63,7 +63,7 @@ settings! {
 /// Says whether VPCs are kept from the internet: not, as each VPC's own description says.
 impl Operation for DescribeVpcBlockPublicAccessOptions {
     fn plan(self, _: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let response = DescribeVpcBlockPublicAccessOptionsResponse {
+        ChangeSet::none().answered(DescribeVpcBlockPublicAccessOptionsResponse {
             vpc_block_public_access_options: VpcBlockPublicAccessOptions {
                 aws_account_id: context.region.account_id.clone(),
                 aws_region: context.region.region.clone(),
@@ -72,8 +72,7 @@ impl Operation for DescribeVpcBlockPublicAccessOptions {
                 managed_by: MANAGED_BY,
                 exclusions_allowed: "allowed",
             },
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 

@@ -53,11 +53,10 @@ impl Operation for DescribeDhcpOptions {
             &quota::PAGE_SIZES,
             Scope::new(world, context),
         )?;
-        let response = DescribeDhcpOptionsResponse {
+        ChangeSet::none().answered(DescribeDhcpOptionsResponse {
             dhcp_options_set,
             next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 

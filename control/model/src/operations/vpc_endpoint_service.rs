@@ -62,7 +62,7 @@ impl Operation for DescribeVpcEndpointServices {
             &PAGE_SIZES,
             Scope::new(world, context),
         )?;
-        let response = DescribeVpcEndpointServicesResponse {
+        ChangeSet::none().answered(DescribeVpcEndpointServicesResponse {
             service_name_set: found
                 .items
                 .iter()
@@ -70,8 +70,7 @@ impl Operation for DescribeVpcEndpointServices {
                 .collect(),
             service_detail_set: found,
             next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 

@@ -29,15 +29,14 @@ impl Operation for DescribeAddresses {
         };
         let scope = Scope::new(world, context);
         let found = find(&world.addresses, &ids, &page, scope)?;
-        let response = DescribeAddressesResponse {
+        ChangeSet::none().answered(DescribeAddressesResponse {
             addresses_set: found
                 .rows
                 .iter()
                 .filter(|address| !address.lent)
                 .map(|address| AddressDescription::new(address, scope))
                 .collect(),
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 
@@ -122,7 +121,7 @@ impl Operation for DescribeAddressesAttribute {
         };
         let scope = Scope::new(world, context);
         let found = find(&world.addresses, &ids, &page, scope)?;
-        let response = DescribeAddressesAttributeResponse {
+        ChangeSet::none().answered(DescribeAddressesAttributeResponse {
             address_set: found
                 .rows
                 .iter()
@@ -133,7 +132,6 @@ impl Operation for DescribeAddressesAttribute {
                 })
                 .collect(),
             next_token: found.next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }

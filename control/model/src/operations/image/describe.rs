@@ -41,11 +41,10 @@ impl Operation for DescribeImages {
         let scope = Scope::new(world, context);
         let (images_set, next_token) =
             answer_among(rows, has_ids, key, &self.page, &quota::PAGE_SIZES, scope)?;
-        let response = DescribeImagesResponse {
+        ChangeSet::none().answered(DescribeImagesResponse {
             images_set,
             next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 

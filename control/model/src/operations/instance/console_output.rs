@@ -15,12 +15,11 @@ use crate::{ChangeSet, Console, Context, Operation, Planned, World};
 impl Operation for GetConsoleOutput {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let instance = lookup::instance(world, self.instance_id)?;
-        let response = GetConsoleOutputResponse {
+        ChangeSet::none().answered(GetConsoleOutputResponse {
             instance_id: instance.instance_id,
             timestamp: instance.launch_time.to_string(),
             output: None,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 
     fn wants_console(response: &Self::Response) -> Option<InstanceId> {

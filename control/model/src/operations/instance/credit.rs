@@ -15,7 +15,7 @@ impl Operation for DescribeInstanceCreditSpecifications {
         let scope = Scope::new(world, context);
         let found = find(&world.instances, &self.instance_ids, &self.page, scope)?;
         let named = !self.instance_ids.is_empty();
-        let response = DescribeInstanceCreditSpecificationsResponse {
+        ChangeSet::none().answered(DescribeInstanceCreditSpecificationsResponse {
             instance_credit_specification_set: found
                 .rows
                 .iter()
@@ -23,8 +23,7 @@ impl Operation for DescribeInstanceCreditSpecifications {
                 .filter(|row| named || row.cpu_credits == "unlimited")
                 .collect(),
             next_token: found.next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 

@@ -25,14 +25,13 @@ impl Operation for DescribeInstances {
                 .or_default()
                 .push(instance);
         }
-        let response = DescribeInstancesResponse {
+        ChangeSet::none().answered(DescribeInstancesResponse {
             reservation_set: reservations
                 .into_iter()
                 .map(|(id, instances)| ReservationDescription::new(id, &instances, scope))
                 .collect(),
             next_token: found.next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 

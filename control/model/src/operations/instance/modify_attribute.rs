@@ -60,10 +60,10 @@ impl ModifyInstanceAttribute {
         let Some(name) = self.attribute.take() else {
             return Ok(self);
         };
-        let value = self.value.take().ok_or_else(|| {
-            let message = "The request must contain the parameter value";
-            ErrorCode::MissingParameter.with(message)
-        })?;
+        let value = self
+            .value
+            .take()
+            .ok_or_else(|| Ec2Error::missing_parameter("value"))?;
         let flag = || match value.to_ascii_lowercase().as_str() {
             "true" => Ok(Some(AttributeBooleanValue { value: true })),
             "false" => Ok(Some(AttributeBooleanValue { value: false })),

@@ -67,11 +67,10 @@ impl Operation for DescribeInstanceStatus {
         let rows = instances.into_iter().map(Health);
         let (instance_status_set, next_token) =
             answer_among(rows, has_ids, key, &self.page, &quota::PAGE_SIZES, scope)?;
-        let response = DescribeInstanceStatusResponse {
+        ChangeSet::none().answered(DescribeInstanceStatusResponse {
             instance_status_set,
             next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 

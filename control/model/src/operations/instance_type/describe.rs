@@ -25,11 +25,10 @@ impl Operation for DescribeInstanceTypes {
             let named = named(&self.instance_types)?;
             answer_among(named.into_iter(), true, name, &self.page, sizes, scope)?
         };
-        let response = DescribeInstanceTypesResponse {
+        ChangeSet::none().answered(DescribeInstanceTypesResponse {
             instance_type_set,
             next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 

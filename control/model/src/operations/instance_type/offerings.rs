@@ -30,11 +30,10 @@ impl Operation for DescribeInstanceTypeOfferings {
         let scope = Scope::new(world, context);
         let (instance_type_offering_set, next_token) =
             answer_among(offerings, false, key, &self.page, &quota::PAGE_SIZES, scope)?;
-        let response = DescribeInstanceTypeOfferingsResponse {
+        ChangeSet::none().answered(DescribeInstanceTypeOfferingsResponse {
             instance_type_offering_set,
             next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 

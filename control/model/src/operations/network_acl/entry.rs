@@ -51,7 +51,7 @@ impl NetworkAclEntryParameters {
         match (self.cidr_block, self.ipv6_cidr_block) {
             (Some(block), None) => Ok(IpCidr::V4(block)),
             (None, Some(block)) => Ok(IpCidr::V6(block)),
-            (None, None) => Err(missing("cidrBlock")),
+            (None, None) => Err(Ec2Error::missing_parameter("cidrBlock")),
             (Some(_), Some(_)) => {
                 let message =
                     "The parameter cidrBlock cannot be used with the parameter ipv6CidrBlock";
@@ -61,7 +61,9 @@ impl NetworkAclEntryParameters {
     }
 
     fn ports(&self) -> Result<PortRange, Ec2Error> {
-        let given = self.port_range.ok_or_else(|| missing("portRange"))?;
+        let given = self
+            .port_range
+            .ok_or_else(|| Ec2Error::missing_parameter("portRange"))?;
         match (u16::try_from(given.from), u16::try_from(given.to)) {
             (Ok(from), Ok(to)) if from <= to => Ok(PortRange { from, to }),
             _ => {
@@ -76,7 +78,9 @@ impl NetworkAclEntryParameters {
     }
 
     fn icmp(&self) -> Result<IcmpTypeCode, Ec2Error> {
-        let given = self.icmp.ok_or_else(|| missing("icmpTypeCode"))?;
+        let given = self
+            .icmp
+            .ok_or_else(|| Ec2Error::missing_parameter("icmpTypeCode"))?;
         let octet = |number: i32| {
             i16::try_from(number)
                 .ok()
@@ -166,11 +170,6 @@ fn rule_number(given: i32) -> Result<u16, Ec2Error> {
 fn no_entry(rule_number: u16) -> Ec2Error {
     let message = format!("The network acl entry identified by {rule_number} does not exist.");
     ErrorCode::InvalidNetworkAclEntryNotFound.with(message)
-}
-
-fn missing(parameter: &str) -> Ec2Error {
-    let message = format!("The request must contain the parameter {parameter}");
-    ErrorCode::MissingParameter.with(message)
 }
 
 fn invalid(parameter: &str, value: &str, reason: &str) -> Ec2Error {

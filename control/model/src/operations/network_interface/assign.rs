@@ -164,8 +164,7 @@ impl Operation for UnassignPrivateIpAddresses {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         self.refuse_unsupported()?;
         if self.private_ip_addresses.is_empty() {
-            let message = "The request must contain the parameter privateIpAddresses";
-            return Err(ErrorCode::MissingParameter.with(message));
+            return Err(Ec2Error::missing_parameter("privateIpAddresses"));
         }
         let id = self.network_interface_id;
         let mut eni = NetworkInterface::clone(lookup::network_interface(world, id)?);

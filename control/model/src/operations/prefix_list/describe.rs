@@ -40,10 +40,9 @@ impl Operation for DescribePrefixLists {
             &quota::PAGE_SIZES,
             Scope::new(world, context),
         )?;
-        let response = DescribePrefixListsResponse {
+        ChangeSet::none().answered(DescribePrefixListsResponse {
             prefix_list_set,
             next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }

@@ -33,11 +33,10 @@ impl Operation for DescribeManagedPrefixLists {
             &PAGE_SIZES,
             Scope::new(world, context),
         )?;
-        let response = DescribeManagedPrefixListsResponse {
+        ChangeSet::none().answered(DescribeManagedPrefixListsResponse {
             prefix_list_set,
             next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 
@@ -67,15 +66,14 @@ impl Operation for GetManagedPrefixListEntries {
             None => 0,
         };
         let rest = &list.entries[start..];
-        let response = GetManagedPrefixListEntriesResponse {
+        ChangeSet::none().answered(GetManagedPrefixListEntriesResponse {
             entry_set: rest
                 .iter()
                 .take(limit)
                 .map(|cidr| PrefixListEntryDescription { cidr })
                 .collect(),
             next_token: (rest.len() > limit).then(|| (start + limit).to_string()),
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 

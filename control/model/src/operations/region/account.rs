@@ -40,7 +40,7 @@ impl Operation for DescribeAccountAttributes {
             );
             return Err(ErrorCode::InvalidParameterValue.with(message));
         }
-        let response = DescribeAccountAttributesResponse {
+        ChangeSet::none().answered(DescribeAccountAttributesResponse {
             account_attribute_set: all
                 .into_iter()
                 .filter(|(name, _)| names.is_empty() || names.iter().any(|given| given == name))
@@ -51,7 +51,6 @@ impl Operation for DescribeAccountAttributes {
                         .collect(),
                 })
                 .collect(),
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }

@@ -63,10 +63,9 @@ impl Operation for DescribeAvailabilityZones {
             &quota::PAGE_SIZES,
             Scope::new(world, context),
         )?;
-        let response = DescribeAvailabilityZonesResponse {
+        ChangeSet::none().answered(DescribeAvailabilityZonesResponse {
             availability_zone_info,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 

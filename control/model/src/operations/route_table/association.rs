@@ -21,10 +21,9 @@ impl Operation for AssociateRouteTable {
         let edge = self.gateway_id.is_some() || self.public_ipv4_pool.is_some();
         unsupported::refuse("Edge association", edge)?;
         let table = lookup::route_table(world, self.route_table_id)?;
-        let subnet_id = self.subnet_id.ok_or_else(|| {
-            let message = "The request must contain the parameter subnetId";
-            ErrorCode::MissingParameter.with(message)
-        })?;
+        let subnet_id = self
+            .subnet_id
+            .ok_or_else(|| Ec2Error::missing_parameter("subnetId"))?;
         check_network(table, subnet_id, world)?;
         let answer = |association_id| AssociateRouteTableResponse {
             association_id,

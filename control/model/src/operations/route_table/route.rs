@@ -15,10 +15,8 @@ use crate::{
 impl RouteDestinationParameters {
     fn resolve(&self) -> Result<Ipv4Cidr, Ec2Error> {
         self.refuse_unsupported()?;
-        self.destination_cidr_block.ok_or_else(|| {
-            let message = "The request must contain the parameter destinationCidrBlock";
-            ErrorCode::MissingParameter.with(message)
-        })
+        self.destination_cidr_block
+            .ok_or_else(|| Ec2Error::missing_parameter("destinationCidrBlock"))
     }
 }
 

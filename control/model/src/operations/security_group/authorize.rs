@@ -16,7 +16,7 @@ use crate::describe::Scope;
 use crate::operations::lookup;
 use crate::resource::{SecurityGroup, SecurityGroupRule};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
+use crate::{ChangeSet, Context, Ec2Error, IndexKey, Operation, Planned, World};
 
 /// Adds rules for what enters: all that are named, or none.
 impl Operation for AuthorizeSecurityGroupIngress {
@@ -60,8 +60,7 @@ fn authorize(
 ) -> Result<(ChangeSet, AuthorizeSecurityGroupResponse), Ec2Error> {
     let asked = permissions.resolve(group, world, context)?;
     if asked.is_empty() {
-        let message = "The request must contain the parameter ipPermissions";
-        return Err(ErrorCode::MissingParameter.with(message));
+        return Err(Ec2Error::missing_parameter("ipPermissions"));
     }
     let there: BTreeSet<_> = rules_of(group.group_id, direction, world)
         .map(RuleMatch::of)

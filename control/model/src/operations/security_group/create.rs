@@ -52,8 +52,7 @@ impl Operation for CreateSecurityGroup {
 /// `noun` is what EC2 calls the parameter where it takes ASCII, but not this text.
 fn check_text(parameter: &str, noun: &str, text: &str) -> Result<(), Ec2Error> {
     if text.is_empty() {
-        let message = format!("The request must contain the parameter {parameter}");
-        return Err(ErrorCode::MissingParameter.with(message));
+        return Err(Ec2Error::missing_parameter(parameter));
     }
     if is_text(text) {
         return Ok(());

@@ -29,11 +29,10 @@ impl Operation for DescribeSecurityGroups {
             &self.page,
             Scope::new(world, context),
         )?;
-        let response = DescribeSecurityGroupsResponse {
+        ChangeSet::none().answered(DescribeSecurityGroupsResponse {
             security_group_info,
             next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 

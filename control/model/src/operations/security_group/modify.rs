@@ -18,8 +18,7 @@ impl Operation for ModifySecurityGroupRules {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let group = lookup::security_group(world, self.group_id)?;
         if self.security_group_rules.is_empty() {
-            let message = "The request must contain the parameter SecurityGroupRules";
-            return Err(ErrorCode::MissingParameter.with(message));
+            return Err(Ec2Error::missing_parameter("SecurityGroupRules"));
         }
         let mut changed: BTreeMap<SecurityGroupRuleId, SecurityGroupRule> = BTreeMap::new();
         for update in self.security_group_rules {

@@ -20,10 +20,7 @@ pub(crate) fn named<'a>(
     match (id, name) {
         (Some(id), None) => lookup::security_group(world, id),
         (None, Some(name)) => in_default_vpc(name, world),
-        (None, None) => {
-            let message = "The request must contain the parameter groupName or groupId";
-            Err(ErrorCode::MissingParameter.with(message))
-        }
+        (None, None) => Err(Ec2Error::missing_parameter("groupName or groupId")),
         (Some(_), Some(_)) => {
             let message = "The parameter groupName cannot be used with the parameter groupId";
             Err(ErrorCode::InvalidParameterCombination.with(message))

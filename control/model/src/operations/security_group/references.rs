@@ -18,10 +18,9 @@ impl Operation for DescribeSecurityGroupReferences {
         for id in self.group_ids {
             lookup::security_group(world, id)?;
         }
-        let response = DescribeSecurityGroupReferencesResponse {
+        ChangeSet::none().answered(DescribeSecurityGroupReferencesResponse {
             security_group_reference_set: ItemSet::default(),
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 
@@ -48,10 +47,9 @@ impl Operation for GetSecurityGroupsForVpc {
             tag_set: group.tags.to_items(),
             primary_vpc_id: group.vpc_id,
         };
-        let response = GetSecurityGroupsForVpcResponse {
+        ChangeSet::none().answered(GetSecurityGroupsForVpcResponse {
             security_group_for_vpc_set: found.rows.iter().map(|group| describe(group)).collect(),
             next_token: found.next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }

@@ -6,15 +6,14 @@ use super::create::{associate, check_quota, is_taken};
 use crate::api::subnet::{CreateDefaultSubnet, CreateSubnetResponse};
 use crate::operations::create::create;
 use crate::operations::{vpc, zone};
-use crate::{Context, ErrorCode, IndexKey, Operation, Planned, World};
+use crate::{Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
 
 /// Makes a zone's default subnet anew after it was deleted, from the first free /20 of the default VPC.
 impl Operation for CreateDefaultSubnet {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.refuse_unsupported()?;
         if self.availability_zone.is_none() && self.availability_zone_id.is_none() {
-            let message = "The request must contain the parameter availabilityZone";
-            return Err(ErrorCode::MissingParameter.with(message));
+            return Err(Ec2Error::missing_parameter("availabilityZone"));
         }
         let zone = zone::chosen(
             self.availability_zone.as_deref(),

@@ -11,13 +11,13 @@ use crate::api::tag::{CreateTags, DeleteTags};
 use crate::operations::unsupported::refuse;
 use crate::operations::{dhcp_options, image, key_pair, lookup, volume};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
+use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, ReturnTrue, World};
 
 /// Adds tags to resources, or overwrites those with the same keys: to all of the resources or to none.
 impl Operation for CreateTags {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         if self.tags.is_empty() {
-            return Err(missing("tagSet"));
+            return Err(Ec2Error::missing_parameter("tagSet"));
         }
         let changes = change_all(&self.resource_ids, world, |tags| tags.insert(&self.tags))?;
         Ok((changes, ReturnTrue::default()))
@@ -46,7 +46,7 @@ fn change_all(
     change: impl Fn(&mut Tags) -> Result<(), Ec2Error>,
 ) -> Result<ChangeSet, Ec2Error> {
     if ids.is_empty() {
-        return Err(missing("resourceIdSet"));
+        return Err(Ec2Error::missing_parameter("resourceIdSet"));
     }
     let ids = ids
         .iter()
@@ -86,9 +86,4 @@ fn refused(id: &str, reason: MalformedId) -> Ec2Error {
         Some(errors) => lookup::nothing_has(id, errors),
         None => not_taggable(id),
     }
-}
-
-fn missing(parameter: &str) -> Ec2Error {
-    let message = format!("The request must contain the parameter {parameter}");
-    ErrorCode::MissingParameter.with(message)
 }

@@ -43,11 +43,10 @@ impl Operation for DescribeTags {
             &quota::PAGE_SIZES,
             Scope::new(world, context),
         )?;
-        let response = DescribeTagsResponse {
+        ChangeSet::none().answered(DescribeTagsResponse {
             tag_set,
             next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 

@@ -38,11 +38,10 @@ impl Operation for DescribeVolumes {
             &quota::PAGE_SIZES,
             Scope::new(world, context),
         )?;
-        let response = DescribeVolumesResponse {
+        ChangeSet::none().answered(DescribeVolumesResponse {
             volume_set,
             next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn block_devices(
         let name = mapping
             .device_name
             .as_deref()
-            .ok_or_else(|| missing("deviceName"))?;
+            .ok_or_else(|| Ec2Error::missing_parameter("deviceName"))?;
         if seen.contains(&name) {
             return refused(format!(
                 "The device '{name}' is used in more than one block-device mapping"
@@ -61,7 +61,7 @@ pub(crate) fn block_devices(
 /// A volume beside the root.
 fn further(name: &str, ebs: &EbsBlockDevice) -> Result<BlockDevice, Ec2Error> {
     if ebs.volume_size.is_none() && ebs.snapshot_id.is_none() {
-        return Err(missing("size or snapshotId"));
+        return Err(Ec2Error::missing_parameter("size or snapshotId"));
     }
     let blank = BlockDevice {
         device_name: name.into(),
@@ -117,7 +117,7 @@ fn performance(
         )),
         "io1" | "io2" => match ebs.iops {
             Some(iops) => Ok((Some(iops), None)),
-            None => Err(missing("iops")),
+            None => Err(Ec2Error::missing_parameter("iops")),
         },
         _ if ebs.iops.is_some() => not_for("iops", volume_type),
         // Three operations a GiB, within bounds (EBS User Guide, "General Purpose SSD volumes").
@@ -129,11 +129,6 @@ fn performance(
 fn not_for<T>(parameter: &str, volume_type: &str) -> Result<T, Ec2Error> {
     let message = format!("The parameter {parameter} is not supported for {volume_type} volumes.");
     Err(ErrorCode::InvalidParameterCombination.with(message))
-}
-
-fn missing(parameter: &str) -> Ec2Error {
-    let message = format!("The request must contain the parameter {parameter}");
-    ErrorCode::MissingParameter.with(message)
 }
 
 fn refused<T>(message: String) -> Result<T, Ec2Error> {

@@ -42,11 +42,10 @@ impl Operation for DescribeVolumeStatus {
             &quota::PAGE_SIZES,
             Scope::new(world, context),
         )?;
-        let response = DescribeVolumeStatusResponse {
+        ChangeSet::none().answered(DescribeVolumeStatusResponse {
             volume_status_set,
             next_token,
-        };
-        Ok((ChangeSet::none(), response))
+        })
     }
 }
 
