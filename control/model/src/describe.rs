@@ -1,5 +1,11 @@
 //! What the Describe calls share: filters and paging.
 
+mod inventory;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use inventory::listed;
+
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -561,6 +567,3 @@ fn token_checksum(text: &[u8]) -> [u8; 4] {
 pub(crate) fn no_such_token() -> Ec2Error {
     ErrorCode::InvalidNextToken.with("The token provided is invalid.")
 }
-
-#[cfg(test)]
-mod tests;

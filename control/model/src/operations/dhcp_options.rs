@@ -7,11 +7,11 @@ use alloc::vec;
 
 use eni_types::quota;
 
-use super::inventory::listed;
 use crate::api::dhcp_options::{
     DescribeDhcpOptions, DescribeDhcpOptionsResponse, DhcpConfigurationDescription,
     DhcpOptionsDescription,
 };
+use crate::describe::listed;
 use crate::describe::{Described, Scope};
 use crate::operations::attribute::AttributeValue;
 use crate::{

@@ -90,3 +90,9 @@ pub(crate) fn several_interfaces(id: InstanceId) -> Ec2Error {
     );
     ErrorCode::InvalidInstanceId.with(message)
 }
+
+/// EC2's refusal to delete the `noun` named `id`.
+pub(crate) fn has_dependencies(noun: &str, id: impl Display) -> Ec2Error {
+    let message = format!("The {noun} '{id}' has dependencies and cannot be deleted.");
+    ErrorCode::DependencyViolation.with(message)
+}

@@ -8,7 +8,6 @@ pub mod address;
 pub(crate) mod attribute;
 pub(crate) mod claims;
 mod create;
-mod dependency;
 pub mod dhcp_options;
 pub mod empty_family;
 #[cfg(test)]
@@ -17,7 +16,6 @@ pub mod image;
 pub mod instance;
 pub mod instance_type;
 pub mod internet_gateway;
-mod inventory;
 pub mod key_pair;
 pub(crate) mod lookup;
 pub mod network_acl;

@@ -3,10 +3,10 @@
 use alloc::format;
 use alloc::vec;
 
-use super::inventory::listed;
 use crate::api::vpc_endpoint_service::{
     DescribeVpcEndpointServices, DescribeVpcEndpointServicesResponse, EndpointService, ServiceType,
 };
+use crate::describe::listed;
 use crate::describe::{Described, Scope};
 use crate::{
     ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, Planned, RegionSettings, World,

@@ -1,12 +1,16 @@
-//! `CreateInternetGateway`.
+//! `CreateInternetGateway` and `DeleteInternetGateway`.
 
 use eni_types::{InternetGatewayId, TypedId, quota};
 
-use crate::api::internet_gateway::{CreateInternetGateway, CreateInternetGatewayResponse};
+use crate::api::internet_gateway::{
+    CreateInternetGateway, CreateInternetGatewayResponse, DeleteInternetGateway,
+};
 use crate::operations::create::{check_quota, create};
+use crate::operations::lookup;
+use crate::operations::lookup::has_dependencies;
 use crate::resource::InternetGateway;
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, World};
+use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Makes an internet gateway that is attached to nothing yet.
 impl Operation for CreateInternetGateway {
@@ -25,5 +29,21 @@ impl Operation for CreateInternetGateway {
         };
         let answer = |internet_gateway| CreateInternetGatewayResponse { internet_gateway };
         create::<Self, _>(&world.internet_gateways, None, world, context, make, answer)
+    }
+}
+
+/// Deletes a detached internet gateway. Routes to it stay, as blackholes.
+impl Operation for DeleteInternetGateway {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
+        let gateway = lookup::internet_gateway(world, self.internet_gateway_id)?;
+        if gateway.vpc_id.is_some() {
+            return Err(has_dependencies(
+                "internetGateway",
+                gateway.internet_gateway_id,
+            ));
+        }
+        let mut changes = ChangeSet::none();
+        changes.delete(gateway.internet_gateway_id);
+        Ok((changes, ReturnTrue::default()))
     }
 }

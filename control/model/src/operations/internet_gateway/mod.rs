@@ -2,7 +2,6 @@
 
 mod attachment;
 mod create;
-mod delete;
 mod describe;
 #[cfg(test)]
 mod tests;

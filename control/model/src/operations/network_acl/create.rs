@@ -1,15 +1,17 @@
-//! `CreateNetworkAcl`.
+//! `CreateNetworkAcl` and `DeleteNetworkAcl`.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use eni_types::{NetworkAclId, TypedId, quota};
 
-use crate::api::network_acl::{CreateNetworkAcl, CreateNetworkAclResponse};
+use crate::api::network_acl::{CreateNetworkAcl, CreateNetworkAclResponse, DeleteNetworkAcl};
 use crate::operations::create::{check_quota, create};
 use crate::operations::lookup;
+use crate::operations::lookup::has_dependencies;
 use crate::resource::NetworkAcl;
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, ErrorCode, IndexKey, Operation, Planned, World};
+use crate::{ChangeSet, Context, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World};
 
 /// Makes a network ACL that denies everything and that nothing uses yet.
 impl Operation for CreateNetworkAcl {
@@ -35,5 +37,23 @@ impl Operation for CreateNetworkAcl {
             client_token: self.client_token.clone(),
         };
         create::<Self, _>(&world.network_acls, token, world, context, make, answer)
+    }
+}
+
+/// Deletes a network ACL that no subnet uses and that is not its VPC's default.
+impl Operation for DeleteNetworkAcl {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
+        let acl = lookup::network_acl(world, self.network_acl_id)?;
+        let id = acl.network_acl_id;
+        if acl.is_default {
+            let message = format!("cannot delete default network ACL {id}");
+            return Err(ErrorCode::InvalidParameterValue.with(message));
+        }
+        if !acl.associations.is_empty() {
+            return Err(has_dependencies("networkAcl", id));
+        }
+        let mut changes = ChangeSet::none();
+        changes.delete(id);
+        Ok((changes, ReturnTrue::default()))
     }
 }

@@ -2,7 +2,6 @@
 
 mod association;
 mod create;
-mod delete;
 mod describe;
 mod entry;
 #[cfg(test)]

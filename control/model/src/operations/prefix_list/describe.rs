@@ -8,8 +8,8 @@ use super::{AWS_MANAGED, PrefixList, no_prefix_list};
 use crate::api::prefix_list::{
     DescribePrefixLists, DescribePrefixListsResponse, PrefixListDescription,
 };
+use crate::describe::listed;
 use crate::describe::{Described, Scope};
-use crate::operations::inventory::listed;
 use crate::{ChangeSet, Context, Operation, Planned, World};
 
 /// A prefix list as this call shows it.

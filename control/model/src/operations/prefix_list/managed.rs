@@ -10,8 +10,8 @@ use crate::api::prefix_list::{
     GetManagedPrefixListAssociations, GetManagedPrefixListAssociationsResponse,
     GetManagedPrefixListEntries, GetManagedPrefixListEntriesResponse, PrefixListEntryDescription,
 };
+use crate::describe::listed;
 use crate::describe::{Scope, check_size, no_such_token};
-use crate::operations::inventory::listed;
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// The page sizes of prefix lists and their entries (EC2 API reference).

@@ -1,13 +1,14 @@
-//! `CreateRouteTable`.
+//! `CreateRouteTable` and `DeleteRouteTable`.
 
 use eni_types::quota;
 
-use crate::api::route_table::{CreateRouteTable, CreateRouteTableResponse};
+use crate::api::route_table::{CreateRouteTable, CreateRouteTableResponse, DeleteRouteTable};
 use crate::operations::create::{check_quota, create};
 use crate::operations::lookup;
+use crate::operations::lookup::has_dependencies;
 use crate::operations::vpc::contents;
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, ErrorCode, IndexKey, Operation, Planned, World};
+use crate::{ChangeSet, Context, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World};
 
 /// Makes a route table with only the local route.
 impl Operation for CreateRouteTable {
@@ -27,5 +28,18 @@ impl Operation for CreateRouteTable {
             client_token: self.client_token.clone(),
         };
         create::<Self, _>(&world.route_tables, token, world, context, make, answer)
+    }
+}
+
+/// Deletes a route table that nothing uses: a main table is used by its VPC.
+impl Operation for DeleteRouteTable {
+    fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
+        let table = lookup::route_table(world, self.route_table_id)?;
+        if !table.associations.is_empty() {
+            return Err(has_dependencies("routeTable", table.route_table_id));
+        }
+        let mut changes = ChangeSet::none();
+        changes.delete(table.route_table_id);
+        Ok((changes, ReturnTrue::default()))
     }
 }

@@ -4,14 +4,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
-use crate::describe::{Described, Page, Scope, answer_among};
+use super::{Described, Page, Scope, answer_among};
 use crate::{Ec2Error, ItemSet};
 
 /// Of `rows`, in the order of their keys, those that the call names (all, if it names none), filtered and cut.
 ///
 /// # Errors
 /// `missing` for a name that no row has; else as [`answer_among`].
-pub(super) fn listed<R: Described>(
+pub(crate) fn listed<R: Described>(
     rows: impl Iterator<Item = R>,
     names: &[String],
     key: impl Fn(&R) -> String,
