@@ -322,9 +322,30 @@ where
     Ok((described.collect(), found.next_token))
 }
 
-/// Describes the rows of a table: `OPERATION: IDS in TABLE, RESPONSE { SET }`.
+/// The rows with these ids, each once, or all of the table; in the order of their ids.
+///
+/// # Errors
+/// As [`named`].
+pub(crate) fn named_or_all<'a, R>(
+    table: &'a crate::Table<R>,
+    ids: &[R::Id],
+) -> Result<Box<dyn Iterator<Item = &'a Arc<R>> + 'a>, Ec2Error>
+where
+    R: Described + Row,
+    R::Id: TypedId,
+{
+    if ids.is_empty() {
+        return Ok(Box::new(table.iter()));
+    }
+    let named = named(table, ids)?;
+    let named: BTreeMap<_, _> = named.into_iter().map(|row| (row.id(), row)).collect();
+    Ok(Box::new(named.into_values()))
+}
+
+/// Describes the rows of a table: `OPERATION: IDS in TABLE, RESPONSE { SET }`; `as VIEW` before the comma, for a listing
+/// that shows and filters them in its own way, each as a `VIEW(&row)`.
 macro_rules! describes {
-    ($(#[$doc:meta])* $operation:ident: $ids:ident in $table:ident, $response:ident { $set:ident }) => {
+    ($(#[$doc:meta])* $operation:ident: $ids:ident in $table:ident $(as $view:ident)?, $response:ident { $set:ident }) => {
         $(#[$doc])*
         impl crate::Operation for $operation {
             fn plan(
@@ -333,11 +354,22 @@ macro_rules! describes {
                 context: &mut crate::Context<'_>,
             ) -> crate::Planned<Self> {
                 let scope = crate::describe::Scope::new(world, context);
-                let (table, ids) = (&world.$table, &self.$ids);
-                let ($set, next_token) = crate::describe::answer(table, ids, &self.page, scope)?;
-                Ok((crate::ChangeSet::none(), $response { $set, next_token }))
+                let (table, ids, page) = (&world.$table, &self.$ids, &self.page);
+                let found = crate::describe::describes!(@find table, ids, page, scope, $($view)?);
+                let ($set, next_token) = found?;
+                crate::ChangeSet::none().answered($response { $set, next_token })
             }
         }
+    };
+    (@find $table:ident, $ids:ident, $page:ident, $scope:ident,) => {
+        crate::describe::answer($table, $ids, $page, $scope)
+    };
+    (@find $table:ident, $ids:ident, $page:ident, $scope:ident, $view:ident) => {
+        crate::describe::named_or_all($table, $ids).and_then(|rows| {
+            let key = |view: &$view<'_>| alloc::format!("{}", crate::Row::id(&**view.0));
+            let sizes = &eni_types::quota::PAGE_SIZES;
+            crate::describe::answer_among(rows.map($view), !$ids.is_empty(), key, $page, sizes, $scope)
+        })
     };
 }
 pub(crate) use describes;
@@ -354,9 +386,7 @@ where
     R::Id: TypedId + FromStr,
 {
     if !ids.is_empty() {
-        let named = named(table, ids)?;
-        let named: BTreeMap<_, _> = named.into_iter().map(|row| (row.id(), row)).collect();
-        return Ok(Box::new(named.into_values()));
+        return named_or_all(table, ids);
     }
     if let Some(ids) = ids_of_filter::<R>(filters) {
         return Ok(Box::new(
