@@ -51,6 +51,8 @@ def test_instances_are_launched_described_and_terminated(ec2, net, group):
     # Interfaces that a launch makes go with the instance.
     assert interface["Attachment"]["DeleteOnTermination"] is True
     assert one["SecurityGroups"] == [{"GroupId": group, "GroupName": "instances"}]
+    images = ec2.describe_instance_image_metadata(InstanceIds=ids)["InstanceImageMetadata"]
+    assert {image["ImageMetadata"]["ImageOwnerAlias"] for image in images} == {"amazon"}
     statuses = ec2.describe_instance_status(InstanceIds=ids)["InstanceStatuses"]
     assert {status["InstanceState"]["Name"] for status in statuses} == {"running"}
     terminated = ec2.terminate_instances(InstanceIds=ids)["TerminatingInstances"]

@@ -107,6 +107,75 @@ impl Filtered for CreditSpecificationDescription {
     const FILTERS: &'static [&'static str] = &["instance-id"];
 }
 
+/// What `DescribeInstanceImageMetadata` is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
+pub struct DescribeInstanceImageMetadata {
+    #[query(name = "InstanceId")]
+    pub(crate) instance_ids: Vec<InstanceId>,
+    #[query(flatten)]
+    pub(crate) page: Page,
+}
+
+/// What `DescribeInstanceImageMetadata` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeInstanceImageMetadataResponse {
+    pub(crate) instance_image_metadata_set: ItemSet<InstanceImageMetadataDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_token: Option<String>,
+}
+
+impl Action for DescribeInstanceImageMetadata {
+    const NAME: &'static str = "DescribeInstanceImageMetadata";
+    const MUTATES: bool = false;
+    const HAS_DRY_RUN: bool = true;
+    type Response = DescribeInstanceImageMetadataResponse;
+}
+
+impl Filtered for InstanceImageMetadataDescription {
+    const FILTERS: &'static [&'static str] = &[
+        "availability-zone",
+        "image-allowed",
+        "instance-id",
+        "instance-state-name",
+        "instance-type",
+        "launch-time",
+        "owner-alias",
+        "owner-id",
+        "zone-id",
+    ];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "availability-zone" => {
+                give(self.availability_zone.to_string());
+            }
+            "owner-alias" => {
+                give(self.image_metadata.image_owner_alias.to_string());
+            }
+            "instance-id" => {
+                give(self.instance_id.to_string());
+            }
+            "owner-id" => {
+                give(self.instance_owner_id.to_string());
+            }
+            "instance-state-name" => {
+                give(self.instance_state.name.to_string());
+            }
+            "instance-type" => {
+                give(self.instance_type.to_string());
+            }
+            "launch-time" => {
+                give(self.launch_time.to_string());
+            }
+            "zone-id" => {
+                give(self.zone_id.to_string());
+            }
+            _ => {}
+        }
+    }
+}
+
 /// What `DescribeInstanceStatus` is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
 pub struct DescribeInstanceStatus {
@@ -655,6 +724,19 @@ pub(crate) struct IamInstanceProfile {
     pub(crate) name: Option<String>,
 }
 
+/// `ImageMetadata` of EC2's model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ImageMetadataDescription {
+    pub(crate) image_id: ImageId,
+    pub(crate) name: &'static str,
+    pub(crate) image_owner_id: &'static str,
+    pub(crate) image_state: &'static str,
+    pub(crate) image_owner_alias: &'static str,
+    pub(crate) creation_date: &'static str,
+    pub(crate) is_public: bool,
+}
+
 /// `Instance` of EC2's model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -713,6 +795,22 @@ pub(crate) struct InstanceDescription {
     pub(crate) maintenance_options: MaintenanceOptionsDescription,
     pub(crate) current_instance_boot_mode: &'static str,
     pub(crate) operator: OperatorDescription,
+}
+
+/// `InstanceImageMetadata` of EC2's model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InstanceImageMetadataDescription {
+    pub(crate) instance_id: InstanceId,
+    pub(crate) instance_type: String,
+    pub(crate) launch_time: String,
+    pub(crate) availability_zone: String,
+    pub(crate) zone_id: String,
+    pub(crate) instance_state: InstanceStateDescription,
+    pub(crate) instance_owner_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tag_set: Option<ItemSet<TagItem>>,
+    pub(crate) image_metadata: ImageMetadataDescription,
 }
 
 /// `InstanceMarketOptionsRequest` of EC2's model.

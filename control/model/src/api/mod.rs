@@ -34,9 +34,10 @@ pub use address::{
 pub use dhcp_options::DescribeDhcpOptions;
 pub use image::DescribeImages;
 pub use instance::{
-    DescribeInstanceAttribute, DescribeInstanceCreditSpecifications, DescribeInstanceStatus,
-    DescribeInstances, GetConsoleOutput, ModifyInstanceAttribute, RebootInstances,
-    ResetInstanceAttribute, RunInstances, StartInstances, StopInstances, TerminateInstances,
+    DescribeInstanceAttribute, DescribeInstanceCreditSpecifications, DescribeInstanceImageMetadata,
+    DescribeInstanceStatus, DescribeInstances, GetConsoleOutput, ModifyInstanceAttribute,
+    RebootInstances, ResetInstanceAttribute, RunInstances, StartInstances, StopInstances,
+    TerminateInstances,
 };
 pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
 pub use internet_gateway::{
@@ -133,6 +134,7 @@ macro_rules! for_each_operation {
             DescribeImages,
             DescribeInstanceAttribute,
             DescribeInstanceCreditSpecifications,
+            DescribeInstanceImageMetadata,
             DescribeInstanceStatus,
             DescribeInstanceTypeOfferings,
             DescribeInstanceTypes,

@@ -6,6 +6,7 @@ mod describe;
 mod describe_attribute;
 mod description;
 mod filter;
+mod image_metadata;
 mod launch_network;
 mod modify_attribute;
 mod request;
