@@ -126,6 +126,12 @@ drop_reasons! {
     SourceRoute = 36, "source_route";
     /// A later fragment begins within the first one.
     FragmentOverlap = 37, "fragment_overlap";
+    /// The routes lead over more hops than a packet may take.
+    TooManyHops = 38, "too_many_hops";
+    /// The route's target is of a kind that the fabric carries no packets to.
+    UnsupportedTarget = 39, "unsupported_target";
+    /// The receiver is on another host, and no tunnel leads there.
+    OtherHost = 40, "other_host";
 }
 
 /// Value of [`crate::map::TRAFFIC`], by vport: what was delivered, seen from the interface. Bytes are those of frames.

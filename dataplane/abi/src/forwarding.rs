@@ -1,7 +1,40 @@
 //! Where an address or a MAC lives, and where routes lead.
 
 use crate::plain::plain;
-use crate::{Ipv4, LpmKey, Mac};
+use crate::{Address, LpmKey, Mac, Prefix};
+
+/// Where the data-plane end of an interface is: a vport of this host, or one of another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Location {
+    /// The tunnel address of the other host, or [`Address::NONE`] on this one.
+    pub host: Address,
+    /// The vport's number there.
+    pub vport: u32,
+}
+
+impl Location {
+    /// A vport of this host.
+    #[must_use]
+    #[inline(always)]
+    pub const fn here(vport: u32) -> Self {
+        Self {
+            host: Address::NONE,
+            vport,
+        }
+    }
+
+    /// The vport, if it is one of this host.
+    #[must_use]
+    #[inline(always)]
+    pub const fn vport_here(&self) -> Option<u32> {
+        if self.host.is_none() {
+            Some(self.vport)
+        } else {
+            None
+        }
+    }
+}
 
 /// Key of [`crate::map::MAPPINGS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -10,7 +43,7 @@ pub struct MappingKey {
     /// Number of the VPC.
     pub vpc: u32,
     /// A private address of an attached interface, primary or secondary.
-    pub address: Ipv4,
+    pub address: Address,
 }
 
 /// Where a private address lives. Only attached interfaces of running instances have mappings.
@@ -18,13 +51,13 @@ pub struct MappingKey {
 #[repr(C)]
 pub struct Mapping {
     /// The owner.
-    pub vport: u32,
+    pub location: Location,
     /// Number of the owner's subnet.
     pub subnet: u32,
     /// The owner's identity; see [`crate::Vport::identity`].
     pub identity: u32,
-    /// The public address translated to and from this one at the internet gateway, or unspecified.
-    pub public_address: Ipv4,
+    /// The public address translated to and from this one at the internet gateway, or none.
+    pub public_address: Address,
     /// The owner's MAC, as answered to ARP.
     pub mac: Mac,
     /// 1 while guests of the subnet may remember another MAC and are yet to be told; else 0. No packet's matter: a process
@@ -39,9 +72,9 @@ pub struct PublicAddress {
     /// Number of the VPC of the private address.
     pub vpc: u32,
     /// What the public address is translated to.
-    pub private_address: Ipv4,
+    pub private_address: Address,
     /// The owner of the private address.
-    pub vport: u32,
+    pub location: Location,
 }
 
 /// Key of [`crate::map::VPC_BLOCKS`]; always inside an [`LpmKey`].
@@ -51,17 +84,20 @@ pub struct VpcBlockKey {
     /// Number of the VPC.
     pub vpc: u32,
     /// First address of one of its blocks.
-    pub address: Ipv4,
+    pub address: Address,
 }
 
 impl VpcBlockKey {
-    /// The trie key of the block `address/prefix_length` of `vpc`.
+    /// The trie key of a block of `vpc`.
     #[must_use]
     #[inline(always)]
-    pub const fn prefix(vpc: u32, address: Ipv4, prefix_length: u8) -> LpmKey<Self> {
+    pub const fn prefix(vpc: u32, block: Prefix) -> LpmKey<Self> {
         LpmKey {
-            prefix_length: 32 + prefix_length as u32,
-            data: Self { vpc, address },
+            prefix_length: 32 + block.length as u32,
+            data: Self {
+                vpc,
+                address: block.address,
+            },
         }
     }
 }
@@ -85,18 +121,19 @@ pub struct RouteKey {
     /// Number of the route table.
     pub route_table: u32,
     /// First address of the destination.
-    pub destination: Ipv4,
+    pub destination: Address,
 }
 
 impl RouteKey {
-    /// The trie key of `destination/prefix_length` in `route_table`.
+    /// The trie key of `destination` in `route_table`.
     #[must_use]
-    pub const fn prefix(route_table: u32, destination: Ipv4, prefix_length: u8) -> LpmKey<Self> {
+    #[inline(always)]
+    pub const fn prefix(route_table: u32, destination: Prefix) -> LpmKey<Self> {
         LpmKey {
-            prefix_length: 32 + prefix_length as u32,
+            prefix_length: 32 + destination.length as u32,
             data: Self {
                 route_table,
-                destination,
+                destination: destination.address,
             },
         }
     }
@@ -108,8 +145,8 @@ impl RouteKey {
 pub struct Route {
     /// [`Route::BLACKHOLE`] and the other kinds below; an unknown kind is a blackhole.
     pub kind: u32,
-    /// The target of [`Route::INTERFACE`], else 0.
-    pub vport: u32,
+    /// The target of [`Route::INTERFACE`], else zero.
+    pub location: Location,
 }
 
 impl Route {
@@ -119,16 +156,48 @@ impl Route {
     pub const LOCAL: u32 = 1;
     /// The VPC's internet gateway.
     pub const INTERNET_GATEWAY: u32 = 2;
-    /// An interface, by vport, whatever the packet's destination.
+    /// An interface, by its location, whatever the packet's destination.
     pub const INTERFACE: u32 = 3;
+    /// A NAT gateway.
+    pub const NAT_GATEWAY: u32 = 4;
+    /// The VPC's egress-only internet gateway.
+    pub const EGRESS_ONLY_INTERNET_GATEWAY: u32 = 5;
+    /// A VPC peering connection.
+    pub const VPC_PEERING_CONNECTION: u32 = 6;
+    /// A VPC endpoint: of a gateway, or of a Gateway Load Balancer.
+    pub const VPC_ENDPOINT: u32 = 7;
+    /// A load balancer.
+    pub const LOAD_BALANCER: u32 = 8;
+
+    /// The kinds that the pipeline knows and carries no packets to.
+    pub const UNSUPPORTED: core::ops::RangeInclusive<u32> = Self::NAT_GATEWAY..=Self::LOAD_BALANCER;
+
+    /// A route that is known by its kind alone.
+    #[must_use]
+    pub const fn of_kind(kind: u32) -> Self {
+        Self {
+            kind,
+            location: Location::here(0),
+        }
+    }
+
+    /// To an interface.
+    #[must_use]
+    pub const fn to_interface(location: Location) -> Self {
+        Self {
+            kind: Self::INTERFACE,
+            location,
+        }
+    }
 }
 
 plain! {
-    MappingKey { vpc: u32, address: Ipv4 }
-    Mapping { vport: u32, subnet: u32, identity: u32, public_address: Ipv4, mac: Mac, unannounced: u16 }
-    PublicAddress { vpc: u32, private_address: Ipv4, vport: u32 }
-    VpcBlockKey { vpc: u32, address: Ipv4 }
+    Location { host: Address, vport: u32 }
+    MappingKey { vpc: u32, address: Address }
+    Mapping { location: Location, subnet: u32, identity: u32, public_address: Address, mac: Mac, unannounced: u16 }
+    PublicAddress { vpc: u32, private_address: Address, location: Location }
+    VpcBlockKey { vpc: u32, address: Address }
     MacKey { subnet: u32, mac: Mac, reserved: u16 }
-    RouteKey { route_table: u32, destination: Ipv4 }
-    Route { kind: u32, vport: u32 }
+    RouteKey { route_table: u32, destination: Address }
+    Route { kind: u32, location: Location }
 }

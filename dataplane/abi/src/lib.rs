@@ -1,7 +1,10 @@
 //! The layouts shared by the pipeline, the eBPF maps and the lowering.
 //!
-//! **Byte order.** Addresses, MACs and ports ([`Ipv4`], [`Mac`], [`Port`]) are in network byte order, as they lie in a
-//! frame. All other integers are in host order.
+//! **Byte order.** Addresses, MACs and ports ([`Address`], [`Ipv4`], [`Mac`], [`Port`]) are in network byte order, as they
+//! lie in a frame. All other integers are in host order.
+//!
+//! **Families.** Tables hold addresses of both IP families as [`Address`]. Cached flows are of one family each, so that
+//! those of IPv4 are no larger for IPv6.
 //!
 //! **Layout.** Every type is `repr(C)` without padding, so that its bytes are its value: hash maps compare keys by
 //! bytes, and the kernel hands values out as bytes. [`Plain`] marks those types; it is sealed.
@@ -37,12 +40,15 @@ pub mod map;
 mod memory;
 mod plain;
 mod policy;
+mod prefix;
 mod record;
 mod vport;
 
 pub use counters::{DROP_REASON_SLOTS, DropReason, Traffic, counter_index};
-pub use eni_wire::{Ipv4, Mac, Port};
-pub use forwarding::{MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey, VpcBlockKey};
+pub use eni_wire::{Address, Ipv4, Mac, Port};
+pub use forwarding::{
+    Location, MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey, VpcBlockKey,
+};
 pub use memory::{
     Connection, ConnectionKey, ConnectionState, Flow, FlowKey, Fragment, FragmentKey, Ports,
     Tracked,
@@ -52,13 +58,14 @@ pub use policy::{
     Direction, DirectionPolicy, IdentityKey, MAX_RULES, Policy, PolicyKey, PortKey, RemoteKey,
     RuleBits, RuleProtocol,
 };
+pub use prefix::Prefix;
 pub use record::{DecidingRule, FiveTuple};
 pub use vport::{Globals, Vport};
 
 /// The version of everything in this crate: layouts, map names, sizes and meanings.
 ///
 /// Pinned maps of another version are removed and made anew, never reinterpreted.
-pub const ABI_VERSION: u32 = 8;
+pub const ABI_VERSION: u32 = 9;
 
 /// Beyond an internet gateway packets are at most this large, in bytes (EC2 User Guide, "Network MTU for your EC2 instance").
 pub const INTERNET_MTU: u32 = 1_500;

@@ -5,9 +5,9 @@
 //! | `GLOBALS` | array | 0 → [`crate::Globals`] |
 //! | `VPORTS` | array | vport → [`crate::Vport`] |
 //! | `MAPPINGS` | hash | [`crate::MappingKey`] → [`crate::Mapping`] |
-//! | `PUBLIC_ADDRESSES` | hash | [`crate::Ipv4`] → [`crate::PublicAddress`] |
+//! | `PUBLIC_ADDRESSES` | hash | [`crate::Address`] → [`crate::PublicAddress`] |
 //! | `VPC_BLOCKS` | LPM trie | [`crate::VpcBlockKey`] → 1 |
-//! | `MACS` | hash | [`crate::MacKey`] → vport |
+//! | `MACS` | hash | [`crate::MacKey`] → [`crate::Location`] |
 //! | `ROUTES` | LPM trie | [`crate::RouteKey`] → [`crate::Route`] |
 //! | `POLICIES` | hash | policy → [`crate::Policy`] |
 //! | `REMOTE_RULES` | LPM trie | [`crate::RemoteKey`] → [`crate::RuleBits`] |

@@ -1,7 +1,7 @@
 //! What the data plane remembers: connections (ground state), flows and fragments (caches).
 
 use crate::plain::plain;
-use crate::{DecidingRule, Direction, Ipv4, Mac, Port};
+use crate::{Address, DecidingRule, Direction, Ipv4, Mac, Port};
 
 /// Key of an instance's map in [`crate::map::CONNECTIONS`]: a flow from one vport's point of view, so that both directions share an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -10,9 +10,9 @@ pub struct ConnectionKey {
     /// Whose security groups tracked the flow.
     pub vport: u32,
     /// The guest's (private) address.
-    pub local_address: Ipv4,
+    pub local_address: Address,
     /// The other end as the guest sees it.
-    pub remote_address: Ipv4,
+    pub remote_address: Address,
     /// The guest's port; the identifier for ICMP queries; 0 for protocols without ports.
     pub local_port: Port,
     /// The other end's port; [`ConnectionKey::icmp_query`] for ICMP; 0 for protocols without ports.
@@ -138,7 +138,7 @@ pub struct Tracked {
     pub connections: u64,
 }
 
-/// Key of [`crate::map::FLOWS`]: what a guest puts on the wire. TCP and UDP without IP options or fragments only.
+/// Key of [`crate::map::FLOWS`]: what a guest puts on the wire. TCP and UDP over IPv4, without IP options or fragments only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(C)]
 pub struct FlowKey {
@@ -201,33 +201,34 @@ pub struct Flow {
     pub new_source: Ipv4,
     /// Destination address to write ([`Flow::TRANSLATE`]).
     pub new_destination: Ipv4,
-    /// Zero.
-    pub reserved: u32,
+    /// Source and destination port to write ([`Flow::TRANSLATE`]).
+    pub new_ports: Ports,
 }
 
 impl Flow {
     /// Both MACs are rewritten.
     pub const ROUTED: u32 = 1;
-    /// Both IP addresses are rewritten, checksums with them.
+    /// Both IP addresses and both ports are rewritten, checksums with them.
     pub const TRANSLATE: u32 = 1 << 1;
     /// The packets leave the region.
     pub const OUTSIDE: u32 = 1 << 2;
 }
 
-/// Key of an instance's map in [`crate::map::FRAGMENTS`]: what all fragments of one packet share (RFC 791 section 3.2).
+/// Key of an instance's map in [`crate::map::FRAGMENTS`]: what all fragments of one packet share (RFC 791 section 3.2, RFC
+/// 8200 section 4.5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(C)]
 pub struct FragmentKey {
     /// The sender.
     pub vport: u32,
     /// Source address in the frame.
-    pub source: Ipv4,
+    pub source: Address,
     /// Destination address in the frame.
-    pub destination: Ipv4,
-    /// IP identification, in network byte order.
-    pub identification: u16,
+    pub destination: Address,
+    /// IP identification: the bytes in network byte order, those of IPv4 before two zeroes.
+    pub identification: u32,
     /// IP protocol number.
-    pub protocol: u16,
+    pub protocol: u32,
 }
 
 /// Value of an instance's map in [`crate::map::FRAGMENTS`]: what only the first fragment carries.
@@ -246,7 +247,7 @@ pub struct Fragment {
 
 plain! {
     ConnectionKey {
-        vport: u32, local_address: Ipv4, remote_address: Ipv4, local_port: Port, remote_port: Port, protocol: u32,
+        vport: u32, local_address: Address, remote_address: Address, local_port: Port, remote_port: Port, protocol: u32,
     }
     Connection {
         expires_ns: u64, state: u32, flags: u32, egress_acknowledgment: u32, ingress_acknowledgment: u32,
@@ -259,8 +260,8 @@ plain! {
     Flow {
         topology_generation: u64, sender_generation: u64, target_generation: u64, refresh_ns: u64, target_vport: u32,
         mtu: u32, flags: u32, expected_destination_mac: Mac, expected_source_mac: Mac, new_destination_mac: Mac,
-        new_source_mac: Mac, new_source: Ipv4, new_destination: Ipv4, reserved: u32,
+        new_source_mac: Mac, new_source: Ipv4, new_destination: Ipv4, new_ports: Ports,
     }
-    FragmentKey { vport: u32, source: Ipv4, destination: Ipv4, identification: u16, protocol: u16 }
+    FragmentKey { vport: u32, source: Address, destination: Address, identification: u32, protocol: u32 }
     Fragment { expires_ns: u64, source_port: Port, destination_port: Port, end: u32 }
 }

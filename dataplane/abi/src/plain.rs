@@ -35,6 +35,8 @@ impl sealed::Sealed for u64 {}
 impl Plain for u64 {}
 impl sealed::Sealed for crate::Ipv4 {}
 impl Plain for crate::Ipv4 {}
+impl sealed::Sealed for crate::Address {}
+impl Plain for crate::Address {}
 
 /// The key of a longest-prefix-match trie: the first `prefix_length` bits of `data` count.
 ///

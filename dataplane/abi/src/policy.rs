@@ -12,7 +12,7 @@
 //! whole, and then vports flip to it.
 
 use crate::plain::plain;
-use crate::{Ipv4, LpmKey, Port};
+use crate::{Address, LpmKey, Port, Prefix};
 
 /// Rules in one direction of one policy: EC2 allows groups × rules ≤ 1,000 on an interface, and 20 (at most 40) entries
 /// in a network ACL.
@@ -181,17 +181,20 @@ pub struct RemoteKey {
     /// Policy and direction.
     pub policy: PolicyKey,
     /// The source of an ingress packet, the destination of an egress packet.
-    pub remote: Ipv4,
+    pub remote: Address,
 }
 
 impl RemoteKey {
-    /// The trie key of the remote network `remote/prefix_length`.
+    /// The trie key of a remote network.
     #[must_use]
     #[inline(always)]
-    pub const fn prefix(policy: PolicyKey, remote: Ipv4, prefix_length: u8) -> LpmKey<Self> {
+    pub const fn prefix(policy: PolicyKey, remote: Prefix) -> LpmKey<Self> {
         LpmKey {
-            prefix_length: 32 + prefix_length as u32,
-            data: Self { policy, remote },
+            prefix_length: 32 + remote.length as u32,
+            data: Self {
+                policy,
+                remote: remote.address,
+            },
         }
     }
 }
@@ -246,7 +249,7 @@ plain! {
     RuleBits { words: [u64; WORDS] }
     DirectionPolicy { flags: u64, world_open: RuleBits, allow: RuleBits }
     Policy { ingress: DirectionPolicy, egress: DirectionPolicy }
-    RemoteKey { policy: PolicyKey, remote: Ipv4 }
+    RemoteKey { policy: PolicyKey, remote: Address }
     IdentityKey { policy: PolicyKey, identity: u32 }
     PortKey { policy: PolicyKey, protocol: RuleProtocol, port: Port }
 }

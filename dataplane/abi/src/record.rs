@@ -1,7 +1,7 @@
 //! What became of a packet, in the terms of who asks later: flow logs, traces, `openeni status`.
 
 use crate::plain::plain;
-use crate::{Ipv4, PolicyKey, Port};
+use crate::{Address, PolicyKey, Port};
 
 /// The rule of a policy that decided about a packet.
 ///
@@ -44,9 +44,9 @@ impl DecidingRule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FiveTuple {
     /// Source address, as the sender sent it.
-    pub source: Ipv4,
+    pub source: Address,
     /// Destination address, as the sender sent it.
-    pub destination: Ipv4,
+    pub destination: Address,
     /// Source port; the identifier for ICMP queries; 0 for protocols without ports.
     pub source_port: Port,
     /// Destination port; ICMP's type and code; 0 for protocols without ports.

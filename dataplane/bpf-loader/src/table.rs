@@ -5,8 +5,9 @@ use crate::sys::{self, Raw};
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use eni_abi::{
-    Flow, FlowKey, Globals, IdentityKey, Ipv4, LpmKey, MacKey, Mapping, MappingKey, Plain, Policy,
-    PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey, Vport, map,
+    Address, Flow, FlowKey, Globals, IdentityKey, Location, LpmKey, MacKey, Mapping, MappingKey,
+    Plain, Policy, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey, Vport,
+    map,
 };
 
 use std::io;
@@ -19,9 +20,9 @@ pub struct Tables {
     pub globals: ArrayTable<Globals>,
     pub vports: ArrayTable<Vport>,
     pub mappings: HashTable<MappingKey, Mapping>,
-    pub public_addresses: HashTable<Ipv4, PublicAddress>,
+    pub public_addresses: HashTable<Address, PublicAddress>,
     pub vpc_blocks: LpmTable<VpcBlockKey, u32>,
-    pub macs: HashTable<MacKey, u32>,
+    pub macs: HashTable<MacKey, Location>,
     pub routes: LpmTable<RouteKey, Route>,
     pub policies: HashTable<u32, Policy>,
     pub remote_rules: LpmTable<RemoteKey, RuleBits>,

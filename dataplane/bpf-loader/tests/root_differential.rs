@@ -7,10 +7,10 @@ mod support;
 use eni_abi::{DropReason, Traffic};
 use eni_bpf_loader::DataPlane;
 use eni_bpf_loader::testing::fill;
-use eni_pipeline::Arrival;
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK};
 use eni_pipeline::testing::scenario::{Dice, any_tables, next_frame};
 use eni_pipeline::testing::{MemoryMemory, MemoryTables, cut, decide};
+use eni_pipeline::{Arrival, Manner};
 use std::collections::BTreeMap;
 use support::Lab;
 
@@ -75,7 +75,7 @@ fn agree(
     };
     let (verdict, mut bytes) = decide(tables, memory, arrival, frame);
     let target = verdict.target();
-    if verdict.in_pieces() {
+    if verdict.manner() == Some(Manner::InPieces) {
         // The others are clones, which have left.
         bytes = cut(&bytes).pop().unwrap();
     }

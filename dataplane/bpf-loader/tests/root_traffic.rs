@@ -4,7 +4,9 @@
 mod support;
 
 use eni_abi::map::CONNECTION_ALLOWANCE;
-use eni_abi::{Connection, ConnectionKey, ConnectionState, DropReason, Ipv4, Vport};
+use eni_abi::{
+    Connection, ConnectionKey, ConnectionState, DropReason, Ipv4, Location, Prefix, Vport,
+};
 use eni_bpf_loader::testing::fill;
 use eni_bpf_loader::{DataPlane, InstanceMaps};
 use eni_pipeline::testing::MemoryTables;
@@ -311,7 +313,7 @@ fn root_an_instance_that_has_its_allowance_of_connections_takes_no_room_of_other
     connection.expires_ns += 3_600_000_000_000;
     for number in 1..CONNECTION_ALLOWANCE {
         let another = ConnectionKey {
-            remote_address: Ipv4(number),
+            remote_address: Ipv4(number).into(),
             ..key
         };
         let table = &mut data_plane.instance_maps.connections;
@@ -414,20 +416,20 @@ fn root_dumps_give_every_entry_once() {
     assert_eq!(tables.macs.entries().unwrap(), []);
     assert_eq!(tables.routes.entries().unwrap(), []);
     for number in 0..ENTRIES {
-        let destination = Ipv4Addr::from(number).into();
+        let destination = Ipv4::from(Ipv4Addr::from(number));
         let route = eni_abi::Route {
             kind: 1,
-            vport: number,
+            location: Location::here(number),
         };
         let (key, mac) = (
-            eni_abi::RouteKey::prefix(7, destination, 32),
+            eni_abi::RouteKey::prefix(7, Prefix::v4(destination, 32)),
             eni_abi::MacKey {
                 subnet: number,
                 ..Default::default()
             },
         );
         tables.routes.insert(&key, &route).unwrap();
-        tables.macs.insert(&mac, &number).unwrap();
+        tables.macs.insert(&mac, &Location::here(number)).unwrap();
         tables
             .vports
             .set(
@@ -444,14 +446,14 @@ fn root_dumps_give_every_entry_once() {
         .entries()
         .unwrap()
         .iter()
-        .map(|(_, route)| route.vport)
+        .map(|(_, route)| route.location.vport)
         .collect();
     let mut macs: Vec<u32> = tables
         .macs
         .entries()
         .unwrap()
         .iter()
-        .map(|(_, vport)| *vport)
+        .map(|(_, location)| location.vport)
         .collect();
     routes.sort_unstable();
     macs.sort_unstable();

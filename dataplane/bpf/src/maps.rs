@@ -5,9 +5,9 @@ use aya_ebpf::btf_maps::{self, ArrayOfMaps};
 use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use eni_abi::{
-    Connection, ConnectionKey, DROP_REASON_SLOTS, Flow, FlowKey, Fragment, FragmentKey, Globals,
-    IdentityKey, Ipv4, MAX_VPORTS, MacKey, Mapping, MappingKey, Policy, PortKey, PublicAddress,
-    RemoteKey, Route, RouteKey, RuleBits, Tracked, Traffic, VpcBlockKey, Vport, map,
+    Address, Connection, ConnectionKey, DROP_REASON_SLOTS, Flow, FlowKey, Fragment, FragmentKey,
+    Globals, IdentityKey, Location, MAX_VPORTS, MacKey, Mapping, MappingKey, Policy, PortKey,
+    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Tracked, Traffic, VpcBlockKey, Vport, map,
 };
 use eni_pipeline::Scratch;
 
@@ -21,13 +21,13 @@ pub(crate) static VPORTS: Array<Vport> = Array::with_max_entries(MAX_VPORTS, 0);
 pub(crate) static MAPPINGS: HashMap<MappingKey, Mapping> =
     HashMap::with_max_entries(map::MAX_MAPPINGS, BPF_F_NO_PREALLOC);
 #[map]
-pub(crate) static PUBLIC_ADDRESSES: HashMap<Ipv4, PublicAddress> =
+pub(crate) static PUBLIC_ADDRESSES: HashMap<Address, PublicAddress> =
     HashMap::with_max_entries(map::MAX_PUBLIC_ADDRESSES, BPF_F_NO_PREALLOC);
 #[map]
 pub(crate) static VPC_BLOCKS: LpmTrie<VpcBlockKey, u32> =
     LpmTrie::with_max_entries(map::MAX_VPC_BLOCKS, BPF_F_NO_PREALLOC);
 #[map]
-pub(crate) static MACS: HashMap<MacKey, u32> =
+pub(crate) static MACS: HashMap<MacKey, Location> =
     HashMap::with_max_entries(map::MAX_MACS, BPF_F_NO_PREALLOC);
 #[map]
 pub(crate) static ROUTES: LpmTrie<RouteKey, Route> =

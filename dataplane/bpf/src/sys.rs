@@ -20,12 +20,14 @@ use aya_ebpf::helpers::{
 use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::programs::TcContext;
 use eni_abi::{
-    Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey, Globals,
-    IdentityKey, Ipv4, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port, PortKey,
+    Address, Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey, Globals,
+    IdentityKey, Location, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port, PortKey, Prefix,
     PublicAddress, RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, VpcBlockKey, Vport,
     counter_index,
 };
-use eni_pipeline::{Arrival, ChecksumKind, Frame, Insertion, Memory, Outcome, Record, Tables};
+use eni_pipeline::{
+    Action, Arrival, ChecksumKind, Covered, Frame, Insertion, Manner, Memory, Outcome, Record, Tables,
+};
 
 use crate::recent::{RecentFlow, Slot};
 use crate::{cut, maps};
@@ -49,14 +51,17 @@ pub(crate) fn run(ctx: &TcContext) -> i32 {
         }
     };
     let verdict = eni_pipeline::process(&mut frame, arrival, &Maps, &mut Maps, scratch);
-    match verdict.target() {
-        Some(vport) if verdict.in_pieces() => cut::sys::deliver(frame.skb, vport, arrival.vport),
-        Some(vport) if verdict.is_outside() && frame.segment_size() == 0 => {
+    let Action::Deliver { vport, manner } = verdict.action() else {
+        // No stage leads to another host or to a service.
+        return TC_ACT_SHOT;
+    };
+    match manner {
+        Manner::InPieces => cut::sys::deliver(frame.skb, vport, arrival.vport),
+        Manner::Outside if frame.segment_size() == 0 => {
             cut::sys::deliver_settled(frame.skb, vport, arrival.vport)
         }
         // SAFETY: the helper only notes where to deliver.
-        Some(vport) => unsafe { bpf_redirect_peer(vport, 0) as i32 },
-        None => TC_ACT_SHOT,
+        Manner::Whole | Manner::Outside => unsafe { bpf_redirect_peer(vport, 0) as i32 },
     }
 }
 
@@ -212,28 +217,30 @@ impl Frame for SocketBuffer {
     fn replace_checksum(
         &mut self,
         offset: u32,
-        from: Ipv4,
-        to: Ipv4,
+        from: u32,
+        to: u32,
         kind: ChecksumKind,
     ) -> Option<()> {
-        const ADDRESS_LENGTH: u64 = 4;
+        const LENGTH: u64 = 4;
         if from == to {
             return Some(());
         }
-        let (from, to) = (u64::from(from.0), u64::from(to.0));
-        let flags = match kind {
+        let (from, to) = (u64::from(from), u64::from(to));
+        let (of_protocol, covered) = match kind {
             ChecksumKind::Header => {
                 // SAFETY: the helper checks the offset.
-                let result = unsafe {
-                    bpf_l3_csum_replace(self.skb.cast(), offset, from, to, ADDRESS_LENGTH)
-                };
+                let result =
+                    unsafe { bpf_l3_csum_replace(self.skb.cast(), offset, from, to, LENGTH) };
                 return (result == 0).then_some(());
             }
-            ChecksumKind::Tcp => u64::from(BPF_F_PSEUDO_HDR) | ADDRESS_LENGTH,
-            ChecksumKind::Udp => {
-                u64::from(BPF_F_PSEUDO_HDR) | u64::from(BPF_F_MARK_MANGLED_0) | ADDRESS_LENGTH
-            }
+            ChecksumKind::Tcp(covered) => (0, covered),
+            ChecksumKind::Udp(covered) => (u64::from(BPF_F_MARK_MANGLED_0), covered),
         };
+        let of_place = match covered {
+            Covered::PseudoHeader => u64::from(BPF_F_PSEUDO_HDR),
+            Covered::Segment => 0,
+        };
+        let flags = of_protocol | of_place | LENGTH;
         // SAFETY: the helper checks the offset.
         let result = unsafe { bpf_l4_csum_replace(self.skb.cast(), offset, from, to, flags) };
         (result == 0).then_some(())
@@ -297,28 +304,28 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
-    fn public_address(&self, address: Ipv4) -> Option<&PublicAddress> {
+    fn public_address(&self, address: Address) -> Option<&PublicAddress> {
         // SAFETY: see the module's docs.
         unsafe { maps::PUBLIC_ADDRESSES.get(&address) }
     }
 
     #[inline(always)]
-    fn is_in_vpc(&self, vpc: u32, address: Ipv4) -> bool {
-        let key = VpcBlockKey::prefix(vpc, address, 32);
+    fn is_in_vpc(&self, vpc: u32, address: Address) -> bool {
+        let key = VpcBlockKey::prefix(vpc, Prefix::host(address));
         maps::VPC_BLOCKS
             .get(&Key::new(key.prefix_length, key.data))
             .is_some()
     }
 
     #[inline(always)]
-    fn mac(&self, key: &MacKey) -> Option<u32> {
+    fn mac(&self, key: &MacKey) -> Option<&Location> {
         // SAFETY: see the module's docs.
-        unsafe { maps::MACS.get(key) }.copied()
+        unsafe { maps::MACS.get(key) }
     }
 
     #[inline(always)]
-    fn route(&self, route_table: u32, destination: Ipv4) -> Option<&Route> {
-        let key = RouteKey::prefix(route_table, destination, 32);
+    fn route(&self, route_table: u32, destination: Address) -> Option<&Route> {
+        let key = RouteKey::prefix(route_table, Prefix::host(destination));
         maps::ROUTES.get(&Key::new(key.prefix_length, key.data))
     }
 
@@ -329,8 +336,8 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
-    fn remote_rules(&self, policy: PolicyKey, remote: Ipv4) -> Option<&RuleBits> {
-        let key = RemoteKey::prefix(policy, remote, 32);
+    fn remote_rules(&self, policy: PolicyKey, remote: Address) -> Option<&RuleBits> {
+        let key = RemoteKey::prefix(policy, Prefix::host(remote));
         maps::REMOTE_RULES.get(&Key::new(key.prefix_length, key.data))
     }
 

@@ -3,7 +3,9 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use eni_abi::{Ipv4, Mac, MacKey, Mapping, MappingKey, PublicAddress, VPC_MTU, Vport};
+use eni_abi::{
+    Address, Ipv4, Location, Mac, MacKey, Mapping, MappingKey, PublicAddress, VPC_MTU, Vport,
+};
 use eni_model::World;
 use eni_model::instance_types::InstanceType;
 use eni_model::resource::{Attachment, Instance, NetworkInterface, Subnet};
@@ -75,22 +77,22 @@ impl PluggedInterface<'_> {
             identity,
             ..
         } = self.numbers;
-        let (vport, mac) = (self.vport, self.mac());
+        let (location, mac) = (Location::here(self.vport), self.mac());
         let key = MacKey {
             subnet,
             mac,
             reserved: 0,
         };
-        let mut rows = Vec::from([TableChange::Mac(key, Some(vport))]);
+        let mut rows = Vec::from([TableChange::Mac(key, Some(location))]);
         let translates = world.internet_gateway_of(self.eni.vpc_id).is_some();
         for private in &self.eni.private_ip_addresses {
             let public = world
                 .public_address_of(self.eni.network_interface_id, *private)
                 .filter(|_| translates)
-                .map(|address| Ipv4::from(address.public_ip));
+                .map(|address| Address::from(address.public_ip));
             let address = (*private).into();
             let mapping = Mapping {
-                vport,
+                location,
                 subnet,
                 identity,
                 public_address: public.unwrap_or_default(),
@@ -105,7 +107,7 @@ impl PluggedInterface<'_> {
                 let row = PublicAddress {
                     vpc,
                     private_address: address,
-                    vport,
+                    location,
                 };
                 rows.push(TableChange::PublicAddress(public, Some(row)));
             }
@@ -189,7 +191,7 @@ struct Timeouts {
 pub(crate) fn removals(
     row: &Vport,
     interface: &DesiredInterface,
-    public_address_of: impl Fn(&MappingKey) -> Option<Ipv4>,
+    public_address_of: impl Fn(&MappingKey) -> Option<Address>,
 ) -> Vec<TableChange> {
     let key = MacKey {
         subnet: row.subnet,

@@ -32,9 +32,10 @@ mod vport_number;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use eni_abi::Prefix;
 use eni_model::resource::Instance;
 use eni_model::{RegionSettings, World};
-use eni_types::InstanceId;
+use eni_types::{InstanceId, Ipv4Cidr};
 
 pub use delta::Delta;
 pub use desired::{Desired, DesiredInstance, DesiredInterface, DesiredUplink};
@@ -56,6 +57,11 @@ pub fn lower(
     let (desired, in_use) = lowering.into_parts();
     *numbers = in_use;
     desired
+}
+
+/// A block, as the tries hold it.
+fn prefix(block: Ipv4Cidr) -> Prefix {
+    Prefix::v4(block.network().into(), block.prefix_length())
 }
 
 fn desired_instance(

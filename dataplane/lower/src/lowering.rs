@@ -210,7 +210,7 @@ impl Lowering {
             if let Some(row) = desired.tables.vports.get(&vport) {
                 let rows = removals(row, interface, |key| {
                     let public = desired.tables.mappings.get(key)?.public_address;
-                    (public != Default::default()).then_some(public)
+                    (!public.is_none()).then_some(public)
                 });
                 self.draft.change_all(rows, false);
             }

@@ -3,14 +3,14 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use eni_abi::{Route, RouteKey, VpcBlockKey};
+use eni_abi::{Location, Route, RouteKey, VpcBlockKey};
 use eni_model::World;
 use eni_model::resource::{RouteTable, RouteTarget};
 use eni_types::{Ipv4Cidr, NetworkInterfaceId, RouteTableId, SubnetId, VpcId};
 
 use crate::delta::Draft;
 use crate::numbers::Numbers;
-use crate::{Desired, TableChange};
+use crate::{Desired, TableChange, prefix};
 
 /// See [the module](self).
 #[derive(Clone, Debug, Default)]
@@ -112,8 +112,7 @@ impl Networks {
                 continue;
             };
             let row = |block: &Ipv4Cidr| {
-                let key =
-                    VpcBlockKey::prefix(number, block.network().into(), block.prefix_length());
+                let key = VpcBlockKey::prefix(number, prefix(*block));
                 TableChange::VpcBlock(key, Some(1))
             };
             draft.change_all(used.blocks.iter().map(row).collect(), false);
@@ -131,9 +130,7 @@ impl Networks {
             let Some(used) = self.route_tables.get_mut(&id) else {
                 continue;
             };
-            let key = |block: &Ipv4Cidr| {
-                RouteKey::prefix(number, block.network().into(), block.prefix_length())
-            };
+            let key = |block: &Ipv4Cidr| RouteKey::prefix(number, prefix(*block));
             let gone = used.blocks.iter();
             let gone = gone.map(|block| TableChange::Route(key(block), None));
             draft.change_all(gone.collect(), false);
@@ -179,7 +176,7 @@ fn forget_unused<K: Ord>(all: &mut BTreeMap<K, Used>, id: K) -> bool {
 
 /// Where a route leads now; EC2's `blackhole` where its target has gone or does not run.
 fn target(world: &World, table: &RouteTable, target: RouteTarget, desired: &Desired) -> Route {
-    let to = |kind| Route { kind, vport: 0 };
+    let to = Route::of_kind;
     match target {
         RouteTarget::Local => to(Route::LOCAL),
         RouteTarget::InternetGateway(id) if world.internet_gateway_of(table.vpc_id) == Some(id) => {
@@ -187,9 +184,8 @@ fn target(world: &World, table: &RouteTable, target: RouteTarget, desired: &Desi
         }
         RouteTarget::InternetGateway(_) => to(Route::BLACKHOLE),
         RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => {
-            vport_of(world, id, desired).map_or(to(Route::BLACKHOLE), |vport| Route {
-                kind: Route::INTERFACE,
-                vport,
+            vport_of(world, id, desired).map_or(to(Route::BLACKHOLE), |vport| {
+                Route::to_interface(Location::here(vport))
             })
         }
     }

@@ -13,7 +13,7 @@ use eni_model::resource::{
 use eni_model::{IndexKey, World};
 use eni_types::{Ipv4Cidr, SecurityGroupId};
 
-use crate::TableChange;
+use crate::{TableChange, prefix};
 
 const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 
@@ -146,7 +146,7 @@ fn remote_rows(key: PolicyKey, rules: &[Rule], rows: &mut Vec<TableChange>) {
     }
     let united = unite(blocks, |outer, inner| outer.covers(*inner));
     rows.extend(united.into_iter().map(|(block, bits)| {
-        let key = RemoteKey::prefix(key, block.network().into(), block.prefix_length());
+        let key = RemoteKey::prefix(key, prefix(block));
         TableChange::RemoteRule(key, Some(bits))
     }));
 }
@@ -434,7 +434,7 @@ mod tests {
                     continue;
                 };
                 let bits = bits_of(rules, |rule| covers(rule, block));
-                let key = RemoteKey::prefix(policy, block.network().into(), block.prefix_length());
+                let key = RemoteKey::prefix(policy, prefix(block));
                 rows.push(TableChange::RemoteRule(key, Some(bits)));
                 let (protocol, is_all) = match rule.protocol {
                     IpProtocol::All => (RuleProtocol::ALL, true),

@@ -3,8 +3,8 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use eni_abi::{
-    IdentityKey, Ipv4, LpmKey, MacKey, Mapping, MappingKey, Policy, PortKey, PublicAddress,
-    RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey, Vport,
+    Address, IdentityKey, Location, LpmKey, MacKey, Mapping, MappingKey, Policy, PortKey,
+    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey, Vport,
 };
 
 macro_rules! tables {
@@ -116,11 +116,11 @@ tables! {
     /// The blocks of VPCs.
     vpc_blocks: VpcBlock(LpmKey<VpcBlockKey> => u32),
     /// Where MAC addresses live.
-    macs: Mac(MacKey => u32),
+    macs: Mac(MacKey => Location),
     /// Routes.
     routes: Route(LpmKey<RouteKey> => Route),
     /// Where public addresses lead.
-    public_addresses: PublicAddress(Ipv4 => PublicAddress),
+    public_addresses: PublicAddress(Address => PublicAddress),
 }
 
 impl TableChange {

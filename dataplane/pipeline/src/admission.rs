@@ -118,7 +118,7 @@ fn judge<T: Tables>(scratch: &mut Scratch, vport: &Vport, tables: &T) -> Result<
             return Ok(false);
         }
     }
-    let port = scratch.packet.destination_port;
+    let port = scratch.side.destination_port;
     let key = PolicyKey::new(vport.security_policy, direction);
     match_rules(scratch, key, port, tables);
     let rule = first(&scratch.bits);
@@ -205,19 +205,22 @@ pub(crate) fn look_from(scratch: &mut Scratch, vport: u32, egress: bool) {
     } = scratch;
     let key = &mut side.key;
     side.egress = egress;
-    side.opposite_port = packet.source_port;
     key.vport = vport;
     key.protocol = u32::from(packet.protocol);
     if egress {
         side.identity = path.target_identity;
+        side.opposite_port = packet.source_port;
+        side.destination_port = packet.destination_port;
         key.local_address = packet.source;
         key.remote_address = packet.destination;
     } else {
         side.identity = path.sender_identity;
+        side.opposite_port = path.new_source_port;
+        side.destination_port = path.new_destination_port;
         key.local_address = path.new_destination;
         key.remote_address = path.new_source;
     }
-    side.part = name_ports(key, packet.source_port, packet.destination_port, egress);
+    side.part = name_ports(key, side.opposite_port, side.destination_port, egress);
     // Did others begin TCP connections, the server of an untracked flow would keep it alive after its rule is revoked:
     // what it sends is allowed by the other direction, and would be tracked now. With FIN or RST a SYN opens nothing at its
     // receiver either.

@@ -1,6 +1,6 @@
 //! ARP, answered by the fabric: no request ever reaches another guest.
 
-use eni_abi::{DropReason, Ipv4, Mac, MappingKey, Vport};
+use eni_abi::{Address, DropReason, Ipv4, Mac, MappingKey, Vport};
 use eni_wire::{ARP_WORDS, ArpPacket, ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, EthernetHeader};
 
 use crate::{Arrival, Frame, Tables};
@@ -57,9 +57,9 @@ fn owns<T: Tables>(sender: &Vport, arrival: Arrival, address: Ipv4, tables: &T) 
     tables
         .mapping(&MappingKey {
             vpc: sender.vpc,
-            address,
+            address: Address::v4(address),
         })
-        .is_some_and(|mapping| mapping.vport == arrival.vport)
+        .is_some_and(|mapping| mapping.location.vport_here() == Some(arrival.vport))
 }
 
 #[inline(always)]
@@ -68,11 +68,14 @@ fn resolve<T: Tables>(sender: &Vport, arrival: Arrival, target: Ipv4, tables: &T
         return Some(sender.router_mac);
     }
     if sender.has(Vport::UPLINK) {
-        return tables.public_address(target).map(|_| sender.router_mac);
+        return tables
+            .public_address(Address::v4(target))
+            .map(|_| sender.router_mac);
     }
     let mapping = tables.mapping(&MappingKey {
         vpc: sender.vpc,
-        address: target,
+        address: Address::v4(target),
     })?;
-    (mapping.vport != arrival.vport && mapping.subnet == sender.subnet).then_some(mapping.mac)
+    let own = mapping.location.vport_here() == Some(arrival.vport);
+    (!own && mapping.subnet == sender.subnet).then_some(mapping.mac)
 }

@@ -1,6 +1,6 @@
 //! The way of nearly every packet: a cached verdict that still holds.
 
-use eni_abi::{FiveTuple, Flow, FlowKey, Ipv4, Port, Ports};
+use eni_abi::{Address, FiveTuple, Flow, FlowKey, Ipv4, Port, Ports};
 use eni_wire::tcp_flag::{FIN, RST, SYN};
 use eni_wire::{
     ETHERNET_LENGTH, EtherType, IPV4_LENGTH, IPV4_WORDS, Mac, TCP_LENGTH, UDP_LENGTH, checksum,
@@ -8,7 +8,10 @@ use eni_wire::{
 };
 
 use crate::rewrite::{self, Translation};
-use crate::{AllowingRules, Arrival, Frame, Memory, Outcome, Record, Tables, Verdict, offload};
+use crate::{
+    Action, AllowingRules, Arrival, Frame, Manner, Memory, Outcome, Record, Tables, Verdict,
+    offload,
+};
 
 /// Words up to the ports of TCP and UDP without IP options, and UDP's length.
 const PORTS_END: usize = 20;
@@ -70,7 +73,15 @@ pub(crate) fn follow<F: Frame, T: Tables, M: Memory>(
         packets: frame.packets(),
         bytes: frame.length(),
     });
-    Some(Verdict::deliver(target).outside(outside))
+    let manner = if outside {
+        Manner::Outside
+    } else {
+        Manner::Whole
+    };
+    Some(Verdict::new(Action::Deliver {
+        vport: target,
+        manner,
+    }))
 }
 
 /// Whether the frame has the MACs that the flow was decided for.
@@ -126,9 +137,10 @@ fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
         return None;
     }
     let [.., sa, sb, da, db, sp, dp, _] = *words;
+    let (source, destination) = (Ipv4::from_words(sa, sb), Ipv4::from_words(da, db));
     let five_tuple = FiveTuple {
-        source: Ipv4::from_words(sa, sb),
-        destination: Ipv4::from_words(da, db),
+        source: Address::v4(source),
+        destination: Address::v4(destination),
         source_port: Port(sp),
         destination_port: Port(dp),
         protocol,
@@ -136,8 +148,8 @@ fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
     Some(Headers {
         key: FlowKey {
             vport,
-            source: five_tuple.source,
-            destination: five_tuple.destination,
+            source,
+            destination,
             ports: Ports::new(Port(sp), Port(dp)),
             protocol: u32::from(protocol),
         },
@@ -173,6 +185,8 @@ fn rewrite<F: Frame>(frame: &mut F, key: &FlowKey, flow: &Flow) -> Option<()> {
         new_source: flow.new_source,
         destination: key.destination,
         new_destination: flow.new_destination,
+        ports: key.ports,
+        new_ports: flow.new_ports,
         transport_offset: ETHERNET_LENGTH + IPV4_LENGTH,
         protocol: key.protocol as u8,
     };

@@ -34,7 +34,10 @@ pub(crate) fn echo<F: Frame>(frame: &mut F, packet: &Packet) -> Result<(), DropR
         ether_type: EtherType::IPV4,
     };
     // Swapping the addresses leaves the IP header's checksum as it is.
-    let ([s0, s1], [d0, d1]) = (packet.destination.to_words(), packet.source.to_words());
+    let ([s0, s1], [d0, d1]) = (
+        packet.destination.last_four().to_words(),
+        packet.source.last_four().to_words(),
+    );
     frame
         .store(0, &header.to_words())
         .ok_or(DropReason::RewriteFailed)?;
@@ -86,7 +89,7 @@ pub(crate) fn fragmentation_needed<F: Frame>(
         time_to_live: ROUTER_TIME_TO_LIVE,
         protocol: protocol::ICMP,
         source: sender.router_address,
-        destination: packet.source,
+        destination: packet.source.last_four(),
     };
     frame.store(0, &ethernet.to_words())?;
     frame.store(ETHERNET_LENGTH, &ip.to_words())?;

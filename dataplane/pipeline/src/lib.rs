@@ -4,7 +4,7 @@
 //! connections, cached flows, fragments and counters through [`Memory`], and reads and rewrites the packet through
 //! [`Frame`]. Nothing else reaches in: the time is an argument.
 //!
-//! Order: parse → anti-spoof → services of the router → where to → egress security group → egress network ACL → MTU →
+//! Order: parse → anti-spoof → services of the router → a walk over hops → egress security group → egress network ACL → MTU →
 //! ingress network ACL → destination check → ingress security group → rewrite → deliver. Where the packet goes is
 //! asked before the security group, because an egress rule whose destination is a group matches the receiver.
 //!
@@ -26,8 +26,8 @@ mod arp;
 mod connection;
 mod fast;
 mod header;
+mod hops;
 mod icmp;
-mod locate;
 mod network_acl;
 mod offload;
 mod packet;
@@ -38,6 +38,7 @@ mod slow;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod traits;
+mod verdict;
 
 pub use connection::{
     TCP_CLOSED_SECONDS, TCP_CLOSING_SECONDS, TCP_DOUBTED_SECONDS, TCP_SYN_RECEIVED_SECONDS,
@@ -47,13 +48,14 @@ pub use packet::Scratch;
 pub use piece::{LONGEST_PIECE, Piece, piece};
 pub use slow::FLOW_REFRESH_NS;
 pub use traits::{
-    AllowingRules, Arrival, ChecksumKind, Frame, Insertion, Memory, Outcome, Record, Tables,
-    Verdict,
+    AllowingRules, Arrival, ChecksumKind, Covered, Frame, Insertion, Memory, Outcome, Record,
+    Tables,
 };
+pub use verdict::{Action, Manner, Verdict};
 
 /// Decides and rewrites one frame.
 ///
-/// The caller carries the [`Verdict`] out: to drop, or to hand the frame, as it now is, to the guest of a vport.
+/// The caller carries the [`Verdict`] out.
 /// `scratch` is asked for room only where it is needed, whatever it contains; without room the frame is dropped.
 #[inline(always)]
 pub fn process<'a, F: Frame, T: Tables, M: Memory>(

@@ -17,7 +17,7 @@ pub(crate) fn allows<T: Tables>(
     let key = PolicyKey::new(policy, direction);
     // Group-sourced rules do not exist in network ACLs.
     scratch.side.identity = 0;
-    let port = scratch.packet.destination_port;
+    let port = scratch.side.destination_port;
     match_rules(scratch, key, port, tables);
     let allowed = match tables.policy(policy) {
         Some(policy) => first_allows(&scratch.bits, &policy.direction(direction).allow),

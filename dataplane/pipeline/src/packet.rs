@@ -1,8 +1,8 @@
 //! The slow way's reading of a packet, and the room it works in.
 
 use eni_abi::{
-    ConnectionKey, DecidingRule, DropReason, FiveTuple, Flow, Fragment, FragmentKey, Ipv4, Mac,
-    Port, RuleBits,
+    Address, ConnectionKey, DecidingRule, DropReason, FiveTuple, Flow, Fragment, FragmentKey, Ipv4,
+    Mac, Port, RuleBits,
 };
 use eni_wire::{
     ETHERNET_LENGTH, FragmentPart, ICMP_LENGTH, IPV4_LENGTH, IcmpHeader, IcmpQuery, Ipv4Header,
@@ -35,8 +35,8 @@ pub struct Scratch {
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub(crate) struct Packet {
-    pub(crate) source: Ipv4,
-    pub(crate) destination: Ipv4,
+    pub(crate) source: Address,
+    pub(crate) destination: Address,
     /// Offset of the transport header in the frame.
     pub(crate) transport_offset: u32,
     /// Bytes of IP and transport header.
@@ -45,13 +45,14 @@ pub(crate) struct Packet {
     pub(crate) fragment_length: u32,
     /// Where that begins there.
     pub(crate) fragment_offset: u32,
+    /// As in [`FragmentKey`].
+    pub(crate) identification: u32,
     pub(crate) tcp_sequence: u32,
     pub(crate) tcp_acknowledgment: u32,
     /// The source port; the identifier of ICMP queries.
     pub(crate) source_port: Port,
     /// The destination port; ICMP's type and code.
     pub(crate) destination_port: Port,
-    pub(crate) identification: u16,
     pub(crate) protocol: u8,
     pub(crate) tcp_flags: u8,
     pub(crate) destination_mac: Mac,
@@ -69,8 +70,8 @@ pub(crate) struct Packet {
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub(crate) struct Embedded {
-    pub(crate) source: Ipv4,
-    pub(crate) destination: Ipv4,
+    pub(crate) source: Address,
+    pub(crate) destination: Address,
     /// As in [`Packet`].
     pub(crate) source_port: Port,
     /// As in [`Packet`].
@@ -83,9 +84,11 @@ pub(crate) struct Embedded {
 #[repr(C)]
 pub(crate) struct Path {
     pub(crate) target: u32,
-    /// Addresses as the receiver sees them.
-    pub(crate) new_source: Ipv4,
-    pub(crate) new_destination: Ipv4,
+    /// Addresses and ports as the receiver sees them.
+    pub(crate) new_source: Address,
+    pub(crate) new_destination: Address,
+    pub(crate) new_source_port: Port,
+    pub(crate) new_destination_port: Port,
     /// The receiver's identity, if the packet reaches the destination's owner; else 0.
     pub(crate) target_identity: u32,
     /// The sender's identity, if it sends from an address of its own and untranslated; else 0.
@@ -129,6 +132,8 @@ pub(crate) struct Side {
     pub(crate) key: ConnectionKey,
     /// Identity of the other end, or 0.
     pub(crate) identity: u32,
+    /// The packet's destination port, as this end sees it.
+    pub(crate) destination_port: Port,
     /// Destination port of a packet in the opposite direction; for the tracking rule.
     pub(crate) opposite_port: Port,
     pub(crate) egress: bool,
@@ -155,10 +160,10 @@ impl Packet {
         if frame.segment_size() != 0 && !cut {
             return Err(DropReason::OffloadMismatch);
         }
-        self.source = ip.source;
-        self.destination = ip.destination;
+        self.source = Address::v4(ip.source);
+        self.destination = Address::v4(ip.destination);
         self.protocol = ip.protocol;
-        self.identification = ip.identification;
+        self.identification = Ipv4::from_words(ip.identification, 0).0;
         self.dont_fragment = ip.dont_fragment;
         self.part = ip.part;
         self.fragment_offset = ip.fragment_offset;
@@ -250,8 +255,8 @@ impl Packet {
             return None;
         }
         let embedded = &mut self.embedded;
-        embedded.source = ip.source;
-        embedded.destination = ip.destination;
+        embedded.source = Address::v4(ip.source);
+        embedded.destination = Address::v4(ip.destination);
         embedded.protocol = ip.protocol;
         let transport = frame.load(offset + ip.header_length)?;
         match ip.protocol {
@@ -286,7 +291,7 @@ impl Packet {
             source: self.source,
             destination: self.destination,
             identification: self.identification,
-            protocol: u16::from(self.protocol),
+            protocol: u32::from(self.protocol),
         };
         match self.part {
             FragmentPart::Whole => Ok(()),

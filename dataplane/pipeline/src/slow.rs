@@ -2,8 +2,8 @@
 
 use crate::piece::LONGEST_PIECE;
 use eni_abi::{
-    DecidingRule, Direction, DropReason, Flow, FlowKey, INTERNET_MTU, Ipv4, MappingKey, Ports,
-    VPC_MTU, Vport,
+    Address, DecidingRule, Direction, DropReason, Flow, FlowKey, INTERNET_MTU, Ipv4, MappingKey,
+    Ports, VPC_MTU, Vport,
 };
 use eni_wire::{
     ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, IPV4_LENGTH, Mac,
@@ -12,8 +12,8 @@ use eni_wire::{
 use crate::packet::{Packet, Path, Scratch};
 use crate::rewrite::{self, Translation};
 use crate::{
-    AllowingRules, Arrival, Frame, Memory, Outcome, Record, Tables, Verdict, admission, arp, fast,
-    icmp, locate, network_acl,
+    Action, AllowingRules, Arrival, Frame, Manner, Memory, Outcome, Record, Tables, Verdict,
+    admission, arp, fast, hops, icmp, network_acl,
 };
 
 /// How long a cached verdict goes unasked: so long a connection's age may lag, and so often a flow pays the slow way.
@@ -64,10 +64,15 @@ pub(crate) fn decide<F: Frame, T: Tables, M: Memory>(
     let rules = scratch.path.rules;
     let outcome = Outcome::Delivered { target, rules };
     record(frame, arrival, scratch, outcome, memory);
-    if scratch.path.in_pieces {
-        return Verdict::deliver_in_pieces(target);
-    }
-    Verdict::deliver(target).outside(scratch.path.outside)
+    let manner = match (scratch.path.in_pieces, scratch.path.outside) {
+        (true, _) => Manner::InPieces,
+        (false, true) => Manner::Outside,
+        (false, false) => Manner::Whole,
+    };
+    Verdict::new(Action::Deliver {
+        vport: target,
+        manner,
+    })
 }
 
 #[inline(always)]
@@ -117,7 +122,7 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     scratch
         .packet
         .resolve_fragment(memory, sender.instance, arrival)?;
-    locate::locate(scratch, sender, tables)?;
+    hops::walk(scratch, sender, tables)?;
     let target_vport = scratch.path.target;
     let target = tables
         .vport(target_vport)
@@ -196,7 +201,8 @@ fn receive<F: Frame, T: Tables>(
     refuse_groups(packet, sender)?;
     check_source(packet, sender, arrival, tables)?;
     refuse_special(packet, sender, tables)?;
-    if packet.destination == sender.router_address && packet.destination_mac == sender.router_mac {
+    let is_for_router = packet.destination.last_four() == sender.router_address;
+    if is_for_router && packet.destination_mac == sender.router_mac {
         return icmp::echo(frame, packet).map(|()| Received::Answered);
     }
     Ok(Received::Packet)
@@ -205,13 +211,14 @@ fn receive<F: Frame, T: Tables>(
 /// A VPC carries neither broadcast nor multicast.
 #[inline(always)]
 fn refuse_groups(packet: &Packet, sender: &Vport) -> Result<(), DropReason> {
+    let destination = packet.destination.last_four();
     if packet.destination_mac == Mac::BROADCAST
-        || packet.destination == Ipv4::BROADCAST
-        || packet.destination == sender.broadcast_address()
+        || destination == Ipv4::BROADCAST
+        || destination == sender.broadcast_address()
     {
         return Err(DropReason::Broadcast);
     }
-    if packet.destination_mac.is_multicast() || packet.destination.is_multicast() {
+    if packet.destination_mac.is_multicast() || destination.is_multicast() {
         return Err(DropReason::Multicast);
     }
     Ok(())
@@ -231,7 +238,7 @@ fn check_source<T: Tables>(
     };
     packet.owns_source = tables
         .mapping(&key)
-        .is_some_and(|mapping| mapping.vport == arrival.vport);
+        .is_some_and(|mapping| mapping.location.vport_here() == Some(arrival.vport));
     if sender.has(Vport::SOURCE_DEST_CHECK) && !packet.owns_source {
         return Err(DropReason::SpoofedAddress);
     }
@@ -247,8 +254,9 @@ fn refuse_special<T: Tables>(
     sender: &Vport,
     tables: &T,
 ) -> Result<(), DropReason> {
-    let special =
-        |address: Ipv4| address.is_never_forwarded() && !tables.is_in_vpc(sender.vpc, address);
+    let special = |address: Address| {
+        address.last_four().is_never_forwarded() && !tables.is_in_vpc(sender.vpc, address)
+    };
     if special(packet.source) || special(packet.destination) {
         return Err(DropReason::SpecialAddress);
     }
@@ -282,7 +290,7 @@ fn enter<T: Tables, M: Memory>(
     };
     let owns = tables
         .mapping(&key)
-        .is_some_and(|mapping| mapping.vport == target_vport);
+        .is_some_and(|mapping| mapping.location.vport_here() == Some(target_vport));
     if target.has(Vport::SOURCE_DEST_CHECK) && !owns {
         return Err(DropReason::DestinationCheck);
     }
@@ -336,7 +344,10 @@ fn finish<F: Frame, M: Memory>(
         packet, path, flow, ..
     } = scratch;
     path.outside = target.has(Vport::UPLINK);
-    let translated = path.new_source != packet.source || path.new_destination != packet.destination;
+    let translated = path.new_source != packet.source
+        || path.new_destination != packet.destination
+        || path.new_source_port != packet.source_port
+        || path.new_destination_port != packet.destination_port;
     *flow = Flow {
         refresh_ns: arrival.now_ns.wrapping_add(FLOW_REFRESH_NS),
         target_vport: path.target,
@@ -348,9 +359,9 @@ fn finish<F: Frame, M: Memory>(
         expected_source_mac: packet.source_mac,
         new_destination_mac: target.mac,
         new_source_mac: target.router_mac,
-        new_source: path.new_source,
-        new_destination: path.new_destination,
-        reserved: 0,
+        new_source: path.new_source.last_four(),
+        new_destination: path.new_destination.last_four(),
+        new_ports: Ports::new(path.new_source_port, path.new_destination_port),
         ..*flow
     };
     remember(arrival.vport, packet, path, flow, memory);
@@ -368,8 +379,8 @@ fn remember<M: Memory>(vport: u32, packet: &Packet, path: &Path, flow: &Flow, me
     if path.steady && packet.is_cacheable() {
         let key = FlowKey {
             vport,
-            source: packet.source,
-            destination: packet.destination,
+            source: packet.source.last_four(),
+            destination: packet.destination.last_four(),
             ports: Ports::new(packet.source_port, packet.destination_port),
             protocol: u32::from(packet.protocol),
         };
@@ -379,9 +390,9 @@ fn remember<M: Memory>(vport: u32, packet: &Packet, path: &Path, flow: &Flow, me
     if path.forget_opposite {
         memory.forget_flow(&FlowKey {
             vport: path.target,
-            source: path.new_destination,
-            destination: path.new_source,
-            ports: Ports::new(packet.destination_port, packet.source_port),
+            source: path.new_destination.last_four(),
+            destination: path.new_source.last_four(),
+            ports: Ports::new(path.new_destination_port, path.new_source_port),
             protocol: u32::from(packet.protocol),
         });
     }
@@ -396,10 +407,12 @@ fn translate<F: Frame>(frame: &mut F, scratch: &Scratch) -> Option<()> {
     rewrite::translate(
         frame,
         &Translation {
-            source: packet.source,
-            new_source: path.new_source,
-            destination: packet.destination,
-            new_destination: path.new_destination,
+            source: packet.source.last_four(),
+            new_source: path.new_source.last_four(),
+            destination: packet.destination.last_four(),
+            new_destination: path.new_destination.last_four(),
+            ports: Ports::new(packet.source_port, packet.destination_port),
+            new_ports: Ports::new(path.new_source_port, path.new_destination_port),
             transport_offset: if packet.part == FragmentPart::Later {
                 0
             } else {

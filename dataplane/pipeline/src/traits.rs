@@ -1,11 +1,9 @@
 //! What the pipeline asks of the place it runs in.
 
-use core::num::NonZeroU32;
-
 use eni_abi::{
-    Connection, ConnectionKey, DecidingRule, Direction, DropReason, FiveTuple, Flow, FlowKey,
-    Fragment, FragmentKey, Globals, IdentityKey, Ipv4, MacKey, Mapping, MappingKey, Policy,
-    PolicyKey, Port, PublicAddress, Route, RuleBits, RuleProtocol, Vport,
+    Address, Connection, ConnectionKey, DecidingRule, Direction, DropReason, FiveTuple, Flow,
+    FlowKey, Fragment, FragmentKey, Globals, IdentityKey, Location, MacKey, Mapping, MappingKey,
+    Policy, PolicyKey, Port, PublicAddress, Route, RuleBits, RuleProtocol, Vport,
 };
 
 /// Where and when a frame arrived.
@@ -17,77 +15,24 @@ pub struct Arrival {
     pub now_ns: u64,
 }
 
-/// What to do with the frame: one word, so that it fits BPF's one return register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict(Option<NonZeroU32>);
-
-impl Verdict {
-    /// Drop it; the counter is counted.
-    pub const DROP: Self = Self(None);
-
-    /// Give it to the guest end of `vport` (possibly the sender's own: an answer of the fabric). There is no vport 0.
-    #[must_use]
-    #[inline(always)]
-    pub const fn deliver(vport: u32) -> Self {
-        Self(NonZeroU32::new(vport))
-    }
-
-    /// Cut it into fragments ([`crate::piece`]) and give those to the guest end of `vport`.
-    #[must_use]
-    #[inline(always)]
-    pub const fn deliver_in_pieces(vport: u32) -> Self {
-        Self(NonZeroU32::new(vport | Self::IN_PIECES))
-    }
-
-    /// Above all vports.
-    const IN_PIECES: u32 = 1 << 31;
-    /// Above all vports.
-    const OUTSIDE: u32 = 1 << 30;
-
-    /// The same, leaving the region if `outside`: nothing may be left to a device that was not judged here.
-    #[must_use]
-    #[inline(always)]
-    pub const fn outside(self, outside: bool) -> Self {
-        match self.0 {
-            Some(vport) if outside => Self(NonZeroU32::new(vport.get() | Self::OUTSIDE)),
-            _ => self,
-        }
-    }
-
-    /// Whether the frame leaves the region.
-    #[must_use]
-    #[inline(always)]
-    pub const fn is_outside(self) -> bool {
-        matches!(self.0, Some(vport) if vport.get() & Self::OUTSIDE != 0)
-    }
-
-    /// The vport to deliver to, or `None` to drop.
-    #[must_use]
-    #[inline(always)]
-    pub const fn target(self) -> Option<u32> {
-        match self.0 {
-            Some(vport) => Some(vport.get() & !(Self::IN_PIECES | Self::OUTSIDE)),
-            None => None,
-        }
-    }
-
-    /// Whether the frame is to be cut before it is delivered.
-    #[must_use]
-    #[inline(always)]
-    pub const fn in_pieces(self) -> bool {
-        matches!(self.0, Some(vport) if vport.get() & Self::IN_PIECES != 0)
-    }
-}
-
-/// Which checksum an address takes part in.
+/// Which checksum a word takes part in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChecksumKind {
     /// The IPv4 header's.
     Header,
-    /// TCP's, over the pseudo-header.
-    Tcp,
-    /// UDP's, over the pseudo-header: zero means none, and a computed zero is sent as 0xffff (RFC 768).
-    Udp,
+    /// TCP's.
+    Tcp(Covered),
+    /// UDP's: zero means none, and a computed zero is sent as 0xffff (RFC 768).
+    Udp(Covered),
+}
+
+/// Where a word lies that a transport's checksum covers. A checksum that is left to a device holds the pseudo-header's sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Covered {
+    /// In the pseudo-header: an address.
+    PseudoHeader,
+    /// In the segment itself: the ports.
+    Segment,
 }
 
 /// One Ethernet frame. Offsets are bytes from its start, and even.
@@ -114,13 +59,13 @@ pub trait Frame {
     /// Writes `N` words at `offset`; `None` if that failed. Checksums are the caller's business.
     fn store<const N: usize>(&mut self, offset: u32, words: &[u16; N]) -> Option<()>;
 
-    /// Updates the checksum at `offset` for an address that goes from `from` to `to`, also one that an offload has left
-    /// to be completed later.
+    /// Updates the checksum at `offset` for four bytes that go from `from` to `to`, as they lie in the frame; also one that
+    /// an offload has left to be completed later.
     fn replace_checksum(
         &mut self,
         offset: u32,
-        from: Ipv4,
-        to: Ipv4,
+        from: u32,
+        to: u32,
         kind: ChecksumKind,
     ) -> Option<()>;
 
@@ -140,17 +85,17 @@ pub trait Tables {
     /// Where a private address lives.
     fn mapping(&self, key: &MappingKey) -> Option<&Mapping>;
     /// What a public address translates to.
-    fn public_address(&self, address: Ipv4) -> Option<&PublicAddress>;
+    fn public_address(&self, address: Address) -> Option<&PublicAddress>;
     /// Whether `address` lies in a block of the VPC of a number.
-    fn is_in_vpc(&self, vpc: u32, address: Ipv4) -> bool;
-    /// The vport of a MAC in a subnet.
-    fn mac(&self, key: &MacKey) -> Option<u32>;
+    fn is_in_vpc(&self, vpc: u32, address: Address) -> bool;
+    /// Where the interface of a MAC in a subnet is.
+    fn mac(&self, key: &MacKey) -> Option<&Location>;
     /// The route of the longest prefix that contains `destination`.
-    fn route(&self, route_table: u32, destination: Ipv4) -> Option<&Route>;
+    fn route(&self, route_table: u32, destination: Address) -> Option<&Route>;
     /// A policy.
     fn policy(&self, policy: u32) -> Option<&Policy>;
     /// The rules of the longest prefix that contains `remote`.
-    fn remote_rules(&self, policy: PolicyKey, remote: Ipv4) -> Option<&RuleBits>;
+    fn remote_rules(&self, policy: PolicyKey, remote: Address) -> Option<&RuleBits>;
     /// The rules for peers of an identity.
     fn identity_rules(&self, key: &IdentityKey) -> Option<&RuleBits>;
     /// The rules under exactly `protocol` of the longest prefix that contains `port`.

@@ -9,7 +9,7 @@ use eni_pipeline::testing::region::{
     ANNA, BERT, CARL, OPEN_ACL, UPLINK, ip, mac, private, public, router_mac,
 };
 use eni_pipeline::testing::{MemoryFrame, Remote, Rule, add_policy, cut, decide};
-use eni_pipeline::{Arrival, Scratch, process};
+use eni_pipeline::{Arrival, Manner, Scratch, process};
 use eni_wire::protocol::{self, TCP, UDP};
 use eni_wire::tcp_flag::{ACK, SYN};
 use support::Bench;
@@ -401,7 +401,7 @@ fn pieces(bench: &mut Bench, datagram: &Datagram) -> Vec<Vec<u8>> {
         now_ns: bench.now_ns,
     };
     let (verdict, bytes) = decide(&bench.tables, &mut bench.memory, arrival, &datagram.bytes());
-    if verdict.in_pieces() {
+    if verdict.manner() == Some(Manner::InPieces) {
         cut(&bytes)
     } else {
         Vec::new()

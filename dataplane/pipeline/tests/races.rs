@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use eni_abi::Direction::Egress;
 use eni_abi::{
-    Globals, IdentityKey, Ipv4, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port,
+    Address, Globals, IdentityKey, Location, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port,
     PublicAddress, Route, RuleBits, RuleProtocol, Vport,
 };
 use eni_pipeline::testing::frames::udp;
@@ -49,22 +49,22 @@ impl Tables for ChangingTables {
     fn mapping(&self, key: &MappingKey) -> Option<&Mapping> {
         self.now().mapping(key)
     }
-    fn public_address(&self, address: Ipv4) -> Option<&PublicAddress> {
+    fn public_address(&self, address: Address) -> Option<&PublicAddress> {
         self.now().public_address(address)
     }
-    fn is_in_vpc(&self, vpc: u32, address: Ipv4) -> bool {
+    fn is_in_vpc(&self, vpc: u32, address: Address) -> bool {
         self.now().is_in_vpc(vpc, address)
     }
-    fn mac(&self, key: &MacKey) -> Option<u32> {
+    fn mac(&self, key: &MacKey) -> Option<&Location> {
         self.now().mac(key)
     }
-    fn route(&self, route_table: u32, destination: Ipv4) -> Option<&Route> {
+    fn route(&self, route_table: u32, destination: Address) -> Option<&Route> {
         self.now().route(route_table, destination)
     }
     fn policy(&self, policy: u32) -> Option<&Policy> {
         self.now().policy(policy)
     }
-    fn remote_rules(&self, policy: PolicyKey, remote: Ipv4) -> Option<&RuleBits> {
+    fn remote_rules(&self, policy: PolicyKey, remote: Address) -> Option<&RuleBits> {
         self.now().remote_rules(policy, remote)
     }
     fn identity_rules(&self, key: &IdentityKey) -> Option<&RuleBits> {
@@ -157,10 +157,7 @@ fn a_subnet_that_the_next_hop_is_in_by_now_is_entered() {
     const ELSEWHERE: [u8; 4] = [172, 16, 0, 9];
     let mut before = small_region();
     add_policy(&mut before, CLOSED, &[Rule::everything(Egress)]);
-    let to_bert = Route {
-        kind: Route::INTERFACE,
-        vport: BERT,
-    };
+    let to_bert = Route::to_interface(Location::here(BERT));
     add_route(&mut before, [172, 16, 0, 0], 12, to_bert);
     change_row(&mut before, BERT, |row| {
         row.flags &= !Vport::SOURCE_DEST_CHECK;

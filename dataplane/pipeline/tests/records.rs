@@ -58,8 +58,8 @@ fn a_record_names_the_flow_and_its_size() {
         bench.step(ANNA, &frame, PASSES);
         let record = last(&bench);
         let flow = FiveTuple {
-            source: ip(private(ANNA)),
-            destination: ip(private(BERT)),
+            source: ip(private(ANNA)).into(),
+            destination: ip(private(BERT)).into(),
             source_port: Port::new(1000),
             destination_port: Port::new(53),
             protocol: UDP,

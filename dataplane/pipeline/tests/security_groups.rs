@@ -423,7 +423,7 @@ fn an_instance_with_its_allowance_of_connections_begins_no_other() {
     bench.memory.connections.insert(key, connection);
     for number in 1..CONNECTION_ALLOWANCE {
         let another = ConnectionKey {
-            remote_address: Ipv4(number),
+            remote_address: Ipv4(number).into(),
             ..key
         };
         bench.memory.connections.insert(another, connection);

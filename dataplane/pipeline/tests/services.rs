@@ -3,7 +3,7 @@
 
 mod support;
 
-use eni_abi::{DropReason, MappingKey, Route, Vport};
+use eni_abi::{DropReason, Location, MappingKey, Route, Vport};
 use eni_pipeline::testing::MemoryFrame;
 use eni_pipeline::testing::frames::{arp_request, checksums_hold, echo, repair, tcp, udp};
 use eni_pipeline::testing::region::{
@@ -118,7 +118,7 @@ fn a_reassigned_address_is_reached_at_the_mac_that_neighbours_remember() {
     let mut bench = Bench::new();
     let key = |octets| MappingKey {
         vpc: VPC,
-        address: ip(octets),
+        address: ip(octets).into(),
     };
     let owner = bench.tables.mappings[&key(private(BERT))];
     bench.tables.mappings.insert(key(address), owner);
@@ -241,45 +241,28 @@ fn routes_lead_where_they_say() {
         (
             [10, 0, 2, 12],
             32,
-            Route {
-                kind: Route::BLACKHOLE,
-                vport: 0,
-            },
+            Route::of_kind(Route::BLACKHOLE),
             vec!["10 blackhole"],
         ),
         (
             [10, 0, 2, 0],
             24,
-            Route {
-                kind: Route::INTERFACE,
-                vport: BERT,
-            },
+            Route::to_interface(Location::here(BERT)),
             vec!["11 destination_check"],
         ),
         (
             [10, 0, 2, 0],
             24,
-            Route {
-                kind: Route::INTERFACE,
-                vport: CARL,
-            },
+            Route::to_interface(Location::here(CARL)),
             vec!["10 out", "12 in"],
         ),
         (
             [10, 0, 2, 0],
             24,
-            Route {
-                kind: Route::INTERFACE,
-                vport: 99,
-            },
+            Route::to_interface(Location::here(99)),
             vec!["10 receiver_blocked"],
         ),
-        (
-            [10, 0, 2, 0],
-            24,
-            Route { kind: 55, vport: 0 },
-            vec!["10 blackhole"],
-        ),
+        ([10, 0, 2, 0], 24, Route::of_kind(55), vec!["10 blackhole"]),
     ];
     for (destination, length, route, moved) in cases {
         let mut bench = Bench::new();
@@ -304,10 +287,7 @@ fn routes_lead_where_they_say() {
 #[test]
 fn an_appliance_forwards_for_others_when_its_check_is_off() {
     let mut bench = Bench::new();
-    let through_bert = Route {
-        kind: Route::INTERFACE,
-        vport: BERT,
-    };
+    let through_bert = Route::to_interface(Location::here(BERT));
     eni_pipeline::testing::region::add_route(&mut bench.tables, [172, 16, 0, 0], 12, through_bert);
     let to_far = udp(ANNA, [172, 16, 0, 1], (1, 2));
     bench.step(ANNA, &to_far.bytes(), &["11 destination_check"]);

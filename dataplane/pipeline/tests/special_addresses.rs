@@ -3,7 +3,7 @@
 
 mod support;
 
-use eni_abi::{Ipv4, Route, VpcBlockKey, Vport};
+use eni_abi::{Ipv4, Location, Prefix, Route, VpcBlockKey, Vport};
 use eni_pipeline::testing::frames::{Datagram, echo, tcp, udp};
 use eni_pipeline::testing::region::{
     ANNA, BERT, CARL, UPLINK, VPC, add_route, ip, mac, private, public, router_mac,
@@ -62,7 +62,15 @@ fn no_route_leads_to_an_address_that_no_router_forwards() {
         let (kind, vport) = route;
         for destination in SPECIAL {
             // A route for just this address: the most specific of all.
-            add_route(&mut bench.tables, destination, 32, Route { kind, vport });
+            add_route(
+                &mut bench.tables,
+                destination,
+                32,
+                Route {
+                    kind,
+                    location: Location::here(vport),
+                },
+            );
             for frame in frames(ANNA, destination) {
                 let frame = Datagram {
                     destination_mac: router_mac(ANNA),
@@ -125,12 +133,9 @@ fn no_packet_has_such_a_source_also_without_the_check() {
 fn a_vpc_may_have_a_block_of_the_reserved_addresses() {
     let mut bench = Bench::new();
     without_checks(&mut bench);
-    let block = VpcBlockKey::prefix(VPC, ip([240, 1, 0, 0]), 16);
+    let block = VpcBlockKey::prefix(VPC, Prefix::v4(ip([240, 1, 0, 0]), 16));
     bench.tables.vpc_blocks.insert(block, 1);
-    let to_bert = Route {
-        kind: Route::INTERFACE,
-        vport: BERT,
-    };
+    let to_bert = Route::to_interface(Location::here(BERT));
     add_route(&mut bench.tables, [240, 0, 0, 0], 4, to_bert);
     let inside = Datagram {
         destination_mac: router_mac(ANNA),
@@ -194,7 +199,7 @@ fn an_inside_source_needs_no_route_to_be_known() {
     };
     bench.step(UPLINK, &frame.bytes(), &["9 inside_source"]);
     bench.tables.vpc_blocks.clear();
-    let second = VpcBlockKey::prefix(VPC, Ipv4::UNSPECIFIED, 1);
+    let second = VpcBlockKey::prefix(VPC, Prefix::v4(Ipv4::UNSPECIFIED, 1));
     bench.tables.vpc_blocks.insert(second, 1);
     bench.step(UPLINK, &frame.bytes(), &["9 inside_source"]);
 }

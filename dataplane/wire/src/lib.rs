@@ -12,12 +12,14 @@ mod address;
 mod arp;
 pub mod checksum;
 mod ethernet;
+mod ip;
 mod ipv4;
 mod transport;
 
 pub use address::{Ipv4, Mac, Port};
 pub use arp::{ARP_WORDS, ArpPacket};
 pub use ethernet::{ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, EthernetHeader};
+pub use ip::Address;
 pub use ipv4::{FragmentPart, IPV4_LENGTH, IPV4_WORDS, Ipv4Header, Malformed, protocol};
 pub use transport::{
     ICMP_LENGTH, ICMP_WORDS, IcmpHeader, IcmpQuery, TCP_LENGTH, TCP_WORDS, TcpHeader, UDP_LENGTH,

@@ -34,8 +34,12 @@ impl Announcer {
             mapping,
             hearers,
         } = announcement;
+        // Addresses of IPv6 are no business of ARP's.
+        let Some(address) = key.address.as_v4() else {
+            return Ok(());
+        };
         for (vport, guest) in hearers {
-            let frame = frame(key.address, mapping.mac, *guest);
+            let frame = frame(address, mapping.mac, *guest);
             match sys::send(self.socket.as_fd(), *vport, &frame) {
                 Err(error) if !is_gone(&error) => return Err(failed("send")(error)),
                 _ => {}

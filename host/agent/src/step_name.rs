@@ -21,7 +21,7 @@ pub(crate) fn step_name(step: &Step) -> String {
         Step::Forget(vport, _) => format!("forget vport {vport}"),
         Step::WriteGlobals(_) => "write the globals".to_owned(),
         Step::Announce(announcement) => {
-            let address = std::net::Ipv4Addr::from(announcement.key.address);
+            let address = std::net::IpAddr::from(announcement.key.address);
             format!(
                 "announce {address} to {} guests",
                 announcement.hearers.len()

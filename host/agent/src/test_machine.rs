@@ -9,8 +9,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use eni_abi::{
-    Direction, DirectionPolicy, Ipv4, Mac, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port,
-    PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Vport,
+    Address, Direction, DirectionPolicy, Ipv4, Location, Mac, MacKey, Mapping, MappingKey, Policy,
+    PolicyKey, Port, PortKey, Prefix, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Vport,
 };
 use eni_instance::{NoAdapterFiles, RunDirectory, exec};
 use eni_plan::lanes::InFlight;
@@ -203,8 +203,9 @@ fn add_rows(tables: &mut Tables, interface: &DesiredInterface) {
     let (vport, mac_address) = (interface.vport, interface.mac_address);
     let address = interface.private_ip_addresses[0];
     let public = Ipv4Addr::new(203, 0, 113, 9).into();
+    let location = Location::here(vport);
     let mapping = Mapping {
-        vport,
+        location,
         subnet: SUBNET,
         public_address: public,
         mac: mac(mac_address),
@@ -213,7 +214,7 @@ fn add_rows(tables: &mut Tables, interface: &DesiredInterface) {
     tables
         .mappings
         .values_mut()
-        .for_each(|other| other.public_address = Ipv4::default());
+        .for_each(|other| other.public_address = Address::NONE);
     let address = address.into();
     tables
         .mappings
@@ -224,12 +225,12 @@ fn add_rows(tables: &mut Tables, interface: &DesiredInterface) {
             mac: mac(mac_address),
             reserved: 0,
         },
-        vport,
+        location,
     );
     let owner = PublicAddress {
         vpc: VPC,
         private_address: address,
-        vport,
+        location,
     };
     tables.public_addresses.insert(public, owner);
     let row = Vport {
@@ -278,26 +279,20 @@ fn open_tables() -> Tables {
     );
     for direction in [Direction::Ingress, Direction::Egress] {
         let policy = PolicyKey::new(ALLOW_ALL, direction);
-        let anyone = RemoteKey::prefix(policy, Ipv4::default(), 0);
+        let anyone = RemoteKey::prefix(policy, Prefix::ALL_IPV4);
         tables.remote_rules.insert(anyone, first);
         let anything = PortKey::prefix(policy, eni_abi::RuleProtocol::ALL, Port::default(), 0);
         tables.port_rules.insert(anything, first);
     }
-    let local = RouteKey::prefix(ROUTE_TABLE, Ipv4Addr::new(10, 0, 0, 0).into(), 16);
+    let local = RouteKey::prefix(ROUTE_TABLE, Prefix::v4(Ipv4Addr::new(10, 0, 0, 0).into(), 16));
     tables.routes.insert(
         local,
-        Route {
-            kind: Route::LOCAL,
-            vport: 0,
-        },
+        Route::of_kind(Route::LOCAL),
     );
-    let default = RouteKey::prefix(ROUTE_TABLE, Ipv4::default(), 0);
+    let default = RouteKey::prefix(ROUTE_TABLE, Prefix::ALL_IPV4);
     tables.routes.insert(
         default,
-        Route {
-            kind: Route::INTERNET_GATEWAY,
-            vport: 0,
-        },
+        Route::of_kind(Route::INTERNET_GATEWAY),
     );
     let uplink = Vport {
         flags: Vport::PRESENT | Vport::UPLINK,

@@ -65,7 +65,7 @@ fn announced(row: &Mapping) -> Mapping {
 fn announcement(comparison: &Comparison<'_>, key: MappingKey, row: &Mapping) -> Announcement {
     let rows = &comparison.desired.tables.vports;
     let guests = comparison.index.guests(key.vpc, row.subnet);
-    let hearers = guests.filter(|vport| *vport != row.vport);
+    let hearers = guests.filter(|vport| Some(*vport) != row.location.vport_here());
     Announcement {
         key,
         mapping: announced(row),

@@ -199,7 +199,7 @@ impl Index {
     pub(crate) fn has_taker_besides(&self, row: &Mapping) -> bool {
         let all = (row.subnet, u32::MIN)..=(row.subnet, u32::MAX);
         let mut takers = self.takers.range(all);
-        takers.any(|(_, vport)| *vport != row.vport)
+        takers.any(|(_, vport)| Some(*vport) != row.location.vport_here())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use eni_abi::{Mac, Mapping, MappingKey, Vport};
+use eni_abi::{Location, Mac, Mapping, MappingKey, Vport};
 use eni_plan::{Desired, DesiredUplink, Observed, Step, Tables, plan};
 use eni_types::MacAddress;
 
@@ -38,7 +38,7 @@ fn region(owner: Option<u32>, unchecked: &[u32]) -> Desired {
     }
     if let Some(vport) = owner {
         let mapping = Mapping {
-            vport,
+            location: Location::here(vport),
             subnet: 1,
             mac: mac(vport),
             ..Mapping::default()

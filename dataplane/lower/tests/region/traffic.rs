@@ -128,8 +128,14 @@ impl Region {
                 let mut flow = TrackedFlow {
                     attachment: attachments[&key.vport],
                     protocol: key.protocol as u8,
-                    local: (key.local_address.into(), key.local_port.number()),
-                    remote: (key.remote_address.into(), key.remote_port.number()),
+                    local: (
+                        key.local_address.last_four().into(),
+                        key.local_port.number(),
+                    ),
+                    remote: (
+                        key.remote_address.last_four().into(),
+                        key.remote_port.number(),
+                    ),
                     query: None,
                 };
                 if flow.protocol == 1 {

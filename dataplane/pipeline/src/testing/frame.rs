@@ -122,16 +122,17 @@ impl Frame for MemoryFrame {
     fn replace_checksum(
         &mut self,
         offset: u32,
-        from: Ipv4,
-        to: Ipv4,
+        from: u32,
+        to: u32,
         kind: ChecksumKind,
     ) -> Option<()> {
         let word = self.word(offset)?;
-        if from == to || (kind == ChecksumKind::Udp && *word == 0) {
+        let is_udp = matches!(kind, ChecksumKind::Udp(_));
+        if from == to || (is_udp && *word == 0) {
             return Some(());
         }
-        *word = checksum::replace_address(*word, from, to);
-        if kind == ChecksumKind::Udp && *word == 0 {
+        *word = checksum::replace_address(*word, Ipv4(from), Ipv4(to));
+        if is_udp && *word == 0 {
             *word = 0xffff;
         }
         Some(())

@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeSet;
 use eni_abi::{
-    Direction, DirectionPolicy, IdentityKey, Ipv4, PolicyKey, Port, PortKey, RemoteKey,
+    Direction, DirectionPolicy, IdentityKey, Ipv4, PolicyKey, Port, PortKey, Prefix, RemoteKey,
     RuleProtocol,
 };
 
@@ -106,15 +106,16 @@ fn add_remotes(tables: &mut MemoryTables, policy: PolicyKey, rules: &[Rule]) {
     for rule in rules {
         match rule.remote {
             Remote::Network(network, length) => {
+                let prefix = Prefix::v4(network, length);
                 let bits = tables
                     .remote_rules
-                    .entry(RemoteKey::prefix(policy, network, length))
+                    .entry(RemoteKey::prefix(policy, prefix))
                     .or_default();
                 for (number, other) in rules.iter().enumerate() {
                     let Remote::Network(other, other_length) = other.remote else {
                         continue;
                     };
-                    if other_length <= length && network.is_in(other, Ipv4::mask(other_length)) {
+                    if Prefix::v4(other, other_length).contains(&prefix) {
                         bits.insert(number);
                     }
                 }

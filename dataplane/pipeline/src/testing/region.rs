@@ -2,8 +2,8 @@
 
 use core::net::Ipv4Addr;
 use eni_abi::{
-    Globals, Ipv4, LpmKey, Mac, MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey,
-    VpcBlockKey, Vport,
+    Address, Globals, Ipv4, Location, LpmKey, Mac, MacKey, Mapping, MappingKey, Prefix,
+    PublicAddress, Route, RouteKey, VpcBlockKey, Vport,
 };
 
 use super::{MemoryTables, Remote, Rule, add_policy};
@@ -102,27 +102,17 @@ pub fn small_region() -> MemoryTables {
         ..Vport::default()
     };
     tables.vports.insert(UPLINK, uplink);
-    add_route(
-        &mut tables,
-        [10, 0, 0, 0],
-        16,
-        Route {
-            kind: Route::LOCAL,
-            vport: 0,
-        },
-    );
+    add_route(&mut tables, [10, 0, 0, 0], 16, Route::of_kind(Route::LOCAL));
     add_route(
         &mut tables,
         [0, 0, 0, 0],
         0,
-        Route {
-            kind: Route::INTERNET_GATEWAY,
-            vport: 0,
-        },
+        Route::of_kind(Route::INTERNET_GATEWAY),
     );
-    tables
-        .vpc_blocks
-        .insert(VpcBlockKey::prefix(VPC, ip([10, 0, 0, 0]), 16), 1);
+    tables.vpc_blocks.insert(
+        VpcBlockKey::prefix(VPC, Prefix::v4(ip([10, 0, 0, 0]), 16)),
+        1,
+    );
     let open = [Rule::everything(Ingress), Rule::everything(Egress)];
     add_policy(&mut tables, OPEN_GROUP, &open);
     add_policy(&mut tables, OPEN_ACL, &open);
@@ -150,7 +140,7 @@ pub fn tracking_region() -> MemoryTables {
 
 /// Adds a route to [`ROUTE_TABLE`].
 pub fn add_route(tables: &mut MemoryTables, destination: [u8; 4], length: u8, route: Route) {
-    let key: LpmKey<RouteKey> = RouteKey::prefix(ROUTE_TABLE, ip(destination), length);
+    let key: LpmKey<RouteKey> = RouteKey::prefix(ROUTE_TABLE, Prefix::v4(ip(destination), length));
     tables.routes.insert(key, route);
 }
 
@@ -160,7 +150,7 @@ fn add_guest(
     identity: u32,
     public_address: Option<[u8; 4]>,
 ) {
-    let address = ip(private(vport));
+    let address = Address::v4(ip(private(vport)));
     let [a, b, subnet, _] = private(vport);
     let row = Vport {
         generation: 1,
@@ -185,11 +175,12 @@ fn add_guest(
         reserved: 0,
     };
     tables.vports.insert(vport, row);
+    let location = Location::here(vport);
     let mapping = Mapping {
-        vport,
+        location,
         subnet: row.subnet,
         identity,
-        public_address: public_address.map_or(Ipv4::UNSPECIFIED, ip),
+        public_address: public_address.map_or(Address::NONE, |octets| ip(octets).into()),
         mac: row.mac,
         unannounced: 0,
     };
@@ -202,15 +193,15 @@ fn add_guest(
             mac: row.mac,
             reserved: 0,
         },
-        vport,
+        location,
     );
     if let Some(public_address) = public_address {
         tables.public_addresses.insert(
-            ip(public_address),
+            ip(public_address).into(),
             PublicAddress {
                 vpc: VPC,
                 private_address: address,
-                vport,
+                location,
             },
         );
     }

@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 use eni_abi::Direction::{Egress, Ingress};
-use eni_abi::{Route, RuleProtocol, Vport};
+use eni_abi::{Location, Route, RuleProtocol, Vport};
 use eni_wire::protocol::{ICMP, TCP, UDP};
 
 use super::frames::{Datagram, arp_request, echo, icmp_error, repair, tcp, udp};
@@ -79,6 +79,7 @@ pub fn any_tables(dice: &mut Dice) -> MemoryTables {
         Route::LOCAL,
         Route::INTERNET_GATEWAY,
         Route::INTERFACE,
+        Route::NAT_GATEWAY,
     ]);
     let (destination, length) = dice.pick(&[
         ([172, 16, 0, 0], 12),
@@ -91,7 +92,7 @@ pub fn any_tables(dice: &mut Dice) -> MemoryTables {
         length,
         Route {
             kind,
-            vport: target,
+            location: Location::here(target),
         },
     );
     tables

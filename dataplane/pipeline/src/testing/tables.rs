@@ -5,8 +5,9 @@ use core::hint::black_box;
 use core::sync::atomic::{Ordering, fence};
 
 use eni_abi::{
-    Globals, IdentityKey, Ipv4, LpmKey, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port,
-    PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, VpcBlockKey, Vport,
+    Address, Globals, IdentityKey, Location, LpmKey, MacKey, Mapping, MappingKey, Policy,
+    PolicyKey, Port, PortKey, Prefix, PublicAddress, RemoteKey, Route, RouteKey, RuleBits,
+    RuleProtocol, VpcBlockKey, Vport,
 };
 
 use crate::Tables;
@@ -18,9 +19,9 @@ pub struct MemoryTables {
     pub globals: Globals,
     pub vports: BTreeMap<u32, Vport>,
     pub mappings: BTreeMap<MappingKey, Mapping>,
-    pub public_addresses: BTreeMap<Ipv4, PublicAddress>,
+    pub public_addresses: BTreeMap<Address, PublicAddress>,
     pub vpc_blocks: BTreeMap<LpmKey<VpcBlockKey>, u32>,
-    pub macs: BTreeMap<MacKey, u32>,
+    pub macs: BTreeMap<MacKey, Location>,
     pub routes: BTreeMap<LpmKey<RouteKey>, Route>,
     pub policies: BTreeMap<u32, Policy>,
     pub remote_rules: BTreeMap<LpmKey<RemoteKey>, RuleBits>,
@@ -46,27 +47,24 @@ impl Tables for MemoryTables {
         self.mappings.get(key)
     }
 
-    fn public_address(&self, address: Ipv4) -> Option<&PublicAddress> {
+    fn public_address(&self, address: Address) -> Option<&PublicAddress> {
         self.public_addresses.get(&address)
     }
 
-    fn is_in_vpc(&self, vpc: u32, address: Ipv4) -> bool {
-        (0..=32).any(|length| {
-            let network = Ipv4(address.0 & Ipv4::mask(length).0);
-            self.vpc_blocks
-                .contains_key(&VpcBlockKey::prefix(vpc, network, length))
+    fn is_in_vpc(&self, vpc: u32, address: Address) -> bool {
+        longest(&self.vpc_blocks, address, |block| {
+            VpcBlockKey::prefix(vpc, block)
         })
+        .is_some()
     }
 
-    fn mac(&self, key: &MacKey) -> Option<u32> {
-        self.macs.get(key).copied()
+    fn mac(&self, key: &MacKey) -> Option<&Location> {
+        self.macs.get(key)
     }
 
-    fn route(&self, route_table: u32, destination: Ipv4) -> Option<&Route> {
-        (0..=32).rev().find_map(|length| {
-            let network = Ipv4(destination.0 & Ipv4::mask(length).0);
-            self.routes
-                .get(&RouteKey::prefix(route_table, network, length))
+    fn route(&self, route_table: u32, destination: Address) -> Option<&Route> {
+        longest(&self.routes, destination, |prefix| {
+            RouteKey::prefix(route_table, prefix)
         })
     }
 
@@ -74,11 +72,9 @@ impl Tables for MemoryTables {
         self.policies.get(&policy)
     }
 
-    fn remote_rules(&self, policy: PolicyKey, remote: Ipv4) -> Option<&RuleBits> {
-        (0..=32).rev().find_map(|length| {
-            let network = Ipv4(remote.0 & Ipv4::mask(length).0);
-            self.remote_rules
-                .get(&RemoteKey::prefix(policy, network, length))
+    fn remote_rules(&self, policy: PolicyKey, remote: Address) -> Option<&RuleBits> {
+        longest(&self.remote_rules, remote, |prefix| {
+            RemoteKey::prefix(policy, prefix)
         })
     }
 
@@ -98,4 +94,15 @@ impl Tables for MemoryTables {
                 .get(&PortKey::prefix(policy, protocol, first, length))
         })
     }
+}
+
+/// The row of the longest prefix that contains `address`.
+fn longest<K: Ord, V>(
+    rows: &BTreeMap<LpmKey<K>, V>,
+    address: Address,
+    key: impl Fn(Prefix) -> LpmKey<K>,
+) -> Option<&V> {
+    (0..=Address::BITS)
+        .rev()
+        .find_map(|length| rows.get(&key(Prefix::around(address, length))))
 }

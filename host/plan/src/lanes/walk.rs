@@ -99,7 +99,10 @@ impl Walk {
                     || self.unconfigured.contains(vport) && !observed.passes(*vport);
                 half_made || !maps.is_ready(row.instance)
             }
-            Step::Announce(announcement) => self.unreleased.contains(&announcement.mapping.vport),
+            Step::Announce(announcement) => {
+                let owner = announcement.mapping.location.vport_here();
+                owner.is_some_and(|vport| self.unreleased.contains(&vport))
+            }
             // Rows that nothing will name go when nothing names them.
             Step::Table(change) if urgency == Urgency::Then && change.removes() => change
                 .policy()

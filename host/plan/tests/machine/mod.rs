@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use eni_abi::{IdentityKey, Mac, Mapping, MappingKey, Policy, PolicyKey, RuleBits, Vport};
+use eni_abi::{IdentityKey, Location, Mac, Mapping, MappingKey, Policy, PolicyKey, RuleBits, Vport};
 use eni_plan::{
     Desired, DesiredInstance, DesiredInterface, DesiredUplink, Observed, ObservedDevice, Plan,
     Plug, Step, TableChange, Tables, UPLINK_VPORT, VportNumbers, plan,
@@ -104,7 +104,7 @@ pub(crate) fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers
         desired.tables.mappings.insert(
             key,
             Mapping {
-                vport,
+                location: Location::here(vport),
                 mac: Mac::from_bytes([2, 0, 0, 0, instance, index]),
                 ..Mapping::default()
             },
@@ -228,7 +228,7 @@ impl Machine {
                 let found = observed.tables.mappings[&announcement.key];
                 assert_eq!(found.unannounced, 1, "told twice");
                 let told = announcement.mapping;
-                assert_eq!((found.vport, found.mac), (told.vport, told.mac));
+                assert_eq!((found.location, found.mac), (told.location, told.mac));
             }
             Step::Boot(id, instance) => {
                 assert!(!observed.instances[id].alive, "booted while it runs");

@@ -1,0 +1,279 @@
+//! Where a packet goes: by MAC inside a subnet, else from hop to hop, as the route tables say.
+
+use eni_abi::{Address, DropReason, Location, MacKey, MappingKey, Route, Vport};
+
+use crate::Tables;
+use crate::packet::Scratch;
+
+/// So many hops a packet may take: its subnet's router, a gateway in another subnet, that one's router, the internet.
+const MOST_HOPS: usize = 4;
+
+/// What decides where a packet goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hop {
+    /// The router of the sender's subnet: by the subnet's route table.
+    Router,
+    /// What lies beyond an internet gateway: by public addresses.
+    Internet,
+}
+
+/// Fills `scratch.path` for a packet of the guest behind `sender`.
+///
+/// Nothing of the receiver's row is read here that a cached verdict may rest on: its generation is not known yet.
+#[inline(never)]
+pub(crate) fn walk<T: Tables>(
+    scratch: &mut Scratch,
+    sender: &Vport,
+    tables: &T,
+) -> Result<(), DropReason> {
+    begin(scratch, sender);
+    let first = if sender.has(Vport::UPLINK) {
+        refuse_inside_source(scratch, sender, tables)?;
+        Hop::Internet
+    } else if scratch.packet.destination_mac == sender.router_mac {
+        Hop::Router
+    } else {
+        return deliver_by_mac(scratch, sender, tables);
+    };
+    go(first, |hop| match hop {
+        Hop::Router => ask_router(scratch, sender, tables),
+        Hop::Internet => cross_internet(scratch, sender, tables),
+    })
+}
+
+/// Goes from hop to hop, until one has no next.
+#[inline(always)]
+fn go(
+    first: Hop,
+    mut next: impl FnMut(Hop) -> Result<Option<Hop>, DropReason>,
+) -> Result<(), DropReason> {
+    let mut hop = first;
+    for _ in 0..MOST_HOPS {
+        match next(hop)? {
+            Some(next) => hop = next,
+            None => return Ok(()),
+        }
+    }
+    Err(DropReason::TooManyHops)
+}
+
+/// The path of a packet that nothing has been found out about.
+#[inline(always)]
+fn begin(scratch: &mut Scratch, sender: &Vport) {
+    let Scratch { packet, path, .. } = scratch;
+    path.new_source = packet.source;
+    path.new_destination = packet.destination;
+    path.new_source_port = packet.source_port;
+    path.new_destination_port = packet.destination_port;
+    path.target_identity = 0;
+    path.sender_identity = if packet.owns_source && !sender.has(Vport::UPLINK) {
+        sender.identity
+    } else {
+        0
+    };
+    path.routed = true;
+    path.steady = true;
+    path.forget_opposite = false;
+    path.by_gateway = false;
+}
+
+/// The vport at `location`.
+///
+/// # Errors
+/// [`DropReason::OtherHost`].
+#[inline(always)]
+fn here(location: &Location) -> Result<u32, DropReason> {
+    location.vport_here().ok_or(DropReason::OtherHost)
+}
+
+/// The longest route that contains the destination says what is next.
+#[inline(always)]
+fn ask_router<T: Tables>(
+    scratch: &mut Scratch,
+    sender: &Vport,
+    tables: &T,
+) -> Result<Option<Hop>, DropReason> {
+    let Scratch { packet, path, .. } = scratch;
+    let route = tables
+        .route(sender.route_table, packet.destination)
+        .ok_or(DropReason::NoRoute)?;
+    match route.kind {
+        Route::LOCAL => {
+            let key = MappingKey {
+                vpc: sender.vpc,
+                address: packet.destination,
+            };
+            let mapping = tables.mapping(&key).ok_or(DropReason::UnknownAddress)?;
+            path.target = here(&mapping.location)?;
+            path.target_identity = mapping.identity;
+            Ok(None)
+        }
+        Route::INTERFACE => {
+            path.target = here(&route.location)?;
+            recognise_owner(scratch, sender.vpc, tables);
+            Ok(None)
+        }
+        Route::INTERNET_GATEWAY => {
+            leave_by_internet_gateway(scratch, sender.vpc, tables)?;
+            Ok(Some(Hop::Internet))
+        }
+        kind if Route::UNSUPPORTED.contains(&kind) => Err(DropReason::UnsupportedTarget),
+        _ => Err(DropReason::Blackhole),
+    }
+}
+
+/// Inside a subnet the MAC says who gets the packet, so that an appliance that forwards can be the next hop.
+///
+/// Where that interface would refuse it, the packet goes to the address's owner in the subnet: neighbours remember the
+/// MAC of a reassigned address for as long as their connections confirm it (RFC 4861, 7.3.1, as Linux does for ARP).
+#[inline(always)]
+fn deliver_by_mac<T: Tables>(
+    scratch: &mut Scratch,
+    sender: &Vport,
+    tables: &T,
+) -> Result<(), DropReason> {
+    let Scratch { packet, path, .. } = scratch;
+    path.routed = false;
+    let key = MacKey {
+        subnet: sender.subnet,
+        mac: packet.destination_mac,
+        reserved: 0,
+    };
+    let target = tables.mac(&key);
+    let mapping = tables.mapping(&MappingKey {
+        vpc: sender.vpc,
+        address: packet.destination,
+    });
+    if let Some(mapping) = mapping
+        && mapping.subnet == sender.subnet
+        && refuses_others(target, tables)
+    {
+        path.routed = target != Some(&mapping.location);
+        path.target = here(&mapping.location)?;
+        path.target_identity = mapping.identity;
+        return Ok(());
+    }
+    path.target = here(target.ok_or(DropReason::UnknownMac)?)?;
+    recognise_owner(scratch, sender.vpc, tables);
+    Ok(())
+}
+
+/// Whether packets for addresses of others are lost at this location.
+///
+/// The row is not the one that the packet goes to, or its check is asked once more on arrival: a cached verdict may rest on
+/// what the row said for a second at most.
+#[inline(always)]
+fn refuses_others<T: Tables>(target: Option<&Location>, tables: &T) -> bool {
+    target
+        .and_then(Location::vport_here)
+        .and_then(|vport| tables.vport(vport))
+        .is_none_or(|vport| vport.has(Vport::SOURCE_DEST_CHECK))
+}
+
+/// Group rules name the destination's owner only if the packet is delivered to it.
+#[inline(always)]
+fn recognise_owner<T: Tables>(scratch: &mut Scratch, vpc: u32, tables: &T) {
+    let key = MappingKey {
+        vpc,
+        address: scratch.packet.destination,
+    };
+    if let Some(mapping) = tables.mapping(&key)
+        && mapping.location.vport_here() == Some(scratch.path.target)
+    {
+        scratch.path.target_identity = mapping.identity;
+    }
+}
+
+/// The source becomes its public address.
+#[inline(always)]
+fn leave_by_internet_gateway<T: Tables>(
+    scratch: &mut Scratch,
+    vpc: u32,
+    tables: &T,
+) -> Result<(), DropReason> {
+    let Scratch { packet, path, .. } = scratch;
+    let key = MappingKey {
+        vpc,
+        address: packet.source,
+    };
+    path.new_source = tables
+        .mapping(&key)
+        .map_or(Address::NONE, |mapping| mapping.public_address);
+    if path.new_source.is_none() {
+        return Err(DropReason::NoPublicAddress);
+    }
+    path.sender_identity = 0;
+    path.by_gateway = true;
+    Ok(())
+}
+
+/// A public address of the region leads to its private one, by the internet gateway there; any other out of the region,
+/// unless the packet has come from there.
+#[inline(always)]
+fn cross_internet<T: Tables>(
+    scratch: &mut Scratch,
+    sender: &Vport,
+    tables: &T,
+) -> Result<Option<Hop>, DropReason> {
+    let Scratch { packet, path, .. } = scratch;
+    let from_outside = sender.has(Vport::UPLINK);
+    if let Some(public) = tables.public_address(packet.destination) {
+        if from_outside && tables.is_in_vpc(public.vpc, packet.source) {
+            return Err(DropReason::InsideSource);
+        }
+        path.new_destination = public.private_address;
+        path.target = here(&public.location)?;
+        return Ok(None);
+    }
+    if from_outside {
+        return Err(DropReason::UnknownPublicAddress);
+    }
+    let uplink = tables.globals().map_or(0, |globals| globals.uplink_vport);
+    if uplink == 0 {
+        return Err(DropReason::NoUplink);
+    }
+    let row = tables.vport(uplink).ok_or(DropReason::NoUplink)?;
+    if row.is_inside(packet.destination.last_four()) {
+        return Err(DropReason::UnknownPublicAddress);
+    }
+    path.target = uplink;
+    Ok(None)
+}
+
+/// From the uplink no source is inside: neither a public address of the region nor, as [`cross_internet`] finds, an address
+/// of the receiver's VPC, whether somebody has it or not (RFC 2827).
+#[inline(always)]
+fn refuse_inside_source<T: Tables>(
+    scratch: &Scratch,
+    uplink: &Vport,
+    tables: &T,
+) -> Result<(), DropReason> {
+    let source = scratch.packet.source;
+    if uplink.is_inside(source.last_four()) || tables.public_address(source).is_some() {
+        return Err(DropReason::InsideSource);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_ends_where_no_hop_is_next_or_after_so_many() {
+        for length in 0..10 {
+            let mut hops = 0;
+            let result = go(Hop::Router, |hop| {
+                hops += 1;
+                Ok((hops <= length).then_some(hop))
+            });
+            let want = if length < MOST_HOPS {
+                Ok(())
+            } else {
+                Err(DropReason::TooManyHops)
+            };
+            assert_eq!(result, want, "{length} more hops");
+            assert!(hops <= MOST_HOPS);
+        }
+    }
+}
