@@ -36,6 +36,7 @@
 
 mod counters;
 mod forwarding;
+pub mod layout_7;
 pub mod map;
 mod memory;
 mod plain;
@@ -64,7 +65,8 @@ pub use vport::{Globals, Vport};
 
 /// The version of everything in this crate: layouts, map names, sizes and meanings.
 ///
-/// Pinned maps of another version are removed and made anew, never reinterpreted.
+/// Pinned maps of another version are converted if they are those of [`layout_7`], else removed and made anew; never
+/// reinterpreted.
 pub const ABI_VERSION: u32 = 9;
 
 /// Beyond an internet gateway packets are at most this large, in bytes (EC2 User Guide, "Network MTU for your EC2 instance").

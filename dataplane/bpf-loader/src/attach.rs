@@ -9,7 +9,7 @@ use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{fstat, stat};
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A pinned link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +101,25 @@ impl Links {
             let id = program.attach_to_link(link.try_into()?)?;
             // The pin holds the link; our descriptor of it may go.
             drop(program.take_link(id)?);
+        }
+        Ok(())
+    }
+
+    /// Puts `program` into every live link pinned in `directory`, and pins those here instead.
+    pub(crate) fn adopt(
+        &self,
+        directory: &Path,
+        program: &mut SchedClassifier,
+    ) -> Result<(), DataPlaneError> {
+        let others = Self::new(directory.to_owned());
+        others.replace_program(program)?;
+        for attachment in others.list()?.iter().filter(|attachment| attachment.alive) {
+            let (from, to) = (others.pin(attachment.vport), self.pin(attachment.vport));
+            std::fs::rename(&from, to).map_err(|source| DataPlaneError::Io {
+                call: "rename",
+                path: from,
+                source,
+            })?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use crate::attach::{self, Links};
 use crate::counters::Counters;
 use crate::table::Tables;
 use crate::test_run::{Context, Program};
+use crate::upgrade::{OldDataPlane, Upgrade};
 use crate::{Attachment, DataPlaneError, InstanceMaps};
 use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
@@ -18,11 +19,11 @@ use std::time::Duration;
 /// Built by `cargo xtask ebpf build` from `dataplane/bpf`, checked by `cargo xtask ebpf check`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../openeni.bpf.o");
 
-const INGRESS: &str = "eni_ingress";
+pub(crate) const INGRESS: &str = "eni_ingress";
 const COLLECT: &str = "eni_collect";
 
 /// Every map that outlives the process.
-const PINNED: [&str; 17] = [
+pub(crate) const PINNED: [&str; 17] = [
     map::GLOBALS,
     map::VPORTS,
     map::MAPPINGS,
@@ -51,6 +52,8 @@ pub struct DataPlane {
     pub instance_maps: InstanceMaps,
     /// The program, where it is attached, and what it has counted.
     pub programs: Programs,
+    /// What was made of an older layout's data plane.
+    pub upgrade: Upgrade,
 }
 
 /// The program, where it is attached, and what it has counted; for several threads at once.
@@ -72,13 +75,13 @@ impl Deref for DataPlane {
 
 impl DataPlane {
     /// Loads the program over the maps pinned under the bpffs `directory`, which are made where absent, and puts it into
-    /// all pinned links. Pins of another ABI are removed.
+    /// all pinned links. What an older layout has left pinned is taken over; see [`Upgrade`]. Pins of other versions are
+    /// removed.
     ///
     /// # Errors
     /// [`DataPlaneError`]; links replaced before the failure stay replaced, which loses nothing.
     pub fn open(directory: &Path) -> Result<Self, DataPlaneError> {
         let current = directory.join(format!("abi-{ABI_VERSION}"));
-        remove_other_abis(directory, &current)?;
         let maps = make_directory(current.join("maps"))?;
         let links = make_directory(current.join("links"))?;
         let mut loader = EbpfLoader::new();
@@ -89,13 +92,23 @@ impl DataPlane {
         classifier(&mut ebpf, INGRESS)?.load()?;
         classifier(&mut ebpf, COLLECT)?.load()?;
         let collect = Program::new(descriptor_of(&mut ebpf, COLLECT)?);
-        let tables = Tables::take(|name| ebpf.take_map(name))?;
+        let mut tables = Tables::take(|name| ebpf.take_map(name))?;
         let mut take = |name| ebpf.take_map(name).ok_or(DataPlaneError::Missing(name));
         let counters = Counters::new(take(map::COUNTERS)?, take(map::TRAFFIC)?)?;
-        let instance_maps = InstanceMaps::new(take, collect.try_clone()?)?;
+        let mut instance_maps = InstanceMaps::new(take, collect.try_clone()?)?;
         let links = Links::new(links);
-        links.replace_program(classifier(&mut ebpf, INGRESS)?)?;
+        let program = classifier(&mut ebpf, INGRESS)?;
+        links.replace_program(program)?;
+        let upgrade = match OldDataPlane::find(directory) {
+            None => Upgrade::None,
+            Some(old) => match old.hand_over(&mut tables, &mut instance_maps, &links, program) {
+                Ok(connections) => Upgrade::Done { connections },
+                Err(error) => Upgrade::Failed(error),
+            },
+        };
+        remove_other_versions(directory, &current)?;
         Ok(Self {
+            upgrade,
             tables,
             instance_maps,
             programs: Programs {
@@ -269,7 +282,7 @@ fn descriptor_of(ebpf: &mut Ebpf, name: &'static str) -> Result<OwnedFd, DataPla
     })
 }
 
-fn classifier<'a>(
+pub(crate) fn classifier<'a>(
     ebpf: &'a mut Ebpf,
     name: &'static str,
 ) -> Result<&'a mut SchedClassifier, DataPlaneError> {
@@ -279,7 +292,7 @@ fn classifier<'a>(
     Ok(program.try_into()?)
 }
 
-fn make_directory(path: PathBuf) -> Result<PathBuf, DataPlaneError> {
+pub(crate) fn make_directory(path: PathBuf) -> Result<PathBuf, DataPlaneError> {
     match std::fs::create_dir_all(&path) {
         Ok(()) => Ok(path),
         Err(source) => Err(DataPlaneError::Io {
@@ -291,7 +304,7 @@ fn make_directory(path: PathBuf) -> Result<PathBuf, DataPlaneError> {
 }
 
 /// Links go with the pins that hold them, and maps with the last program that uses them.
-fn remove_other_abis(directory: &Path, current: &Path) -> Result<(), DataPlaneError> {
+fn remove_other_versions(directory: &Path, current: &Path) -> Result<(), DataPlaneError> {
     let failed = |call, path: &Path, source| DataPlaneError::Io {
         call,
         path: path.to_owned(),

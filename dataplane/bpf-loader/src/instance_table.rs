@@ -1,7 +1,7 @@
 //! Tables that each instance has one of, so that none fills another's.
 
 use crate::DataPlaneError;
-use crate::sys::{self, NewMap};
+use crate::sys::{self, Insertion, NewMap};
 use crate::table::{descriptor, failed_call};
 use aya::maps::Map;
 use eni_abi::Plain;
@@ -60,6 +60,11 @@ impl<K: Plain, V: Plain> InstanceTable<K, V> {
         self.instances.iter().copied()
     }
 
+    /// Whether `instance` has a table.
+    pub(crate) fn has(&self, instance: u32) -> bool {
+        self.instances.contains(&instance)
+    }
+
     /// Gives each of `instances` an empty table, in place of the one that it has.
     pub(crate) fn create(&mut self, instances: &[u32]) -> Result<(), DataPlaneError> {
         for some in instances.chunks(MADE_AT_ONCE) {
@@ -90,9 +95,22 @@ impl<K: Plain, V: Plain> InstanceTable<K, V> {
     /// # Errors
     /// [`DataPlaneError::Io`], also when `instance` has no table or as much as fits one.
     pub fn insert(&mut self, instance: u32, key: &K, value: &V) -> Result<(), DataPlaneError> {
+        self.insert_all(instance, &[(*key, *value)], Insertion::Always)
+    }
+
+    /// Adds entries of `instance`.
+    pub(crate) fn insert_all(
+        &mut self,
+        instance: u32,
+        entries: &[(K, V)],
+        insertion: Insertion,
+    ) -> Result<(), DataPlaneError> {
         let map = self.inner_map(instance)?;
-        sys::insert(map.as_fd(), key, value)
-            .map_err(|source| self.failed("BPF_MAP_UPDATE_ELEM", source))
+        for (key, value) in entries {
+            sys::insert(map.as_fd(), key, value, insertion)
+                .map_err(|source| self.failed("BPF_MAP_UPDATE_ELEM", source))?;
+        }
+        Ok(())
     }
 
     /// All entries of all instances, in no order. Entries that change meanwhile may be missing or there twice.

@@ -6,7 +6,9 @@
 //! **Pins.** Under the bpffs directory lies `abi-N/` with `maps/NAME` and `links/VPORT`. The program itself is not
 //! pinned: the links hold it. A process that starts again opens the pinned maps, loads its own program over them and
 //! puts it into the pinned links one by one, each replaced atomically: no packet passes without a program. Pins of
-//! another [`eni_abi::ABI_VERSION`] are removed, their links first: their vports pass nothing until attached anew.
+//! the layout before ([`eni_abi::layout_7`]) are taken over: tables and live connections are converted, then the links get
+//! the new program. Those of any other [`eni_abi::ABI_VERSION`], and what does not read as it should, are removed, links
+//! first: their vports pass nothing until attached anew.
 //!
 //! Needs `CAP_BPF`, `CAP_NET_ADMIN` and `CAP_SYS_ADMIN` (mounting, changing namespaces), and Linux 6.6 (tcx).
 
@@ -22,6 +24,7 @@ mod table;
 mod test_run;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod upgrade;
 
 pub use attach::Attachment;
 pub use bpffs::{mount_bpffs, unmount_bpffs};
@@ -29,6 +32,7 @@ pub use data_plane::{DataPlane, Programs};
 pub use instance_maps::InstanceMaps;
 pub use instance_table::InstanceTable;
 pub use table::{ArrayTable, HashTable, LpmTable, Tables};
+pub use upgrade::Upgrade;
 
 use std::io;
 use std::path::PathBuf;

@@ -36,6 +36,16 @@ struct TcxLinkInfo {
     rest: [u64; 8],
 }
 
+/// The head of Linux' `struct bpf_map_info`.
+#[repr(C)]
+#[derive(Default)]
+struct MapInfo {
+    kind: u32,
+    id: u32,
+    key_size: u32,
+    value_size: u32,
+}
+
 /// Linux' `struct bpf_attr` for `BPF_OBJ_GET_INFO_BY_FD`.
 #[repr(C)]
 struct InfoByFd {
@@ -132,21 +142,23 @@ const BPF_MAP_GET_FD_BY_ID: libc::c_long = 14;
 const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
 const BPF_MAP_UPDATE_BATCH: libc::c_long = 26;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
+const BPF_ANY: u64 = 0;
+const BPF_NOEXIST: u64 = 1;
+
+/// What becomes of an entry that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Insertion {
+    /// It is replaced.
+    Always,
+    /// It stays.
+    IfAbsent,
+}
 
 /// The interface index that the tcx link pinned at `path` is attached to, or 0 when its device is gone.
 ///
 /// aya knows links, but gives neither their descriptors nor this part of their information out.
 pub(crate) fn tcx_link_ifindex(path: &Path) -> io::Result<u32> {
-    let path = CString::new(path.as_os_str().as_bytes())?;
-    let get = ObjectGet {
-        path: path.as_ptr() as u64,
-        fd: 0,
-        flags: 0,
-    };
-    // SAFETY: `get` and the path it points to live through the call.
-    let fd = unsafe { bpf(BPF_OBJ_GET, &get)? };
-    // SAFETY: the kernel has just given us this descriptor.
-    let link = unsafe { OwnedFd::from_raw_fd(fd) };
+    let link = open_pin(path)?;
     let mut info = TcxLinkInfo::default();
     let attributes = InfoByFd {
         fd: link.as_raw_fd() as u32,
@@ -156,6 +168,33 @@ pub(crate) fn tcx_link_ifindex(path: &Path) -> io::Result<u32> {
     // SAFETY: `attributes` and the `info` it points to live through the call and have the sizes given.
     unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes)? };
     Ok(info.ifindex)
+}
+
+/// A descriptor of what is pinned at `path`.
+pub(crate) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let get = ObjectGet {
+        path: path.as_ptr() as u64,
+        fd: 0,
+        flags: 0,
+    };
+    // SAFETY: `get` and the path it points to live through the call.
+    let fd = unsafe { bpf(BPF_OBJ_GET, &get)? };
+    // SAFETY: the kernel has just given us this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Bytes of a map's keys and values.
+pub(crate) fn entry_sizes(map: BorrowedFd<'_>) -> io::Result<(usize, usize)> {
+    let mut info = MapInfo::default();
+    let attributes = InfoByFd {
+        fd: map.as_raw_fd() as u32,
+        length: size_of::<MapInfo>() as u32,
+        info: (&raw mut info) as u64,
+    };
+    // SAFETY: `attributes` and the `info` it points to live through the call and have the sizes given.
+    unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes)? };
+    Ok((info.key_size as usize, info.value_size as usize))
 }
 
 /// Entries asked for by one call; a hash map's bucket must fit.
@@ -267,19 +306,32 @@ pub(crate) fn map_by_identifier(id: u32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Adds or replaces one entry. `K` and `V` must be what the map was made with: the kernel reads their sizes.
+/// Adds an entry, unless it is there and is to stay. `K` and `V` must be what the map was made with: the kernel reads their
+/// sizes.
 pub(crate) fn insert<K: Plain, V: Plain>(
     map: BorrowedFd<'_>,
     key: &K,
     value: &V,
+    insertion: Insertion,
 ) -> io::Result<()> {
     let value: *const V = value;
     let attributes = Element {
         value: value as u64,
+        flags: match insertion {
+            Insertion::Always => BPF_ANY,
+            Insertion::IfAbsent => BPF_NOEXIST,
+        },
         ..Element::of(map, key)
     };
     // SAFETY: key and value live through the call and are of the map's sizes.
-    unsafe { bpf(BPF_MAP_UPDATE_ELEM, &attributes)? };
+    match unsafe { bpf(BPF_MAP_UPDATE_ELEM, &attributes) } {
+        Err(error)
+            if insertion == Insertion::IfAbsent && error.kind() == io::ErrorKind::AlreadyExists => {
+        }
+        result => {
+            result?;
+        }
+    }
     Ok(())
 }
 

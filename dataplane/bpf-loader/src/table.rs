@@ -6,8 +6,8 @@ use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use eni_abi::{
     Address, Flow, FlowKey, Globals, IdentityKey, Location, LpmKey, MacKey, Mapping, MappingKey,
-    Plain, Policy, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey, Vport,
-    map,
+    Plain, Policy, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey,
+    Vport, map,
 };
 
 use std::io;

@@ -1,5 +1,9 @@
 //! Tables of the pipeline's tests, in the kernel.
 
+mod layout_7;
+
+pub use layout_7::ReleasedDataPlane;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use eni_abi::Vport;

@@ -26,7 +26,8 @@ use eni_abi::{
     counter_index,
 };
 use eni_pipeline::{
-    Action, Arrival, ChecksumKind, Covered, Frame, Insertion, Manner, Memory, Outcome, Record, Tables,
+    Action, Arrival, ChecksumKind, Covered, Frame, Insertion, Manner, Memory, Outcome, Record,
+    Tables,
 };
 
 use crate::recent::{RecentFlow, Slot};

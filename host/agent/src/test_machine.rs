@@ -284,16 +284,15 @@ fn open_tables() -> Tables {
         let anything = PortKey::prefix(policy, eni_abi::RuleProtocol::ALL, Port::default(), 0);
         tables.port_rules.insert(anything, first);
     }
-    let local = RouteKey::prefix(ROUTE_TABLE, Prefix::v4(Ipv4Addr::new(10, 0, 0, 0).into(), 16));
-    tables.routes.insert(
-        local,
-        Route::of_kind(Route::LOCAL),
+    let local = RouteKey::prefix(
+        ROUTE_TABLE,
+        Prefix::v4(Ipv4Addr::new(10, 0, 0, 0).into(), 16),
     );
+    tables.routes.insert(local, Route::of_kind(Route::LOCAL));
     let default = RouteKey::prefix(ROUTE_TABLE, Prefix::ALL_IPV4);
-    tables.routes.insert(
-        default,
-        Route::of_kind(Route::INTERNET_GATEWAY),
-    );
+    tables
+        .routes
+        .insert(default, Route::of_kind(Route::INTERNET_GATEWAY));
     let uplink = Vport {
         flags: Vport::PRESENT | Vport::UPLINK,
         mtu: 1500,

@@ -9,13 +9,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use eni_bpf_loader::{DataPlane, InstanceMaps, Programs, mount_bpffs, unmount_bpffs};
+use eni_bpf_loader::{DataPlane, InstanceMaps, Programs, Upgrade, mount_bpffs, unmount_bpffs};
 use eni_instance::{AdapterFiles, NamespaceDriver, RunDirectory};
 use eni_netlink::{Namespace, Netlink};
 use eni_plan::Observed;
 use eni_types::Ipv4Cidr;
 
 use crate::announce::Announcer;
+use crate::error::chain;
 use crate::uplink::{Host, UplinkOwner};
 use crate::{AdapterService, AgentError};
 
@@ -68,7 +69,9 @@ impl Machine {
             tables,
             instance_maps,
             programs,
+            upgrade,
         } = DataPlane::open(&run.bpf())?;
+        tell_of(&upgrade);
         let programs: Arc<Programs> = Arc::new(programs);
         let driver = NamespaceDriver::new(run.clone(), &fabric, init_command, adapter_files)?;
         let tables = TablesPart::new(tables, Arc::clone(&programs), Announcer::new(&fabric)?);
@@ -113,6 +116,19 @@ impl Machine {
             }
         }
         result
+    }
+}
+
+fn tell_of(upgrade: &Upgrade) {
+    match upgrade {
+        Upgrade::None => {}
+        Upgrade::Done { connections } => {
+            tracing::info!(connections, "took over the data plane of an older layout");
+        }
+        Upgrade::Failed(error) => tracing::warn!(
+            error = %chain(error),
+            "the data plane of an older layout is made anew: live connections are asked of the rules again"
+        ),
     }
 }
 

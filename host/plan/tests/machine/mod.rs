@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use eni_abi::{IdentityKey, Location, Mac, Mapping, MappingKey, Policy, PolicyKey, RuleBits, Vport};
+use eni_abi::{
+    IdentityKey, Location, Mac, Mapping, MappingKey, Policy, PolicyKey, RuleBits, Vport,
+};
 use eni_plan::{
     Desired, DesiredInstance, DesiredInterface, DesiredUplink, Observed, ObservedDevice, Plan,
     Plug, Step, TableChange, Tables, UPLINK_VPORT, VportNumbers, plan,
