@@ -55,14 +55,20 @@ enum What {
         #[arg(long, default_value_t = 200)]
         rounds: u32,
     },
-    /// What a change costs the agent, beside more and more instances.
+    /// What a change costs the agent: beside real instances, and computed for regions of any size.
     Cost {
-        /// Numbers of running instances.
+        /// Numbers of running instances; 0 for none.
         #[arg(long, value_delimiter = ',', default_values_t = [0, 100, 400])]
         instances: Vec<usize>,
         /// Rules in the group of a last region, of as many instances as the largest.
         #[arg(long, default_value_t = 990)]
         rules: usize,
+        /// Numbers of interfaces in regions without a machine.
+        #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 100_000])]
+        interfaces: Vec<usize>,
+        /// Only the regions without a machine, and fails where a cost grows with their size.
+        #[arg(long)]
+        gate: bool,
     },
     /// The API: durable creations and describes.
     Api {
@@ -87,6 +93,14 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> io::Result<()> {
+    if let What::Cost {
+        gate: true,
+        interfaces,
+        ..
+    } = &options.what
+    {
+        return computed_costs(options.json, interfaces, true);
+    }
     let program = std::fs::canonicalize(&options.openeni)
         .map_err(|error| io::Error::other(format!("{}: {error}", options.openeni.display())))?;
     isolate()?;
@@ -108,7 +122,10 @@ fn run(options: &Options) -> io::Result<()> {
         What::Cost {
             ref instances,
             rules,
+            ref interfaces,
+            gate: _,
         } => {
+            computed_costs(options.json, interfaces, false)?;
             let largest = instances.iter().copied().max().map(|most| (most, rules));
             let regions = instances.iter().map(|count| (*count, 1)).chain(largest);
             let costs = regions
@@ -121,6 +138,20 @@ fn run(options: &Options) -> io::Result<()> {
             print(options.json, &figures, &format!("{figures:#?}"))
         }
     }
+}
+
+/// Costs in regions without a machine; an error where they grow, if that is asked for.
+fn computed_costs(json: bool, interfaces: &[usize], gate: bool) -> io::Result<()> {
+    let costs = interfaces
+        .iter()
+        .map(|count| cost::memory::measure(*count))
+        .collect::<io::Result<Vec<_>>>()?;
+    print(json, &costs, &cost::memory::table(&costs))?;
+    let slopes = cost::memory::slopes(&costs);
+    if gate && !slopes.is_empty() {
+        return Err(io::Error::other(slopes.join("\n")));
+    }
+    Ok(())
 }
 
 fn print(

@@ -36,6 +36,8 @@ pub struct TestWorld {
     pub region: RegionSettings,
     /// The time of the next call; nothing moves it but the test.
     pub now: Timestamp,
+    /// What the last call changed; empty after one that failed.
+    pub changes: ChangeSet,
     rng: TestRng,
     ids: IdSequence,
 }
@@ -54,6 +56,7 @@ impl TestWorld {
                 public_pool: "203.0.113.0/24".parse().expect("a literal block"),
             },
             now: START,
+            changes: ChangeSet::none(),
             rng: TestRng::new(0),
             ids: IdSequence::new(START, 0),
         }
@@ -154,6 +157,7 @@ impl TestWorld {
         &mut self,
         parameters: &[(&str, &str)],
     ) -> Result<Value, Ec2Error> {
+        self.changes = ChangeSet::none();
         let mut tree = QueryTree::from_pairs(parameters.iter().copied())?;
         let request: O = read_request(&mut tree)?;
         let caller = Caller {
@@ -176,6 +180,7 @@ impl TestWorld {
         );
         changes.add_identities(&self.world);
         self.world.apply(&changes);
+        self.changes = changes;
         Ok(serde_json::to_value(&response).expect("answers have string keys only"))
     }
 }

@@ -1,6 +1,7 @@
 //! A region of any size, for measurements.
 
 use alloc::string::ToString;
+use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use eni_types::{
@@ -30,27 +31,34 @@ const INTERFACES_PER_INSTANCE: usize = 3;
 #[must_use]
 pub fn region_of(interfaces: usize) -> TestWorld {
     let mut region = TestWorld::bootstrapped();
-    let mut left = interfaces;
-    while left > 0 {
+    // Launches come first: beside all the instances none would be allowed any more (`quota::INSTANCES`).
+    let mut patterns = Vec::new();
+    let subnets = interfaces.div_ceil(INTERFACES_PER_SUBNET);
+    for first in (0..subnets).step_by(SUBNETS_PER_VPC) {
         let vpc = region.make("CreateVpc", &[("CidrBlock", "10.0.0.0/16")], "/vpc/vpcId");
-        for number in 0..SUBNETS_PER_VPC {
-            let here = left.min(INTERFACES_PER_SUBNET);
-            if here == 0 {
-                break;
-            }
+        for number in 0..SUBNETS_PER_VPC.min(subnets - first) {
             let block = alloc::format!("10.0.{}.0/20", number * 16);
             let parameters = [("VpcId", vpc.as_str()), ("CidrBlock", &block)];
             let subnet = region.make("CreateSubnet", &parameters, "/subnet/subnetId");
-            fill(&mut region, &subnet, here);
-            left -= here;
+            patterns.push(launch(&mut region, &subnet));
         }
+    }
+    let mut left = interfaces;
+    for (instance, interface) in patterns {
+        let here = left.min(INTERFACES_PER_SUBNET);
+        fill(&mut region, &instance, &interface, here);
+        left -= here;
     }
     region
 }
 
-/// Launches one instance into the subnet, and makes `interfaces` in its place after its pattern.
-fn fill(region: &mut TestWorld, subnet: &str, interfaces: usize) {
-    let (instance, interface) = launch(region, subnet);
+/// Makes `interfaces` in the place of an instance and its interface, after their pattern.
+fn fill(
+    region: &mut TestWorld,
+    instance: &Instance,
+    interface: &NetworkInterface,
+    interfaces: usize,
+) {
     let made = region.world.network_interfaces.len() as u64;
     let first_address = region
         .world
@@ -129,8 +137,8 @@ mod tests {
 
     #[test]
     fn a_region_of_many_interfaces_is_one_that_calls_can_make() {
-        let region = region_of(3_000);
-        assert_eq!(region.world.network_interfaces.len(), 3_000);
+        let region = region_of(5_000);
+        assert_eq!(region.world.network_interfaces.len(), 5_000);
         check_invariants(&region.world);
     }
 }
