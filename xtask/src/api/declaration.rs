@@ -166,3 +166,37 @@ impl<'a> Entry<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_says_name_presence_and_type() {
+        let read = |text| {
+            let Entry {
+                member,
+                field,
+                optional,
+                of_type,
+                ..
+            } = Entry::parse(text);
+            (member, field, optional, of_type)
+        };
+        assert_eq!(read("VpcId"), ("VpcId", None, None, None));
+        assert_eq!(
+            read("Groups as group_ids!: SecurityGroupId"),
+            (
+                "Groups",
+                Some("group_ids"),
+                Some(false),
+                Some("SecurityGroupId")
+            )
+        );
+        assert_eq!(
+            read("+return?: bool"),
+            ("return", None, Some(true), Some("bool"))
+        );
+        assert!(Entry::parse("..page: Page").kind == Kind::Spread);
+    }
+}

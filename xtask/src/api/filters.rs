@@ -98,7 +98,12 @@ impl<'a> Filters<'a> {
         text.push_str("\n    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {\n        match name {\n");
         for (walk, names) in arms {
             let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
-            writeln!(text, "{} => {{ {walk} }}", names.join(" | ")).expect("a String is written");
+            let names = names.join(" | ");
+            match walk.strip_suffix(';') {
+                Some(one) => writeln!(text, "{names} => {one},"),
+                None => writeln!(text, "{names} => {{ {walk} }}"),
+            }
+            .expect("a String is written");
         }
         text.push_str("            _ => {}\n        }\n    }\n");
         Ok(())

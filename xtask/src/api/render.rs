@@ -7,6 +7,7 @@ use super::model::Side;
 use crate::repository::Failure;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::slice;
 
 /// The source of one family.
 pub(super) struct Source<'a> {
@@ -50,41 +51,24 @@ impl<'a> Source<'a> {
 
     fn operation(&mut self, name: &str, declared: &Declaration) -> Result<(), Failure> {
         let wrong = |why: &str| Failure::Other(format!("{name}: {why}"));
-        let operation = self
-            .sources
-            .model
-            .operation(name)
-            .ok_or_else(|| wrong("unknown"))?;
+        let operation = self.sources.model.operation(name);
+        let operation = operation.ok_or_else(|| wrong("unknown"))?;
         let input = &operation.input.shape;
-        let fields = self.fields(name, declared, &[input.clone()], Side::Request)?;
+        let fields = self.fields(name, declared, slice::from_ref(input), Side::Request)?;
         self.import("eni_query", "FromQuery");
         let doc = format!("What `{name}` is asked.");
         self.item(&doc, "pub", name, &["FromQuery"], &fields, false);
         self.refusals(name, declared, &fields);
-        let answers = declared.entries(Side::Answer).is_some();
-        let response = match (&declared.answer, answers) {
-            (Some(_), true) => return Err(wrong("both `answer` and `gives`")),
-            (Some(shared), false) => shared.clone(),
-            (None, true) => format!("{name}Response"),
-            (None, false) => "ReturnTrue".into(),
+        let response = match (&declared.answer, &declared.gives) {
+            (Some(_), Some(_)) => return Err(wrong("both `answer` and `gives`")),
+            (None, Some(_)) => {
+                let output = operation.output.as_ref();
+                let output = output.ok_or_else(|| wrong("it answers nothing"))?;
+                self.response(name, declared, &output.shape)?
+            }
+            (Some(shared), None) => self.of_family(shared.clone())?,
+            (None, None) => self.of_family("ReturnTrue".into())?,
         };
-        for (path, name) in self
-            .sources
-            .types
-            .imports(&response, &self.family.name)
-            .or_else(|error| if answers { Ok(Vec::new()) } else { Err(error) })?
-        {
-            self.import(&path, &name);
-        }
-        if answers {
-            let output = operation.output.as_ref();
-            let output = output.map(|output| output.shape.clone());
-            let shapes: Vec<String> = output.into_iter().collect();
-            let fields = self.fields(name, declared, &shapes, Side::Answer)?;
-            self.import("serde", "Serialize");
-            let doc = format!("What `{name}` answers.");
-            self.item(&doc, "pub", &response, &["Serialize"], &fields, false);
-        }
         self.import("crate::operation", "Action");
         let has_dry_run = self
             .sources
@@ -114,13 +98,34 @@ impl Action for {name} {{
             if text.contains(".to_string()") {
                 self.import("alloc::string", "ToString");
             }
-            let imports = self.sources.types.imports(&structure, &self.family.name)?;
-            for (path, name) in imports {
-                self.import(&path, &name);
-            }
+            self.of_family(structure)?;
             self.text.push_str(&text);
         }
         Ok(())
+    }
+
+    /// The structure of an answer that no other operation shares.
+    fn response(
+        &mut self,
+        name: &str,
+        declared: &Declaration,
+        shape: &String,
+    ) -> Result<String, Failure> {
+        let fields = self.fields(name, declared, slice::from_ref(shape), Side::Answer)?;
+        self.import("serde", "Serialize");
+        let doc = format!("What `{name}` answers.");
+        let response = format!("{name}Response");
+        self.item(&doc, "pub", &response, &["Serialize"], &fields, false);
+        Ok(response)
+    }
+
+    /// Imports a structure, unless it is of this family.
+    fn of_family(&mut self, structure: String) -> Result<String, Failure> {
+        let imports = self.sources.types.imports(&structure, &self.family.name)?;
+        for (path, name) in imports {
+            self.import(&path, &name);
+        }
+        Ok(structure)
     }
 
     fn structure(&mut self, name: &str, declared: &Declaration) -> Result<(), Failure> {

@@ -123,18 +123,10 @@ impl Filtered for AddressDescription {
 
     fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
         match name {
-            "allocation-id" => {
-                give(self.allocation_id.to_string());
-            }
-            "domain" => {
-                give(self.domain.to_string());
-            }
-            "network-border-group" => {
-                give(self.network_border_group.to_string());
-            }
-            "public-ip" => {
-                give(self.public_ip.to_string());
-            }
+            "allocation-id" => give(self.allocation_id.to_string()),
+            "domain" => give(self.domain.to_string()),
+            "network-border-group" => give(self.network_border_group.to_string()),
+            "public-ip" => give(self.public_ip.to_string()),
             "association-id" => {
                 if let Some(one) = &self.association_id {
                     give(one.to_string());

@@ -125,54 +125,22 @@ impl Filtered for ImageDescription {
                     give(one.ebs.volume_type.to_string());
                 }
             }
-            "architecture" => {
-                give(self.architecture.to_string());
-            }
-            "creation-date" => {
-                give(self.creation_date.to_string());
-            }
-            "description" => {
-                give(self.description.to_string());
-            }
-            "ena-support" => {
-                give(self.ena_support.to_string());
-            }
-            "hypervisor" => {
-                give(self.hypervisor.to_string());
-            }
-            "image-id" => {
-                give(self.image_id.to_string());
-            }
-            "manifest-location" => {
-                give(self.image_location.to_string());
-            }
-            "owner-alias" => {
-                give(self.image_owner_alias.to_string());
-            }
-            "owner-id" => {
-                give(self.image_owner_id.to_string());
-            }
-            "state" => {
-                give(self.image_state.to_string());
-            }
-            "image-type" => {
-                give(self.image_type.to_string());
-            }
-            "is-public" => {
-                give(self.is_public.to_string());
-            }
-            "name" => {
-                give(self.name.to_string());
-            }
-            "root-device-name" => {
-                give(self.root_device_name.to_string());
-            }
-            "root-device-type" => {
-                give(self.root_device_type.to_string());
-            }
-            "virtualization-type" => {
-                give(self.virtualization_type.to_string());
-            }
+            "architecture" => give(self.architecture.to_string()),
+            "creation-date" => give(self.creation_date.to_string()),
+            "description" => give(self.description.to_string()),
+            "ena-support" => give(self.ena_support.to_string()),
+            "hypervisor" => give(self.hypervisor.to_string()),
+            "image-id" => give(self.image_id.to_string()),
+            "manifest-location" => give(self.image_location.to_string()),
+            "owner-alias" => give(self.image_owner_alias.to_string()),
+            "owner-id" => give(self.image_owner_id.to_string()),
+            "state" => give(self.image_state.to_string()),
+            "image-type" => give(self.image_type.to_string()),
+            "is-public" => give(self.is_public.to_string()),
+            "name" => give(self.name.to_string()),
+            "root-device-name" => give(self.root_device_name.to_string()),
+            "root-device-type" => give(self.root_device_type.to_string()),
+            "virtualization-type" => give(self.virtualization_type.to_string()),
             _ => {}
         }
     }

@@ -147,30 +147,14 @@ impl Filtered for InstanceImageMetadataDescription {
 
     fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
         match name {
-            "availability-zone" => {
-                give(self.availability_zone.to_string());
-            }
-            "owner-alias" => {
-                give(self.image_metadata.image_owner_alias.to_string());
-            }
-            "instance-id" => {
-                give(self.instance_id.to_string());
-            }
-            "owner-id" => {
-                give(self.instance_owner_id.to_string());
-            }
-            "instance-state-name" => {
-                give(self.instance_state.name.to_string());
-            }
-            "instance-type" => {
-                give(self.instance_type.to_string());
-            }
-            "launch-time" => {
-                give(self.launch_time.to_string());
-            }
-            "zone-id" => {
-                give(self.zone_id.to_string());
-            }
+            "availability-zone" => give(self.availability_zone.to_string()),
+            "owner-alias" => give(self.image_metadata.image_owner_alias.to_string()),
+            "instance-id" => give(self.instance_id.to_string()),
+            "owner-id" => give(self.instance_owner_id.to_string()),
+            "instance-state-name" => give(self.instance_state.name.to_string()),
+            "instance-type" => give(self.instance_type.to_string()),
+            "launch-time" => give(self.launch_time.to_string()),
+            "zone-id" => give(self.zone_id.to_string()),
             _ => {}
         }
     }
@@ -242,30 +226,14 @@ impl Filtered for InstanceStatusDescription {
                     give(one.status.to_string());
                 }
             }
-            "operator.managed" => {
-                give("false".into());
-            }
-            "attached-ebs-status.status" => {
-                give(self.attached_ebs_status.status.to_string());
-            }
-            "availability-zone" => {
-                give(self.availability_zone.to_string());
-            }
-            "availability-zone-id" => {
-                give(self.availability_zone_id.to_string());
-            }
-            "instance-state-code" => {
-                give(self.instance_state.code.to_string());
-            }
-            "instance-state-name" => {
-                give(self.instance_state.name.to_string());
-            }
-            "instance-status.status" => {
-                give(self.instance_status.status.to_string());
-            }
-            "system-status.status" => {
-                give(self.system_status.status.to_string());
-            }
+            "operator.managed" => give("false".into()),
+            "attached-ebs-status.status" => give(self.attached_ebs_status.status.to_string()),
+            "availability-zone" => give(self.availability_zone.to_string()),
+            "availability-zone-id" => give(self.availability_zone_id.to_string()),
+            "instance-state-code" => give(self.instance_state.code.to_string()),
+            "instance-state-name" => give(self.instance_state.name.to_string()),
+            "instance-status.status" => give(self.instance_status.status.to_string()),
+            "system-status.status" => give(self.system_status.status.to_string()),
             _ => {}
         }
     }

@@ -40,12 +40,8 @@ impl Filtered for Offering {
 
     fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
         match name {
-            "instance-type" => {
-                give(self.instance_type.to_string());
-            }
-            "location" => {
-                give(self.location.to_string());
-            }
+            "instance-type" => give(self.instance_type.to_string()),
+            "location" => give(self.location.to_string()),
             _ => {}
         }
     }

@@ -105,12 +105,8 @@ impl Filtered for InternetGatewayDescription {
                     give(one.vpc_id.to_string());
                 }
             }
-            "internet-gateway-id" => {
-                give(self.internet_gateway_id.to_string());
-            }
-            "owner-id" => {
-                give(self.owner_id.to_string());
-            }
+            "internet-gateway-id" => give(self.internet_gateway_id.to_string()),
+            "owner-id" => give(self.owner_id.to_string()),
             _ => {}
         }
     }

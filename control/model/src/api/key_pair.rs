@@ -41,12 +41,8 @@ impl Filtered for KeyPairDescription {
 
     fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
         match name {
-            "key-name" => {
-                give(self.key_name.to_string());
-            }
-            "key-pair-id" => {
-                give(self.key_pair_id.to_string());
-            }
+            "key-name" => give(self.key_name.to_string()),
+            "key-pair-id" => give(self.key_pair_id.to_string()),
             _ => {}
         }
     }

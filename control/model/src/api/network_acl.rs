@@ -173,18 +173,10 @@ impl Filtered for NetworkAclDescription {
                     }
                 }
             }
-            "default" => {
-                give(self.default.to_string());
-            }
-            "network-acl-id" => {
-                give(self.network_acl_id.to_string());
-            }
-            "owner-id" => {
-                give(self.owner_id.to_string());
-            }
-            "vpc-id" => {
-                give(self.vpc_id.to_string());
-            }
+            "default" => give(self.default.to_string()),
+            "network-acl-id" => give(self.network_acl_id.to_string()),
+            "owner-id" => give(self.owner_id.to_string()),
+            "vpc-id" => give(self.vpc_id.to_string()),
             _ => {}
         }
     }

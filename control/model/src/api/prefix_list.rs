@@ -40,15 +40,9 @@ impl Filtered for ManagedPrefixList {
 
     fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
         match name {
-            "owner-id" => {
-                give(self.owner_id.to_string());
-            }
-            "prefix-list-id" => {
-                give(self.prefix_list_id.to_string());
-            }
-            "prefix-list-name" => {
-                give(self.prefix_list_name.to_string());
-            }
+            "owner-id" => give(self.owner_id.to_string()),
+            "prefix-list-id" => give(self.prefix_list_id.to_string()),
+            "prefix-list-name" => give(self.prefix_list_name.to_string()),
             _ => {}
         }
     }
@@ -84,15 +78,9 @@ impl Filtered for PrefixListDescription {
 
     fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
         match name {
-            "owner-id" => {
-                give("AWS".into());
-            }
-            "prefix-list-id" => {
-                give(self.prefix_list_id.to_string());
-            }
-            "prefix-list-name" => {
-                give(self.prefix_list_name.to_string());
-            }
+            "owner-id" => give("AWS".into()),
+            "prefix-list-id" => give(self.prefix_list_id.to_string()),
+            "prefix-list-name" => give(self.prefix_list_name.to_string()),
             _ => {}
         }
     }

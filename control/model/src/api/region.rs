@@ -79,30 +79,14 @@ impl Filtered for ZoneDescription {
                     give(one.to_string());
                 }
             }
-            "group-long-name" => {
-                give(self.group_long_name.to_string());
-            }
-            "group-name" => {
-                give(self.group_name.to_string());
-            }
-            "opt-in-status" => {
-                give(self.opt_in_status.to_string());
-            }
-            "region-name" => {
-                give(self.region_name.to_string());
-            }
-            "zone-id" => {
-                give(self.zone_id.to_string());
-            }
-            "zone-name" => {
-                give(self.zone_name.to_string());
-            }
-            "state" => {
-                give(self.zone_state.to_string());
-            }
-            "zone-type" => {
-                give(self.zone_type.to_string());
-            }
+            "group-long-name" => give(self.group_long_name.to_string()),
+            "group-name" => give(self.group_name.to_string()),
+            "opt-in-status" => give(self.opt_in_status.to_string()),
+            "region-name" => give(self.region_name.to_string()),
+            "zone-id" => give(self.zone_id.to_string()),
+            "zone-name" => give(self.zone_name.to_string()),
+            "state" => give(self.zone_state.to_string()),
+            "zone-type" => give(self.zone_type.to_string()),
             _ => {}
         }
     }
@@ -137,15 +121,9 @@ impl Filtered for RegionDescription {
 
     fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
         match name {
-            "opt-in-status" => {
-                give(self.opt_in_status.to_string());
-            }
-            "endpoint" => {
-                give(self.region_endpoint.to_string());
-            }
-            "region-name" => {
-                give(self.region_name.to_string());
-            }
+            "opt-in-status" => give(self.opt_in_status.to_string()),
+            "endpoint" => give(self.region_endpoint.to_string()),
+            "region-name" => give(self.region_name.to_string()),
             _ => {}
         }
     }

@@ -212,15 +212,9 @@ impl Filtered for RouteTableDescription {
                     }
                 }
             }
-            "owner-id" => {
-                give(self.owner_id.to_string());
-            }
-            "route-table-id" => {
-                give(self.route_table_id.to_string());
-            }
-            "vpc-id" => {
-                give(self.vpc_id.to_string());
-            }
+            "owner-id" => give(self.owner_id.to_string()),
+            "route-table-id" => give(self.route_table_id.to_string()),
+            "vpc-id" => give(self.vpc_id.to_string()),
             _ => {}
         }
     }

@@ -149,12 +149,8 @@ impl Filtered for SecurityGroupRuleDescription {
 
     fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
         match name {
-            "group-id" => {
-                give(self.group_id.to_string());
-            }
-            "security-group-rule-id" => {
-                give(self.security_group_rule_id.to_string());
-            }
+            "group-id" => give(self.group_id.to_string()),
+            "security-group-rule-id" => give(self.security_group_rule_id.to_string()),
             _ => {}
         }
     }

@@ -160,69 +160,39 @@ impl Filtered for SubnetDescription {
 
     fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
         match name {
-            "availability-zone" | "availabilityZone" => {
-                give(self.availability_zone.to_string());
-            }
+            "availability-zone" | "availabilityZone" => give(self.availability_zone.to_string()),
             "availability-zone-id" | "availabilityZoneId" => {
-                give(self.availability_zone_id.to_string());
+                give(self.availability_zone_id.to_string())
             }
-            "available-ip-address-count" => {
-                give(self.available_ip_address_count.to_string());
-            }
-            "cidr" | "cidr-block" | "cidrBlock" => {
-                give(self.cidr_block.to_string());
-            }
-            "default-for-az" | "defaultForAz" => {
-                give(self.default_for_az.to_string());
-            }
-            "enable-dns64" => {
-                give(self.enable_dns64.to_string());
-            }
-            "ipv6-native" => {
-                give(self.ipv6_native.to_string());
-            }
+            "available-ip-address-count" => give(self.available_ip_address_count.to_string()),
+            "cidr" | "cidr-block" | "cidrBlock" => give(self.cidr_block.to_string()),
+            "default-for-az" | "defaultForAz" => give(self.default_for_az.to_string()),
+            "enable-dns64" => give(self.enable_dns64.to_string()),
+            "ipv6-native" => give(self.ipv6_native.to_string()),
             "map-customer-owned-ip-on-launch" => {
-                give(self.map_customer_owned_ip_on_launch.to_string());
+                give(self.map_customer_owned_ip_on_launch.to_string())
             }
-            "map-public-ip-on-launch" => {
-                give(self.map_public_ip_on_launch.to_string());
-            }
-            "owner-id" => {
-                give(self.owner_id.to_string());
-            }
-            "private-dns-name-options-on-launch.enable-resource-name-dns-a-record" => {
-                give(
-                    self.private_dns_name_options_on_launch
-                        .enable_resource_name_dns_a_record
-                        .to_string(),
-                );
-            }
-            "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record" => {
-                give(
-                    self.private_dns_name_options_on_launch
-                        .enable_resource_name_dns_aaaa_record
-                        .to_string(),
-                );
-            }
-            "private-dns-name-options-on-launch.hostname-type" => {
-                give(
-                    self.private_dns_name_options_on_launch
-                        .hostname_type
-                        .to_string(),
-                );
-            }
-            "state" => {
-                give(self.state.to_string());
-            }
-            "subnet-arn" => {
-                give(self.subnet_arn.to_string());
-            }
-            "subnet-id" => {
-                give(self.subnet_id.to_string());
-            }
-            "vpc-id" => {
-                give(self.vpc_id.to_string());
-            }
+            "map-public-ip-on-launch" => give(self.map_public_ip_on_launch.to_string()),
+            "owner-id" => give(self.owner_id.to_string()),
+            "private-dns-name-options-on-launch.enable-resource-name-dns-a-record" => give(
+                self.private_dns_name_options_on_launch
+                    .enable_resource_name_dns_a_record
+                    .to_string(),
+            ),
+            "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record" => give(
+                self.private_dns_name_options_on_launch
+                    .enable_resource_name_dns_aaaa_record
+                    .to_string(),
+            ),
+            "private-dns-name-options-on-launch.hostname-type" => give(
+                self.private_dns_name_options_on_launch
+                    .hostname_type
+                    .to_string(),
+            ),
+            "state" => give(self.state.to_string()),
+            "subnet-arn" => give(self.subnet_arn.to_string()),
+            "subnet-id" => give(self.subnet_id.to_string()),
+            "vpc-id" => give(self.vpc_id.to_string()),
             _ => {}
         }
     }

@@ -71,18 +71,10 @@ impl Filtered for TagDescription {
 
     fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
         match name {
-            "key" => {
-                give(self.key.to_string());
-            }
-            "resource-id" => {
-                give(self.resource_id.to_string());
-            }
-            "resource-type" => {
-                give(self.resource_type.to_string());
-            }
-            "value" => {
-                give(self.value.to_string());
-            }
+            "key" => give(self.key.to_string()),
+            "resource-id" => give(self.resource_id.to_string()),
+            "resource-type" => give(self.resource_type.to_string()),
+            "value" => give(self.value.to_string()),
             _ => {}
         }
     }

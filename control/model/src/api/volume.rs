@@ -97,18 +97,10 @@ impl Filtered for VolumeStatusDescription {
                     give(one.status.to_string());
                 }
             }
-            "operator.managed" => {
-                give("false".into());
-            }
-            "availability-zone" => {
-                give(self.availability_zone.to_string());
-            }
-            "availability-zone-id" => {
-                give(self.availability_zone_id.to_string());
-            }
-            "volume-status.status" => {
-                give(self.volume_status.status.to_string());
-            }
+            "operator.managed" => give("false".into()),
+            "availability-zone" => give(self.availability_zone.to_string()),
+            "availability-zone-id" => give(self.availability_zone_id.to_string()),
+            "volume-status.status" => give(self.volume_status.status.to_string()),
             _ => {}
         }
     }
@@ -189,39 +181,17 @@ impl Filtered for VolumeDescription {
                     give(one.status.to_string());
                 }
             }
-            "fast-restored" => {
-                give("false".into());
-            }
-            "availability-zone" => {
-                give(self.availability_zone.to_string());
-            }
-            "availability-zone-id" => {
-                give(self.availability_zone_id.to_string());
-            }
-            "create-time" => {
-                give(self.create_time.to_string());
-            }
-            "encrypted" => {
-                give(self.encrypted.to_string());
-            }
-            "multi-attach-enabled" => {
-                give(self.multi_attach_enabled.to_string());
-            }
-            "operator.managed" => {
-                give(self.operator.managed.to_string());
-            }
-            "size" => {
-                give(self.size.to_string());
-            }
-            "status" => {
-                give(self.status.to_string());
-            }
-            "volume-id" => {
-                give(self.volume_id.to_string());
-            }
-            "volume-type" => {
-                give(self.volume_type.to_string());
-            }
+            "fast-restored" => give("false".into()),
+            "availability-zone" => give(self.availability_zone.to_string()),
+            "availability-zone-id" => give(self.availability_zone_id.to_string()),
+            "create-time" => give(self.create_time.to_string()),
+            "encrypted" => give(self.encrypted.to_string()),
+            "multi-attach-enabled" => give(self.multi_attach_enabled.to_string()),
+            "operator.managed" => give(self.operator.managed.to_string()),
+            "size" => give(self.size.to_string()),
+            "status" => give(self.status.to_string()),
+            "volume-id" => give(self.volume_id.to_string()),
+            "volume-type" => give(self.volume_type.to_string()),
             _ => {}
         }
     }

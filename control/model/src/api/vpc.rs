@@ -223,24 +223,12 @@ impl Filtered for VpcDescription {
                     give(one.cidr_block_state.state.to_string());
                 }
             }
-            "cidr" | "cidr-block" | "cidrBlock" => {
-                give(self.cidr_block.to_string());
-            }
-            "dhcp-options-id" | "dhcpOptionsId" => {
-                give(self.dhcp_options_id.to_string());
-            }
-            "is-default" | "isDefault" => {
-                give(self.is_default.to_string());
-            }
-            "owner-id" => {
-                give(self.owner_id.to_string());
-            }
-            "state" => {
-                give(self.state.to_string());
-            }
-            "vpc-id" => {
-                give(self.vpc_id.to_string());
-            }
+            "cidr" | "cidr-block" | "cidrBlock" => give(self.cidr_block.to_string()),
+            "dhcp-options-id" | "dhcpOptionsId" => give(self.dhcp_options_id.to_string()),
+            "is-default" | "isDefault" => give(self.is_default.to_string()),
+            "owner-id" => give(self.owner_id.to_string()),
+            "state" => give(self.state.to_string()),
+            "vpc-id" => give(self.vpc_id.to_string()),
             _ => {}
         }
     }

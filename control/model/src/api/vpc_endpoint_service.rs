@@ -60,15 +60,9 @@ impl Filtered for EndpointService {
                     give(one.to_string());
                 }
             }
-            "owner" => {
-                give(self.owner.to_string());
-            }
-            "service-name" => {
-                give(self.service_name.to_string());
-            }
-            "service-region" => {
-                give(self.service_region.to_string());
-            }
+            "owner" => give(self.owner.to_string()),
+            "service-name" => give(self.service_name.to_string()),
+            "service-region" => give(self.service_region.to_string()),
             _ => {}
         }
     }
