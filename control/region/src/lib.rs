@@ -20,6 +20,7 @@ mod call;
 mod environment;
 mod error;
 mod history;
+mod host;
 mod published;
 mod region;
 mod stored;

@@ -4,12 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use eni_model::{Caller, ChangeSet, Context, Ec2Error, RegionSettings, World, bootstrap};
 use eni_store::{Revision, Store, Txn, TxnRejection};
 use eni_types::{IdSequence, Timestamp};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::call::{Call, Submission, call};
@@ -28,6 +30,8 @@ pub(crate) const MAX_WAITING_CALLS: usize = 2_048;
 pub(crate) struct Shared {
     pub(crate) published: Published,
     pub(crate) revisions: watch::Sender<Revision>,
+    /// Woken after each publication.
+    pub(crate) wakers: Mutex<Vec<Waker>>,
     pub(crate) fenced: AtomicBool,
     pub(crate) settings: RegionSettings,
 }
@@ -76,6 +80,7 @@ impl Region {
         let shared = Arc::new(Shared {
             published: Published::new(Snapshot::without_history(world, revision)),
             revisions: watch::Sender::new(revision),
+            wakers: Mutex::default(),
             fenced: AtomicBool::new(false),
             settings,
         });
@@ -180,6 +185,10 @@ impl Region {
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Revision> {
         self.shared.revisions.subscribe()
+    }
+
+    pub(crate) fn add_waker(&self, waker: Waker) {
+        self.shared.wakers.lock().push(waker);
     }
 
     /// Waits until `holds` is true of the published world, for `timeout` at most; whether it is.

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
+use std::task::Waker;
 
 use eni_model::{ChangeSet, ClientToken, Ec2Error, World};
 use eni_store::{Store, StoreError, Txn, TxnRejection};
@@ -120,11 +121,18 @@ impl Writer {
             call.answer();
         }
         let revision = self.shared.published.get().revision();
-        self.shared.revisions.send_if_modified(|last| {
+        let published = self.shared.revisions.send_if_modified(|last| {
             let changed = *last != revision;
             *last = revision;
             changed
         });
+        if published {
+            self.shared
+                .wakers
+                .lock()
+                .iter()
+                .for_each(Waker::wake_by_ref);
+        }
     }
 
     /// After a failure: makes the published world what the store holds, and the pending one the same.

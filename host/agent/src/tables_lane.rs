@@ -20,9 +20,11 @@ use crate::status::KnownVport;
 use crate::supervision::{Lane, LaneState};
 use crate::{AdapterService, AgentError, log_failure, progress};
 
-/// How often the devices are looked at although nothing has been published: a safety net, as nobody else should touch what
-/// is ours.
+/// How often the devices are looked at if anything was heard of them.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often they are looked at although nothing was: a safety net, as nobody else should touch what is ours.
+const UNPROMPTED_LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What only frees resources waits until nothing has been published for this long ...
 const QUIET: Duration = Duration::from_millis(100);
@@ -72,6 +74,8 @@ pub(crate) struct TablesLane {
 
 struct Times {
     last_published: Instant,
+    /// When it was last asked whether anything was heard of devices.
+    last_listening: Instant,
     last_look: Instant,
     last_expiry: Instant,
     /// Since when something waits for a quiet moment.
@@ -143,6 +147,7 @@ impl TablesLane {
             early_requests: Some(Vec::new()),
             times: Times {
                 last_published: now,
+                last_listening: now,
                 last_look: now,
                 last_expiry: now,
                 deferred_since: None,
@@ -404,13 +409,22 @@ impl TablesLane {
             }
             self.knowledge.try_again();
         }
-        let looks_again = retry && self.knowledge.doubts_devices;
-        if looks_again || now.duration_since(self.times.last_look) >= LOOK_INTERVAL {
-            self.times.last_look = now;
-            self.devices.look();
+        if now.duration_since(self.times.last_listening) >= LOOK_INTERVAL {
+            self.times.last_listening = now;
+            let is_due = now.duration_since(self.times.last_look) >= UNPROMPTED_LOOK_INTERVAL;
+            if is_due || self.devices.machine().has_news() {
+                self.look();
+            }
+        } else if retry && self.knowledge.doubts_devices {
+            self.look();
         }
         let deferred = self.times.deferred_since.is_some();
         retry || deferred && now.duration_since(self.times.last_published) >= QUIET
+    }
+
+    fn look(&mut self) {
+        self.times.last_look = Instant::now();
+        self.devices.look();
     }
 
     fn expire(&mut self) {
@@ -430,7 +444,7 @@ impl TablesLane {
     async fn wait(&mut self) -> Wake {
         let now = Instant::now();
         let times = &self.times;
-        let look = LOOK_INTERVAL.saturating_sub(now - times.last_look);
+        let look = LOOK_INTERVAL.saturating_sub(now - times.last_listening);
         let retry = times
             .retry
             .map(|(when, _)| when.saturating_duration_since(now));

@@ -74,6 +74,10 @@ pub trait InstanceDriver: Send + Sync {
     /// The first that cannot be removed; the others are removed nevertheless.
     fn forget_consoles(&self, known: &BTreeSet<InstanceId>) -> Result<(), InstanceError>;
 
+    /// Whether something has been heard that [`InstanceDriver::devices`] may tell otherwise than when it was last called: a
+    /// device or a route that a guest has changed. Does not wait. That processes of an instance end is not heard.
+    fn has_news(&self) -> bool;
+
     /// The instances of this region that are on the machine.
     ///
     /// # Errors

@@ -6,8 +6,10 @@ use std::ops::{Deref, DerefMut};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use eni_netlink::{LostRoutes, Namespace, Netlink, NetlinkError, Route, RouteWatch};
+use eni_netlink::{LinkWatch, LostRoutes, Namespace, Netlink, NetlinkError, Route, RouteWatch};
 use eni_types::{AttachmentId, InstanceId};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use parking_lot::Mutex;
 
 use crate::brought::Record;
@@ -23,6 +25,51 @@ pub(crate) struct Guest {
     watch: RouteWatch,
     /// By which the fabric's devices name the namespace of their other end; the kernel gives it with the first device.
     id_in_fabric: Option<i32>,
+}
+
+/// Hears of changes of devices in the fabric and of routes in the guests.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    sockets: Epoll,
+    links: LinkWatch,
+}
+
+impl Watch {
+    pub(crate) fn of(fabric: &Namespace) -> Result<Self, InstanceError> {
+        let watch = Self {
+            sockets: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(watch_failed)?,
+            links: fabric.run(LinkWatch::open)??,
+        };
+        watch.hear(&watch.links)?;
+        Ok(watch)
+    }
+
+    /// Hears of what makes `socket` readable, until it is closed.
+    fn hear(&self, socket: impl AsFd) -> Result<(), InstanceError> {
+        let readable = EpollEvent::new(EpollFlags::EPOLLIN, 0);
+        self.sockets.add(socket, readable).map_err(watch_failed)
+    }
+
+    /// Whether anything was heard that has not been asked for yet.
+    pub(crate) fn has_news(&self) -> bool {
+        let mut events = [EpollEvent::empty()];
+        let waited = self.sockets.wait(&mut events, EpollTimeout::ZERO);
+        // If it cannot be told there may be some.
+        waited.is_ok_and(|heard| heard > 0) || waited.is_err()
+    }
+
+    /// The devices are about to be asked for.
+    pub(crate) fn clear_links(&self) {
+        self.links.clear();
+    }
+}
+
+fn watch_failed(errno: Errno) -> InstanceError {
+    let failed = NetlinkError::Socket {
+        request: "listen for several namespaces".to_owned(),
+        errno,
+    };
+    failed.into()
 }
 
 /// Netlink sockets of one network namespace, one for each thread that needs one at the moment.
@@ -88,9 +135,11 @@ impl NamespaceDriver {
         let namespace = Namespace::open(&self.run.network_namespace(id))?;
         // Entering a namespace takes a thread.
         let (netlink, watch) = namespace.run(|| (Netlink::open(), RouteWatch::open()))?;
+        let watch = watch?;
+        self.watch.hear(&watch)?;
         let guest = Arc::new(Mutex::new(Guest {
             netlink: netlink?,
-            watch: watch?,
+            watch,
             namespace,
             id_in_fabric: None,
         }));

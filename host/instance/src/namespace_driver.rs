@@ -20,7 +20,7 @@ use crate::brought::Record;
 use crate::cgroup::RegionCgroup;
 use crate::environment::Environment;
 use crate::error::file_error;
-use crate::guest::{Guest, NetlinkPool};
+use crate::guest::{Guest, NetlinkPool, Watch};
 use crate::init::{BootRecord, Settings};
 use crate::interface::{self, ANY_DEVICE_NAME, Change, device_name};
 use crate::run_directory::{EFA, NETWORK_BOOT, USER_DATA};
@@ -67,6 +67,7 @@ pub struct NamespaceDriver {
     pub(crate) run: RunDirectory,
     cgroup: RegionCgroup,
     pub(crate) fabric: NetlinkPool,
+    pub(crate) watch: Watch,
     init_command: Vec<OsString>,
     adapter_files: Arc<dyn AdapterFiles>,
     /// Open namespaces: opening one takes a thread, and that takes longer than a whole plug.
@@ -97,6 +98,7 @@ impl NamespaceDriver {
         Ok(Self {
             cgroup: RegionCgroup::open(&run)?,
             fabric: NetlinkPool::of(fabric)?,
+            watch: Watch::of(fabric)?,
             run,
             init_command,
             adapter_files,
@@ -322,6 +324,10 @@ impl InstanceDriver for NamespaceDriver {
         result
     }
 
+    fn has_news(&self) -> bool {
+        self.watch.has_news()
+    }
+
     fn instances(&self) -> Result<BTreeMap<InstanceId, ObservedInstance>, InstanceError> {
         let mut ids = self.cgroup.instances();
         ids.extend(self.places()?);
@@ -340,6 +346,7 @@ impl InstanceDriver for NamespaceDriver {
 
     fn devices(&self) -> Result<BTreeMap<u32, ObservedDevice>, InstanceError> {
         let mut devices = BTreeMap::new();
+        self.watch.clear_links();
         let links = self.fabric.take()?.links()?;
         let plugs = links
             .iter()

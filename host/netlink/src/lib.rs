@@ -11,6 +11,7 @@
 mod address;
 mod error;
 mod link;
+mod link_watch;
 mod namespace;
 mod namespace_id;
 mod route;
@@ -21,6 +22,7 @@ mod socket;
 pub use address::Address;
 pub use error::NetlinkError;
 pub use link::{Link, VethSpec};
+pub use link_watch::LinkWatch;
 pub use namespace::Namespace;
 pub use route::{Route, RoutedBlock};
 pub use route_watch::{LostRoutes, RouteWatch};

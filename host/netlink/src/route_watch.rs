@@ -1,6 +1,6 @@
 //! Hearing of routes that somebody deletes.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use netlink_packet_core::{NLM_F_REPLACE, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
@@ -74,6 +74,12 @@ impl RouteWatch {
         }
         lost.and_others = true;
         lost
+    }
+}
+
+impl AsFd for RouteWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

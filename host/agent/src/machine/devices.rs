@@ -74,6 +74,11 @@ impl DevicesPart {
         })
     }
 
+    /// Whether a look may find something else than the last one, as far as that is heard. Does not wait.
+    pub(crate) fn has_news(&self) -> bool {
+        self.driver.has_news()
+    }
+
     /// Does one step (not [`Step::is_of_tables`]); others are not its business.
     pub(crate) fn apply(&self, step: &Step) -> Result<(), AgentError> {
         match step {
