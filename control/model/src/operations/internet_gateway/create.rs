@@ -6,8 +6,7 @@ use crate::api::internet_gateway::{
     CreateInternetGateway, CreateInternetGatewayResponse, DeleteInternetGateway,
 };
 use crate::operations::create::{check_quota, create};
-use crate::operations::lookup;
-use crate::operations::lookup::has_dependencies;
+use crate::operations::lookup::{self, has_dependencies};
 use crate::resource::InternetGateway;
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};

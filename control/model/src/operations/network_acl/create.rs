@@ -7,8 +7,7 @@ use eni_types::{NetworkAclId, TypedId, quota};
 
 use crate::api::network_acl::{CreateNetworkAcl, CreateNetworkAclResponse, DeleteNetworkAcl};
 use crate::operations::create::{check_quota, create};
-use crate::operations::lookup;
-use crate::operations::lookup::has_dependencies;
+use crate::operations::lookup::{self, has_dependencies};
 use crate::resource::NetworkAcl;
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World};

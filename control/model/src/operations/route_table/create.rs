@@ -4,8 +4,7 @@ use eni_types::quota;
 
 use crate::api::route_table::{CreateRouteTable, CreateRouteTableResponse, DeleteRouteTable};
 use crate::operations::create::{check_quota, create};
-use crate::operations::lookup;
-use crate::operations::lookup::has_dependencies;
+use crate::operations::lookup::{self, has_dependencies};
 use crate::operations::vpc::contents;
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World};

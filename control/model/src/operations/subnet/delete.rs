@@ -1,8 +1,7 @@
 //! `DeleteSubnet`.
 
 use crate::api::subnet::DeleteSubnet;
-use crate::operations::lookup;
-use crate::operations::lookup::has_dependencies;
+use crate::operations::lookup::{self, has_dependencies};
 use crate::resource::{NetworkAcl, RouteTable};
 use crate::{ChangeSet, Context, IndexKey, Operation, Planned, ReturnTrue, World};
 

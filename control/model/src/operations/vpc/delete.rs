@@ -1,8 +1,7 @@
 //! `DeleteVpc`.
 
 use crate::api::vpc::DeleteVpc;
-use crate::operations::lookup;
-use crate::operations::lookup::has_dependencies;
+use crate::operations::lookup::{self, has_dependencies};
 use crate::{ChangeSet, Context, IndexKey, Operation, Planned, ReturnTrue, World};
 
 /// Deletes a VPC with its main route table, default network ACL and default security group. Everything else in it must
