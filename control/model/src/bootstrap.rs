@@ -17,7 +17,6 @@ mod tests {
     use alloc::string::ToString;
     use alloc::vec::Vec;
 
-    use crate::IndexKey;
     use crate::resource::RouteTarget;
     use crate::testing::{TestWorld, check_invariants};
 
@@ -36,7 +35,7 @@ mod tests {
         );
         let subnets: Vec<_> = world
             .subnets
-            .by(&IndexKey::Vpc(vpc.vpc_id))
+            .by(&vpc.vpc_id)
             .map(|subnet| {
                 (
                     subnet.availability_zone.clone(),

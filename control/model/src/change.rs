@@ -1,6 +1,5 @@
 //! What an operation changes.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::Ec2Error;
@@ -10,7 +9,7 @@ use crate::resource::{Resource, ResourceKey};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// Insert or replace.
-    Put(Arc<Resource>),
+    Put(Resource),
     /// Remove; nothing happens where there is nothing.
     Delete(ResourceKey),
 }
@@ -49,7 +48,7 @@ impl ChangeSet {
 
     /// Adds an insertion or replacement.
     pub fn put(&mut self, resource: impl Into<Resource>) {
-        self.changes.push(Change::Put(Arc::new(resource.into())));
+        self.changes.push(Change::Put(resource.into()));
     }
 
     /// Adds a removal.

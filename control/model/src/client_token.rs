@@ -8,7 +8,8 @@ use core::str::FromStr;
 use eni_types::{ResourceId, Timestamp, quota};
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, Ec2Error, ErrorCode, World};
+use crate::index::indexes;
+use crate::{Context, Ec2Error, ErrorCode, Row, World};
 
 /// A token that a caller gave with a Create call, and what the call made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,15 @@ pub struct ClientToken {
     /// When; the token is forgotten `quota::CLIENT_TOKEN_SECONDS` later.
     pub time: Timestamp,
 }
+
+impl Row for ClientToken {
+    type Id = ClientTokenKey;
+    fn id(&self) -> ClientTokenKey {
+        self.key.clone()
+    }
+}
+
+indexes! { ClientToken, ClientTokenIndexes: }
 
 /// The operation's name and the token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -40,12 +50,6 @@ impl fmt::Display for ClientTokenKey {
 }
 
 impl ClientToken {
-    /// Its key.
-    #[must_use]
-    pub fn id(&self) -> ClientTokenKey {
-        self.key.clone()
-    }
-
     /// What the call `operation` with this token made, if it was made before.
     ///
     /// # Errors
@@ -71,7 +75,7 @@ impl ClientToken {
             operation: operation.into(),
             token: token.into(),
         };
-        let Some(used) = world.client_token(&key) else {
+        let Some(used) = world.client_tokens.get(key) else {
             return Ok(None);
         };
         if context.now.0 - used.time.0 > quota::CLIENT_TOKEN_SECONDS * 1000 {

@@ -21,8 +21,8 @@ use eni_query::{FromQuery, QueryError, QueryNode};
 use eni_types::{TypedId, quota};
 
 use crate::operations::lookup::not_found;
-use crate::tags::Tags;
-use crate::{Context, Ec2Error, ErrorCode, IndexKey, ItemSet, RegionSettings, Row, World};
+use crate::tags::{Tag, Tags};
+use crate::{Context, Ec2Error, ErrorCode, IdsOf, Indexed, ItemSet, RegionSettings, Table, World};
 
 /// `Filter.N`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,9 +139,12 @@ pub(crate) trait Described {
         self.describe(scope).filter_values(name, give);
     }
 
-    /// The index keys that find all rows with `value` for the filter `name`, where an index can answer.
+    /// The ids of all rows with `value` for the filter `name`, where an index can answer.
     #[must_use]
-    fn index_key(_name: &str, _value: &str) -> Option<IndexKey> {
+    fn indexed<'a>(_table: &'a Table<Self>, _name: &str, _value: &str) -> Option<IdsOf<'a, Self>>
+    where
+        Self: Indexed + Sized,
+    {
         None
     }
 }
@@ -270,13 +273,13 @@ pub(crate) struct Found<R> {
 /// The kind's own for an id that does not exist; `InvalidParameterValue` for an unknown filter or a page size out of range,
 /// `InvalidParameterCombination` for a page size together with ids, `InvalidNextToken`.
 pub(crate) fn find<R>(
-    table: &crate::Table<R>,
+    table: &Table<R>,
     ids: &[R::Id],
     page: &Page,
     scope: Scope<'_>,
 ) -> Result<Found<R>, Ec2Error>
 where
-    R: Described + Row,
+    R: Described + Indexed,
     R::Id: TypedId + FromStr,
 {
     check_filters::<R>(&page.filters)?;
@@ -308,13 +311,13 @@ where
 /// # Errors
 /// As [`find`].
 pub(crate) fn answer<R>(
-    table: &crate::Table<R>,
+    table: &Table<R>,
     ids: &[R::Id],
     page: &Page,
     scope: Scope<'_>,
 ) -> Result<(ItemSet<R::Answer>, Option<String>), Ec2Error>
 where
-    R: Described + Row,
+    R: Described + Indexed,
     R::Id: TypedId + FromStr,
 {
     let found = find(table, ids, page, scope)?;
@@ -327,11 +330,11 @@ where
 /// # Errors
 /// As [`named`].
 pub(crate) fn named_or_all<'a, R>(
-    table: &'a crate::Table<R>,
+    table: &'a Table<R>,
     ids: &[R::Id],
 ) -> Result<Box<dyn Iterator<Item = &'a Arc<R>> + 'a>, Ec2Error>
 where
-    R: Described + Row,
+    R: Described + Indexed,
     R::Id: TypedId,
 {
     if ids.is_empty() {
@@ -376,13 +379,13 @@ pub(crate) use describes;
 
 /// The rows that can be among those asked for, by id and each once: as few as ids or an index tell.
 fn candidates<'a, R>(
-    table: &'a crate::Table<R>,
+    table: &'a Table<R>,
     ids: &[R::Id],
     filters: &[Filter],
     start: Option<R::Id>,
 ) -> Result<Box<dyn Iterator<Item = &'a Arc<R>> + 'a>, Ec2Error>
 where
-    R: Described + Row,
+    R: Described + Indexed,
     R::Id: TypedId + FromStr,
 {
     if !ids.is_empty() {
@@ -395,9 +398,9 @@ where
     }
     Ok(match (best_index(table, filters).as_deref(), start) {
         // The rows of one key come by id already, so that a page looks at no more of them than it needs.
-        (Some([key]), _) => Box::new(table.by(key)),
-        (Some(keys), _) => {
-            let rows = keys.iter().flat_map(|key| table.by(key));
+        (Some([ids]), _) => Box::new(table.rows_of(*ids)),
+        (Some(all), _) => {
+            let rows = all.iter().flat_map(|ids| table.rows_of(*ids));
             let rows: BTreeMap<_, _> = rows.map(|row| (row.id(), row)).collect();
             Box::new(rows.into_values())
         }
@@ -410,12 +413,9 @@ where
 ///
 /// # Errors
 /// The kind's own for ids that do not exist; its code with a text that names them all, where EC2 does so.
-pub(crate) fn named<'a, R>(
-    table: &'a crate::Table<R>,
-    ids: &[R::Id],
-) -> Result<Vec<&'a Arc<R>>, Ec2Error>
+pub(crate) fn named<'a, R>(table: &'a Table<R>, ids: &[R::Id]) -> Result<Vec<&'a Arc<R>>, Ec2Error>
 where
-    R: Described + Row,
+    R: Described + Indexed,
     R::Id: TypedId,
 {
     let absent: BTreeSet<_> = ids
@@ -485,7 +485,7 @@ pub(crate) fn answer_among<R: Described>(
 }
 
 /// The ids that a filter for ids lets pass; a value that is no id lets none pass.
-fn ids_of_filter<R: Described + Row>(filters: &[Filter]) -> Option<BTreeSet<R::Id>>
+fn ids_of_filter<R: Described + Indexed>(filters: &[Filter]) -> Option<BTreeSet<R::Id>>
 where
     R::Id: FromStr,
 {
@@ -509,12 +509,12 @@ pub(crate) fn has_wildcards(pattern: &str) -> bool {
     pattern.contains(['*', '?', '\\'])
 }
 
-/// The keys of the filter whose index finds fewest rows.
-fn best_index<R: Described + Row>(
-    table: &crate::Table<R>,
+/// What each value of a filter finds, of the filter whose index finds fewest rows.
+fn best_index<'a, R: Described + Indexed>(
+    table: &'a Table<R>,
     filters: &[Filter],
-) -> Option<Vec<IndexKey>> {
-    let keys_of = |filter: &Filter| {
+) -> Option<Vec<IdsOf<'a, R>>> {
+    let ids_of = |filter: &Filter| {
         filter
             .values
             .iter()
@@ -523,16 +523,16 @@ fn best_index<R: Described + Row>(
                     return None;
                 }
                 match filter.name.strip_prefix("tag:") {
-                    Some(key) => Some(IndexKey::Tag(key.into(), value.clone())),
-                    None => R::index_key(&filter.name, value),
+                    Some(key) => Some(table.ids(&Tag::new(key, value))),
+                    None => R::indexed(table, &filter.name, value),
                 }
             })
             .collect::<Option<Vec<_>>>()
     };
     filters
         .iter()
-        .filter_map(keys_of)
-        .min_by_key(|keys| keys.iter().map(|key| table.count(key)).sum::<usize>())
+        .filter_map(ids_of)
+        .min_by_key(|found| found.iter().map(|ids| ids.len()).sum::<usize>())
 }
 
 fn check_page<R: Described>(

@@ -3,6 +3,7 @@
 //! A rule whose peer is a group matches by the sender's identity, so a number must mean the same set wherever packets
 //! meet it: identities are stored with what needs them, in the same transaction, and a number is never given twice.
 
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,9 +11,9 @@ use core::fmt;
 use eni_types::SecurityGroupId;
 use serde::{Deserialize, Serialize};
 
-use crate::persistent::{Map, Set};
+use crate::index::indexes;
 use crate::resource::{NetworkInterface, Resource, ResourceKey};
-use crate::{Change, ChangeSet, World};
+use crate::{Change, ChangeSet, Row, World};
 
 /// The groups of an interface, in order and once each.
 pub type SecurityGroupSet = Arc<[SecurityGroupId]>;
@@ -36,12 +37,17 @@ pub struct Identity {
     pub group_ids: Vec<SecurityGroupId>,
 }
 
-impl Identity {
-    /// Its key.
-    #[must_use]
-    pub fn id(&self) -> IdentityNumber {
+impl Row for Identity {
+    type Id = IdentityNumber;
+    fn id(&self) -> IdentityNumber {
         self.number
     }
+}
+
+indexes! {
+    Identity, IdentityIndexes:
+    set: SecurityGroupSet = |identity| [SecurityGroupSet::from(&identity.group_ids[..])];
+    group: SecurityGroupId = |identity| identity.group_ids.iter().copied();
 }
 
 impl NetworkInterface {
@@ -55,79 +61,6 @@ impl NetworkInterface {
     }
 }
 
-/// All identities, by number, by set and by group.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Identities {
-    by_number: Map<IdentityNumber, SecurityGroupSet>,
-    by_set: Map<SecurityGroupSet, IdentityNumber>,
-    by_group: Map<SecurityGroupId, Set<IdentityNumber>>,
-}
-
-impl Identities {
-    pub(crate) fn put(&mut self, identity: Identity) {
-        self.delete(identity.number);
-        let Identity { number, group_ids } = identity;
-        for group in &group_ids {
-            match self.by_group.get_mut(group) {
-                Some(numbers) => numbers.insert_mut(number),
-                None => self
-                    .by_group
-                    .insert_mut(*group, [number].into_iter().collect()),
-            }
-        }
-        let set = SecurityGroupSet::from(group_ids);
-        self.by_set.insert_mut(Arc::clone(&set), number);
-        self.by_number.insert_mut(number, set);
-    }
-
-    pub(crate) fn delete(&mut self, number: IdentityNumber) {
-        let Some(set) = self.by_number.get(&number).cloned() else {
-            return;
-        };
-        self.by_number.remove_mut(&number);
-        self.by_set.remove_mut(&set);
-        for group in set.iter() {
-            if let Some(numbers) = self.by_group.get_mut(group) {
-                numbers.remove_mut(&number);
-                if numbers.is_empty() {
-                    self.by_group.remove_mut(group);
-                }
-            }
-        }
-    }
-
-    pub(crate) fn of(&self, set: &SecurityGroupSet) -> Option<IdentityNumber> {
-        self.by_set.get(set).copied()
-    }
-
-    pub(crate) fn get(&self, number: IdentityNumber) -> Option<&SecurityGroupSet> {
-        self.by_number.get(&number)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Identity> {
-        self.by_number.iter().map(|(number, set)| Identity {
-            number: *number,
-            group_ids: set.to_vec(),
-        })
-    }
-
-    fn is_empty(&self) -> bool {
-        self.by_number.is_empty()
-    }
-
-    /// The highest number. Its identity stays until there is a higher one, so that no later one gets the number again.
-    fn last(&self) -> Option<IdentityNumber> {
-        self.by_number.last().map(|(number, _)| *number)
-    }
-
-    fn with(&self, group: SecurityGroupId) -> impl Iterator<Item = IdentityNumber> {
-        self.by_group
-            .get(&group)
-            .into_iter()
-            .flat_map(|numbers| numbers.iter().copied())
-    }
-}
-
 impl ChangeSet {
     /// Adds the identities that interfaces written here need and `world` has not, and the deletion of those that none can
     /// have any more, as a group of theirs is deleted.
@@ -136,7 +69,7 @@ impl ChangeSet {
         for change in self.iter() {
             match change {
                 Change::Put(resource) => {
-                    if let Resource::NetworkInterface(eni) = &**resource {
+                    if let Resource::NetworkInterface(eni) = resource {
                         numbering.number(eni);
                     }
                 }
@@ -160,7 +93,9 @@ impl ChangeSet {
 /// Gives numbers to sets that have none.
 struct Numbering<'a> {
     world: &'a World,
-    new: Identities,
+    new: BTreeMap<SecurityGroupSet, IdentityNumber>,
+    /// The highest number. Its identity stays until there is a higher one, so that no later one gets the number again.
+    last: Option<IdentityNumber>,
     changes: ChangeSet,
 }
 
@@ -168,44 +103,46 @@ impl<'a> Numbering<'a> {
     fn of(world: &'a World) -> Self {
         Self {
             world,
-            new: Identities::default(),
+            new: BTreeMap::new(),
+            last: last_of(world).map(|identity| identity.number),
             changes: ChangeSet::none(),
         }
     }
 
     fn number(&mut self, eni: &NetworkInterface) {
-        let known = self.world.identities();
         let set = eni.security_group_set();
-        if known.of(&set).or(self.new.of(&set)).is_some() {
+        if self.world.identity_of(&set).is_some() || self.new.contains_key(&set) {
             return;
         }
-        let last = self.new.last().or(known.last());
-        if let Some(last) = known.last().filter(|_| self.new.is_empty()) {
+        if let Some(last) = last_of(self.world).filter(|_| self.new.is_empty()) {
             // It may have been kept for its number only.
             let is_gone =
                 |group: &SecurityGroupId| self.world.security_groups.get(*group).is_none();
-            if known
-                .by_number
-                .get(&last)
-                .is_some_and(|set| set.iter().any(is_gone))
-            {
-                self.changes.delete(last);
+            if last.group_ids.iter().any(is_gone) {
+                self.changes.delete(last.number);
             }
         }
-        let identity = Identity {
-            number: IdentityNumber(last.map_or(1, |last| last.0 + 1)),
+        let number = IdentityNumber(self.last.map_or(1, |last| last.0 + 1));
+        self.changes.put(Identity {
+            number,
             group_ids: set.to_vec(),
-        };
-        self.new.put(identity.clone());
-        self.changes.put(identity);
+        });
+        self.last = Some(number);
+        self.new.insert(set, number);
     }
 
     fn forget(&mut self, group: SecurityGroupId) {
-        let known = self.world.identities();
-        let gone = known.with(group);
-        gone.filter(|number| Some(*number) != known.last())
-            .for_each(|number| self.changes.delete(number));
+        let last = last_of(self.world).map(|identity| identity.number);
+        for identity in self.world.identities.by(&group) {
+            if Some(identity.number) != last {
+                self.changes.delete(identity.number);
+            }
+        }
     }
+}
+
+fn last_of(world: &World) -> Option<&Arc<Identity>> {
+    world.identities.iter().next_back()
 }
 
 #[cfg(test)]
@@ -247,8 +184,8 @@ mod tests {
         let numbers = ["a", "b", "c"].map(|name| number_of(&mut region, name));
         assert_eq!(numbers, [1, 2, 3].map(IdentityNumber));
         // Only the last number is kept, with nothing that has it.
-        let left: Vec<_> = region.world.identities().iter().collect();
-        let left: Vec<_> = left.iter().map(Identity::id).collect();
+        let left: Vec<_> = region.world.identities.iter().collect();
+        let left: Vec<_> = left.iter().map(|identity| identity.number).collect();
         assert_eq!(left, [IdentityNumber(3)]);
     }
 }

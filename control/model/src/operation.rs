@@ -8,7 +8,7 @@ use eni_types::{AttachmentId, InstanceId, ReservationId, Timestamp};
 use serde::Serialize;
 
 use crate::resource::Instance;
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, World};
+use crate::{ChangeSet, Context, Ec2Error, World};
 
 /// A request, as EC2's model has it: what `cargo xtask api` writes.
 pub trait Action: FromQuery + Send + 'static {
@@ -83,7 +83,7 @@ impl Await {
                 .iter()
                 .filter_map(|id| world.instances.get(*id))
                 .all(at_rest),
-            Self::Launch(id) => world.instances.by(&IndexKey::Reservation(*id)).all(at_rest),
+            Self::Launch(id) => world.instances.by(id).all(at_rest),
             Self::Attachment(id) => world
                 .network_interface_of_attachment(*id)
                 .and_then(|eni| eni.attachment.as_ref())

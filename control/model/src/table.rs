@@ -1,88 +1,75 @@
-//! Rows by id, and their secondary indexes.
+//! Rows, by id and by what else they are found by.
 
-use alloc::string::String;
 use alloc::sync::Arc;
-use core::net::Ipv4Addr;
+use alloc::vec::Vec;
+use core::fmt::Debug;
+use core::ops::RangeInclusive;
 
-use eni_types::{
-    AssociationId, AttachmentId, InstanceId, MacAddress, NetworkAclAssociationId,
-    NetworkInterfaceId, ReservationId, RouteTableAssociationId, SecurityGroupId, SubnetId, VpcId,
-};
-
-use crate::persistent::{Map, Set};
-use crate::tags::Tags;
-
-/// What a row can be found by, besides its id. Each kind of row says which of these it has.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum IndexKey {
-    /// Belongs to, or is attached to, this VPC.
-    Vpc(VpcId),
-    /// Lies in, or is associated with, this subnet.
-    Subnet(SubnetId),
-    /// Was launched with this reservation.
-    Reservation(ReservationId),
-    /// Is attached to this instance.
-    Instance(InstanceId),
-    /// Is associated with this network interface.
-    NetworkInterface(NetworkInterfaceId),
-    /// Carries, or belongs to, this security group.
-    SecurityGroup(SecurityGroupId),
-    /// Names this security group as its peer.
-    PeerSecurityGroup(SecurityGroupId),
-    /// A security group's name in lower case: unique in its VPC without regard to case.
-    GroupName(VpcId, String),
-    /// Has this private address in this VPC.
-    PrivateAddress(VpcId, Ipv4Addr),
-    /// Has this private address in whatever VPC.
-    PrivateAddressAnywhere(Ipv4Addr),
-    /// Is this public address.
-    PublicAddress(Ipv4Addr),
-    /// Has this MAC address: unique in the region, as EC2 asks for in a VPC.
-    Mac(MacAddress),
-    /// Has this attachment.
-    Attachment(AttachmentId),
-    /// Has this association.
-    Association(AssociationId),
-    /// Has this association with a subnet, or with its VPC as the main route table.
-    RouteTableAssociation(RouteTableAssociationId),
-    /// Has this association with a subnet.
-    NetworkAclAssociation(NetworkAclAssociationId),
-    /// Routes through this network interface.
-    RouteTarget(NetworkInterfaceId),
-    /// Has this tag.
-    Tag(String, String),
-}
+use crate::index::{Ids, Index};
+use crate::persistent::Map;
+use crate::tags::{Tag, Tags};
 
 /// A kind of row.
 pub trait Row {
     /// Its id.
-    type Id: Copy + Ord;
+    type Id: Clone + Ord;
     /// The row's id.
     fn id(&self) -> Self::Id;
     /// The row's tags.
-    fn tags(&self) -> &Tags;
-    /// Gives every key, other than tags, that the row can be found by.
-    fn index_keys(&self, add: &mut dyn FnMut(IndexKey));
+    fn tags(&self) -> &Tags {
+        Tags::NONE
+    }
+}
+
+/// The ids of the rows of a kind that were found.
+pub type IdsOf<'a, R> = Ids<'a, <R as Row>::Id>;
+
+/// A kind of row that a region keeps in a table.
+pub trait Indexed: Row {
+    /// What such rows are found by, besides id and tags.
+    type Indexes: Indexes<Self>;
+}
+
+/// All indexes of a kind of row; `index::indexes!` declares them.
+pub trait Indexes<R: Row + ?Sized>: Clone + Debug + Default + PartialEq {
+    /// Replaces the keys of `old` by those of `new`, both rows of this id.
+    fn change(&mut self, id: &R::Id, old: Option<&R>, new: Option<&R>);
+    /// The indexes of these rows.
+    fn of(rows: &[Arc<R>]) -> Self;
+}
+
+/// Rows of this kind are found by a `K`. What no row is found by does not compile.
+pub trait FoundBy<K: Ord>: Indexed + Sized {
+    /// The index.
+    fn index(table: &Table<Self>) -> &Index<K, Self::Id>;
+}
+
+impl<R: Indexed> FoundBy<Tag> for R {
+    fn index(table: &Table<Self>) -> &Index<Tag, R::Id> {
+        &table.tags
+    }
 }
 
 /// All rows of one kind, in the order of their ids. A copy costs nothing: it shares all rows, and the indexes as far as
 /// they are the same.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Table<R: Row> {
+pub struct Table<R: Indexed> {
     rows: Map<R::Id, Arc<R>>,
-    index: Map<IndexKey, Set<R::Id>>,
+    indexes: R::Indexes,
+    tags: Index<Tag, R::Id>,
 }
 
-impl<R: Row> Default for Table<R> {
+impl<R: Indexed> Default for Table<R> {
     fn default() -> Self {
         Self {
-            rows: Map::new_sync(),
-            index: Map::new_sync(),
+            rows: Map::new(),
+            indexes: R::Indexes::default(),
+            tags: Index::default(),
         }
     }
 }
 
-impl<R: Row> Table<R> {
+impl<R: Indexed> Table<R> {
     /// The row with this id.
     pub fn get(&self, id: R::Id) -> Option<&Arc<R>> {
         self.rows.get(&id)
@@ -99,43 +86,66 @@ impl<R: Row> Table<R> {
     }
 
     /// The rows found by `key`, by id.
-    pub fn by<'a>(
+    pub fn by<'a, K: Ord + 'a>(
         &'a self,
-        key: &IndexKey,
-    ) -> impl DoubleEndedIterator<Item = &'a Arc<R>> + use<'a, R> {
-        self.index
-            .get(key)
-            .into_iter()
-            .flat_map(Set::iter)
-            .filter_map(|id| self.rows.get(id))
+        key: &K,
+    ) -> impl DoubleEndedIterator<Item = &'a Arc<R>> + use<'a, K, R>
+    where
+        R: FoundBy<K>,
+    {
+        self.rows_of(self.ids(key))
     }
 
-    /// The keys from `first` to `last`, both included, that find a row, in order.
-    pub fn keys_between<'a>(
+    /// The ids of the rows found by `key`.
+    #[must_use]
+    pub fn ids<'a, K: Ord + 'a>(&'a self, key: &K) -> Ids<'a, R::Id>
+    where
+        R: FoundBy<K>,
+    {
+        R::index(self).ids(key)
+    }
+
+    /// The rows with these ids.
+    pub(crate) fn rows_of<'a>(
         &'a self,
-        first: &IndexKey,
-        last: &IndexKey,
-    ) -> impl Iterator<Item = &'a IndexKey> + use<'a, R> {
-        let range = (first <= last).then(|| self.index.range(first.clone()..=last.clone()));
-        range.into_iter().flatten().map(|(key, _)| key)
+        ids: Ids<'a, R::Id>,
+    ) -> impl DoubleEndedIterator<Item = &'a Arc<R>> + use<'a, R> {
+        ids.iter().filter_map(|id| self.rows.get(id))
+    }
+
+    /// The keys in `range` that find a row, in order.
+    pub fn keys_between<'a, K: Ord + 'a>(
+        &'a self,
+        range: &RangeInclusive<K>,
+    ) -> impl Iterator<Item = &'a K> + use<'a, K, R>
+    where
+        R: FoundBy<K>,
+    {
+        R::index(self).keys_between(range)
     }
 
     /// How many rows `key` finds.
     #[must_use]
-    pub fn count(&self, key: &IndexKey) -> usize {
-        self.index.get(key).map_or(0, Set::size)
+    pub fn count<K: Ord>(&self, key: &K) -> usize
+    where
+        R: FoundBy<K>,
+    {
+        self.ids(key).len()
     }
 
     /// The first row found by `key`: for keys that only one row can have.
     #[must_use]
-    pub fn one(&self, key: &IndexKey) -> Option<&Arc<R>> {
+    pub fn one<'a, K: Ord + 'a>(&'a self, key: &K) -> Option<&'a Arc<R>>
+    where
+        R: FoundBy<K>,
+    {
         self.by(key).next()
     }
 
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rows.size()
+        self.rows.len()
     }
 
     /// Whether there are no rows.
@@ -144,35 +154,44 @@ impl<R: Row> Table<R> {
         self.rows.is_empty()
     }
 
-    pub(crate) fn put(&mut self, row: Arc<R>) {
-        let id = row.id();
-        self.delete(id);
-        keys_of(&*row, &mut |key| match self.index.get_mut(&key) {
-            Some(ids) => ids.insert_mut(id),
-            None => self.index.insert_mut(key, [id].into_iter().collect()),
-        });
-        self.rows.insert_mut(id, row);
+    /// What rows are found by, for the implementations of [`FoundBy`].
+    pub(crate) fn indexes(&self) -> &R::Indexes {
+        &self.indexes
     }
 
-    pub(crate) fn delete(&mut self, id: R::Id) {
-        let Some(old) = self.rows.get(&id).map(Arc::clone) else {
-            return;
-        };
-        self.rows.remove_mut(&id);
-        keys_of(&*old, &mut |key| {
-            if let Some(ids) = self.index.get_mut(&key) {
-                ids.remove_mut(&id);
-                if ids.is_empty() {
-                    self.index.remove_mut(&key);
-                }
-            }
-        });
+    pub(crate) fn put(&mut self, row: Arc<R>) {
+        let id = row.id();
+        let old = self.rows.insert(id.clone(), Arc::clone(&row));
+        self.index(&id, old.as_deref(), Some(&row));
+    }
+
+    pub(crate) fn delete(&mut self, id: &R::Id) {
+        if let Some(old) = self.rows.remove(id) {
+            self.index(id, Some(&old), None);
+        }
+    }
+
+    fn index(&mut self, id: &R::Id, old: Option<&R>, new: Option<&R>) {
+        self.indexes.change(id, old, new);
+        let old = old.map_or(Tags::NONE, Row::tags).all();
+        let new = new.map_or(Tags::NONE, Row::tags).all();
+        self.tags.change(id, old.cloned(), new.cloned());
     }
 }
 
-fn keys_of<R: Row>(row: &R, add: &mut dyn FnMut(IndexKey)) {
-    row.index_keys(add);
-    for (key, value) in row.tags().iter() {
-        add(IndexKey::Tag(key.into(), value.into()));
+/// Of rows with the same id, the last remains.
+impl<R: Indexed> FromIterator<Arc<R>> for Table<R> {
+    fn from_iter<I: IntoIterator<Item = Arc<R>>>(rows: I) -> Self {
+        let rows: Map<R::Id, Arc<R>> = rows.into_iter().map(|row| (row.id(), row)).collect();
+        let by_id: Vec<Arc<R>> = rows.values().cloned().collect();
+        let tags = by_id.iter().flat_map(|row| {
+            let id = row.id();
+            row.tags().all().map(move |tag| (tag.clone(), id.clone()))
+        });
+        Self {
+            indexes: R::Indexes::of(&by_id),
+            tags: tags.collect(),
+            rows,
+        }
     }
 }

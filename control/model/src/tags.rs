@@ -3,18 +3,53 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use eni_query::FromQuery;
 use eni_types::quota;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Ec2Error, ErrorCode, ItemSet};
 
+/// A tag. Its copies share the texts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tag {
+    /// The key.
+    pub key: Arc<str>,
+    /// The value.
+    pub value: Arc<str>,
+}
+
+impl Tag {
+    /// The tag of this key and value.
+    #[must_use]
+    pub fn new(key: &str, value: &str) -> Self {
+        Self {
+            key: key.into(),
+            value: value.into(),
+        }
+    }
+}
+
 /// The tags of one resource, by key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Tags(BTreeMap<String, String>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags(Vec<Tag>);
+
+/// As a map.
+impl Serialize for Tags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Tags {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let all = BTreeMap::<String, String>::deserialize(deserializer)?;
+        let tags = all.iter().map(|(key, value)| Tag::new(key, value));
+        Ok(Self(tags.collect()))
+    }
+}
 
 /// A tag in a request: `Tag.1.Key`, `Tag.1.Value`.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
@@ -60,7 +95,7 @@ impl TagSpecification {
 
 impl Tags {
     /// No tags: what resources of EC2's own have.
-    pub const NONE: &'static Self = &Self(BTreeMap::new());
+    pub const NONE: &'static Self = &Self(Vec::new());
 
     /// The tags that `specifications` give to the kind `resource_type` of a Create call that makes only that kind.
     ///
@@ -87,7 +122,7 @@ impl Tags {
     /// A single tag.
     #[must_use]
     pub fn one(key: &str, value: &str) -> Self {
-        Self(BTreeMap::from([(key.into(), value.into())]))
+        Self([Tag::new(key, value)].into())
     }
 
     /// Adds or overwrites `tags`.
@@ -97,13 +132,13 @@ impl Tags {
     pub fn insert(&mut self, tags: &[TagParameter]) -> Result<(), Ec2Error> {
         let mut seen = BTreeSet::new();
         for tag in tags {
-            let value = tag.value.clone().unwrap_or_default();
-            check(&tag.key, &value)?;
+            let value = tag.value.as_deref().unwrap_or_default();
+            check(&tag.key, value)?;
             if !seen.insert(&tag.key) {
                 let message = format!("Duplicate tag key '{}' specified.", tag.key);
                 return Err(ErrorCode::InvalidParameterValue.with(message));
             }
-            self.0.insert(tag.key.clone(), value);
+            self.set(Tag::new(&tag.key, value));
         }
         if self.0.len() > quota::TAGS_PER_RESOURCE {
             let message = format!(
@@ -117,27 +152,40 @@ impl Tags {
 
     /// Removes the tag `key`; with a `value`, only if it has that value (`DeleteTags`).
     pub fn remove(&mut self, key: &str, value: Option<&str>) {
-        if value.is_none_or(|value| self.get(key) == Some(value)) {
-            self.0.remove(key);
-        }
+        self.0
+            .retain(|tag| &*tag.key != key || value.is_some_and(|value| &*tag.value != value));
     }
 
     /// Removes all but `aws:` tags (`DeleteTags` without tags).
     pub fn clear(&mut self) {
-        self.0.retain(|key, _| key.starts_with("aws:"));
+        self.0.retain(|tag| tag.key.starts_with("aws:"));
     }
 
     /// The value of the tag `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
+        self.0.get(self.position(key).ok()?).map(|tag| &*tag.value)
     }
 
     /// Keys and values, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
+        self.0.iter().map(|tag| (&*tag.key, &*tag.value))
+    }
+
+    /// The tags, by key.
+    pub fn all(&self) -> core::slice::Iter<'_, Tag> {
+        self.0.iter()
+    }
+
+    fn position(&self, key: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|tag| (*tag.key).cmp(key))
+    }
+
+    fn set(&mut self, tag: Tag) {
+        match self.position(&tag.key) {
+            Ok(at) => self.0[at] = tag,
+            Err(at) => self.0.insert(at, tag),
+        }
     }
 
     /// As answers carry them that EC2 writes without a tag set where there are no tags.

@@ -12,7 +12,7 @@ use eni_types::{
 
 use crate::operations::address::release;
 use crate::resource::{Instance, NetworkInterface};
-use crate::{ChangeSet, IndexKey, World};
+use crate::{ChangeSet, World};
 
 /// Something that has come about on the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +85,7 @@ pub fn expire(world: &World, now: Timestamp) -> ChangeSet {
             changes.delete(instance.instance_id);
         }
     }
-    for token in world.client_tokens() {
+    for token in world.client_tokens.iter() {
         if now.0 - token.time.0 > quota::CLIENT_TOKEN_SECONDS * 1000 {
             changes.delete(token.key.clone());
         }
@@ -254,7 +254,7 @@ impl<'a> Draft<'a> {
 
     /// Takes back what was lent to an interface at launch.
     fn release_lent(&mut self, id: NetworkInterfaceId) {
-        for address in self.world.addresses.by(&IndexKey::NetworkInterface(id)) {
+        for address in self.world.addresses.by(&id) {
             if address.lent {
                 self.addresses.delete(address.allocation_id);
             }
@@ -263,7 +263,7 @@ impl<'a> Draft<'a> {
 
     /// Leaves no public address at an interface that goes.
     fn release_all(&mut self, id: NetworkInterfaceId) {
-        for address in self.world.addresses.by(&IndexKey::NetworkInterface(id)) {
+        for address in self.world.addresses.by(&id) {
             release::disassociate(address, &mut self.addresses);
         }
     }

@@ -45,9 +45,9 @@ impl History {
             return;
         }
         self.changes += change_set.len();
-        self.change_sets.insert_mut(revision, change_set);
+        self.change_sets.insert(revision, change_set);
         self.end = revision;
-        while self.change_sets.size() > MAX_CHANGE_SETS || self.changes > MAX_CHANGES {
+        while self.change_sets.len() > MAX_CHANGE_SETS || self.changes > MAX_CHANGES {
             self.forget_first();
         }
     }
@@ -58,7 +58,7 @@ impl History {
         };
         self.changes -= change_set.len();
         self.start = revision;
-        self.change_sets.remove_mut(&revision);
+        self.change_sets.remove(&revision);
     }
 
     /// What led from `revision` to the end, oldest first; `None` where that is not all here.

@@ -4,10 +4,13 @@
 //! writer's key: whoever put it last is the writer, and every transaction is guarded by its modification revision.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::thread::available_parallelism;
 
 use eni_model::resource::ResourceKey;
 use eni_model::{Change, ChangeSet, RegionSettings, Resource, World};
-use eni_store::{Guard, KeyRange, Revision, Store, Txn, TxnRejection};
+use eni_store::{Guard, KeyRange, KeyValue, Revision, Store, Txn, TxnRejection};
 use eni_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -66,27 +69,46 @@ impl Tenure {
 /// Everything the store holds, and the revision it was read at.
 pub(crate) fn load(store: &dyn Store) -> Result<(World, Revision), OpenError> {
     let found = store.range(&KeyRange::Prefix(RESOURCES.into()))?;
-    let mut world = World::default();
-    for stored in found.key_values {
-        let kind = stored.key[RESOURCES.len()..]
-            .split('/')
-            .next()
-            .unwrap_or_default();
-        let resource =
-            Resource::from_json(kind, &stored.value).map_err(|source| OpenError::Resource {
-                key: stored.key.clone(),
-                source,
-            })?;
-        let belongs = resource.key().to_store_key();
-        if belongs != stored.key {
-            return Err(OpenError::Misplaced {
-                key: stored.key,
-                found: belongs,
-            });
-        }
-        world.put(resource);
-    }
+    let world = read_all(&found.key_values)?.into_iter().collect();
     Ok((world, found.revision))
+}
+
+/// Reads resources with all processors, each a part of them.
+fn read_all(stored: &[KeyValue]) -> Result<Vec<Resource>, OpenError> {
+    let readers = available_parallelism().map_or(1, NonZero::get);
+    let part = stored.len().div_ceil(readers).max(1);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = stored
+            .chunks(part)
+            .map(|part| scope.spawn(|| part.iter().map(read).collect::<Result<Vec<_>, _>>()))
+            .collect();
+        let mut resources = Vec::with_capacity(stored.len());
+        for reader in readers {
+            let read = reader.join().unwrap_or_else(|panic| resume_unwind(panic));
+            resources.append(&mut read?);
+        }
+        Ok(resources)
+    })
+}
+
+fn read(stored: &KeyValue) -> Result<Resource, OpenError> {
+    let kind = stored.key[RESOURCES.len()..]
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    let resource = Resource::from_json(kind, &stored.value);
+    let resource = resource.map_err(|source| OpenError::Resource {
+        key: stored.key.clone(),
+        source,
+    })?;
+    let belongs = resource.key().to_store_key();
+    if belongs != stored.key {
+        return Err(OpenError::Misplaced {
+            key: stored.key.clone(),
+            found: belongs,
+        });
+    }
+    Ok(resource)
 }
 
 /// The settings as they are stored.

@@ -233,11 +233,12 @@ impl Writer {
         let mut count = 0;
         for token in self
             .pending
-            .client_tokens()
+            .client_tokens
+            .iter()
             .filter(forgotten)
             .take(MAX_SWEPT_TOKENS)
         {
-            changes.delete(token.id());
+            changes.delete(token.key.clone());
             count += 1;
         }
         if count < MAX_SWEPT_TOKENS {

@@ -81,7 +81,8 @@ fn kill_9_loses_and_halves_no_call() {
             check_invariants(world);
             let [left, right] = HALVES.map(|half| {
                 let of_half = world
-                    .client_tokens()
+                    .client_tokens
+                    .iter()
                     .filter(|token| token.key.operation == half);
                 of_half
                     .map(|token| token.key.token.clone())

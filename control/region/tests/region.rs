@@ -77,7 +77,7 @@ fn calls_that_wait_together_share_a_commit() {
         submission.wait().unwrap();
     }
     assert_eq!(commits.count(), 2);
-    region.read(|world| assert_eq!(world.client_tokens().count(), 101));
+    region.read(|world| assert_eq!(world.client_tokens.len(), 101));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn eight_threads_see_their_answered_writes() {
             });
         }
     });
-    region.read(|world| assert_eq!(world.client_tokens().count(), 8 * CALLS));
+    region.read(|world| assert_eq!(world.client_tokens.len(), 8 * CALLS));
 }
 
 #[test]
@@ -265,10 +265,10 @@ fn a_later_write_of_a_change_set_wins() {
             marking("Test", "kept", context),
             marking("Test", "gone", context),
         );
-        changes.delete(kept.id());
+        changes.delete(kept.key.clone());
         changes.put(gone.clone());
         changes.put(kept);
-        changes.delete(gone.id());
+        changes.delete(gone.key.clone());
         Ok((changes, ()))
     });
     twice.wait().unwrap();

@@ -100,16 +100,19 @@ impl IdSequence {
     }
 }
 
+/// 17 hexadecimal digits are 68 bits. Half the size of an `u128`, of which a world has millions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Digits {
-    bits: u128,
+    high: u8,
+    low: u64,
     short: bool,
 }
 
 impl Digits {
     fn generate(ids: &mut IdSequence) -> Self {
         Self {
-            bits: u128::from(ids.next()),
+            high: 0,
+            low: ids.next(),
             short: false,
         }
     }
@@ -127,20 +130,22 @@ impl Digits {
         if !is_lower || (length != LONG_DIGITS && length != SHORT_DIGITS) {
             return Err(MalformedId::NeverGiven);
         }
-        let bits = u128::from_str_radix(digits, 16).map_err(|_| MalformedId::Digits)?;
+        let (high, low) = digits.split_at(length.saturating_sub(LONG_DIGITS - 1));
+        let read = |digits: &str| u64::from_str_radix(digits, 16).map_err(|_| MalformedId::Digits);
+        let high = if high.is_empty() { 0 } else { read(high)? };
         Ok(Self {
-            bits,
+            high: u8::try_from(high).map_err(|_| MalformedId::Digits)?,
+            low: read(low)?,
             short: length == SHORT_DIGITS,
         })
     }
 
     fn write(self, prefix: &str, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = if self.short {
-            SHORT_DIGITS
+        if self.short {
+            write!(formatter, "{prefix}-{:08x}", self.low)
         } else {
-            LONG_DIGITS
-        };
-        write!(formatter, "{prefix}-{:0width$x}", self.bits)
+            write!(formatter, "{prefix}-{:x}{:016x}", self.high, self.low)
+        }
     }
 }
 

@@ -333,8 +333,7 @@ fn add_routes_to(
 ) {
     for id in before.keys().chain(after.keys()) {
         if before.get(id) != after.get(id) {
-            let key = eni_model::IndexKey::RouteTarget(*id);
-            let tables = world.route_tables.by(&key);
+            let tables = world.route_tables.by(id);
             route_tables.extend(tables.map(|table| table.route_table_id));
         }
     }

@@ -7,10 +7,10 @@ use eni_abi::{
     Direction, DirectionPolicy, IdentityKey, MAX_RULES, Policy, PolicyKey, Port, PortKey,
     RemoteKey, RuleBits, RuleProtocol,
 };
+use eni_model::World;
 use eni_model::resource::{
     IpProtocol, NetworkAcl, NetworkAclEntry, RuleAction, RulePeer, SecurityGroupRule,
 };
-use eni_model::{IndexKey, World};
 use eni_types::{Ipv4Cidr, SecurityGroupId};
 
 use crate::{TableChange, prefix};
@@ -51,11 +51,7 @@ impl Content {
     pub(crate) fn of_groups(world: &World, groups: &[SecurityGroupId]) -> Self {
         let rules: BTreeSet<Rule> = groups
             .iter()
-            .flat_map(|group| {
-                world
-                    .security_group_rules
-                    .by(&IndexKey::SecurityGroup(*group))
-            })
+            .flat_map(|group| world.security_group_rules.by(group))
             .filter_map(|rule| security_rule(rule))
             .collect();
         Self {

@@ -6,7 +6,7 @@
 use alloc::collections::BTreeSet;
 
 use eni_model::resource::{Attachment, Instance, NetworkInterface, ResourceKey, RouteTable};
-use eni_model::{IndexKey, World};
+use eni_model::{FoundBy, World};
 use eni_types::{
     InstanceId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
 };
@@ -116,7 +116,10 @@ impl Stale {
             .extend(attachment.map(|attachment| attachment.instance_id));
     }
 
-    fn add_interfaces(&mut self, key: &IndexKey, world: &World) {
+    fn add_interfaces<K: Ord>(&mut self, key: &K, world: &World)
+    where
+        NetworkInterface: FoundBy<K>,
+    {
         let enis = world.network_interfaces.by(key);
         let attachments = enis.filter_map(|eni| eni.attachment.as_ref());
         self.instances
@@ -124,18 +127,18 @@ impl Stale {
     }
 
     fn add_subnet(&mut self, id: SubnetId, world: &World) {
-        self.add_interfaces(&IndexKey::Subnet(id), world);
+        self.add_interfaces(&id, world);
     }
 
     /// The interfaces that have the group, as their policy gets another number, and the policy.
     fn add_group(&mut self, id: SecurityGroupId, world: &World) {
         self.groups.insert(id);
-        self.add_interfaces(&IndexKey::SecurityGroup(id), world);
+        self.add_interfaces(&id, world);
     }
 
     /// What a VPC's internet gateway gives: the way out, and public addresses.
     fn add_gateway(&mut self, vpc: VpcId, world: &World) {
-        let tables = world.route_tables.by(&IndexKey::Vpc(vpc));
+        let tables = world.route_tables.by(&vpc);
         self.route_tables
             .extend(tables.map(|table| table.route_table_id));
         for address in world.addresses.iter() {
@@ -167,7 +170,7 @@ impl Stale {
                 // The main table, which serves all subnets without one of their own.
                 None => {
                     let vpcs = [was, is].into_iter().flatten().map(|table| table.vpc_id);
-                    vpcs.for_each(|vpc| self.add_interfaces(&IndexKey::Vpc(vpc), after));
+                    vpcs.for_each(|vpc| self.add_interfaces(&vpc, after));
                 }
             }
         }

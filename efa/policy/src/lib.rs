@@ -20,8 +20,8 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use eni_efa_abi::Gid;
+use eni_model::World;
 use eni_model::resource::{Attachment, IpProtocol, NetworkInterface, RulePeer};
-use eni_model::{IndexKey, World};
 use eni_types::{
     AttachmentId, InstanceId, MacAddress, NetworkInterfaceId, SecurityGroupId, SubnetId,
 };
@@ -218,11 +218,9 @@ impl GroupSet {
             groups: groups.clone(),
             ..Self::default()
         };
-        let rules = groups.iter().flat_map(|group| {
-            world
-                .security_group_rules
-                .by(&IndexKey::SecurityGroup(*group))
-        });
+        let rules = groups
+            .iter()
+            .flat_map(|group| world.security_group_rules.by(group));
         for rule in rules.filter(|rule| rule.ip_protocol == IpProtocol::All) {
             let allowed = if rule.is_egress {
                 &mut made.egress

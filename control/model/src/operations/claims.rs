@@ -4,18 +4,46 @@ use alloc::collections::BTreeSet;
 use core::net::Ipv4Addr;
 use core::ops::RangeInclusive;
 
+use eni_types::MacAddress;
 use rand_core::Rng;
 
-use crate::{IndexKey, Row, Table};
+use crate::resource::{PrivateAddress, PublicAddress};
+use crate::{FoundBy, Table};
 
 /// Addresses that a plan has given to rows of its own, such as those of several instances launched by one call.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Claims(BTreeSet<IndexKey>);
+pub(crate) struct Claims(BTreeSet<Claim>);
+
+/// What only one row can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Claim {
+    Private(PrivateAddress),
+    Public(PublicAddress),
+    Mac(MacAddress),
+}
+
+impl From<PrivateAddress> for Claim {
+    fn from(address: PrivateAddress) -> Self {
+        Self::Private(address)
+    }
+}
+
+impl From<PublicAddress> for Claim {
+    fn from(address: PublicAddress) -> Self {
+        Self::Public(address)
+    }
+}
+
+impl From<MacAddress> for Claim {
+    fn from(address: MacAddress) -> Self {
+        Self::Mac(address)
+    }
+}
 
 impl Claims {
-    /// Takes what `key` stands for. Says whether it was free in this plan.
-    pub(crate) fn take(&mut self, key: IndexKey) -> bool {
-        self.0.insert(key)
+    /// Takes what is claimed. Says whether it was free in this plan.
+    pub(crate) fn take(&mut self, claim: impl Into<Claim>) -> bool {
+        self.0.insert(claim.into())
     }
 
     /// Takes a free address of `addresses`: a random one or, where that is taken, the next free one after it, as EC2's
@@ -23,11 +51,11 @@ impl Claims {
     ///
     /// `key` is what `table` finds the holder of an address by. The work is a search in the index and one step for each
     /// taken address that follows directly upon the random one.
-    pub(crate) fn take_free<R: Row>(
+    pub(crate) fn take_free<R: FoundBy<K>, K: Ord + Copy + Into<Claim>>(
         &mut self,
         addresses: RangeInclusive<Ipv4Addr>,
         table: &Table<R>,
-        key: impl Fn(Ipv4Addr) -> IndexKey,
+        key: impl Fn(Ipv4Addr) -> K,
         rng: &mut dyn Rng,
     ) -> Option<Ipv4Addr> {
         let (first, last) = (addresses.start().to_bits(), addresses.end().to_bits());
@@ -41,19 +69,19 @@ impl Claims {
         Some(free)
     }
 
-    fn first_free<R: Row>(
+    fn first_free<R: FoundBy<K>, K: Ord + Copy + Into<Claim>>(
         &self,
         addresses: RangeInclusive<u32>,
         table: &Table<R>,
-        key: impl Fn(Ipv4Addr) -> IndexKey,
+        key: impl Fn(Ipv4Addr) -> K,
     ) -> Option<Ipv4Addr> {
         let key_of = |bits: u32| key(Ipv4Addr::from_bits(bits));
         let mut taken = table
-            .keys_between(&key_of(*addresses.start()), &key_of(*addresses.end()))
+            .keys_between(&(key_of(*addresses.start())..=key_of(*addresses.end())))
             .peekable();
         addresses.map(Ipv4Addr::from_bits).find(|candidate| {
             let key = key(*candidate);
-            taken.next_if(|other| **other == key).is_none() && !self.0.contains(&key)
+            taken.next_if(|other| **other == key).is_none() && !self.0.contains(&key.into())
         })
     }
 }
@@ -101,7 +129,7 @@ mod tests {
                 (first..=first + length).filter(|last| !taken.contains(last)).map(address).collect();
             let mut claims = Claims::default();
             let mut give = || {
-                claims.take_free(address(first)..=address(first + length), &table, IndexKey::PublicAddress, &mut rng)
+                claims.take_free(address(first)..=address(first + length), &table, PublicAddress, &mut rng)
             };
             let given: BTreeSet<_> = want.iter().filter_map(|_| give()).collect();
             prop_assert_eq!(given, want);
@@ -115,7 +143,7 @@ mod tests {
         let table = table([]);
         let mut claims = Claims::default();
         let all = Ipv4Addr::BROADCAST..=Ipv4Addr::BROADCAST;
-        let mut give = || claims.take_free(all.clone(), &table, IndexKey::PublicAddress, &mut rng);
+        let mut give = || claims.take_free(all.clone(), &table, PublicAddress, &mut rng);
         assert_eq!((give(), give()), (Some(Ipv4Addr::BROADCAST), None));
     }
 }

@@ -8,8 +8,8 @@ use eni_types::{ResourceId, TypedId};
 use crate::describe::{Described, Scope};
 use crate::operations::lookup::not_found;
 use crate::{
-    Action, ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, Planned, Resource, Row, Table,
-    World,
+    Action, ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, Indexed, Planned, Resource,
+    Table, World,
 };
 
 /// Makes a row of `table`. A call that was made before with its token is answered with what it made then; else `make`
@@ -27,7 +27,7 @@ pub(crate) fn create<A, R>(
 ) -> Planned<A>
 where
     A: Action,
-    R: Described + Row + Into<Resource>,
+    R: Described + Indexed + Into<Resource>,
     R::Id: TypedId + FromStr + Into<ResourceId>,
 {
     let scope = Scope::new(world, context);

@@ -5,8 +5,9 @@ use core::net::Ipv4Addr;
 use eni_types::{AllocationId, AssociationId, NetworkInterfaceId};
 use serde::{Deserialize, Serialize};
 
+use crate::Row;
+use crate::index::indexes;
 use crate::tags::Tags;
-use crate::{IndexKey, Row};
 
 /// A public address: an Elastic IP address, or one that EC2 lent to an instance at launch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,11 +45,17 @@ impl Row for Address {
     fn tags(&self) -> &Tags {
         &self.tags
     }
-    fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
-        add(IndexKey::PublicAddress(self.public_ip));
-        if let Some(association) = &self.association {
-            add(IndexKey::Association(association.association_id));
-            add(IndexKey::NetworkInterface(association.network_interface_id));
-        }
-    }
+}
+
+/// A public address, as what an [`Address`] is found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PublicAddress(pub Ipv4Addr);
+
+indexes! {
+    Address, AddressIndexes:
+    public_address: PublicAddress = |address| [PublicAddress(address.public_ip)];
+    association: AssociationId = |address| address.association.as_ref().map(|association| association.association_id);
+    network_interface: NetworkInterfaceId = |address| {
+        address.association.as_ref().map(|association| association.network_interface_id)
+    };
 }

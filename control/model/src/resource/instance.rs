@@ -7,10 +7,11 @@ use eni_types::{ImageId, InstanceId, InstanceState, ReservationId, SubnetId, Tim
 use serde::{Deserialize, Serialize};
 
 use super::BlockDevice;
+use crate::Row;
+use crate::index::indexes;
 use crate::tags::Tags;
-use crate::{IndexKey, Row};
 
-/// An instance. Its network interfaces are found by [`IndexKey::Instance`].
+/// An instance. Its network interfaces are found by its id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
     /// Its id.
@@ -130,9 +131,11 @@ impl Row for Instance {
     fn tags(&self) -> &Tags {
         &self.tags
     }
-    fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
-        add(IndexKey::Vpc(self.vpc_id));
-        add(IndexKey::Subnet(self.subnet_id));
-        add(IndexKey::Reservation(self.reservation_id));
-    }
+}
+
+indexes! {
+    Instance, InstanceIndexes:
+    vpc: VpcId = |instance| [instance.vpc_id];
+    subnet: SubnetId = |instance| [instance.subnet_id];
+    reservation: ReservationId = |instance| [instance.reservation_id];
 }

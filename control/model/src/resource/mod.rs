@@ -12,7 +12,8 @@ mod security_group;
 mod vpc;
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use eni_types::{
@@ -20,11 +21,11 @@ use eni_types::{
     SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId,
 };
 
-use crate::Row;
 use crate::client_token::{ClientToken, ClientTokenKey};
 use crate::identity::{Identity, IdentityNumber};
+use crate::{Row, Table};
 
-pub use address::{Address, AddressAssociation};
+pub use address::{Address, AddressAssociation, PublicAddress};
 pub use block_device::BlockDevice;
 pub(crate) use block_device::{
     GP3_IOPS, GP3_THROUGHPUT, ROOT_DEVICE_NAME, parse_volume_id, volume_id,
@@ -33,11 +34,14 @@ pub use instance::{Instance, InstanceTransition, MetadataOptions};
 pub use network_acl::{
     IcmpTypeCode, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, PortRange, RuleAction,
 };
-pub use network_interface::{Attachment, ConnectionTracking, NetworkInterface};
+pub use network_interface::{Attachment, ConnectionTracking, NetworkInterface, PrivateAddress};
 pub use route_table::{
     Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,
 };
-pub use security_group::{IpProtocol, RulePeer, SecurityGroup, SecurityGroupRule, UnknownProtocol};
+pub use security_group::{
+    GroupName, IpProtocol, PeerSecurityGroup, RulePeer, SecurityGroup, SecurityGroupRule,
+    UnknownProtocol,
+};
 pub use vpc::{InternetGateway, Subnet, Vpc};
 
 /// A stored text that is no resource of its kind.
@@ -57,26 +61,36 @@ pub enum CorruptResource {
     },
 }
 
+/// Declares every kind of resource, once: the table it lies in, its row, the type of its id and its name in the store's
+/// keys. All that goes over kinds follows from this list.
 macro_rules! resources {
-    ($($(#[$doc:meta])* $variant:ident, $key:ty, $kind:literal;)*) => {
-        /// One thing that a region remembers.
+    ($($(#[$doc:meta])* $table:ident: $kind:ident, $key:ty, $name:literal;)*) => {
+        /// One thing that a region remembers. A copy shares the row.
         #[derive(Clone, Debug, PartialEq)]
-        #[allow(clippy::large_enum_variant, reason = "always behind an Arc")]
-        pub enum Resource { $($(#[$doc])* $variant($variant),)* }
+        pub enum Resource { $($(#[$doc])* $kind(Arc<$kind>),)* }
 
         /// The key of a resource: its kind and id.
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum ResourceKey { $($(#[$doc])* $variant($key),)* }
+        pub enum ResourceKey { $($(#[$doc])* $kind($key),)* }
 
         /// The kind of a resource.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum ResourceKind { $($(#[$doc])* $variant,)* }
+        pub enum ResourceKind { $($(#[$doc])* $kind,)* }
+
+        /// All resources of a region, by id and by what else they are found by. A copy costs nothing: it shares all rows,
+        /// and what is changed in one is not in the other.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        #[allow(missing_docs, reason = "each table is named for its rows")]
+        pub struct World { $(pub $table: Table<$kind>,)* }
 
         impl ResourceKind {
+            /// All kinds.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
+
             /// The kind as it stands in the store's keys.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $kind,)* }
+                match self { $(Self::$kind => $name,)* }
             }
         }
 
@@ -84,13 +98,13 @@ macro_rules! resources {
             /// The resource's key.
             #[must_use]
             pub fn key(&self) -> ResourceKey {
-                match self { $(Self::$variant(row) => ResourceKey::$variant(row.id()),)* }
+                match self { $(Self::$kind(row) => ResourceKey::$kind(row.id()),)* }
             }
 
             /// The stored form.
             #[must_use]
             pub fn to_json(&self) -> Vec<u8> {
-                let text = match self { $(Self::$variant(row) => serde_json::to_vec(row),)* };
+                let text = match self { $(Self::$kind(row) => serde_json::to_vec(&**row),)* };
                 text.expect("maps have string keys and no serialiser here fails")
             }
 
@@ -100,9 +114,9 @@ macro_rules! resources {
             /// [`CorruptResource`] where the text is none.
             pub fn from_json(kind: &str, text: &[u8]) -> Result<Self, CorruptResource> {
                 match kind {
-                    $($kind => serde_json::from_slice(text)
-                        .map(Self::$variant)
-                        .map_err(|source| CorruptResource::Value { kind: $kind, source }),)*
+                    $($name => serde_json::from_slice::<$kind>(text)
+                        .map(Self::from)
+                        .map_err(|source| CorruptResource::Value { kind: $name, source }),)*
                     _ => Err(CorruptResource::Kind(kind.into())),
                 }
             }
@@ -112,48 +126,81 @@ macro_rules! resources {
             /// The kind.
             #[must_use]
             pub const fn kind(&self) -> ResourceKind {
-                match self { $(Self::$variant(_) => ResourceKind::$variant,)* }
+                match self { $(Self::$kind(_) => ResourceKind::$kind,)* }
             }
 
             /// The store's key: `/openeni/<kind>/<id>`.
             #[must_use]
             pub fn to_store_key(&self) -> String {
-                match self { $(Self::$variant(id) => format!("/openeni/{}/{}", $kind, id.to_string()),)* }
+                match self { $(Self::$kind(id) => format!("/openeni/{}/{id}", $name),)* }
             }
         }
 
-        $(impl From<$variant> for Resource {
-            fn from(row: $variant) -> Self { Self::$variant(row) }
+        $(impl From<$kind> for Resource {
+            fn from(row: $kind) -> Self { Self::$kind(Arc::new(row)) }
         }
         impl From<$key> for ResourceKey {
-            fn from(id: $key) -> Self { Self::$variant(id) }
+            fn from(id: $key) -> Self { Self::$kind(id) }
         })*
+
+        impl World {
+            /// Inserts or replaces one resource.
+            pub fn put(&mut self, resource: Resource) {
+                match resource { $(Resource::$kind(row) => self.$table.put(row),)* }
+            }
+
+            pub(crate) fn delete(&mut self, key: &ResourceKey) {
+                match key { $(ResourceKey::$kind(id) => self.$table.delete(id),)* }
+            }
+
+            /// Everything, as the store holds it.
+            pub fn resources(&self) -> impl Iterator<Item = Resource> {
+                core::iter::empty()$(.chain(self.$table.iter().cloned().map(Resource::$kind)))*
+            }
+
+            /// Whether the region holds nothing.
+            #[must_use]
+            pub fn is_empty(&self) -> bool {
+                true $(&& self.$table.is_empty())*
+            }
+        }
+
+        /// Of resources with the same key, the last remains. This is faster than putting them one by one.
+        impl FromIterator<Resource> for World {
+            fn from_iter<I: IntoIterator<Item = Resource>>(resources: I) -> Self {
+                $(let mut $table: Vec<Arc<$kind>> = Vec::new();)*
+                for resource in resources {
+                    match resource { $(Resource::$kind(row) => $table.push(row),)* }
+                }
+                Self { $($table: $table.into_iter().collect(),)* }
+            }
+        }
     };
 }
 
 resources! {
     /// A VPC.
-    Vpc, VpcId, "vpc";
+    vpcs: Vpc, VpcId, "vpc";
     /// A subnet.
-    Subnet, SubnetId, "subnet";
+    subnets: Subnet, SubnetId, "subnet";
     /// An internet gateway.
-    InternetGateway, InternetGatewayId, "internet-gateway";
+    internet_gateways: InternetGateway, InternetGatewayId, "internet-gateway";
     /// A route table with its routes and associations.
-    RouteTable, RouteTableId, "route-table";
+    route_tables: RouteTable, RouteTableId, "route-table";
     /// A network ACL with its entries and associations.
-    NetworkAcl, NetworkAclId, "network-acl";
+    network_acls: NetworkAcl, NetworkAclId, "network-acl";
     /// A security group, without its rules.
-    SecurityGroup, SecurityGroupId, "security-group";
+    security_groups: SecurityGroup, SecurityGroupId, "security-group";
     /// A rule of a security group.
-    SecurityGroupRule, SecurityGroupRuleId, "security-group-rule";
+    security_group_rules: SecurityGroupRule, SecurityGroupRuleId, "security-group-rule";
     /// A network interface with its attachment.
-    NetworkInterface, NetworkInterfaceId, "network-interface";
+    network_interfaces: NetworkInterface, NetworkInterfaceId, "network-interface";
     /// A public address with its association.
-    Address, AllocationId, "address";
+    addresses: Address, AllocationId, "address";
     /// An instance.
-    Instance, InstanceId, "instance";
+    instances: Instance, InstanceId, "instance";
     /// A set of security groups, by number.
-    Identity, IdentityNumber, "identity";
+    identities: Identity, IdentityNumber, "identity";
     /// A client token and what it made.
-    ClientToken, ClientTokenKey, "client-token";
+    client_tokens: ClientToken, ClientTokenKey, "client-token";
 }

@@ -6,9 +6,10 @@ use core::fmt;
 use eni_types::{IpCidr, NetworkAclAssociationId, NetworkAclId, SubnetId, VpcId};
 use serde::{Deserialize, Serialize};
 
+use crate::Row;
+use crate::index::indexes;
 use crate::resource::IpProtocol;
 use crate::tags::Tags;
-use crate::{IndexKey, Row};
 
 /// A network ACL with its entries and associations. The final deny (rule 32767) is described, not stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,11 +111,11 @@ impl Row for NetworkAcl {
     fn tags(&self) -> &Tags {
         &self.tags
     }
-    fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
-        add(IndexKey::Vpc(self.vpc_id));
-        for association in &self.associations {
-            add(IndexKey::NetworkAclAssociation(association.association_id));
-            add(IndexKey::Subnet(association.subnet_id));
-        }
-    }
+}
+
+indexes! {
+    NetworkAcl, NetworkAclIndexes:
+    vpc: VpcId = |acl| [acl.vpc_id];
+    association: NetworkAclAssociationId = |acl| acl.associations.iter().map(|association| association.association_id);
+    subnet: SubnetId = |acl| acl.associations.iter().map(|association| association.subnet_id);
 }

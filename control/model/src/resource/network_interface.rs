@@ -10,8 +10,9 @@ use eni_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::index::indexes;
 use crate::tags::Tags;
-use crate::{IndexKey, RegionSettings, Row};
+use crate::{RegionSettings, Row};
 
 /// A network interface with its attachment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,20 +126,28 @@ impl Row for NetworkInterface {
     fn tags(&self) -> &Tags {
         &self.tags
     }
-    fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
-        add(IndexKey::Vpc(self.vpc_id));
-        add(IndexKey::Subnet(self.subnet_id));
-        add(IndexKey::Mac(self.mac_address));
-        for address in &self.private_ip_addresses {
-            add(IndexKey::PrivateAddress(self.vpc_id, *address));
-            add(IndexKey::PrivateAddressAnywhere(*address));
-        }
-        for group_id in &self.group_ids {
-            add(IndexKey::SecurityGroup(*group_id));
-        }
-        if let Some(attachment) = &self.attachment {
-            add(IndexKey::Instance(attachment.instance_id));
-            add(IndexKey::Attachment(attachment.attachment_id));
-        }
-    }
+}
+
+/// A private address, which one interface of its VPC has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PrivateAddress {
+    /// The VPC.
+    pub vpc_id: VpcId,
+    /// The address.
+    pub address: Ipv4Addr,
+}
+
+indexes! {
+    NetworkInterface, NetworkInterfaceIndexes:
+    vpc: VpcId = |eni| [eni.vpc_id];
+    subnet: SubnetId = |eni| [eni.subnet_id];
+    group: SecurityGroupId = |eni| eni.group_ids.iter().copied();
+    mac_address: MacAddress = |eni| [eni.mac_address];
+    private_address: PrivateAddress = |eni| eni.private_ip_addresses.iter().map(|address| {
+        PrivateAddress { vpc_id: eni.vpc_id, address: *address }
+    });
+    private_address_in_any_vpc: Ipv4Addr = |eni| eni.private_ip_addresses.iter().copied();
+    instance: InstanceId = |eni| eni.attachment.as_ref().map(|attachment| attachment.instance_id);
+    attachment: AttachmentId = |eni| eni.attachment.as_ref().map(|attachment| attachment.attachment_id);
+    + private_addresses: SubnetId = |eni| (eni.subnet_id, eni.private_ip_addresses.len());
 }

@@ -9,8 +9,9 @@ use eni_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::Row;
+use crate::index::indexes;
 use crate::tags::Tags;
-use crate::{IndexKey, Row};
 
 /// A route table with its routes and associations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,20 +144,14 @@ impl Row for RouteTable {
     fn tags(&self) -> &Tags {
         &self.tags
     }
-    fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
-        add(IndexKey::Vpc(self.vpc_id));
-        for association in &self.associations {
-            add(IndexKey::RouteTableAssociation(association.association_id));
-            if let Some(subnet_id) = association.subnet_id {
-                add(IndexKey::Subnet(subnet_id));
-            }
-        }
-        for network_interface_id in self
-            .routes
-            .iter()
-            .filter_map(|route| route.target.network_interface_id())
-        {
-            add(IndexKey::RouteTarget(network_interface_id));
-        }
-    }
+}
+
+indexes! {
+    RouteTable, RouteTableIndexes:
+    vpc: VpcId = |table| [table.vpc_id];
+    association: RouteTableAssociationId = |table| {
+        table.associations.iter().map(|association| association.association_id)
+    };
+    subnet: SubnetId = |table| table.associations.iter().filter_map(|association| association.subnet_id);
+    target: NetworkInterfaceId = |table| table.routes.iter().filter_map(|route| route.target.network_interface_id());
 }

@@ -1,16 +1,18 @@
 //! Security groups and their rules.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
 use core::str::FromStr;
 
 use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId, SecurityGroupRuleId, VpcId};
 use serde::{Deserialize, Serialize};
 
+use crate::Row;
+use crate::index::indexes;
 use crate::tags::Tags;
-use crate::{IndexKey, Row};
 
-/// A security group. Its rules are rows of their own, found by [`IndexKey::SecurityGroup`].
+/// A security group. Its rules are rows of their own, found by its id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecurityGroup {
     /// Its id.
@@ -44,13 +46,30 @@ impl Row for SecurityGroup {
     fn tags(&self) -> &Tags {
         &self.tags
     }
-    fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
-        add(IndexKey::Vpc(self.vpc_id));
-        add(IndexKey::GroupName(
-            self.vpc_id,
-            self.group_name.to_lowercase(),
-        ));
+}
+
+/// A security group's name: unique in its VPC without regard to case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupName {
+    vpc_id: VpcId,
+    lower_case: Arc<str>,
+}
+
+impl GroupName {
+    /// The name `name` in the VPC.
+    #[must_use]
+    pub fn new(vpc_id: VpcId, name: &str) -> Self {
+        Self {
+            vpc_id,
+            lower_case: name.to_lowercase().into(),
+        }
     }
+}
+
+indexes! {
+    SecurityGroup, SecurityGroupIndexes:
+    vpc: VpcId = |group| [group.vpc_id];
+    name: GroupName = |group| [GroupName::new(group.vpc_id, &group.group_name)];
 }
 
 /// One rule: allows what it matches. Two rules of a group never allow the same protocol, ports and peer.
@@ -163,10 +182,17 @@ impl Row for SecurityGroupRule {
     fn tags(&self) -> &Tags {
         &self.tags
     }
-    fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
-        add(IndexKey::SecurityGroup(self.group_id));
-        if let RulePeer::SecurityGroup(peer) = self.peer {
-            add(IndexKey::PeerSecurityGroup(peer));
-        }
-    }
+}
+
+/// The security group that a rule has for its peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PeerSecurityGroup(pub SecurityGroupId);
+
+indexes! {
+    SecurityGroupRule, SecurityGroupRuleIndexes:
+    group: SecurityGroupId = |rule| [rule.group_id];
+    peer: PeerSecurityGroup = |rule| match rule.peer {
+        RulePeer::SecurityGroup(group_id) => Some(PeerSecurityGroup(group_id)),
+        RulePeer::CidrIpv4(_) | RulePeer::CidrIpv6(_) => None,
+    };
 }

@@ -5,8 +5,9 @@ use alloc::string::String;
 use eni_types::{InternetGatewayId, Ipv4Cidr, SubnetId, VpcCidrAssociationId, VpcId};
 use serde::{Deserialize, Serialize};
 
+use crate::Row;
+use crate::index::indexes;
 use crate::tags::Tags;
-use crate::{IndexKey, Row};
 
 /// A VPC.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +41,9 @@ impl Row for Vpc {
     fn tags(&self) -> &Tags {
         &self.tags
     }
-    fn index_keys(&self, _add: &mut dyn FnMut(IndexKey)) {}
 }
+
+indexes! { Vpc, VpcIndexes: }
 
 /// A subnet: a part of a VPC's block in one availability zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,9 +72,11 @@ impl Row for Subnet {
     fn tags(&self) -> &Tags {
         &self.tags
     }
-    fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
-        add(IndexKey::Vpc(self.vpc_id));
-    }
+}
+
+indexes! {
+    Subnet, SubnetIndexes:
+    vpc: VpcId = |subnet| [subnet.vpc_id];
 }
 
 /// An internet gateway: attached to at most one VPC, and a VPC has at most one.
@@ -94,9 +98,9 @@ impl Row for InternetGateway {
     fn tags(&self) -> &Tags {
         &self.tags
     }
-    fn index_keys(&self, add: &mut dyn FnMut(IndexKey)) {
-        if let Some(vpc_id) = self.vpc_id {
-            add(IndexKey::Vpc(vpc_id));
-        }
-    }
+}
+
+indexes! {
+    InternetGateway, InternetGatewayIndexes:
+    vpc: VpcId = |gateway| gateway.vpc_id;
 }

@@ -5,7 +5,7 @@ use alloc::collections::BTreeSet;
 use eni_types::SubnetId;
 
 use crate::resource::{RulePeer, Subnet};
-use crate::{IndexKey, Resource, World};
+use crate::{Resource, World};
 
 /// Checks everything that must hold between the rows of a world.
 ///
@@ -25,27 +25,27 @@ fn check_vpcs(world: &World) {
     let defaults = world.vpcs.iter().filter(|vpc| vpc.is_default).count();
     assert!(defaults <= 1, "{defaults} default VPCs");
     for vpc in world.vpcs.iter() {
-        let (id, key) = (vpc.vpc_id, IndexKey::Vpc(vpc.vpc_id));
+        let id = vpc.vpc_id;
         let main = world
             .route_tables
-            .by(&key)
+            .by(&id)
             .filter(|table| table.is_main())
             .count();
         assert_eq!(main, 1, "main route tables of {id}");
         let acls = world
             .network_acls
-            .by(&key)
+            .by(&id)
             .filter(|acl| acl.is_default)
             .count();
         assert_eq!(acls, 1, "default network ACLs of {id}");
         let groups = world
             .security_groups
-            .by(&key)
+            .by(&id)
             .filter(|group| group.is_default())
             .count();
         assert_eq!(groups, 1, "default security groups of {id}");
         assert!(
-            world.internet_gateways.count(&key) <= 1,
+            world.internet_gateways.count(&id) <= 1,
             "internet gateways of {id}"
         );
     }
@@ -85,15 +85,8 @@ fn check_subnets(world: &World) {
             vpc.is_some_and(|vpc| vpc.cidr_block.covers(subnet.cidr_block)),
             "{subnet:?}"
         );
-        assert_eq!(
-            world.network_acls.count(&IndexKey::Subnet(id)),
-            1,
-            "network ACLs of {id}"
-        );
-        assert!(
-            world.route_tables.count(&IndexKey::Subnet(id)) <= 1,
-            "route tables of {id}"
-        );
+        assert_eq!(world.network_acls.count(&id), 1, "network ACLs of {id}");
+        assert!(world.route_tables.count(&id) <= 1, "route tables of {id}");
         assert!(!overlaps_another(world, subnet), "{subnet:?}");
     }
     for acl in world.network_acls.iter() {
@@ -117,7 +110,7 @@ fn check_subnets(world: &World) {
 fn overlaps_another(world: &World, subnet: &Subnet) -> bool {
     world
         .subnets
-        .by(&IndexKey::Vpc(subnet.vpc_id))
+        .by(&subnet.vpc_id)
         .filter(|other| other.subnet_id != subnet.subnet_id)
         .any(|other| other.cidr_block.overlaps(subnet.cidr_block))
 }
@@ -221,7 +214,7 @@ fn check_identities(world: &World) {
         assert!(identity.is_some(), "{eni:?} has no identity");
     }
     let (mut numbers, mut sets) = (BTreeSet::new(), BTreeSet::new());
-    for identity in world.identities().iter() {
+    for identity in world.identities.iter() {
         assert!(
             sets.insert(identity.group_ids.clone()),
             "{identity:?} twice"

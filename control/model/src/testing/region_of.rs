@@ -3,6 +3,7 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
+use core::ops::Range;
 
 use eni_types::{
     AttachmentId, AttachmentStatus, InstanceId, InstanceState, MacAddress, NetworkInterfaceId,
@@ -46,20 +47,21 @@ pub fn region_of(interfaces: usize) -> TestWorld {
     let mut left = interfaces;
     for (instance, interface) in patterns {
         let here = left.min(INTERFACES_PER_SUBNET);
-        fill(&mut region, &instance, &interface, here);
+        let made = interfaces - left;
+        fill(&mut region, &instance, &interface, made..made + here);
         left -= here;
     }
     region
 }
 
-/// Makes `interfaces` in the place of an instance and its interface, after their pattern.
+/// Makes interfaces in the place of an instance and its interface, after their pattern; `serial` numbers those of
+/// the region.
 fn fill(
     region: &mut TestWorld,
     instance: &Instance,
     interface: &NetworkInterface,
-    interfaces: usize,
+    serial: Range<usize>,
 ) {
-    let made = region.world.network_interfaces.len() as u64;
     let first_address = region
         .world
         .subnets
@@ -70,7 +72,7 @@ fn fill(
     changes.delete(interface.network_interface_id);
     changes.delete(instance.instance_id);
     let mut instance_id = instance.instance_id;
-    for number in 0..interfaces {
+    for (number, serial) in serial.enumerate() {
         let device_index = (number % INTERFACES_PER_INSTANCE) as u8;
         if device_index == 0 {
             instance_id = InstanceId::generate(&mut region.ids);
@@ -84,7 +86,7 @@ fn fill(
         }
         changes.put(NetworkInterface {
             network_interface_id: NetworkInterfaceId::generate(&mut region.ids),
-            mac_address: MacAddress::locally_administered(made + number as u64),
+            mac_address: MacAddress::locally_administered(serial as u64),
             private_ip_addresses: [Ipv4Addr::from_bits(first_address + number as u32)].into(),
             attachment: interface.attachment.as_ref().map(|attachment| Attachment {
                 attachment_id: AttachmentId::generate(&mut region.ids),

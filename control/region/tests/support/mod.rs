@@ -153,7 +153,10 @@ pub(crate) fn marking(operation: &str, name: &str, context: &mut Context<'_>) ->
 }
 
 pub(crate) fn has_mark(world: &World, name: &str) -> bool {
-    world.client_tokens().any(|token| token.key.token == name)
+    world
+        .client_tokens
+        .iter()
+        .any(|token| token.key.token == name)
 }
 
 /// Submits as the region's owner.

@@ -9,11 +9,11 @@ mod fragment;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
+use eni_model::World;
 use eni_model::resource::{
     Attachment, IpProtocol, NetworkAclEntry, NetworkInterface, RouteTarget, RuleAction, RulePeer,
     SecurityGroupRule, Subnet,
 };
-use eni_model::{IndexKey, World};
 use eni_types::{
     AttachmentStatus, InstanceState, IpCidr, Ipv4Cidr, NetworkInterfaceId, SecurityGroupId,
     SubnetId, VpcId,
@@ -468,7 +468,7 @@ fn security_groups_allow(
     let rules: Vec<&SecurityGroupRule> = eni
         .group_ids
         .iter()
-        .flat_map(|id| world.security_group_rules.by(&IndexKey::SecurityGroup(*id)))
+        .flat_map(|id| world.security_group_rules.by(id))
         .map(AsRef::as_ref)
         .collect();
     let matching = |is_egress: bool, port: u16| {

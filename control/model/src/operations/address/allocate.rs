@@ -10,9 +10,9 @@ use super::{AMAZON_POOL, DOMAIN, pool};
 use crate::api::address::{AllocateAddress, AllocateAddressResponse};
 use crate::operations::claims::Claims;
 use crate::operations::create;
-use crate::resource::Address;
+use crate::resource::{Address, PublicAddress};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// Allocates an Elastic IP address from the region's pool.
 impl Operation for AllocateAddress {
@@ -76,7 +76,7 @@ fn choose(
     };
     let is_in_pool = pool::allocatable(context.region.public_pool)
         .is_some_and(|addresses| addresses.contains(&wanted));
-    let is_free = world.addresses.count(&IndexKey::PublicAddress(wanted)) == 0;
+    let is_free = world.addresses.count(&PublicAddress(wanted)) == 0;
     if is_in_pool && is_free {
         Ok(wanted)
     } else {

@@ -12,9 +12,7 @@ use crate::api::address::{
 };
 use crate::operations::lookup;
 use crate::resource::{Address, AddressAssociation, NetworkInterface};
-use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World,
-};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Translates an Elastic IP address to a private address, in place of what it translated to before.
 impl Operation for AssociateAddress {
@@ -147,7 +145,7 @@ impl Operation for DisassociateAddress {
         let address = match (self.association_id, self.public_ip) {
             (Some(id), None) => world
                 .addresses
-                .one(&IndexKey::Association(id))
+                .one(&id)
                 .filter(|address| !address.lent)
                 .ok_or_else(|| lookup::no_association(id))?,
             (None, Some(public_ip)) => {

@@ -3,7 +3,7 @@
 use crate::tags::Tags;
 use alloc::vec::Vec;
 
-use eni_types::{AllocationId, InstanceId};
+use eni_types::{AllocationId, AssociationId, InstanceId, NetworkInterfaceId};
 
 use super::named::{by_allocation, by_public_ip};
 use super::{AMAZON_POOL, DOMAIN};
@@ -13,8 +13,8 @@ use crate::api::address::{
 };
 use crate::describe::{Described, Page, Scope, find};
 use crate::operations::attribute::{only_one, unknown_attribute};
-use crate::resource::{Address, NetworkInterface};
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, Operation, Planned, World};
+use crate::resource::{Address, NetworkInterface, PublicAddress};
+use crate::{ChangeSet, Context, Ec2Error, IdsOf, Operation, Planned, Table, World};
 
 /// Describes Elastic IP addresses. Lent addresses are described with their interfaces only.
 impl Operation for DescribeAddresses {
@@ -92,11 +92,11 @@ impl Described for Address {
         &self.tags
     }
 
-    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+    fn indexed<'a>(table: &'a Table<Self>, name: &str, value: &str) -> Option<IdsOf<'a, Self>> {
         Some(match name {
-            "public-ip" => IndexKey::PublicAddress(value.parse().ok()?),
-            "association-id" => IndexKey::Association(value.parse().ok()?),
-            "network-interface-id" => IndexKey::NetworkInterface(value.parse().ok()?),
+            "public-ip" => table.ids(&PublicAddress(value.parse().ok()?)),
+            "association-id" => table.ids(&value.parse::<AssociationId>().ok()?),
+            "network-interface-id" => table.ids(&value.parse::<NetworkInterfaceId>().ok()?),
             _ => return None,
         })
     }

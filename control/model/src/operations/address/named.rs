@@ -7,8 +7,8 @@ use core::net::Ipv4Addr;
 use eni_types::AllocationId;
 
 use crate::operations::lookup;
-use crate::resource::Address;
-use crate::{Ec2Error, ErrorCode, IndexKey, World};
+use crate::resource::{Address, PublicAddress};
+use crate::{Ec2Error, ErrorCode, World};
 
 /// The Elastic IP address that a call names by its allocation or by itself.
 ///
@@ -46,7 +46,7 @@ pub(crate) fn by_allocation(id: AllocationId, world: &World) -> Result<&Arc<Addr
 pub(crate) fn by_public_ip(address: Ipv4Addr, world: &World) -> Result<&Arc<Address>, Ec2Error> {
     world
         .addresses
-        .one(&IndexKey::PublicAddress(address))
+        .one(&PublicAddress(address))
         .filter(|row| !row.lent)
         .ok_or_else(|| no_public_ip(address))
 }

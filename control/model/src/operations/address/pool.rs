@@ -7,9 +7,9 @@ use eni_types::{AllocationId, AssociationId, Ipv4Cidr, TypedId};
 
 use crate::operations::claims::Claims;
 use crate::operations::network_interface::attribute::is_primary_of_running;
-use crate::resource::{Address, AddressAssociation, NetworkInterface};
+use crate::resource::{Address, AddressAssociation, NetworkInterface, PublicAddress};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, World};
 
 /// Addresses at the pool's start that are never allocated: the network's own and the host's end.
 const RESERVED_FIRST_ADDRESSES: u64 = 2;
@@ -35,12 +35,7 @@ pub(crate) fn take(
 ) -> Result<Ipv4Addr, Ec2Error> {
     allocatable(context.region.public_pool)
         .and_then(|addresses| {
-            claims.take_free(
-                addresses,
-                &world.addresses,
-                IndexKey::PublicAddress,
-                context.rng,
-            )
+            claims.take_free(addresses, &world.addresses, PublicAddress, context.rng)
         })
         .ok_or_else(|| {
             let message = "Not enough available public addresses to satisfy your request.";

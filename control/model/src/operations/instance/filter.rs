@@ -11,10 +11,11 @@ use super::description::{
     METADATA_STATE, MONITORING_STATE, PLATFORM_DETAILS, USAGE_OPERATION, image_of,
     private_dns_name, public_address, public_dns_name, state_transition_reason,
 };
-use crate::IndexKey;
 use crate::describe::{Described, Scope};
 use crate::operations::volume::mapping_of;
 use crate::resource::{Instance, NetworkInterface};
+use crate::{IdsOf, Table};
+use eni_types::{ReservationId, SubnetId, VpcId};
 
 impl Described for Instance {
     type Answer = InstanceDescription;
@@ -36,7 +37,7 @@ impl Described for Instance {
         scope: Scope<'a>,
         give: &mut dyn FnMut(Cow<'a, str>),
     ) {
-        let key = IndexKey::Instance(self.instance_id);
+        let key = self.instance_id;
         if let Some(name) = name.strip_prefix("network-interface.") {
             for eni in scope.world.network_interfaces.by(&key) {
                 eni.filter_values(name, scope, give);
@@ -72,11 +73,11 @@ impl Described for Instance {
         }
     }
 
-    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+    fn indexed<'a>(table: &'a Table<Self>, name: &str, value: &str) -> Option<IdsOf<'a, Self>> {
         Some(match name {
-            "vpc-id" => IndexKey::Vpc(value.parse().ok()?),
-            "subnet-id" => IndexKey::Subnet(value.parse().ok()?),
-            "reservation-id" => IndexKey::Reservation(value.parse().ok()?),
+            "vpc-id" => table.ids(&value.parse::<VpcId>().ok()?),
+            "subnet-id" => table.ids(&value.parse::<SubnetId>().ok()?),
+            "reservation-id" => table.ids(&value.parse::<ReservationId>().ok()?),
             _ => return None,
         })
     }

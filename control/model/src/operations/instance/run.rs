@@ -15,8 +15,7 @@ use crate::operations::claims::Claims;
 use crate::operations::{image, instance_type, volume};
 use crate::resource::{Address, Instance, SecurityGroup, Vpc};
 use crate::{
-    Action, Await, ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, IndexKey, Operation,
-    Planned, World,
+    Action, Await, ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, Operation, Planned, World,
 };
 
 /// The type that EC2 launches where none is named.
@@ -94,7 +93,7 @@ fn world_of(changes: &ChangeSet, world: &World) -> World {
                 shown.put(SecurityGroup::clone(group).into());
             }
         }
-        let key = IndexKey::NetworkInterface(eni.network_interface_id);
+        let key = eni.network_interface_id;
         for address in world.addresses.by(&key) {
             shown.put(Address::clone(address).into());
         }
@@ -103,7 +102,7 @@ fn world_of(changes: &ChangeSet, world: &World) -> World {
 }
 
 fn described(reservation_id: ReservationId, scope: Scope<'_>) -> ReservationDescription {
-    let key = IndexKey::Reservation(reservation_id);
+    let key = reservation_id;
     let instances: Vec<_> = scope.world.instances.by(&key).cloned().collect();
     ReservationDescription::new(reservation_id, &instances, scope)
 }

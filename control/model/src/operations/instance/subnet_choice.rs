@@ -7,7 +7,7 @@ use eni_types::SubnetId;
 use crate::api::instance::Placement;
 use crate::operations::{lookup, zone};
 use crate::resource::Subnet;
-use crate::{Context, Ec2Error, ErrorCode, IndexKey, World};
+use crate::{Context, Ec2Error, ErrorCode, World};
 
 /// The subnet named, or the default subnet of the zone named, or of the first zone that has one.
 ///
@@ -32,7 +32,7 @@ pub(super) fn choose<'a>(
     let wanted = zone_of(placement, context)?;
     world
         .subnets
-        .by(&IndexKey::Vpc(vpc.vpc_id))
+        .by(&vpc.vpc_id)
         .filter(|subnet| subnet.default_for_az)
         .filter(|subnet| wanted.is_none_or(|zone| subnet.availability_zone == zone))
         .min_by(|one, other| one.availability_zone.cmp(&other.availability_zone))

@@ -1,6 +1,7 @@
 //! `DescribeInternetGateways`.
 
 use crate::tags::Tags;
+use eni_types::VpcId;
 
 use crate::api::internet_gateway::{
     DescribeInternetGateways, DescribeInternetGatewaysResponse, InternetGatewayAttachment,
@@ -8,7 +9,7 @@ use crate::api::internet_gateway::{
 };
 use crate::describe::{Described, Scope, describes};
 use crate::resource::InternetGateway;
-use crate::{IndexKey, RegionSettings};
+use crate::{IdsOf, RegionSettings, Table};
 
 /// The state of every attachment, as EC2 spells it in answers: botocore's model has no such value.
 const ATTACHED: &str = "available";
@@ -49,9 +50,9 @@ impl Described for InternetGateway {
         &self.tags
     }
 
-    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+    fn indexed<'a>(table: &'a Table<Self>, name: &str, value: &str) -> Option<IdsOf<'a, Self>> {
         match name {
-            "attachment.vpc-id" => value.parse().ok().map(IndexKey::Vpc),
+            "attachment.vpc-id" => Some(table.ids(&value.parse::<VpcId>().ok()?)),
             _ => None,
         }
     }

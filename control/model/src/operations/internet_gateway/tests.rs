@@ -1,7 +1,6 @@
 use alloc::format;
 use alloc::string::ToString;
 
-use crate::IndexKey;
 use crate::testing::{TestWorld, check_invariants};
 
 #[test]
@@ -69,7 +68,7 @@ fn gateways_are_found_by_every_filter() {
     let id = region
         .world
         .internet_gateways
-        .one(&IndexKey::Vpc(vpc_id))
+        .one(&vpc_id)
         .unwrap()
         .internet_gateway_id
         .to_string();
@@ -98,7 +97,7 @@ fn a_gateway_stays_while_public_addresses_are_mapped_in_its_vpc() {
     let subnet = region
         .world
         .subnets
-        .one(&IndexKey::Vpc(vpc_id))
+        .one(&vpc_id)
         .unwrap()
         .subnet_id
         .to_string();

@@ -7,7 +7,7 @@ use eni_types::{NetworkAclAssociationId, TypedId};
 use crate::api::network_acl::{ReplaceNetworkAclAssociation, ReplaceNetworkAclAssociationResponse};
 use crate::operations::lookup;
 use crate::resource::{NetworkAcl, NetworkAclAssociation};
-use crate::{ChangeSet, Context, ErrorCode, IndexKey, Operation, Planned, World};
+use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, World};
 
 /// Makes a subnet use another network ACL.
 impl Operation for ReplaceNetworkAclAssociation {
@@ -15,7 +15,7 @@ impl Operation for ReplaceNetworkAclAssociation {
         let id = self.association_id;
         let old = world
             .network_acls
-            .one(&IndexKey::NetworkAclAssociation(id))
+            .one(&id)
             .ok_or_else(|| lookup::no_association(id))?;
         let new = lookup::network_acl(world, self.network_acl_id)?;
         let mut old = NetworkAcl::clone(old);

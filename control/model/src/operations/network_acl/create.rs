@@ -10,14 +10,14 @@ use crate::operations::create::{check_quota, create};
 use crate::operations::lookup::{self, has_dependencies};
 use crate::resource::NetworkAcl;
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World};
+use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Makes a network ACL that denies everything and that nothing uses yet.
 impl Operation for CreateNetworkAcl {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let make = |context: &mut Context<'_>| {
             let vpc_id = lookup::vpc(world, self.vpc_id)?.vpc_id;
-            let count = world.network_acls.count(&IndexKey::Vpc(vpc_id));
+            let count = world.network_acls.count(&vpc_id);
             let code = ErrorCode::NetworkAclLimitExceeded;
             check_quota(count, quota::NETWORK_ACLS_PER_VPC, code, "network ACLs")?;
             let acl = NetworkAcl {

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use eni_types::{IpCidr, Ipv4Cidr};
+use eni_types::{IpCidr, Ipv4Cidr, NetworkAclAssociationId, SubnetId, VpcId};
 
 use crate::api::network_acl::{
     DescribeNetworkAcls, DescribeNetworkAclsResponse, NetworkAclAssociationDescription,
@@ -13,7 +13,7 @@ use crate::api::network_acl::{
 use crate::describe::{Described, Filtered, Scope, describes};
 use crate::resource::{IpProtocol, NetworkAcl, NetworkAclEntry, RuleAction};
 use crate::tags::Tags;
-use crate::{IndexKey, RegionSettings};
+use crate::{IdsOf, RegionSettings, Table};
 
 describes! {
     /// Finds network ACLs.
@@ -58,11 +58,13 @@ impl Described for NetworkAcl {
         &self.tags
     }
 
-    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+    fn indexed<'a>(table: &'a Table<Self>, name: &str, value: &str) -> Option<IdsOf<'a, Self>> {
         match name {
-            "association.association-id" => value.parse().ok().map(IndexKey::NetworkAclAssociation),
-            "association.subnet-id" => value.parse().ok().map(IndexKey::Subnet),
-            "vpc-id" => value.parse().ok().map(IndexKey::Vpc),
+            "association.association-id" => {
+                Some(table.ids(&value.parse::<NetworkAclAssociationId>().ok()?))
+            }
+            "association.subnet-id" => Some(table.ids(&value.parse::<SubnetId>().ok()?)),
+            "vpc-id" => Some(table.ids(&value.parse::<VpcId>().ok()?)),
             _ => None,
         }
     }

@@ -4,7 +4,6 @@ use alloc::vec;
 
 use serde_json::{Value, json};
 
-use crate::IndexKey;
 use crate::testing::{TestWorld, check_invariants};
 
 /// A region with a VPC, one subnet in it and a network ACL that is not the default.
@@ -419,7 +418,7 @@ fn network_acls_are_found_by_every_filter() {
     let association = region
         .world
         .network_acls
-        .one(&IndexKey::Subnet(subnet.parse().unwrap()))
+        .one(&subnet.parse::<eni_types::SubnetId>().unwrap())
         .unwrap()
         .associations[0]
         .association_id

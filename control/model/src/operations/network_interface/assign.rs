@@ -18,9 +18,7 @@ use crate::operations::address::release;
 use crate::operations::claims::Claims;
 use crate::operations::lookup;
 use crate::resource::{Address, NetworkInterface};
-use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World,
-};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Gives a network interface further private addresses: all that are asked for, or none.
 impl Operation for AssignPrivateIpAddresses {
@@ -181,7 +179,7 @@ impl Operation for UnassignPrivateIpAddresses {
         eni.private_ip_addresses
             .retain(|address| !self.private_ip_addresses.contains(address));
         let mut changes = ChangeSet::none();
-        for address in world.addresses.by(&IndexKey::NetworkInterface(id)) {
+        for address in world.addresses.by(&id) {
             let goes = address.association.as_ref().is_some_and(|association| {
                 self.private_ip_addresses
                     .contains(&association.private_ip_address)

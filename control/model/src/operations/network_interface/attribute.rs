@@ -19,9 +19,7 @@ use crate::operations::claims::Claims;
 use crate::operations::security_group::membership;
 use crate::operations::{lookup, unsupported};
 use crate::resource::{Attachment, NetworkInterface};
-use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World,
-};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Changes one attribute of a network interface.
 impl Operation for ModifyNetworkInterfaceAttribute {
@@ -125,7 +123,7 @@ fn change_lent_address(
     context: &mut Context<'_>,
     changes: &mut ChangeSet,
 ) -> Result<(), Ec2Error> {
-    let key = IndexKey::NetworkInterface(eni.network_interface_id);
+    let key = eni.network_interface_id;
     if !eni.map_public_ip_on_launch {
         for address in world.addresses.by(&key).filter(|address| address.lent) {
             release::disassociate(address, changes);

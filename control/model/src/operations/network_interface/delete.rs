@@ -5,7 +5,7 @@ use alloc::format;
 use crate::api::network_interface::DeleteNetworkInterface;
 use crate::operations::address::release;
 use crate::operations::lookup;
-use crate::{ChangeSet, Context, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World};
+use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Deletes a network interface that is not attached. Its Elastic IP addresses stay allocated; routes through it become
 /// blackholes.
@@ -18,7 +18,7 @@ impl Operation for DeleteNetworkInterface {
             return Err(ErrorCode::InvalidParameterValue.with(message));
         }
         let mut changes = ChangeSet::none();
-        for address in world.addresses.by(&IndexKey::NetworkInterface(id)) {
+        for address in world.addresses.by(&id) {
             release::disassociate(address, &mut changes);
         }
         changes.delete(id);

@@ -4,13 +4,15 @@ use alloc::borrow::Cow;
 use alloc::string::ToString;
 
 use super::description::{Names, owner_of};
-use crate::IndexKey;
 use crate::api::network_interface::{
     DescribeNetworkInterfaces, DescribeNetworkInterfacesResponse, NetworkInterfaceDescription,
 };
 use crate::describe::{Described, Scope, describes};
 use crate::resource::{Address, Attachment, NetworkInterface};
 use crate::tags::Tags;
+use crate::{IdsOf, Table};
+use core::net::Ipv4Addr;
+use eni_types::{AttachmentId, InstanceId, MacAddress, SecurityGroupId, SubnetId, VpcId};
 
 impl Described for NetworkInterface {
     type Answer = NetworkInterfaceDescription;
@@ -47,7 +49,7 @@ impl Described for NetworkInterface {
                 association_values(address, name, Names::of(self.vpc_id, scope), scope, give);
             }
         } else if let Some(name) = name.strip_prefix("addresses.association.") {
-            let key = IndexKey::NetworkInterface(self.network_interface_id);
+            let key = self.network_interface_id;
             for address in scope.world.addresses.by(&key) {
                 let name = if name == "owner-id" {
                     "ip-owner-id"
@@ -61,16 +63,16 @@ impl Described for NetworkInterface {
         }
     }
 
-    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+    fn indexed<'a>(table: &'a Table<Self>, name: &str, value: &str) -> Option<IdsOf<'a, Self>> {
         Some(match name {
-            "vpc-id" => IndexKey::Vpc(value.parse().ok()?),
-            "subnet-id" => IndexKey::Subnet(value.parse().ok()?),
-            "group-id" => IndexKey::SecurityGroup(value.parse().ok()?),
-            "mac-address" => IndexKey::Mac(value.parse().ok()?),
-            "attachment.instance-id" => IndexKey::Instance(value.parse().ok()?),
-            "attachment.attachment-id" => IndexKey::Attachment(value.parse().ok()?),
+            "vpc-id" => table.ids(&value.parse::<VpcId>().ok()?),
+            "subnet-id" => table.ids(&value.parse::<SubnetId>().ok()?),
+            "group-id" => table.ids(&value.parse::<SecurityGroupId>().ok()?),
+            "mac-address" => table.ids(&value.parse::<MacAddress>().ok()?),
+            "attachment.instance-id" => table.ids(&value.parse::<InstanceId>().ok()?),
+            "attachment.attachment-id" => table.ids(&value.parse::<AttachmentId>().ok()?),
             "addresses.private-ip-address" | "private-ip-address" => {
-                IndexKey::PrivateAddressAnywhere(value.parse().ok()?)
+                table.ids(&value.parse::<Ipv4Addr>().ok()?)
             }
             _ => return None,
         })

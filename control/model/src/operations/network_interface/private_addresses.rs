@@ -10,8 +10,8 @@ use eni_types::{Ipv4Cidr, NetworkInterfaceType, quota};
 use super::efa;
 use crate::api::network_interface::PrivateIpAddressSpecification;
 use crate::operations::claims::Claims;
-use crate::resource::Subnet;
-use crate::{Context, Ec2Error, ErrorCode, IndexKey, World};
+use crate::resource::{PrivateAddress, Subnet};
+use crate::{Context, Ec2Error, ErrorCode, World};
 
 /// The private addresses that a new interface is to have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,7 +141,8 @@ pub(crate) fn take_free(
     world: &World,
     context: &mut Context<'_>,
 ) -> Result<Vec<Ipv4Addr>, Ec2Error> {
-    let key = |address| IndexKey::PrivateAddress(subnet.vpc_id, address);
+    let vpc_id = subnet.vpc_id;
+    let key = |address| PrivateAddress { vpc_id, address };
     let free = (0..number)
         .map(|_| {
             let addresses = assignable(subnet.cidr_block)?;
@@ -173,7 +174,8 @@ fn take_named(
         let message = "The specified address is already in use.";
         return Err(ErrorCode::InvalidIpAddressInUse.with(message));
     }
-    if !claims.take(IndexKey::PrivateAddress(subnet.vpc_id, address)) {
+    let vpc_id = subnet.vpc_id;
+    if !claims.take(PrivateAddress { vpc_id, address }) {
         return Err(named_twice(address));
     }
     Ok(())

@@ -14,7 +14,7 @@ use crate::operations::claims::Claims;
 use crate::operations::security_group::membership;
 use crate::resource::{ConnectionTracking, NetworkInterface, Subnet};
 use crate::tags::Tags;
-use crate::{Context, Ec2Error, ErrorCode, IndexKey, World};
+use crate::{Context, Ec2Error, ErrorCode, World};
 
 impl ConnectionTrackingSpecification {
     /// The timeouts, each in EC2's range.
@@ -132,7 +132,7 @@ pub(crate) fn check_description(description: &str) -> Result<(), Ec2Error> {
 fn take_mac(claims: &mut Claims, world: &World, context: &mut Context<'_>) -> MacAddress {
     loop {
         let mac = MacAddress::locally_administered(context.rng.next_u64());
-        let key = IndexKey::Mac(mac);
+        let key = mac;
         if world.network_interfaces.count(&key) == 0 && claims.take(key) {
             return mac;
         }

@@ -11,9 +11,7 @@ use crate::api::route_table::{
 };
 use crate::operations::{lookup, unsupported};
 use crate::resource::{RouteTable, RouteTableAssociation};
-use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World,
-};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Makes a subnet use a route table instead of its VPC's main one.
 impl Operation for AssociateRouteTable {
@@ -29,7 +27,7 @@ impl Operation for AssociateRouteTable {
             association_id,
             association_state: RouteTableAssociationState::ASSOCIATED,
         };
-        if let Some(used) = world.route_tables.one(&IndexKey::Subnet(subnet_id)) {
+        if let Some(used) = world.route_tables.one(&subnet_id) {
             let same = used.associations.iter().find(|association| {
                 used.route_table_id == table.route_table_id
                     && association.subnet_id == Some(subnet_id)
@@ -104,14 +102,11 @@ fn association(
     world: &World,
     id: RouteTableAssociationId,
 ) -> Result<(&Arc<RouteTable>, Option<SubnetId>), Ec2Error> {
-    let found = world
-        .route_tables
-        .one(&IndexKey::RouteTableAssociation(id))
-        .and_then(|table| {
-            let mut associations = table.associations.iter();
-            let association = associations.find(|association| association.association_id == id)?;
-            Some((table, association.subnet_id))
-        });
+    let found = world.route_tables.one(&id).and_then(|table| {
+        let mut associations = table.associations.iter();
+        let association = associations.find(|association| association.association_id == id)?;
+        Some((table, association.subnet_id))
+    });
     found.ok_or_else(|| lookup::no_association(id))
 }
 

@@ -7,14 +7,14 @@ use crate::operations::create::{check_quota, create};
 use crate::operations::lookup::{self, has_dependencies};
 use crate::operations::vpc::contents;
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World};
+use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Makes a route table with only the local route.
 impl Operation for CreateRouteTable {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let make = |context: &mut Context<'_>| {
             let vpc = lookup::vpc(world, self.vpc_id)?;
-            let count = world.route_tables.count(&IndexKey::Vpc(vpc.vpc_id));
+            let count = world.route_tables.count(&vpc.vpc_id);
             let code = ErrorCode::RouteTableLimitExceeded;
             check_quota(count, quota::ROUTE_TABLES_PER_VPC, code, "route tables")?;
             let tags = Tags::for_created("route-table", &self.tag_specifications)?;

@@ -2,7 +2,7 @@
 
 use alloc::string::{String, ToString};
 
-use eni_types::{InstanceId, VpcId};
+use eni_types::{InstanceId, RouteTableAssociationId, SubnetId, VpcId};
 
 use crate::api::route_table::{
     DescribeRouteTables, DescribeRouteTablesResponse, RouteDescription,
@@ -11,7 +11,7 @@ use crate::api::route_table::{
 use crate::describe::{Described, Scope, describes};
 use crate::resource::{Route, RouteTable, RouteTableAssociation, RouteTarget};
 use crate::tags::Tags;
-use crate::{IndexKey, ItemSet};
+use crate::{IdsOf, ItemSet, Table};
 
 describes! {
     /// Finds route tables.
@@ -31,13 +31,13 @@ impl Described for RouteTable {
         &self.tags
     }
 
-    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+    fn indexed<'a>(table: &'a Table<Self>, name: &str, value: &str) -> Option<IdsOf<'a, Self>> {
         match name {
             "association.route-table-association-id" => {
-                value.parse().ok().map(IndexKey::RouteTableAssociation)
+                Some(table.ids(&value.parse::<RouteTableAssociationId>().ok()?))
             }
-            "association.subnet-id" => value.parse().ok().map(IndexKey::Subnet),
-            "vpc-id" => value.parse().ok().map(IndexKey::Vpc),
+            "association.subnet-id" => Some(table.ids(&value.parse::<SubnetId>().ok()?)),
+            "vpc-id" => Some(table.ids(&value.parse::<VpcId>().ok()?)),
             _ => None,
         }
     }

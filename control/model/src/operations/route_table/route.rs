@@ -8,9 +8,7 @@ use eni_types::{Ipv4Cidr, VpcId, quota};
 use crate::api::route_table::{CreateRoute, DeleteRoute, ReplaceRoute, RouteDestinationParameters};
 use crate::operations::lookup;
 use crate::resource::{Route, RouteOrigin, RouteTable, RouteTarget};
-use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, ReturnTrue, World,
-};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 impl RouteDestinationParameters {
     fn resolve(&self) -> Result<Ipv4Cidr, Ec2Error> {
@@ -133,7 +131,7 @@ fn check_within_vpc(
     let is_subnet = || {
         world
             .subnets
-            .by(&IndexKey::Vpc(vpc_id))
+            .by(&vpc_id)
             .any(|subnet| subnet.cidr_block == destination)
     };
     let message = if target == RouteTarget::Local {

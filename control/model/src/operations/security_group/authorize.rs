@@ -16,7 +16,7 @@ use crate::describe::Scope;
 use crate::operations::lookup;
 use crate::resource::{SecurityGroup, SecurityGroupRule};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, Operation, Planned, World};
+use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, World};
 
 /// Adds rules for what enters: all that are named, or none.
 impl Operation for AuthorizeSecurityGroupIngress {
@@ -112,10 +112,7 @@ fn check_limits(
         number,
     };
     let mut checked = BTreeSet::new();
-    for eni in world
-        .network_interfaces
-        .by(&IndexKey::SecurityGroup(group.group_id))
-    {
+    for eni in world.network_interfaces.by(&group.group_id) {
         if eni.group_ids.len() > 1 && checked.insert(&eni.group_ids) {
             check_rules(&eni.group_ids, Some(more), world)?;
         }

@@ -8,9 +8,9 @@ use super::rule::{VALID_TEXTS, is_text};
 use crate::api::security_group::{CreateSecurityGroup, CreateSecurityGroupResponse};
 use crate::operations::vpc::contents::allow_all;
 use crate::operations::{create, lookup};
-use crate::resource::{RulePeer, SecurityGroup};
+use crate::resource::{GroupName, RulePeer, SecurityGroup};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// Makes a security group that lets nothing in and everything out.
 impl Operation for CreateSecurityGroup {
@@ -76,11 +76,7 @@ fn check_name(name: &str, vpc_id: VpcId, world: &World) -> Result<(), Ec2Error> 
         let message =
             format!("Invalid group name: {name}. Group names may not be in the format sg-*");
         (ErrorCode::InvalidParameterValue, message)
-    } else if world
-        .security_groups
-        .count(&IndexKey::GroupName(vpc_id, lower))
-        > 0
-    {
+    } else if world.security_groups.count(&GroupName::new(vpc_id, &lower)) > 0 {
         let message = format!("The security group '{name}' already exists for VPC '{vpc_id}'");
         (ErrorCode::InvalidGroupDuplicate, message)
     } else {

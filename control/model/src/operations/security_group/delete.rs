@@ -4,8 +4,8 @@ use alloc::format;
 
 use super::named::named;
 use crate::api::security_group::{DeleteSecurityGroup, DeleteSecurityGroupResponse};
-use crate::resource::SecurityGroup;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
+use crate::resource::{PeerSecurityGroup, SecurityGroup};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// Deletes a security group that no interface has and no other group's rule names, with its rules.
 impl Operation for DeleteSecurityGroup {
@@ -13,10 +13,7 @@ impl Operation for DeleteSecurityGroup {
         let group = named(self.group_id, self.group_name.as_deref(), world)?;
         check_deletable(group, world)?;
         let mut changes = ChangeSet::none();
-        for rule in world
-            .security_group_rules
-            .by(&IndexKey::SecurityGroup(group.group_id))
-        {
+        for rule in world.security_group_rules.by(&group.group_id) {
             changes.delete(rule.security_group_rule_id);
         }
         changes.delete(group.group_id);
@@ -37,10 +34,10 @@ fn check_deletable(group: &SecurityGroup, world: &World) -> Result<(), Ec2Error>
         );
         return Err(ErrorCode::CannotDelete.with(message));
     }
-    let is_worn = world.network_interfaces.count(&IndexKey::SecurityGroup(id)) > 0;
+    let is_worn = world.network_interfaces.count(&id) > 0;
     let is_named = world
         .security_group_rules
-        .by(&IndexKey::PeerSecurityGroup(id))
+        .by(&PeerSecurityGroup(id))
         .any(|rule| rule.group_id != id);
     if is_worn || is_named {
         let message = format!("resource {id} has a dependent object");

@@ -14,7 +14,7 @@ use crate::api::security_group::{
 };
 use crate::describe::{Described, Scope, answer, refused_value};
 use crate::resource::{SecurityGroup, SecurityGroupRule};
-use crate::{ChangeSet, Context, Ec2Error, IndexKey, Operation, Planned, World};
+use crate::{ChangeSet, Context, Ec2Error, IdsOf, Operation, Planned, Table, World};
 
 /// Describes security groups with their rules.
 impl Operation for DescribeSecurityGroups {
@@ -87,9 +87,9 @@ impl Described for SecurityGroup {
         }
     }
 
-    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+    fn indexed<'a>(table: &'a Table<Self>, name: &str, value: &str) -> Option<IdsOf<'a, Self>> {
         match name {
-            "vpc-id" | "primary-vpc-id" => Some(IndexKey::Vpc(value.parse().ok()?)),
+            "vpc-id" | "primary-vpc-id" => Some(table.ids(&value.parse::<VpcId>().ok()?)),
             _ => None,
         }
     }

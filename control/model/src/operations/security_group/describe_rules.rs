@@ -10,7 +10,7 @@ use crate::api::security_group::{
 };
 use crate::describe::{Described, Scope, describes};
 use crate::resource::SecurityGroupRule;
-use crate::{Ec2Error, IndexKey};
+use crate::{Ec2Error, IdsOf, Table};
 
 describes! {
     /// Describes the rules of security groups.
@@ -37,9 +37,9 @@ impl Described for SecurityGroupRule {
         }
     }
 
-    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+    fn indexed<'a>(table: &'a Table<Self>, name: &str, value: &str) -> Option<IdsOf<'a, Self>> {
         match name {
-            "group-id" => Some(IndexKey::SecurityGroup(value.parse().ok()?)),
+            "group-id" => Some(table.ids(&value.parse::<SecurityGroupId>().ok()?)),
             _ => None,
         }
     }

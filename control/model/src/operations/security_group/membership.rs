@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use eni_types::{SecurityGroupId, VpcId, quota};
 
 use crate::operations::lookup;
-use crate::{Ec2Error, ErrorCode, IndexKey, World};
+use crate::{Ec2Error, ErrorCode, World};
 
 /// The security groups of an interface in the VPC `vpc_id` that asks for `group_ids`: those, each once, or the VPC's
 /// default group where it asks for none.
@@ -56,11 +56,10 @@ pub(crate) fn check_rules(
         more.filter(|more| more.is_egress == egress)
             .map_or(0, |more| more.number)
     };
-    let key = |group_id: &SecurityGroupId| IndexKey::SecurityGroup(*group_id);
     let limit = quota::RULES_PER_NETWORK_INTERFACE;
     let both: usize = group_ids
         .iter()
-        .map(|id| world.security_group_rules.count(&key(id)))
+        .map(|id| world.security_group_rules.count(id))
         .sum();
     if both + more_of(false).max(more_of(true)) <= limit {
         return Ok(());
@@ -68,7 +67,7 @@ pub(crate) fn check_rules(
     for egress in [false, true] {
         let rules = group_ids
             .iter()
-            .flat_map(|id| world.security_group_rules.by(&key(id)))
+            .flat_map(|id| world.security_group_rules.by(id))
             .filter(|rule| rule.is_egress == egress)
             .count();
         if rules + more_of(egress) > limit {

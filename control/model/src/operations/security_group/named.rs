@@ -5,8 +5,8 @@ use alloc::sync::Arc;
 use eni_types::SecurityGroupId;
 
 use crate::operations::lookup;
-use crate::resource::SecurityGroup;
-use crate::{Ec2Error, ErrorCode, IndexKey, World};
+use crate::resource::{GroupName, SecurityGroup};
+use crate::{Ec2Error, ErrorCode, World};
 
 /// The group that a call names by id, or by name in the default VPC.
 ///
@@ -40,7 +40,7 @@ pub(crate) fn in_default_vpc<'a>(
         .default_vpc()
         .ok_or_else(lookup::no_default_vpc)?
         .vpc_id;
-    let key = IndexKey::GroupName(vpc_id, name.to_lowercase());
+    let key = GroupName::new(vpc_id, name);
     world
         .security_groups
         .one(&key)

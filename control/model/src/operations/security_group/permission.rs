@@ -14,8 +14,8 @@ use super::protocol::ProtocolPorts;
 use super::rule::{NamedRule, RuleMatch, check_description};
 use crate::api::security_group::{IpPermission, IpRange, PermissionParameters, UserIdGroupPair};
 use crate::operations::{lookup, prefix_list, unsupported};
-use crate::resource::{RulePeer, SecurityGroup};
-use crate::{Context, Ec2Error, ErrorCode, IndexKey, World};
+use crate::resource::{GroupName, RulePeer, SecurityGroup};
+use crate::{Context, Ec2Error, ErrorCode, World};
 
 /// A block as the peer of a rule, for which EC2 has words of its own where it is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +164,7 @@ impl UserIdGroupPair {
             (Some(id), _) if is_foreign => return Err(lookup::no_security_group(id)),
             (Some(id), _) => return check_peer(id, group, world),
             (None, Some(name)) => {
-                let key = IndexKey::GroupName(group.vpc_id, name.to_lowercase());
+                let key = GroupName::new(group.vpc_id, name);
                 let found = world.security_groups.one(&key).filter(|_| !is_foreign);
                 found.ok_or_else(|| lookup::no_security_group_named(name, group.vpc_id))?
             }

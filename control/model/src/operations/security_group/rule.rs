@@ -9,7 +9,7 @@ use super::protocol::ProtocolPorts;
 use crate::operations::lookup;
 use crate::resource::{RulePeer, SecurityGroup, SecurityGroupRule};
 use crate::tags::Tags;
-use crate::{Ec2Error, ErrorCode, IndexKey, World};
+use crate::{Ec2Error, ErrorCode, World};
 
 /// The direction of a rule, seen from the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub(crate) fn rules_of(
 ) -> impl Iterator<Item = &SecurityGroupRule> {
     world
         .security_group_rules
-        .by(&IndexKey::SecurityGroup(group_id))
+        .by(&group_id)
         .map(|rule| &**rule)
         .filter(move |rule| rule.is_egress == direction.is_egress())
 }

@@ -9,7 +9,7 @@ use crate::operations::create::{self, create};
 use crate::operations::{lookup, vpc, zone};
 use crate::resource::{NetworkAcl, NetworkAclAssociation, Subnet, Vpc};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// Makes a subnet, which uses its VPC's main route table and default network ACL.
 impl Operation for CreateSubnet {
@@ -72,13 +72,13 @@ fn check_block(block: Ipv4Cidr, vpc: &Vpc, world: &World) -> Result<(), Ec2Error
 pub(super) fn is_taken(block: Ipv4Cidr, vpc_id: VpcId, world: &World) -> bool {
     world
         .subnets
-        .by(&IndexKey::Vpc(vpc_id))
+        .by(&vpc_id)
         .any(|subnet| subnet.cidr_block.overlaps(block))
 }
 
 /// Refuses one subnet more than a VPC may have.
 pub(super) fn check_quota(world: &World, vpc_id: VpcId) -> Result<(), Ec2Error> {
-    let count = world.subnets.count(&IndexKey::Vpc(vpc_id));
+    let count = world.subnets.count(&vpc_id);
     let code = ErrorCode::SubnetLimitExceeded;
     create::check_quota(count, quota::SUBNETS_PER_VPC, code, "subnets")
 }

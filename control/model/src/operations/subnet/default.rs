@@ -6,7 +6,7 @@ use super::create::{associate, check_quota, is_taken};
 use crate::api::subnet::{CreateDefaultSubnet, CreateSubnetResponse};
 use crate::operations::create::create;
 use crate::operations::{vpc, zone};
-use crate::{Context, Ec2Error, ErrorCode, IndexKey, Operation, Planned, World};
+use crate::{Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// Makes a zone's default subnet anew after it was deleted, from the first free /20 of the default VPC.
 impl Operation for CreateDefaultSubnet {
@@ -27,7 +27,7 @@ impl Operation for CreateDefaultSubnet {
         let vpc_id = default_vpc.vpc_id;
         let existing = world
             .subnets
-            .by(&IndexKey::Vpc(vpc_id))
+            .by(&vpc_id)
             .find(|subnet| subnet.default_for_az && subnet.availability_zone == zone);
         if let Some(existing) = existing {
             let message = format!(

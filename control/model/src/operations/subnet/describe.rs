@@ -2,7 +2,7 @@
 
 use alloc::string::{String, ToString};
 
-use eni_types::SubnetState;
+use eni_types::{SubnetState, VpcId};
 
 use crate::api::subnet::{
     DescribeSubnets, DescribeSubnetsResponse, PrivateDnsNameOptionsOnLaunch, SubnetDescription,
@@ -11,7 +11,7 @@ use crate::api::vpc::BlockPublicAccessStates;
 use crate::describe::{Described, Scope, describes};
 use crate::resource::Subnet;
 use crate::tags::Tags;
-use crate::{IndexKey, ItemSet, RegionSettings};
+use crate::{IdsOf, ItemSet, RegionSettings, Table};
 
 describes! {
     /// Finds subnets.
@@ -31,9 +31,9 @@ impl Described for Subnet {
         &self.tags
     }
 
-    fn index_key(name: &str, value: &str) -> Option<IndexKey> {
+    fn indexed<'a>(table: &'a Table<Self>, name: &str, value: &str) -> Option<IdsOf<'a, Self>> {
         match name {
-            "vpc-id" => value.parse().ok().map(IndexKey::Vpc),
+            "vpc-id" => Some(table.ids(&value.parse::<VpcId>().ok()?)),
             _ => None,
         }
     }

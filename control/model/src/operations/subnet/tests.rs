@@ -2,7 +2,6 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::IndexKey;
 use crate::testing::{TestWorld, check_invariants};
 
 fn region_with_vpc() -> (TestWorld, String) {
@@ -136,7 +135,7 @@ fn a_lost_default_subnet_is_made_anew_in_the_first_free_block() {
     let existing = region
         .world
         .subnets
-        .by(&IndexKey::Vpc(vpc_id))
+        .by(&vpc_id)
         .find(|subnet| subnet.availability_zone == zone.1)
         .unwrap()
         .subnet_id

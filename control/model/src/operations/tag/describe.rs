@@ -9,8 +9,8 @@ use eni_types::{ResourceId, quota};
 use super::taggable::{Which, for_each_tagged};
 use crate::api::tag::{DescribeTags, DescribeTagsResponse, TagDescription};
 use crate::describe::{Described, Filter, Scope, answer_among, has_wildcards};
-use crate::tags::Tags;
-use crate::{ChangeSet, Context, IndexKey, Operation, Planned, World};
+use crate::tags::{Tag, Tags};
+use crate::{ChangeSet, Context, Operation, Planned, World};
 
 /// One tag of one resource, as a row that filters look at.
 struct TagRow {
@@ -95,22 +95,18 @@ fn which(filters: &[Filter]) -> Which {
     let named = filters.iter().find_map(|filter| {
         let key = filter.name.strip_prefix("tag:")?;
         let is_exact = !filter.values.iter().any(|value| has_wildcards(value));
-        is_exact.then(|| keys(&[key.into()], &filter.values))
+        is_exact.then(|| all_tags(&[key.into()], &filter.values))
     });
     match (named, exact("key"), exact("value")) {
-        (Some(keys), _, _) => Which::WithTag(keys),
-        (None, Some(names), Some(values)) => Which::WithTag(keys(names, values)),
+        (Some(tags), _, _) => Which::WithTag(tags),
+        (None, Some(names), Some(values)) => Which::WithTag(all_tags(names, values)),
         _ => Which::All,
     }
 }
 
-fn keys(names: &[String], values: &[String]) -> Vec<IndexKey> {
+fn all_tags(names: &[String], values: &[String]) -> Vec<Tag> {
     names
         .iter()
-        .flat_map(|name| {
-            values
-                .iter()
-                .map(|value| IndexKey::Tag(name.clone(), value.clone()))
-        })
+        .flat_map(|name| values.iter().map(|value| Tag::new(name, value)))
         .collect()
 }

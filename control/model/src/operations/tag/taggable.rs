@@ -9,8 +9,8 @@ use eni_types::{AllocationId, ResourceId};
 
 use crate::operations::lookup;
 use crate::resource::Address;
-use crate::tags::Tags;
-use crate::{Ec2Error, ErrorCode, IndexKey, Resource, Row, Table, World};
+use crate::tags::{Tag, Tags};
+use crate::{Ec2Error, ErrorCode, Indexed, Resource, Row, Table, World};
 
 /// The tags of one resource, with its id and its kind as EC2 names it.
 pub(super) struct Tagged<'a> {
@@ -41,7 +41,7 @@ macro_rules! taggable {
             }
         }
 
-        /// Gives the tags of `id`, or of everything that one of `keys` finds, or of everything.
+        /// Gives the tags of `id`, or of everything that has one of some tags, or of everything.
         pub(super) fn for_each_tagged<'a>(
             world: &'a World,
             which: &Which,
@@ -67,7 +67,7 @@ pub(super) enum Which {
     /// These resources.
     Resources(Vec<ResourceId>),
     /// Resources with one of these tags.
-    WithTag(Vec<IndexKey>),
+    WithTag(Vec<Tag>),
     /// All.
     All,
 }
@@ -92,7 +92,7 @@ fn shown_address(world: &World, id: AllocationId) -> Result<&Arc<Address>, Ec2Er
 }
 
 /// Gives the rows of one table among `which`; `own` picks the ids of the table's kind.
-fn each<'a, R: Row>(
+fn each<'a, R: Indexed>(
     table: &'a Table<R>,
     which: &Which,
     own: impl Fn(ResourceId) -> Option<R::Id>,
@@ -104,8 +104,8 @@ fn each<'a, R: Row>(
                 give(row);
             }
         }
-        Which::WithTag(keys) => {
-            for row in keys.iter().flat_map(|key| table.by(key)) {
+        Which::WithTag(tags) => {
+            for row in tags.iter().flat_map(|tag| table.by(tag)) {
                 give(row);
             }
         }

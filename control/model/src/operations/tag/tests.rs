@@ -2,7 +2,6 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::IndexKey;
 use crate::operations::instance::tests::launched;
 use crate::testing::{TestWorld, check_invariants};
 
@@ -11,8 +10,8 @@ fn one_of_each_kind(region: &mut TestWorld) -> Vec<String> {
     let world = &region.world;
     let vpc_id = world.default_vpc().unwrap().vpc_id;
     let group_id = world.default_security_group(vpc_id).unwrap().group_id;
-    let rules = IndexKey::SecurityGroup(group_id);
-    let subnet_id = world.subnets.one(&IndexKey::Vpc(vpc_id)).unwrap().subnet_id;
+    let rules = group_id;
+    let subnet_id = world.subnets.one(&vpc_id).unwrap().subnet_id;
     let mut ids = Vec::from([
         vpc_id.to_string(),
         subnet_id.to_string(),

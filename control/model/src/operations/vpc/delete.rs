@@ -2,14 +2,14 @@
 
 use crate::api::vpc::DeleteVpc;
 use crate::operations::lookup::{self, has_dependencies};
-use crate::{ChangeSet, Context, IndexKey, Operation, Planned, ReturnTrue, World};
+use crate::{ChangeSet, Context, Operation, Planned, ReturnTrue, World};
 
 /// Deletes a VPC with its main route table, default network ACL and default security group. Everything else in it must
 /// be gone.
 impl Operation for DeleteVpc {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let id = lookup::vpc(world, self.vpc_id)?.vpc_id;
-        let key = IndexKey::Vpc(id);
+        let key = id;
         // Of the last three kinds, one row each is the VPC's own.
         let is_needed = world.subnets.count(&key) > 0
             || world.internet_gateways.count(&key) > 0
@@ -28,10 +28,7 @@ impl Operation for DeleteVpc {
             changes.delete(acl.network_acl_id);
         }
         for group in world.security_groups.by(&key) {
-            for rule in world
-                .security_group_rules
-                .by(&IndexKey::SecurityGroup(group.group_id))
-            {
+            for rule in world.security_group_rules.by(&group.group_id) {
                 changes.delete(rule.security_group_rule_id);
             }
             changes.delete(group.group_id);

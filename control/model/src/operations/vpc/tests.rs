@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 
 use serde_json::json;
 
-use crate::IndexKey;
 use crate::testing::{TestWorld, check_invariants};
 
 #[test]
@@ -13,15 +12,12 @@ fn a_vpc_comes_with_its_own_parts_and_takes_them_away_with_it() {
     let before: Vec<_> = region.world.resources().collect();
     let id = region.make("CreateVpc", &[("CidrBlock", "10.1.2.3/16")], "/vpc/vpcId");
     check_invariants(&region.world);
-    let key = IndexKey::Vpc(id.parse().unwrap());
+    let key: eni_types::VpcId = id.parse().unwrap();
     let group = region
         .world
         .default_security_group(id.parse().unwrap())
         .unwrap();
-    let rules = region
-        .world
-        .security_group_rules
-        .count(&IndexKey::SecurityGroup(group.group_id));
+    let rules = region.world.security_group_rules.count(&group.group_id);
     assert_eq!((region.world.route_tables.count(&key), rules), (1, 2));
     region.must("DeleteVpc", &[("VpcId", &id)]);
     assert_eq!(region.world.resources().collect::<Vec<_>>(), before);

@@ -4,9 +4,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Display;
 
-use crate::{Row, Table, World};
+use crate::{Indexed, Table, World};
 
-fn ids<R: Row<Id: Display>>(table: &Table<R>) -> Vec<String> {
+fn ids<R: Indexed<Id: Display>>(table: &Table<R>) -> Vec<String> {
     table.iter().map(|row| row.id().to_string()).collect()
 }
 

@@ -102,7 +102,7 @@ impl Fixture {
     }
 
     fn put_instance(&mut self, state: InstanceState) {
-        self.region.world.put(Resource::Instance(Instance {
+        self.region.world.put(Resource::from(Instance {
             instance_id: INSTANCE.parse().unwrap(),
             reservation_id: "r-00000001".parse().unwrap(),
             ami_launch_index: 0,

@@ -1,10 +1,9 @@
 use alloc::format;
 use alloc::string::ToString;
 
-use eni_types::InstanceState;
+use eni_types::{InstanceState, SubnetId};
 
 use super::{FIRST, INSTANCE, fixture};
-use crate::IndexKey;
 use crate::testing::{TestWorld, check_invariants};
 
 #[test]
@@ -43,7 +42,7 @@ fn a_subnet_uses_one_table_and_a_vpc_one_main_table() {
     let used = region
         .world
         .route_tables
-        .one(&IndexKey::Subnet(subnet.parse().unwrap()));
+        .one(&subnet.parse::<SubnetId>().unwrap());
     assert_eq!(used.unwrap().route_table_id.to_string(), other);
     region.must("DisassociateRouteTable", &[("AssociationId", &moved)]);
     assert_eq!(
@@ -101,7 +100,7 @@ fn what_the_association_calls_refuse() {
     let foreign = region
         .world
         .subnets
-        .one(&IndexKey::Vpc(vpc_id))
+        .one(&vpc_id)
         .unwrap()
         .subnet_id
         .to_string();
