@@ -113,6 +113,18 @@ impl Lowering {
         (self.draft.desired, self.numbers)
     }
 
+    /// Whether [`Lowering::check_next`] has come to the end, and begins anew.
+    #[must_use]
+    pub fn has_checked_all(&self) -> bool {
+        self.checked.is_none()
+    }
+
+    /// Whether an interface has no vport, because none was free.
+    #[must_use]
+    pub fn lacks_vports(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// The numbers of what is in use.
     #[must_use]
     pub fn numbers(&self) -> &Numbers {

@@ -129,6 +129,12 @@ impl TableChange {
     pub fn policy(&self) -> Option<u32> {
         self.key().policy()
     }
+
+    /// Whether guests are yet to be told of the row.
+    #[must_use]
+    pub fn is_unannounced(&self) -> bool {
+        matches!(self, Self::Mapping(_, Some(row)) if row.unannounced != 0)
+    }
 }
 
 impl TableKey {

@@ -3,19 +3,21 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use eni_plan::lanes::{Failures, InFlight, InstanceMaps, Turn, Urgency, Walk};
-use eni_plan::{Desired, Observed, Plan, Step, VportNumbers, plan};
+use eni_plan::lanes::{Failures, InFlight, InstanceMaps, Queue, SeenDevices, Turn, Urgency, Walk};
+use eni_plan::{Convergence, Desired, Observed, Plan, Step, VportNumbers};
 
 use crate::AgentError;
 use crate::error::chain;
 use crate::machine::TablesPart;
+use crate::progress::News;
 use crate::step_name::step_name;
 
 /// What is known of the machine, and which attachment has which vport.
-#[derive(Default)]
 pub(crate) struct Knowledge {
-    pub(crate) observed: Observed,
+    pub(crate) convergence: Convergence,
     pub(crate) vports: VportNumbers,
+    /// Of what the region may have to be told.
+    pub(crate) news: News,
     pub(crate) maps: InstanceMaps,
     /// What is left out until it is tried again.
     pub(crate) failures: Failures,
@@ -38,15 +40,24 @@ impl Knowledge {
         }
         Self {
             maps: InstanceMaps::found(maps, &observed.tables.vports),
-            observed,
+            convergence: Convergence::new(observed),
             vports,
-            ..Self::default()
+            news: News::default(),
+            failures: Failures::default(),
+            without_maps: BTreeSet::new(),
+            doubts_tables: false,
+            doubts_devices: false,
         }
     }
 
+    /// What is observed.
+    pub(crate) fn observed(&self) -> &Observed {
+        self.convergence.observed()
+    }
+
     /// What is left to do.
-    pub(crate) fn plan(&self, desired: &Desired) -> Plan {
-        plan(desired, &self.observed)
+    pub(crate) fn plan(&mut self, desired: &Desired) -> Plan {
+        self.convergence.plan(desired)
     }
 
     /// Whether something has failed and is yet to be tried again.
@@ -71,11 +82,12 @@ impl Knowledge {
     ) {
         for step in steps {
             let Self {
-                observed,
+                convergence,
                 maps,
                 failures,
                 ..
             } = self;
+            let observed = convergence.observed();
             let Turn::Tables(step) = walk.turn(step, urgency, observed, maps, failures) else {
                 continue;
             };
@@ -99,7 +111,8 @@ impl Knowledge {
 
     /// A step is observed to be done.
     pub(crate) fn has_done(&mut self, step: &Step) {
-        self.observed.apply(step);
+        self.convergence.done(step);
+        self.news.add(step, &self.vports);
         if let Step::WriteVport(vport, row) | Step::Forget(vport, row) = step {
             self.maps.row_written(*vport, row.instance);
         }
@@ -113,28 +126,23 @@ impl Knowledge {
         for (vport, row) in &tables.vports {
             self.maps.row_written(*vport, row.instance);
         }
-        self.observed.tables = tables;
-        self.observed.globals = globals;
+        self.convergence.read_tables(tables, globals);
+        self.news.may_be_of_all();
         self.doubts_tables = false;
         Ok(())
     }
 
+    /// Takes over what was seen of the devices, but for those that were being changed.
+    pub(crate) fn take_over(&mut self, seen: SeenDevices, changed: &BTreeSet<Queue>) {
+        if self.convergence.take_over(seen, changed) {
+            self.news.may_be_of_all();
+        }
+        self.doubts_devices = false;
+    }
+
     /// Frees the numbers of attachments that have left no trace. Whether there were any.
     pub(crate) fn release_vports(&mut self, desired: &Desired, in_flight: &InFlight) -> bool {
-        let gone: Vec<_> = self
-            .vports
-            .iter()
-            .filter(|(id, vport)| {
-                !desired.interfaces.contains_key(id)
-                    && !self.observed.devices.contains_key(vport)
-                    && !self.observed.passes(*vport)
-                    && !in_flight.touches_vport(*vport)
-            })
-            .map(|(id, _)| id)
-            .collect();
-        for id in &gone {
-            self.vports.release(*id);
-        }
-        !gone.is_empty()
+        let vports = &mut self.vports;
+        self.convergence.release_vports(desired, in_flight, vports)
     }
 }

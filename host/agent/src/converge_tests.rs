@@ -81,7 +81,7 @@ fn root_one_interface_that_cannot_be_made_keeps_no_other_waiting() {
     converger.execute(&plan.then);
     assert!(converger.has_failures());
     assert!(
-        !converger.observed.passes(vport),
+        !converger.observed().passes(vport),
         "released without a device"
     );
     assert!(host.pings(1, "10.0.0.6"));
@@ -218,7 +218,7 @@ fn root_a_host_with_the_uplink_of_another_region_is_refused_before_anything_is_m
     assert!(converger.plan(&nothing).is_empty());
     drop(converger); // killed: the device stays, and is still the first one's
     assert!(refuse().contains(first.path().to_str().unwrap()));
-    let converger = open(first.path());
+    let mut converger = open(first.path());
     let plan = converger.plan(&nothing);
     assert!(plan.is_empty(), "taken over: {plan:?}");
     converger.machine.remove().unwrap();

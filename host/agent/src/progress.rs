@@ -1,38 +1,107 @@
 //! What the region does not know yet: states it waits for that the machine has reached.
 
+use std::collections::BTreeSet;
+
 use eni_model::resource::{Attachment, Instance};
 use eni_model::{Transition, World};
-use eni_plan::{Observed, VportNumbers};
-use eni_types::{AttachmentStatus, InstanceState};
+use eni_plan::{Observed, Step, VportNumbers};
+use eni_types::{AttachmentId, AttachmentStatus, InstanceId, InstanceState};
 
-/// The transitions that bring `world` up to what is `observed`. The world may be newer than what was last brought about:
-/// a state that is asked for is reported only when the machine shows it.
-pub(crate) fn transitions(
+/// Of which instances the region may have to be told something: those that are asked for another state, or for which
+/// something has been done, until the region shows it.
+#[derive(Debug)]
+pub(crate) struct News {
+    instances: BTreeSet<InstanceId>,
+    attachments: BTreeSet<AttachmentId>,
+    all: bool,
+}
+
+impl Default for News {
+    /// Nothing is known of what the region knows.
+    fn default() -> Self {
+        Self {
+            instances: BTreeSet::new(),
+            attachments: BTreeSet::new(),
+            all: true,
+        }
+    }
+}
+
+impl News {
+    /// Anything may have come about.
+    pub(crate) fn may_be_of_all(&mut self) {
+        self.all = true;
+    }
+
+    /// These may be asked for another state.
+    pub(crate) fn may_be_of(&mut self, instances: impl IntoIterator<Item = InstanceId>) {
+        self.instances.extend(instances);
+    }
+
+    /// A step has been done.
+    pub(crate) fn add(&mut self, step: &Step, vports: &VportNumbers) {
+        self.instances.extend(step.instance_id());
+        let attachment = step.vport().and_then(|vport| vports.attachment(vport));
+        self.attachments.extend(attachment);
+    }
+
+    /// What the region is to be told. It is told again until it shows it.
+    pub(crate) fn transitions(
+        &mut self,
+        world: &World,
+        observed: &Observed,
+        vports: &VportNumbers,
+    ) -> Vec<Transition> {
+        let attachments = std::mem::take(&mut self.attachments).into_iter();
+        let enis = attachments.filter_map(|id| world.network_interface_of_attachment(id));
+        let attachments = enis.filter_map(|eni| eni.attachment.as_ref());
+        self.instances
+            .extend(attachments.map(|attachment| attachment.instance_id));
+        if std::mem::take(&mut self.all) {
+            let all = world.instances.iter();
+            self.instances.extend(all.map(|one| one.instance_id));
+        }
+        let mut transitions = Vec::new();
+        self.instances.retain(|id| {
+            let Some(instance) = world.instances.get(*id) else {
+                return false;
+            };
+            let of_instance = of_instance_and_interfaces(world, instance, observed, vports);
+            let is_news = !of_instance.is_empty();
+            transitions.extend(of_instance);
+            is_news
+        });
+        transitions
+    }
+}
+
+/// The transitions that bring `world` up to what is `observed` of an instance. The world may be newer than what was last
+/// brought about: a state that is asked for is reported only when the machine shows it.
+fn of_instance_and_interfaces(
     world: &World,
+    instance: &Instance,
     observed: &Observed,
-    numbers: &VportNumbers,
+    vports: &VportNumbers,
 ) -> Vec<Transition> {
     let mut transitions = Vec::new();
-    for instance in world.instances.iter() {
-        let mut cut = true;
-        let found = observed.instances.get(&instance.instance_id);
-        let alive = found.is_some_and(|found| found.alive);
-        for eni in world.network_interfaces_of(instance.instance_id) {
-            if let Some(attachment) = &eni.attachment {
-                let vport = numbers.get(attachment.attachment_id);
-                let passes = vport.is_some_and(|vport| observed.passes(vport));
-                cut &= !passes;
-                // Without IP there is no vport: such an interface is in its instance while that lives.
-                let there = if eni.interface_type.carries_ip() {
-                    passes
-                } else {
-                    alive
-                };
-                transitions.extend(of_attachment(attachment, instance.state, there));
-            }
+    let mut cut = true;
+    let found = observed.instances.get(&instance.instance_id);
+    let alive = found.is_some_and(|found| found.alive);
+    for eni in world.network_interfaces_of(instance.instance_id) {
+        if let Some(attachment) = &eni.attachment {
+            let vport = vports.get(attachment.attachment_id);
+            let passes = vport.is_some_and(|vport| observed.passes(vport));
+            cut &= !passes;
+            // Without IP there is no vport: such an interface is in its instance while that lives.
+            let there = if eni.interface_type.carries_ip() {
+                passes
+            } else {
+                alive
+            };
+            transitions.extend(of_attachment(attachment, instance.state, there));
         }
-        transitions.extend(of_instance(instance, cut, observed));
     }
+    transitions.extend(of_instance(instance, cut, observed));
     transitions
 }
 
@@ -80,9 +149,11 @@ fn of_instance(instance: &Instance, cut: bool, observed: &Observed) -> Option<Tr
 
 #[cfg(test)]
 mod tests {
-    use eni_model::plan_transitions;
-    use eni_model::testing::TestWorld;
-    use eni_plan::plan;
+    use eni_model::resource::ResourceKey;
+    use eni_model::testing::{TestRng, TestWorld, random_step};
+    use eni_model::{Change, Resource, plan_transitions};
+    use eni_plan::{Planner, plan};
+    use rand::Rng;
 
     use super::*;
 
@@ -132,7 +203,7 @@ mod tests {
             for step in plan.now.iter().chain(&plan.then) {
                 self.observed.apply(step);
             }
-            let news = transitions(world, &self.observed, &self.vports);
+            let news = News::default().transitions(world, &self.observed, &self.vports);
             let changes = plan_transitions(world, &news, self.region.now);
             self.region.world.apply(&changes);
         }
@@ -163,7 +234,7 @@ mod tests {
         ] {
             simulation.region.must(action, &[("InstanceId.1", &id)]);
             assert_eq!(simulation.states(), [asked]);
-            let early = transitions(
+            let early = News::default().transitions(
                 &simulation.region.world,
                 &simulation.observed,
                 &simulation.vports,
@@ -204,5 +275,58 @@ mod tests {
         simulation.pass();
         assert_eq!(simulation.states(), ["terminated"]);
         assert_eq!(simulation.region.world.network_interfaces.len(), 0);
+    }
+
+    /// The rows that differ.
+    fn changed(before: &World, after: &World) -> Vec<ResourceKey> {
+        let rows = |world: &World| -> Vec<Resource> { world.resources().collect() };
+        let (before, after) = (rows(before), rows(after));
+        let differs = |row: &&Resource| !(before.contains(row) && after.contains(row));
+        let rows = before.iter().chain(&after);
+        rows.filter(differs).map(Resource::key).collect()
+    }
+
+    #[test]
+    fn what_is_news_is_found_where_something_has_changed() {
+        let mut told = 0;
+        for seed in 0..8 {
+            let mut rng = TestRng::new(seed);
+            let mut region = TestWorld::bootstrapped();
+            let (settings, observed) = (region.region.clone(), Observed::default());
+            let vports = VportNumbers::default();
+            let mut planner = Planner::new(&region.world, &settings, observed, vports);
+            let mut news = News::default();
+            for _ in 0..120 {
+                let before = region.world.clone();
+                random_step(rng.next_u32(), rng.next_u64(), &mut region);
+                let changed = changed(&before, &region.world);
+                let update = planner.follow(&before, &region.world, &changed);
+                news.may_be_of(update.instances);
+                let plan = planner.plan();
+                let done = rng.next_u64();
+                for (number, step) in plan.steps().enumerate() {
+                    if done.rotate_right(number as u32) & 1 == 1 {
+                        planner.done(step);
+                        news.add(step, planner.vports());
+                    }
+                }
+                let (observed, vports) = (planner.observed(), planner.vports());
+                let some = news.transitions(&region.world, observed, vports);
+                let all = News::default().transitions(&region.world, observed, vports);
+                assert_eq!(some, all);
+                // A report may be lost, or not be committed yet.
+                if rng.next_u64().is_multiple_of(2) {
+                    told += some.len();
+                    let before = region.world.clone();
+                    let changes = plan_transitions(&region.world, &some, region.now);
+                    region.world.apply(&changes);
+                    let changed: Vec<_> = changes.iter().map(Change::key).collect();
+                    let update = planner.follow(&before, &region.world, &changed);
+                    news.may_be_of(update.instances);
+                }
+                planner.release_vports();
+            }
+        }
+        assert!(told > 100, "{told} reports try nothing");
     }
 }

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use eni_bpf_loader::Programs;
 use eni_lower::{Lowering, Numbers};
-use eni_model::{expire, plan_transitions};
+use eni_model::resource::ResourceKey;
+use eni_model::{Change, expire, plan_transitions};
 use eni_plan::lanes::{Outcome, Urgency, Walk};
 use eni_plan::{Desired, Observed, Plan};
-use eni_region::Region;
+use eni_region::{Region, Snapshot};
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -18,13 +19,16 @@ use crate::error::chain;
 use crate::machine::{Machine, TablesPart, observe};
 use crate::status::KnownVport;
 use crate::supervision::{Lane, LaneState};
-use crate::{AdapterService, AgentError, log_failure, progress};
+use crate::{AdapterService, AgentError, log_failure};
 
 /// How often the devices are looked at if anything was heard of them.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How often they are looked at although nothing was: a safety net, as nobody else should touch what is ours.
 const UNPROMPTED_LOOK_INTERVAL: Duration = Duration::from_secs(60);
+
+/// As many instances are lowered again each time it is asked whether anything was heard, though nothing has changed, and compared with what was made of them.
+const CHECKED_AT_ONCE: usize = 64;
 
 /// What only frees resources waits until nothing has been published for this long ...
 const QUIET: Duration = Duration::from_millis(100);
@@ -61,12 +65,12 @@ pub(crate) struct TablesLane {
     inbox: mpsc::Receiver<Request>,
     lane: Lane,
     knowledge: Knowledge,
-    /// What is to be brought about, of the revision last lowered; none when it must be lowered anew.
-    desired: Option<Desired>,
-    /// Those that the packet tables name; none before the first look at the world.
-    numbers: Option<Numbers>,
-    /// Whether an interface has no vport.
-    lacks_vports: bool,
+    /// What is to be brought about; none when the whole world is to be lowered.
+    lowering: Option<Lowering>,
+    /// What was published when it was last lowered.
+    seen: Arc<Snapshot>,
+    /// Whether there is to be a pass although nothing has been published: an interface that lacked a vport may get one.
+    passes_again: bool,
     /// Requests that wait until what was found at the start has been brought to an end.
     early_requests: Option<Vec<oneshot::Sender<Vec<KnownVport>>>>,
     times: Times,
@@ -113,6 +117,9 @@ impl TablesLane {
             tables_lane,
             devices_lane,
         } = parts;
+        // Before what is published is first looked at.
+        let revisions = region.subscribe();
+        let seen = region.snapshot();
         let observed = machine.observe()?;
         let Machine {
             tables,
@@ -132,7 +139,7 @@ impl TablesLane {
         })?;
         let now = Instant::now();
         Ok(Self {
-            revisions: region.subscribe(),
+            revisions,
             region,
             adapters,
             tables,
@@ -141,9 +148,9 @@ impl TablesLane {
             inbox,
             lane: tables_lane,
             knowledge,
-            desired: None,
-            numbers: None,
-            lacks_vports: false,
+            lowering: None,
+            seen,
+            passes_again: false,
             early_requests: Some(Vec::new()),
             times: Times {
                 last_published: now,
@@ -186,21 +193,21 @@ impl TablesLane {
     /// What is to be done now; true at the end.
     fn turn(&mut self, wake: Wake) -> bool {
         match wake {
-            Wake::Published => self.desired = None,
+            Wake::Published => self.passes_again = true,
             Wake::News | Wake::Clock => {}
             Wake::Request(Request::Stop) => return true,
             Wake::Request(Request::Vports(reply)) => {
                 match &mut self.early_requests {
                     Some(early) => early.push(reply),
                     // Whoever asked may have gone.
-                    None => drop(reply.send(KnownVport::all(&self.knowledge.observed))),
+                    None => drop(reply.send(KnownVport::all(self.knowledge.observed()))),
                 }
                 return false;
             }
         }
         let has_news = self.take_news();
         let is_due = self.keep_time();
-        if has_news || is_due || self.desired.is_none() {
+        if has_news || is_due || self.passes_again || self.lowering.is_none() {
             self.pass();
         }
         false
@@ -208,23 +215,17 @@ impl TablesLane {
 
     /// One pass over the published world.
     fn pass(&mut self) {
-        let is_published = self.revisions.has_changed().unwrap_or(false);
-        let desired = match self.desired.take().filter(|_| !is_published) {
-            Some(desired) => desired,
-            None => {
-                self.revisions.mark_unchanged();
-                self.times.last_published = Instant::now();
-                self.knowledge.try_again();
-                self.lower()
-            }
-        };
-        let plan = self.knowledge.plan(&desired);
+        self.passes_again = false;
+        self.revisions.mark_unchanged();
+        let lowering = self.lower();
+        let plan = self.knowledge.plan(lowering.desired());
         self.follow(&plan);
         let in_flight = self.devices.in_flight();
-        let released = self.knowledge.release_vports(&desired, &in_flight);
-        self.take_unneeded_maps(&desired);
-        // An interface that lacks a vport may get one at the next lowering.
-        self.desired = (!released || !self.lacks_vports).then_some(desired);
+        let desired = lowering.desired();
+        let released = self.knowledge.release_vports(desired, &in_flight);
+        self.passes_again = released && lowering.lacks_vports();
+        self.take_unneeded_maps(desired);
+        self.lowering = Some(lowering);
         self.answer_early_requests();
         self.schedule_retry();
     }
@@ -265,34 +266,53 @@ impl TablesLane {
         self.times.last_published.elapsed() >= QUIET || since.elapsed() > LONGEST_DEFERRAL
     }
 
-    /// Looks at the published world in place: a copy of a large one takes longer than lowering what runs of it.
-    fn lower(&mut self) -> Desired {
-        let Self {
-            adapters,
-            devices,
-            region,
-            numbers,
-            lacks_vports,
-            knowledge,
+    /// Follows the published world: by what has changed, or as a whole at the start, after a failure, and when it has gone on
+    /// too far meanwhile.
+    fn lower(&mut self) -> Lowering {
+        let published = self.region.snapshot();
+        let seen = std::mem::replace(&mut self.seen, Arc::clone(&published));
+        if published.revision() != seen.revision() || self.lowering.is_none() {
+            self.times.last_published = Instant::now();
+            self.knowledge.try_again();
+        }
+        let Knowledge {
+            convergence,
+            vports,
+            news,
             ..
-        } = self;
-        let (vports, tables) = (&mut knowledge.vports, &knowledge.observed.tables);
-        region.read(|world| {
-            // First of all, as a revoked rule must cut at once.
-            if adapters.world_published(world) {
-                devices.serve_adapters();
+        } = &mut self.knowledge;
+        let lowering = self.lowering.take();
+        let changes = published.changes_since(seen.revision());
+        let (lowering, update) = match (lowering, changes) {
+            (Some(mut lowering), Some(changes)) => {
+                let changed = changes.flat_map(|(_, changes)| changes.iter());
+                let changed: Vec<ResourceKey> = changed.map(Change::key).collect();
+                let update = lowering.update(seen.world(), published.world(), &changed, vports);
+                convergence.follow(&update.delta, lowering.desired());
+                (lowering, update)
             }
-            let known = numbers.take();
-            let known = known.unwrap_or_else(|| Numbers::recover(world, tables, vports));
-            let (lowering, update) = Lowering::new(world, region.settings(), known, vports);
-            *lacks_vports = !update.without_vport.is_empty();
-            for id in update.without_vport {
-                tracing::warn!(attachment = %id, "no vport is free: the interface passes nothing");
+            (before, _) => {
+                let (world, settings) = (published.world(), self.region.settings());
+                let tables = &convergence.observed().tables;
+                let numbers = before.map_or_else(
+                    || Numbers::recover(world, tables, vports),
+                    |before| before.into_parts().1,
+                );
+                let (lowering, mut update) = Lowering::new(world, settings, numbers, vports);
+                update.adapters = true; // there may have been others
+                convergence.begin(lowering.desired());
+                (lowering, update)
             }
-            let (desired, in_use) = lowering.into_parts();
-            *numbers = Some(in_use);
-            desired
-        })
+        };
+        // As a revoked rule must cut at once.
+        if update.adapters && self.adapters.world_published(published.world()) {
+            self.devices.serve_adapters();
+        }
+        news.may_be_of(update.instances);
+        for id in update.without_vport {
+            tracing::warn!(attachment = %id, "no vport is free: the interface passes nothing");
+        }
+        lowering
     }
 
     /// Takes over what the devices lane has done; whether there was anything.
@@ -311,10 +331,7 @@ impl TablesLane {
         // What was looked at is older than what has ended since.
         if let Some((seen, changed)) = seen {
             match seen {
-                Ok(seen) => {
-                    knowledge.observed.take_over(seen, &changed);
-                    knowledge.doubts_devices = false;
-                }
+                Ok(seen) => knowledge.take_over(seen, &changed),
                 Err(error) => log_failure("observe", Err(error)),
             }
         }
@@ -335,13 +352,15 @@ impl TablesLane {
     }
 
     /// Tells the region what it does not know yet, without waiting for the commit. What is lost is told again.
-    fn report(&self) {
+    fn report(&mut self) {
         let Knowledge {
-            observed, vports, ..
-        } = &self.knowledge;
-        let news = self
-            .region
-            .read(|world| progress::transitions(world, observed, vports));
+            convergence,
+            vports,
+            news,
+            ..
+        } = &mut self.knowledge;
+        let published = self.region.snapshot();
+        let news = news.transitions(published.world(), convergence.observed(), vports);
         if news.is_empty() {
             return;
         }
@@ -370,7 +389,7 @@ impl TablesLane {
     fn answer_early_requests(&mut self) {
         if self.early_requests.is_some() && self.devices.is_idle() {
             for reply in self.early_requests.take().into_iter().flatten() {
-                drop(reply.send(KnownVport::all(&self.knowledge.observed)));
+                drop(reply.send(KnownVport::all(self.knowledge.observed())));
             }
         }
     }
@@ -411,6 +430,7 @@ impl TablesLane {
         }
         if now.duration_since(self.times.last_listening) >= LOOK_INTERVAL {
             self.times.last_listening = now;
+            self.check();
             let is_due = now.duration_since(self.times.last_look) >= UNPROMPTED_LOOK_INTERVAL;
             if is_due || self.devices.machine().has_news() {
                 self.look();
@@ -425,6 +445,34 @@ impl TablesLane {
     fn look(&mut self) {
         self.times.last_look = Instant::now();
         self.devices.look();
+    }
+
+    /// Compares some of what has been followed with what the published world and the machine give, while nothing is left to
+    /// do. What differs is mended by that.
+    fn check(&mut self) {
+        let knowledge = &mut self.knowledge;
+        let Some(lowering) = &mut self.lowering else {
+            return;
+        };
+        if !knowledge.plan(lowering.desired()).is_empty() {
+            return;
+        }
+        let update = lowering.check_next(self.seen.world(), CHECKED_AT_ONCE, &mut knowledge.vports);
+        let desired = lowering.desired();
+        let mut is_right = update.delta.is_empty();
+        if lowering.has_checked_all() {
+            knowledge.convergence.begin(desired);
+            is_right &= knowledge.plan(desired).is_empty();
+        } else {
+            knowledge.convergence.follow(&update.delta, desired);
+        }
+        if !is_right {
+            tracing::error!(
+                delta = ?update.delta,
+                "what was followed is not what the world gives: a mistake of the agent's, mended now"
+            );
+            self.passes_again = true;
+        }
     }
 
     fn expire(&mut self) {
@@ -492,15 +540,15 @@ impl TablesLane {
         // Steps that are under way are observed when they end.
         self.devices.replace(Default::default(), []);
         let observed: Observed = observe(&self.tables, self.devices.machine())?;
-        let Knowledge { maps, vports, .. } = std::mem::take(&mut self.knowledge);
-        self.numbers = None;
+        let maps: Vec<u32> = self.knowledge.maps.instances().collect();
+        let vports = std::mem::take(&mut self.knowledge.vports);
         self.knowledge = Knowledge {
             // Of a device that is being made only its number is known.
             vports,
             doubts_devices: true,
-            ..Knowledge::found(observed, maps.instances())
+            ..Knowledge::found(observed, maps)
         };
-        self.desired = None;
+        self.lowering = None;
         Ok(())
     }
 

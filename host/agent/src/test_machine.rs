@@ -15,7 +15,7 @@ use eni_abi::{
 use eni_instance::{NoAdapterFiles, RunDirectory, exec};
 use eni_plan::lanes::InFlight;
 use eni_plan::{
-    Desired, DesiredInstance, DesiredInterface, DesiredUplink, Step, Tables, UPLINK_VPORT,
+    Desired, DesiredInstance, DesiredInterface, DesiredUplink, Plan, Step, Tables, UPLINK_VPORT,
     VportNumbers,
 };
 use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress};
@@ -82,6 +82,12 @@ impl DerefMut for Converger {
 }
 
 impl Converger {
+    /// What is left to do on the way to `desired`, whatever was desired before.
+    pub(crate) fn plan(&mut self, desired: &Desired) -> Plan {
+        self.knowledge.convergence.begin(desired);
+        self.knowledge.plan(desired)
+    }
+
     /// Does all of `steps`, but none that builds on one that failed.
     pub(crate) fn execute(&mut self, steps: &[Step]) {
         let Self { machine, knowledge } = self;
@@ -92,7 +98,10 @@ impl Converger {
                 machine.instance_maps.create(&[row.instance]).unwrap();
                 knowledge.maps.made(row.instance);
             }
-            let Some(step) = knowledge.failures.allow(step, &knowledge.observed) else {
+            let Some(step) = knowledge
+                .failures
+                .allow(step, knowledge.convergence.observed())
+            else {
                 continue;
             };
             let done = if step.is_of_tables() {
@@ -109,7 +118,7 @@ impl Converger {
 
     pub(crate) fn look_again(&mut self) {
         let seen = self.machine.devices.look().unwrap();
-        self.observed.take_over(seen, &BTreeSet::new());
+        self.take_over(seen, &BTreeSet::new());
         self.try_again();
     }
 }

@@ -2,9 +2,11 @@
 
 use alloc::collections::BTreeSet;
 
-use eni_lower::{Delta, Desired, VportNumbers};
+use eni_abi::Globals;
+use eni_lower::{Delta, Desired, TableKey, Tables, VportNumbers};
 
 use crate::index::Index;
+use crate::lanes::{InFlight, Queue, SeenDevices};
 use crate::observed::Concerned;
 use crate::plan::Comparison;
 use crate::touched::Touched;
@@ -18,35 +20,38 @@ use crate::{Observed, Plan, Step};
 pub struct Convergence {
     observed: Observed,
     index: Index,
+    /// What the steps of the last plan are about.
+    planned: Touched,
+    /// What has been touched since.
     touched: Touched,
     /// Vports that their interfaces have left: each is free when its device is gone, too.
     left: BTreeSet<u32>,
 }
 
 impl Convergence {
-    /// Nothing is known of the way yet: the first plan looks at everything.
+    /// What has been found on the machine. What is desired is yet to be told ([`Convergence::begin`]).
     #[must_use]
-    pub fn new(desired: &Desired, observed: Observed) -> Self {
-        let mut convergence = Self {
-            index: Index::of(desired, &observed),
-            touched: Touched::default(),
+    pub fn new(observed: Observed) -> Self {
+        Self {
             observed,
+            index: Index::default(),
+            planned: Touched::default(),
+            touched: Touched::default(),
             left: BTreeSet::new(),
-        };
-        convergence.touch_all(desired);
-        convergence
+        }
+    }
+
+    /// Begins the way to `desired`, whatever was desired before: the next plan looks at everything.
+    pub fn begin(&mut self, desired: &Desired) {
+        self.index = Index::of(desired, &self.observed);
+        self.touched = Touched::all(desired, &self.observed);
+        self.left.extend(self.observed.devices.keys());
     }
 
     /// What is observed.
     #[must_use]
     pub fn observed(&self) -> &Observed {
         &self.observed
-    }
-
-    /// Whether the last plan had no step, and nothing has changed since.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        self.touched.is_empty()
     }
 
     /// Follows what is desired: `desired` differs by `delta` from what it was.
@@ -57,15 +62,10 @@ impl Convergence {
         self.left.extend(before.map(|interface| interface.vport));
     }
 
-    /// Lets the next plan look at everything.
-    pub fn touch_all(&mut self, desired: &Desired) {
-        self.touched = Touched::all(desired, &self.observed);
-        self.left.extend(self.observed.devices.keys());
-    }
-
     /// What is left to do.
     pub fn plan(&mut self, desired: &Desired) -> Plan {
         let (observed, index) = (&self.observed, &self.index);
+        self.touched.add(core::mem::take(&mut self.planned));
         self.touched.add_related(desired, observed, index);
         let comparison = Comparison {
             desired,
@@ -74,29 +74,65 @@ impl Convergence {
             touched: &self.touched,
         };
         let plan = comparison.plan();
-        self.touched = Touched::of_steps(&plan);
+        self.touched = Touched::default();
+        self.planned = Touched::of_steps(&plan);
         plan
     }
 
     /// Takes over that a step has been done.
     pub fn done(&mut self, step: &Step) {
-        self.touched.add_step(step);
+        // A row that stands as the last plan wanted it need not be looked at again for its sake.
+        match step {
+            Step::Table(change) if !change.is_unannounced() => {
+                self.planned.rows.remove(&change.key());
+            }
+            Step::Announce(announcement) => {
+                let key = TableKey::Mapping(announcement.key);
+                self.planned.rows.remove(&key);
+            }
+            step => self.touched.add_step(step),
+        }
         let concerned = Concerned::by(step, &self.observed, &self.index);
         self.index.forget(&concerned, &self.observed);
         self.observed.apply_to(step, &concerned);
         self.index.remember(step, &concerned, &self.observed);
     }
 
-    /// Takes over what has been found on the machine, where it is not what was remembered.
-    pub fn observe(&mut self, observed: Observed) {
-        self.touched.add_observed(&self.observed, &observed);
-        self.index.read_observed(&observed);
-        self.observed = observed;
+    /// Takes over what has been found on the machine, but for the tables, where it is not what was remembered: all but what
+    /// belongs to queues that were being `changed` meanwhile. Whether there was anything.
+    pub fn take_over(&mut self, seen: SeenDevices, changed: &BTreeSet<Queue>) -> bool {
+        let tables = core::mem::take(&mut self.observed.tables);
+        let before = self.observed.clone();
+        self.observed.take_over(seen, changed);
+        let differs = before != self.observed;
+        if differs {
+            self.touched.add_observed(&before, &self.observed);
+        }
+        self.observed.tables = tables;
+        if differs {
+            self.index.read_observed(&self.observed);
+        }
+        differs
     }
 
-    /// Frees the numbers of attachments that have left no trace.
-    pub fn release_vports(&mut self, desired: &Desired, vports: &mut VportNumbers) {
+    /// Takes over what has been read from the tables.
+    pub fn read_tables(&mut self, tables: Tables, globals: Globals) {
+        self.touched.add_tables(&self.observed.tables, &tables);
+        self.observed.tables = tables;
+        self.observed.globals = globals;
+        self.index.read_observed(&self.observed);
+    }
+
+    /// Frees the numbers of attachments that have left no trace, and for whose vport no step is under way. Whether there
+    /// were any.
+    pub fn release_vports(
+        &mut self,
+        desired: &Desired,
+        in_flight: &InFlight,
+        vports: &mut VportNumbers,
+    ) -> bool {
         let observed = &self.observed;
+        let mut released = false;
         self.left.retain(|vport| {
             let Some(id) = vports.attachment(*vport) else {
                 return false;
@@ -104,11 +140,15 @@ impl Convergence {
             if desired.interfaces.contains_key(&id) {
                 return false;
             }
-            let leaves_trace = observed.devices.contains_key(vport) || observed.passes(*vport);
+            let leaves_trace = observed.devices.contains_key(vport)
+                || observed.passes(*vport)
+                || in_flight.touches_vport(*vport);
             if !leaves_trace {
                 vports.release(id);
+                released = true;
             }
             leaves_trace
         });
+        released
     }
 }

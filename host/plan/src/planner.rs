@@ -1,9 +1,12 @@
 //! From the changes of the world to steps, on one host.
 
+use alloc::collections::BTreeSet;
+
 use eni_lower::{Desired, Lowering, Numbers, Update, VportNumbers};
 use eni_model::resource::ResourceKey;
 use eni_model::{RegionSettings, World};
 
+use crate::lanes::{InFlight, SeenDevices};
 use crate::{Convergence, Observed, Plan, Step};
 
 /// What is desired of a host, what is observed on it, and what lies between. It is fed with changes of the world
@@ -33,9 +36,11 @@ impl Planner {
         }
         let numbers = Numbers::recover(world, &observed.tables, &vports);
         let (lowering, _) = Lowering::new(world, settings, numbers, &mut vports);
+        let mut convergence = Convergence::new(observed);
+        convergence.begin(lowering.desired());
         Self {
-            convergence: Convergence::new(lowering.desired(), observed),
             lowering,
+            convergence,
             vports,
         }
     }
@@ -65,15 +70,17 @@ impl Planner {
         self.convergence.done(step);
     }
 
-    /// Takes over what has been found on the machine.
-    pub fn observe(&mut self, observed: Observed) {
-        self.convergence.observe(observed);
+    /// Takes over what has been found on the machine, but for the tables.
+    pub fn take_over(&mut self, seen: SeenDevices) {
+        self.convergence.take_over(seen, &BTreeSet::new());
     }
 
     /// Frees the vports of attachments that have left no trace.
     pub fn release_vports(&mut self) {
         let desired = self.lowering.desired();
-        self.convergence.release_vports(desired, &mut self.vports);
+        let in_flight = InFlight::default();
+        self.convergence
+            .release_vports(desired, &in_flight, &mut self.vports);
     }
 
     /// What is desired.

@@ -2,7 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
-use eni_lower::{Delta, Desired, TableKey, UPLINK_VPORT};
+use eni_lower::{Delta, Desired, TableKey, Tables, UPLINK_VPORT};
 use eni_types::InstanceId;
 
 use crate::index::Index;
@@ -35,9 +35,11 @@ impl Touched {
         }
     }
 
-    /// Whether there is nothing.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.instances.is_empty() && self.vports.is_empty() && self.rows.is_empty()
+    /// Adds all of `other`.
+    pub(crate) fn add(&mut self, mut other: Self) {
+        self.instances.append(&mut other.instances);
+        self.vports.append(&mut other.vports);
+        self.rows.append(&mut other.rows);
     }
 
     /// Adds what is desired otherwise than before.
@@ -54,7 +56,7 @@ impl Touched {
         self.rows.extend(&delta.rows);
     }
 
-    /// Adds what is observed otherwise than before.
+    /// Adds what is observed otherwise than before, but in the tables.
     pub(crate) fn add_observed(&mut self, before: &Observed, after: &Observed) {
         add_differences(&before.instances, &after.instances, &mut self.instances);
         for (before, after) in [(before, after), (after, before)] {
@@ -69,7 +71,10 @@ impl Touched {
         if before.uplink != after.uplink {
             self.vports.insert(UPLINK_VPORT);
         }
-        let (before, after) = (&before.tables, &after.tables);
+    }
+
+    /// Adds what is in the tables otherwise than before.
+    pub(crate) fn add_tables(&mut self, before: &Tables, after: &Tables) {
         add_differences(&before.vports, &after.vports, &mut self.vports);
         before.add_differences(after, &mut self.rows);
     }

@@ -8,6 +8,7 @@ use eni_abi::Vport;
 use eni_model::resource::ResourceKey;
 use eni_model::testing::{TestWorld, random_step};
 use eni_model::{Resource, World};
+use eni_plan::lanes::SeenDevices;
 use eni_plan::{Observed, Planner, Tables, VportNumbers, plan};
 use proptest::prelude::*;
 
@@ -83,7 +84,13 @@ impl Host {
             }
             _ => observed.uplink = None,
         }
-        self.planner.observe(observed);
+        self.planner.take_over(SeenDevices {
+            instances: observed.instances,
+            brought: observed.brought,
+            devices: observed.devices,
+            linked: observed.linked,
+            uplink: observed.uplink,
+        });
     }
 
     /// A new process takes over, and finds nothing to do that the old one would not have done.
