@@ -255,7 +255,7 @@ async fn start(
             listen,
             region: region.settings().region.clone(),
         },
-        agent: Agent::start(Arc::clone(region), agent)?,
+        agent: Agent::start(Arc::clone(region) as _, Arc::clone(region) as _, agent)?,
         adapters,
         statuses: status_listener(directory)?,
     })

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use eni_bpf_loader::Programs;
 use eni_instance::{AdapterFiles, RunDirectory};
-use eni_region::Region;
+use eni_model::{Reports, Source};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
@@ -44,12 +44,16 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Takes over what an earlier agent of this region left on the machine, and begins to converge. The calling thread's
+    /// Takes over what an earlier agent of this region left on the machine, and begins to converge on what `source` publishes. The calling thread's
     /// network namespace is the host that [`crate::UPLINK_NAME`] is made in.
     ///
     /// # Errors
     /// [`AgentError`], for example without the right to load the program.
-    pub fn start(region: Arc<Region>, settings: AgentSettings) -> Result<Self, AgentError> {
+    pub fn start(
+        source: Arc<dyn Source>,
+        reports: Arc<dyn Reports>,
+        settings: AgentSettings,
+    ) -> Result<Self, AgentError> {
         let AgentSettings {
             data_directory,
             init_command,
@@ -65,7 +69,7 @@ impl Agent {
             }
         };
         let run = RunDirectory::of(&data_directory).map_err(failed("find"))?;
-        let pool = region.settings().public_pool;
+        let pool = source.settings().public_pool;
         let service = Arc::clone(&adapters);
         let machine = Machine::open(run, init_command, adapter_files, service, pool)?;
         let runtime = Builder::new_current_thread()
@@ -77,7 +81,8 @@ impl Agent {
         let [tables_lane, devices_lane] = lanes.clone();
         let (requests, inbox) = mpsc::channel(MAX_REQUESTS);
         let lane = TablesLane::new(Parts {
-            region,
+            source,
+            reports,
             adapters,
             machine,
             inbox,

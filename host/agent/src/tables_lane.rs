@@ -1,17 +1,18 @@
 //! The tables lane: lowers, plans, writes packet tables, and reports. It never waits for the other lane.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Wake;
 use std::time::{Duration, Instant};
 
 use eni_bpf_loader::Programs;
 use eni_lower::{Lowering, Numbers};
 use eni_model::resource::ResourceKey;
-use eni_model::{Change, expire, plan_transitions};
+use eni_model::{Change, Published, Reports, Source};
 use eni_plan::lanes::{Outcome, Urgency, Walk};
 use eni_plan::{Desired, Observed, Plan};
-use eni_region::{Region, Snapshot};
 use tokio::runtime::Runtime;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::converge::Knowledge;
 use crate::devices_lane::{DevicesLane, News};
@@ -55,8 +56,9 @@ pub(crate) enum Request {
 
 /// The lane. It has the other one.
 pub(crate) struct TablesLane {
-    region: Arc<Region>,
-    revisions: watch::Receiver<eni_store::Revision>,
+    source: Arc<dyn Source>,
+    reports: Arc<dyn Reports>,
+    publications: Arc<Publications>,
     adapters: Arc<dyn AdapterService>,
     tables: TablesPart,
     devices: DevicesLane,
@@ -68,7 +70,7 @@ pub(crate) struct TablesLane {
     /// What is to be brought about; none when the whole world is to be lowered.
     lowering: Option<Lowering>,
     /// What was published when it was last lowered.
-    seen: Arc<Snapshot>,
+    seen: Arc<dyn Published>,
     /// Whether there is to be a pass although nothing has been published: an interface that lacked a vport may get one.
     passes_again: bool,
     /// Requests that wait until what was found at the start has been brought to an end.
@@ -88,8 +90,22 @@ struct Times {
     retry: Option<(Instant, Duration)>,
 }
 
+/// Publications that the lane has not looked at.
+#[derive(Default)]
+struct Publications {
+    unseen: AtomicBool,
+    news: Notify,
+}
+
+impl Wake for Publications {
+    fn wake(self: Arc<Self>) {
+        self.unseen.store(true, Ordering::Release);
+        self.news.notify_one();
+    }
+}
+
 /// Why the lane woke up.
-enum Wake {
+enum Reason {
     Published,
     News,
     Clock,
@@ -98,7 +114,8 @@ enum Wake {
 
 /// What a lane starts with.
 pub(crate) struct Parts {
-    pub(crate) region: Arc<Region>,
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) reports: Arc<dyn Reports>,
     pub(crate) adapters: Arc<dyn AdapterService>,
     pub(crate) machine: Machine,
     pub(crate) inbox: mpsc::Receiver<Request>,
@@ -110,7 +127,8 @@ impl TablesLane {
     /// Takes over what is on the machine, and starts the other lane.
     pub(crate) fn new(parts: Parts) -> Result<Self, AgentError> {
         let Parts {
-            region,
+            source,
+            reports,
             adapters,
             machine,
             inbox,
@@ -118,8 +136,9 @@ impl TablesLane {
             devices_lane,
         } = parts;
         // Before what is published is first looked at.
-        let revisions = region.subscribe();
-        let seen = region.snapshot();
+        let publications = Arc::new(Publications::default());
+        source.wake_on_publication(Arc::clone(&publications).into());
+        let seen = source.published();
         let observed = machine.observe()?;
         let Machine {
             tables,
@@ -139,8 +158,9 @@ impl TablesLane {
         })?;
         let now = Instant::now();
         Ok(Self {
-            revisions,
-            region,
+            source,
+            reports,
+            publications,
             adapters,
             tables,
             devices,
@@ -171,7 +191,7 @@ impl TablesLane {
     /// Works until it is asked to stop. Gives back the machine, unless a thread of the other lane could not end.
     pub(crate) fn run(mut self, runtime: &Runtime) -> Option<Machine> {
         let mut panics_in_a_row = 0;
-        let mut wake = Wake::Published;
+        let mut wake = Reason::Published;
         loop {
             let lane = self.lane.clone();
             let Ok(stops) = lane.work(|| self.turn(wake)) else {
@@ -179,7 +199,7 @@ impl TablesLane {
                 if !self.start_anew(panics_in_a_row) {
                     return self.end();
                 }
-                wake = Wake::Clock;
+                wake = Reason::Clock;
                 continue;
             };
             if stops {
@@ -191,12 +211,12 @@ impl TablesLane {
     }
 
     /// What is to be done now; true at the end.
-    fn turn(&mut self, wake: Wake) -> bool {
+    fn turn(&mut self, wake: Reason) -> bool {
         match wake {
-            Wake::Published => self.passes_again = true,
-            Wake::News | Wake::Clock => {}
-            Wake::Request(Request::Stop) => return true,
-            Wake::Request(Request::Vports(reply)) => {
+            Reason::Published => self.passes_again = true,
+            Reason::News | Reason::Clock => {}
+            Reason::Request(Request::Stop) => return true,
+            Reason::Request(Request::Vports(reply)) => {
                 match &mut self.early_requests {
                     Some(early) => early.push(reply),
                     // Whoever asked may have gone.
@@ -216,7 +236,7 @@ impl TablesLane {
     /// One pass over the published world.
     fn pass(&mut self) {
         self.passes_again = false;
-        self.revisions.mark_unchanged();
+        self.publications.unseen.store(false, Ordering::Release);
         let lowering = self.lower();
         let plan = self.knowledge.plan(lowering.desired());
         self.follow(&plan);
@@ -237,8 +257,8 @@ impl TablesLane {
         knowledge.walk(tables, &mut walk, (&plan.now, Urgency::Now), || false);
         self.report();
         // A newly published world comes between any two of these.
-        let (knowledge, revisions) = (&mut self.knowledge, &self.revisions);
-        let published = || revisions.has_changed().unwrap_or(false);
+        let (knowledge, publications) = (&mut self.knowledge, &self.publications);
+        let published = || publications.unseen.load(Ordering::Acquire);
         let then = (&plan.then[..], Urgency::Then);
         knowledge.walk(&mut self.tables, &mut walk, then, published);
         if self.is_time_for_deferred(plan) {
@@ -269,7 +289,7 @@ impl TablesLane {
     /// Follows the published world: by what has changed, or as a whole at the start, after a failure, and when it has gone on
     /// too far meanwhile.
     fn lower(&mut self) -> Lowering {
-        let published = self.region.snapshot();
+        let published = self.source.published();
         let seen = std::mem::replace(&mut self.seen, Arc::clone(&published));
         if published.revision() != seen.revision() || self.lowering.is_none() {
             self.times.last_published = Instant::now();
@@ -285,14 +305,14 @@ impl TablesLane {
         let changes = published.changes_since(seen.revision());
         let (lowering, update) = match (lowering, changes) {
             (Some(mut lowering), Some(changes)) => {
-                let changed = changes.flat_map(|(_, changes)| changes.iter());
+                let changed = changes.iter().flat_map(|changes| changes.iter());
                 let changed: Vec<ResourceKey> = changed.map(Change::key).collect();
                 let update = lowering.update(seen.world(), published.world(), &changed, vports);
                 convergence.follow(&update.delta, lowering.desired());
                 (lowering, update)
             }
             (before, _) => {
-                let (world, settings) = (published.world(), self.region.settings());
+                let (world, settings) = (published.world(), self.source.settings());
                 let tables = &convergence.observed().tables;
                 let numbers = before.map_or_else(
                     || Numbers::recover(world, tables, vports),
@@ -359,17 +379,12 @@ impl TablesLane {
             news,
             ..
         } = &mut self.knowledge;
-        let published = self.region.snapshot();
+        let published = self.source.published();
         let news = news.transitions(published.world(), convergence.observed(), vports);
         if news.is_empty() {
             return;
         }
-        let submission = self
-            .region
-            .submit(self.region.owner(), 0, move |world, context| {
-                Ok((plan_transitions(world, &news, context.now), ()))
-            });
-        drop(submission);
+        self.reports.report(news);
     }
 
     fn take_unneeded_maps(&mut self, desired: &Desired) {
@@ -476,20 +491,14 @@ impl TablesLane {
     }
 
     fn expire(&mut self) {
-        let region = &self.region;
-        let known = region.read(|world| {
-            let ids = world.instances.iter();
-            ids.map(|instance| instance.instance_id).collect()
-        });
+        let published = self.source.published();
+        let ids = published.world().instances.iter();
+        let known = ids.map(|instance| instance.instance_id).collect();
         self.devices.forget_consoles(known);
-        if !region.read(|world| expire(world, region.now()).is_empty()) {
-            drop(region.submit(region.owner(), 0, |world, context| {
-                Ok((expire(world, context.now), ()))
-            }));
-        }
+        self.reports.expire();
     }
 
-    async fn wait(&mut self) -> Wake {
+    async fn wait(&mut self) -> Reason {
         let now = Instant::now();
         let times = &self.times;
         let look = LOOK_INTERVAL.saturating_sub(now - times.last_listening);
@@ -505,13 +514,10 @@ impl TablesLane {
         let sleep = [Some(look), retry, deferred].into_iter().flatten().min();
         tokio::select! {
             biased;
-            changed = self.revisions.changed() => match changed {
-                Ok(()) => Wake::Published,
-                Err(_) => Wake::Request(Request::Stop), // cannot be: we hold the region
-            },
-            request = self.inbox.recv() => Wake::Request(request.unwrap_or(Request::Stop)),
-            () = self.news.notified() => Wake::News,
-            () = tokio::time::sleep(sleep.unwrap_or(LOOK_INTERVAL)) => Wake::Clock,
+            () = self.publications.news.notified() => Reason::Published,
+            request = self.inbox.recv() => Reason::Request(request.unwrap_or(Request::Stop)),
+            () = self.news.notified() => Reason::News,
+            () = tokio::time::sleep(sleep.unwrap_or(LOOK_INTERVAL)) => Reason::Clock,
         }
     }
 
