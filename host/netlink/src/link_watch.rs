@@ -44,9 +44,9 @@ impl LinkWatch {
     pub fn clear(&self) {
         for _ in 0..MAX_MESSAGES {
             // A message that does not fit is cut off. ENOBUFS says that more came than the socket holds.
-            match recv(self.socket.as_raw_fd(), &mut [0; 1], MsgFlags::empty()) {
-                Err(Errno::EAGAIN) => return,
-                _ => {}
+            let heard = recv(self.socket.as_raw_fd(), &mut [0; 1], MsgFlags::empty());
+            if heard == Err(Errno::EAGAIN) {
+                return;
             }
         }
     }
