@@ -11,6 +11,10 @@ use crate::{Observed, Plan, Step};
 
 /// Whose turn a step is.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a policy's row is half a kilobyte; one turn lives at a time"
+)]
 pub enum Turn<'a> {
     /// The tables lane's, at once: before the next step is asked for.
     Tables(Cow<'a, Step>),
