@@ -98,7 +98,11 @@ fn judge<T: Tables>(scratch: &mut Scratch, vport: &Vport, tables: &T) -> Result<
         Direction::Egress => DropReason::SecurityGroupEgress,
         Direction::Ingress => DropReason::SecurityGroupIngress,
     };
-    let policy = tables.policy(vport.security_policy).ok_or(denied)?;
+    let key = PolicyKey::new(vport.security_policy, direction);
+    let Some(policy) = tables.policy(vport.security_policy) else {
+        scratch.denying_rule = DecidingRule::new(key, None);
+        return Err(denied);
+    };
     let opposite = direction.opposite();
     let all_open = match scratch.packet.protocol {
         protocol::TCP => DirectionPolicy::ALL_OPEN_TCP,
@@ -119,7 +123,6 @@ fn judge<T: Tables>(scratch: &mut Scratch, vport: &Vport, tables: &T) -> Result<
         }
     }
     let port = scratch.side.destination_port;
-    let key = PolicyKey::new(vport.security_policy, direction);
     match_rules(scratch, key, port, tables);
     let rule = first(&scratch.bits);
     scratch.side.rule = DecidingRule::new(key, rule);

@@ -32,7 +32,6 @@ const FRAGMENT_MASK: u16 = 0x3fff_u16.to_be();
 /// What the fast way reads of a frame before it knows the flow.
 struct Headers {
     key: FlowKey,
-    five_tuple: FiveTuple,
     /// Bytes of IP and transport header.
     headers_length: u32,
 }
@@ -65,7 +64,7 @@ pub(crate) fn follow<F: Frame, T: Tables, M: Memory>(
     }
     memory.record(&Record {
         sender: arrival.vport,
-        flow: Some(headers.five_tuple),
+        flow: Some(five_tuple(&headers.key)),
         outcome: Outcome::Delivered {
             target,
             rules: AllowingRules::default(),
@@ -82,6 +81,19 @@ pub(crate) fn follow<F: Frame, T: Tables, M: Memory>(
         vport: target,
         manner,
     }))
+}
+
+/// The flow of a key.
+#[inline(always)]
+fn five_tuple(key: &FlowKey) -> FiveTuple {
+    let [source_port, destination_port] = Ipv4(key.ports.0).to_words();
+    FiveTuple {
+        source: Address::v4(key.source),
+        destination: Address::v4(key.destination),
+        source_port: Port(source_port),
+        destination_port: Port(destination_port),
+        protocol: key.protocol as u8,
+    }
 }
 
 /// Whether the frame has the MACs that the flow was decided for.
@@ -137,23 +149,14 @@ fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
         return None;
     }
     let [.., sa, sb, da, db, sp, dp, _] = *words;
-    let (source, destination) = (Ipv4::from_words(sa, sb), Ipv4::from_words(da, db));
-    let five_tuple = FiveTuple {
-        source: Address::v4(source),
-        destination: Address::v4(destination),
-        source_port: Port(sp),
-        destination_port: Port(dp),
-        protocol,
-    };
     Some(Headers {
         key: FlowKey {
             vport,
-            source,
-            destination,
+            source: Ipv4::from_words(sa, sb),
+            destination: Ipv4::from_words(da, db),
             ports: Ports::new(Port(sp), Port(dp)),
             protocol: u32::from(protocol),
         },
-        five_tuple,
         headers_length,
     })
 }

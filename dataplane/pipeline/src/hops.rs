@@ -1,6 +1,6 @@
 //! Where a packet goes: by MAC inside a subnet, else from hop to hop, as the route tables say.
 
-use eni_abi::{Address, DropReason, Location, MacKey, MappingKey, Route, Vport};
+use eni_abi::{DropReason, Location, MacKey, MappingKey, Route, Vport};
 
 use crate::Tables;
 use crate::packet::Scratch;
@@ -196,12 +196,11 @@ fn leave_by_internet_gateway<T: Tables>(
         vpc,
         address: packet.source,
     };
-    path.new_source = tables
-        .mapping(&key)
-        .map_or(Address::NONE, |mapping| mapping.public_address);
-    if path.new_source.is_none() {
+    let mapping = tables.mapping(&key).ok_or(DropReason::NoPublicAddress)?;
+    if mapping.public_address.is_none() {
         return Err(DropReason::NoPublicAddress);
     }
+    path.new_source = mapping.public_address;
     path.sender_identity = 0;
     path.by_gateway = true;
     Ok(())

@@ -25,7 +25,7 @@ pub struct Scratch {
     pub(crate) flow: Flow,
     /// The vport on which a drop would be counted now.
     pub(crate) charged_vport: u32,
-    /// What denied the packet, if a rule did.
+    /// What denied the packet, if it was dropped by rules; left over from another one else.
     pub(crate) denying_rule: DecidingRule,
     /// Whether `packet` has been read.
     pub(crate) is_parsed: bool,
@@ -107,9 +107,12 @@ pub(crate) struct Path {
     pub(crate) outside: bool,
     /// Too large, and to be delivered in fragments.
     pub(crate) in_pieces: bool,
+    /// The rules were asked.
+    pub(crate) rules_are_known: bool,
     /// Largest IP packet on the way.
     pub(crate) mtu: u32,
-    /// The rules that have allowed it.
+    /// The rules that have allowed it, if [`Path::rules_are_known`]; left over from another packet else. What is not cleared
+    /// for every packet costs nothing: LLVM clears in BPF by a call, byte by byte.
     pub(crate) rules: AllowingRules,
 }
 

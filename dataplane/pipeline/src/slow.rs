@@ -37,11 +37,10 @@ pub(crate) fn decide<F: Frame, T: Tables, M: Memory>(
     scratch: &mut Scratch,
 ) -> Verdict {
     scratch.charged_vport = arrival.vport;
-    scratch.denying_rule = DecidingRule::NONE;
     scratch.is_parsed = false;
+    scratch.path.rules_are_known = false;
     scratch.path.in_pieces = false;
     scratch.path.outside = false;
-    scratch.path.rules = AllowingRules::default();
     if let Err(reason) = forward(frame, arrival, tables, memory, scratch) {
         let vport = scratch.charged_vport;
         let outcome = Outcome::Dropped {
@@ -52,7 +51,11 @@ pub(crate) fn decide<F: Frame, T: Tables, M: Memory>(
                 Direction::Ingress
             },
             reason,
-            rule: scratch.denying_rule,
+            rule: if is_by_rules(reason) {
+                scratch.denying_rule
+            } else {
+                DecidingRule::NONE
+            },
         };
         record(frame, arrival, scratch, outcome, memory);
         // A packet that was too large may have become the router's answer, which is delivered like any other.
@@ -61,7 +64,11 @@ pub(crate) fn decide<F: Frame, T: Tables, M: Memory>(
         }
     }
     let target = scratch.path.target;
-    let rules = scratch.path.rules;
+    let rules = if scratch.path.rules_are_known {
+        scratch.path.rules
+    } else {
+        AllowingRules::default()
+    };
     let outcome = Outcome::Delivered { target, rules };
     record(frame, arrival, scratch, outcome, memory);
     let manner = match (scratch.path.in_pieces, scratch.path.outside) {
@@ -73,6 +80,18 @@ pub(crate) fn decide<F: Frame, T: Tables, M: Memory>(
         vport: target,
         manner,
     })
+}
+
+/// Whether rules have denied the packet: then they have said which, or that none allowed it.
+#[inline(always)]
+const fn is_by_rules(reason: DropReason) -> bool {
+    matches!(
+        reason,
+        DropReason::SecurityGroupEgress
+            | DropReason::SecurityGroupIngress
+            | DropReason::NetworkAclEgress
+            | DropReason::NetworkAclIngress
+    )
 }
 
 #[inline(always)]
@@ -135,7 +154,10 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     }
     let path = &mut scratch.path;
     path.crosses_subnets = path.by_gateway || target.subnet != sender.subnet;
-    if !sender.has(Vport::UPLINK) {
+    scratch.path.rules_are_known = true;
+    if sender.has(Vport::UPLINK) {
+        scratch.path.rules.egress = DecidingRule::NONE;
+    } else {
         admission::look_from(scratch, arrival.vport, true);
         admission::admit(scratch, sender, arrival.now_ns, tables, memory)?;
         scratch.path.rules.egress = scratch.side.rule;
@@ -151,7 +173,9 @@ fn forward<F: Frame, T: Tables, M: Memory>(
         }
     }
     check_size(frame, sender, target, scratch)?;
-    if !target.has(Vport::UPLINK) {
+    if target.has(Vport::UPLINK) {
+        scratch.path.rules.ingress = DecidingRule::NONE;
+    } else {
         scratch.charged_vport = target_vport;
         enter(target, arrival, tables, memory, scratch)?;
         scratch.charged_vport = arrival.vport;
