@@ -224,7 +224,7 @@ impl Drop for DevicesLane {
 
 /// What a worker does next.
 enum Work {
-    Step(Queue, Step),
+    Step(Queue, Box<Step>),
     Chore(Chore),
 }
 
@@ -243,7 +243,7 @@ impl Shared {
         log_failure("enter the fabric", self.machine.enter_fabric());
         while let Some(work) = self.next_work() {
             match work {
-                Work::Step(queue, step) => self.work_on(queue, step),
+                Work::Step(queue, step) => self.work_on(queue, *step),
                 Work::Chore(chore) => self.do_chore(chore),
             }
         }
@@ -264,7 +264,7 @@ impl Shared {
                 return Some(Work::Chore(chore));
             }
             if let Some((queue, step)) = state.queues.begin() {
-                return Some(Work::Step(queue, step));
+                return Some(Work::Step(queue, Box::new(step)));
             }
             state = self
                 .work

@@ -126,10 +126,8 @@ impl Subjects {
         let found = world.instances.iter().find_map(|instance| {
             let primary = world.primary_network_interface(instance.instance_id)?;
             let others = world.network_interfaces_of(instance.instance_id);
-            let second = others.filter_map(|eni| Some((eni, eni.attachment.as_ref()?)));
-            let second = second
-                .filter(|(_, attachment)| attachment.device_index == 1)
-                .next()?;
+            let mut attached = others.filter_map(|eni| Some((eni, eni.attachment.as_ref()?)));
+            let second = attached.find(|(_, attachment)| attachment.device_index == 1)?;
             Some((primary.clone(), second.0.clone(), second.1.clone()))
         });
         let (primary, second, attachment) =
