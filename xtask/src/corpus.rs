@@ -57,6 +57,8 @@ pub(crate) fn keep(target: &str, fuzzer: &Path, corpus: &Path) -> Result<(), Fai
     inputs.truncate(MAX_KEPT_INPUTS);
     let lines: String = inputs.iter().map(|input| to_hex(input) + "\n").collect();
     let file = file_of(target);
+    let directory = file.parent().unwrap_or(&file);
+    fs::create_dir_all(directory).map_err(failed(directory))?;
     fs::write(&file, lines).map_err(failed(&file))?;
     println!("{}: {} inputs", file.display(), inputs.len());
     Ok(())
