@@ -59,6 +59,8 @@ def neighbour(device, own, gateway, *more):
                 ip("addr", "add", address, "dev", "eth0")
         yield f"/run/netns/{name}"
     finally:
+        # The kernel takes a deleted namespace's devices down later; what the host has must be gone with the test.
+        subprocess.run(["ip", "link", "delete", device], check=False)
         ip("netns", "delete", name)
 
 
