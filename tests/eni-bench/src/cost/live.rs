@@ -117,6 +117,12 @@ fn launch(ec2: &Ec2, instances: usize, rules: usize) -> io::Result<()> {
     let subnet = call(ec2, "DescribeSubnets", &[])?;
     let subnet_id = subnet.first("subnetId").map_err(io::Error::other)?;
     let block = subnet.first("cidrBlock").map_err(io::Error::other)?;
+    // The pool has no public address for each of them.
+    let private = [
+        ("SubnetId", subnet_id.as_str()),
+        ("MapPublicIpOnLaunch.Value", "false"),
+    ];
+    call(ec2, "ModifySubnetAttribute", &private)?;
     let group = [("GroupName", "cost"), ("GroupDescription", "cost")];
     let group_id = call(ec2, "CreateSecurityGroup", &group)?
         .first("groupId")
