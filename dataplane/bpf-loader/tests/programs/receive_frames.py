@@ -1,7 +1,9 @@
-"""Prints what arrives on eth0 within a second of silence: whether a checksum is still to be completed (the flag of a
+"""Prints what arrives on eth0 until standard input has ended and a second is silent: whether a checksum is still to be completed (the flag of a
 virtio_net_hdr, linux/virtio_net.h), and the frame in hexadecimal. Begins with `ready`."""
 
+import select
 import socket
+import sys
 
 SOL_PACKET, PACKET_VNET_HDR = 263, 15
 IPV4 = 0x0800
@@ -10,11 +12,11 @@ HEADER_LENGTH = 10
 with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(IPV4)) as raw:
     raw.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
     raw.bind(("eth0", IPV4))
-    raw.settimeout(1)
     print("ready", flush=True)
-    try:
-        while True:
+    sources, patience = [raw, sys.stdin], None
+    while ready := select.select(sources, [], [], patience)[0]:
+        if sys.stdin in ready:
+            sources, patience = [raw], 1
+        if raw in ready:
             received = raw.recv(1 << 17)
             print(received[0] & 1, received[HEADER_LENGTH:].hex(), flush=True)
-    except TimeoutError:
-        pass

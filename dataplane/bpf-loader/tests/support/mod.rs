@@ -161,7 +161,7 @@ impl Lab {
         said.lines().map(str::to_owned).collect()
     }
 
-    /// What arrives at the guest of `vport` while `work` is done, until it is silent for a second: whether a checksum is
+    /// What arrives at the guest of `vport` while `work` is done, and until it is silent for a second: whether a checksum is
     /// still to be completed, and the frame in hexadecimal.
     pub(crate) fn receive(&self, vport: u32, work: impl FnOnce()) -> Vec<(bool, String)> {
         let program = concat!(
@@ -170,12 +170,15 @@ impl Lab {
         );
         let mut python = Command::new("ip")
             .args(["netns", "exec", &self.guest(vport), "python3", program])
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(python.stdout.take().unwrap()).lines();
         assert_eq!(lines.next().unwrap().unwrap(), "ready");
         work();
+        // However long that took: from here on the receiver waits for silence.
+        drop(python.stdin.take());
         let frames = lines.map(|line| {
             let line = line.unwrap();
             let (flag, frame) = line.split_once(' ').unwrap();
