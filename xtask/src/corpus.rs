@@ -26,8 +26,8 @@ pub(crate) fn unpack(target: &str, directory: &Path) -> Result<(), Failure> {
     }
     let text = fs::read_to_string(&file).map_err(failed(&file))?;
     for (number, line) in text.lines().enumerate() {
-        let input = from_hex(line).ok_or_else(|| {
-            Failure::Other(format!("{}:{}: no input", file.display(), number + 1))
+        let input = hex::decode(line).map_err(|error| {
+            Failure::Other(format!("{}:{}: {error}", file.display(), number + 1))
         })?;
         let path = directory.join(format!("kept-{number}"));
         fs::write(&path, input).map_err(failed(&path))?;
@@ -55,7 +55,10 @@ pub(crate) fn keep(target: &str, fuzzer: &Path, corpus: &Path) -> Result<(), Fai
     }
     inputs.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
     inputs.truncate(MAX_KEPT_INPUTS);
-    let lines: String = inputs.iter().map(|input| to_hex(input) + "\n").collect();
+    let lines: String = inputs
+        .iter()
+        .map(|input| hex::encode(input) + "\n")
+        .collect();
     let file = file_of(target);
     let directory = file.parent().unwrap_or(&file);
     fs::create_dir_all(directory).map_err(failed(directory))?;
@@ -68,32 +71,5 @@ fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> Failure {
     move |source| Failure::Read {
         path: path.to_owned(),
         source,
-    }
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    digits.chunks(2).map(byte).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_input_survives_its_line() {
-        let input: Vec<u8> = (0..=255).collect();
-        assert_eq!(from_hex(&to_hex(&input)), Some(input));
-        assert_eq!(from_hex(""), Some(Vec::new()));
-        assert_eq!(from_hex("0"), None);
-        assert_eq!(from_hex("0g"), None);
     }
 }
