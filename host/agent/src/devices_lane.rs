@@ -129,6 +129,7 @@ impl DevicesLane {
         steps: BTreeMap<Queue, Vec<QueuedStep>>,
         make_maps: impl IntoIterator<Item = u32>,
     ) {
+        let has_steps = !steps.is_empty();
         let mut state = self.shared.lock();
         state.queues.replace(steps);
         let MapsWork {
@@ -138,7 +139,10 @@ impl DevicesLane {
             .into_iter()
             .filter(|instance| !being_made.contains(instance));
         make.extend(new);
-        self.shared.work.notify_all();
+        // Most changes of the world ask nothing of the devices.
+        if has_steps || !make.is_empty() {
+            self.shared.work.notify_all();
+        }
     }
 
     /// What has been begun and not been told yet.
