@@ -9,8 +9,9 @@ mod support;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use eni_model::ChangeSet;
@@ -26,6 +27,11 @@ const PATH_VARIABLE: &str = "ENI_REGION_KILL_TEST_PATH";
 const ROUND_VARIABLE: &str = "ENI_REGION_KILL_TEST_ROUND";
 const ROUNDS: usize = 20;
 const THREADS: usize = 8;
+/// Every fourth round kills the child as it opens the region, the others when so many of its calls have been answered.
+const OPENING_ROUNDS: usize = 4;
+const CALLS_BEFORE_KILL: usize = 16;
+/// Opening and these calls take some 100 ms; a machine may be busy with other things for a while.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What each call leaves: the same name in two rows.
 const HALVES: [&str; 2] = ["Left", "Right"];
 
@@ -74,8 +80,14 @@ fn kill_9_loses_and_halves_no_call() {
     let mut rng = rand::rng();
     let mut answered = BTreeSet::new();
     for round in 0..ROUNDS {
-        let patience = Duration::from_micros(rng.random_range(0..25_000));
-        run_and_kill(&path, round, patience, &mut answered);
+        let calls = match round % OPENING_ROUNDS {
+            0 => 0,
+            _ => CALLS_BEFORE_KILL,
+        };
+        let then = Duration::from_micros(rng.random_range(0..25_000));
+        let names = run_and_kill(&path, round, calls, then);
+        assert!(names.len() >= calls, "round {round}: {names:?}");
+        answered.extend(names);
         let region = open(&path);
         region.read(|world| {
             check_invariants(world);
@@ -96,11 +108,11 @@ fn kill_9_loses_and_halves_no_call() {
             );
         });
     }
-    assert!(answered.len() > ROUNDS, "{} calls in all", answered.len());
 }
 
-/// Adds what a child answered that is killed `patience` after its first answer.
-fn run_and_kill(path: &Path, round: usize, patience: Duration, answered: &mut BTreeSet<String>) {
+/// What a child answered that is killed some time after so many calls. Opening takes longer than that time, so that a
+/// child of which no call is awaited is killed in it.
+fn run_and_kill(path: &Path, round: usize, calls: usize, then: Duration) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "kill_9_loses_and_halves_no_call", "--nocapture"])
         .env(PATH_VARIABLE, path)
@@ -108,25 +120,28 @@ fn run_and_kill(path: &Path, round: usize, patience: Duration, answered: &mut BT
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    // The answers are read while they come, or a full pipe would stop the child; a line without its end was cut off.
-    let reader = std::thread::spawn(move || {
-        let mut names = Vec::new();
-        let mut line = String::new();
-        while output.read_line(&mut line).is_ok_and(|length| length > 0) {
-            let whole = line.strip_suffix('\n');
-            names.extend(
-                whole
-                    .and_then(|line| line.strip_prefix("answered "))
-                    .map(String::from),
-            );
-            line.clear();
-        }
-        names
-    });
-    // Opening takes a while, too: some rounds kill it there.
-    std::thread::sleep(Duration::from_millis(40) + patience);
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let (sender, receiver) = channel();
+    // The answers are read while they come, or a full pipe would stop the child.
+    let reader = std::thread::spawn(move || read_names(output, &sender));
+    let awaited = (0..calls).map_while(|_| receiver.recv_timeout(PATIENCE).ok());
+    let mut names: Vec<String> = awaited.collect();
+    std::thread::sleep(then);
     child.kill().unwrap();
     child.wait().unwrap();
-    answered.extend(reader.join().unwrap());
+    reader.join().unwrap();
+    names.extend(receiver.iter());
+    names
+}
+
+/// Tells the names that were answered. A line without its end was cut off.
+fn read_names(mut output: BufReader<ChildStdout>, names: &Sender<String>) {
+    let mut line = String::new();
+    while output.read_line(&mut line).is_ok_and(|length| length > 0) {
+        let whole = line.strip_suffix('\n');
+        if let Some(name) = whole.and_then(|line| line.strip_prefix("answered ")) {
+            names.send(name.to_owned()).unwrap();
+        }
+        line.clear();
+    }
 }
