@@ -2,6 +2,7 @@
 
 mod api;
 mod cost;
+mod cut;
 mod openeni;
 mod peer;
 mod program;
@@ -70,6 +71,15 @@ enum What {
         #[arg(long)]
         gate: bool,
     },
+    /// While instances launch: from a revoked rule to the last packet that passes, and from a detach to its answer.
+    Cut {
+        /// Instances that are launched at once.
+        #[arg(long, default_value_t = 100)]
+        instances: usize,
+        /// Revoked rules, and detached interfaces, at least.
+        #[arg(long, default_value_t = 40)]
+        samples: usize,
+    },
     /// The API: durable creations and describes.
     Api {
         /// Interfaces to create.
@@ -132,6 +142,10 @@ fn run(options: &Options) -> io::Result<()> {
                 .map(|(count, rules)| cost::live::measure(&program, count, rules))
                 .collect::<io::Result<Vec<_>>>()?;
             print(options.json, &costs, &cost::live::table(&costs))
+        }
+        What::Cut { instances, samples } => {
+            let times = cut::measure(&program, instances, samples)?;
+            print(options.json, &times, &cut::table(&times))
         }
         What::Api { interfaces } => {
             let figures = api::measure(&PrivateRegion::start(&program)?, interfaces)?;

@@ -113,7 +113,7 @@ fn first_of(answer: &eni_client::Answer, name: &'static str) -> io::Result<Strin
 }
 
 /// Where the instance driver keeps an instance's network namespace.
-fn namespace_of(data_directory: &Path, instance_id: &str) -> std::path::PathBuf {
+pub(crate) fn namespace_of(data_directory: &Path, instance_id: &str) -> std::path::PathBuf {
     data_directory
         .join("run/instances")
         .join(instance_id)
@@ -132,7 +132,7 @@ pub(crate) fn numbered_rules(count: usize, block: &str) -> Vec<(&'static str, u1
         .collect()
 }
 
-fn wait_running(ec2: &Ec2, instance_ids: &[&str]) -> io::Result<()> {
+pub(crate) fn wait_running(ec2: &Ec2, instance_ids: &[&str]) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let named: Vec<_> = instance_ids
         .iter()

@@ -266,6 +266,6 @@ fn receive(socket: &UdpSocket, stop: &AtomicBool, received: &AtomicU64) -> io::R
 }
 
 /// Moves this thread into a network namespace.
-fn enter(namespace: &Path) -> io::Result<()> {
+pub(crate) fn enter(namespace: &Path) -> io::Result<()> {
     setns(File::open(namespace)?, CloneFlags::CLONE_NEWNET).map_err(Into::into)
 }
