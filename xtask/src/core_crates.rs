@@ -94,6 +94,10 @@ fn dependency_findings(core: &[&Package]) -> Result<Vec<String>, Failure> {
     Ok(findings)
 }
 
+/// By which cargo may be told to resolve features of the whole workspace (its reference, `resolver.feature-unification`):
+/// the core is asked about by itself.
+const FEATURE_UNIFICATION: &str = "CARGO_RESOLVER_FEATURE_UNIFICATION";
+
 /// Crates from outside that end in a program through a core crate.
 ///
 /// `cargo tree` resolves features for these crates alone, as a build of them does; procedural macros and
@@ -109,6 +113,7 @@ fn outside_closure(core: &[&Package]) -> Result<BTreeSet<String>, Failure> {
     for package in core {
         command.args(["--package", package.name.as_str()]);
     }
+    command.env_remove(FEATURE_UNIFICATION);
     let tree = repository::output(command.current_dir(repository::root()))?;
     let ours: BTreeSet<&str> = core.iter().map(|package| package.name.as_str()).collect();
     let names = tree
@@ -182,6 +187,7 @@ pub(crate) fn prove_by_building(core: &[&Package], required: bool) -> Result<(),
     command.arg("--target-dir").arg(root.join("target/layers"));
     command
         .env_remove("RUSTC_WRAPPER")
+        .env_remove(FEATURE_UNIFICATION)
         .env("RUSTC", toolchain.rustc)
         .current_dir(&root);
     if toolchain.build_std {
