@@ -14,7 +14,7 @@ NOBODY = 65534
 UNKNOWN = "i-0123456789abcdef0"
 LINE = re.compile(
     r"^\S+Z +INFO openeni::api: (?P<action>\S+) (?P<status>\S+) (?P<code>\S+) (?P<ms>[0-9.]+) ms"
-    r" (?P<key>\S+) (?P<id>[0-9a-f-]{36})$"
+    r" (?P<bytes>[0-9]+) bytes (?P<key>\S+) (?P<id>[0-9a-f-]{36})$"
 )
 
 

@@ -1,4 +1,4 @@
-//! One line for each call, when it is answered.
+//! One line for each call, when it is answered: of a long answer, when its end is written.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ pub const ACCESS_LOG: &str = "openeni::api";
 const SHOWN_CHARACTERS: usize = 64;
 /// What a call is answered with that EC2 has no code for.
 const SUCCESS: &str = "OK";
-/// What stands for a code where nobody was answered.
+/// What stands for a code where nobody was answered, or not to the end.
 const HUNG_UP: &str = "-";
 
 /// What is known of a call so far. Written when it is dropped: a client that hangs up, which ends the call where it
@@ -23,6 +23,7 @@ pub(crate) struct Record {
     access_key_id: String,
     status: u16,
     code: &'static str,
+    bytes: usize,
 }
 
 impl Record {
@@ -35,6 +36,7 @@ impl Record {
             access_key_id: "-".into(),
             status: 0,
             code: HUNG_UP,
+            bytes: 0,
         }
     }
 
@@ -48,6 +50,11 @@ impl Record {
     /// Of the key pair that the call claims to be signed with; whether it is tells the code.
     pub(crate) fn access_key_id(&mut self, access_key_id: &str) {
         self.access_key_id = shown(access_key_id);
+    }
+
+    /// As much more of a document.
+    pub(crate) fn wrote(&mut self, bytes: usize) {
+        self.bytes += bytes;
     }
 
     pub(crate) fn succeeded(&mut self) {
@@ -68,12 +75,13 @@ impl Drop for Record {
             access_key_id,
             status,
             code,
+            bytes,
         } = self;
         let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
         if *code == HUNG_UP {
-            tracing::info!(target: ACCESS_LOG, "{action} - hung up {milliseconds:.1} ms {access_key_id} {request_id}");
+            tracing::info!(target: ACCESS_LOG, "{action} - hung up {milliseconds:.1} ms {bytes} bytes {access_key_id} {request_id}");
         } else {
-            tracing::info!(target: ACCESS_LOG, "{action} {status} {code} {milliseconds:.1} ms {access_key_id} {request_id}");
+            tracing::info!(target: ACCESS_LOG, "{action} {status} {code} {milliseconds:.1} ms {bytes} bytes {access_key_id} {request_id}");
         }
     }
 }

@@ -7,18 +7,25 @@
 //!
 //! Every call leaves one line in the log, under the target [`ACCESS_LOG`]; none shows a parameter or a secret.
 //!
-//! Bounds: head, body, time and number of connections (constants in `server`). Nothing a client sends ends the server.
+//! A listing is written a piece at a time from one moment of the region: a short one at once, a long one by threads of its
+//! own ([`workers`]) while it is sent ([`long_answer`]).
+//!
+//! Bounds: head, body, time and number of connections (constants in `server`), number and time of long answers (in `long_answer`). Nothing a client sends ends the server.
 #![forbid(unsafe_code)]
 
 mod access_log;
 mod credentials;
 mod fault;
+mod long_answer;
 mod operations;
 mod other_service;
+mod patient;
+mod pieces;
 mod query_api;
 mod server;
 pub mod sigv4;
 mod sts;
+mod workers;
 pub mod xml;
 
 pub use access_log::ACCESS_LOG;

@@ -1,6 +1,7 @@
 //! The table of EC2 operations: from a name to the code that reads, plans and writes the answer.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use eni_model::operations::empty_family::EmptyFamily;
@@ -9,6 +10,7 @@ use eni_query::QueryTree;
 use eni_region::Region;
 use eni_types::InstanceId;
 
+use crate::pieces::{self, Document, guarded};
 use crate::{Fault, xml};
 
 /// How long an answer waits for what the agent is to bring about: an instance takes some 0.1 s, a launch of a hundred a
@@ -35,7 +37,7 @@ impl Consoles for NoConsoles {
 
 /// One authenticated call of a known operation.
 pub(crate) struct Call<'a> {
-    pub(crate) region: &'a Region,
+    pub(crate) region: &'a Arc<Region>,
     pub(crate) consoles: &'a dyn Consoles,
     pub(crate) caller: Caller,
     /// All parameters but `Action` and `Version`.
@@ -43,9 +45,9 @@ pub(crate) struct Call<'a> {
     pub(crate) request_id: &'a str,
 }
 
-type Document<'a> = Pin<Box<dyn Future<Output = Result<String, Fault>> + Send + 'a>>;
+type Answering<'a> = Pin<Box<dyn Future<Output = Result<Document, Fault>> + Send + 'a>>;
 /// Runs one operation.
-pub(crate) type Handler = for<'a> fn(Call<'a>) -> Document<'a>;
+pub(crate) type Handler = for<'a> fn(Call<'a>) -> Answering<'a>;
 
 macro_rules! handlers {
     ($($operation:ident,)*) => {
@@ -57,13 +59,13 @@ macro_rules! handlers {
 }
 
 /// Answers the operation `action` of EC2.
-pub(crate) async fn answer(action: &str, call: Call<'_>) -> Result<String, Fault> {
+pub(crate) async fn answer(action: &str, call: Call<'_>) -> Result<Document, Fault> {
     let all: &'static [(&str, Handler)] = const { &eni_model::for_each_operation!(handlers) };
     if let Some((_, handler)) = all.iter().find(|(name, _)| *name == action) {
         return handler(call).await;
     }
     match EmptyFamily::find(action) {
-        Some(family) => list_nothing(family, call),
+        Some(family) => list_nothing(family, call).map(Document::Whole),
         None => Err(missing(action)),
     }
 }
@@ -110,9 +112,19 @@ fn list_nothing(family: EmptyFamily, mut call: Call<'_>) -> Result<String, Fault
 /// Runs one operation. A dry run answers after every check that the call itself would make, also those of states: EC2's
 /// reference speaks of permissions only, which here every caller has, and the text says that the request would have
 /// succeeded.
-async fn run<O: Operation>(mut call: Call<'_>) -> Result<String, Fault> {
+async fn run<O: Operation>(mut call: Call<'_>) -> Result<Document, Fault> {
     let dry_run = is_dry(&mut call, O::HAS_DRY_RUN)?;
     let request: O = eni_model::read_request(&mut call.tree)?;
+    if !O::MUTATES {
+        let snapshot = call.region.snapshot();
+        if let Some(listing) = guarded(|| request.listing(snapshot.world()))?? {
+            if dry_run {
+                return Err(would_have_succeeded());
+            }
+            let region = Arc::clone(call.region);
+            return pieces::begin::<O>(listing, region, snapshot, call.request_id);
+        }
+    }
     let fingerprint = call.tree.fingerprint();
     let mut response = if dry_run || !O::MUTATES {
         let plan = |world: &World, context: &mut Context<'_>| {
@@ -143,5 +155,8 @@ async fn run<O: Operation>(mut call: Call<'_>) -> Result<String, Fault> {
     {
         O::show_console(&mut response, &console);
     }
-    xml::ec2_response(O::NAME, call.request_id, &response).map_err(|error| Fault::internal(&error))
+    let document = xml::ec2_response(O::NAME, call.request_id, &response);
+    document
+        .map(Document::Whole)
+        .map_err(|error| Fault::internal(&error))
 }

@@ -3,19 +3,24 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use eni_model::Caller;
+use eni_model::{Caller, ErrorCode};
 use eni_query::{QueryError, QueryTree};
 use eni_region::Region;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
 use http::uri::Authority;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tracing::debug;
 
 use crate::access_log::Record;
+use crate::long_answer::{AnswerBody, LongAnswer, MAX_LONG_ANSWERS, TURN_PATIENCE};
 use crate::operations::{self, Call, Consoles, NoConsoles};
 use crate::other_service::{self, OtherService};
+use crate::pieces::Document;
 use crate::sigv4::{Claim, Placement, Refusal, RequestParts, Service, SigningKeys};
+use crate::workers::Workers;
 use crate::{Access, Fault, sts, xml};
 
 /// Where the API is.
@@ -26,7 +31,7 @@ const EC2_VERSION: &str = "2016-11-15";
 const SIGNATURE_PARAMETERS: &str = "X-Amz-";
 
 /// What is sent back.
-pub struct Answer {
+pub struct Answer<Body = Vec<u8>> {
     /// The HTTP status.
     pub status: u16,
     /// The request's id, also in the document.
@@ -36,7 +41,20 @@ pub struct Answer {
     /// A header that the protocol asks for.
     pub header: Option<(&'static str, &'static str)>,
     /// The document.
-    pub body: Vec<u8>,
+    pub body: Body,
+}
+
+impl Answer {
+    /// The same, to send.
+    pub(crate) fn into_body(self) -> Answer<AnswerBody> {
+        Answer {
+            status: self.status,
+            request_id: self.request_id,
+            content_type: self.content_type,
+            header: self.header,
+            body: AnswerBody::Left(self.body.into()),
+        }
+    }
 }
 
 /// EC2's and STS's Query APIs in front of a region.
@@ -45,6 +63,9 @@ pub struct QueryApi {
     access: Access,
     consoles: Box<dyn Consoles>,
     signing_keys: SigningKeys,
+    workers: Workers,
+    /// Turns of long answers.
+    turns: Arc<Semaphore>,
 }
 
 impl QueryApi {
@@ -56,6 +77,8 @@ impl QueryApi {
             access,
             consoles: Box::new(NoConsoles),
             signing_keys: SigningKeys::default(),
+            workers: Workers::start(),
+            turns: Arc::new(Semaphore::new(MAX_LONG_ANSWERS)),
         }
     }
 
@@ -69,31 +92,48 @@ impl QueryApi {
     }
 
     /// Answers one call.
-    pub async fn answer(&self, head: &Parts, body: &[u8]) -> Answer {
+    pub(crate) async fn answer(&self, head: &Parts, body: &[u8]) -> Answer<AnswerBody> {
         let request_id = new_request_id();
         let mut record = Record::new(&request_id);
         if let Some(other) = OtherService::of_request(head, body) {
-            return other.refuse(head, request_id, &mut record);
+            return other.refuse(head, request_id, &mut record).into_body();
         }
         let mut service = Service::Ec2;
         let answered = self
             .call(head, body, &request_id, &mut service, &mut record)
             .await;
-        match answered {
-            Ok(document) => {
+        let body = match answered {
+            Ok(Document::Whole(document)) => {
+                record.wrote(document.len());
                 record.succeeded();
-                Answer {
-                    status: 200,
-                    request_id,
-                    content_type: xml::CONTENT_TYPE,
-                    header: None,
-                    body: document.into(),
+                AnswerBody::Left(document.into())
+            }
+            Ok(Document::Begun(begun, rest)) => match self.turn().await {
+                Ok(turn) => {
+                    let long = LongAnswer::new(begun, rest, &self.workers, record, turn);
+                    AnswerBody::Right(long)
                 }
-            }
-            Err(fault) => {
-                record.failed(&fault);
-                refused(service, request_id, &fault)
-            }
+                Err(fault) => return refused(service, request_id, &fault, &mut record).into_body(),
+            },
+            Err(fault) => return refused(service, request_id, &fault, &mut record).into_body(),
+        };
+        Answer {
+            status: 200,
+            request_id,
+            content_type: xml::CONTENT_TYPE,
+            header: None,
+            body,
+        }
+    }
+
+    /// Waits until one more long answer may be under way.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        match timeout(TURN_PATIENCE, turn).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(ErrorCode::RequestLimitExceeded
+                .with("Request limit exceeded.")
+                .into()),
         }
     }
 
@@ -104,11 +144,11 @@ impl QueryApi {
         if let Some(other) = OtherService::of_request(head, &[]) {
             return other.refuse(head, request_id, &mut record);
         }
-        record.failed(fault);
         if head.uri.path() != PATH {
+            record.failed(fault);
             return other_service::nowhere(head, fault, request_id);
         }
-        refused(Service::Ec2, request_id, fault)
+        refused(Service::Ec2, request_id, fault, &mut record)
     }
 
     /// The document of the answer. `service` is set as soon as it is known, since it decides how errors look.
@@ -119,7 +159,7 @@ impl QueryApi {
         request_id: &str,
         service: &mut Service,
         record: &mut Record,
-    ) -> Result<String, Fault> {
+    ) -> Result<Document, Fault> {
         let mut tree = read_parameters(head, body)?;
         let version: Option<String> = tree.take("Version")?;
         let action: Option<String> = tree.take("Action")?;
@@ -137,7 +177,7 @@ impl QueryApi {
         })?;
         let action = action.ok_or_else(no_call)?;
         if *service == Service::Sts {
-            return sts::answer(&action, &tree, &caller, request_id);
+            return sts::answer(&action, &tree, &caller, request_id).map(Document::Whole);
         }
         let version = version.ok_or_else(|| QueryError::missing("Version"))?;
         if version != EC2_VERSION {
@@ -234,12 +274,15 @@ fn refuse_browsers(claim: &Claim<'_>, headers: &HeaderMap) -> Result<(), Refusal
     })
 }
 
-fn refused(service: Service, request_id: String, fault: &Fault) -> Answer {
+fn refused(service: Service, request_id: String, fault: &Fault, record: &mut Record) -> Answer {
+    let body = xml::error(service, &request_id, fault);
+    record.wrote(body.len());
+    record.failed(fault);
     Answer {
         status: fault.status,
         content_type: xml::CONTENT_TYPE,
         header: None,
-        body: xml::error(service, &request_id, fault).into(),
+        body: body.into(),
         request_id,
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, EXPECT, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -21,7 +21,9 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::Fault;
+use crate::long_answer::AnswerBody;
 use crate::other_service::OtherService;
+use crate::patient::Patient;
 use crate::query_api::{Answer, PATH, QueryApi};
 
 /// The largest body. EC2's largest parameter, user data, is 16 KiB; nothing comes near a mebibyte.
@@ -36,6 +38,8 @@ const MAX_CONNECTIONS: usize = 1024;
 const HEAD_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a body may take.
 const BODY_PATIENCE: Duration = Duration::from_secs(20);
+/// How long a write may wait for a client that does not read.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long calls in progress may take to end once the server is told to stop.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait before accepting again where the machine has no file descriptors left.
@@ -86,7 +90,7 @@ pub async fn serve(listener: TcpListener, api: Arc<QueryApi>, stop: impl Future<
     }
 }
 
-type Connection<S> = http1::Connection<TokioIo<TcpStream>, S>;
+type Connection<S> = http1::Connection<TokioIo<Patient<TcpStream>>, S>;
 
 fn connection(
     stream: TcpStream,
@@ -95,7 +99,7 @@ fn connection(
     Connection<
         impl hyper::service::Service<
             Request<Incoming>,
-            Response = Response<Full<Bytes>>,
+            Response = Response<AnswerBody>,
             Error = Infallible,
             Future: Send,
         > + Send,
@@ -110,14 +114,14 @@ fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service))
+        .serve_connection(TokioIo::new(Patient::new(stream, WRITE_PATIENCE)), service))
 }
 
-async fn respond(api: &QueryApi, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond(api: &QueryApi, request: Request<Incoming>) -> Response<AnswerBody> {
     let (head, body) = request.into_parts();
     let answer = match receive(&head, body).await {
         Ok(body) => api.answer(&head, &body).await,
-        Err(fault) => api.refuse(&head, &fault),
+        Err(fault) => api.refuse(&head, &fault).into_body(),
     };
     let Answer {
         status,
@@ -126,7 +130,7 @@ async fn respond(api: &QueryApi, request: Request<Incoming>) -> Response<Full<By
         header,
         body,
     } = answer;
-    let mut response = Response::new(Full::from(body));
+    let mut response = Response::new(body);
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();

@@ -1,10 +1,13 @@
 //! What the Describe calls share: filters and paging.
 
 mod inventory;
+mod listing;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use inventory::listed;
+pub use listing::{Listing, Part};
+pub(crate) use listing::{RowListing, Rows, describes, find, planned_whole};
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -18,10 +21,10 @@ use core::ops::RangeInclusive;
 use core::str::FromStr;
 
 use eni_query::{FromQuery, QueryError, QueryNode};
-use eni_types::{TypedId, quota};
+use eni_types::TypedId;
 
 use crate::operations::lookup::not_found;
-use crate::tags::{Tag, Tags};
+use crate::tags::Tags;
 use crate::{Context, Ec2Error, ErrorCode, IdsOf, Indexed, ItemSet, RegionSettings, Table, World};
 
 /// `Filter.N`.
@@ -257,74 +260,6 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     )
 }
 
-/// One answer of a Describe call.
-#[derive(Clone, Debug)]
-pub(crate) struct Found<R> {
-    /// The rows, by id.
-    pub(crate) rows: Vec<Arc<R>>,
-    /// Where the next answer starts, if there is more.
-    pub next_token: Option<String>,
-}
-
-/// Finds what a Describe call asks for: by ids, else by the best index that a filter offers, else all; filters it, and
-/// cuts the page.
-///
-/// # Errors
-/// The kind's own for an id that does not exist; `InvalidParameterValue` for an unknown filter or a page size out of range,
-/// `InvalidParameterCombination` for a page size together with ids, `InvalidNextToken`.
-pub(crate) fn find<R>(
-    table: &Table<R>,
-    ids: &[R::Id],
-    page: &Page,
-    scope: Scope<'_>,
-) -> Result<Found<R>, Ec2Error>
-where
-    R: Described + Indexed,
-    R::Id: TypedId + FromStr,
-{
-    check_filters::<R>(&page.filters)?;
-    check_page::<R>(page, !ids.is_empty(), &quota::PAGE_SIZES)?;
-    let limit = page
-        .max_results
-        .map_or(usize::MAX, |results| results as usize);
-    let start = page
-        .next_token
-        .as_deref()
-        .map(decode_token::<R::Id>)
-        .transpose()?;
-    let wanted = |row: &&Arc<R>| {
-        start.is_none_or(|start| row.id() >= start) && passes(&***row, &page.filters, scope)
-    };
-    let rows = candidates(table, ids, &page.filters, start)?;
-    let mut rows: Vec<Arc<R>> = rows
-        .filter(wanted)
-        .take(limit.saturating_add(1))
-        .cloned()
-        .collect();
-    let next_token = rows.get(limit).map(|row| encode_token(row.id()));
-    rows.truncate(limit);
-    Ok(Found { rows, next_token })
-}
-
-/// As [`find`]: the rows as an answer shows them, and where the next answer starts.
-///
-/// # Errors
-/// As [`find`].
-pub(crate) fn answer<R>(
-    table: &Table<R>,
-    ids: &[R::Id],
-    page: &Page,
-    scope: Scope<'_>,
-) -> Result<(ItemSet<R::Answer>, Option<String>), Ec2Error>
-where
-    R: Described + Indexed,
-    R::Id: TypedId + FromStr,
-{
-    let found = find(table, ids, page, scope)?;
-    let described = found.rows.iter().map(|row| row.describe(scope));
-    Ok((described.collect(), found.next_token))
-}
-
 /// The rows with these ids, each once, or all of the table; in the order of their ids.
 ///
 /// # Errors
@@ -343,70 +278,6 @@ where
     let named = named(table, ids)?;
     let named: BTreeMap<_, _> = named.into_iter().map(|row| (row.id(), row)).collect();
     Ok(Box::new(named.into_values()))
-}
-
-/// Describes the rows of a table: `OPERATION: IDS in TABLE, RESPONSE { SET }`; `as VIEW` before the comma, for a listing
-/// that shows and filters them in its own way, each as a `VIEW(&row)`.
-macro_rules! describes {
-    ($(#[$doc:meta])* $operation:ident: $ids:ident in $table:ident $(as $view:ident)?, $response:ident { $set:ident }) => {
-        $(#[$doc])*
-        impl crate::Operation for $operation {
-            fn plan(
-                self,
-                world: &crate::World,
-                context: &mut crate::Context<'_>,
-            ) -> crate::Planned<Self> {
-                let scope = crate::describe::Scope::new(world, context);
-                let (table, ids, page) = (&world.$table, &self.$ids, &self.page);
-                let found = crate::describe::describes!(@find table, ids, page, scope, $($view)?);
-                let ($set, next_token) = found?;
-                crate::ChangeSet::none().answered($response { $set, next_token })
-            }
-        }
-    };
-    (@find $table:ident, $ids:ident, $page:ident, $scope:ident,) => {
-        crate::describe::answer($table, $ids, $page, $scope)
-    };
-    (@find $table:ident, $ids:ident, $page:ident, $scope:ident, $view:ident) => {
-        crate::describe::named_or_all($table, $ids).and_then(|rows| {
-            let key = |view: &$view<'_>| alloc::format!("{}", crate::Row::id(&**view.0));
-            let sizes = &eni_types::quota::PAGE_SIZES;
-            crate::describe::answer_among(rows.map($view), !$ids.is_empty(), key, $page, sizes, $scope)
-        })
-    };
-}
-pub(crate) use describes;
-
-/// The rows that can be among those asked for, by id and each once: as few as ids or an index tell.
-fn candidates<'a, R>(
-    table: &'a Table<R>,
-    ids: &[R::Id],
-    filters: &[Filter],
-    start: Option<R::Id>,
-) -> Result<Box<dyn Iterator<Item = &'a Arc<R>> + 'a>, Ec2Error>
-where
-    R: Described + Indexed,
-    R::Id: TypedId + FromStr,
-{
-    if !ids.is_empty() {
-        return named_or_all(table, ids);
-    }
-    if let Some(ids) = ids_of_filter::<R>(filters) {
-        return Ok(Box::new(
-            ids.into_iter().filter_map(move |id| table.get(id)),
-        ));
-    }
-    Ok(match (best_index(table, filters).as_deref(), start) {
-        // The rows of one key come by id already, so that a page looks at no more of them than it needs.
-        (Some([ids]), _) => Box::new(table.rows_of(*ids)),
-        (Some(all), _) => {
-            let rows = all.iter().flat_map(|ids| table.rows_of(*ids));
-            let rows: BTreeMap<_, _> = rows.map(|row| (row.id(), row)).collect();
-            Box::new(rows.into_values())
-        }
-        (None, Some(start)) => Box::new(table.iter_from(start)),
-        (None, None) => Box::new(table.iter()),
-    })
 }
 
 /// The rows with these ids, in their order.
@@ -484,55 +355,9 @@ pub(crate) fn answer_among<R: Described>(
     Ok((described.collect(), next_token))
 }
 
-/// The ids that a filter for ids lets pass; a value that is no id lets none pass.
-fn ids_of_filter<R: Described + Indexed>(filters: &[Filter]) -> Option<BTreeSet<R::Id>>
-where
-    R::Id: FromStr,
-{
-    let filter = filters
-        .iter()
-        .find(|filter| Some(filter.name.as_str()) == R::ID_FILTER)?;
-    if filter.values.iter().any(|value| has_wildcards(value)) {
-        return None;
-    }
-    Some(
-        filter
-            .values
-            .iter()
-            .filter_map(|value| value.parse().ok())
-            .collect(),
-    )
-}
-
 /// Whether a filter value may match more than one text.
 pub(crate) fn has_wildcards(pattern: &str) -> bool {
     pattern.contains(['*', '?', '\\'])
-}
-
-/// What each value of a filter finds, of the filter whose index finds fewest rows.
-fn best_index<'a, R: Described + Indexed>(
-    table: &'a Table<R>,
-    filters: &[Filter],
-) -> Option<Vec<IdsOf<'a, R>>> {
-    let ids_of = |filter: &Filter| {
-        filter
-            .values
-            .iter()
-            .map(|value| {
-                if has_wildcards(value) {
-                    return None;
-                }
-                match filter.name.strip_prefix("tag:") {
-                    Some(key) => Some(table.ids(&Tag::new(key, value))),
-                    None => R::indexed(table, &filter.name, value),
-                }
-            })
-            .collect::<Option<Vec<_>>>()
-    };
-    filters
-        .iter()
-        .filter_map(ids_of)
-        .min_by_key(|found| found.iter().map(|ids| ids.len()).sum::<usize>())
 }
 
 fn check_page<R: Described>(

@@ -44,13 +44,25 @@ impl<'a, Id: Ord> Ids<'a, Id> {
 
     /// The ids, in order.
     pub fn iter(self) -> impl DoubleEndedIterator<Item = &'a Id> {
-        let (one, several) = match self.0 {
+        let (one, several) = self.split();
+        one.into_iter()
+            .chain(several.into_iter().flat_map(Set::iter))
+    }
+
+    /// The ids from `from` on, in order; without it, all.
+    pub(crate) fn iter_from(self, from: Option<Id>) -> impl Iterator<Item = &'a Id> + use<'a, Id> {
+        let (one, several) = self.split();
+        let one = one.filter(|id| from.as_ref().is_none_or(|from| *id >= from));
+        let several = several.map(|ids| ids.iter_from(from));
+        one.into_iter().chain(several.into_iter().flatten())
+    }
+
+    fn split(self) -> (Option<&'a Id>, Option<&'a Set<Id>>) {
+        match self.0 {
             None => (None, None),
             Some(Holders::One(id)) => (Some(id), None),
             Some(Holders::Several(ids)) => (None, Some(ids)),
-        };
-        one.into_iter()
-            .chain(several.into_iter().flat_map(Set::iter))
+        }
     }
 }
 

@@ -43,7 +43,7 @@ pub use host::{Published, Reports, Source};
 pub use identity::{Identity, IdentityNumber, SecurityGroupSet};
 pub use index::{Ids, Index};
 pub use items::{ItemSet, ReturnTrue};
-pub use operation::{Action, Await, Console, Operation, Planned};
+pub use operation::{Action, Await, Console, Listed, Operation, Planned};
 pub use resource::{Resource, ResourceKind, World};
 pub use table::{FoundBy, IdsOf, Indexed, Indexes, Row, Table};
 pub use transition::{Transition, expire, plan_transitions};

@@ -1,5 +1,6 @@
 //! What an operation is.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -7,6 +8,7 @@ use eni_query::FromQuery;
 use eni_types::{AttachmentId, InstanceId, ReservationId, Timestamp};
 use serde::Serialize;
 
+use crate::describe::Listing;
 use crate::resource::Instance;
 use crate::{ChangeSet, Context, Ec2Error, World};
 
@@ -25,6 +27,9 @@ pub trait Action: FromQuery + Send + 'static {
 /// What planning gives: the changes and the answer, or EC2's error.
 pub type Planned<A> = Result<(ChangeSet, <A as Action>::Response), Ec2Error>;
 
+/// A listing that no request is refused for any more; `None` for a call whose answer is planned whole.
+pub type Listed<A> = Result<Option<Box<dyn Listing<<A as Action>::Response>>>, Ec2Error>;
+
 /// The rules of one EC2 operation: what a person writes for a request.
 pub trait Operation: Action {
     /// Checks the request against the rules and says what it changes and answers. Pure.
@@ -32,6 +37,14 @@ pub trait Operation: Action {
     /// # Errors
     /// EC2's error for the first rule that the request breaks. Then nothing changes.
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self>;
+
+    /// The same answer in parts, for a call that lists what there may be many of. Pure.
+    ///
+    /// # Errors
+    /// As [`Operation::plan`]: the parts cannot fail.
+    fn listing(&self, _world: &World) -> Listed<Self> {
+        Ok(None)
+    }
 
     /// What the answer waits for (bounded) after the commit, so that the next call finds it done: a client's waiter sees
     /// the final state at its first poll, and does not come back after 15 s. This is what the request tells of it.

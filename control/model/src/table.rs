@@ -113,6 +113,15 @@ impl<R: Indexed> Table<R> {
         ids.iter().filter_map(|id| self.rows.get(id))
     }
 
+    /// Of the rows with these ids, those from `from` on; without it, all.
+    pub(crate) fn rows_from<'a>(
+        &'a self,
+        ids: Ids<'a, R::Id>,
+        from: Option<R::Id>,
+    ) -> impl Iterator<Item = &'a Arc<R>> + use<'a, R> {
+        ids.iter_from(from).filter_map(|id| self.rows.get(id))
+    }
+
     /// The keys in `range` that find a row, in order.
     pub fn keys_between<'a, K: Ord + 'a>(
         &'a self,

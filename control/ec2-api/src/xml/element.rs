@@ -49,15 +49,39 @@ pub(super) fn escape(text: &str, out: &mut String) {
     out.push_str(rest);
 }
 
+/// Which part of an answer is written. Lists go on from part to part: the first one opens them, the last one closes them.
+/// Everything else is in the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Whether no other goes before it.
+    pub is_first: bool,
+    /// Whether no other follows.
+    pub is_last: bool,
+}
+
+impl Part {
+    /// An answer in one part.
+    pub const WHOLE: Self = Self {
+        is_first: true,
+        is_last: true,
+    };
+}
+
 /// Writes one value as the element `name`.
 pub(super) struct Element<'out, 'name> {
     out: &'out mut String,
     name: &'name str,
+    /// Of a structure only.
+    part: Part,
 }
 
 impl<'out, 'name> Element<'out, 'name> {
     pub(super) fn new(out: &'out mut String, name: &'name str) -> Self {
-        Self { out, name }
+        Self {
+            out,
+            name,
+            part: Part::WHOLE,
+        }
     }
 
     fn open(&mut self) {
@@ -89,11 +113,12 @@ impl<'out, 'name> Element<'out, 'name> {
 /// Writes the fields of a structure, without an element around them.
 pub(super) struct Fields<'out> {
     out: &'out mut String,
+    part: Part,
 }
 
 impl<'out> Fields<'out> {
-    pub(super) fn new(out: &'out mut String) -> Self {
-        Self { out }
+    pub(super) fn new(out: &'out mut String, part: Part) -> Self {
+        Self { out, part }
     }
 }
 
@@ -102,6 +127,8 @@ pub(super) struct Structure<'out, 'name> {
     element: Element<'out, 'name>,
     /// Where its content begins; `None` where no element is around it.
     content: Option<usize>,
+    /// Which part of themselves its fields write.
+    fields: Part,
 }
 
 impl ser::SerializeStruct for Structure<'_, '_> {
@@ -113,17 +140,20 @@ impl ser::SerializeStruct for Structure<'_, '_> {
         name: &'static str,
         value: &T,
     ) -> Result<(), XmlError> {
-        value.serialize(Element::new(self.element.out, name))
+        let mut element = Element::new(self.element.out, name);
+        element.part = self.fields;
+        value.serialize(element)
     }
 
     fn end(mut self) -> Result<(), XmlError> {
+        let Part { is_first, is_last } = self.element.part;
         match self.content {
-            Some(content) if content == self.element.out.len() => {
+            Some(content) if is_last && is_first && content == self.element.out.len() => {
                 self.element.out.pop();
                 self.element.out.push_str("/>");
             }
-            Some(_) => self.element.close(),
-            None => {}
+            Some(_) if is_last => self.element.close(),
+            _ => {}
         }
         Ok(())
     }
@@ -271,10 +301,13 @@ impl<'out, 'name> Serializer for Element<'out, 'name> {
         _: &'static str,
         _: usize,
     ) -> Result<Structure<'out, 'name>, XmlError> {
-        self.open();
+        if self.part.is_first {
+            self.open();
+        }
         Ok(Structure {
             content: Some(self.out.len()),
             element: self,
+            fields: Part::WHOLE,
         })
     }
 }
@@ -318,6 +351,7 @@ impl<'out> Serializer for Fields<'out> {
         Ok(Structure {
             element: Element::new(self.out, ""),
             content: None,
+            fields: self.part,
         })
     }
 }

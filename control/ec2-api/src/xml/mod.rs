@@ -10,7 +10,7 @@ use crate::Fault;
 use crate::sigv4::Service;
 use element::{Element, Fields};
 
-pub use element::XmlError;
+pub use element::{Part, XmlError};
 
 /// The media type of every document.
 pub const CONTENT_TYPE: &str = "text/xml;charset=UTF-8";
@@ -27,23 +27,44 @@ pub fn ec2_response(
     request_id: &str,
     response: &impl Serialize,
 ) -> Result<String, XmlError> {
-    let mut out = String::from(DECLARATION);
-    for piece in [
-        "<",
-        action,
-        "Response xmlns=\"",
-        EC2_NAMESPACE,
-        "\"><requestId>",
-        request_id,
-        "</requestId>",
-    ] {
-        out.push_str(piece);
-    }
-    response.serialize(Fields::new(&mut out))?;
-    for piece in ["</", action, "Response>"] {
-        out.push_str(piece);
-    }
+    let mut out = String::new();
+    ec2_response_part(action, request_id, response, Part::WHOLE, &mut out)?;
     Ok(out)
+}
+
+/// Appends a part of such an answer to `out`. The lists of all parts become one each; a field that is no list is to be
+/// present in the last part only.
+///
+/// # Errors
+/// As [`ec2_response`].
+pub fn ec2_response_part(
+    action: &str,
+    request_id: &str,
+    response: &impl Serialize,
+    part: Part,
+    out: &mut String,
+) -> Result<(), XmlError> {
+    if part.is_first {
+        out.push_str(DECLARATION);
+        for piece in [
+            "<",
+            action,
+            "Response xmlns=\"",
+            EC2_NAMESPACE,
+            "\"><requestId>",
+            request_id,
+            "</requestId>",
+        ] {
+            out.push_str(piece);
+        }
+    }
+    response.serialize(Fields::new(out, part))?;
+    if part.is_last {
+        for piece in ["</", action, "Response>"] {
+            out.push_str(piece);
+        }
+    }
+    Ok(())
 }
 
 /// The answer of the STS operation `action`: the fields of `result` in an element of their own, then the request's id.

@@ -92,3 +92,51 @@ proptest! {
         prop_assert_eq!(quick_xml::escape::unescape(inside).unwrap(), text);
     }
 }
+
+/// An answer is the same in any parts, also where some but the first have no members.
+#[test]
+fn parts_make_the_same_document_as_the_whole() {
+    let things = |count: usize| -> ItemSet<Thing> {
+        (0..count)
+            .map(|number| Thing {
+                thing_id: format!("eni-{number}"),
+                ..Thing::default()
+            })
+            .collect()
+    };
+    for (parts, token) in [
+        (&[0][..], None),
+        (&[3], Some("more")),
+        (&[2, 1], None),
+        (&[1, 0, 2], Some("more")),
+        (&[1, 2, 0], None),
+    ] {
+        let all = things(3).items;
+        let (mut out, mut given) = (String::new(), 0);
+        for (index, count) in parts.iter().enumerate() {
+            let part = Part {
+                is_first: index == 0,
+                is_last: index + 1 == parts.len(),
+            };
+            let response = DescribeManyResponse {
+                thing_set: all[given..given + count].to_vec().into(),
+                next_token: token.filter(|_| part.is_last).map(String::from),
+            };
+            given += count;
+            ec2_response_part("DescribeMany", "id-1", &response, part, &mut out).unwrap();
+        }
+        let whole = DescribeManyResponse {
+            thing_set: things(given),
+            next_token: token.map(String::from),
+        };
+        let whole = ec2_response("DescribeMany", "id-1", &whole).unwrap();
+        assert_eq!(out, whole, "{parts:?}");
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DescribeManyResponse {
+    thing_set: ItemSet<Thing>,
+    next_token: Option<String>,
+}

@@ -23,6 +23,15 @@ impl<K: Ord> Set<K> {
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &K> {
         self.0.iter().map(|(key, ())| key)
     }
+
+    /// The members from `from` on, in order; without it, all.
+    pub fn iter_from(&self, from: Option<K>) -> impl DoubleEndedIterator<Item = &K> + use<'_, K> {
+        let members = match from {
+            Some(from) => self.0.range(from..),
+            None => self.0.iter(),
+        };
+        members.map(|(key, ())| key)
+    }
 }
 
 impl<K: Ord + Clone> Set<K> {

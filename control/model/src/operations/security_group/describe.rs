@@ -2,6 +2,7 @@
 
 use crate::tags::Tags;
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use eni_types::{MalformedId, VpcId};
@@ -12,27 +13,38 @@ use super::rule::{Direction, rules_of};
 use crate::api::security_group::{
     DescribeSecurityGroups, DescribeSecurityGroupsResponse, SecurityGroupDescription,
 };
-use crate::describe::{Described, Scope, answer, refused_value};
+use crate::describe::{Described, Listing, RowListing, Rows, Scope, planned_whole, refused_value};
 use crate::resource::{SecurityGroup, SecurityGroupRule};
-use crate::{ChangeSet, Context, Ec2Error, IdsOf, Operation, Planned, Table, World};
+use crate::{Context, Ec2Error, IdsOf, Listed, Operation, Planned, Table, World};
+
+impl DescribeSecurityGroups {
+    fn rows(
+        &self,
+        world: &World,
+    ) -> Result<impl Listing<DescribeSecurityGroupsResponse> + use<>, Ec2Error> {
+        let mut ids = self.group_ids.clone();
+        for name in &self.group_names {
+            ids.push(in_default_vpc(name, world)?.group_id);
+        }
+        Ok(RowListing {
+            rows: Rows::asked_for(&world.security_groups, &ids, &self.page)?,
+            table: |world| &world.security_groups,
+            answer: |security_group_info, next_token| DescribeSecurityGroupsResponse {
+                security_group_info,
+                next_token,
+            },
+        })
+    }
+}
 
 /// Describes security groups with their rules.
 impl Operation for DescribeSecurityGroups {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let mut ids = self.group_ids;
-        for name in &self.group_names {
-            ids.push(in_default_vpc(name, world)?.group_id);
-        }
-        let (security_group_info, next_token) = answer(
-            &world.security_groups,
-            &ids,
-            &self.page,
-            Scope::new(world, context),
-        )?;
-        ChangeSet::none().answered(DescribeSecurityGroupsResponse {
-            security_group_info,
-            next_token,
-        })
+        planned_whole::<Self>(self.rows(world)?, world, context)
+    }
+
+    fn listing(&self, world: &World) -> Listed<Self> {
+        Ok(Some(Box::new(self.rows(world)?)))
     }
 }
 

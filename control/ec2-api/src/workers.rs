@@ -1,0 +1,78 @@
+//! The threads that write long answers.
+//!
+//! They have nothing else to do, and little priority: calls that are answered at once, and the region's writer, go first.
+//! A thread works on one piece at a time, and on the next only once the client has taken the one before, so that all long
+//! answers have turns, and a client that does not read holds none.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{Builder, available_parallelism};
+
+use parking_lot::Mutex;
+
+use tokio::sync::oneshot;
+
+use crate::Fault;
+use crate::pieces::Pieces;
+
+/// Threads at most. Each writes some 100 MB a second, more than clients read.
+const MAX_THREADS: usize = 4;
+/// How nice they are: a third of the share of an ordinary thread where both want the same processor (sched(7)), and they
+/// give way at once to one that wakes.
+const NICENESS: i32 = 5;
+
+/// A piece, and what writes the one after it.
+pub(crate) type Written = Result<(String, Option<Box<dyn Pieces>>), Fault>;
+
+struct Job {
+    pieces: Box<dyn Pieces>,
+    written: oneshot::Sender<Written>,
+}
+
+/// The way to the threads, which end with its last copy.
+#[derive(Clone)]
+pub(crate) struct Workers(Sender<Job>);
+
+impl Workers {
+    /// Half of the processors at most. Where the machine has no thread left, whoever waits for a piece is told.
+    pub(crate) fn start() -> Self {
+        let (sender, jobs) = channel();
+        let jobs = Arc::new(Mutex::new(jobs));
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        for _ in 0..(processors / 2).clamp(1, MAX_THREADS) {
+            let jobs = Arc::clone(&jobs);
+            let builder = Builder::new().name("long-answers".into());
+            if let Err(error) = builder.spawn(move || work(&jobs)) {
+                tracing::error!(%error, "a thread for long answers does not start");
+            }
+        }
+        Self(sender)
+    }
+
+    /// Has the next piece written. The number of jobs that wait is that of long answers, which has a bound.
+    pub(crate) fn write(&self, pieces: Box<dyn Pieces>) -> oneshot::Receiver<Written> {
+        let (written, piece) = oneshot::channel();
+        // Without a thread the receiver finds the sender gone.
+        let _ = self.0.send(Job { pieces, written });
+        piece
+    }
+}
+
+fn work(jobs: &Mutex<Receiver<Job>>) {
+    // On Linux this is the thread's own (setpriority(2), C library differences).
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "long answers are written at ordinary priority");
+    }
+    loop {
+        // One thread at a time waits for a job, the others for it.
+        let job = jobs.lock().recv();
+        let Ok(Job { pieces, written }) = job else {
+            return;
+        };
+        if !written.is_closed() {
+            // The client may go meanwhile.
+            let _ = written.send(pieces.next());
+        }
+    }
+}
