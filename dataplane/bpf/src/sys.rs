@@ -141,6 +141,23 @@ pub(crate) struct SocketBuffer {
     pub(crate) skb: *mut __sk_buff,
 }
 
+impl SocketBuffer {
+    /// `N` words at `offset`, an even constant, if the buffer's linear part holds them.
+    #[inline(always)]
+    fn at_hand<const N: usize>(&self, offset: u32) -> Option<&[u16; N]> {
+        // SAFETY: `skb` is the program's context.
+        let (data, data_end) =
+            unsafe { ((*self.skb).data as usize, (*self.skb).data_end as usize) };
+        let start = data + offset as usize;
+        if start + 2 * N > data_end {
+            return None;
+        }
+        // SAFETY: in bounds by the check, which the verifier follows; frames start at an even address (NET_IP_ALIGN is
+        // 0 or 2); the borrow of `self` ends before anything that would move the data.
+        Some(unsafe { &*(start as *const [u16; N]) })
+    }
+}
+
 impl Frame for SocketBuffer {
     #[inline(always)]
     fn length(&self) -> u32 {
@@ -169,15 +186,7 @@ impl Frame for SocketBuffer {
 
     #[inline(always)]
     fn head<const N: usize>(&self) -> Option<&[u16; N]> {
-        // SAFETY: `skb` is the program's context.
-        let (data, data_end) =
-            unsafe { ((*self.skb).data as usize, (*self.skb).data_end as usize) };
-        if data + 2 * N > data_end {
-            return None;
-        }
-        // SAFETY: in bounds by the check, which the verifier follows; frames start at an even address (NET_IP_ALIGN is
-        // 0 or 2); the borrow of `self` ends before anything that would move the data.
-        Some(unsafe { &*(data as *const [u16; N]) })
+        self.at_hand(0)
     }
 
     #[inline(always)]
@@ -197,6 +206,14 @@ impl Frame for SocketBuffer {
         }
         // SAFETY: the helper filled all of it.
         Some(unsafe { words.assume_init() })
+    }
+
+    #[inline(always)]
+    fn load_at<const OFFSET: u32, const N: usize>(&self) -> Option<[u16; N]> {
+        match self.at_hand(OFFSET) {
+            Some(words) => Some(*words),
+            None => self.load(OFFSET),
+        }
     }
 
     #[inline(always)]

@@ -115,16 +115,22 @@ fn judge<T: Tables>(scratch: &mut Scratch, vport: &Vport, tables: &T) -> Result<
     if may_answer && policy.direction(direction).flags & all_open != 0 {
         let port = scratch.side.opposite_port;
         let key = PolicyKey::new(vport.security_policy, opposite);
-        match_rules(scratch, key, port, tables);
-        let rule = first_common(&scratch.bits, &policy.direction(opposite).world_open);
+        let rule = if match_rules(scratch, key, port, tables) {
+            first_common(&scratch.bits, &policy.direction(opposite).world_open)
+        } else {
+            None
+        };
         if rule.is_some() {
             scratch.side.rule = DecidingRule::new(key, rule);
             return Ok(false);
         }
     }
     let port = scratch.side.destination_port;
-    match_rules(scratch, key, port, tables);
-    let rule = first(&scratch.bits);
+    let rule = if match_rules(scratch, key, port, tables) {
+        first(&scratch.bits)
+    } else {
+        None
+    };
     scratch.side.rule = DecidingRule::new(key, rule);
     if rule.is_none() {
         scratch.denying_rule = scratch.side.rule;

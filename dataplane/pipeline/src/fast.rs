@@ -193,7 +193,7 @@ fn rewrite<F: Frame>(frame: &mut F, key: &FlowKey, flow: &Flow) -> Option<()> {
         transport_offset: ETHERNET_LENGTH + IPV4_LENGTH,
         protocol: key.protocol as u8,
     };
-    rewrite::route(frame, flow)?;
+    rewrite::route(frame, flow.new_destination_mac, flow.new_source_mac)?;
     if flow.flags & Flow::TRANSLATE != 0 {
         rewrite::translate(frame, &translation)?;
     }

@@ -22,15 +22,45 @@ mod option {
     pub(super) const STRICT_SOURCE_ROUTE: u8 = 137;
 }
 
-/// Checksum, time to live and options of the header `ip`.
+/// Checksum, time to live and options of the header `ip`, which begins with `words`.
 ///
 /// Senders never leave the header's checksum to a device, with segmentation offload neither.
+#[inline(always)]
+pub(crate) fn check<F: Frame>(
+    frame: &F,
+    ip: &Ipv4Header,
+    words: &[u16; IPV4_WORDS],
+) -> Result<(), DropReason> {
+    let sum = checksum::sum(words);
+    let options_length = ip.header_length - IPV4_LENGTH;
+    if options_length > 0 {
+        return check_with_options(frame, options_length, ip.time_to_live, sum);
+    }
+    check_fields(sum, ip.time_to_live)
+}
+
+/// Of a whole header: the sum of its words and its time to live.
+#[inline(always)]
+fn check_fields(sum: u32, time_to_live: u8) -> Result<(), DropReason> {
+    if checksum::finish(sum) != 0 {
+        return Err(DropReason::HeaderChecksum);
+    }
+    if time_to_live == 0 {
+        return Err(DropReason::TimeToLive);
+    }
+    Ok(())
+}
+
+/// [`check`] of a header with `length` bytes of options, the sum of whose other words is `sum`. Apart, because few have any,
+/// and clearing room for them costs more than all the rest.
 #[inline(never)]
-pub(crate) fn check<F: Frame>(frame: &F, ip: &Ipv4Header) -> Result<(), DropReason> {
-    let words: [u16; IPV4_WORDS] = frame.load(ETHERNET_LENGTH).ok_or(DropReason::Truncated)?;
-    let mut sum = checksum::sum(&words);
+fn check_with_options<F: Frame>(
+    frame: &F,
+    length: u32,
+    time_to_live: u8,
+    mut sum: u32,
+) -> Result<(), DropReason> {
     let mut options = [option::END; OPTIONS_LENGTH];
-    let length = ip.header_length - IPV4_LENGTH;
     let mut offset = 0;
     for bytes in options.chunks_exact_mut(OPTION_WORD) {
         if offset >= length {
@@ -44,15 +74,7 @@ pub(crate) fn check<F: Frame>(frame: &F, ip: &Ipv4Header) -> Result<(), DropReas
         bytes.copy_from_slice(&[a, b, c, d]);
         offset += OPTION_WORD as u32;
     }
-    if checksum::finish(sum) != 0 {
-        return Err(DropReason::HeaderChecksum);
-    }
-    if ip.time_to_live == 0 {
-        return Err(DropReason::TimeToLive);
-    }
-    if length == 0 {
-        return Ok(());
-    }
+    check_fields(sum, time_to_live)?;
     check_options(&options, length)
 }
 

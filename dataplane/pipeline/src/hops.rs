@@ -1,9 +1,9 @@
 //! Where a packet goes: by MAC inside a subnet, else from hop to hop, as the route tables say.
 
-use eni_abi::{DropReason, Location, MacKey, MappingKey, Route, Vport};
+use eni_abi::{DropReason, Location, MacKey, Mapping, MappingKey, Route, Vport};
 
 use crate::Tables;
-use crate::packet::Scratch;
+use crate::packet::{Path, Scratch};
 
 /// So many hops a packet may take: its subnet's router, a gateway in another subnet, that one's router, the internet.
 const MOST_HOPS: usize = 4;
@@ -75,6 +75,7 @@ fn begin(scratch: &mut Scratch, sender: &Vport) {
     path.steady = true;
     path.forget_opposite = false;
     path.by_gateway = false;
+    path.reaches_owner = false;
 }
 
 /// The vport at `location`.
@@ -104,8 +105,7 @@ fn ask_router<T: Tables>(
                 address: packet.destination,
             };
             let mapping = tables.mapping(&key).ok_or(DropReason::UnknownAddress)?;
-            path.target = here(&mapping.location)?;
-            path.target_identity = mapping.identity;
+            deliver_to_owner(path, mapping)?;
             Ok(None)
         }
         Route::INTERFACE => {
@@ -122,6 +122,15 @@ fn ask_router<T: Tables>(
     }
 }
 
+/// The packet goes to who owns its destination.
+#[inline(always)]
+fn deliver_to_owner(path: &mut Path, owner: &Mapping) -> Result<(), DropReason> {
+    path.target = here(&owner.location)?;
+    path.target_identity = owner.identity;
+    path.reaches_owner = true;
+    Ok(())
+}
+
 /// Inside a subnet the MAC says who gets the packet, so that an appliance that forwards can be the next hop.
 ///
 /// Where that interface would refuse it, the packet goes to the address's owner in the subnet: neighbours remember the
@@ -134,24 +143,28 @@ fn deliver_by_mac<T: Tables>(
 ) -> Result<(), DropReason> {
     let Scratch { packet, path, .. } = scratch;
     path.routed = false;
-    let key = MacKey {
+    let neighbour = tables
+        .mapping(&MappingKey {
+            vpc: sender.vpc,
+            address: packet.destination,
+        })
+        .filter(|mapping| mapping.subnet == sender.subnet);
+    // The way of nearly all: the MAC is the owner's, which its row in the table of MACs would only say again.
+    if let Some(owner) = neighbour
+        && owner.mac == packet.destination_mac
+    {
+        return deliver_to_owner(path, owner);
+    }
+    let target = tables.mac(&MacKey {
         subnet: sender.subnet,
         mac: packet.destination_mac,
         reserved: 0,
-    };
-    let target = tables.mac(&key);
-    let mapping = tables.mapping(&MappingKey {
-        vpc: sender.vpc,
-        address: packet.destination,
     });
-    if let Some(mapping) = mapping
-        && mapping.subnet == sender.subnet
+    if let Some(owner) = neighbour
         && refuses_others(target, tables)
     {
-        path.routed = target != Some(&mapping.location);
-        path.target = here(&mapping.location)?;
-        path.target_identity = mapping.identity;
-        return Ok(());
+        path.routed = true;
+        return deliver_to_owner(path, owner);
     }
     path.target = here(target.ok_or(DropReason::UnknownMac)?)?;
     recognise_owner(scratch, sender.vpc, tables);
@@ -181,6 +194,7 @@ fn recognise_owner<T: Tables>(scratch: &mut Scratch, vpc: u32, tables: &T) {
         && mapping.location.vport_here() == Some(scratch.path.target)
     {
         scratch.path.target_identity = mapping.identity;
+        scratch.path.reaches_owner = true;
     }
 }
 

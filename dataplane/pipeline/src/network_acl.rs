@@ -18,7 +18,10 @@ pub(crate) fn allows<T: Tables>(
     // Group-sourced rules do not exist in network ACLs.
     scratch.side.identity = 0;
     let port = scratch.side.destination_port;
-    match_rules(scratch, key, port, tables);
+    if !match_rules(scratch, key, port, tables) {
+        scratch.denying_rule = DecidingRule::new(key, None);
+        return false;
+    }
     let allowed = match tables.policy(policy) {
         Some(policy) => first_allows(&scratch.bits, &policy.direction(direction).allow),
         None => false,

@@ -105,6 +105,8 @@ pub(crate) struct Path {
     pub(crate) by_gateway: bool,
     /// Leaves the region.
     pub(crate) outside: bool,
+    /// The receiver was found to own the address that the packet reaches it under.
+    pub(crate) reaches_owner: bool,
     /// Too large, and to be delivered in fragments.
     pub(crate) in_pieces: bool,
     /// The rules were asked.
@@ -150,12 +152,14 @@ impl Packet {
     /// Reads IPv4 and what it carries into `self`, whose MACs are already set.
     #[inline(never)]
     pub(crate) fn parse<F: Frame>(&mut self, frame: &F) -> Result<(), DropReason> {
-        let words = frame.load(ETHERNET_LENGTH).ok_or(DropReason::Truncated)?;
+        let words = frame
+            .load_at::<ETHERNET_LENGTH, _>()
+            .ok_or(DropReason::Truncated)?;
         let ip = Ipv4Header::from_words(&words).map_err(|Malformed| DropReason::MalformedHeader)?;
         if ip.total_length + ETHERNET_LENGTH > frame.length() {
             return Err(DropReason::MalformedHeader);
         }
-        header::check(frame, &ip)?;
+        header::check(frame, &ip, &words)?;
         let payload = ip.total_length - ip.header_length;
         self.fragment_length = header::fragment_length(&ip, payload)?;
         let cut = ip.part == FragmentPart::Whole
@@ -187,14 +191,23 @@ impl Packet {
         }
     }
 
+    /// The first words of the transport header.
+    #[inline(always)]
+    fn transport<F: Frame, const N: usize>(&self, frame: &F) -> Option<[u16; N]> {
+        const WITHOUT_OPTIONS: u32 = ETHERNET_LENGTH + IPV4_LENGTH;
+        if self.transport_offset == WITHOUT_OPTIONS {
+            frame.load_at::<WITHOUT_OPTIONS, N>()
+        } else {
+            frame.load(self.transport_offset)
+        }
+    }
+
     #[inline(always)]
     fn parse_tcp<F: Frame>(&mut self, frame: &F, payload: u32) -> Result<(), DropReason> {
         if payload < TCP_LENGTH {
             return Err(DropReason::Truncated);
         }
-        let words = frame
-            .load(self.transport_offset)
-            .ok_or(DropReason::Truncated)?;
+        let words = self.transport(frame).ok_or(DropReason::Truncated)?;
         let tcp = TcpHeader::from_words(&words);
         // A first fragment that splits the header could hide flags from the rules (RFC 1858).
         if tcp.header_length < TCP_LENGTH || tcp.header_length > payload {
@@ -214,9 +227,7 @@ impl Packet {
         if payload < UDP_LENGTH {
             return Err(DropReason::Truncated);
         }
-        let words = frame
-            .load(self.transport_offset)
-            .ok_or(DropReason::Truncated)?;
+        let words = self.transport(frame).ok_or(DropReason::Truncated)?;
         let udp = UdpHeader::from_words(&words);
         // The length in the first fragment is that of the whole datagram.
         let whole = self.part == FragmentPart::Whole;

@@ -1,6 +1,6 @@
 //! Writing the decision into the frame.
 
-use eni_abi::{Flow, Ipv4, Ports};
+use eni_abi::{Ipv4, Mac, Ports};
 use eni_wire::{ETHERNET_LENGTH, protocol};
 
 use crate::packet::{Embedded, Scratch};
@@ -30,8 +30,8 @@ pub(crate) struct Translation {
 
 /// Writes both MACs.
 #[inline(always)]
-pub(crate) fn route<F: Frame>(frame: &mut F, flow: &Flow) -> Option<()> {
-    let ([d0, d1, d2], [s0, s1, s2]) = (flow.new_destination_mac.0, flow.new_source_mac.0);
+pub(crate) fn route<F: Frame>(frame: &mut F, destination: Mac, source: Mac) -> Option<()> {
+    let ([d0, d1, d2], [s0, s1, s2]) = (destination.0, source.0);
     frame.store(0, &[d0, d1, d2, s0, s1, s2])
 }
 

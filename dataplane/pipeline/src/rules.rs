@@ -5,7 +5,8 @@ use eni_abi::{IdentityKey, PolicyKey, Port, RuleBits, RuleProtocol};
 use crate::Tables;
 use crate::packet::Scratch;
 
-/// Leaves in `scratch.bits` the rules of `policy` that match a packet of `scratch.side` and protocol to `port`.
+/// Leaves in `scratch.bits` the rules of `policy` that match a packet of `scratch.side` and protocol to `port`; `false`, with
+/// nothing left there, where none can.
 ///
 /// `port` is the destination port of the packet in question (ICMP: type and code).
 #[inline(never)]
@@ -14,37 +15,41 @@ pub(crate) fn match_rules<T: Tables>(
     policy: PolicyKey,
     port: Port,
     tables: &T,
-) {
+) -> bool {
     let Scratch {
         packet, side, bits, ..
     } = scratch;
-    match tables.remote_rules(policy, side.key.remote_address) {
-        Some(rules) => *bits = *rules,
-        None => *bits = RuleBits::EMPTY,
-    }
-    if side.identity != 0
-        && let Some(rules) = tables.identity_rules(&IdentityKey {
+    let by_address = tables.remote_rules(policy, side.key.remote_address);
+    let by_identity = if side.identity == 0 {
+        None
+    } else {
+        tables.identity_rules(&IdentityKey {
             policy,
             identity: side.identity,
         })
-    {
-        for (word, rule_word) in bits.words.iter_mut().zip(&rules.words) {
-            *word |= *rule_word;
-        }
-    }
-    let rules = match tables.port_rules(policy, RuleProtocol::number(packet.protocol), port) {
+    };
+    let (remote, more) = match (by_address, by_identity) {
+        (Some(remote), Some(more)) => (remote, more),
+        (Some(remote), None) | (None, Some(remote)) => (remote, remote),
+        (None, None) => return false,
+    };
+    let protocol = RuleProtocol::number(packet.protocol);
+    let port = match tables.port_rules(policy, protocol, port) {
         Some(rules) => rules,
         None => match tables.port_rules(policy, RuleProtocol::ALL, Port(0)) {
             Some(rules) => rules,
-            None => {
-                *bits = RuleBits::EMPTY;
-                return;
-            }
+            None => return false,
         },
     };
-    for (word, rule_word) in bits.words.iter_mut().zip(&rules.words) {
-        *word &= *rule_word;
+    // Word by word out of all three: a copy or a clearing of so many bytes is a call in BPF, byte by byte.
+    for (word, ((remote, more), port)) in bits
+        .words
+        .iter_mut()
+        .zip(remote.words.iter().zip(&more.words).zip(&port.words))
+    {
+        *word = (remote | more) & port;
     }
+    true
 }
 
 /// The lowest rule that is in both sets.

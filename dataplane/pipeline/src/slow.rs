@@ -9,7 +9,7 @@ use eni_wire::{
     ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, IPV4_LENGTH, Mac,
 };
 
-use crate::packet::{Packet, Path, Scratch};
+use crate::packet::{Packet, Scratch};
 use crate::rewrite::{self, Translation};
 use crate::{
     Action, AllowingRules, Arrival, Frame, Manner, Memory, Outcome, Record, Tables, Verdict,
@@ -198,7 +198,7 @@ fn receive<F: Frame, T: Tables>(
     if sender.has(Vport::BLOCKED) {
         return Err(DropReason::SenderBlocked);
     }
-    let words: [u16; ETHERNET_WORDS] = frame.load(0).ok_or(DropReason::Truncated)?;
+    let words: [u16; ETHERNET_WORDS] = frame.load_at::<0, _>().ok_or(DropReason::Truncated)?;
     let ethernet = EthernetHeader::from_words(&words);
     if ethernet.source != sender.mac {
         return Err(DropReason::SpoofedMac);
@@ -308,15 +308,16 @@ fn enter<T: Tables, M: Memory>(
     {
         return Err(DropReason::NetworkAclIngress);
     }
-    let key = MappingKey {
-        vpc: target.vpc,
-        address: scratch.path.new_destination,
-    };
-    let owns = tables
-        .mapping(&key)
-        .is_some_and(|mapping| mapping.location.vport_here() == Some(target_vport));
-    if target.has(Vport::SOURCE_DEST_CHECK) && !owns {
-        return Err(DropReason::DestinationCheck);
+    // Who was looked for by the address has been found to own it.
+    if target.has(Vport::SOURCE_DEST_CHECK) && !scratch.path.reaches_owner {
+        let key = MappingKey {
+            vpc: target.vpc,
+            address: scratch.path.new_destination,
+        };
+        let owner = tables.mapping(&key);
+        if owner.and_then(|owner| owner.location.vport_here()) != Some(target_vport) {
+            return Err(DropReason::DestinationCheck);
+        }
     }
     scratch.side.identity = scratch.path.sender_identity;
     admission::admit(scratch, target, arrival.now_ns, tables, memory)?;
@@ -364,14 +365,47 @@ fn finish<F: Frame, M: Memory>(
     scratch: &mut Scratch,
     memory: &mut M,
 ) -> Result<(), DropReason> {
-    let Scratch {
-        packet, path, flow, ..
-    } = scratch;
+    let Scratch { packet, path, .. } = scratch;
     path.outside = target.has(Vport::UPLINK);
     let translated = path.new_source != packet.source
         || path.new_destination != packet.destination
         || path.new_source_port != packet.source_port
         || path.new_destination_port != packet.destination_port;
+    if path.steady && packet.is_cacheable() {
+        remember(arrival, target, translated, scratch, memory);
+    }
+    let Scratch { packet, path, .. } = scratch;
+    // Also when the packet itself is none that the fast way reads.
+    if path.forget_opposite {
+        memory.forget_flow(&FlowKey {
+            vport: path.target,
+            source: path.new_destination.last_four(),
+            destination: path.new_source.last_four(),
+            ports: Ports::new(path.new_destination_port, path.new_source_port),
+            protocol: u32::from(packet.protocol),
+        });
+    }
+    if path.routed {
+        rewrite::route(frame, target.mac, target.router_mac).ok_or(DropReason::RewriteFailed)?;
+    }
+    if translated {
+        translate(frame, scratch).ok_or(DropReason::RewriteFailed)?;
+    }
+    Ok(())
+}
+
+/// Caches the verdict.
+#[inline(always)]
+fn remember<M: Memory>(
+    arrival: Arrival,
+    target: &Vport,
+    translated: bool,
+    scratch: &mut Scratch,
+    memory: &mut M,
+) {
+    let Scratch {
+        packet, path, flow, ..
+    } = scratch;
     *flow = Flow {
         refresh_ns: arrival.now_ns.wrapping_add(FLOW_REFRESH_NS),
         target_vport: path.target,
@@ -388,38 +422,14 @@ fn finish<F: Frame, M: Memory>(
         new_ports: Ports::new(path.new_source_port, path.new_destination_port),
         ..*flow
     };
-    remember(arrival.vport, packet, path, flow, memory);
-    if path.routed {
-        rewrite::route(frame, flow).ok_or(DropReason::RewriteFailed)?;
-    }
-    if translated {
-        translate(frame, scratch).ok_or(DropReason::RewriteFailed)?;
-    }
-    Ok(())
-}
-
-#[inline(always)]
-fn remember<M: Memory>(vport: u32, packet: &Packet, path: &Path, flow: &Flow, memory: &mut M) {
-    if path.steady && packet.is_cacheable() {
-        let key = FlowKey {
-            vport,
-            source: packet.source.last_four(),
-            destination: packet.destination.last_four(),
-            ports: Ports::new(packet.source_port, packet.destination_port),
-            protocol: u32::from(packet.protocol),
-        };
-        memory.remember_flow(&key, flow);
-    }
-    // Also when the packet itself is none that the fast way reads.
-    if path.forget_opposite {
-        memory.forget_flow(&FlowKey {
-            vport: path.target,
-            source: path.new_destination.last_four(),
-            destination: path.new_source.last_four(),
-            ports: Ports::new(path.new_destination_port, path.new_source_port),
-            protocol: u32::from(packet.protocol),
-        });
-    }
+    let key = FlowKey {
+        vport: arrival.vport,
+        source: packet.source.last_four(),
+        destination: packet.destination.last_four(),
+        ports: Ports::new(packet.source_port, packet.destination_port),
+        protocol: u32::from(packet.protocol),
+    };
+    memory.remember_flow(&key, flow);
 }
 
 #[inline(always)]

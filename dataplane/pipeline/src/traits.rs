@@ -56,6 +56,11 @@ pub trait Frame {
     /// `N` words at `offset`; `None` beyond the end.
     fn load<const N: usize>(&self, offset: u32) -> Option<[u16; N]>;
 
+    /// [`Frame::load`] at an offset that is known when the program is built: without a call where the words are at hand.
+    fn load_at<const OFFSET: u32, const N: usize>(&self) -> Option<[u16; N]> {
+        self.load(OFFSET)
+    }
+
     /// Writes `N` words at `offset`; `None` if that failed. Checksums are the caller's business.
     fn store<const N: usize>(&mut self, offset: u32, words: &[u16; N]) -> Option<()>;
 
