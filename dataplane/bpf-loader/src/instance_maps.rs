@@ -87,8 +87,9 @@ impl InstanceMaps {
         self.collection.next_turn();
         let now_ns = sys::monotonic_ns();
         let mut removed = 0;
-        let instances: Vec<u32> = self.instances().collect();
-        for instance in instances {
+        let asked = self.instances();
+        let asked = asked.filter(|instance| self.collection.is_asked(*instance));
+        for instance in asked.collect::<Vec<u32>>() {
             let tracked = self.tracked.get(instance)?.connections;
             let look = self.collection.look(instance, tracked, now_ns);
             if look != Look::Not {

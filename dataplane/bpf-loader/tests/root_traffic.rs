@@ -247,7 +247,8 @@ fn root_a_detached_vport_passes_nothing_and_can_be_attached_again() {
 
 /// What enough turns to come to everybody collect.
 fn collect(data_plane: &mut DataPlane) -> u32 {
-    let turns = 0..11;
+    // Ten until it is asked, ten more until it is looked through.
+    let turns = 0..21;
     turns
         .map(|_| data_plane.instance_maps.collect_expired().unwrap())
         .sum()

@@ -29,7 +29,7 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 const UNPROMPTED_LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// As many instances are lowered again each time it is asked whether anything was heard, though nothing has changed, and compared with what was made of them.
-const CHECKED_AT_ONCE: usize = 64;
+const CHECKED_AT_ONCE: usize = 16;
 
 /// What only frees resources waits until nothing has been published for this long ...
 const QUIET: Duration = Duration::from_millis(100);
