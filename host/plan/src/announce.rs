@@ -63,14 +63,11 @@ fn announced(row: &Mapping) -> Mapping {
 }
 
 fn announcement(comparison: &Comparison<'_>, key: MappingKey, row: &Mapping) -> Announcement {
-    let rows = &comparison.desired.tables.vports;
     let guests = comparison.index.guests(key.vpc, row.subnet);
-    let hearers = guests.filter(|vport| Some(*vport) != row.location.vport_here());
+    let hearers = guests.filter(|(vport, _)| Some(*vport) != row.location.vport_here());
     Announcement {
         key,
         mapping: announced(row),
-        hearers: hearers
-            .filter_map(|vport| Some((vport, rows.get(&vport)?.mac)))
-            .collect(),
+        hearers: hearers.collect(),
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
-use eni_abi::{Mapping, Vport};
+use eni_abi::{Mac, Mapping, Vport};
 use eni_lower::{Delta, Desired, DesiredInterface};
 use eni_types::{AttachmentId, InstanceId};
 
@@ -15,8 +15,8 @@ pub(crate) struct Index {
     interfaces_by_vport: BTreeMap<u32, AttachmentId>,
     /// With N of `ethN`.
     interfaces: Members<InstanceId, (u16, AttachmentId)>,
-    /// By VPC and subnet: who is told of addresses that move.
-    guests: BTreeSet<(u32, u32, u32)>,
+    /// By VPC and subnet, with its MAC: who is told of addresses that move. All of a subnet lie together.
+    guests: BTreeMap<(u32, u32, u32), Mac>,
     /// By subnet: those that take packets for addresses of others.
     takers: BTreeSet<(u32, u32)>,
     /// With N of `ethN`.
@@ -104,7 +104,7 @@ impl Index {
         if row.has(Vport::UPLINK) {
             return;
         }
-        self.guests.insert((row.vpc, row.subnet, vport));
+        self.guests.insert((row.vpc, row.subnet, vport), row.mac);
         if !row.has(Vport::SOURCE_DEST_CHECK) {
             self.takers.insert((row.subnet, vport));
         }
@@ -189,10 +189,11 @@ impl Index {
         self.brought.of(id).copied()
     }
 
-    /// The vports of a subnet.
-    pub(crate) fn guests(&self, vpc: u32, subnet: u32) -> impl Iterator<Item = u32> {
+    /// The vports of a subnet, and their guests' MACs.
+    pub(crate) fn guests(&self, vpc: u32, subnet: u32) -> impl Iterator<Item = (u32, Mac)> {
         let all = (vpc, subnet, u32::MIN)..=(vpc, subnet, u32::MAX);
-        self.guests.range(all).map(|(_, _, vport)| *vport)
+        let guests = self.guests.range(all);
+        guests.map(|((_, _, vport), mac)| (*vport, *mac))
     }
 
     /// Whether another interface of its subnet would take what is sent to an address.
