@@ -13,9 +13,9 @@
 //! subnet, route table, policy and identity numbers are chosen by the lowering; zero means "none" everywhere, and a
 //! lookup of number zero finds nothing (fail closed).
 //!
-//! **Generations.** A [`Vport`]'s generation changes with every change of its row or of a policy it names, and never
-//! repeats for one index while the maps live. [`Globals::topology_generation`] changes with every change of any other
-//! table. Cached flows carry the three numbers they were decided under and are void as soon as one differs.
+//! **Generations.** A [`Vport`]'s generation changes with every change of its row, and never repeats for one index while
+//! the maps live. [`Globals::topology_generation`] changes with every change of any other table, those of rules among
+//! them. Cached flows carry the three numbers they were decided under and are void as soon as one differs.
 //!
 //! *Who writes* writes the tables first, then the generation, with a release fence between them. A [`Vport`]'s row is more
 //! than a CPU writes at once, so it is written twice: first with [`Vport::IN_TRANSITION`] in its generation, then, behind a

@@ -8,8 +8,8 @@
 //! answer. Security groups: any matching rule allows. Network ACLs: bits are in rule-number order and the lowest
 //! matching bit decides by [`DirectionPolicy::allow`].
 //!
-//! A policy number is never edited in place: a changed policy gets a number that no flow or vport knows, is written
-//! whole, and then vports flip to it.
+//! Rules of security groups may come or go in place (`eni-lower` says when), and a bit means one rule while its number is in
+//! use. Any other change gives a policy with a number that no flow or vport knows, written whole before vports flip to it.
 
 use crate::plain::plain;
 use crate::{Address, LpmKey, Port, Prefix};
@@ -254,6 +254,28 @@ plain! {
     PortKey { policy: PolicyKey, protocol: RuleProtocol, port: Port }
 }
 
+/// For those who write rules.
+impl RuleBits {
+    /// Takes `rule` out.
+    pub fn remove(&mut self, rule: usize) {
+        if let Some(word) = self.words.get_mut(rule / 64) {
+            *word &= !(1 << (rule % 64));
+        }
+    }
+
+    /// The rules in the set, in order.
+    pub fn iter(&self) -> impl Iterator<Item = usize> {
+        let words = (0..).step_by(64).zip(self.words);
+        words.flat_map(|(first, mut word)| {
+            core::iter::from_fn(move || {
+                let bit = (word != 0).then(|| word.trailing_zeros() as usize)?;
+                word &= word - 1;
+                Some(first + bit)
+            })
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,6 +289,10 @@ mod tests {
         let held: [bool; 6] =
             [0, 1, 63, 64, MAX_RULES - 1, MAX_RULES].map(|rule| bits.contains(rule));
         assert_eq!(held, [true, false, true, true, true, false]);
+        assert!(bits.iter().eq([0, 63, 64, MAX_RULES - 1]));
+        bits.remove(64);
+        bits.remove(MAX_RULES);
+        assert!(bits.contains(63) && !bits.contains(64));
     }
 
     #[test]

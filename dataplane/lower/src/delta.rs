@@ -56,7 +56,10 @@ fn differences<K: Ord + Copy, V: PartialEq + Clone>(
         .collect()
 }
 
-/// What is desired, and what the update under way has found in the places that it has written.
+/// What is desired, and what the update under way has found in the places that it has changed.
+///
+/// Most of what an update takes back it gives again, as an instance is lowered with all its interfaces: what is taken back
+/// leaves at [`Draft::let_go`], if it has not been given again.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) desired: Desired,
@@ -64,6 +67,9 @@ pub(crate) struct Draft {
     interfaces: BTreeMap<AttachmentId, Option<DesiredInterface>>,
     vports: BTreeMap<u32, Option<Vport>>,
     rows: BTreeMap<TableKey, TableChange>,
+    leaving_interfaces: BTreeSet<AttachmentId>,
+    leaving_vports: BTreeSet<u32>,
+    leaving_rows: BTreeSet<TableKey>,
 }
 
 impl Draft {
@@ -74,6 +80,9 @@ impl Draft {
             interfaces: BTreeMap::new(),
             vports: BTreeMap::new(),
             rows: BTreeMap::new(),
+            leaving_interfaces: BTreeSet::new(),
+            leaving_vports: BTreeSet::new(),
+            leaving_rows: BTreeSet::new(),
         }
     }
 
@@ -86,34 +95,66 @@ impl Draft {
         );
     }
 
-    pub(crate) fn set_interface(&mut self, id: AttachmentId, interface: Option<DesiredInterface>) {
+    pub(crate) fn set_interface(
+        &mut self,
+        id: AttachmentId,
+        interface: DesiredInterface,
+        row: Vport,
+    ) {
+        let vport = interface.vport;
+        self.leaving_interfaces.remove(&id);
+        self.leaving_vports.remove(&vport);
         let interfaces = &mut self.desired.interfaces;
-        set(interfaces, &mut self.interfaces, id, interface);
-    }
-
-    pub(crate) fn set_vport(&mut self, vport: u32, row: Option<Vport>) {
+        set(interfaces, &mut self.interfaces, id, Some(interface));
         let rows = &mut self.desired.tables.vports;
-        set(rows, &mut self.vports, vport, row);
+        set(rows, &mut self.vports, vport, Some(row));
     }
 
+    /// Takes an interface back, with its vport.
+    pub(crate) fn take_interface(&mut self, id: AttachmentId, vport: u32) {
+        self.leaving_interfaces.insert(id);
+        self.leaving_vports.insert(vport);
+    }
+
+    /// Writes a row.
     pub(crate) fn change(&mut self, change: &TableChange) {
         let (tables, key) = (&mut self.desired.tables, change.key());
-        self.rows.entry(key).or_insert_with(|| tables.change(key));
-        tables.apply(change);
+        self.leaving_rows.remove(&key);
+        let before = tables.change(key);
+        if before != *change {
+            tables.apply(change);
+            self.rows.entry(key).or_insert(before);
+        }
     }
 
-    /// Writes rows, or removes those that were written.
+    /// Writes rows, or takes back those that were written.
     pub(crate) fn change_all(&mut self, rows: Vec<TableChange>, is_there: bool) {
-        for mut row in rows {
-            if !is_there {
-                row.remove();
+        for row in rows {
+            if is_there {
+                self.change(&row);
+            } else {
+                self.leaving_rows.insert(row.key());
             }
-            self.change(&row);
+        }
+    }
+
+    /// What was taken back and has not been given again leaves.
+    pub(crate) fn let_go(&mut self) {
+        for id in core::mem::take(&mut self.leaving_interfaces) {
+            set(&mut self.desired.interfaces, &mut self.interfaces, id, None);
+        }
+        for vport in core::mem::take(&mut self.leaving_vports) {
+            let rows = &mut self.desired.tables.vports;
+            set(rows, &mut self.vports, vport, None);
+        }
+        for key in core::mem::take(&mut self.leaving_rows) {
+            self.change(&TableChange::removal(key));
         }
     }
 
     /// Ends the update.
     pub(crate) fn take_delta(&mut self) -> Delta {
+        self.let_go();
         let tables = &self.desired.tables;
         let rows = core::mem::take(&mut self.rows).into_iter();
         let rows = rows.filter(|(key, before)| tables.change(*key) != *before);
@@ -126,12 +167,15 @@ impl Draft {
     }
 }
 
-fn set<K: Ord + Copy, V>(
+fn set<K: Ord + Copy, V: PartialEq>(
     map: &mut BTreeMap<K, V>,
     before: &mut BTreeMap<K, Option<V>>,
     key: K,
     value: Option<V>,
 ) {
+    if map.get(&key) == value.as_ref() {
+        return;
+    }
     let found = match value {
         Some(value) => map.insert(key, value),
         None => map.remove(&key),

@@ -18,7 +18,9 @@ extern crate alloc;
 
 mod delta;
 mod desired;
+mod edit;
 mod interface;
+mod layout;
 mod lowering;
 mod networks;
 mod numbers;

@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 use eni_model::resource::{Attachment, NetworkInterface, ResourceKey};
 use eni_model::{RegionSettings, SecurityGroupSet, World};
 use eni_types::{
-    AttachmentId, InstanceId, NetworkAclId, NetworkInterfaceId, RouteTableId, SubnetId, VpcId,
+    AttachmentId, InstanceId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId,
+    SubnetId, VpcId,
 };
 
 use crate::delta::Draft;
@@ -31,6 +32,8 @@ pub struct Lowering {
     networks: Networks,
     policies: Policies,
     draft: Draft,
+    /// Instances that are up with Elastic Fabric Adapters.
+    with_adapters: BTreeSet<InstanceId>,
     /// Instances with interfaces that wait for a vport to be free.
     waiting: BTreeSet<InstanceId>,
     /// The last instance that [`Lowering::check_next`] has come to.
@@ -88,6 +91,7 @@ impl Lowering {
             networks: Networks::default(),
             policies: Policies::default(),
             draft: Draft::new(desired),
+            with_adapters: BTreeSet::new(),
             waiting: BTreeSet::new(),
             checked: None,
         };
@@ -184,17 +188,29 @@ impl Lowering {
             return update;
         }
         let (mut before, mut after) = (Places::new(), Places::new());
+        update.adapters = self.concerns_adapters(&stale.groups, world);
+        let (groups, numbers) = (&stale.groups, &mut self.numbers);
+        let exchanged = self
+            .policies
+            .read_groups_again(groups, world, numbers, &mut self.draft);
+        for set in exchanged {
+            self.add_instances_with(&set, world, &mut stale.instances);
+        }
         for id in &stale.instances {
-            update.adapters |= self.has_adapters(*id);
+            update.adapters |= self.with_adapters.remove(id);
             self.unplug_all(*id, &mut before);
         }
-        let (groups, acls) = (&stale.groups, &stale.network_acls);
         self.policies
-            .read_again(groups, acls, world, &mut self.numbers);
+            .read_network_acls_again(&stale.network_acls, world, &mut self.numbers);
         for id in &stale.instances {
             self.lower_instance(*id, world, vports, &mut update, &mut after);
-            update.adapters |= self.has_adapters(*id);
+            if self.has_adapters(*id) {
+                self.with_adapters.insert(*id);
+                update.adapters = true;
+            }
         }
+        // Routes lead to interfaces that are there.
+        self.draft.let_go();
         add_routes_to(&before, &after, world, &mut stale.route_tables);
         self.networks.read_again(stale.vpcs, stale.route_tables);
         self.networks
@@ -203,6 +219,32 @@ impl Lowering {
         update.delta = self.draft.take_delta();
         update.instances = stale.instances;
         update
+    }
+
+    /// Whether an instance with Elastic Fabric Adapters has an interface in one of the groups.
+    fn concerns_adapters(&self, groups: &BTreeSet<SecurityGroupId>, world: &World) -> bool {
+        let has_one = |eni: &NetworkInterface| eni.group_ids.iter().any(|id| groups.contains(id));
+        !groups.is_empty()
+            && self.with_adapters.iter().any(|id| {
+                let mut attached = world.attached_interfaces_of(*id);
+                attached.any(|(eni, _)| has_one(eni))
+            })
+    }
+
+    /// Adds the instances with an interface that is plugged in and uses the set.
+    fn add_instances_with(
+        &self,
+        set: &SecurityGroupSet,
+        world: &World,
+        instances: &mut BTreeSet<InstanceId>,
+    ) {
+        let Some(group) = set.first() else {
+            return;
+        };
+        let enis = world.network_interfaces.by(group);
+        let with_set = enis.filter(|eni| eni.security_group_set() == *set);
+        let attachments = with_set.filter_map(|eni| eni.attachment.as_ref());
+        instances.extend(attachments.map(|attachment| attachment.instance_id));
     }
 
     fn has_adapters(&self, id: InstanceId) -> bool {
@@ -226,8 +268,7 @@ impl Lowering {
                 });
                 self.draft.change_all(rows, false);
             }
-            self.draft.set_vport(vport, None);
-            self.draft.set_interface(uses.attachment_id, None);
+            self.draft.take_interface(uses.attachment_id, vport);
             self.policies.leave_groups(&uses.groups);
             if let Some(acl) = uses.network_acl_id {
                 self.policies.leave_network_acl(acl);
@@ -288,10 +329,10 @@ impl Lowering {
             let primary = world
                 .primary_network_interface(id)
                 .and_then(|primary| world.subnets.get(primary.subnet_id));
-            self.draft.set_vport(vport, Some(interface.vport_row()));
-            self.draft.change_all(interface.rows(world), true);
             let device = interface.device(primary.map(|subnet| &**subnet));
-            self.draft.set_interface(uses.attachment_id, Some(device));
+            self.draft
+                .set_interface(uses.attachment_id, device, interface.vport_row());
+            self.draft.change_all(interface.rows(world), true);
             places.insert(eni.network_interface_id, vport);
             self.plugged.entry(id).or_default().push(uses);
         }

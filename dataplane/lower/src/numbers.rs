@@ -10,6 +10,7 @@ use alloc::sync::Arc;
 
 use eni_types::{RouteTableId, SubnetId, VpcId};
 
+use crate::layout::Layout;
 use crate::policy::Content;
 
 /// The highest number that every table takes: policy numbers share a word with a direction.
@@ -23,6 +24,17 @@ pub struct Numbers {
     pub(crate) subnets: Register<SubnetId>,
     pub(crate) route_tables: Register<RouteTableId>,
     pub(crate) policies: Register<Arc<Content>>,
+    /// Those of policies that are not as they were when they got their number.
+    pub(crate) layouts: BTreeMap<u32, Layout>,
+}
+
+impl Numbers {
+    /// The policy of this number had the rules `before`, and has `layout` now.
+    pub(crate) fn edit(&mut self, number: u32, before: &Arc<Content>, layout: &Layout) {
+        self.policies.release(before);
+        self.policies.adopt(layout.content(), number);
+        self.layouts.insert(number, layout.clone());
+    }
 }
 
 /// The numbers of things of one kind: 1 to 2³¹ − 1, as zero stands for nothing. No two things share one.

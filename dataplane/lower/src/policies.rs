@@ -1,7 +1,7 @@
 //! The policies and identities in use, and who uses them.
 //!
-//! A policy's rows are never edited in place, but for those by identity: rules that change are other contents, which get
-//! another number. Contents that are equal are one policy.
+//! Contents that are equal are one policy. Rules that change are other contents: their policy keeps its number where it may
+//! be edited in place (the module `edit`), and nobody else has it; otherwise they get another one.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -12,6 +12,7 @@ use eni_model::{SecurityGroupSet, World};
 use eni_types::{NetworkAclId, SecurityGroupId};
 
 use crate::delta::Draft;
+use crate::layout::Layout;
 use crate::numbers::Numbers;
 use crate::policy::Content;
 
@@ -40,7 +41,7 @@ struct User {
 
 #[derive(Clone, Debug)]
 struct UsedPolicy {
-    content: Arc<Content>,
+    layout: Layout,
     /// Sets of groups and network ACLs.
     users: usize,
 }
@@ -70,7 +71,8 @@ impl Policies {
         }
         // Without one, no rule is about it.
         let identity = world.identity_of(set).map_or(0, |number| number.0);
-        let policy = self.use_policy(Content::of_groups(world, set), numbers);
+        let content = Arc::new(Content::of_groups(world, set));
+        let policy = self.use_policy(content, numbers);
         let user = User {
             interfaces: 1,
             policy,
@@ -103,7 +105,7 @@ impl Policies {
             user.interfaces += 1;
             return user.policy;
         }
-        let policy = self.use_policy(Content::of_network_acl(acl), numbers);
+        let policy = self.use_policy(Arc::new(Content::of_network_acl(acl)), numbers);
         let user = User {
             interfaces: 1,
             policy,
@@ -123,23 +125,42 @@ impl Policies {
         }
     }
 
-    /// Reads rules that have changed. Interfaces that use them are to be lowered again.
-    pub(crate) fn read_again(
+    /// Reads rules of groups that have changed. Gives the sets whose policy has another number: interfaces that have them are
+    /// to be lowered again.
+    pub(crate) fn read_groups_again(
         &mut self,
         groups: &BTreeSet<SecurityGroupId>,
+        world: &World,
+        numbers: &mut Numbers,
+        draft: &mut Draft,
+    ) -> Vec<SecurityGroupSet> {
+        let with = groups.iter().filter_map(|group| self.sets_with.get(group));
+        let sets: BTreeSet<SecurityGroupSet> = with.flatten().cloned().collect();
+        let mut exchanged = Vec::new();
+        for set in sets {
+            let before = self.group_sets[&set].policy;
+            let content = Arc::new(Content::of_groups(world, &set));
+            if self.edit(before, &content, numbers, draft) {
+                continue;
+            }
+            let policy = self.exchange(before, content, numbers);
+            if policy != before {
+                if let Some(user) = self.group_sets.get_mut(&set) {
+                    user.policy = policy;
+                }
+                exchanged.push(set);
+            }
+        }
+        exchanged
+    }
+
+    /// Reads network ACLs that have changed. Interfaces in their subnets are to be lowered again.
+    pub(crate) fn read_network_acls_again(
+        &mut self,
         network_acls: &BTreeSet<NetworkAclId>,
         world: &World,
         numbers: &mut Numbers,
     ) {
-        let with = groups.iter().filter_map(|group| self.sets_with.get(group));
-        let sets: BTreeSet<SecurityGroupSet> = with.flatten().cloned().collect();
-        for set in sets {
-            let before = self.group_sets[&set].policy;
-            let policy = self.exchange(before, Content::of_groups(world, &set), numbers);
-            if let Some(user) = self.group_sets.get_mut(&set) {
-                user.policy = policy;
-            }
-        }
         for id in network_acls {
             let Some(before) = self.network_acls.get(id).map(|user| user.policy) else {
                 continue;
@@ -147,7 +168,8 @@ impl Policies {
             let Some(acl) = world.network_acls.get(*id) else {
                 continue;
             };
-            let policy = self.exchange(before, Content::of_network_acl(acl), numbers);
+            let content = Arc::new(Content::of_network_acl(acl));
+            let policy = self.exchange(before, content, numbers);
             if let Some(user) = self.network_acls.get_mut(id) {
                 user.policy = policy;
             }
@@ -166,19 +188,56 @@ impl Policies {
         numbers
             .policies
             .retain(|_, number| policies.contains_key(&number));
+        numbers
+            .layouts
+            .retain(|number, _| policies.contains_key(number));
+    }
+
+    /// Makes `content` the rules of a policy in place, if that may be.
+    fn edit(
+        &mut self,
+        number: u32,
+        content: &Arc<Content>,
+        numbers: &mut Numbers,
+        draft: &mut Draft,
+    ) -> bool {
+        let Some(policy) = self.policies.get_mut(&number) else {
+            return false;
+        };
+        let is_shared = policy.users != 1 || numbers.policies.get(content).is_some();
+        if is_shared || self.update.new_policies.contains(&number) {
+            return false;
+        }
+        let Some(edit) = policy.layout.edit(content) else {
+            return false;
+        };
+        let (sets_with, group_sets) = (&self.sets_with, &self.group_sets);
+        edit.write(number, draft, |group| {
+            let sets = sets_with.get(&group).into_iter().flatten();
+            let identities = sets.filter_map(|set| Some(group_sets.get(set)?.identity));
+            identities.filter(|identity| *identity != 0).collect()
+        });
+        let before = core::mem::replace(&mut policy.layout, edit.layout);
+        numbers.edit(number, before.content(), &policy.layout);
+        for group in before.content().peer_groups() {
+            remove(&mut self.policies_about, &group, &number);
+        }
+        for group in content.peer_groups() {
+            self.policies_about.entry(group).or_default().insert(number);
+        }
+        true
     }
 
     /// The number for `content` in place of the policy `before`.
-    fn exchange(&mut self, before: u32, content: Content, numbers: &mut Numbers) -> u32 {
-        if *self.policies[&before].content == content {
+    fn exchange(&mut self, before: u32, content: Arc<Content>, numbers: &mut Numbers) -> u32 {
+        if *self.policies[&before].layout.content() == content {
             return before;
         }
         self.leave_policy(before);
         self.use_policy(content, numbers)
     }
 
-    fn use_policy(&mut self, content: Content, numbers: &mut Numbers) -> u32 {
-        let content = Arc::new(content);
+    fn use_policy(&mut self, content: Arc<Content>, numbers: &mut Numbers) -> u32 {
         let number = numbers.policies.assign(&content);
         let update = &mut self.update;
         let about = &mut self.policies_about;
@@ -187,7 +246,11 @@ impl Policies {
             for group in content.peer_groups() {
                 about.entry(group).or_default().insert(number);
             }
-            UsedPolicy { content, users: 0 }
+            let edited = numbers.layouts.get(&number).cloned();
+            UsedPolicy {
+                layout: edited.unwrap_or_else(|| Layout::new(content)),
+                users: 0,
+            }
         });
         policy.users += 1;
         number
@@ -250,24 +313,25 @@ impl Policies {
     fn forget_policy(&mut self, number: u32, numbers: &mut Numbers, draft: &mut Draft) {
         draft.change_all(self.policy_rows(number), false);
         if let Some(policy) = self.policies.remove(&number) {
-            for group in policy.content.peer_groups() {
+            for group in policy.layout.content().peer_groups() {
                 remove(&mut self.policies_about, &group, &number);
             }
-            numbers.policies.release(&policy.content);
+            numbers.policies.release(policy.layout.content());
+            numbers.layouts.remove(&number);
         }
     }
 
     /// All rows of a policy; none where it is not in use any more.
     fn policy_rows(&self, number: u32) -> Vec<crate::TableChange> {
         let mut rows = Vec::new();
-        if let Some(UsedPolicy { content, .. }) = self.policies.get(&number) {
-            content.rows(number, &mut rows);
-            let groups = content.peer_groups().into_iter();
+        if let Some(UsedPolicy { layout, .. }) = self.policies.get(&number) {
+            layout.rows(number, &mut rows);
+            let groups = layout.content().peer_groups().into_iter();
             let sets = groups.filter_map(|group| self.sets_with.get(&group));
             let sets: BTreeSet<&SecurityGroupSet> = sets.flatten().collect();
             for set in sets {
                 if let Some(identity) = self.identity_of(set) {
-                    content.identity_rows(number, set, identity, &mut rows);
+                    layout.identity_rows(number, set, identity, &mut rows);
                 }
             }
         }
@@ -283,8 +347,8 @@ impl Policies {
         let policies: BTreeSet<u32> = about.flatten().copied().collect();
         if let Some(identity) = self.identity_of(set) {
             for number in policies {
-                let content = &self.policies[&number].content;
-                content.identity_rows(number, set, identity, &mut rows);
+                let layout = &self.policies[&number].layout;
+                layout.identity_rows(number, set, identity, &mut rows);
             }
         }
         rows

@@ -8,13 +8,14 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use eni_abi::{IdentityKey, RuleBits, Vport};
+use eni_abi::{IdentityKey, PolicyKey, RuleBits, Vport};
 use eni_model::resource::NetworkInterface;
 use eni_model::{IdentityNumber, World};
 
+use crate::layout::{DIRECTIONS, Layout};
 use crate::numbers::Numbers;
 use crate::policy::Content;
-use crate::{TableKey, Tables, VportNumbers};
+use crate::{TableChange, TableKey, Tables, VportNumbers};
 
 impl Numbers {
     /// Finds the numbers in `tables`, by the attachments that `vports` knows. Where the world is the one that the tables
@@ -107,20 +108,93 @@ impl<'a> StandingPolicies<'a> {
         }
     }
 
-    /// Gives the rules this number, if the policy's rows are what they give. Rows about identities that nobody has, or that
-    /// are yet to be written, do not count: these come and go while a policy is in use.
+    /// Gives the rules this number, if the policy's rows are what they give, whichever bit stands for each. Rows about
+    /// identities that nobody has, or that are yet to be written, do not count: these come and go while a policy is in use.
     fn adopt(&self, world: &World, content: Content, number: u32, numbers: &mut Numbers) {
+        let content = Arc::new(content);
+        let is_network_acl = content.network_acl;
+        let Some(layout) = self.layout(world, Arc::clone(&content), number) else {
+            return;
+        };
+        if self.stands(world, &layout, number) {
+            numbers.policies.adopt(&content, number);
+            if !is_network_acl && numbers.policies.get(&content) == Some(number) {
+                numbers.layouts.insert(number, layout);
+            }
+        }
+    }
+
+    /// Which bit stands for each rule: one that stands in the rows in which the rule is to stand, and in no others. Rules for
+    /// the same packets may change places.
+    fn layout(&self, world: &World, content: Arc<Content>, number: u32) -> Option<Layout> {
+        let layout = Layout::new(Arc::clone(&content));
+        let mut bits = Vec::new();
+        for direction in DIRECTIONS {
+            let policy = PolicyKey::new(number, direction);
+            let mut wanted = Places::default();
+            let mut found = Places::default();
+            for row in layout.direction_rows(policy) {
+                wanted.add(&row);
+                found.add(&self.tables.change(row.key()));
+            }
+            let by_identity = self.by_identity.get(&number).into_iter().flatten();
+            for (key, row) in by_identity.filter(|(key, _)| key.policy == policy) {
+                if let Some(set) = world.security_group_set(IdentityNumber(key.identity)) {
+                    wanted.add_bits(&layout.identity_bits(direction, set));
+                    found.add_bits(row);
+                }
+            }
+            bits.extend(found.of_rules(&wanted, content.direction(direction).len())?);
+        }
+        Some(Layout::with_bits(content, bits))
+    }
+
+    /// Whether the policy's rows are those of `layout`.
+    fn stands(&self, world: &World, layout: &Layout, number: u32) -> bool {
         let mut rows = Vec::new();
-        content.rows(number, &mut rows);
+        layout.rows(number, &mut rows);
         let stand = self.counts.get(&number) == Some(&rows.len())
             && rows.iter().all(|row| self.tables.change(row.key()) == *row);
         let by_identity = self.by_identity.get(&number).into_iter().flatten();
         let mut known = by_identity.filter_map(|(key, bits)| {
             let set = world.security_group_set(IdentityNumber(key.identity))?;
-            Some(content.identity_bits(key.policy.direction(), set) == **bits)
+            Some(layout.identity_bits(key.policy.direction(), set) == **bits)
         });
-        if stand && known.all(|is_same| is_same) {
-            numbers.policies.adopt(&Arc::new(content), number);
+        stand && known.all(|is_same| is_same)
+    }
+}
+
+/// The rows in which each bit stands, of some rows that are the same in number and order wherever this is compared.
+#[derive(Debug, Default)]
+struct Places {
+    rows: usize,
+    of_bits: BTreeMap<usize, Vec<usize>>,
+}
+
+impl Places {
+    fn add(&mut self, row: &TableChange) {
+        let bits = match row {
+            TableChange::RemoteRule(_, bits) => bits,
+            TableChange::PortRule(_, bits) => bits,
+            _ => &None,
+        };
+        self.add_bits(bits.as_ref().unwrap_or(&RuleBits::EMPTY));
+    }
+
+    fn add_bits(&mut self, bits: &RuleBits) {
+        for bit in bits.iter() {
+            self.of_bits.entry(bit).or_default().push(self.rows);
         }
+        self.rows += 1;
+    }
+
+    /// The bits here of as many rules, which `wanted` names in order; `None` where one has no place.
+    fn of_rules(self, wanted: &Self, rules: usize) -> Option<Vec<usize>> {
+        let mut by_rows = BTreeMap::<Vec<usize>, Vec<usize>>::new();
+        for (bit, rows) in self.of_bits.into_iter().rev() {
+            by_rows.entry(rows).or_default().push(bit);
+        }
+        let bit_of = |rule| by_rows.get_mut(wanted.of_bits.get(&rule)?)?.pop();
+        (0..rules).map(bit_of).collect()
     }
 }

@@ -18,7 +18,7 @@ use crate::policy::is_same_rule;
 pub(crate) struct Stale {
     /// With their interfaces.
     pub(crate) instances: BTreeSet<InstanceId>,
-    /// The policies of sets that hold these groups.
+    /// The policies of sets that hold these groups. Interfaces are lowered again where one gets another number.
     pub(crate) groups: BTreeSet<SecurityGroupId>,
     /// The policies of these.
     pub(crate) network_acls: BTreeSet<NetworkAclId>,
@@ -72,7 +72,7 @@ impl Stale {
                     return;
                 }
                 for rule in rules.into_iter().flatten() {
-                    self.add_group(rule.group_id, after);
+                    self.groups.insert(rule.group_id);
                 }
             }
             ResourceKey::NetworkInterface(id) => {
@@ -127,12 +127,6 @@ impl Stale {
     }
 
     fn add_subnet(&mut self, id: SubnetId, world: &World) {
-        self.add_interfaces(&id, world);
-    }
-
-    /// The interfaces that have the group, as their policy gets another number, and the policy.
-    fn add_group(&mut self, id: SecurityGroupId, world: &World) {
-        self.groups.insert(id);
         self.add_interfaces(&id, world);
     }
 

@@ -84,10 +84,10 @@ macro_rules! tables {
                 }
             }
 
-            /// Makes it the removal of the row.
-            pub(crate) fn remove(&mut self) {
-                match self {
-                    $(Self::$variant(_, row) => *row = None,)*
+            /// The removal of the row at `key`.
+            pub(crate) fn removal(key: TableKey) -> Self {
+                match key {
+                    $(TableKey::$variant(key) => Self::$variant(key, None),)*
                 }
             }
 
@@ -109,7 +109,7 @@ tables! {
     identity_rules: IdentityRule(IdentityKey => RuleBits),
     /// Rules by protocol and port.
     port_rules: PortRule(LpmKey<PortKey> => RuleBits),
-    /// Policies, by number. A number means the same rules for as long as anything names it.
+    /// Policies, by number.
     policies: Policy(u32 => Policy),
     /// Where private addresses live.
     mappings: Mapping(MappingKey => Mapping),
@@ -128,6 +128,21 @@ impl TableChange {
     #[must_use]
     pub fn policy(&self) -> Option<u32> {
         self.key().policy()
+    }
+
+    /// Whether a row of a policy loses rules by the change of `tables`.
+    #[must_use]
+    pub fn takes_rules(&self, tables: &Tables) -> bool {
+        let loses = |before: Option<&RuleBits>, after: &Option<RuleBits>| {
+            let after = after.unwrap_or_default();
+            before.is_some_and(|before| before.iter().any(|rule| !after.contains(rule)))
+        };
+        match self {
+            Self::RemoteRule(key, bits) => loses(tables.remote_rules.get(key), bits),
+            Self::IdentityRule(key, bits) => loses(tables.identity_rules.get(key), bits),
+            Self::PortRule(key, bits) => loses(tables.port_rules.get(key), bits),
+            _ => false,
+        }
     }
 
     /// Whether guests are yet to be told of the row.

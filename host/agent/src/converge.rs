@@ -103,7 +103,24 @@ impl Knowledge {
                 Err(error) => {
                     tracing::warn!(step = %step_name(&step), error = %chain(&error), "a step failed");
                     self.doubts_tables = true;
+                    let cuts = match &*step {
+                        Step::Table(change) => convergence.cuts_without(change),
+                        _ => Vec::new(),
+                    };
                     self.failures.add(step.into_owned());
+                    self.cut(tables, &cuts);
+                }
+            }
+        }
+    }
+
+    /// Cuts vports at once, as rules that have been removed could not be taken away.
+    fn cut(&mut self, tables: &mut TablesPart, cuts: &[Step]) {
+        for step in cuts {
+            match tables.apply(step) {
+                Ok(()) => self.has_done(step),
+                Err(error) => {
+                    tracing::error!(step = %step_name(step), error = %chain(&error), "cannot cut");
                 }
             }
         }

@@ -65,7 +65,7 @@ enum What {
         #[arg(long, default_value_t = 990)]
         rules: usize,
         /// Numbers of interfaces in regions without a machine.
-        #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 100_000])]
+        #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 10_000, 100_000])]
         interfaces: Vec<usize>,
         /// Only the regions without a machine, and fails where a cost grows with their size.
         #[arg(long)]
@@ -161,9 +161,10 @@ fn computed_costs(json: bool, interfaces: &[usize], gate: bool) -> io::Result<()
         .map(|count| cost::memory::measure(*count))
         .collect::<io::Result<Vec<_>>>()?;
     print(json, &costs, &cost::memory::table(&costs))?;
-    let slopes = cost::memory::slopes(&costs);
-    if gate && !slopes.is_empty() {
-        return Err(io::Error::other(slopes.join("\n")));
+    let mut found = cost::memory::slopes(&costs);
+    found.extend(cost::memory::whole_groups(&costs));
+    if gate && !found.is_empty() {
+        return Err(io::Error::other(found.join("\n")));
     }
     Ok(())
 }

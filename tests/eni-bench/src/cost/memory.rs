@@ -26,6 +26,13 @@ const ROUNDS: usize = 20;
 /// grows as it does, and a machine that is busy with other things is not three times as slow for all of them.
 const MAX_GROWTH: f64 = 3.0;
 
+/// Where a rule more, and a rule less, and an interface more are among [`CHANGES`].
+const RULE_CHANGES: [usize; 2] = [2, 3];
+const ATTACHMENT: usize = 6;
+/// A rule of a group of [`RULES`] may cost this many times an attachment: its group is read, and the rows that hold the rule
+/// are written. Writing all rows of the group is a hundred and fifty times an attachment.
+const MAX_RULE_SHARE: f64 = 20.0;
+
 /// The changes, in the order in which they are made: each pair leaves the region as it was.
 const CHANGES: [&str; 9] = [
     "nothing",
@@ -283,6 +290,24 @@ pub(crate) fn slopes(costs: &[MemoryCost]) -> Vec<String> {
         .collect()
 }
 
+/// The changes of one rule that cost as if the whole group were written.
+pub(crate) fn whole_groups(costs: &[MemoryCost]) -> Vec<String> {
+    let mut found = Vec::new();
+    for cost in costs {
+        let least = |index: usize| cost.changes.get(index).map_or(0.0, |change| change.2);
+        for index in RULE_CHANGES {
+            let share = least(index) / least(ATTACHMENT);
+            if share > MAX_RULE_SHARE {
+                found.push(format!(
+                    "{} costs {share:.0} attachments beside {} interfaces",
+                    CHANGES[index], cost.interfaces
+                ));
+            }
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,6 +323,30 @@ mod tests {
         let found = slopes(&[cost(10, 1.0), cost(100, 8.0)]);
         assert!(
             found[0].starts_with("CreateTags costs 8.0 times"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_rule_that_costs_its_whole_group_is_named() {
+        let cost = |authorize| {
+            let least = |index| match index {
+                2 => authorize,
+                _ => 1.0,
+            };
+            let changes = CHANGES.iter().enumerate();
+            MemoryCost {
+                interfaces: 10,
+                changes: changes
+                    .map(|(index, name)| (*name, 9.0, least(index)))
+                    .collect(),
+                whole_ms: 0.0,
+            }
+        };
+        assert_eq!(whole_groups(&[cost(19.0)]), [""; 0]);
+        let found = whole_groups(&[cost(150.0)]);
+        assert!(
+            found[0].starts_with("AuthorizeSecurityGroupIngress, 990 rules costs 150"),
             "{found:?}"
         );
     }
