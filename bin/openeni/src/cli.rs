@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Logs(LogsOptions),
     /// Show instances, interfaces, addresses and drop counters, or those of a fabric service.
     Status(StatusOptions),
+    /// Print what the running region has measured of itself, in Prometheus' text form.
+    Metrics(DataDirectory),
     /// Run an EFA fabric service without a region, in the foreground.
     Fabric(FabricOptions),
     /// Watch something happen.
@@ -102,6 +104,9 @@ pub(crate) struct DevOptions {
     /// Accept any access key (only on a loopback address).
     #[arg(long)]
     pub(crate) any_credentials: bool,
+    /// Also serve `openeni metrics` over HTTP at /metrics, for Prometheus (only on a loopback address).
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = loopback)]
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 /// `openeni fabric`.
@@ -206,6 +211,14 @@ fn account_id(text: &str) -> Result<String, &'static str> {
     }
 }
 
+fn loopback(text: &str) -> Result<SocketAddr, &'static str> {
+    let address: SocketAddr = text.parse().map_err(|_| "not an address and a port")?;
+    match address.ip().is_loopback() {
+        true => Ok(address),
+        false => Err("not a loopback address"),
+    }
+}
+
 fn region_name(text: &str) -> Result<String, &'static str> {
     let letters =
         |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
@@ -257,6 +270,8 @@ mod tests {
             (&["--region", "moon"], false),
             (&["--region", "us-east-"], false),
             (&["--account-id", "1234"], false),
+            (&["--metrics", "127.0.0.1:9464"], true),
+            (&["--metrics", "192.0.2.1:9464"], false),
             (&["--public-pool", "203.0.113.0/24"], true),
             (&["--public-pool", "203.0.113.0/31"], false),
             (&["--public-pool", "0.0.0.0/0"], false),

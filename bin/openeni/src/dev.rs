@@ -26,6 +26,7 @@ use crate::cli::{
     DEFAULT_ACCOUNT_ID, DEFAULT_DATA_DIRECTORY, DEFAULT_PUBLIC_POOL, DEFAULT_REGION, DevOptions,
 };
 use crate::directory::{Directory, DirectoryError, Endpoint};
+use crate::metrics::Metrics;
 use crate::status;
 
 /// Threads that answer calls: planning and committing have their own.
@@ -60,9 +61,11 @@ pub(crate) enum DevError {
         differences: Vec<SettingDifference>,
     },
     /// Nobody can listen there.
-    #[error("cannot listen on {listen}: {}", listening(.source))]
+    #[error("cannot listen on {listen}: {}", listening(.source, .option))]
     Listen {
         listen: SocketAddr,
+        /// That says where.
+        option: &'static str,
         source: io::Error,
     },
     /// The region does not open.
@@ -105,17 +108,16 @@ fn options(differences: &[SettingDifference]) -> String {
 }
 
 /// What to do about a listener that cannot be.
-fn listening(error: &io::Error) -> String {
-    let advice = match error.kind() {
+fn listening(error: &io::Error, option: &str) -> String {
+    match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "another program, or region, listens there: give another port by --listen"
+            format!("another program, or region, listens there: give another port by {option}")
         }
         io::ErrorKind::AddrNotAvailable => {
-            "this host has no such address: give another by --listen"
+            format!("this host has no such address: give another by {option}")
         }
-        _ => return error.to_string(),
-    };
-    advice.into()
+        _ => error.to_string(),
+    }
 }
 
 fn machine(what: impl Into<String>) -> impl FnOnce(io::Error) -> DevError {
@@ -133,6 +135,7 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
     raise_descriptor_limit().map_err(machine("cannot raise the limit of open files"))?;
     let directory = Directory::open_or_create(&options.directory.data_dir)?;
     let _lock = directory.lock()?;
+    let metrics = Metrics::begin();
     let store = EmbeddedStore::open(directory.store())?;
     let stored = eni_region::settings(&store).map_err(|source| DevError::Region {
         path: directory.path().to_owned(),
@@ -163,7 +166,7 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
         if started.is_err() && is_new {
             fs::remove_file(directory.store()).map_err(machine("cannot remove the new store"))?;
         }
-        serve_region(options, &directory, region, access, started?).await
+        serve_region(options, &directory, region, access, started?, metrics).await
     })
 }
 
@@ -227,6 +230,8 @@ struct Started {
     agent: Agent,
     adapters: Arc<Adapters>,
     statuses: UnixListener,
+    /// Where Prometheus asks, if it may.
+    scrapes: Option<TcpListener>,
 }
 
 /// Listens, and makes the region's network.
@@ -238,10 +243,11 @@ async fn start(
     // Taken first: a signal while the network is being made must still take it down.
     let interrupt = signal(SignalKind::interrupt()).map_err(machine("cannot take signals"))?;
     let terminate = signal(SignalKind::terminate()).map_err(machine("cannot take signals"))?;
-    let listen = options.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|source| DevError::Listen { listen, source })?;
+    let listener = bind(options.listen, "--listen").await?;
+    let scrapes = match options.metrics {
+        Some(address) => Some(bind(address, "--metrics").await?),
+        None => None,
+    };
     let listen = listener
         .local_addr()
         .map_err(machine("cannot tell the address listened on"))?;
@@ -258,6 +264,17 @@ async fn start(
         agent: Agent::start(Arc::clone(region) as _, Arc::clone(region) as _, agent)?,
         adapters,
         statuses: status_listener(directory)?,
+        scrapes,
+    })
+}
+
+/// Listens where the `option` says.
+async fn bind(listen: SocketAddr, option: &'static str) -> Result<TcpListener, DevError> {
+    let bound = TcpListener::bind(listen).await;
+    bound.map_err(|source| DevError::Listen {
+        listen,
+        option,
+        source,
     })
 }
 
@@ -268,6 +285,7 @@ async fn serve_region(
     region: Arc<Region>,
     access: Access,
     started: Started,
+    metrics: Metrics,
 ) -> Result<(), DevError> {
     let Started {
         mut interrupt,
@@ -277,6 +295,7 @@ async fn serve_region(
         agent,
         adapters,
         statuses,
+        scrapes,
     } = started;
     let agent = Arc::new(agent);
     directory.publish_endpoint(&endpoint)?;
@@ -297,8 +316,10 @@ async fn serve_region(
         Arc::clone(&region),
         Arc::clone(&agent),
         adapters,
-        until(stopped),
+        metrics.clone(),
+        until(stopped.clone()),
     ));
+    let measured = tokio::spawn(metrics.keep(scrapes, until(stopped)));
     tell_of_missing_libraries()?;
     // A status is given after the first pass: what reads `ready` finds the way to the host.
     let _ = tokio::time::timeout(FIRST_PASS_PATIENCE, agent.status()).await;
@@ -316,7 +337,7 @@ async fn serve_region(
     }
     info!("taking the network down; the data stays");
     stop.send_replace(true);
-    for server in [api, status] {
+    for server in [api, status, measured] {
         // A server that panicked has said so; the network comes down all the same.
         let _ = server.await;
     }

@@ -5,6 +5,7 @@ use std::io;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 /// The environment's word for `--log`.
 const VARIABLE: &str = "OPENENI_LOG";
@@ -82,6 +83,8 @@ pub(crate) fn begin(wanted: Option<&str>, style: Style) -> Log {
 fn subscribe<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(filter: &str, writer: W) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Spans are of level debug: whoever asks for them sees how long each took.
+        .with_span_events(FmtSpan::CLOSE)
         .with_writer(writer)
         .with_ansi(std::io::IsTerminal::is_terminal(&io::stderr()))
         .init();

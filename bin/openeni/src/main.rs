@@ -9,6 +9,7 @@ mod env;
 mod fabric;
 mod instance;
 mod log;
+mod metrics;
 mod privilege;
 mod status;
 
@@ -51,6 +52,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Logs(options) => instance::logs(&options)?,
         Command::Fabric(options) => fabric::run(&options)?,
         Command::Status(options) => status::show(&options)?,
+        Command::Metrics(options) => status::show_metrics(&options)?,
         Command::Demo(Demo::Failover(options)) => {
             privilege::need_root("demo failover")?;
             demo::failover(&options)?;

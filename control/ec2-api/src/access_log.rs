@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use crate::Fault;
+use tracing::Span;
+
+use crate::{Fault, operations};
 
 /// The log target of the calls' lines, for filters: `openeni::api=warn` turns them off.
 pub const ACCESS_LOG: &str = "openeni::api";
@@ -13,6 +15,8 @@ const SHOWN_CHARACTERS: usize = 64;
 const SUCCESS: &str = "OK";
 /// What stands for a code where nobody was answered, or not to the end.
 const HUNG_UP: &str = "-";
+/// What stands in figures for an action that is not served: what clients write must not make figures without end.
+const OTHER: &str = "other";
 
 /// What is known of a call so far. Written when it is dropped: a client that hangs up, which ends the call where it
 /// waits, leaves a line too.
@@ -20,6 +24,7 @@ pub(crate) struct Record {
     request_id: String,
     began: Instant,
     action: String,
+    served: &'static str,
     access_key_id: String,
     status: u16,
     code: &'static str,
@@ -33,6 +38,7 @@ impl Record {
             request_id: request_id.into(),
             began: Instant::now(),
             action: "-".into(),
+            served: OTHER,
             access_key_id: "-".into(),
             status: 0,
             code: HUNG_UP,
@@ -44,6 +50,8 @@ impl Record {
     pub(crate) fn action(&mut self, action: Option<&str>) {
         if let Some(action) = action {
             self.action = shown(action);
+            self.served = operations::served(action).unwrap_or(OTHER);
+            Span::current().record("action", self.served);
         }
     }
 
@@ -66,18 +74,31 @@ impl Record {
     }
 }
 
+/// What a figure says of an HTTP status.
+fn class(status: u16) -> &'static str {
+    match status {
+        0 => "hung up",
+        200..=299 => "2xx",
+        500..=599 => "5xx",
+        _ => "4xx",
+    }
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         let Self {
             request_id,
             began,
             action,
+            served,
             access_key_id,
             status,
             code,
             bytes,
         } = self;
-        let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
+        let took = began.elapsed();
+        eni_metrics::CALL.took_for([served, class(*status)], took);
+        let milliseconds = took.as_secs_f64() * 1000.0;
         if *code == HUNG_UP {
             tracing::info!(target: ACCESS_LOG, "{action} - hung up {milliseconds:.1} ms {bytes} bytes {access_key_id} {request_id}");
         } else {

@@ -58,10 +58,18 @@ macro_rules! handlers {
     };
 }
 
+const HANDLERS: &[(&str, Handler)] = &eni_model::for_each_operation!(handlers);
+
+/// An action that is served, by its declared name; none of what else a client may have written.
+pub(crate) fn served(action: &str) -> Option<&'static str> {
+    let operation = HANDLERS.iter().find(|(name, _)| *name == action);
+    let family = || EmptyFamily::find(action).map(|family| family.action);
+    operation.map(|(name, _)| *name).or_else(family)
+}
+
 /// Answers the operation `action` of EC2.
 pub(crate) async fn answer(action: &str, call: Call<'_>) -> Result<Document, Fault> {
-    let all: &'static [(&str, Handler)] = const { &eni_model::for_each_operation!(handlers) };
-    if let Some((_, handler)) = all.iter().find(|(name, _)| *name == action) {
+    if let Some((_, handler)) = HANDLERS.iter().find(|(name, _)| *name == action) {
         return handler(call).await;
     }
     match EmptyFamily::find(action) {

@@ -12,7 +12,8 @@ use http::request::Parts;
 use http::uri::Authority;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use tracing::debug;
+use tracing::field::Empty;
+use tracing::{Instrument, debug, debug_span};
 
 use crate::access_log::Record;
 use crate::long_answer::{AnswerBody, LongAnswer, MAX_LONG_ANSWERS, TURN_PATIENCE};
@@ -101,6 +102,7 @@ impl QueryApi {
         let mut service = Service::Ec2;
         let answered = self
             .call(head, body, &request_id, &mut service, &mut record)
+            .instrument(debug_span!("call", request_id, action = Empty))
             .await;
         let body = match answered {
             Ok(Document::Whole(document)) => {

@@ -7,8 +7,9 @@ use std::sync::mpsc::Receiver;
 use std::task::Waker;
 
 use eni_model::{ChangeSet, ClientToken, Ec2Error, World};
-use eni_store::{Store, StoreError, Txn, TxnRejection};
+use eni_store::{Store, StoreError, Txn, TxnRejection, TxnResponse};
 use eni_types::{IdSequence, Timestamp, quota};
+use tracing::debug_span;
 
 use crate::OpenError;
 use crate::call::{Call, Surroundings};
@@ -102,6 +103,8 @@ impl Writer {
 
     /// Plans, commits, publishes, answers, wakes.
     fn serve(&mut self, mut calls: Vec<Box<dyn Call>>) {
+        let _span = debug_span!("batch", calls = calls.len()).entered();
+        eni_metrics::BATCH_CALLS.is(calls.len() as f64);
         let done = self.settle().and_then(|()| {
             let batch = self.plan(&mut calls)?;
             self.commit(batch)
@@ -201,7 +204,7 @@ impl Writer {
             return Ok(());
         }
         let mut revisions = Vec::with_capacity(batch.transactions.len());
-        for outcome in self.store.transact_batch(&batch.transactions)? {
+        for outcome in self.transact(&batch.transactions)? {
             match outcome {
                 Ok(response) => revisions.push(response.revision),
                 // The only guard is the writer's.
@@ -213,13 +216,24 @@ impl Writer {
             }
         }
         let change_sets = batch.changes.into_iter().map(Arc::new);
-        let next = self
-            .shared
-            .published
-            .get()
-            .followed_by(self.pending.clone(), revisions.into_iter().zip(change_sets));
-        self.shared.published.replace(next);
+        let _span = debug_span!("publish").entered();
+        eni_metrics::PUBLISH.time(|| {
+            let published = &self.shared.published;
+            let changes = revisions.into_iter().zip(change_sets);
+            published.replace(published.get().followed_by(self.pending.clone(), changes));
+        });
         Ok(())
+    }
+
+    /// All of a batch in one commit.
+    fn transact(
+        &self,
+        transactions: &[Txn],
+    ) -> Result<Vec<Result<TxnResponse, TxnRejection>>, StoreError> {
+        let bytes: usize = transactions.iter().map(Txn::size_bytes).sum();
+        let _span = debug_span!("commit", bytes).entered();
+        eni_metrics::COMMIT_BYTES.is(bytes as f64);
+        eni_metrics::COMMIT.time(|| self.store.transact_batch(transactions))
     }
 
     /// Removes client tokens that are not remembered any more.

@@ -165,6 +165,12 @@ impl Txn {
         Self::default()
     }
 
+    /// Bytes of its keys and values.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.operations.iter().map(Operation::size_bytes).sum()
+    }
+
     /// Requires that `guard` holds.
     #[must_use]
     pub fn when(mut self, guard: Guard) -> Self {
@@ -199,7 +205,7 @@ impl Txn {
                 count: self.operations.len(),
             });
         }
-        let size_bytes: usize = self.operations.iter().map(Operation::size_bytes).sum();
+        let size_bytes = self.size_bytes();
         if size_bytes > MAX_TXN_BYTES {
             return Err(TxnRejection::TooLarge { size_bytes });
         }

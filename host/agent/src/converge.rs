@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use eni_plan::lanes::{Failures, InFlight, InstanceMaps, Queue, SeenDevices, Turn, Urgency, Walk};
 use eni_plan::{Convergence, Desired, Observed, Plan, Step, VportNumbers};
+use tracing::debug_span;
 
 use crate::AgentError;
 use crate::error::chain;
 use crate::machine::TablesPart;
 use crate::progress::News;
-use crate::step_name::step_name;
+use crate::step_name::{step_kind, step_name};
 
 /// What is known of the machine, and which attachment has which vport.
 pub(crate) struct Knowledge {
@@ -57,7 +58,8 @@ impl Knowledge {
 
     /// What is left to do.
     pub(crate) fn plan(&mut self, desired: &Desired) -> Plan {
-        self.convergence.plan(desired)
+        let _span = debug_span!("plan").entered();
+        eni_metrics::PLANNING.time(|| self.convergence.plan(desired))
     }
 
     /// Whether something has failed and is yet to be tried again.
@@ -97,7 +99,9 @@ impl Knowledge {
             }
             let begun = Instant::now();
             let done = tables.apply(&step);
-            tracing::debug!(step = %step_name(&step), took = ?begun.elapsed());
+            let took = begun.elapsed();
+            eni_metrics::TABLE_STEP.took_for([step_kind(&step)], took);
+            tracing::debug!(step = %step_name(&step), ?took);
             match done {
                 Ok(()) => self.has_done(&step),
                 Err(error) => {

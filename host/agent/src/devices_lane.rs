@@ -9,10 +9,11 @@ use eni_bpf_loader::InstanceMaps;
 use eni_plan::Step;
 use eni_plan::lanes::{InFlight, Outcome, Queue, QueuedStep, Queues, SeenDevices};
 use eni_types::InstanceId;
+use tracing::debug_span;
 
 use crate::error::chain;
 use crate::machine::DevicesPart;
-use crate::step_name::step_name;
+use crate::step_name::{step_kind, step_name};
 use crate::supervision::Lane;
 use crate::{AgentError, log_failure};
 
@@ -278,10 +279,14 @@ impl Shared {
     }
 
     fn work_on(&self, queue: Queue, step: Step) {
+        let _span = debug_span!("device step", kind = step_kind(&step)).entered();
         let begun = Instant::now();
         let worked = self.lane.work(|| self.machine.apply(&step));
         let result = worked.unwrap_or_else(|panic| Err(panic.into()));
-        tracing::debug!(step = %step_name(&step), took = ?begun.elapsed());
+        let took = begun.elapsed();
+        let outcome = if result.is_ok() { "done" } else { "failed" };
+        eni_metrics::DEVICE_STEP.took_for([step_kind(&step), outcome], took);
+        tracing::debug!(step = %step_name(&step), ?took);
         if let Err(error) = &result {
             tracing::warn!(step = %step_name(&step), error = %chain(error), "a step failed");
         }
@@ -298,7 +303,8 @@ impl Shared {
     fn do_chore(&self, chore: Chore) {
         match chore {
             Chore::Look => {
-                let worked = self.lane.work(|| self.machine.look());
+                let look = || eni_metrics::LOOK.time(|| self.machine.look());
+                let worked = self.lane.work(look);
                 let seen = worked.unwrap_or_else(|panic| Err(panic.into()));
                 let mut state = self.lock();
                 state.looks = false;

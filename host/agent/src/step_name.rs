@@ -1,6 +1,30 @@
-//! Steps in words, for the log.
+//! Steps in words, for the log and for figures.
 
 use eni_plan::Step;
+
+/// What is done, without to what.
+pub(crate) fn step_kind(step: &Step) -> &'static str {
+    match step {
+        Step::Plug(..) => "plug",
+        Step::Configure(..) => "configure",
+        Step::Boot(..) => "boot",
+        Step::Halt(_) => "halt",
+        Step::Withdraw(..) => "withdraw",
+        Step::CreateInstance(..) => "create",
+        Step::DestroyInstance(_) => "destroy",
+        Step::PlugUplink(_) => "plug uplink",
+        Step::Cut(..) => "cut",
+        Step::Unplug(_) => "unplug",
+        Step::Guard(_) => "guard",
+        Step::Link(_) => "link",
+        Step::WriteVport(..) => "write vport",
+        Step::Forget(..) => "forget",
+        Step::WriteGlobals(_) => "write globals",
+        Step::Announce(_) => "announce",
+        Step::Table(change) if change.policy().is_some() => "change rule",
+        Step::Table(_) => "change row",
+    }
+}
 
 /// The step without the contents of rows and boot scripts.
 pub(crate) fn step_name(step: &Step) -> String {

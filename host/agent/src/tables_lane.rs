@@ -13,6 +13,7 @@ use eni_plan::lanes::{Outcome, Urgency, Walk};
 use eni_plan::{Desired, Observed, Plan};
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tracing::debug_span;
 
 use crate::converge::Knowledge;
 use crate::devices_lane::{DevicesLane, News};
@@ -228,7 +229,8 @@ impl TablesLane {
         let has_news = self.take_news();
         let is_due = self.keep_time();
         if has_news || is_due || self.passes_again || self.lowering.is_none() {
-            self.pass();
+            let _span = debug_span!("pass").entered();
+            eni_metrics::PASS.time(|| self.pass());
         }
         false
     }
@@ -237,7 +239,8 @@ impl TablesLane {
     fn pass(&mut self) {
         self.passes_again = false;
         self.publications.unseen.store(false, Ordering::Release);
-        let lowering = self.lower();
+        let lower = || eni_metrics::LOWERING.time(|| self.lower());
+        let lowering = debug_span!("lower").in_scope(lower);
         let plan = self.knowledge.plan(lowering.desired());
         self.follow(&plan);
         let in_flight = self.devices.in_flight();

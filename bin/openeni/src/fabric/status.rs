@@ -17,7 +17,7 @@ use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bin
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Output;
-use crate::status::{AdapterCounters, PATIENCE, StatusError, markdown, read_document};
+use crate::status::{AdapterCounters, PATIENCE, Question, StatusError, markdown, read_document};
 
 /// What goes on is the owner's to see.
 const SOCKET_MODE: u32 = 0o600;
@@ -143,7 +143,7 @@ fn tell(mut stream: &UnixStream, report: &Report) -> io::Result<()> {
 
 /// Asks the service with this socket.
 pub(crate) fn ask(service: &Path, output: Output) -> Result<String, StatusError> {
-    let text = read_document(&status_socket(service))?;
+    let text = read_document(&status_socket(service), Question::Status)?;
     let report: Report = serde_json::from_str(&text)?;
     Ok(match output {
         Output::Json => text + "\n",

@@ -6,6 +6,7 @@ mod report;
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use eni_agent::{Agent, AgentError, VportStatus};
 use eni_region::Region;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::time::timeout;
 use tracing::warn;
@@ -25,11 +26,15 @@ pub(crate) use self::render::markdown;
 pub(crate) use self::report::InstanceStatus;
 use self::report::{Counters, Report};
 use crate::adapters::Adapters;
-use crate::cli::{Output, StatusOptions};
+use crate::cli::{DataDirectory, Output, StatusOptions};
 use crate::directory::{Directory, DirectoryError};
+use crate::metrics::Metrics;
 
 /// How long a region may take to tell its status, and a reader to take it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long it may take to say what is asked: the asker says it as it connects.
+const QUESTION_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why there is no status. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -129,16 +134,56 @@ fn width() -> usize {
 pub(crate) fn report_of(directory: &Directory) -> Result<Report, StatusError> {
     // Says so if no region runs, rather than that a socket is missing.
     directory.endpoint()?;
-    Ok(serde_json::from_str(&read_document(
+    let document = read_document(&directory.status_socket(), Question::Status)?;
+    Ok(serde_json::from_str(&document)?)
+}
+
+/// Prints what the running region has measured of itself.
+pub(crate) fn show_metrics(options: &DataDirectory) -> Result<(), StatusError> {
+    let directory = Directory::open(&options.data_dir)?;
+    directory.endpoint()?;
+    print(&read_document(
         &directory.status_socket(),
-    )?)?)
+        Question::Metrics,
+    )?)
+}
+
+/// What is asked at a region's socket: a word, and no more to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// No word at all, which a fabric service's socket answers too.
+    Status,
+    /// What was measured.
+    Metrics,
+}
+
+impl Question {
+    const fn word(self) -> &'static [u8] {
+        match self {
+            Self::Status => b"",
+            Self::Metrics => b"metrics",
+        }
+    }
+
+    /// Hears it. Of whoever says nothing, and not that this is all, it is the status.
+    async fn hear(stream: &mut tokio::net::UnixStream) -> Self {
+        let mut word = Vec::new();
+        let mut stream = stream.take(Self::Metrics.word().len() as u64);
+        let heard = timeout(QUESTION_PATIENCE, stream.read_to_end(&mut word)).await;
+        match heard {
+            Ok(Ok(_)) if word == Self::Metrics.word() => Self::Metrics,
+            _ => Self::Status,
+        }
+    }
 }
 
 /// What is told at a socket.
-pub(crate) fn read_document(socket: &Path) -> Result<String, StatusError> {
+pub(crate) fn read_document(socket: &Path, question: Question) -> Result<String, StatusError> {
     let read = || -> io::Result<String> {
         let mut stream = UnixStream::connect(socket)?;
         stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(question.word())?;
+        stream.shutdown(Shutdown::Write)?;
         let mut text = String::new();
         stream.read_to_string(&mut text)?;
         Ok(text)
@@ -152,12 +197,13 @@ pub(crate) fn read_document(socket: &Path) -> Result<String, StatusError> {
     })
 }
 
-/// Answers every connection with the region's status until `stop` completes.
+/// Answers every connection with the region's status, or with what was measured, until `stop` completes.
 pub(crate) async fn serve(
     listener: UnixListener,
     region: Arc<Region>,
     agent: Arc<Agent>,
     adapters: Arc<Adapters>,
+    metrics: Metrics,
     stop: impl Future<Output = ()>,
 ) {
     let mut stop = std::pin::pin!(stop);
@@ -169,7 +215,11 @@ pub(crate) async fn serve(
         let Ok((mut stream, _)) = accepted else {
             continue;
         };
-        let text = match report(&region, &agent, &adapters).await {
+        let told = match Question::hear(&mut stream).await {
+            Question::Status => report(&region, &agent, &adapters).await,
+            Question::Metrics => Ok(metrics.render()),
+        };
+        let text = match told {
             Ok(text) => text,
             Err(error) => {
                 warn!(%error, "cannot read the counters");
