@@ -73,7 +73,7 @@ impl Agent {
         let service = Arc::clone(&adapters);
         let machine = Machine::open(run, init_command, adapter_files, service, pool)?;
         let runtime = Builder::new_current_thread()
-            .enable_time()
+            .enable_all()
             .build()
             .map_err(failed("start an agent for"))?;
         let planted = std::env::var(PANIC_VARIABLE).unwrap_or_default();

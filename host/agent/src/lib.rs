@@ -27,6 +27,7 @@ mod converge;
 #[cfg(test)]
 mod converge_tests;
 mod devices_lane;
+mod ends;
 mod error;
 #[cfg(test)]
 mod guest_state_tests;

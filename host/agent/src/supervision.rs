@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Names a lane and a number, as in `tables=3` or `devices=10`: the lane panics once, at its so-manieth piece of work. Several
-/// are separated by commas. For tests of what the agent survives.
+/// are separated by commas. With a plus behind it, as in `tables=3+`, all later work panics too, until the lane ends. For tests
+/// of what the agent survives.
 pub const PANIC_VARIABLE: &str = "OPENENI_AGENT_PANIC";
 
 /// How a lane fares.
@@ -51,6 +52,8 @@ pub(crate) struct Lane {
     status: Arc<Mutex<LaneStatus>>,
     /// The number of the piece of work that panics, counted down.
     planted: Arc<AtomicI64>,
+    /// Whether all later ones panic, too.
+    again: bool,
 }
 
 /// A lane's work has panicked.
@@ -63,8 +66,11 @@ impl Lane {
     pub(crate) fn new(name: &'static str, planted: &str) -> Self {
         let number = planted.split(',').find_map(|one| {
             let (lane, number) = one.trim().split_once('=')?;
-            number.parse().ok().filter(|_| lane == name)
+            Some(number).filter(|_| lane == name)
         });
+        let number = number.unwrap_or_default();
+        let again = number.ends_with('+');
+        let number = number.trim_end_matches('+').parse();
         Self {
             status: Arc::new(Mutex::new(LaneStatus {
                 name,
@@ -73,20 +79,14 @@ impl Lane {
                 last_error: None,
             })),
             planted: Arc::new(AtomicI64::new(number.unwrap_or(-1))),
+            again,
         }
     }
 
     /// Does a piece of work. What it was about to change must be observed anew after a panic.
     pub(crate) fn work<T>(&self, work: impl FnOnce() -> T) -> Result<T, Panicked> {
-        let planted = || {
-            let number = self.planted.load(Ordering::Relaxed);
-            assert!(
-                number < 0 || self.planted.fetch_sub(1, Ordering::Relaxed) != 1,
-                "planted by {PANIC_VARIABLE}"
-            );
-        };
         let worked = catch_unwind(AssertUnwindSafe(|| {
-            planted();
+            assert!(!self.is_struck(), "planted by {PANIC_VARIABLE}");
             work()
         }));
         worked.map_err(|panic| {
@@ -101,6 +101,15 @@ impl Lane {
             status.last_error = Some(text.clone());
             Panicked(text)
         })
+    }
+
+    /// Whether a planted panic is due.
+    fn is_struck(&self) -> bool {
+        match self.planted.load(Ordering::Relaxed) {
+            ..1 => false,
+            1 if self.again => true,
+            _ => self.planted.fetch_sub(1, Ordering::Relaxed) == 1,
+        }
     }
 
     pub(crate) fn is_now(&self, state: LaneState) {
@@ -147,5 +156,12 @@ mod tests {
         let status = devices.status();
         assert_eq!(status.panics, 1);
         assert!(status.last_error.unwrap().contains(PANIC_VARIABLE));
+    }
+
+    #[test]
+    fn one_planted_with_a_plus_strikes_from_then_on() {
+        let lane = Lane::new("tables", "devices=1, tables=3+");
+        let worked: Vec<bool> = (0..5).map(|_| lane.work(|| ()).is_ok()).collect();
+        assert_eq!(worked, [true, true, false, false, false]);
     }
 }

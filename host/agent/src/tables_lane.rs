@@ -17,6 +17,7 @@ use tracing::debug_span;
 
 use crate::converge::Knowledge;
 use crate::devices_lane::{DevicesLane, News};
+use crate::ends::Ends;
 use crate::error::chain;
 use crate::machine::{Machine, TablesPart, observe};
 use crate::status::KnownVport;
@@ -109,6 +110,8 @@ impl Wake for Publications {
 enum Reason {
     Published,
     News,
+    /// Processes of an instance have ended, perhaps by themselves.
+    End,
     Clock,
     Request(Request),
 }
@@ -192,6 +195,7 @@ impl TablesLane {
     /// Works until it is asked to stop. Gives back the machine, unless a thread of the other lane could not end.
     pub(crate) fn run(mut self, runtime: &Runtime) -> Option<Machine> {
         let mut panics_in_a_row = 0;
+        let ends = Ends::of(self.devices.machine().ends(), runtime);
         let mut wake = Reason::Published;
         loop {
             let lane = self.lane.clone();
@@ -207,7 +211,7 @@ impl TablesLane {
                 return self.end();
             }
             panics_in_a_row = 0;
-            wake = runtime.block_on(self.wait());
+            wake = runtime.block_on(self.wait(&ends));
         }
     }
 
@@ -216,6 +220,12 @@ impl TablesLane {
         match wake {
             Reason::Published => self.passes_again = true,
             Reason::News | Reason::Clock => {}
+            Reason::End => {
+                if !self.devices.machine().heard_of_an_end() {
+                    return false;
+                }
+                self.look();
+            }
             Reason::Request(Request::Stop) => return true,
             Reason::Request(Request::Vports(reply)) => {
                 match &mut self.early_requests {
@@ -227,7 +237,7 @@ impl TablesLane {
             }
         }
         let has_news = self.take_news();
-        let is_due = self.keep_time();
+        let is_due = self.do_what_is_due();
         if has_news || is_due || self.passes_again || self.lowering.is_none() {
             let _span = debug_span!("pass").entered();
             eni_metrics::PASS.time(|| self.pass());
@@ -433,7 +443,7 @@ impl TablesLane {
     }
 
     /// Does what the clock asks for; whether there is something to plan.
-    fn keep_time(&mut self) -> bool {
+    fn do_what_is_due(&mut self) -> bool {
         let now = Instant::now();
         if now.duration_since(self.times.last_expiry) >= EXPIRY_INTERVAL {
             self.times.last_expiry = now;
@@ -501,7 +511,7 @@ impl TablesLane {
         self.reports.expire();
     }
 
-    async fn wait(&mut self) -> Reason {
+    async fn wait(&mut self, ends: &Ends) -> Reason {
         let now = Instant::now();
         let times = &self.times;
         let look = LOOK_INTERVAL.saturating_sub(now - times.last_listening);
@@ -520,6 +530,7 @@ impl TablesLane {
             () = self.publications.news.notified() => Reason::Published,
             request = self.inbox.recv() => Reason::Request(request.unwrap_or(Request::Stop)),
             () = self.news.notified() => Reason::News,
+            () = ends.wait() => Reason::End,
             () = tokio::time::sleep(sleep.unwrap_or(LOOK_INTERVAL)) => Reason::Clock,
         }
     }

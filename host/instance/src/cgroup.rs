@@ -80,6 +80,11 @@ impl InstanceCgroup {
         self.0.join("cgroup.procs")
     }
 
+    /// Says whether there are processes in it, and is changed when that changes.
+    pub(crate) fn events(&self) -> PathBuf {
+        self.0.join("cgroup.events")
+    }
+
     pub(crate) fn create(&self) -> Result<(), InstanceError> {
         fs::create_dir_all(&self.0).map_err(file_error("make cgroup", &self.0))
     }
@@ -91,7 +96,7 @@ impl InstanceCgroup {
 
     /// Whether any process is in it or below it.
     pub(crate) fn is_populated(&self) -> bool {
-        fs::read_to_string(self.0.join("cgroup.events"))
+        fs::read_to_string(self.events())
             .is_ok_and(|events| events.lines().any(|line| line == "populated 1"))
     }
 

@@ -1,6 +1,7 @@
 //! What every driver does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
 
 use eni_plan::{DesiredInstance, DesiredInterface, ObservedDevice, ObservedInstance};
 use eni_types::{AttachmentId, InstanceId};
@@ -75,8 +76,18 @@ pub trait InstanceDriver: Send + Sync {
     fn forget_consoles(&self, known: &BTreeSet<InstanceId>) -> Result<(), InstanceError>;
 
     /// Whether something has been heard that [`InstanceDriver::devices`] may tell otherwise than when it was last called: a
-    /// device or a route that a guest has changed. Does not wait. That processes of an instance end is not heard.
+    /// device or a route that a guest has changed. Does not wait.
     fn has_news(&self) -> bool;
+
+    /// A descriptor that is readable when [`InstanceDriver::heard_of_an_end`] may have something to tell.
+    ///
+    /// # Errors
+    /// When the kernel gives none.
+    fn ends(&self) -> Result<OwnedFd, InstanceError>;
+
+    /// Whether it was heard since the last call that all processes of an instance have ended, though nobody had stopped it.
+    /// Does not wait.
+    fn heard_of_an_end(&self) -> bool;
 
     /// The instances of this region that are on the machine.
     ///

@@ -15,6 +15,7 @@ mod brought;
 mod cgroup;
 mod console;
 mod driver;
+mod ends;
 mod environment;
 mod error;
 mod exec;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, Permissions};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 
 use crate::brought::Record;
 use crate::cgroup::RegionCgroup;
+use crate::ends::Ends;
 use crate::environment::Environment;
 use crate::error::file_error;
 use crate::guest::{Guest, NetlinkPool, Watch};
@@ -68,6 +69,7 @@ pub struct NamespaceDriver {
     cgroup: RegionCgroup,
     pub(crate) fabric: NetlinkPool,
     pub(crate) watch: Watch,
+    ends: Ends,
     init_command: Vec<OsString>,
     adapter_files: Arc<dyn AdapterFiles>,
     /// Open namespaces: opening one takes a thread, and that takes longer than a whole plug.
@@ -95,10 +97,17 @@ impl NamespaceDriver {
             .mode(0o700)
             .create(&directory);
         made.map_err(file_error("make", directory))?;
+        let cgroup = RegionCgroup::open(&run)?;
+        let ends = Ends::new().map_err(file_error("listen for ends in", run.path()))?;
+        // Those that run already, of an earlier process.
+        for id in cgroup.instances() {
+            ends.listen(id, &cgroup.instance(id).events());
+        }
         Ok(Self {
-            cgroup: RegionCgroup::open(&run)?,
+            cgroup,
             fabric: NetlinkPool::of(fabric)?,
             watch: Watch::of(fabric)?,
+            ends,
             run,
             init_command,
             adapter_files,
@@ -206,6 +215,7 @@ impl InstanceDriver for NamespaceDriver {
         self.lay_out_adapter_files(id, instance.efa_devices)?;
         let cgroup = self.cgroup.instance(id);
         cgroup.create()?;
+        self.ends.listen(id, &cgroup.events());
         let settings = Settings {
             directory: self.run.instance(id),
             processes: cgroup.processes(),
@@ -218,10 +228,12 @@ impl InstanceDriver for NamespaceDriver {
     }
 
     fn stop(&self, id: InstanceId) -> Result<(), InstanceError> {
+        self.ends.leave(id);
         self.cgroup.instance(id).kill()
     }
 
     fn destroy(&self, id: InstanceId) -> Result<(), InstanceError> {
+        self.ends.leave(id);
         self.cgroup.instance(id).remove()?;
         self.guests.lock().remove(&id);
         Namespace::delete(&self.run.network_namespace(id))?;
@@ -326,6 +338,18 @@ impl InstanceDriver for NamespaceDriver {
 
     fn has_news(&self) -> bool {
         self.watch.has_news()
+    }
+
+    fn ends(&self) -> Result<OwnedFd, InstanceError> {
+        let descriptor = self.ends.descriptor();
+        descriptor.map_err(file_error("listen for ends in", self.run.path()))
+    }
+
+    fn heard_of_an_end(&self) -> bool {
+        let heard = self.ends.heard();
+        // Booting is heard of as well.
+        let has_ended = |id: InstanceId| !self.cgroup.instance(id).is_populated();
+        heard.into_iter().any(has_ended)
     }
 
     fn instances(&self) -> Result<BTreeMap<InstanceId, ObservedInstance>, InstanceError> {

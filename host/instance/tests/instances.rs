@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -14,6 +15,9 @@ use eni_instance::{
 use eni_netlink::Namespace;
 use eni_plan::{DesiredInstance, DesiredInterface, Plug};
 use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -223,6 +227,53 @@ fn root_an_instance_outlives_its_driver_and_ends_when_it_is_stopped() {
     region.driver.destroy(id()).unwrap();
     region.driver.destroy(id()).unwrap();
     assert!(region.driver.instances().unwrap().is_empty());
+}
+
+#[test]
+fn root_an_end_that_nobody_asked_for_is_heard() {
+    let mut region = Region::new();
+    region.driver.create(id(), 1).unwrap();
+    let asleep = booted("#!/bin/sh\nsleep 1000\n", 1);
+    region.driver.start(id(), &asleep).unwrap();
+    region.driver.stop(id()).unwrap();
+    region.driver.start(id(), &asleep).unwrap();
+    assert!(!region.driver.heard_of_an_end(), "it was stopped, and runs");
+    kill_all(&region);
+    assert_heard(&region);
+    assert!(!region.driver.heard_of_an_end(), "it is told once");
+    // A driver that finds it running listens, too.
+    region.driver.start(id(), &asleep).unwrap();
+    region.restart();
+    kill_all(&region);
+    assert_heard(&region);
+    region.driver.destroy(id()).unwrap();
+    assert!(!region.driver.heard_of_an_end(), "it was destroyed");
+}
+
+/// Kills the instance's first process from outside, and all others with it.
+fn kill_all(region: &Region) {
+    let group = format!("/openeni-{}/{}\n", region.run.key(), id());
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let cgroup = std::fs::read_to_string(process.path().join("cgroup"));
+        let number = process
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok());
+        if cgroup.is_ok_and(|cgroup| cgroup.ends_with(&group)) {
+            // It may have ended with the first.
+            let _ = kill(Pid::from_raw(number.unwrap()), Signal::SIGKILL);
+        }
+    }
+}
+
+/// The end is told by the descriptor, not only when it is asked for.
+fn assert_heard(region: &Region) {
+    let ends = region.driver.ends().unwrap();
+    wait_for("an end", || {
+        let mut waited = [PollFd::new(ends.as_fd(), PollFlags::POLLIN)];
+        let ready = poll(&mut waited, PollTimeout::from(1_000_u16)).unwrap();
+        ready > 0 && region.driver.heard_of_an_end()
+    });
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Steps of devices and instances: they wait for the kernel and for processes. For several threads at once.
 
 use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use eni_bpf_loader::Programs;
@@ -77,6 +78,16 @@ impl DevicesPart {
     /// Whether a look may find something else than the last one, as far as that is heard. Does not wait.
     pub(crate) fn has_news(&self) -> bool {
         self.driver.has_news()
+    }
+
+    /// Readable when [`DevicesPart::heard_of_an_end`] may have something to tell.
+    pub(crate) fn ends(&self) -> Result<OwnedFd, AgentError> {
+        Ok(self.driver.ends()?)
+    }
+
+    /// Whether an instance has ended by itself since this was last asked. Does not wait.
+    pub(crate) fn heard_of_an_end(&self) -> bool {
+        self.driver.heard_of_an_end()
     }
 
     /// Does one step (not [`Step::is_of_tables`]); others are not its business.
