@@ -55,7 +55,7 @@ macro_rules! figures {
 
 figures! {
     CALL "openeni_call_seconds" Seconds ["action", "status"]
-        "From a call's head to its answer; the status is HTTP's, or 0 where the client hung up.";
+        "From a call's head to its answer; the status is HTTP's class, such as 2xx, or that the client hung up.";
     BATCH_CALLS "openeni_batch_calls" Count []
         "Calls that the writer planned together; they share one commit.";
     COMMIT_BYTES "openeni_commit_bytes" Bytes []
