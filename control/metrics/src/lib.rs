@@ -2,7 +2,7 @@
 //!
 //! A figure is a distribution: how often something happened, and how large it was. Whoever measures calls
 //! [`Figure::took`] or [`Figure::is`]; what becomes of it is the recorder's business (the `metrics` crate's), and without
-//! a recorder nothing happens. A figure without labels costs some ten nanoseconds, one with labels a look-up more.
+//! a recorder nothing happens. A value costs some 0.3 microseconds, the clock's reading included.
 //! Nothing is formatted before somebody asks.
 #![forbid(unsafe_code)]
 
