@@ -29,8 +29,10 @@
 //!   older generation, or one in transition.
 //!
 //! *Who follows* a cached flow compares the three numbers and reads nothing else of the rows: no order is needed there. The
-//! processor may compare with a generation that has just been replaced; then the packet was under way when it was. An entry
-//! itself is read whole, because it is published with its contents (hash maps) or belongs to the CPU that reads it.
+//! processor may compare with a generation that has just been replaced; then the packet was under way when it was. But it
+//! must have an entry whole: in an LRU map one may be given to another key while it is read. So an entry of [`map::FLOWS`] is
+//! copied, looked for again behind an acquire fence, and followed only if it still is the key's. ([`map::FRAGMENTS`] needs
+//! no such care: what may be mixed up there is one instance's own, and a later fragment that passes by it completes nothing.)
 #![no_std]
 #![forbid(unsafe_code)]
 

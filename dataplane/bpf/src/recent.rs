@@ -1,8 +1,8 @@
 //! Flows that this CPU has decided lately: found without a call, where [`crate::maps::FLOWS`] takes four.
 //!
 //! A slot for each value of a hash, the last flow decided there in it, private to its CPU: nobody else writes it, so that
-//! it is never read half written. What is not here is in `FLOWS`; flows are decided anew at least once a second, so that
-//! one that has moved to another CPU is soon at home there. A flow is forgotten on all CPUs by a new epoch of its slot.
+//! it is never read half written. What is not here is copied from `FLOWS`: a flow that moves to another CPU is at home there
+//! from its first packet. A flow is forgotten on all CPUs by a new epoch of its slot.
 
 use eni_abi::{Flow, FlowKey};
 

@@ -27,22 +27,18 @@ use eni_abi::{
 };
 use eni_pipeline::{
     Action, Arrival, ChecksumKind, Covered, Frame, Insertion, Manner, Memory, Outcome, Record,
-    Tables,
+    Tables, Verdict,
 };
 
 use crate::recent::{RecentFlow, Slot};
 use crate::{cut, maps};
 
-/// Runs the pipeline on the frame of `ctx`.
+/// Runs the pipeline on the frame of `ctx`: [`eni_pipeline::process`], but what a cached verdict may be is carried out
+/// apart, so that the compiler sees how little it may be.
 #[inline(always)]
 pub(crate) fn run(ctx: &TcContext) -> i32 {
     let mut frame = SocketBuffer {
         skb: ctx.as_ptr().cast(),
-    };
-    let scratch = || {
-        let scratch = maps::SCRATCH.get_ptr_mut(0)?;
-        // SAFETY: one value for each CPU, and programs at tcx run with bottom halves off: nobody else uses it meanwhile.
-        Some(unsafe { &mut *scratch })
     };
     // SAFETY: `skb` is the program's context; the helper has no preconditions.
     let arrival = unsafe {
@@ -51,7 +47,21 @@ pub(crate) fn run(ctx: &TcContext) -> i32 {
             now_ns: bpf_ktime_get_coarse_ns(),
         }
     };
-    let verdict = eni_pipeline::process(&mut frame, arrival, &Maps, &mut Maps, scratch);
+    if let Some(verdict) = eni_pipeline::follow(&mut frame, arrival, &Maps, &mut Maps) {
+        return carry_out(&frame, arrival, verdict);
+    }
+    let Some(scratch) = maps::SCRATCH.get_ptr_mut(0) else {
+        return TC_ACT_SHOT;
+    };
+    // SAFETY: one value for each CPU, and programs at tcx run with bottom halves off: nobody else uses it meanwhile.
+    let scratch = unsafe { &mut *scratch };
+    let verdict = eni_pipeline::decide(&mut frame, arrival, &Maps, &mut Maps, scratch);
+    carry_out(&frame, arrival, verdict)
+}
+
+/// Does with the frame what was decided.
+#[inline(always)]
+fn carry_out(frame: &SocketBuffer, arrival: Arrival, verdict: Verdict) -> i32 {
     let Action::Deliver { vport, manner } = verdict.action() else {
         // No stage leads to another host or to a service.
         return TC_ACT_SHOT;
@@ -286,21 +296,49 @@ fn recent_flow<'a>(slot: Slot) -> Option<&'a mut RecentFlow> {
     unsafe { (*page).get_mut(slot.index) }
 }
 
+/// Copies the flow of `key` from [`maps::FLOWS`] into this CPU's slot, whose epoch was read before; `false` if there is none.
+///
+/// While it is copied another CPU may give the entry to another flow: an LRU map waits for no reader. An entry that is
+/// found under the key before and after is the key's own, and nobody writes it in place.
+#[inline(never)]
+fn recall(key: &FlowKey, recent: &mut RecentFlow, epoch: u64) -> bool {
+    let Some(found) = maps::FLOWS.get_ptr(key) else {
+        return false;
+    };
+    recent.key = FlowKey::default();
+    // SAFETY: see the module's docs; what was copied counts only if it was whole.
+    recent.flow = unsafe { *found };
+    acquire();
+    if maps::FLOWS.get_ptr(key) != Some(found) {
+        return false;
+    }
+    recent.key = *key;
+    recent.epoch = epoch;
+    true
+}
+
+/// What is read after is read after all that was read before, by the compiler and by the processor.
+///
+/// An atomic addition that fetches orders all before and after it, on every processor and kernel: the JIT makes it
+/// `lock xadd` or `ldaddal`, or puts it before a barrier (Linux' "atomic_t", "ordering": what returns a value is fully
+/// ordered). BPF's own acquiring load takes Linux 6.15. The word is the stack's, so that no CPU waits for another.
+#[inline(always)]
+fn acquire() {
+    let mut word = 0_u64;
+    // SAFETY: adds nothing to a word of this function's.
+    unsafe {
+        asm!(
+            "{value} = atomic_fetch_add((u64 *)({word} + 0), {value})",
+            value = inout(reg) 0_u64 => _,
+            word = in(reg) &raw mut word,
+        );
+    }
+}
+
 impl Tables for Maps {
-    /// An atomic addition that fetches orders all before and after it, on every processor and kernel: the JIT makes it
-    /// `lock xadd` or `ldaddal`, or puts it before a barrier (Linux' "atomic_t", "ordering": what returns a value is fully
-    /// ordered). BPF's own acquiring load takes Linux 6.15. The word is the stack's, so that no CPU waits for another.
     #[inline(always)]
     fn ordered<'a>(&self, row: &'a Vport) -> &'a Vport {
-        let mut word = 0_u64;
-        // SAFETY: adds nothing to a word of this function's.
-        unsafe {
-            asm!(
-                "{value} = atomic_fetch_add((u64 *)({word} + 0), {value})",
-                value = inout(reg) 0_u64 => _,
-                word = in(reg) &raw mut word,
-            );
-        }
+        acquire();
         // The compiler takes what a reference leads to for constant, whatever is between two readings.
         black_box(row)
     }
@@ -381,14 +419,14 @@ impl Memory for Maps {
     #[inline(always)]
     fn flow(&self, key: &FlowKey) -> Option<&Flow> {
         let slot = Slot::of(key);
-        if let (Some(recent), Some(epoch)) = (recent_flow(slot), maps::EPOCHS.get(slot.number))
-            && recent.is_of(key)
-            && recent.epoch == *epoch
-        {
+        let recent = recent_flow(slot)?;
+        let epoch = *maps::EPOCHS.get(slot.number)?;
+        if recent.is_of(key) && recent.epoch == epoch {
             return Some(&recent.flow);
         }
-        // SAFETY: see the module's docs.
-        unsafe { maps::FLOWS.get(key) }
+        // A copy: what a pointer leads to lies in memory, for every packet.
+        let key = *key;
+        recall(&key, recent, epoch).then_some(&recent.flow)
     }
 
     #[inline(always)]

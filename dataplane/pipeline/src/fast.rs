@@ -3,8 +3,7 @@
 use eni_abi::{Address, FiveTuple, Flow, FlowKey, Ipv4, Port, Ports};
 use eni_wire::tcp_flag::{FIN, RST, SYN};
 use eni_wire::{
-    ETHERNET_LENGTH, EtherType, IPV4_LENGTH, IPV4_WORDS, Mac, TCP_LENGTH, UDP_LENGTH, checksum,
-    protocol,
+    ETHERNET_LENGTH, EtherType, IPV4_LENGTH, IPV4_WORDS, TCP_LENGTH, UDP_LENGTH, checksum, protocol,
 };
 
 use crate::rewrite::{self, Translation};
@@ -32,8 +31,8 @@ const FRAGMENT_MASK: u16 = 0x3fff_u16.to_be();
 /// What the fast way reads of a frame before it knows the flow.
 struct Headers {
     key: FlowKey,
-    /// Bytes of IP and transport header.
-    headers_length: u32,
+    /// Bytes of the largest IP packet that the frame stands for.
+    largest_packet: u32,
 }
 
 /// Follows a cached verdict; `None` sends the packet the slow way, with nothing done yet.
@@ -41,7 +40,7 @@ struct Headers {
 /// What costs here is not the instructions but what they wait for: a line of memory that the rest of the kernel has
 /// pushed out of the nearest cache, and a value that is read in another width than it was just written in.
 #[inline(always)]
-pub(crate) fn follow<F: Frame, T: Tables, M: Memory>(
+pub fn follow<F: Frame, T: Tables, M: Memory>(
     frame: &mut F,
     arrival: Arrival,
     tables: &T,
@@ -54,13 +53,15 @@ pub(crate) fn follow<F: Frame, T: Tables, M: Memory>(
         && flow.topology_generation == tables.globals()?.topology_generation
         && flow.refresh_ns > arrival.now_ns
         && goes_between(frame, flow)?;
-    if !valid || largest_packet(frame, headers.headers_length) > flow.mtu {
+    if !valid || headers.largest_packet > flow.mtu {
         return None;
     }
     let target = flow.target_vport;
     let outside = flow.flags & Flow::OUTSIDE != 0;
     if flow.flags != 0 {
-        rewrite(frame, &headers.key, flow)?;
+        // A copy: what a pointer leads to lies in memory, for every packet.
+        let key = headers.key;
+        rewrite(frame, &key, flow)?;
     }
     memory.record(&Record {
         sender: arrival.vport,
@@ -96,14 +97,14 @@ fn five_tuple(key: &FlowKey) -> FiveTuple {
     }
 }
 
-/// Whether the frame has the MACs that the flow was decided for.
+/// Whether the frame has the MACs that the flow was decided for. Word by word: two MACs as such are first put together.
 #[inline(always)]
 fn goes_between<F: Frame>(frame: &F, flow: &Flow) -> Option<bool> {
     let [d0, d1, d2, s0, s1, s2] = *frame.head()?;
-    Some(
-        Mac([d0, d1, d2]) == flow.expected_destination_mac
-            && Mac([s0, s1, s2]) == flow.expected_source_mac,
-    )
+    let [e0, e1, e2] = flow.expected_destination_mac.0;
+    let [t0, t1, t2] = flow.expected_source_mac.0;
+    let difference = (d0 ^ e0) | (d1 ^ e1) | (d2 ^ e2) | (s0 ^ t0) | (s1 ^ t1) | (s2 ^ t2);
+    Some(difference == 0)
 }
 
 /// Reads TCP and UDP without options and fragments whose packets change no connection's state.
@@ -157,7 +158,7 @@ fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
             ports: Ports::new(Port(sp), Port(dp)),
             protocol: u32::from(protocol),
         },
-        headers_length,
+        largest_packet: largest_packet(frame, headers_length),
     })
 }
 

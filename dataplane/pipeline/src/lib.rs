@@ -44,16 +44,17 @@ pub use connection::{
     TCP_CLOSED_SECONDS, TCP_CLOSING_SECONDS, TCP_DOUBTED_SECONDS, TCP_SYN_RECEIVED_SECONDS,
     TCP_SYN_SENT_SECONDS,
 };
+pub use fast::follow;
 pub use packet::Scratch;
 pub use piece::{LONGEST_PIECE, Piece, piece};
-pub use slow::FLOW_REFRESH_NS;
+pub use slow::{FLOW_REFRESH_NS, decide};
 pub use traits::{
     AllowingRules, Arrival, ChecksumKind, Covered, Frame, Insertion, Memory, Outcome, Record,
     Tables,
 };
 pub use verdict::{Action, Manner, Verdict};
 
-/// Decides and rewrites one frame.
+/// Decides and rewrites one frame: [`follow`], else [`decide`].
 ///
 /// The caller carries the [`Verdict`] out.
 /// `scratch` is asked for room only where it is needed, whatever it contains; without room the frame is dropped.
@@ -65,11 +66,11 @@ pub fn process<'a, F: Frame, T: Tables, M: Memory>(
     memory: &mut M,
     scratch: impl FnOnce() -> Option<&'a mut Scratch>,
 ) -> Verdict {
-    if let Some(verdict) = fast::follow(frame, arrival, tables, memory) {
+    if let Some(verdict) = follow(frame, arrival, tables, memory) {
         return verdict;
     }
     match scratch() {
-        Some(scratch) => slow::decide(frame, arrival, tables, memory, scratch),
+        Some(scratch) => decide(frame, arrival, tables, memory, scratch),
         None => Verdict::DROP,
     }
 }

@@ -29,7 +29,7 @@ enum Received {
 
 /// Decides one frame by all stages, and caches the verdict where it will hold.
 #[inline(never)]
-pub(crate) fn decide<F: Frame, T: Tables, M: Memory>(
+pub fn decide<F: Frame, T: Tables, M: Memory>(
     frame: &mut F,
     arrival: Arrival,
     tables: &T,

@@ -176,7 +176,7 @@ pub struct AllowingRules {
 ///
 /// Apart from [`Tables`], because it changes while a packet is decided: so `&mut` says what `Cell`s would hide.
 pub trait Memory {
-    /// A cached flow.
+    /// A cached flow, as it was remembered: never part of one and part of another.
     fn flow(&self, key: &FlowKey) -> Option<&Flow>;
     /// Caches a flow; may fail silently.
     fn remember_flow(&mut self, key: &FlowKey, flow: &Flow);
