@@ -112,3 +112,82 @@ impl Body for LongAnswer {
         self.ready.is_none() && self.coming.is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http_body_util::BodyExt;
+    use tokio::sync::Semaphore;
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::Fault;
+
+    /// As many pieces of a letter.
+    struct Letters(usize);
+
+    impl Pieces for Letters {
+        fn next(self: Box<Self>) -> Written {
+            match *self {
+                Self(0) => Err(Fault::client("Broken", "It broke.")),
+                Self(1) => Ok(("z".into(), None)),
+                Self(left) => Ok(("x".into(), Some(Box::new(Self(left - 1))))),
+            }
+        }
+    }
+
+    fn long_answer(rest: Letters, turns: &Arc<Semaphore>) -> LongAnswer {
+        let turn = Arc::clone(turns).try_acquire_owned().expect("a free turn");
+        let record = Record::new("id-1");
+        LongAnswer::new("a".into(), Box::new(rest), &Workers::start(), record, turn)
+    }
+
+    async fn next(answer: &mut LongAnswer) -> Option<io::Result<Bytes>> {
+        let frame = answer.frame().await?;
+        Some(frame.map(|frame| frame.into_data().expect("no trailers")))
+    }
+
+    #[tokio::test]
+    async fn pieces_come_in_order_and_a_broken_answer_has_no_end() {
+        let turns = Arc::new(Semaphore::new(1));
+        let whole = long_answer(Letters(3), &turns).collect().await;
+        assert_eq!(whole.expect("an end").to_bytes(), "axxz");
+        struct Broken;
+        impl Pieces for Broken {
+            fn next(self: Box<Self>) -> Written {
+                Ok(("x".into(), Some(Box::new(Letters(0)))))
+            }
+        }
+        let turn = Arc::clone(&turns).try_acquire_owned().expect("a free turn");
+        let record = Record::new("id-1");
+        let broken = LongAnswer::new(
+            "a".into(),
+            Box::new(Broken),
+            &Workers::start(),
+            record,
+            turn,
+        );
+        assert!(broken.collect().await.is_err());
+        assert_eq!(turns.available_permits(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_slowly_is_not_waited_for_without_end() {
+        let turns = Arc::new(Semaphore::new(1));
+        let mut answer = long_answer(Letters(1_000), &turns);
+        for want in ["a", "x"] {
+            let piece = next(&mut answer).await.expect("more").expect("a piece");
+            assert_eq!(piece, want);
+            advance(ANSWER_PATIENCE / 2 - Duration::from_secs(1)).await;
+        }
+        advance(Duration::from_secs(3)).await;
+        let error = next(&mut answer)
+            .await
+            .expect("an error")
+            .expect_err("late");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(answer);
+        assert_eq!(turns.available_permits(), 1);
+    }
+}

@@ -148,7 +148,9 @@ impl QueryApi {
         }
         if head.uri.path() != PATH {
             record.failed(fault);
-            return other_service::nowhere(head, fault, request_id);
+            let answer = other_service::nowhere(head, fault, request_id);
+            record.wrote(answer.body.len());
+            return answer;
         }
         refused(Service::Ec2, request_id, fault, &mut record)
     }

@@ -108,7 +108,9 @@ impl OtherService {
         let fault = self.fault(head);
         record.action(Some(&self.name));
         record.failed(&fault);
-        self.dialect.answer(&fault, request_id)
+        let answer = self.dialect.answer(&fault, request_id);
+        record.wrote(answer.body.len());
+        answer
     }
 
     fn fault(&self, head: &Parts) -> Fault {
