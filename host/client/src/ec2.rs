@@ -1,5 +1,6 @@
 //! An EC2 client: signed calls over one kept connection, values picked from the answers by name.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,6 +16,8 @@ use crate::KeyPair;
 const CALL_PATIENCE: Duration = Duration::from_secs(10);
 /// The API version every client of EC2 sends.
 const VERSION: &str = "2016-11-15";
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +46,7 @@ pub enum CallError {
         /// The call.
         action: String,
         /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Cause,
     },
 }
 
@@ -106,11 +109,23 @@ impl Ec2 {
         })
     }
 
-    fn send(
-        &self,
-        action: &str,
-        parameters: &[(&str, &str)],
-    ) -> Result<(u16, String), Box<dyn std::error::Error + Send + Sync>> {
+    /// The signed request of such a call as it goes over the wire, for a client that reads the answer itself.
+    ///
+    /// # Errors
+    /// The parameters cannot be signed.
+    pub fn request(&self, action: &str, parameters: &[(&str, &str)]) -> io::Result<Vec<u8>> {
+        let request = self.signed(action, parameters).map_err(io::Error::other)?;
+        let body = request.body();
+        let mut bytes =
+            format!("POST / HTTP/1.1\r\ncontent-length: {}\r\n", body.len()).into_bytes();
+        for (name, value) in request.headers() {
+            bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        bytes.extend([b"\r\n", body.as_bytes()].concat());
+        Ok(bytes)
+    }
+
+    fn signed(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Request<String>, Cause> {
         let body = form_urlencoded::Serializer::new(String::new())
             .append_pair("Action", action)
             .append_pair("Version", VERSION)
@@ -131,7 +146,11 @@ impl Ec2 {
             body.as_bytes(),
             Timestamp(i64::try_from(now)?),
         )?;
-        let mut response = self.agent.run(request)?;
+        Ok(request)
+    }
+
+    fn send(&self, action: &str, parameters: &[(&str, &str)]) -> Result<(u16, String), Cause> {
+        let mut response = self.agent.run(self.signed(action, parameters)?)?;
         Ok((
             response.status().as_u16(),
             response.body_mut().read_to_string()?,

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALH
 /// A region that ends with this value.
 pub struct PrivateRegion {
     process: Child,
-    directory: tempfile::TempDir,
+    directory: Arc<tempfile::TempDir>,
 }
 
 /// Moves this process into network and mount namespaces of its own, with the loopback device up. Must be called while
@@ -58,6 +58,24 @@ impl PrivateRegion {
     /// What the machine refused, or what the region said on standard error instead of starting.
     pub fn start(program: &Path) -> io::Result<Self> {
         let directory = tempfile::Builder::new().prefix("openeni-").tempdir()?;
+        Self::start_in(program, Arc::new(directory))
+    }
+
+    /// Stops the region, and starts one on its data directory; how long that takes in seconds, from the start of the
+    /// program until it serves, goes to `times`.
+    ///
+    /// # Errors
+    /// As [`PrivateRegion::start`].
+    pub fn stop_and_start(self, program: &Path, times: &mut Vec<f64>) -> io::Result<Self> {
+        let directory = Arc::clone(&self.directory);
+        drop(self);
+        let began = Instant::now();
+        let region = Self::start_in(program, directory)?;
+        times.push(began.elapsed().as_secs_f64());
+        Ok(region)
+    }
+
+    fn start_in(program: &Path, directory: Arc<tempfile::TempDir>) -> io::Result<Self> {
         let mut process = Command::new(program)
             .args(["--log", "warn", "dev", "--listen", &LISTEN.to_string()])
             .arg("--data-dir")
@@ -93,6 +111,12 @@ impl PrivateRegion {
         let key_pair: KeyPair =
             serde_json::from_slice(&fs::read(self.directory.path().join("credentials"))?)?;
         Ok(Ec2::new(LISTEN, "us-east-1", "123456789012", key_pair))
+    }
+
+    /// Where the region's API listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        LISTEN
     }
 
     /// The region's data directory.

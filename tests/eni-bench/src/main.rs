@@ -3,6 +3,7 @@
 mod api;
 mod cost;
 mod cut;
+mod load;
 mod openeni;
 mod peer;
 mod program;
@@ -86,6 +87,24 @@ enum What {
         #[arg(long, default_value_t = 10_000)]
         interfaces: usize,
     },
+    /// A region under load: creations beside a bare server, a write beside long answers, a hundred thousand interfaces.
+    Load {
+        /// Numbers of clients that create.
+        #[arg(long, value_delimiter = ',', default_values_t = [8, 64, 256])]
+        clients: Vec<usize>,
+        /// Interfaces that are created, for each number of clients and round.
+        #[arg(long, default_value_t = 8_000)]
+        creations: usize,
+        /// Interfaces that are described beside a write.
+        #[arg(long, default_value_t = 8_000)]
+        interfaces: usize,
+        /// Interfaces in the large region.
+        #[arg(long, default_value_t = 100_000)]
+        many: usize,
+        /// Rounds.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
 }
 
 /// Rules on the server's interface in OpenENI's variants.
@@ -149,6 +168,23 @@ fn run(options: &Options) -> io::Result<()> {
         }
         What::Api { interfaces } => {
             let figures = api::measure(&PrivateRegion::start(&program)?, interfaces)?;
+            print(options.json, &figures, &format!("{figures:#?}"))
+        }
+        What::Load {
+            ref clients,
+            creations,
+            interfaces,
+            many,
+            rounds,
+        } => {
+            let sizes = load::Sizes {
+                described: interfaces,
+                many,
+                clients: clients.clone(),
+                creations,
+                rounds,
+            };
+            let figures = load::measure(&program, &sizes)?;
             print(options.json, &figures, &format!("{figures:#?}"))
         }
     }
