@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
+use eni_model::resource::UserData;
 use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress, NetworkInterfaceId};
 
 use crate::Tables;
@@ -31,8 +32,8 @@ pub struct DesiredInstance {
     pub hostname: String,
     /// The domain: `ec2.internal`.
     pub domain: String,
-    /// The boot script, decoded; empty for none.
-    pub user_data: Vec<u8>,
+    /// The boot script; empty for none.
+    pub user_data: UserData,
     /// Whether it has never run before: user data is for the first boot only.
     pub first_boot: bool,
     /// How many Elastic Fabric Adapters the instance boots with.

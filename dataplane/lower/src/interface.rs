@@ -7,16 +7,11 @@ use eni_abi::{
     Address, Ipv4, Location, Mac, MacKey, Mapping, MappingKey, PublicAddress, VPC_MTU, Vport,
 };
 use eni_model::World;
-use eni_model::instance_types::InstanceType;
 use eni_model::resource::{Attachment, Instance, NetworkInterface, Subnet};
 use eni_types::{MacAddress, SubnetId, fnv1a};
 
 use crate::{DesiredInterface, TableChange};
 
-/// EC2's defaults where neither the interface nor its instance type says more (`ConnectionTrackingConfiguration`).
-const TCP_ESTABLISHED_SECONDS: u32 = 432_000;
-const UDP_STREAM_SECONDS: u32 = 180;
-const UDP_SECONDS: u32 = 30;
 /// The router's place in its subnet: the first address after the network's own.
 const ROUTER_OFFSET: u64 = 1;
 
@@ -148,28 +143,13 @@ impl PluggedInterface<'_> {
 
     fn timeouts(&self) -> Timeouts {
         let set = self.eni.connection_tracking;
-        let of_type =
-            InstanceType::find(&self.instance.instance_type).map(|found| found.connection_tracking);
-        let of_type = of_type.as_ref();
-        let or = |set: Option<u32>, of_type: Option<u32>, otherwise| {
-            set.or(of_type).unwrap_or(otherwise)
-        };
+        let of_type = &self.instance.instance_type.connection_tracking;
         Timeouts {
-            tcp_established: or(
-                set.tcp_established_timeout,
-                of_type.map(|found| found.tcp_established_timeout),
-                TCP_ESTABLISHED_SECONDS,
-            ),
-            udp_stream: or(
-                set.udp_stream_timeout,
-                of_type.map(|found| found.udp_stream_timeout),
-                UDP_STREAM_SECONDS,
-            ),
-            udp: or(
-                set.udp_timeout,
-                of_type.map(|found| found.udp_timeout),
-                UDP_SECONDS,
-            ),
+            tcp_established: set
+                .tcp_established_timeout
+                .unwrap_or(of_type.tcp_established_timeout),
+            udp_stream: set.udp_stream_timeout.unwrap_or(of_type.udp_stream_timeout),
+            udp: set.udp_timeout.unwrap_or(of_type.udp_timeout),
         }
     }
 

@@ -32,8 +32,6 @@ mod tables;
 mod uplink;
 mod vport_number;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use eni_abi::Prefix;
 use eni_model::resource::Instance;
 use eni_model::{RegionSettings, World};
@@ -78,16 +76,11 @@ fn desired_instance(
         let [a, b, c, d] = address.octets();
         alloc::format!("ip-{a}-{b}-{c}-{d}")
     });
-    // RunInstances and ModifyInstanceAttribute refuse user data that is not base64.
-    let user_data = instance
-        .user_data
-        .as_deref()
-        .and_then(|text| STANDARD.decode(text).ok());
     DesiredInstance {
         boot_count: instance.boot_count,
         hostname: hostname.unwrap_or_else(|| alloc::format!("{}", instance.instance_id)),
         domain: settings.private_domain(),
-        user_data: user_data.unwrap_or_default(),
+        user_data: instance.user_data.clone().unwrap_or_default(),
         first_boot: !instance.has_run,
         efa_devices: efa_devices(world, instance.instance_id),
     }

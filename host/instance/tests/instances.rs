@@ -100,7 +100,7 @@ fn instance(user_data: &str, boot_count: u64) -> DesiredInstance {
         boot_count,
         hostname: "ip-10-0-0-5".to_owned(),
         domain: "ec2.internal".to_owned(),
-        user_data: user_data.as_bytes().to_vec(),
+        user_data: user_data.as_bytes().into(),
         first_boot: boot_count == 1,
         efa_devices: 0,
     }

@@ -198,7 +198,7 @@ fn instance_status(
     InstanceStatus {
         instance_id: instance.instance_id,
         name: instance.tags.get("Name").map(Into::into),
-        instance_type: instance.instance_type.clone(),
+        instance_type: instance.instance_type.name.into(),
         state: instance.state,
         subnet_id: instance.subnet_id,
         vpc_id: instance.vpc_id,

@@ -719,7 +719,7 @@ pub(crate) struct InstanceDescription {
     pub(crate) key_name: Option<String>,
     pub(crate) ami_launch_index: u32,
     pub(crate) product_codes: ItemSet<()>,
-    pub(crate) instance_type: String,
+    pub(crate) instance_type: &'static str,
     pub(crate) launch_time: String,
     pub(crate) placement: PlacementDescription,
     pub(crate) monitoring: MonitoringDescription,
@@ -749,8 +749,7 @@ pub(crate) struct InstanceDescription {
     pub(crate) network_interface_set: ItemSet<InterfaceDescription>,
     pub(crate) ebs_optimized: bool,
     pub(crate) ena_support: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) cpu_options: Option<CpuOptionsDescription>,
+    pub(crate) cpu_options: CpuOptionsDescription,
     pub(crate) capacity_reservation_specification: CapacityReservationSpecificationDescription,
     pub(crate) hibernation_options: HibernationOptionsDescription,
     pub(crate) metadata_options: MetadataOptionsDescription,
@@ -770,7 +769,7 @@ pub(crate) struct InstanceDescription {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct InstanceImageMetadataDescription {
     pub(crate) instance_id: InstanceId,
-    pub(crate) instance_type: String,
+    pub(crate) instance_type: &'static str,
     pub(crate) launch_time: String,
     pub(crate) availability_zone: String,
     pub(crate) zone_id: String,

@@ -1,21 +1,28 @@
 //! EC2's instance types and the limits that each sets on network interfaces.
 //!
-//! The table (`instance-types.tsv`, one line per type, sorted by name) is EC2's own `DescribeInstanceTypes`. Lines are
-//! read when they are asked for: a look-up is a binary search in the text. `scripts/instance-types.py` makes it.
+//! The table (`instance-types.tsv`, one line per type, sorted by name) is EC2's own `DescribeInstanceTypes`. It is read
+//! once, when a type is first asked for; rows refer to its entries. `scripts/instance-types.py` makes it.
 
 mod details;
 
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::ops::RangeInclusive;
+
+use once_cell::race::OnceBox;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use details::{Part, texts_of};
 
 /// The table, with its heading.
 const TABLE: &str = include_str!("../../instance-types.tsv");
+/// The table as it was read.
+static TYPES: OnceBox<Vec<InstanceType>> = OnceBox::new();
 
 /// One instance type. Numbers that are only described stay text, as EC2 wrote them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct InstanceType {
     /// `t3.micro`.
     pub name: &'static str,
@@ -69,6 +76,15 @@ pub struct InstanceType {
     pub network_cards: Vec<NetworkCard>,
 }
 
+/// No two types have the same name.
+impl PartialEq for InstanceType {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for InstanceType {}
+
 /// Idle timeouts in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DefaultConnectionTracking {
@@ -110,8 +126,10 @@ pub struct NetworkCard {
 impl InstanceType {
     /// The type named `name`.
     #[must_use]
-    pub fn find(name: &str) -> Option<Self> {
-        Self::read(line_of(&TABLE[rows_start()..], name)?)
+    pub fn find(name: &str) -> Option<&'static Self> {
+        let types = Self::table();
+        let place = types.binary_search_by(|row| row.name.cmp(name)).ok()?;
+        types.get(place)
     }
 
     /// What is only described of it, by the names in EC2's XML.
@@ -121,8 +139,12 @@ impl InstanceType {
     }
 
     /// All types, by name.
-    pub fn all() -> impl Iterator<Item = Self> {
-        TABLE[rows_start()..].lines().filter_map(Self::read)
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        Self::table().iter()
+    }
+
+    fn table() -> &'static [Self] {
+        TYPES.get_or_init(|| Box::new(TABLE.lines().skip(1).filter_map(Self::read).collect()))
     }
 
     /// The card at `index`.
@@ -175,6 +197,22 @@ impl InstanceType {
     }
 }
 
+/// Its name, as rows are stored.
+impl Serialize for InstanceType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name)
+    }
+}
+
+/// By its name. EC2 has never taken a type from its list: a stored name that is not there is no name of a type.
+impl<'de> Deserialize<'de> for &'static InstanceType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        InstanceType::find(&name)
+            .ok_or_else(|| serde::de::Error::custom(format_args!("no instance type {name:?}")))
+    }
+}
+
 /// The line of a sorted table whose first field is `name`.
 fn line_of(table: &'static str, name: &str) -> Option<&'static str> {
     let (mut low, mut high) = (0, table.len());
@@ -195,11 +233,6 @@ fn line_of(table: &'static str, name: &str) -> Option<&'static str> {
         }
     }
     None
-}
-
-/// Where the first line after the heading starts.
-fn rows_start() -> usize {
-    TABLE.find('\n').map_or(TABLE.len(), |newline| newline + 1)
 }
 
 fn flag(text: &str) -> bool {
@@ -248,7 +281,7 @@ mod tests {
         for instance_type in types {
             assert_eq!(
                 InstanceType::find(instance_type.name),
-                Some(instance_type.clone()),
+                Some(instance_type),
                 "{}",
                 instance_type.name
             );

@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 use eni_types::{ImageId, InstanceId, InstanceState, ReservationId, SubnetId, Timestamp, VpcId};
 use serde::{Deserialize, Serialize};
 
-use super::BlockDevice;
+use super::{BlockDevice, UserData};
 use crate::Row;
 use crate::index::indexes;
+use crate::instance_types::InstanceType;
 use crate::tags::Tags;
 
 /// An instance. Its network interfaces are found by its id.
@@ -22,8 +23,8 @@ pub struct Instance {
     pub ami_launch_index: u32,
     /// Its image.
     pub image_id: ImageId,
-    /// Its type: a name from the table of instance types. Changeable while stopped.
-    pub instance_type: String,
+    /// Its type, stored by its name. Changeable while stopped.
+    pub instance_type: &'static InstanceType,
     /// The primary interface's subnet.
     pub subnet_id: SubnetId,
     /// The subnet's VPC.
@@ -41,8 +42,8 @@ pub struct Instance {
     /// Whether it has been `running`: its boot script has been started then, and is not started again.
     #[serde(default)]
     pub has_run: bool,
-    /// The boot script, base64 as given.
-    pub user_data: Option<String>,
+    /// The boot script, stored as base64.
+    pub user_data: Option<UserData>,
     /// The key pair's name, as given; described, without effect.
     pub key_name: Option<String>,
     /// Attribute `disableApiTermination`.

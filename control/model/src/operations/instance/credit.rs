@@ -5,7 +5,6 @@ use crate::api::instance::{
     DescribeInstanceCreditSpecificationsResponse,
 };
 use crate::describe::{Scope, find};
-use crate::instance_types::InstanceType;
 use crate::resource::Instance;
 use crate::{ChangeSet, Context, Operation, Planned, World};
 
@@ -30,9 +29,8 @@ impl Operation for DescribeInstanceCreditSpecifications {
 /// What a burstable instance was launched with: T2 starts as `standard`, later families as `unlimited` (EC2 User Guide,
 /// "Unlimited mode for burstable performance instances").
 fn credits(instance: &Instance) -> Option<CreditSpecificationDescription> {
-    let burstable = InstanceType::find(&instance.instance_type)
-        .is_some_and(|instance_type| instance_type.burstable_performance);
-    let default = if instance.instance_type.starts_with("t2.") {
+    let burstable = instance.instance_type.burstable_performance;
+    let default = if instance.instance_type.name.starts_with("t2.") {
         "standard"
     } else {
         "unlimited"

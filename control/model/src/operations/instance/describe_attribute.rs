@@ -13,7 +13,7 @@ use crate::operations::attribute::{AttributeBooleanValue, AttributeValue, unknow
 use crate::operations::lookup;
 use crate::operations::network_interface::description::groups_of;
 use crate::operations::volume::mapping_of;
-use crate::resource::Instance;
+use crate::resource::{Instance, UserData};
 use crate::{ChangeSet, Context, ItemSet, Operation, Planned, World};
 
 /// Describes one attribute of an instance.
@@ -57,11 +57,11 @@ fn text(value: impl Into<String>) -> Option<AttributeValue> {
 fn own_attribute(instance: &Instance, name: &str) -> Option<DescribeInstanceAttributeResponse> {
     let mut found = DescribeInstanceAttributeResponse::default();
     match name {
-        "instanceType" => found.instance_type = text(instance.instance_type.as_str()),
+        "instanceType" => found.instance_type = text(instance.instance_type.name),
         "kernel" => found.kernel = Some(NoValue {}),
         "ramdisk" => found.ramdisk = Some(NoValue {}),
         "userData" => {
-            let value = instance.user_data.clone();
+            let value = instance.user_data.as_ref().map(UserData::to_base64);
             found.user_data = Some(OptionalValue { value });
         }
         "disableApiTermination" => {

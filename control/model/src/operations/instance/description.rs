@@ -16,7 +16,6 @@ use crate::api::instance::{
 };
 use crate::api::network_interface::OperatorDescription;
 use crate::describe::Scope;
-use crate::instance_types::InstanceType;
 use crate::operations::image::Image;
 use crate::operations::network_interface::description::{Names, groups_of, owner_of};
 use crate::operations::volume::mapping_of;
@@ -55,7 +54,7 @@ impl InstanceDescription {
             key_name: instance.key_name.clone(),
             ami_launch_index: instance.ami_launch_index,
             product_codes: ItemSet::default(),
-            instance_type: instance.instance_type.clone(),
+            instance_type: instance.instance_type.name,
             launch_time: launch_time.clone(),
             placement: PlacementDescription {
                 availability_zone: instance.availability_zone.clone(),
@@ -195,11 +194,11 @@ impl StateReason {
 }
 
 impl CpuOptionsDescription {
-    fn of(instance: &Instance) -> Option<Self> {
-        InstanceType::find(&instance.instance_type).map(|row| Self {
-            core_count: row.cores,
-            threads_per_core: row.threads_per_core,
-        })
+    fn of(instance: &Instance) -> Self {
+        Self {
+            core_count: instance.instance_type.cores,
+            threads_per_core: instance.instance_type.threads_per_core,
+        }
     }
 }
 

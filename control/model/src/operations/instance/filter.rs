@@ -128,7 +128,7 @@ fn own_values<'a>(
         "instance-id" => give(instance.instance_id.to_string().into()),
         "instance-state-code" => give(instance.state.code().to_string().into()),
         "instance-state-name" => give(instance.state.as_str().into()),
-        "instance-type" => give(instance.instance_type.as_str().into()),
+        "instance-type" => give(instance.instance_type.name.into()),
         "key-name" => give(instance.key_name.as_deref().unwrap_or_default().into()),
         "launch-index" => give(format!("{}", instance.ami_launch_index).into()),
         "launch-time" => give(instance.launch_time.to_string().into()),

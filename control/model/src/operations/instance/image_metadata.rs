@@ -23,7 +23,7 @@ impl Described for WithImage<'_> {
         let (instance, image) = (self.0, image_of(self.0));
         InstanceImageMetadataDescription {
             instance_id: instance.instance_id,
-            instance_type: instance.instance_type.clone(),
+            instance_type: instance.instance_type.name,
             launch_time: instance.launch_time.to_string(),
             availability_zone: instance.availability_zone.clone(),
             zone_id: scope

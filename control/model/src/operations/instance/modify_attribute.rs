@@ -7,8 +7,9 @@ use alloc::vec::Vec;
 use eni_types::InstanceState;
 
 use super::description::image_of;
-use super::settings::{check_choice, check_user_data};
+use super::settings::{check_choice, read_user_data};
 use crate::api::instance::{BlockDeviceChange, ModifyInstanceAttribute, ResetInstanceAttribute};
+use crate::instance_types::InstanceType;
 use crate::operations::attribute::{
     AttributeBooleanValue, AttributeValue, only_one, unknown_attribute,
 };
@@ -159,12 +160,10 @@ impl ModifyInstanceAttribute {
         }
         let mut changed = instance.clone();
         if let Some(given) = self.instance_type {
-            check_new_type(&given.value, instance, world)?;
-            changed.instance_type = given.value;
+            changed.instance_type = checked_type(&given.value, instance, world)?;
         }
         if let Some(given) = self.user_data {
-            check_user_data(&given.value)?;
-            changed.user_data = Some(given.value).filter(|text| !text.is_empty());
+            changed.user_data = read_user_data(&given.value)?;
         }
         if let Some(given) = self.instance_initiated_shutdown_behavior {
             check_choice(
@@ -212,10 +211,14 @@ pub(super) fn only_interface<'a>(
     }
 }
 
-/// Refuses a type that the instance's image or interfaces do not fit.
-fn check_new_type(name: &str, instance: &Instance, world: &World) -> Result<(), Ec2Error> {
+/// The type named `name`, if the instance's image and interfaces fit it.
+fn checked_type(
+    name: &str,
+    instance: &Instance,
+    world: &World,
+) -> Result<&'static InstanceType, Ec2Error> {
     let instance_type = instance_type::known(name)?;
-    instance_type::check_architecture(&instance_type, image_of(instance).architecture)?;
+    instance_type::check_architecture(instance_type, image_of(instance).architecture)?;
     let interfaces: Vec<_> = world.network_interfaces_of(instance.instance_id).collect();
     let card_of = |eni: &NetworkInterface| {
         eni.attachment
@@ -226,25 +229,26 @@ fn check_new_type(name: &str, instance: &Instance, world: &World) -> Result<(), 
         let index = card_of(eni);
         let card = instance_type
             .network_card(index)
-            .ok_or_else(|| limits::no_card(index, &instance_type))?;
+            .ok_or_else(|| limits::no_card(index, instance_type))?;
         let on_card = interfaces
             .iter()
             .filter(|eni| card_of(eni) == index)
             .count();
         limits::check_interfaces(
-            &instance_type,
+            instance_type,
             interfaces.len(),
             on_card,
             card.maximum_network_interfaces,
         )?;
         limits::check_addresses(
-            &instance_type,
+            instance_type,
             limits::short_name(eni),
             eni.private_ip_addresses.len(),
         )?;
     }
     let with_adapter = interfaces.iter().filter(|eni| eni.interface_type.has_efa());
-    efa::check_adapters(&instance_type, with_adapter.map(|eni| card_of(eni)))
+    efa::check_adapters(instance_type, with_adapter.map(|eni| card_of(eni)))?;
+    Ok(instance_type)
 }
 
 /// Sets an attribute back to what it is at launch: `sourceDestCheck` to true.

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use eni_types::{InstanceId, InstanceState, ReservationId, TypedId, quota};
 
 use super::launch_network::{LaunchNetwork, LaunchedInterface};
-use super::settings::{check_choice, check_user_data, tags_of};
+use super::settings::{check_choice, read_user_data, tags_of};
 use crate::api::instance::{ReservationDescription, RunInstances};
 use crate::describe::Scope;
 use crate::instance_types::InstanceType;
@@ -35,9 +35,9 @@ impl Operation for RunInstances {
         }
         let count = self.count(world)?;
         let instance_type = self.checked_type()?;
-        self.refuse_other_processors(&instance_type)?;
-        let network = LaunchNetwork::check(&self, count, &instance_type, world, context)?;
-        let template = self.template(&instance_type, &network, context)?;
+        self.refuse_other_processors(instance_type)?;
+        let network = LaunchNetwork::check(&self, count, instance_type, world, context)?;
+        let template = self.template(instance_type, &network, context)?;
         let mut changes = launch(&template, &network, count, world, context)?;
         if let Some(token) = token {
             let made = template.reservation_id;
@@ -142,21 +142,21 @@ impl RunInstances {
     }
 
     /// The type, if the image runs on it.
-    fn checked_type(&self) -> Result<InstanceType, Ec2Error> {
+    fn checked_type(&self) -> Result<&'static InstanceType, Ec2Error> {
         let image = image::known(self.image_id)?;
         let name = self
             .instance_type
             .as_deref()
             .unwrap_or(DEFAULT_INSTANCE_TYPE);
         let instance_type = instance_type::known(name)?;
-        instance_type::check_architecture(&instance_type, image.architecture)?;
+        instance_type::check_architecture(instance_type, image.architecture)?;
         Ok(instance_type)
     }
 
     /// The row that all instances of the launch share but for id and launch index.
     fn template(
         &self,
-        instance_type: &InstanceType,
+        instance_type: &'static InstanceType,
         network: &LaunchNetwork<'_>,
         context: &mut Context<'_>,
     ) -> Result<Instance, Ec2Error> {
@@ -172,14 +172,14 @@ impl RunInstances {
         if let Some(credits) = &cpu_credits {
             check_choice("cpuCredits", credits, &["standard", "unlimited"])?;
         }
-        self.user_data.as_deref().map(check_user_data).transpose()?;
+        let user_data = self.user_data.as_deref().map(read_user_data).transpose()?;
         let subnet = network.primary_subnet();
         Ok(Instance {
             instance_id: InstanceId::generate(context.ids),
             reservation_id: ReservationId::generate(context.ids),
             ami_launch_index: 0,
             image_id: self.image_id,
-            instance_type: instance_type.name.into(),
+            instance_type,
             subnet_id: subnet.subnet_id,
             vpc_id: subnet.vpc_id,
             availability_zone: subnet.availability_zone.clone(),
@@ -188,7 +188,7 @@ impl RunInstances {
             launch_time: context.now,
             boot_count: 1,
             has_run: false,
-            user_data: self.user_data.clone().filter(|text| !text.is_empty()),
+            user_data: user_data.flatten(),
             key_name: self.key_name.clone(),
             disable_api_termination: self.disable_api_termination.unwrap_or(false),
             disable_api_stop: self.disable_api_stop.unwrap_or(false),

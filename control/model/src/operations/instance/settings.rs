@@ -1,14 +1,11 @@
 //! Checks of settings that several calls take.
 
 use alloc::format;
-use alloc::vec::Vec;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use eni_types::quota;
 
 use crate::api::instance::{MetadataOptionsParameter, RunInstances};
-use crate::resource::MetadataOptions;
+use crate::resource::{MetadataOptions, UserData};
 use crate::tags::{TagSpecification, Tags};
 use crate::{Ec2Error, ErrorCode};
 
@@ -32,20 +29,20 @@ pub(super) fn check_choice(parameter: &str, value: &str, choices: &[&str]) -> Re
     Err(ErrorCode::InvalidParameterValue.with(message))
 }
 
-/// Refuses user data that is not base64 or too long.
+/// Reads user data: none where the text is empty.
 ///
 /// # Errors
-/// `InvalidUserData.Malformed`, `InvalidParameterValue`.
-pub(super) fn check_user_data(text: &str) -> Result<(), Ec2Error> {
-    let decoded: Vec<u8> = STANDARD.decode(text).map_err(|_| {
+/// `InvalidUserData.Malformed` for what is not base64, `InvalidParameterValue` for more than fits.
+pub(super) fn read_user_data(text: &str) -> Result<Option<UserData>, Ec2Error> {
+    let user_data: UserData = text.parse().map_err(|_| {
         let message = "Invalid BASE64 encoding of user data";
         ErrorCode::InvalidUserDataMalformed.with(message)
     })?;
-    if decoded.len() > quota::USER_DATA_BYTES {
+    if user_data.len() > quota::USER_DATA_BYTES {
         let message = format!("User data is limited to {} bytes", quota::USER_DATA_BYTES);
         return Err(ErrorCode::InvalidParameterValue.with(message));
     }
-    Ok(())
+    Ok(Some(user_data).filter(|bytes| !bytes.is_empty()))
 }
 
 /// The tags that a launch gives to its resources of the kind `resource_type`.

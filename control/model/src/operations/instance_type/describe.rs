@@ -18,7 +18,7 @@ impl Operation for DescribeInstanceTypes {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let scope = Scope::new(world, context);
         let sizes = &quota::INSTANCE_TYPE_PAGE_SIZES;
-        let name = |row: &InstanceType| row.name.to_string();
+        let name = |row: &&InstanceType| row.name.to_string();
         let (instance_type_set, next_token) = if self.instance_types.is_empty() {
             answer_among(InstanceType::all(), false, name, &self.page, sizes, scope)?
         } else {
@@ -33,7 +33,7 @@ impl Operation for DescribeInstanceTypes {
 }
 
 /// The types with these names, by name.
-fn named(names: &[String]) -> Result<Vec<InstanceType>, Ec2Error> {
+fn named(names: &[String]) -> Result<Vec<&'static InstanceType>, Ec2Error> {
     if names.len() > quota::INSTANCE_TYPES_PER_CALL {
         let message = format!(
             "The maximum number of instance types that can be specified is {}.",
@@ -62,12 +62,12 @@ fn named(names: &[String]) -> Result<Vec<InstanceType>, Ec2Error> {
     Ok(rows)
 }
 
-impl Described for InstanceType {
+impl Described for &'static InstanceType {
     type Answer = InstanceTypeDescription;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("InstanceTypes", "MaxResults");
 
     fn describe(&self, _: Scope<'_>) -> InstanceTypeDescription {
-        self.into()
+        (*self).into()
     }
 
     fn filter_values<'a>(

@@ -13,7 +13,7 @@ use crate::instance_types::InstanceType;
 use crate::{Ec2Error, ErrorCode};
 
 /// The type named `name`, or EC2's error where there is none.
-pub(crate) fn known(name: &str) -> Result<InstanceType, Ec2Error> {
+pub(crate) fn known(name: &str) -> Result<&'static InstanceType, Ec2Error> {
     InstanceType::find(name).ok_or_else(|| {
         let message = format!("Invalid value '{name}' for InstanceType.");
         ErrorCode::InvalidParameterValue.with(message)

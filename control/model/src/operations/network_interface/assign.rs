@@ -13,7 +13,6 @@ use crate::api::network_interface::{
     AssignPrivateIpAddresses, AssignPrivateIpAddressesResponse, AssignedPrivateIpAddress,
     UnassignPrivateIpAddresses,
 };
-use crate::instance_types::InstanceType;
 use crate::operations::address::release;
 use crate::operations::claims::Claims;
 use crate::operations::lookup;
@@ -80,11 +79,9 @@ fn limit_of(eni: &NetworkInterface, world: &World) -> usize {
     eni.attachment
         .as_ref()
         .and_then(|attachment| world.instances.get(attachment.instance_id))
-        .and_then(|instance| InstanceType::find(&instance.instance_type))
-        .map_or(
-            quota::PRIVATE_ADDRESSES_PER_NETWORK_INTERFACE,
-            |instance_type| instance_type.ipv4_addresses_per_interface,
-        )
+        .map_or(quota::PRIVATE_ADDRESSES_PER_NETWORK_INTERFACE, |instance| {
+            instance.instance_type.ipv4_addresses_per_interface
+        })
 }
 
 /// Named addresses on their way to an interface, free ones and ones that other interfaces have.

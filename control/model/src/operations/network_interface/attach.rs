@@ -9,7 +9,7 @@ use eni_types::{
 
 use super::{efa, limits};
 use crate::api::network_interface::{AttachNetworkInterface, AttachNetworkInterfaceResponse};
-use crate::operations::{instance_type, lookup, unsupported};
+use crate::operations::{lookup, unsupported};
 use crate::resource::{Attachment, Instance, NetworkInterface};
 use crate::{Await, ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
@@ -100,13 +100,13 @@ impl AttachNetworkInterface {
         instance: &Instance,
         world: &World,
     ) -> Result<u8, Ec2Error> {
-        let instance_type = instance_type::known(&instance.instance_type)?;
+        let instance_type = instance.instance_type;
         let card_index = self
             .network_card_index
             .unwrap_or(instance_type.default_network_card_index);
         let card = instance_type
             .network_card(card_index)
-            .ok_or_else(|| limits::no_card(card_index, &instance_type))?;
+            .ok_or_else(|| limits::no_card(card_index, instance_type))?;
         let (mut on_instance, mut on_card) = (1, 1);
         let mut adapters = Vec::new();
         for other in world.network_interfaces_of(instance.instance_id) {
@@ -125,15 +125,15 @@ impl AttachNetworkInterface {
             }
         }
         let card_limit = card.maximum_network_interfaces;
-        limits::check_interfaces(&instance_type, on_instance, on_card, card_limit)?;
+        limits::check_interfaces(instance_type, on_instance, on_card, card_limit)?;
         limits::check_addresses(
-            &instance_type,
+            instance_type,
             limits::short_name(eni),
             eni.private_ip_addresses.len(),
         )?;
         if eni.interface_type.has_efa() {
             adapters.push(card_index);
-            efa::check_adapters(&instance_type, adapters)?;
+            efa::check_adapters(instance_type, adapters)?;
         }
         Ok(card_index)
     }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use eni_types::{InstanceState, SubnetId, Timestamp, VpcId};
 
 use crate::Resource;
+use crate::instance_types::InstanceType;
 use crate::resource::{Instance, MetadataOptions};
 use crate::tags::Tags;
 use crate::testing::TestWorld;
@@ -107,7 +108,7 @@ impl Fixture {
             reservation_id: "r-00000001".parse().unwrap(),
             ami_launch_index: 0,
             image_id: "ami-00000001".parse().unwrap(),
-            instance_type: "t3.micro".into(),
+            instance_type: InstanceType::find("t3.micro").unwrap(),
             subnet_id: self.subnet.parse().unwrap(),
             vpc_id: self.vpc.parse().unwrap(),
             availability_zone: "us-east-1a".into(),
