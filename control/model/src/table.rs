@@ -19,6 +19,10 @@ pub trait Row {
     fn tags(&self) -> &Tags {
         Tags::NONE
     }
+    /// Whether calls show the row at all.
+    fn is_shown(&self) -> bool {
+        true
+    }
 }
 
 /// The ids of the rows of a kind that were found.

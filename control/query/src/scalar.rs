@@ -8,12 +8,7 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use core::str::FromStr;
 
-use eni_types::{
-    AllocationId, AssociationId, AttachmentId, ImageId, InstanceId, InternetGatewayId, Ipv4Cidr,
-    Ipv6Cidr, MalformedId, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId,
-    NetworkInterfaceType, ReservationId, RouteTableAssociationId, RouteTableId, SecurityGroupId,
-    SecurityGroupRuleId, SubnetId, TypedId, VpcCidrAssociationId, VpcId,
-};
+use eni_types::{Ipv4Cidr, Ipv6Cidr, MalformedId, NetworkInterfaceType, SecurityGroupId, TypedId};
 
 use crate::{FromQuery, QueryError, QueryNode};
 
@@ -140,25 +135,7 @@ macro_rules! read_ids {
     };
 }
 
-read_ids!(
-    VpcId,
-    VpcCidrAssociationId,
-    SubnetId,
-    NetworkInterfaceId,
-    AttachmentId,
-    SecurityGroupId,
-    SecurityGroupRuleId,
-    AllocationId,
-    AssociationId,
-    InternetGatewayId,
-    RouteTableId,
-    RouteTableAssociationId,
-    NetworkAclId,
-    NetworkAclAssociationId,
-    InstanceId,
-    ReservationId,
-    ImageId
-);
+eni_types::each_id!(read_ids);
 
 impl<T: FromQuery> FromQuery for Option<T> {
     fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {

@@ -150,7 +150,7 @@ impl Digits {
 }
 
 macro_rules! typed_ids {
-    ($($(#[$doc:meta])* $name:ident, $prefix:literal, $malformed:expr, $not_found:literal, $noun:literal;)*) => {
+    ($dollar:tt $($(#[$doc:meta])* $name:ident, $prefix:literal, $malformed:expr, $not_found:literal, $noun:literal;)*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -181,6 +181,12 @@ macro_rules! typed_ids {
                 fn from(id: $name) -> Self { Self::$name(id) }
             }
         )*
+
+        /// Hands the types of all ids to the macro `for_each`.
+        #[macro_export]
+        macro_rules! each_id {
+            ($dollar for_each:ident) => { $dollar for_each! { $($dollar crate::$name),* } };
+        }
 
         /// An id of any kind, as `CreateTags` takes them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -217,8 +223,9 @@ macro_rules! typed_ids {
     };
 }
 
+// The dollar sign is what `each_id!`, a macro made by a macro, is written with.
 // The kinds with `None` are those for which "Error codes" of the EC2 API reference has no code that ends in `Malformed`.
-typed_ids! {
+typed_ids! { $
     /// Id of a VPC.
     VpcId, "vpc", None, "InvalidVpcID.NotFound", "vpc ID";
     /// Id of the association of a CIDR block with a VPC.

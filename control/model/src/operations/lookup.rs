@@ -4,17 +4,10 @@ use alloc::format;
 use alloc::sync::Arc;
 use core::fmt::Display;
 
-use eni_types::{
-    AllocationId, AttachmentId, IdErrors, InstanceId, InternetGatewayId, NetworkAclId,
-    NetworkInterfaceId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId,
-    VpcId,
-};
+use eni_types::{AttachmentId, IdErrors, InstanceId, TypedId, VpcId};
 
-use crate::resource::{
-    Address, Instance, InternetGateway, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup,
-    SecurityGroupRule, Subnet, Vpc,
-};
-use crate::{Ec2Error, ErrorCode, World};
+use crate::resource::NetworkInterface;
+use crate::{Ec2Error, ErrorCode, Indexed, Table, World};
 
 /// The interface that has the attachment `id`.
 pub(crate) fn attached(
@@ -23,11 +16,21 @@ pub(crate) fn attached(
 ) -> Result<&Arc<NetworkInterface>, Ec2Error> {
     world
         .network_interface_of_attachment(id)
-        .ok_or_else(|| no_attachment(id))
+        .ok_or_else(|| not_found(id))
 }
 
-pub(crate) fn no_attachment(id: AttachmentId) -> Ec2Error {
-    not_found(id)
+impl<R: Indexed> Table<R>
+where
+    R::Id: TypedId,
+{
+    /// The row with this id, if calls show it.
+    ///
+    /// # Errors
+    /// The kind's own for an id that no such row has.
+    pub(crate) fn known(&self, id: R::Id) -> Result<&Arc<R>, Ec2Error> {
+        let row = self.get(id).filter(|row| row.is_shown());
+        row.ok_or_else(|| not_found(id))
+    }
 }
 
 /// EC2's error for an id that nothing has.
@@ -49,38 +52,6 @@ pub(crate) fn no_default_vpc() -> Ec2Error {
 pub(crate) fn no_security_group_named(name: &str, vpc_id: VpcId) -> Ec2Error {
     let message = format!("The security group '{name}' does not exist in VPC '{vpc_id}'");
     ErrorCode::InvalidGroupNotFound.with(message)
-}
-
-macro_rules! lookups {
-    ($($name:ident, $missing:ident: $table:ident, $row:ty, $id:ty;)*) => {
-        $(
-            pub(crate) fn $name(world: &World, id: $id) -> Result<&Arc<$row>, Ec2Error> {
-                world.$table.get(id).ok_or_else(|| $missing(id))
-            }
-
-            pub(crate) fn $missing(id: $id) -> Ec2Error {
-                not_found(id)
-            }
-        )*
-    };
-}
-
-lookups! {
-    vpc, no_vpc: vpcs, Vpc, VpcId;
-    subnet, no_subnet: subnets, Subnet, SubnetId;
-    internet_gateway, no_internet_gateway: internet_gateways, InternetGateway, InternetGatewayId;
-    route_table, no_route_table: route_tables, RouteTable, RouteTableId;
-    network_acl, no_network_acl: network_acls, NetworkAcl, NetworkAclId;
-    security_group, no_security_group: security_groups, SecurityGroup, SecurityGroupId;
-    security_group_rule, no_security_group_rule: security_group_rules, SecurityGroupRule, SecurityGroupRuleId;
-    network_interface, no_network_interface: network_interfaces, NetworkInterface, NetworkInterfaceId;
-    address, no_address: addresses, Address, AllocationId;
-    instance, no_instance: instances, Instance, InstanceId;
-}
-
-/// EC2's error for the association of an address, a route table or a network ACL that does not exist.
-pub(crate) fn no_association(id: impl TypedId) -> Ec2Error {
-    not_found(id)
 }
 
 /// EC2's error for an instance that stands for its interface where it has several.

@@ -45,6 +45,9 @@ impl Row for Address {
     fn tags(&self) -> &Tags {
         &self.tags
     }
+    fn is_shown(&self) -> bool {
+        !self.lent
+    }
 }
 
 /// A public address, as what an [`Address`] is found by.

@@ -63,10 +63,56 @@ pub enum CorruptResource {
     },
 }
 
-/// Declares every kind of resource, once: the table it lies in, its row, the type of its id and its name in the store's
-/// keys. All that goes over kinds follows from this list.
+/// Every kind of resource, once: the table it lies in, its row, the type of its id and its name in the store's keys; for
+/// those with tags also what EC2 calls the kind in `DescribeTags`. All that goes over kinds follows from this list, which
+/// is handed to the macro that asks for it. What EC2 says of an id that nothing has stands at the id's type.
+macro_rules! each_kind {
+    ($for_each:ident) => {
+        $for_each! {
+            with_tags {
+                /// A VPC.
+                vpcs: Vpc, VpcId, "vpc", "vpc";
+                /// A subnet.
+                subnets: Subnet, SubnetId, "subnet", "subnet";
+                /// An internet gateway.
+                internet_gateways: InternetGateway, InternetGatewayId, "internet-gateway", "internet-gateway";
+                /// A route table with its routes and associations.
+                route_tables: RouteTable, RouteTableId, "route-table", "route-table";
+                /// A network ACL with its entries and associations.
+                network_acls: NetworkAcl, NetworkAclId, "network-acl", "network-acl";
+                /// A security group, without its rules.
+                security_groups: SecurityGroup, SecurityGroupId, "security-group", "security-group";
+                /// A rule of a security group.
+                security_group_rules: SecurityGroupRule, SecurityGroupRuleId,
+                    "security-group-rule", "security-group-rule";
+                /// A network interface with its attachment.
+                network_interfaces: NetworkInterface, NetworkInterfaceId, "network-interface", "network-interface";
+                /// A public address with its association.
+                addresses: Address, AllocationId, "address", "elastic-ip";
+                /// An instance.
+                instances: Instance, InstanceId, "instance", "instance";
+            }
+            without_tags {
+                /// A set of security groups, by number.
+                identities: Identity, IdentityNumber, "identity";
+                /// A client token and what it made.
+                client_tokens: ClientToken, ClientTokenKey, "client-token";
+            }
+        }
+    };
+}
+pub(crate) use each_kind;
+
 macro_rules! resources {
-    ($($(#[$doc:meta])* $table:ident: $kind:ident, $key:ty, $name:literal;)*) => {
+    (
+        with_tags {
+            $($(#[$tagged_doc:meta])* $tagged_table:ident: $tagged:ident, $tagged_key:ident, $tagged_name:literal, $type:literal;)*
+        }
+        without_tags { $($others:tt)* }
+    ) => {
+        resources! { $($(#[$tagged_doc])* $tagged_table: $tagged, $tagged_key, $tagged_name;)* $($others)* }
+    };
+    ($($(#[$doc:meta])* $table:ident: $kind:ident, $key:ident, $name:literal;)*) => {
         /// One thing that a region remembers. A copy shares the row.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Resource { $($(#[$doc])* $kind(Arc<$kind>),)* }
@@ -180,32 +226,7 @@ macro_rules! resources {
     };
 }
 
-resources! {
-    /// A VPC.
-    vpcs: Vpc, VpcId, "vpc";
-    /// A subnet.
-    subnets: Subnet, SubnetId, "subnet";
-    /// An internet gateway.
-    internet_gateways: InternetGateway, InternetGatewayId, "internet-gateway";
-    /// A route table with its routes and associations.
-    route_tables: RouteTable, RouteTableId, "route-table";
-    /// A network ACL with its entries and associations.
-    network_acls: NetworkAcl, NetworkAclId, "network-acl";
-    /// A security group, without its rules.
-    security_groups: SecurityGroup, SecurityGroupId, "security-group";
-    /// A rule of a security group.
-    security_group_rules: SecurityGroupRule, SecurityGroupRuleId, "security-group-rule";
-    /// A network interface with its attachment.
-    network_interfaces: NetworkInterface, NetworkInterfaceId, "network-interface";
-    /// A public address with its association.
-    addresses: Address, AllocationId, "address";
-    /// An instance.
-    instances: Instance, InstanceId, "instance";
-    /// A set of security groups, by number.
-    identities: Identity, IdentityNumber, "identity";
-    /// A client token and what it made.
-    client_tokens: ClientToken, ClientTokenKey, "client-token";
-}
+each_kind!(resources);
 
 #[cfg(test)]
 mod tests {

@@ -70,7 +70,7 @@ impl Operation for AssociateAddress {
 impl AssociateAddress {
     fn interface<'a>(&self, world: &'a World) -> Result<&'a NetworkInterface, Ec2Error> {
         match (self.instance_id, self.network_interface_id) {
-            (None, Some(id)) => Ok(lookup::network_interface(world, id)?),
+            (None, Some(id)) => Ok(world.network_interfaces.known(id)?),
             (Some(id), None) => only_interface(id, world),
             (None, None) => {
                 let message = "Either instance ID or network interface ID must be specified.";
@@ -107,7 +107,7 @@ impl AssociateAddress {
 
 /// The only interface of an instance that can have an address now.
 fn only_interface(id: InstanceId, world: &World) -> Result<&NetworkInterface, Ec2Error> {
-    let instance = lookup::instance(world, id)?;
+    let instance = world.instances.known(id)?;
     let wrong_state = || {
         let state = instance.state;
         let message =
@@ -147,7 +147,7 @@ impl Operation for DisassociateAddress {
                 .addresses
                 .one(&id)
                 .filter(|address| !address.lent)
-                .ok_or_else(|| lookup::no_association(id))?,
+                .ok_or_else(|| lookup::not_found(id))?,
             (None, Some(public_ip)) => {
                 by_public_ip(public_ip, world)?;
                 let message = "You must specify an association id when unmapping an address from a VPC instance";

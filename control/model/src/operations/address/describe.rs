@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use eni_types::{AllocationId, AssociationId, InstanceId, NetworkInterfaceId};
 
-use super::named::{by_allocation, by_public_ip};
+use super::named::by_public_ip;
 use super::{AMAZON_POOL, DOMAIN};
 use crate::api::address::{
     AddressAttribute, AddressDescription, DescribeAddresses, DescribeAddressesAttribute,
@@ -43,7 +43,12 @@ impl Operation for DescribeAddresses {
 /// The allocations that a call names, none of them lent.
 fn named(ids: &[AllocationId], world: &World) -> Result<Vec<AllocationId>, Ec2Error> {
     ids.iter()
-        .map(|id| by_allocation(*id, world).map(|address| address.allocation_id))
+        .map(|id| {
+            world
+                .addresses
+                .known(*id)
+                .map(|address| address.allocation_id)
+        })
         .collect()
 }
 

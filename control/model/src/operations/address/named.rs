@@ -6,7 +6,6 @@ use core::net::Ipv4Addr;
 
 use eni_types::AllocationId;
 
-use crate::operations::lookup;
 use crate::resource::{Address, PublicAddress};
 use crate::{Ec2Error, ErrorCode, World};
 
@@ -21,7 +20,7 @@ pub(crate) fn named(
     world: &World,
 ) -> Result<&Arc<Address>, Ec2Error> {
     match (allocation_id, public_ip) {
-        (Some(id), None) => by_allocation(id, world),
+        (Some(id), None) => world.addresses.known(id),
         (None, Some(address)) => by_public_ip(address, world),
         (None, None) => {
             let message = "Either public IP or allocation ID must be specified.";
@@ -33,14 +32,6 @@ pub(crate) fn named(
             Err(ErrorCode::InvalidParameterCombination.with(message))
         }
     }
-}
-
-pub(crate) fn by_allocation(id: AllocationId, world: &World) -> Result<&Arc<Address>, Ec2Error> {
-    let address = lookup::address(world, id)?;
-    if address.lent {
-        return Err(lookup::no_address(id));
-    }
-    Ok(address)
 }
 
 pub(crate) fn by_public_ip(address: Ipv4Addr, world: &World) -> Result<&Arc<Address>, Ec2Error> {

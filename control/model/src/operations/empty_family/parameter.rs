@@ -8,7 +8,7 @@ use eni_query::{FromQuery, QueryError, QueryNode};
 use eni_types::{AllocationId, ImageId, InstanceId, SubnetId, VpcId};
 
 use crate::describe::Filter;
-use crate::operations::{image, lookup};
+use crate::operations::image;
 use crate::{Ec2Error, ErrorCode, World};
 
 /// A parameter.
@@ -170,19 +170,19 @@ impl Referred {
     ) -> Result<(), Ec2Error> {
         match self {
             Self::Allocation => each(node, name, several, |id: AllocationId| {
-                lookup::address(world, id).map(drop)
+                world.addresses.known(id).map(drop)
             }),
             Self::Image => each(node, name, several, |id: ImageId| {
                 image::known(id).map(drop)
             }),
             Self::Instance => each(node, name, several, |id: InstanceId| {
-                lookup::instance(world, id).map(drop)
+                world.instances.known(id).map(drop)
             }),
             Self::Subnet => each(node, name, several, |id: SubnetId| {
-                lookup::subnet(world, id).map(drop)
+                world.subnets.known(id).map(drop)
             }),
             Self::Vpc => each(node, name, several, |id: VpcId| {
-                lookup::vpc(world, id).map(drop)
+                world.vpcs.known(id).map(drop)
             }),
         }
     }

@@ -7,14 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use eni_types::InstanceId;
 
 use crate::api::instance::{GetConsoleOutput, GetConsoleOutputResponse};
-use crate::operations::lookup;
 use crate::{ChangeSet, Console, Context, Operation, Planned, World};
 
 /// Gives what an instance has printed: the output of its boot script, and why one was not run. Also of instances that
 /// are stopped, and of terminated ones as long as they are described.
 impl Operation for GetConsoleOutput {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let instance = lookup::instance(world, self.instance_id)?;
+        let instance = world.instances.known(self.instance_id)?;
         ChangeSet::none().answered(GetConsoleOutputResponse {
             instance_id: instance.instance_id,
             timestamp: instance.launch_time.to_string(),

@@ -10,7 +10,6 @@ use crate::api::instance::{
 };
 use crate::describe::Scope;
 use crate::operations::attribute::{AttributeBooleanValue, AttributeValue, unknown_attribute};
-use crate::operations::lookup;
 use crate::operations::network_interface::description::groups_of;
 use crate::operations::volume::mapping_of;
 use crate::resource::{Instance, UserData};
@@ -19,7 +18,7 @@ use crate::{ChangeSet, Context, ItemSet, Operation, Planned, World};
 /// Describes one attribute of an instance.
 impl Operation for DescribeInstanceAttribute {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let instance = lookup::instance(world, self.instance_id)?;
+        let instance = world.instances.known(self.instance_id)?;
         let mut response = match self.attribute.as_str() {
             "sourceDestCheck" => DescribeInstanceAttributeResponse {
                 source_dest_check: flag(only_interface(instance, world)?.source_dest_check),

@@ -18,7 +18,6 @@ use crate::api::instance::{LaunchNetworkInterface, RunInstances};
 use crate::instance_types::InstanceType;
 use crate::operations::address::pool;
 use crate::operations::claims::Claims;
-use crate::operations::lookup;
 use crate::operations::network_interface::attach::in_use;
 use crate::operations::network_interface::private_addresses::PrivateAddressRequest;
 use crate::operations::network_interface::specification::{NetworkInterfaceSpecification, build};
@@ -155,7 +154,7 @@ impl<'a> PlannedInterface<'a> {
         let (subnet, interface_type, source) = match given.network_interface_id {
             Some(id) => {
                 let eni = existing(id, given, world)?;
-                let subnet: &Subnet = lookup::subnet(world, eni.subnet_id)?;
+                let subnet: &Subnet = world.subnets.known(eni.subnet_id)?;
                 subnet_choice::check_zone(subnet, request.placement.as_ref(), context)?;
                 (subnet, eni.interface_type, Source::Existing(eni))
             }
@@ -370,7 +369,7 @@ fn existing<'a>(
     given: &LaunchNetworkInterface,
     world: &'a World,
 ) -> Result<&'a Arc<NetworkInterface>, Ec2Error> {
-    let eni = lookup::network_interface(world, id)?;
+    let eni = world.network_interfaces.known(id)?;
     if eni.attachment.is_some() {
         return Err(in_use(id));
     }
@@ -421,7 +420,7 @@ fn groups(
         group_ids.push(group.group_id);
     }
     for id in &group_ids {
-        if lookup::security_group(world, *id)?.vpc_id != subnet.vpc_id {
+        if world.security_groups.known(*id)?.vpc_id != subnet.vpc_id {
             let message = format!(
                 "Security group {id} and subnet {} belong to different networks.",
                 subnet.subnet_id

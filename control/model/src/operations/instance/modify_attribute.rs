@@ -44,7 +44,7 @@ impl Operation for ModifyInstanceAttribute {
         let id = self.instance_id;
         let request = self.spelled_out()?;
         request.check_only_one()?;
-        let instance = lookup::instance(world, id)?;
+        let instance = world.instances.known(id)?;
         let mut changes = ChangeSet::none();
         if request.source_dest_check.is_some() || !request.groups.is_empty() {
             changes.put(request.changed_interface(instance, world)?);
@@ -254,7 +254,7 @@ fn checked_type(
 /// Sets an attribute back to what it is at launch: `sourceDestCheck` to true.
 impl Operation for ResetInstanceAttribute {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let instance = lookup::instance(world, self.instance_id)?;
+        let instance = world.instances.known(self.instance_id)?;
         let mut changes = ChangeSet::none();
         match self.attribute.as_str() {
             "sourceDestCheck" => changes.put(NetworkInterface {

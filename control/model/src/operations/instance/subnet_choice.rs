@@ -5,7 +5,7 @@ use alloc::format;
 use eni_types::SubnetId;
 
 use crate::api::instance::Placement;
-use crate::operations::{lookup, zone};
+use crate::operations::zone;
 use crate::resource::Subnet;
 use crate::{Context, Ec2Error, ErrorCode, World};
 
@@ -21,7 +21,7 @@ pub(super) fn choose<'a>(
     context: &Context<'_>,
 ) -> Result<&'a Subnet, Ec2Error> {
     if let Some(id) = subnet_id {
-        let subnet = lookup::subnet(world, id)?;
+        let subnet = world.subnets.known(id)?;
         check_zone(subnet, placement, context)?;
         return Ok(subnet);
     }

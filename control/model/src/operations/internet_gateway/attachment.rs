@@ -5,15 +5,14 @@ use alloc::format;
 use eni_types::VpcId;
 
 use crate::api::internet_gateway::{AttachInternetGateway, DetachInternetGateway};
-use crate::operations::lookup;
 use crate::resource::InternetGateway;
 use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Attaches an internet gateway to a VPC: each has at most one of the other.
 impl Operation for AttachInternetGateway {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let gateway = lookup::internet_gateway(world, self.internet_gateway_id)?;
-        let vpc_id = lookup::vpc(world, self.vpc_id)?.vpc_id;
+        let gateway = world.internet_gateways.known(self.internet_gateway_id)?;
+        let vpc_id = world.vpcs.known(self.vpc_id)?.vpc_id;
         if let Some(attached) = gateway.vpc_id {
             let message = format!(
                 "resource {} is already attached to network {attached}",
@@ -32,8 +31,8 @@ impl Operation for AttachInternetGateway {
 /// Detaches an internet gateway from a VPC where no interface has a public address any more.
 impl Operation for DetachInternetGateway {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let gateway = lookup::internet_gateway(world, self.internet_gateway_id)?;
-        let vpc_id = lookup::vpc(world, self.vpc_id)?.vpc_id;
+        let gateway = world.internet_gateways.known(self.internet_gateway_id)?;
+        let vpc_id = world.vpcs.known(self.vpc_id)?.vpc_id;
         if gateway.vpc_id != Some(vpc_id) {
             let message = format!(
                 "resource {} is not attached to network {vpc_id}",

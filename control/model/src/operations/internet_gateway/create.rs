@@ -6,7 +6,7 @@ use crate::api::internet_gateway::{
     CreateInternetGateway, CreateInternetGatewayResponse, DeleteInternetGateway,
 };
 use crate::operations::create::{check_quota, create};
-use crate::operations::lookup::{self, has_dependencies};
+use crate::operations::lookup::has_dependencies;
 use crate::resource::InternetGateway;
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
@@ -34,7 +34,7 @@ impl Operation for CreateInternetGateway {
 /// Deletes a detached internet gateway. Routes to it stay, as blackholes.
 impl Operation for DeleteInternetGateway {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let gateway = lookup::internet_gateway(world, self.internet_gateway_id)?;
+        let gateway = world.internet_gateways.known(self.internet_gateway_id)?;
         if gateway.vpc_id.is_some() {
             return Err(has_dependencies(
                 "internetGateway",

@@ -16,14 +16,14 @@ impl Operation for ReplaceNetworkAclAssociation {
         let old = world
             .network_acls
             .one(&id)
-            .ok_or_else(|| lookup::no_association(id))?;
-        let new = lookup::network_acl(world, self.network_acl_id)?;
+            .ok_or_else(|| lookup::not_found(id))?;
+        let new = world.network_acls.known(self.network_acl_id)?;
         let mut old = NetworkAcl::clone(old);
         let place = old
             .associations
             .iter()
             .position(|association| association.association_id == id)
-            .ok_or_else(|| lookup::no_association(id))?;
+            .ok_or_else(|| lookup::not_found(id))?;
         let subnet_id = old.associations.remove(place).subnet_id;
         if old.vpc_id != new.vpc_id {
             let message = format!(

@@ -7,7 +7,7 @@ use eni_types::{NetworkAclId, TypedId, quota};
 
 use crate::api::network_acl::{CreateNetworkAcl, CreateNetworkAclResponse, DeleteNetworkAcl};
 use crate::operations::create::{check_quota, create};
-use crate::operations::lookup::{self, has_dependencies};
+use crate::operations::lookup::has_dependencies;
 use crate::resource::NetworkAcl;
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
@@ -16,7 +16,7 @@ use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World
 impl Operation for CreateNetworkAcl {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let make = |context: &mut Context<'_>| {
-            let vpc_id = lookup::vpc(world, self.vpc_id)?.vpc_id;
+            let vpc_id = world.vpcs.known(self.vpc_id)?.vpc_id;
             let count = world.network_acls.count(&vpc_id);
             let code = ErrorCode::NetworkAclLimitExceeded;
             check_quota(count, quota::NETWORK_ACLS_PER_VPC, code, "network ACLs")?;
@@ -42,7 +42,7 @@ impl Operation for CreateNetworkAcl {
 /// Deletes a network ACL that no subnet uses and that is not its VPC's default.
 impl Operation for DeleteNetworkAcl {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let acl = lookup::network_acl(world, self.network_acl_id)?;
+        let acl = world.network_acls.known(self.network_acl_id)?;
         let id = acl.network_acl_id;
         if acl.is_default {
             let message = format!("cannot delete default network ACL {id}");

@@ -8,7 +8,6 @@ use super::describe::LAST_RULE_NUMBER;
 use crate::api::network_acl::{
     CreateNetworkAclEntry, DeleteNetworkAclEntry, NetworkAclEntryParameters, ReplaceNetworkAclEntry,
 };
-use crate::operations::lookup;
 use crate::resource::{
     IcmpTypeCode, IpProtocol, NetworkAcl, NetworkAclEntry, PortRange, RuleAction,
 };
@@ -103,7 +102,7 @@ impl NetworkAclEntryParameters {
 /// Adds an entry to a network ACL.
 impl Operation for CreateNetworkAclEntry {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let mut acl = NetworkAcl::clone(lookup::network_acl(world, self.network_acl_id)?);
+        let mut acl = NetworkAcl::clone(world.network_acls.known(self.network_acl_id)?);
         let entry = self.entry.read()?;
         if place(&acl, entry.egress, entry.rule_number).is_some() {
             let message = format!(
@@ -128,7 +127,7 @@ impl Operation for CreateNetworkAclEntry {
 /// Replaces the entry of the same direction and number.
 impl Operation for ReplaceNetworkAclEntry {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let mut acl = NetworkAcl::clone(lookup::network_acl(world, self.network_acl_id)?);
+        let mut acl = NetworkAcl::clone(world.network_acls.known(self.network_acl_id)?);
         let entry = self.entry.read()?;
         let place = place(&acl, entry.egress, entry.rule_number)
             .ok_or_else(|| no_entry(entry.rule_number))?;
@@ -140,7 +139,7 @@ impl Operation for ReplaceNetworkAclEntry {
 /// Takes an entry out of a network ACL.
 impl Operation for DeleteNetworkAclEntry {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let mut acl = NetworkAcl::clone(lookup::network_acl(world, self.network_acl_id)?);
+        let mut acl = NetworkAcl::clone(world.network_acls.known(self.network_acl_id)?);
         let number = rule_number(self.rule_number)?;
         let place = place(&acl, self.egress, number).ok_or_else(|| no_entry(number))?;
         acl.entries.remove(place);

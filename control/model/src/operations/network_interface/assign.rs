@@ -15,7 +15,6 @@ use crate::api::network_interface::{
 };
 use crate::operations::address::release;
 use crate::operations::claims::Claims;
-use crate::operations::lookup;
 use crate::resource::{Address, NetworkInterface};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
@@ -24,9 +23,9 @@ impl Operation for AssignPrivateIpAddresses {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.refuse_unsupported()?;
         let count = self.check_parameters()?;
-        let eni = lookup::network_interface(world, self.network_interface_id)?;
+        let eni = world.network_interfaces.known(self.network_interface_id)?;
         efa::check_carries_ip(eni)?;
-        let subnet = lookup::subnet(world, eni.subnet_id)?;
+        let subnet = world.subnets.known(eni.subnet_id)?;
         let mut moves = Moves::new(eni, self.allow_reassignment == Some(true));
         for address in &self.private_ip_addresses {
             check_in_subnet(*address, subnet)?;
@@ -162,7 +161,7 @@ impl Operation for UnassignPrivateIpAddresses {
             return Err(Ec2Error::missing_parameter("privateIpAddresses"));
         }
         let id = self.network_interface_id;
-        let mut eni = NetworkInterface::clone(lookup::network_interface(world, id)?);
+        let mut eni = NetworkInterface::clone(world.network_interfaces.known(id)?);
         for address in &self.private_ip_addresses {
             let message = if eni.primary_private_ip_address() == Some(*address) {
                 format!("The primary private IP address {address} cannot be unassigned.")

@@ -9,7 +9,7 @@ use eni_types::{
 
 use super::{efa, limits};
 use crate::api::network_interface::{AttachNetworkInterface, AttachNetworkInterfaceResponse};
-use crate::operations::{lookup, unsupported};
+use crate::operations::unsupported;
 use crate::resource::{Attachment, Instance, NetworkInterface};
 use crate::{Await, ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
@@ -24,8 +24,8 @@ impl Operation for AttachNetworkInterface {
             "Setting the number of ENA queues",
             self.ena_queue_count.is_some(),
         )?;
-        let eni = lookup::network_interface(world, self.network_interface_id)?;
-        let instance = lookup::instance(world, self.instance_id)?;
+        let eni = world.network_interfaces.known(self.network_interface_id)?;
+        let instance = world.instances.known(self.instance_id)?;
         let status = status_at(instance)?;
         efa::check_stopped(eni, instance)?;
         check_interface(eni, instance)?;

@@ -26,7 +26,7 @@ impl Operation for ModifyNetworkInterfaceAttribute {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.check_only_one()?;
         let mut eni =
-            NetworkInterface::clone(lookup::network_interface(world, self.network_interface_id)?);
+            NetworkInterface::clone(world.network_interfaces.known(self.network_interface_id)?);
         let mut changes = ChangeSet::none();
         if let Some(description) = self.description {
             check_description(&description.value)?;
@@ -106,7 +106,7 @@ impl AttachmentChanges {
             .attachment
             .as_mut()
             .filter(|attachment| attachment.attachment_id == id)
-            .ok_or_else(|| lookup::no_attachment(id))?;
+            .ok_or_else(|| lookup::not_found(id))?;
         match (self.delete_on_termination, self.default_ena_queue_count) {
             (Some(delete), _) => attachment.delete_on_termination = delete,
             (None, Some(_)) => {}
@@ -167,7 +167,7 @@ impl Operation for DescribeNetworkInterfaceAttribute {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let attribute = self.attribute.as_deref();
         only_one(&[("attribute", attribute.is_some())])?;
-        let eni = lookup::network_interface(world, self.network_interface_id)?;
+        let eni = world.network_interfaces.known(self.network_interface_id)?;
         let mut response = DescribeNetworkInterfaceAttributeResponse {
             network_interface_id: self.network_interface_id,
             attachment: None,
@@ -205,7 +205,7 @@ impl Operation for DescribeNetworkInterfaceAttribute {
 impl Operation for ResetNetworkInterfaceAttribute {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         only_one(&[("sourceDestCheck", self.source_dest_check.is_some())])?;
-        let eni = lookup::network_interface(world, self.network_interface_id)?;
+        let eni = world.network_interfaces.known(self.network_interface_id)?;
         Ok((
             ChangeSet::putting(NetworkInterface {
                 source_dest_check: true,

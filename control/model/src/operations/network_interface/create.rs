@@ -6,7 +6,6 @@ use super::specification::{NetworkInterfaceSpecification, build};
 use crate::api::network_interface::{CreateNetworkInterface, CreateNetworkInterfaceResponse};
 use crate::operations::claims::Claims;
 use crate::operations::create::create;
-use crate::operations::lookup;
 use crate::resource::NetworkInterface;
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, World};
@@ -33,7 +32,7 @@ impl CreateNetworkInterface {
     fn build(self, world: &World, context: &mut Context<'_>) -> Result<NetworkInterface, Ec2Error> {
         let interface_type = efa::requested_type(self.interface_type.as_deref())?;
         let specification = NetworkInterfaceSpecification {
-            subnet: lookup::subnet(world, self.subnet_id)?,
+            subnet: world.subnets.known(self.subnet_id)?,
             interface_type,
             description: self.description.unwrap_or_default(),
             group_ids: self.group_ids,

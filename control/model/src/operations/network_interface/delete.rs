@@ -4,7 +4,6 @@ use alloc::format;
 
 use crate::api::network_interface::DeleteNetworkInterface;
 use crate::operations::address::release;
-use crate::operations::lookup;
 use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Deletes a network interface that is not attached. Its Elastic IP addresses stay allocated; routes through it become
@@ -12,7 +11,7 @@ use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World
 impl Operation for DeleteNetworkInterface {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let id = self.network_interface_id;
-        let eni = lookup::network_interface(world, id)?;
+        let eni = world.network_interfaces.known(id)?;
         if eni.attachment.is_some() {
             let message = format!("Network interface '{id}' is currently in use.");
             return Err(ErrorCode::InvalidParameterValue.with(message));

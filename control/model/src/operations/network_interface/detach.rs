@@ -26,7 +26,7 @@ impl Operation for DetachNetworkInterface {
                 return Err(ErrorCode::OperationNotPermitted.with(message));
             }
             attachment.status = AttachmentStatus::Detaching;
-            let instance = lookup::instance(world, attachment.instance_id)?;
+            let instance = world.instances.known(attachment.instance_id)?;
             efa::check_stopped(&eni, instance)?;
             if instance.state == InstanceState::Stopped {
                 eni.attachment = None;

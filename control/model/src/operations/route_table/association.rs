@@ -18,7 +18,7 @@ impl Operation for AssociateRouteTable {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let edge = self.gateway_id.is_some() || self.public_ipv4_pool.is_some();
         unsupported::refuse("Edge association", edge)?;
-        let table = lookup::route_table(world, self.route_table_id)?;
+        let table = world.route_tables.known(self.route_table_id)?;
         let subnet_id = self
             .subnet_id
             .ok_or_else(|| Ec2Error::missing_parameter("subnetId"))?;
@@ -66,7 +66,7 @@ impl Operation for DisassociateRouteTable {
 impl Operation for ReplaceRouteTableAssociation {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let (old, subnet_id) = association(world, self.association_id)?;
-        let new = lookup::route_table(world, self.route_table_id)?;
+        let new = world.route_tables.known(self.route_table_id)?;
         if old.vpc_id != new.vpc_id {
             let message = format!(
                 "route table {} and route table {} belong to different networks",
@@ -107,7 +107,7 @@ fn association(
         let association = associations.find(|association| association.association_id == id)?;
         Some((table, association.subnet_id))
     });
-    found.ok_or_else(|| lookup::no_association(id))
+    found.ok_or_else(|| lookup::not_found(id))
 }
 
 fn without(table: &RouteTable, id: RouteTableAssociationId) -> RouteTable {
@@ -119,7 +119,7 @@ fn without(table: &RouteTable, id: RouteTableAssociationId) -> RouteTable {
 }
 
 fn check_network(table: &RouteTable, subnet_id: SubnetId, world: &World) -> Result<(), Ec2Error> {
-    if lookup::subnet(world, subnet_id)?.vpc_id == table.vpc_id {
+    if world.subnets.known(subnet_id)?.vpc_id == table.vpc_id {
         return Ok(());
     }
     let message = format!(

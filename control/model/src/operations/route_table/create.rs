@@ -4,7 +4,7 @@ use eni_types::quota;
 
 use crate::api::route_table::{CreateRouteTable, CreateRouteTableResponse, DeleteRouteTable};
 use crate::operations::create::{check_quota, create};
-use crate::operations::lookup::{self, has_dependencies};
+use crate::operations::lookup::has_dependencies;
 use crate::operations::vpc::contents;
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
@@ -13,7 +13,7 @@ use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World
 impl Operation for CreateRouteTable {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let make = |context: &mut Context<'_>| {
-            let vpc = lookup::vpc(world, self.vpc_id)?;
+            let vpc = world.vpcs.known(self.vpc_id)?;
             let count = world.route_tables.count(&vpc.vpc_id);
             let code = ErrorCode::RouteTableLimitExceeded;
             check_quota(count, quota::ROUTE_TABLES_PER_VPC, code, "route tables")?;
@@ -33,7 +33,7 @@ impl Operation for CreateRouteTable {
 /// Deletes a route table that nothing uses: a main table is used by its VPC.
 impl Operation for DeleteRouteTable {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let table = lookup::route_table(world, self.route_table_id)?;
+        let table = world.route_tables.known(self.route_table_id)?;
         if !table.associations.is_empty() {
             return Err(has_dependencies("routeTable", table.route_table_id));
         }

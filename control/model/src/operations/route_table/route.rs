@@ -6,7 +6,6 @@ use core::net::Ipv4Addr;
 use eni_types::{Ipv4Cidr, VpcId, quota};
 
 use crate::api::route_table::{CreateRoute, DeleteRoute, ReplaceRoute, RouteDestinationParameters};
-use crate::operations::lookup;
 use crate::resource::{Route, RouteOrigin, RouteTable, RouteTarget};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
@@ -21,7 +20,7 @@ impl RouteDestinationParameters {
 /// Adds a route to a table.
 impl Operation for CreateRoute {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let mut table = RouteTable::clone(lookup::route_table(world, self.route_table_id)?);
+        let mut table = RouteTable::clone(world.route_tables.known(self.route_table_id)?);
         let destination = self.destination.resolve()?;
         let target = self.target.resolve(&table, world)?.ok_or_else(no_target)?;
         if find(&mut table, destination).is_some() {
@@ -49,7 +48,7 @@ impl Operation for CreateRoute {
 /// Makes a route of a table lead elsewhere: also the local one, to an interface.
 impl Operation for ReplaceRoute {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let mut table = RouteTable::clone(lookup::route_table(world, self.route_table_id)?);
+        let mut table = RouteTable::clone(world.route_tables.known(self.route_table_id)?);
         let destination = self.destination.resolve()?;
         let named = self.target.resolve(&table, world)?;
         let target = match (named, self.local_target == Some(true)) {
@@ -77,7 +76,7 @@ impl Operation for ReplaceRoute {
 /// Takes a route out of a table.
 impl Operation for DeleteRoute {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let mut table = RouteTable::clone(lookup::route_table(world, self.route_table_id)?);
+        let mut table = RouteTable::clone(world.route_tables.known(self.route_table_id)?);
         let destination = self.destination.resolve()?;
         let id = table.route_table_id;
         let route = find(&mut table, destination).ok_or_else(|| {
@@ -126,7 +125,7 @@ fn check_within_vpc(
     vpc_id: VpcId,
     world: &World,
 ) -> Result<(), Ec2Error> {
-    let own = lookup::vpc(world, vpc_id)?.cidr_block;
+    let own = world.vpcs.known(vpc_id)?.cidr_block;
     let to_interface = target.network_interface_id().is_some();
     let is_subnet = || {
         world

@@ -25,7 +25,7 @@ impl RouteTargetParameters {
             return gateway(id, table, world).map(Some);
         }
         if let Some(id) = self.network_interface_id {
-            let eni = lookup::network_interface(world, id)?;
+            let eni = world.network_interfaces.known(id)?;
             check_network(eni, table)?;
             efa::check_carries_ip(eni)?;
             return Ok(Some(RouteTarget::NetworkInterface(id)));
@@ -79,7 +79,7 @@ fn gateway(id: &str, table: &RouteTable, world: &World) -> Result<RouteTarget, E
 }
 
 fn instance(id: InstanceId, table: &RouteTable, world: &World) -> Result<RouteTarget, Ec2Error> {
-    lookup::instance(world, id)?;
+    world.instances.known(id)?;
     let mut interfaces = world.network_interfaces_of(id);
     match (interfaces.next(), interfaces.next()) {
         (Some(eni), None) => {

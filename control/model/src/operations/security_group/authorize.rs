@@ -13,7 +13,6 @@ use crate::api::security_group::{
     PermissionParameters, SecurityGroupRuleDescription,
 };
 use crate::describe::Scope;
-use crate::operations::lookup;
 use crate::resource::{SecurityGroup, SecurityGroupRule};
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, World};
@@ -37,7 +36,7 @@ impl Operation for AuthorizeSecurityGroupIngress {
 /// Adds rules for what leaves: all that are named, or none.
 impl Operation for AuthorizeSecurityGroupEgress {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let group = lookup::security_group(world, self.group_id)?;
+        let group = world.security_groups.known(self.group_id)?;
         let tags = Tags::for_created("security-group-rule", &self.tag_specifications)?;
         authorize(
             group,

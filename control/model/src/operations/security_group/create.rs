@@ -18,7 +18,7 @@ impl Operation for CreateSecurityGroup {
         check_text("GroupName", "name", &self.group_name)?;
         check_text("GroupDescription", "description", &self.group_description)?;
         let vpc = match self.vpc_id {
-            Some(id) => lookup::vpc(world, id)?,
+            Some(id) => world.vpcs.known(id)?,
             None => world.default_vpc().ok_or_else(lookup::no_default_vpc)?,
         };
         check_name(&self.group_name, vpc.vpc_id, world)?;

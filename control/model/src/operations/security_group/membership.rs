@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 
 use eni_types::{SecurityGroupId, VpcId, quota};
 
-use crate::operations::lookup;
 use crate::{Ec2Error, ErrorCode, World};
 
 /// The security groups of an interface in the VPC `vpc_id` that asks for `group_ids`: those, each once, or the VPC's
@@ -25,7 +24,7 @@ pub(crate) fn check(
         .filter(|id| seen.insert(*id))
         .collect();
     for group_id in &distinct {
-        if lookup::security_group(world, *group_id)?.vpc_id != vpc_id {
+        if world.security_groups.known(*group_id)?.vpc_id != vpc_id {
             let message = "You have specified two resources that belong to different networks.";
             return Err(ErrorCode::InvalidGroupNotFound.with(message));
         }

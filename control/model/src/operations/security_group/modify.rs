@@ -9,14 +9,13 @@ use super::permission::{check_peer, no_prefix_list};
 use super::protocol::ProtocolPorts;
 use super::rule::{Direction, RuleMatch, check_description, rule_of, rules_of};
 use crate::api::security_group::{ModifySecurityGroupRules, SecurityGroupRuleRequest};
-use crate::operations::lookup;
 use crate::resource::{IpProtocol, RulePeer, SecurityGroup, SecurityGroupRule};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Changes rules in place: their ids, directions and tags stay.
 impl Operation for ModifySecurityGroupRules {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let group = lookup::security_group(world, self.group_id)?;
+        let group = world.security_groups.known(self.group_id)?;
         if self.security_group_rules.is_empty() {
             return Err(Ec2Error::missing_parameter("SecurityGroupRules"));
         }

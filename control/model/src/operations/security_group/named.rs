@@ -18,7 +18,7 @@ pub(crate) fn named<'a>(
     world: &'a World,
 ) -> Result<&'a Arc<SecurityGroup>, Ec2Error> {
     match (id, name) {
-        (Some(id), None) => lookup::security_group(world, id),
+        (Some(id), None) => world.security_groups.known(id),
         (None, Some(name)) => in_default_vpc(name, world),
         (None, None) => Err(Ec2Error::missing_parameter("groupName or groupId")),
         (Some(_), Some(_)) => {

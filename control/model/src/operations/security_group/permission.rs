@@ -161,7 +161,7 @@ impl UserIdGroupPair {
         let account = self.user_id.as_deref();
         let is_foreign = account.is_some_and(|account| account != context.region.account_id);
         let peer = match (self.group_id, &self.group_name) {
-            (Some(id), _) if is_foreign => return Err(lookup::no_security_group(id)),
+            (Some(id), _) if is_foreign => return Err(lookup::not_found(id)),
             (Some(id), _) => return check_peer(id, group, world),
             (None, Some(name)) => {
                 let key = GroupName::new(group.vpc_id, name);
@@ -186,7 +186,7 @@ pub(crate) fn check_peer(
     group: &SecurityGroup,
     world: &World,
 ) -> Result<SecurityGroupId, Ec2Error> {
-    if lookup::security_group(world, id)?.vpc_id != group.vpc_id {
+    if world.security_groups.known(id)?.vpc_id != group.vpc_id {
         let message = "You have specified two resources that belong to different networks.";
         return Err(ErrorCode::InvalidGroupNotFound.with(message));
     }

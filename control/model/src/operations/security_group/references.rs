@@ -8,7 +8,6 @@ use crate::api::security_group::{
     GetSecurityGroupsForVpc, GetSecurityGroupsForVpcResponse, SecurityGroupForVpc,
 };
 use crate::describe::{Filter, Scope, find};
-use crate::operations::lookup;
 use crate::resource::SecurityGroup;
 use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, Planned, World};
 
@@ -16,7 +15,7 @@ use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, Planned, World};
 impl Operation for DescribeSecurityGroupReferences {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         for id in self.group_ids {
-            lookup::security_group(world, id)?;
+            world.security_groups.known(id)?;
         }
         ChangeSet::none().answered(DescribeSecurityGroupReferencesResponse {
             security_group_reference_set: ItemSet::default(),
@@ -31,7 +30,7 @@ impl Operation for GetSecurityGroupsForVpc {
         world: &World,
         context: &mut Context<'_>,
     ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
-        let vpc_id = lookup::vpc(world, self.vpc_id)?.vpc_id;
+        let vpc_id = world.vpcs.known(self.vpc_id)?.vpc_id;
         self.page.filters.push(Filter {
             name: "vpc-id".into(),
             values: vec![vpc_id.to_string()],

@@ -13,7 +13,6 @@ use crate::api::security_group::{
     PermissionParameters, RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
     RevokeSecurityGroupResponse, RevokedSecurityGroupRule,
 };
-use crate::operations::lookup;
 use crate::resource::{SecurityGroup, SecurityGroupRule};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
@@ -35,7 +34,7 @@ impl Operation for RevokeSecurityGroupIngress {
 impl Operation for RevokeSecurityGroupEgress {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let asked = Revocation {
-            group: lookup::security_group(world, self.group_id)?,
+            group: world.security_groups.known(self.group_id)?,
             direction: Direction::Egress,
             permissions: self.permissions,
             ids: self.security_group_rule_ids,

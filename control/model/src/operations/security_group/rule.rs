@@ -117,13 +117,13 @@ pub(crate) fn rule_of<'a>(
     direction: Option<Direction>,
     world: &'a World,
 ) -> Result<&'a SecurityGroupRule, Ec2Error> {
-    let rule = lookup::security_group_rule(world, id)?;
+    let rule = world.security_group_rules.known(id)?;
     let is_meant = rule.group_id == group.group_id
         && direction.is_none_or(|direction| direction.is_egress() == rule.is_egress);
     if is_meant {
         Ok(rule)
     } else {
-        Err(lookup::no_security_group_rule(id))
+        Err(lookup::not_found(id))
     }
 }
 

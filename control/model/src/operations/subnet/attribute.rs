@@ -2,7 +2,7 @@
 
 use crate::api::subnet::ModifySubnetAttribute;
 use crate::operations::attribute::{AttributeBooleanValue, only_one};
-use crate::operations::{lookup, unsupported};
+use crate::operations::unsupported;
 use crate::resource::Subnet;
 use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, ReturnTrue, World};
 
@@ -10,7 +10,7 @@ use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, ReturnTrue, World}
 impl Operation for ModifySubnetAttribute {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         self.check()?;
-        let mut subnet = Subnet::clone(lookup::subnet(world, self.subnet_id)?);
+        let mut subnet = Subnet::clone(world.subnets.known(self.subnet_id)?);
         if let Some(given) = self.map_public_ip_on_launch {
             subnet.map_public_ip_on_launch = given.value;
         }

@@ -6,7 +6,7 @@ use eni_types::{IdSequence, Ipv4Cidr, NetworkAclAssociationId, SubnetId, TypedId
 
 use crate::api::subnet::{CreateSubnet, CreateSubnetResponse};
 use crate::operations::create::{self, create};
-use crate::operations::{lookup, vpc, zone};
+use crate::operations::{vpc, zone};
 use crate::resource::{NetworkAcl, NetworkAclAssociation, Subnet, Vpc};
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
@@ -15,7 +15,7 @@ use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 impl Operation for CreateSubnet {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.refuse_unsupported()?;
-        let vpc = lookup::vpc(world, self.vpc_id)?;
+        let vpc = world.vpcs.known(self.vpc_id)?;
         let cidr_block = self.cidr_block.ok_or_else(vpc::no_block)?;
         let availability_zone = zone::chosen(
             self.availability_zone.as_deref(),

@@ -1,14 +1,14 @@
 //! `DeleteSubnet`.
 
 use crate::api::subnet::DeleteSubnet;
-use crate::operations::lookup::{self, has_dependencies};
+use crate::operations::lookup::has_dependencies;
 use crate::resource::{NetworkAcl, RouteTable};
 use crate::{ChangeSet, Context, Operation, Planned, ReturnTrue, World};
 
 /// Deletes a subnet without interfaces, and its associations with a route table and a network ACL.
 impl Operation for DeleteSubnet {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let id = lookup::subnet(world, self.subnet_id)?.subnet_id;
+        let id = world.subnets.known(self.subnet_id)?.subnet_id;
         let key = id;
         if world.network_interfaces.count(&key) > 0 {
             return Err(has_dependencies("subnet", id));

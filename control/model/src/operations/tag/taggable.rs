@@ -2,13 +2,11 @@
 
 use alloc::format;
 use alloc::string::ToString;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use eni_types::{AllocationId, ResourceId};
+use eni_types::ResourceId;
 
-use crate::operations::lookup;
-use crate::resource::Address;
+use crate::resource::each_kind;
 use crate::tags::{Tag, Tags};
 use crate::{Ec2Error, ErrorCode, Indexed, Resource, Row, Table, World};
 
@@ -19,8 +17,21 @@ pub(super) struct Tagged<'a> {
     pub(super) tags: &'a Tags,
 }
 
+/// Where to look for tags: by the best index that the filters offer.
+pub(super) enum Which {
+    /// These resources.
+    Resources(Vec<ResourceId>),
+    /// Resources with one of these tags.
+    WithTag(Vec<Tag>),
+    /// All.
+    All,
+}
+
 macro_rules! taggable {
-    ($($id:ident, $lookup:path, $table:ident, $kind:literal;)*) => {
+    (
+        with_tags { $($(#[$doc:meta])* $table:ident: $kind:ident, $id:ident, $name:literal, $type:literal;)* }
+        without_tags { $($others:tt)* }
+    ) => {
         /// The resource `id` with its tags changed.
         ///
         /// # Errors
@@ -33,7 +44,7 @@ macro_rules! taggable {
         ) -> Result<Resource, Ec2Error> {
             match id {
                 $(ResourceId::$id(id) => {
-                    let mut row = (**$lookup(world, id)?).clone();
+                    let mut row = (**world.$table.known(id)?).clone();
                     change(&mut row.tags)?;
                     Ok(row.into())
                 })*
@@ -54,7 +65,7 @@ macro_rules! taggable {
                 };
                 each(&world.$table, which, own, &mut |row: &'a _| give(Tagged {
                     resource_id: row.id().into(),
-                    resource_type: $kind,
+                    resource_type: $type,
                     tags: row.tags(),
                 }));
             )*
@@ -62,34 +73,7 @@ macro_rules! taggable {
     };
 }
 
-/// Where to look for tags: by the best index that the filters offer.
-pub(super) enum Which {
-    /// These resources.
-    Resources(Vec<ResourceId>),
-    /// Resources with one of these tags.
-    WithTag(Vec<Tag>),
-    /// All.
-    All,
-}
-
-taggable! {
-    AllocationId, shown_address, addresses, "elastic-ip";
-    InstanceId, lookup::instance, instances, "instance";
-    InternetGatewayId, lookup::internet_gateway, internet_gateways, "internet-gateway";
-    NetworkAclId, lookup::network_acl, network_acls, "network-acl";
-    NetworkInterfaceId, lookup::network_interface, network_interfaces, "network-interface";
-    RouteTableId, lookup::route_table, route_tables, "route-table";
-    SecurityGroupId, lookup::security_group, security_groups, "security-group";
-    SecurityGroupRuleId, lookup::security_group_rule, security_group_rules, "security-group-rule";
-    SubnetId, lookup::subnet, subnets, "subnet";
-    VpcId, lookup::vpc, vpcs, "vpc";
-}
-
-/// The address, unless EC2 lent it: what no call shows cannot be tagged.
-fn shown_address(world: &World, id: AllocationId) -> Result<&Arc<Address>, Ec2Error> {
-    let address = world.addresses.get(id).filter(|address| !address.lent);
-    address.ok_or_else(|| lookup::no_address(id))
-}
+each_kind!(taggable);
 
 /// Gives the rows of one table among `which`; `own` picks the ids of the table's kind.
 fn each<'a, R: Indexed>(

@@ -2,7 +2,6 @@
 
 use crate::api::vpc::{DescribeVpcAttribute, DescribeVpcAttributeResponse, ModifyVpcAttribute};
 use crate::operations::attribute::{AttributeBooleanValue, only_one, unknown_attribute};
-use crate::operations::lookup;
 use crate::resource::Vpc;
 use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
 
@@ -17,7 +16,7 @@ impl Operation for ModifyVpcAttribute {
                 self.enable_network_address_usage_metrics.is_some(),
             ),
         ])?;
-        let mut vpc = Vpc::clone(lookup::vpc(world, self.vpc_id)?);
+        let mut vpc = Vpc::clone(world.vpcs.known(self.vpc_id)?);
         let set = |attribute: &mut bool, given: Option<AttributeBooleanValue>| {
             *attribute = given.map_or(*attribute, |given| given.value);
         };
@@ -39,7 +38,7 @@ impl Operation for ModifyVpcAttribute {
 /// Says one attribute of a VPC.
 impl Operation for DescribeVpcAttribute {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let vpc = lookup::vpc(world, self.vpc_id)?;
+        let vpc = world.vpcs.known(self.vpc_id)?;
         let mut response = DescribeVpcAttributeResponse {
             vpc_id: vpc.vpc_id,
             enable_dns_support: None,

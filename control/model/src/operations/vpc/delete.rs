@@ -1,14 +1,14 @@
 //! `DeleteVpc`.
 
 use crate::api::vpc::DeleteVpc;
-use crate::operations::lookup::{self, has_dependencies};
+use crate::operations::lookup::has_dependencies;
 use crate::{ChangeSet, Context, Operation, Planned, ReturnTrue, World};
 
 /// Deletes a VPC with its main route table, default network ACL and default security group. Everything else in it must
 /// be gone.
 impl Operation for DeleteVpc {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let id = lookup::vpc(world, self.vpc_id)?.vpc_id;
+        let id = world.vpcs.known(self.vpc_id)?.vpc_id;
         let key = id;
         // Of the last three kinds, one row each is the VPC's own.
         let is_needed = world.subnets.count(&key) > 0
