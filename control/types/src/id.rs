@@ -231,6 +231,8 @@ typed_ids! { $
     /// Id of the association of a CIDR block with a VPC.
     VpcCidrAssociationId, "vpc-cidr-assoc", None, "InvalidVpcCidrBlockAssociationID.NotFound",
         "vpc CIDR block association ID";
+    /// Id of a set of DHCP options.
+    DhcpOptionsId, "dopt", Some("InvalidDhcpOptionsId.Malformed"), "InvalidDhcpOptionID.NotFound", "dhcpOption ID";
     /// Id of a subnet.
     SubnetId, "subnet", None, "InvalidSubnetID.NotFound", "subnet ID";
     /// Id of a network interface.

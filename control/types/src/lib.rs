@@ -7,6 +7,7 @@
 extern crate alloc;
 
 mod address;
+mod dhcp_option;
 mod hash;
 mod id;
 pub mod quota;
@@ -16,12 +17,13 @@ mod time;
 pub use address::{
     IpCidr, Ipv4Cidr, Ipv6Cidr, MacAddress, MalformedCidr, MalformedIpv6Cidr, MalformedMac,
 };
+pub use dhcp_option::{DhcpOption, DomainNameServers, MalformedDhcpOption};
 pub use hash::fnv1a;
 pub use id::{
-    AllocationId, AssociationId, AttachmentId, IdErrors, IdSequence, ImageId, InstanceId,
-    InternetGatewayId, MalformedId, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId,
-    ReservationId, ResourceId, RouteTableAssociationId, RouteTableId, SecurityGroupId,
-    SecurityGroupRuleId, SubnetId, TypedId, VpcCidrAssociationId, VpcId,
+    AllocationId, AssociationId, AttachmentId, DhcpOptionsId, IdErrors, IdSequence, ImageId,
+    InstanceId, InternetGatewayId, MalformedId, NetworkAclAssociationId, NetworkAclId,
+    NetworkInterfaceId, ReservationId, ResourceId, RouteTableAssociationId, RouteTableId,
+    SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId, VpcCidrAssociationId, VpcId,
 };
 pub use state::{
     AttachmentStatus, InstanceState, NetworkInterfaceStatus, NetworkInterfaceType, SubnetState,

@@ -7,16 +7,17 @@ use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::operations::attribute::AttributeValue;
 use crate::tags::TagItem;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
+use eni_types::DhcpOptionsId;
 use serde::Serialize;
 
 /// What `DescribeDhcpOptions` is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
 pub struct DescribeDhcpOptions {
     #[query(name = "DhcpOptionsId")]
-    pub(crate) dhcp_options_ids: Vec<String>,
+    pub(crate) dhcp_options_ids: Vec<DhcpOptionsId>,
     #[query(flatten)]
     pub(crate) page: Page,
 }
@@ -39,6 +40,26 @@ impl Action for DescribeDhcpOptions {
 
 impl Filtered for DhcpOptionsDescription {
     const FILTERS: &'static [&'static str] = &["dhcp-options-id", "key", "owner-id", "value"];
+
+    fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
+        match name {
+            "value" => {
+                for one in &self.dhcp_configuration_set.items {
+                    for one in &one.value_set.items {
+                        give(one.to_string());
+                    }
+                }
+            }
+            "key" => {
+                for one in &self.dhcp_configuration_set.items {
+                    give(one.key.to_string());
+                }
+            }
+            "dhcp-options-id" => give(self.dhcp_options_id.to_string()),
+            "owner-id" => give(self.owner_id.to_string()),
+            _ => {}
+        }
+    }
 }
 
 /// `DhcpConfiguration` of EC2's model.
@@ -53,7 +74,7 @@ pub(crate) struct DhcpConfigurationDescription {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DhcpOptionsDescription {
-    pub(crate) dhcp_options_id: &'static str,
+    pub(crate) dhcp_options_id: DhcpOptionsId,
     pub(crate) owner_id: String,
     pub(crate) dhcp_configuration_set: ItemSet<DhcpConfigurationDescription>,
     pub(crate) tag_set: ItemSet<TagItem>,

@@ -335,7 +335,7 @@ pub(crate) struct VpcDescription {
     pub(crate) cidr_block_association_set: ItemSet<VpcCidrBlockAssociationDescription>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ipv6_cidr_block_association_set: Option<ItemSet<()>>,
-    pub(crate) dhcp_options_id: &'static str,
+    pub(crate) dhcp_options_id: String,
     pub(crate) tag_set: ItemSet<TagItem>,
     pub(crate) instance_tenancy: String,
     pub(crate) is_default: bool,

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use eni_query::FromQuery;
 use serde::Serialize;
@@ -21,6 +22,13 @@ pub(crate) struct AttributeBooleanValue {
 pub(crate) struct AttributeValue {
     /// The value.
     pub value: String,
+}
+
+/// The value, as filters see it.
+impl fmt::Display for AttributeValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.value)
+    }
 }
 
 /// Refuses a Modify call that gives no attribute, or more than one: EC2 changes one at a time.

@@ -4,6 +4,7 @@
 
 mod address;
 mod block_device;
+mod dhcp_options;
 mod instance;
 mod network_acl;
 mod network_interface;
@@ -31,6 +32,7 @@ pub use block_device::BlockDevice;
 pub(crate) use block_device::{
     GP3_IOPS, GP3_THROUGHPUT, ROOT_DEVICE_NAME, parse_volume_id, volume_id,
 };
+pub use dhcp_options::DhcpOptions;
 pub use instance::{Instance, InstanceTransition, MetadataOptions};
 pub use network_acl::{
     IcmpTypeCode, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, PortRange, RuleAction,

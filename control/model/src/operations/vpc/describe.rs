@@ -10,8 +10,7 @@ use crate::api::vpc::{
     VpcCidrBlockAssociationDescription, VpcCidrBlockStateDescription, VpcDescription,
 };
 use crate::describe::{Described, Scope, describes};
-use crate::operations::dhcp_options::DEFAULT_DHCP_OPTIONS_ID;
-use crate::resource::Vpc;
+use crate::resource::{DhcpOptions, Vpc};
 use crate::tags::Tags;
 use crate::{ItemSet, RegionSettings};
 
@@ -58,7 +57,7 @@ impl VpcDescription {
             }]
             .into(),
             ipv6_cidr_block_association_set: is_new.then(ItemSet::default),
-            dhcp_options_id: DEFAULT_DHCP_OPTIONS_ID,
+            dhcp_options_id: DhcpOptions::default_id().to_string(),
             tag_set: vpc.tags.to_items(),
             instance_tenancy: vpc.instance_tenancy.clone(),
             is_default: vpc.is_default,
