@@ -99,6 +99,7 @@ error_codes! {
     DefaultVpcAlreadyExists = "DefaultVpcAlreadyExists", 400;
     DefaultVpcDoesNotExist = "DefaultVpcDoesNotExist", 400;
     DependencyViolation = "DependencyViolation", 400;
+    DhcpOptionsLimitExceeded = "DhcpOptionsLimitExceeded", 400;
     DryRunOperation = "DryRunOperation", 412;
     GatewayNotAttached = "Gateway.NotAttached", 400;
     IdempotentParameterMismatch = "IdempotentParameterMismatch", 400;

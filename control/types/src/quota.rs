@@ -34,6 +34,8 @@ pub const ROUTES_PER_ROUTE_TABLE: usize = 500;
 pub const NETWORK_ACLS_PER_VPC: usize = 200;
 /// Rules in one direction of a network ACL: EC2's default is 20, raisable to 40.
 pub const RULES_PER_NETWORK_ACL: usize = 40;
+/// Sets of DHCP options in a region: AWS's guides name no limit; a bound of ours.
+pub const DHCP_OPTIONS_PER_REGION: usize = 1_000;
 /// Tags on a resource (EC2 User Guide, "Tag restrictions").
 pub const TAGS_PER_RESOURCE: usize = 50;
 /// Characters in a tag's key.

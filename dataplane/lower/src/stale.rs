@@ -104,8 +104,10 @@ impl Stale {
                     self.instances.insert(*id);
                 }
             }
-            // It comes with the first interface that has it.
-            ResourceKey::Identity(_) | ResourceKey::ClientToken(_) => {}
+            // A set of DHCP options never changes. An identity comes with the first interface that has it.
+            ResourceKey::DhcpOptions(_)
+            | ResourceKey::Identity(_)
+            | ResourceKey::ClientToken(_) => {}
         }
     }
 

@@ -6,12 +6,35 @@ use crate::ItemSet;
 use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::operations::attribute::AttributeValue;
-use crate::tags::TagItem;
+use crate::tags::{TagItem, TagSpecification};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use eni_types::DhcpOptionsId;
 use serde::Serialize;
+
+/// What `CreateDhcpOptions` is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
+pub struct CreateDhcpOptions {
+    #[query(name = "DhcpConfiguration")]
+    pub(crate) dhcp_configurations: Vec<DhcpConfiguration>,
+    #[query(name = "TagSpecification")]
+    pub(crate) tag_specifications: Vec<TagSpecification>,
+}
+
+/// What `CreateDhcpOptions` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateDhcpOptionsResponse {
+    pub(crate) dhcp_options: DhcpOptionsDescription,
+}
+
+impl Action for CreateDhcpOptions {
+    const NAME: &'static str = "CreateDhcpOptions";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = true;
+    type Response = CreateDhcpOptionsResponse;
+}
 
 /// What `DescribeDhcpOptions` is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
@@ -60,6 +83,14 @@ impl Filtered for DhcpOptionsDescription {
             _ => {}
         }
     }
+}
+
+/// `NewDhcpConfiguration` of EC2's model.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub(crate) struct DhcpConfiguration {
+    pub(crate) key: String,
+    #[query(name = "Value")]
+    pub(crate) values: Vec<String>,
 }
 
 /// `DhcpConfiguration` of EC2's model.

@@ -31,7 +31,7 @@ pub use address::{
     AllocateAddress, AssociateAddress, DescribeAddresses, DescribeAddressesAttribute,
     DisassociateAddress, ReleaseAddress,
 };
-pub use dhcp_options::DescribeDhcpOptions;
+pub use dhcp_options::{CreateDhcpOptions, DescribeDhcpOptions};
 pub use image::DescribeImages;
 pub use instance::{
     DescribeInstanceAttribute, DescribeInstanceCreditSpecifications, DescribeInstanceImageMetadata,
@@ -106,6 +106,7 @@ macro_rules! for_each_operation {
             AuthorizeSecurityGroupIngress,
             CreateDefaultSubnet,
             CreateDefaultVpc,
+            CreateDhcpOptions,
             CreateInternetGateway,
             CreateNetworkAcl,
             CreateNetworkAclEntry,

@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 use eni_types::{DhcpOption, DhcpOptionsId, DomainNameServers};
 use serde::{Deserialize, Serialize};
 
-use crate::RegionSettings;
+use crate::index::indexes;
 use crate::tags::Tags;
+use crate::{RegionSettings, Row};
 
 /// A set of DHCP options. It never changes; VPCs are associated with another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,3 +42,15 @@ impl DhcpOptions {
         }
     }
 }
+
+impl Row for DhcpOptions {
+    type Id = DhcpOptionsId;
+    fn id(&self) -> DhcpOptionsId {
+        self.dhcp_options_id
+    }
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+}
+
+indexes! { DhcpOptions, DhcpOptionsIndexes: }

@@ -19,8 +19,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use eni_types::{
-    AllocationId, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId,
-    SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId,
+    AllocationId, DhcpOptionsId, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterfaceId,
+    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId,
 };
 
 use crate::client_token::{ClientToken, ClientTokenKey};
@@ -74,6 +74,8 @@ macro_rules! each_kind {
             with_tags {
                 /// A VPC.
                 vpcs: Vpc, VpcId, "vpc", "vpc";
+                /// A set of DHCP options.
+                dhcp_options: DhcpOptions, DhcpOptionsId, "dhcp-options", "dhcp-options";
                 /// A subnet.
                 subnets: Subnet, SubnetId, "subnet", "subnet";
                 /// An internet gateway.

@@ -1,59 +1,32 @@
-//! `DescribeDhcpOptions`: the set that every account has, which every VPC uses.
+//! `DescribeDhcpOptions`: the sets that were made, and the one that every account has.
 
-use alloc::string::ToString;
-use alloc::vec::Vec;
+use alloc::sync::Arc;
 
-use eni_types::{DhcpOption, DhcpOptionsId, TypedId, quota};
+use eni_types::DhcpOption;
 
 use crate::api::dhcp_options::{
     DescribeDhcpOptions, DescribeDhcpOptionsResponse, DhcpConfigurationDescription,
     DhcpOptionsDescription,
 };
-use crate::describe::{Described, Scope, listed};
+use crate::describe::{Described, Scope, find};
 use crate::operations::attribute::AttributeValue;
-use crate::operations::lookup::nothing_has;
 use crate::resource::DhcpOptions;
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, World};
+use crate::{ChangeSet, Context, Operation, Planned, World};
 
 /// Finds DHCP options sets.
 impl Operation for DescribeDhcpOptions {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let ids: Vec<_> = self
-            .dhcp_options_ids
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        let (dhcp_options_set, next_token) = listed(
-            [DhcpOptions::default_of(context.region)].into_iter(),
-            &ids,
-            |set| set.dhcp_options_id.to_string(),
-            no_dhcp_options,
-            &self.page,
-            &quota::PAGE_SIZES,
-            Scope::new(world, context),
-        )?;
+        let mut sets = world.dhcp_options.clone();
+        sets.put(Arc::new(DhcpOptions::default_of(context.region)));
+        let scope = Scope::new(world, context);
+        let found = find(&sets, &self.dhcp_options_ids, &self.page, scope)?;
+        let described = found.rows.iter().map(|set| set.describe(scope));
         ChangeSet::none().answered(DescribeDhcpOptionsResponse {
-            dhcp_options_set,
-            next_token,
+            dhcp_options_set: described.collect(),
+            next_token: found.next_token,
         })
     }
-}
-
-/// Refuses an id that no set has.
-///
-/// # Errors
-/// `InvalidDhcpOptionID.NotFound`.
-pub(crate) fn check_known(id: &str) -> Result<(), Ec2Error> {
-    if id.parse() == Ok(DhcpOptions::default_id()) {
-        Ok(())
-    } else {
-        Err(no_dhcp_options(id))
-    }
-}
-
-fn no_dhcp_options(id: &str) -> Ec2Error {
-    nothing_has(id, DhcpOptionsId::ERRORS)
 }
 
 impl Described for DhcpOptions {

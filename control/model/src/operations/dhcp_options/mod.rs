@@ -1,7 +1,6 @@
 //! Sets of DHCP options.
 
+mod create;
 mod describe;
 #[cfg(test)]
 mod tests;
-
-pub(crate) use describe::check_known;

@@ -40,3 +40,81 @@ fn the_set_that_a_vpc_names_can_be_described() {
         "InvalidDhcpOptionID.NotFound: The dhcpOption ID 'dopt-0123456789abcdef0' does not exist"
     );
 }
+
+#[test]
+fn a_set_is_described_as_it_was_made() {
+    let mut region = TestWorld::bootstrapped();
+    let made = region.must(
+        "CreateDhcpOptions",
+        &[
+            ("DhcpConfiguration.1.Key", "domain-name-servers"),
+            ("DhcpConfiguration.1.Value.1", "10.2.5.1"),
+            ("DhcpConfiguration.1.Value.2", "10.2.5.2"),
+            ("DhcpConfiguration.2.Key", "domain-name"),
+            ("DhcpConfiguration.2.Value.1", "corp.test"),
+            ("TagSpecification.1.ResourceType", "dhcp-options"),
+            ("TagSpecification.1.Tag.1.Key", "Name"),
+            ("TagSpecification.1.Tag.1.Value", "corp"),
+        ],
+    );
+    let set = &made["dhcpOptions"];
+    assert_eq!(
+        set["dhcpConfigurationSet"],
+        json!({"item": [
+            {"key": "domain-name-servers", "valueSet": {"item": [{"value": "10.2.5.1"}, {"value": "10.2.5.2"}]}},
+            {"key": "domain-name", "valueSet": {"item": [{"value": "corp.test"}]}},
+        ]})
+    );
+    let id = set["dhcpOptionsId"].as_str().unwrap();
+    for filter in [
+        ("tag:Name", "corp"),
+        ("value", "10.2.5.2"),
+        ("dhcp-options-id", id),
+    ] {
+        let (name, value) = filter;
+        let filter = [("Filter.1.Name", name), ("Filter.1.Value.1", value)];
+        let answer = region.must("DescribeDhcpOptions", &filter);
+        assert_eq!(answer["dhcpOptionsSet"]["item"], json!([set]), "{name}");
+    }
+    let all = region.must("DescribeDhcpOptions", &[]);
+    assert_eq!(all["dhcpOptionsSet"]["item"].as_array().unwrap().len(), 2);
+    region.must(
+        "CreateTags",
+        &[
+            ("ResourceId.1", id),
+            ("Tag.1.Key", "k"),
+            ("Tag.1.Value", "v"),
+        ],
+    );
+    let tags = region.must(
+        "DescribeTags",
+        &[("Filter.1.Name", "key"), ("Filter.1.Value.1", "k")],
+    );
+    assert_eq!(tags["tagSet"]["item"][0]["resourceType"], "dhcp-options");
+}
+
+#[test]
+fn options_that_ec2_does_not_have_are_refused() {
+    let mut region = TestWorld::bootstrapped();
+    for (key, value, message) in [
+        (
+            "colour",
+            "red",
+            "Value (colour) for parameter name is invalid. Unknown DHCP option",
+        ),
+        (
+            "netbios-node-type",
+            "3",
+            "Value (3) for parameter value is invalid. Invalid DHCP option value.",
+        ),
+    ] {
+        let refused = region.refused(
+            "CreateDhcpOptions",
+            &[
+                ("DhcpConfiguration.1.Key", key),
+                ("DhcpConfiguration.1.Value.1", value),
+            ],
+        );
+        assert_eq!(refused, alloc::format!("InvalidParameterValue: {message}"));
+    }
+}

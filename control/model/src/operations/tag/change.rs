@@ -9,7 +9,8 @@ use eni_types::{MalformedId, ResourceId};
 use super::taggable::{not_taggable, with_tags};
 use crate::api::tag::{CreateTags, DeleteTags};
 use crate::operations::unsupported::refuse;
-use crate::operations::{dhcp_options, image, key_pair, lookup, volume};
+use crate::operations::{image, key_pair, lookup, volume};
+use crate::resource::DhcpOptions;
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, ReturnTrue, World};
 
@@ -72,7 +73,9 @@ fn refuse_without_tags(id: &str, world: &World) -> Result<(), Ec2Error> {
             Ok(image) => image::known(image).map(|_| "images")?,
             Err(_) => return Ok(()),
         },
-        Some(("dopt", _)) => dhcp_options::check_known(id).map(|()| "DHCP options sets")?,
+        Some(("dopt", _)) if id.parse() == Ok(DhcpOptions::default_id()) => {
+            "the default DHCP options set"
+        }
         Some(("key", _)) => key_pair::check_known(id, world).map(|()| "key pairs")?,
         Some(("vol", _)) => volume::check_known(id, world).map(|()| "volumes")?,
         _ => return Ok(()),

@@ -195,7 +195,7 @@ fn what_is_only_described_refuses_tags_by_its_name() {
     for (id, kind) in [
         (
             &vpcs["vpcSet"]["item"][0]["dhcpOptionsId"],
-            "DHCP options sets",
+            "the default DHCP options set",
         ),
         (&instance["imageId"], "images"),
         (volume, "volumes"),

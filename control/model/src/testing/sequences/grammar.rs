@@ -123,6 +123,17 @@ const THE_INSTANCE: &[(&str, Source)] = &[("InstanceId.1", Of(instances))];
 
 pub(super) const GRAMMAR: &[Rule] = &[
     rule(2, "CreateVpc", &[("CidrBlock", BLOCKS)]),
+    rule(
+        2,
+        "CreateDhcpOptions",
+        &[
+            ("DhcpConfiguration.1.Key", Any(&["domain-name-servers"])),
+            (
+                "DhcpConfiguration.1.Value.1",
+                Any(&["AmazonProvidedDNS", "10.0.0.2", "none"]),
+            ),
+        ],
+    ),
     rule(1, "DeleteVpc", &[("VpcId", Of(vpcs))]),
     rule(1, "CreateDefaultVpc", &[]),
     rule(

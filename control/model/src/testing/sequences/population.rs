@@ -14,6 +14,10 @@ pub(super) fn vpcs(world: &World) -> Vec<String> {
     ids(&world.vpcs)
 }
 
+pub(super) fn dhcp_options(world: &World) -> Vec<String> {
+    ids(&world.dhcp_options)
+}
+
 pub(super) fn subnets(world: &World) -> Vec<String> {
     ids(&world.subnets)
 }
@@ -53,6 +57,7 @@ pub(super) fn instances(world: &World) -> Vec<String> {
 pub(super) fn everything(world: &World) -> Vec<String> {
     [
         vpcs,
+        dhcp_options,
         subnets,
         internet_gateways,
         route_tables,
