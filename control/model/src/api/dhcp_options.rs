@@ -2,16 +2,30 @@
 //!
 //! Written by `cargo xtask api` from `control/model/api/dhcp_options.toml`.
 
-use crate::ItemSet;
 use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::operations::attribute::AttributeValue;
 use crate::tags::{TagItem, TagSpecification};
+use crate::{ItemSet, ReturnTrue};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
-use eni_types::DhcpOptionsId;
+use eni_types::{DhcpOptionsId, VpcId};
 use serde::Serialize;
+
+/// What `AssociateDhcpOptions` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct AssociateDhcpOptions {
+    pub(crate) dhcp_options_id: String,
+    pub(crate) vpc_id: VpcId,
+}
+
+impl Action for AssociateDhcpOptions {
+    const NAME: &'static str = "AssociateDhcpOptions";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = true;
+    type Response = ReturnTrue;
+}
 
 /// What `CreateDhcpOptions` is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
@@ -34,6 +48,19 @@ impl Action for CreateDhcpOptions {
     const MUTATES: bool = true;
     const HAS_DRY_RUN: bool = true;
     type Response = CreateDhcpOptionsResponse;
+}
+
+/// What `DeleteDhcpOptions` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DeleteDhcpOptions {
+    pub(crate) dhcp_options_id: DhcpOptionsId,
+}
+
+impl Action for DeleteDhcpOptions {
+    const NAME: &'static str = "DeleteDhcpOptions";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = true;
+    type Response = ReturnTrue;
 }
 
 /// What `DescribeDhcpOptions` is asked.

@@ -31,7 +31,9 @@ pub use address::{
     AllocateAddress, AssociateAddress, DescribeAddresses, DescribeAddressesAttribute,
     DisassociateAddress, ReleaseAddress,
 };
-pub use dhcp_options::{CreateDhcpOptions, DescribeDhcpOptions};
+pub use dhcp_options::{
+    AssociateDhcpOptions, CreateDhcpOptions, DeleteDhcpOptions, DescribeDhcpOptions,
+};
 pub use image::DescribeImages;
 pub use instance::{
     DescribeInstanceAttribute, DescribeInstanceCreditSpecifications, DescribeInstanceImageMetadata,
@@ -99,6 +101,7 @@ macro_rules! for_each_operation {
             AllocateAddress,
             AssignPrivateIpAddresses,
             AssociateAddress,
+            AssociateDhcpOptions,
             AssociateRouteTable,
             AttachInternetGateway,
             AttachNetworkInterface,
@@ -117,6 +120,7 @@ macro_rules! for_each_operation {
             CreateSubnet,
             CreateTags,
             CreateVpc,
+            DeleteDhcpOptions,
             DeleteInternetGateway,
             DeleteNetworkAcl,
             DeleteNetworkAclEntry,

@@ -2,9 +2,12 @@
 
 use alloc::string::String;
 
-use eni_types::{InternetGatewayId, Ipv4Cidr, SubnetId, VpcCidrAssociationId, VpcId};
+use eni_types::{
+    DhcpOptionsId, InternetGatewayId, Ipv4Cidr, SubnetId, VpcCidrAssociationId, VpcId,
+};
 use serde::{Deserialize, Serialize};
 
+use super::DhcpOptions;
 use crate::Row;
 use crate::index::indexes;
 use crate::tags::Tags;
@@ -18,6 +21,9 @@ pub struct Vpc {
     pub cidr_block: Ipv4Cidr,
     /// The id under which EC2 lists the block's association.
     pub cidr_association_id: VpcCidrAssociationId,
+    /// The set of DHCP options that its instances are given; none for no options.
+    #[serde(default = "Vpc::default_dhcp_options_id")]
+    pub dhcp_options_id: Option<DhcpOptionsId>,
     /// `default` or `dedicated`; described, without effect.
     pub instance_tenancy: String,
     /// Whether this is the region's default VPC.
@@ -33,6 +39,14 @@ pub struct Vpc {
     pub tags: Tags,
 }
 
+impl Vpc {
+    /// What a VPC begins with.
+    #[expect(clippy::unnecessary_wraps, reason = "serde asks for the member's type")]
+    pub(crate) fn default_dhcp_options_id() -> Option<DhcpOptionsId> {
+        Some(DhcpOptions::default_id())
+    }
+}
+
 impl Row for Vpc {
     type Id = VpcId;
     fn id(&self) -> VpcId {
@@ -43,7 +57,10 @@ impl Row for Vpc {
     }
 }
 
-indexes! { Vpc, VpcIndexes: }
+indexes! {
+    Vpc, VpcIndexes:
+    dhcp_options: DhcpOptionsId = |vpc| vpc.dhcp_options_id;
+}
 
 /// A subnet: a part of a VPC's block in one availability zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

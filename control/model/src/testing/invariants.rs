@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 
 use eni_types::SubnetId;
 
-use crate::resource::{RulePeer, Subnet};
+use crate::resource::{DhcpOptions, RulePeer, Subnet};
 use crate::{Resource, World};
 
 /// Checks everything that must hold between the rows of a world.
@@ -26,6 +26,12 @@ fn check_vpcs(world: &World) {
     assert!(defaults <= 1, "{defaults} default VPCs");
     for vpc in world.vpcs.iter() {
         let id = vpc.vpc_id;
+        if let Some(set) = vpc
+            .dhcp_options_id
+            .filter(|set| *set != DhcpOptions::default_id())
+        {
+            assert!(world.dhcp_options.get(set).is_some(), "{set} of {id}");
+        }
         let main = world
             .route_tables
             .by(&id)

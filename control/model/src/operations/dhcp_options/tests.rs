@@ -1,3 +1,5 @@
+use alloc::string::String;
+
 use serde_json::json;
 
 use crate::testing::TestWorld;
@@ -39,6 +41,21 @@ fn the_set_that_a_vpc_names_can_be_described() {
         ),
         "InvalidDhcpOptionID.NotFound: The dhcpOption ID 'dopt-0123456789abcdef0' does not exist"
     );
+}
+
+/// The id of a new set with one option.
+fn created(region: &mut TestWorld, key: &str, value: &str) -> String {
+    let answer = region.must(
+        "CreateDhcpOptions",
+        &[
+            ("DhcpConfiguration.1.Key", key),
+            ("DhcpConfiguration.1.Value.1", value),
+        ],
+    );
+    answer["dhcpOptions"]["dhcpOptionsId"]
+        .as_str()
+        .unwrap()
+        .into()
 }
 
 #[test]
@@ -117,4 +134,59 @@ fn options_that_ec2_does_not_have_are_refused() {
         );
         assert_eq!(refused, alloc::format!("InvalidParameterValue: {message}"));
     }
+}
+
+#[test]
+fn a_set_that_a_vpc_uses_stays() {
+    let mut region = TestWorld::bootstrapped();
+    let vpc = alloc::format!("{}", region.world.default_vpc().unwrap().vpc_id);
+    let id = created(&mut region, "domain-name", "corp.test");
+    let shown = |region: &mut TestWorld| {
+        let vpcs = region.must("DescribeVpcs", &[]);
+        String::from(vpcs["vpcSet"]["item"][0]["dhcpOptionsId"].as_str().unwrap())
+    };
+    let default = shown(&mut region);
+    region.must(
+        "AssociateDhcpOptions",
+        &[("DhcpOptionsId", &id), ("VpcId", &vpc)],
+    );
+    assert_eq!(shown(&mut region), id);
+    assert_eq!(
+        region.refused("DeleteDhcpOptions", &[("DhcpOptionsId", &id)]),
+        alloc::format!(
+            "DependencyViolation: The dhcpOptions '{id}' has dependencies and cannot be deleted."
+        )
+    );
+    region.must(
+        "AssociateDhcpOptions",
+        &[("DhcpOptionsId", "default"), ("VpcId", &vpc)],
+    );
+    assert_eq!(shown(&mut region), "default");
+    region.must("DeleteDhcpOptions", &[("DhcpOptionsId", &id)]);
+    assert_eq!(
+        region.refused("DeleteDhcpOptions", &[("DhcpOptionsId", &id)]),
+        alloc::format!("InvalidDhcpOptionsID.NotFound: The dhcpOption ID '{id}' does not exist")
+    );
+    assert_eq!(
+        region.refused(
+            "AssociateDhcpOptions",
+            &[("DhcpOptionsId", &id), ("VpcId", &vpc)]
+        ),
+        alloc::format!("InvalidDhcpOptionID.NotFound: The dhcpOption ID '{id}' does not exist")
+    );
+    let malformed = region.refused(
+        "AssociateDhcpOptions",
+        &[("DhcpOptionsId", "none"), ("VpcId", &vpc)],
+    );
+    assert!(
+        malformed.starts_with("InvalidDhcpOptionsId.Malformed: "),
+        "{malformed}"
+    );
+    region.must(
+        "AssociateDhcpOptions",
+        &[("DhcpOptionsId", &default), ("VpcId", &vpc)],
+    );
+    assert_eq!(shown(&mut region), default);
+    let refused = region.refused("DeleteDhcpOptions", &[("DhcpOptionsId", &default)]);
+    assert!(refused.starts_with("DependencyViolation: "), "{refused}");
 }

@@ -24,6 +24,7 @@ impl Operation for CreateVpc {
             vpc_id: VpcId::generate(context.ids),
             cidr_block,
             cidr_association_id: VpcCidrAssociationId::generate(context.ids),
+            dhcp_options_id: Vpc::default_dhcp_options_id(),
             instance_tenancy: tenancy(self.instance_tenancy)?,
             is_default: false,
             enable_dns_support: true,

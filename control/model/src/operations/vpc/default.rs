@@ -35,6 +35,7 @@ impl DefaultVpc {
             vpc_id: VpcId::generate(ids),
             cidr_block,
             cidr_association_id: VpcCidrAssociationId::generate(ids),
+            dhcp_options_id: Vpc::default_dhcp_options_id(),
             instance_tenancy: "default".into(),
             is_default: true,
             enable_dns_support: true,

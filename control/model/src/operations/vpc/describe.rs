@@ -10,7 +10,8 @@ use crate::api::vpc::{
     VpcCidrBlockAssociationDescription, VpcCidrBlockStateDescription, VpcDescription,
 };
 use crate::describe::{Described, Scope, describes};
-use crate::resource::{DhcpOptions, Vpc};
+use crate::operations::dhcp_options::NO_SET;
+use crate::resource::Vpc;
 use crate::tags::Tags;
 use crate::{ItemSet, RegionSettings};
 
@@ -57,7 +58,9 @@ impl VpcDescription {
             }]
             .into(),
             ipv6_cidr_block_association_set: is_new.then(ItemSet::default),
-            dhcp_options_id: DhcpOptions::default_id().to_string(),
+            dhcp_options_id: vpc
+                .dhcp_options_id
+                .map_or_else(|| NO_SET.into(), |id| id.to_string()),
             tag_set: vpc.tags.to_items(),
             instance_tenancy: vpc.instance_tenancy.clone(),
             is_default: vpc.is_default,

@@ -4,9 +4,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::population::{
-    address_associations, addresses, attachments, everything, instances, internet_gateways,
-    network_acl_associations, network_acls, network_interfaces, private_addresses,
-    route_table_associations, route_tables, security_group_rules, security_groups, subnets, vpcs,
+    address_associations, addresses, attachments, dhcp_options, everything, instances,
+    internet_gateways, network_acl_associations, network_acls, network_interfaces,
+    private_addresses, route_table_associations, route_tables, security_group_rules,
+    security_groups, subnets, vpcs,
 };
 use crate::World;
 
@@ -133,6 +134,24 @@ pub(super) const GRAMMAR: &[Rule] = &[
                 Any(&["AmazonProvidedDNS", "10.0.0.2", "none"]),
             ),
         ],
+    ),
+    rule(
+        3,
+        "AssociateDhcpOptions",
+        &[
+            ("DhcpOptionsId", Any(&["default", "dopt-0d0e5ca7109b3f62a"])),
+            ("VpcId", Of(vpcs)),
+        ],
+    ),
+    rule(
+        3,
+        "AssociateDhcpOptions",
+        &[("DhcpOptionsId", Of(dhcp_options)), ("VpcId", Of(vpcs))],
+    ),
+    rule(
+        1,
+        "DeleteDhcpOptions",
+        &[("DhcpOptionsId", Of(dhcp_options))],
     ),
     rule(1, "DeleteVpc", &[("VpcId", Of(vpcs))]),
     rule(1, "CreateDefaultVpc", &[]),
