@@ -10,10 +10,10 @@ use eni_types::{
 
 use crate::identity::{IdentityNumber, SecurityGroupSet};
 use crate::resource::{
-    Address, Attachment, GroupName, NetworkAcl, NetworkInterface, PrivateAddress, RouteState,
-    RouteTable, RouteTarget, SecurityGroup, Subnet, Vpc, World,
+    Address, Attachment, DhcpOptions, GroupName, NetworkAcl, NetworkInterface, PrivateAddress,
+    RouteState, RouteTable, RouteTarget, SecurityGroup, Subnet, Vpc, World,
 };
-use crate::{Change, ChangeSet, Row};
+use crate::{Change, ChangeSet, RegionSettings, Row};
 
 impl World {
     /// Applies a change set.
@@ -117,6 +117,20 @@ impl World {
                 .as_ref()
                 .is_some_and(|association| association.private_ip_address == private)
         })
+    }
+
+    /// The set of DHCP options that a VPC's instances are given; none for no options.
+    #[must_use]
+    pub fn dhcp_options_of(
+        &self,
+        vpc_id: VpcId,
+        region: &RegionSettings,
+    ) -> Option<Arc<DhcpOptions>> {
+        let id = self.vpcs.get(vpc_id)?.dhcp_options_id?;
+        if id == DhcpOptions::default_id() {
+            return Some(Arc::new(DhcpOptions::default_of(region)));
+        }
+        self.dhcp_options.get(id).cloned()
     }
 
     /// The internet gateway attached to a VPC.

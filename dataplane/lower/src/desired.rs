@@ -32,6 +32,8 @@ pub struct DesiredInstance {
     pub hostname: String,
     /// The domain: `ec2.internal`.
     pub domain: String,
+    /// Who completes and resolves its names, as resolv.conf(5) has it.
+    pub resolver: String,
     /// The boot script; empty for none.
     pub user_data: UserData,
     /// Whether it has never run before: user data is for the first boot only.

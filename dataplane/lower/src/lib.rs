@@ -27,6 +27,7 @@ mod numbers;
 mod policies;
 mod policy;
 mod recover;
+mod resolver;
 mod stale;
 mod tables;
 mod uplink;
@@ -80,6 +81,7 @@ fn desired_instance(
         boot_count: instance.boot_count,
         hostname: hostname.unwrap_or_else(|| alloc::format!("{}", instance.instance_id)),
         domain: settings.private_domain(),
+        resolver: resolver::of_vpc(world, settings, instance.vpc_id),
         user_data: instance.user_data.clone().unwrap_or_default(),
         first_boot: !instance.has_run,
         efa_devices: efa_devices(world, instance.instance_id),

@@ -41,12 +41,7 @@ impl Stale {
     /// found: they are added on their own.
     pub(crate) fn add(&mut self, key: &ResourceKey, before: &World, after: &World) {
         match key {
-            ResourceKey::Vpc(id) => {
-                let block = |world: &World| world.vpcs.get(*id).map(|vpc| vpc.cidr_block);
-                if block(before) != block(after) {
-                    self.vpcs.insert(*id);
-                }
-            }
+            ResourceKey::Vpc(id) => self.add_vpc(*id, before, after),
             ResourceKey::Subnet(id) => {
                 let block = |world: &World| world.subnets.get(*id).map(|subnet| subnet.cidr_block);
                 if block(before) != block(after) {
@@ -108,6 +103,18 @@ impl Stale {
             ResourceKey::DhcpOptions(_)
             | ResourceKey::Identity(_)
             | ResourceKey::ClientToken(_) => {}
+        }
+    }
+
+    fn add_vpc(&mut self, id: VpcId, before: &World, after: &World) {
+        let [was, is] = [before, after].map(|world| world.vpcs.get(id));
+        if was.map(|vpc| vpc.cidr_block) != is.map(|vpc| vpc.cidr_block) {
+            self.vpcs.insert(id);
+        }
+        if was.map(|vpc| vpc.dhcp_options_id) != is.map(|vpc| vpc.dhcp_options_id) {
+            let instances = after.instances.by(&id);
+            self.instances
+                .extend(instances.map(|instance| instance.instance_id));
         }
     }
 

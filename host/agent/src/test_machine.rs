@@ -185,6 +185,7 @@ pub(crate) fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers)
                 boot_count: 1,
                 hostname: format!("ip-10-0-0-{last}"),
                 domain: "ec2.internal".to_owned(),
+                resolver: String::new(),
                 user_data: Default::default(),
                 first_boot: true,
                 efa_devices: 0,

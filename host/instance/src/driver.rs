@@ -24,6 +24,13 @@ pub trait InstanceDriver: Send + Sync {
     /// [`InstanceError::Boot`] when it does not come up.
     fn start(&self, id: InstanceId, instance: &DesiredInstance) -> Result<(), InstanceError>;
 
+    /// Tells an instance that runs who resolves its names from now on, as resolv.conf(5) has it. What the guest has made of
+    /// what it was told before is lost, as when a DHCP lease is renewed.
+    ///
+    /// # Errors
+    /// When it cannot be written; a repetition goes on from there.
+    fn resolve(&self, id: InstanceId, resolver: &str) -> Result<(), InstanceError>;
+
     /// Ends all processes of the instance. Its place stays.
     ///
     /// # Errors

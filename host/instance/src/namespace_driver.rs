@@ -24,7 +24,7 @@ use crate::error::file_error;
 use crate::guest::{Guest, NetlinkPool, Watch};
 use crate::init::{BootRecord, Settings};
 use crate::interface::{self, ANY_DEVICE_NAME, Change, device_name};
-use crate::run_directory::{EFA, NETWORK_BOOT, USER_DATA};
+use crate::run_directory::{EFA, NETWORK_BOOT, RESOLVER, USER_DATA};
 use crate::{AdapterFiles, InstanceDriver, InstanceError, RunDirectory, console};
 
 /// The first process only makes namespaces and mounts: milliseconds, or seconds on a machine that is overloaded.
@@ -126,9 +126,7 @@ impl NamespaceDriver {
         write("hostname", format!("{hostname}\n").as_bytes())?;
         let hosts = format!("127.0.0.1 localhost\n127.0.1.1 {hostname}.{domain} {hostname}\n");
         write("hosts", hosts.as_bytes())?;
-        // The region has no resolver yet. Without a server every lookup fails at once instead of after seconds.
-        let resolver = format!("search {domain}\noptions timeout:1 attempts:1\n");
-        write("resolv.conf", resolver.as_bytes())?;
+        self.resolve(id, &instance.resolver)?;
         write(USER_DATA, &instance.user_data)?;
         let user_data = self.run.instance(id).join(USER_DATA);
         fs::set_permissions(&user_data, Permissions::from_mode(0o700))
@@ -225,6 +223,15 @@ impl InstanceDriver for NamespaceDriver {
             first_boot: instance.first_boot,
         };
         self.run_init(id, &settings)
+    }
+
+    fn resolve(&self, id: InstanceId, resolver: &str) -> Result<(), InstanceError> {
+        // The record comes last: what is half told is told again.
+        for name in ["resolv.conf", RESOLVER] {
+            let path = self.run.instance(id).join(name);
+            fs::write(&path, resolver).map_err(file_error("write", path))?;
+        }
+        Ok(())
     }
 
     fn stop(&self, id: InstanceId) -> Result<(), InstanceError> {
@@ -459,6 +466,7 @@ impl NamespaceDriver {
             boot_count: record.filter(|_| is_here).map(|record| record.boot_count),
             alive: cgroup.is_populated(),
             network: self.network_boot(id),
+            resolver: fs::read_to_string(self.run.instance(id).join(RESOLVER)).ok(),
         }
     }
 }

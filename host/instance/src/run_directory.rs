@@ -105,6 +105,8 @@ pub const CONSOLES: &str = "console";
 pub(crate) const NETWORK_NAMESPACE: &str = "net";
 /// The boot that the namespace was made for; missing while it is unfinished.
 pub(crate) const NETWORK_BOOT: &str = "net.boot";
+/// What the instance was last told of who resolves its names; its `resolv.conf` is its own.
+pub(crate) const RESOLVER: &str = "resolver";
 pub(crate) const USER_DATA: &str = "user-data";
 pub(crate) const BOOT_RECORD: &str = "boot";
 pub(crate) const ENVIRONMENT: &str = "environment";

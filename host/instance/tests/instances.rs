@@ -100,6 +100,7 @@ fn instance(user_data: &str, boot_count: u64) -> DesiredInstance {
         boot_count,
         hostname: "ip-10-0-0-5".to_owned(),
         domain: "ec2.internal".to_owned(),
+        resolver: "search ec2.internal\n".into(),
         user_data: user_data.as_bytes().into(),
         first_boot: boot_count == 1,
         efa_devices: 0,
@@ -184,7 +185,7 @@ fn root_an_instance_outlives_its_driver_and_ends_when_it_is_stopped() {
     region.driver.create(id(), 1).unwrap();
     region.driver.start(id(), &booted(script, 4)).unwrap();
     region.restart();
-    let observed = region.driver.instances().unwrap()[&id()];
+    let observed = region.driver.instances().unwrap()[&id()].clone();
     assert_eq!((observed.boot_count, observed.alive), (Some(4), true));
     assert_eq!(region.shell(id(), "exit 7"), 7);
     // Cargo sets this for every test: what the caller has in its environment stays outside.
@@ -212,7 +213,7 @@ fn root_an_instance_outlives_its_driver_and_ends_when_it_is_stopped() {
         137,
         "a command inside ends with the instance"
     );
-    let observed = region.driver.instances().unwrap()[&id()];
+    let observed = region.driver.instances().unwrap()[&id()].clone();
     assert_eq!((observed.boot_count, observed.alive), (Some(4), false));
     let refused = exec(&region.run, &supervisor(), id(), &["true".into()]);
     assert!(

@@ -1,6 +1,7 @@
 //! What the machine looks like.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
@@ -109,15 +110,11 @@ impl Observed {
                 let mappings = &mut self.tables.mappings;
                 mappings.insert(announcement.key, announcement.mapping);
             }
-            Step::Halt(id) => {
+            Step::Boot(id, _) => self.instances.entry(*id).or_default().apply(step),
+            Step::Halt(id) | Step::Resolve(id, _) => {
                 if let Some(instance) = self.instances.get_mut(id) {
-                    instance.alive = false;
+                    instance.apply(step);
                 }
-            }
-            Step::Boot(id, instance) => {
-                let found = self.instances.entry(*id).or_default();
-                found.boot_count = Some(instance.boot_count);
-                found.alive = true;
             }
             Step::DestroyInstance(id) => {
                 self.instances.remove(id);
@@ -163,7 +160,7 @@ impl Concerned {
 }
 
 /// An instance that has a place on the machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObservedInstance {
     /// The boot it was last started for; none if it was never started, or not since the machine was.
     pub boot_count: Option<u64>,
@@ -171,6 +168,24 @@ pub struct ObservedInstance {
     pub alive: bool,
     /// The boot that its network namespace was made for; none if it has none, or an unfinished one.
     pub network: Option<u64>,
+    /// What it was last told of who resolves its names; what the guest has made of it since does not matter.
+    pub resolver: Option<String>,
+}
+
+impl ObservedInstance {
+    /// What is observed after a step of its own.
+    fn apply(&mut self, step: &Step) {
+        match step {
+            Step::Halt(_) => self.alive = false,
+            Step::Boot(_, instance) => {
+                self.boot_count = Some(instance.boot_count);
+                self.alive = true;
+                self.resolver = Some(instance.resolver.clone());
+            }
+            Step::Resolve(_, resolver) => self.resolver = Some(resolver.clone()),
+            _ => {}
+        }
+    }
 }
 
 /// A veth pair of ours.

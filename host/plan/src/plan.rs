@@ -344,10 +344,14 @@ impl<'a> Comparison<'a> {
             let Some(instance) = wanted.get(&id) else {
                 continue;
             };
-            let booted = observed.get(&id).and_then(|found| found.boot_count);
+            let found = observed.get(&id);
             // One that died on its own stays down, as on EC2, until it is rebooted, or stopped and started.
-            if booted != Some(instance.boot_count) {
+            if found.and_then(|found| found.boot_count) != Some(instance.boot_count) {
                 steps.push(Step::Boot(id, instance.clone()));
+            } else if found.is_some_and(|found| {
+                found.alive && found.resolver.as_ref() != Some(&instance.resolver)
+            }) {
+                steps.push(Step::Resolve(id, instance.resolver.clone()));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What the agent can do, one thing at a time.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use eni_abi::{Globals, Mac, Mapping, MappingKey, Vport};
@@ -71,6 +72,8 @@ pub enum Step {
     Halt(InstanceId),
     /// Boots an instance.
     Boot(InstanceId, DesiredInstance),
+    /// Tells an instance that runs who resolves its names now, as resolv.conf(5) has it.
+    Resolve(InstanceId, String),
     /// Forgets the connections and counters of a vport, then replaces its row by one that only keeps the generation.
     Forget(u32, Vport),
     /// Removes an instance's place. Its devices are gone before.
@@ -85,6 +88,7 @@ impl Step {
             Self::CreateInstance(id, _)
             | Self::Halt(id)
             | Self::Boot(id, _)
+            | Self::Resolve(id, _)
             | Self::DestroyInstance(id) => Some(*id),
             Self::Plug(_, interface) | Self::Configure(_, interface) => Some(interface.instance_id),
             _ => None,

@@ -93,6 +93,25 @@ fn an_instance_that_died_stays_down_until_its_next_boot() {
     assert_eq!(steps, [&REBOOT[..], &["Link"]].concat());
 }
 
+#[test]
+fn a_running_instance_is_told_once_who_resolves_names_now() {
+    let mut machine = Machine::default();
+    let mut numbers = VportNumbers::default();
+    let mut desired = lower(&[(1, 0, 1, 5, 1), (2, 0, 2, 6, 1)], 1, &mut numbers);
+    settle(&mut machine, &desired);
+    for instance in desired.instances.values_mut() {
+        instance.resolver = "search corp.test\n".into();
+    }
+    // Whoever is dead is told at its next boot.
+    let dead = machine.observed.instances.get_mut(&instance_id(2));
+    dead.unwrap().alive = false;
+    let told = machine.plan(&desired);
+    let want = Step::Resolve(instance_id(1), "search corp.test\n".into());
+    assert_eq!(told.steps().collect::<Vec<_>>(), [&want]);
+    machine.apply(&want);
+    assert!(machine.plan(&desired).is_empty());
+}
+
 /// A boot is a new kernel.
 const REBOOT: [&str; 8] = [
     "Cut",

@@ -113,6 +113,7 @@ impl DevicesPart {
                 self.serve_adapters()?;
                 self.driver.start(*id, instance)?;
             }
+            Step::Resolve(id, resolver) => self.driver.resolve(*id, resolver)?,
             Step::DestroyInstance(id) => {
                 self.driver.destroy(*id)?;
                 self.serve_adapters()?;

@@ -66,6 +66,7 @@ pub(crate) fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers
                 boot_count,
                 hostname: "ip-10-0-0-5".to_owned(),
                 domain: "ec2.internal".to_owned(),
+                resolver: String::new(),
                 user_data: Default::default(),
                 first_boot: true,
                 efa_devices: 0,
