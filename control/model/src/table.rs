@@ -1,5 +1,8 @@
 //! Rows, by id and by what else they are found by.
 
+#[cfg(test)]
+mod tests;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Debug;
