@@ -199,8 +199,13 @@ impl Action for {name} {{
         self.text.push_str("}\n");
     }
 
-    /// What refuses a request for what this region does not have.
+    /// What refuses a request for what this region does not have, in its structures too.
     fn refusals(&mut self, name: &str, declared: &Declaration, fields: &[Field]) {
+        let family = self.family;
+        let refuses = |field: &&Field| {
+            let structure = family.structures.get(&field.base);
+            structure.is_some_and(|declared| !declared.refuses.is_empty())
+        };
         if declared.refuses.is_empty() {
             return;
         }
@@ -230,6 +235,13 @@ impl {name} {{
                 .collect();
             writeln!(self.text, "refuse(\"{feature}\", {})?;", asked.join(" || "))
                 .expect("a String is written");
+        }
+        for Field { name, base, .. } in fields.iter().filter(refuses) {
+            writeln!(
+                self.text,
+                "self.{name}.iter().try_for_each({base}::refuse_unsupported)?;"
+            )
+            .expect("a String is written");
         }
         self.text.push_str("        Ok(())\n    }\n}\n");
     }

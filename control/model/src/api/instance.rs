@@ -532,6 +532,49 @@ pub struct RunInstances {
     pub(crate) enable_primary_ipv6: Option<bool>,
 }
 
+impl RunInstances {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse(
+            "IPv6",
+            self.ipv6_address_count.unwrap_or(0) > 0
+                || !self.ipv6_addresses.is_empty()
+                || self.enable_primary_ipv6 == Some(true),
+        )?;
+        self.network_interfaces
+            .iter()
+            .try_for_each(LaunchNetworkInterface::refuse_unsupported)?;
+        self.placement
+            .iter()
+            .try_for_each(Placement::refuse_unsupported)?;
+        self.monitoring
+            .iter()
+            .try_for_each(Monitoring::refuse_unsupported)?;
+        self.iam_instance_profile
+            .iter()
+            .try_for_each(IamInstanceProfile::refuse_unsupported)?;
+        self.private_dns_name_options
+            .iter()
+            .try_for_each(PrivateDnsNameOptions::refuse_unsupported)?;
+        self.enclave_options
+            .iter()
+            .try_for_each(EnclaveOptions::refuse_unsupported)?;
+        self.hibernation_options
+            .iter()
+            .try_for_each(HibernationOptions::refuse_unsupported)?;
+        self.launch_template
+            .iter()
+            .try_for_each(LaunchTemplate::refuse_unsupported)?;
+        self.instance_market_options
+            .iter()
+            .try_for_each(InstanceMarketOptions::refuse_unsupported)?;
+        Ok(())
+    }
+}
+
 impl Action for RunInstances {
     const NAME: &'static str = "RunInstances";
     const MUTATES: bool = true;
@@ -559,9 +602,20 @@ impl Action for StartInstances {
 pub struct StopInstances {
     #[query(name = "InstanceId")]
     pub(crate) instance_ids: Vec<InstanceId>,
-    pub(crate) hibernate: Option<bool>,
     pub(crate) force: Option<bool>,
     pub(crate) skip_os_shutdown: Option<bool>,
+    pub(crate) hibernate: Option<bool>,
+}
+
+impl StopInstances {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse("Hibernation", self.hibernate == Some(true))?;
+        Ok(())
+    }
 }
 
 impl Action for StopInstances {
@@ -667,6 +721,17 @@ pub(crate) struct EnclaveOptions {
     pub(crate) enabled: Option<bool>,
 }
 
+impl EnclaveOptions {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse("Nitro Enclaves", self.enabled == Some(true))?;
+        Ok(())
+    }
+}
+
 /// `EnclaveOptions` of EC2's model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct EnclaveOptionsDescription {
@@ -677,6 +742,17 @@ pub(crate) struct EnclaveOptionsDescription {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQuery)]
 pub(crate) struct HibernationOptions {
     pub(crate) configured: Option<bool>,
+}
+
+impl HibernationOptions {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse("Hibernation", self.configured == Some(true))?;
+        Ok(())
+    }
 }
 
 /// `HibernationOptions` of EC2's model.
@@ -690,6 +766,20 @@ pub(crate) struct HibernationOptionsDescription {
 pub(crate) struct IamInstanceProfile {
     pub(crate) arn: Option<String>,
     pub(crate) name: Option<String>,
+}
+
+impl IamInstanceProfile {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse(
+            "An instance profile",
+            self.arn.is_some() || self.name.is_some(),
+        )?;
+        Ok(())
+    }
 }
 
 /// `ImageMetadata` of EC2's model.
@@ -784,6 +874,17 @@ pub(crate) struct InstanceImageMetadataDescription {
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
 pub(crate) struct InstanceMarketOptions {
     pub(crate) market_type: Option<String>,
+}
+
+impl InstanceMarketOptions {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse("The spot market", self.market_type.is_some())?;
+        Ok(())
+    }
 }
 
 /// `InstanceStateChange` of EC2's model.
@@ -954,6 +1055,22 @@ pub(crate) struct LaunchTemplate {
     pub(crate) version: Option<String>,
 }
 
+impl LaunchTemplate {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse(
+            "Launching from a template",
+            self.launch_template_id.is_some()
+                || self.launch_template_name.is_some()
+                || self.version.is_some(),
+        )?;
+        Ok(())
+    }
+}
+
 /// `InstanceMaintenanceOptionsRequest` of EC2's model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
 pub(crate) struct MaintenanceOptions {
@@ -996,6 +1113,17 @@ pub(crate) struct Monitoring {
     pub(crate) enabled: Option<bool>,
 }
 
+impl Monitoring {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse("Detailed monitoring", self.enabled == Some(true))?;
+        Ok(())
+    }
+}
+
 /// `Monitoring` of EC2's model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct MonitoringDescription {
@@ -1019,8 +1147,20 @@ pub(crate) struct Placement {
     pub(crate) availability_zone: Option<String>,
     pub(crate) availability_zone_id: Option<String>,
     pub(crate) tenancy: Option<String>,
-    pub(crate) group_name: Option<String>,
     pub(crate) host_id: Option<String>,
+    pub(crate) group_name: Option<String>,
+}
+
+impl Placement {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse("Dedicated tenancy", self.host_id.is_some())?;
+        refuse("A placement group", self.group_name.is_some())?;
+        Ok(())
+    }
 }
 
 /// `Placement` of EC2's model.
@@ -1040,6 +1180,21 @@ pub(crate) struct PrivateDnsNameOptions {
     pub(crate) enable_resource_name_dns_a_record: Option<bool>,
     #[query(name = "EnableResourceNameDnsAAAARecord")]
     pub(crate) enable_resource_name_dns_aaaa_record: Option<bool>,
+}
+
+impl PrivateDnsNameOptions {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse(
+            "Resource-based naming",
+            self.enable_resource_name_dns_a_record == Some(true)
+                || self.enable_resource_name_dns_aaaa_record == Some(true),
+        )?;
+        Ok(())
+    }
 }
 
 /// `PrivateDnsNameOptionsResponse` of EC2's model.

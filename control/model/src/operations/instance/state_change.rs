@@ -18,7 +18,6 @@ use crate::api::instance::{
 use crate::operations::address::pool;
 use crate::operations::claims::Claims;
 use crate::operations::network_interface::attribute::has_no_public_address;
-use crate::operations::unsupported;
 use crate::resource::{Address, Instance, InstanceTransition};
 use crate::{
     Await, ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World, describe,
@@ -156,7 +155,7 @@ fn lent_at_start(
 /// Stops running instances: they keep their interfaces and private addresses.
 impl Operation for StopInstances {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        unsupported::refuse("Hibernation", self.hibernate == Some(true))?;
+        self.refuse_unsupported()?;
         let mut changes = Changes::default();
         for instance in named(&self.instance_ids, world)? {
             match instance.state {
