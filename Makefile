@@ -5,7 +5,7 @@ AS_ROOT := scripts/as-root
 # Tests whose names start with root_ make namespaces: cargo starts the test binaries through this.
 RUN_AS_ROOT := CARGO_TARGET_$(shell uname -m | tr a-z A-Z)_UNKNOWN_LINUX_GNU_RUNNER=$(CURDIR)/$(AS_ROOT)
 
-.PHONY: demo demo-efa test test-core test-host test-efa bench lint build
+.PHONY: demo demo-efa test test-core test-host test-efa bench api lint build
 
 demo: ## A public address moves from a failed instance to a standby, under traffic.
 	scripts/setup demo
@@ -53,6 +53,11 @@ bench: ## OpenENI against a veth pair, a bridge, a bridge with nftables rules, a
 	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/openeni demo failover --runs 20
 	$(CARGO_TARGET_DIR)/release/eni-fabric-bench host
 	$(AS_ROOT) $(CARGO_TARGET_DIR)/release/eni-fabric-bench hosts
+
+api: ## Requests and answers, from their declarations and botocore's models.
+	cargo xtask api
+	.venv/bin/python scripts/aws-model.py
+	cargo xtask api
 
 lint: ## What CI checks before the tests.
 	cargo fmt --all --check
