@@ -132,6 +132,12 @@ drop_reasons! {
     UnsupportedTarget = 39, "unsupported_target";
     /// The receiver is on another host, and no tunnel leads there.
     OtherHost = 40, "other_host";
+    /// The interface sends more packets to link-local services than it may (EC2's counter of the same name).
+    LinklocalAllowanceExceeded = 41, "linklocal_allowance_exceeded";
+    /// For the link-local address of a service of the fabric, but not what it serves, or nobody serves it.
+    ServiceUnreachable = 42, "service_unreachable";
+    /// From the fabric's services, but no answer of theirs to an interface that is there.
+    StrayAnswer = 43, "stray_answer";
 }
 
 /// Value of [`crate::map::TRAFFIC`], by vport: what was delivered, seen from the interface. Bytes are those of frames.

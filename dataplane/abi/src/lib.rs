@@ -45,6 +45,7 @@ mod plain;
 mod policy;
 mod prefix;
 mod record;
+mod service;
 mod vport;
 
 pub use counters::{DROP_REASON_SLOTS, DropReason, Traffic, counter_index};
@@ -63,6 +64,7 @@ pub use policy::{
 };
 pub use prefix::Prefix;
 pub use record::{DecidingRule, FiveTuple};
+pub use service::{LINK_LOCAL_PACKETS_PER_SECOND, LinkLocalAllowance, SERVICES_VPORT, Service};
 pub use vport::{Globals, Vport};
 
 /// The version of everything in this crate: layouts, map names, sizes and meanings.

@@ -19,6 +19,7 @@
 //! | `FRAGMENTS` | array of LRU hashes | instance → [`crate::FragmentKey`] → [`crate::Fragment`] |
 //! | `COUNTERS` | per-CPU array | [`crate::counter_index`] → `u64` |
 //! | `TRAFFIC` | per-CPU array | vport → [`crate::Traffic`] |
+//! | `LINK_LOCAL` | array | vport → [`crate::LinkLocalAllowance`] |
 //!
 //! **Whose room.** What a guest can fill has room of the guest's own: an instance's connections and fragments lie in maps
 //! that nobody else writes ([`crate::Vport::instance`]), counters have a place for each vport. The cached flows are the one
@@ -59,6 +60,8 @@ pub const FRAGMENTS: &str = "FRAGMENTS";
 pub const COUNTERS: &str = "COUNTERS";
 /// See [the module](self).
 pub const TRAFFIC: &str = "TRAFFIC";
+/// See [the module](self).
+pub const LINK_LOCAL: &str = "LINK_LOCAL";
 
 /// Private addresses: every vport with 64 of them (EC2's most is 50 for an interface).
 pub const MAX_MAPPINGS: u32 = 262_144;

@@ -77,6 +77,8 @@ impl Vport {
     pub const SOURCE_DEST_CHECK: u32 = 1 << 2;
     /// Cut: nothing passes in either direction. Set first on detach and until the last step of attach.
     pub const BLOCKED: u32 = 1 << 3;
+    /// The services' end ([`crate::SERVICES_VPORT`]): no subnet, no policy; what comes from there answers guests.
+    pub const SERVICES: u32 = 1 << 4;
 
     /// The subnet's last address, to which RFC 919 broadcasts; `255.255.255.255` on the uplink, where no subnet is.
     #[must_use]

@@ -23,7 +23,7 @@ pub(crate) const INGRESS: &str = "eni_ingress";
 const COLLECT: &str = "eni_collect";
 
 /// Every map that outlives the process.
-pub(crate) const PINNED: [&str; 17] = [
+pub(crate) const PINNED: [&str; 18] = [
     map::GLOBALS,
     map::VPORTS,
     map::MAPPINGS,
@@ -41,6 +41,7 @@ pub(crate) const PINNED: [&str; 17] = [
     map::FRAGMENTS,
     map::COUNTERS,
     map::TRAFFIC,
+    map::LINK_LOCAL,
 ];
 
 /// The kernel's data plane of one region, in parts that may go to different threads. Dropping it leaves everything pinned

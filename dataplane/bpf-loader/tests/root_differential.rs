@@ -7,13 +7,14 @@ mod support;
 use eni_abi::{DropReason, Traffic};
 use eni_bpf_loader::DataPlane;
 use eni_bpf_loader::testing::fill;
-use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK};
+use eni_pipeline::testing::region::{ANNA, BERT, CARL, SERVICES, UPLINK};
 use eni_pipeline::testing::scenario::{Dice, any_tables, next_frame};
 use eni_pipeline::testing::{MemoryMemory, MemoryTables, cut, decide};
 use eni_pipeline::{Arrival, Manner};
 use std::collections::BTreeMap;
 use support::Lab;
 
+const VPORTS: [u32; 5] = [UPLINK, ANNA, BERT, CARL, SERVICES];
 const WORLDS: u64 = 12;
 const FRAMES: usize = 400;
 /// `BPF_PROG_TEST_RUN` takes no shorter one of IPv4.
@@ -100,7 +101,7 @@ type Counters = (BTreeMap<(u32, DropReason), u64>, BTreeMap<u32, Traffic>);
 
 fn counters(data_plane: &DataPlane) -> Counters {
     let (mut drops, mut traffic) = Counters::default();
-    for vport in [UPLINK, ANNA, BERT, CARL] {
+    for vport in VPORTS {
         for (reason, count) in data_plane.drops(vport).unwrap() {
             drops.insert((vport, reason), count);
         }
@@ -110,7 +111,7 @@ fn counters(data_plane: &DataPlane) -> Counters {
 }
 
 fn expected_counters(memory: &MemoryMemory) -> Counters {
-    let traffic = [UPLINK, ANNA, BERT, CARL].map(|vport| {
+    let traffic = VPORTS.map(|vport| {
         (
             vport,
             memory.traffic.get(&vport).copied().unwrap_or_default(),

@@ -13,7 +13,7 @@ mod support;
 #[path = "../../lower/tests/walk/mod.rs"]
 mod walk;
 
-use eni_abi::DropReason;
+use eni_abi::{DropReason, SERVICES_VPORT};
 use eni_bpf_loader::DataPlane;
 use eni_bpf_loader::testing::refill;
 use eni_pipeline::testing::MemoryTables;
@@ -23,6 +23,11 @@ use walk::{Step, Walk, walk_all};
 
 /// The vports of a region: the uplink's and one for each instance. A test run takes only those of devices.
 const VPORTS: std::ops::Range<u32> = 2..8;
+
+/// Those, and the services' end.
+fn all_vports() -> impl Iterator<Item = u32> {
+    VPORTS.chain([SERVICES_VPORT])
+}
 
 #[test]
 fn root_the_oracle_the_pipeline_and_the_program_agree_on_every_packet() {
@@ -60,7 +65,7 @@ impl Program {
     /// Forgets the connections of the region before, and what was counted there. The instances' maps stay, since the kernel
     /// takes long to replace one; the fragments in them have identifications that no other region uses.
     fn forget(&mut self) {
-        for vport in VPORTS {
+        for vport in all_vports() {
             let instance = self.data_plane.tables.vports.get(vport).unwrap().instance;
             self.data_plane.forget_connections(instance, vport).unwrap();
             self.data_plane.reset_counters(vport).unwrap();
@@ -96,7 +101,7 @@ impl Program {
         let counts = |((_, reason), count): &((u32, DropReason), u64)| {
             *reason != DropReason::Vlan && *count > 0
         };
-        let got: BTreeMap<_, _> = VPORTS.flat_map(of).filter(counts).collect();
+        let got: BTreeMap<_, _> = all_vports().flat_map(of).filter(counts).collect();
         let want = walk.region.memory().drops.clone();
         let want: BTreeMap<_, _> = want.into_iter().filter(counts).collect();
         assert_eq!(got, want);

@@ -6,8 +6,9 @@ use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use eni_abi::{
     Address, Connection, ConnectionKey, DROP_REASON_SLOTS, Flow, FlowKey, Fragment, FragmentKey,
-    Globals, IdentityKey, Location, MAX_VPORTS, MacKey, Mapping, MappingKey, Policy, PortKey,
-    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Tracked, Traffic, VpcBlockKey, Vport, map,
+    Globals, IdentityKey, LinkLocalAllowance, Location, MAX_VPORTS, MacKey, Mapping, MappingKey,
+    Policy, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Tracked, Traffic,
+    VpcBlockKey, Vport, map,
 };
 use eni_pipeline::Scratch;
 
@@ -68,6 +69,8 @@ pub(crate) static COUNTERS: PerCpuArray<u64> =
     PerCpuArray::with_max_entries(MAX_VPORTS * DROP_REASON_SLOTS, 0);
 #[map]
 pub(crate) static TRAFFIC: PerCpuArray<Traffic> = PerCpuArray::with_max_entries(MAX_VPORTS, 0);
+#[map]
+pub(crate) static LINK_LOCAL: Array<LinkLocalAllowance> = Array::with_max_entries(MAX_VPORTS, 0);
 /// See [`crate::recent`]. Not pinned: the next program fills its own.
 #[map]
 pub(crate) static RECENT_FLOWS: PerCpuArray<recent::Page> =

@@ -63,7 +63,7 @@ pub(crate) fn run(ctx: &TcContext) -> i32 {
 #[inline(always)]
 fn carry_out(frame: &SocketBuffer, arrival: Arrival, verdict: Verdict) -> i32 {
     let Action::Deliver { vport, manner } = verdict.action() else {
-        // No stage leads to another host or to a service.
+        // No stage leads to another host.
         return TC_ACT_SHOT;
     };
     match manner {
@@ -496,6 +496,15 @@ impl Memory for Maps {
         if let Some(fragments) = maps::FRAGMENTS.get(instance) {
             let _ = fragments.insert(key, fragment, 0);
         }
+    }
+
+    #[inline(always)]
+    fn take_link_local(&mut self, vport: u32, packets: u32, now_ns: u64) -> bool {
+        let Some(allowance) = maps::LINK_LOCAL.get_ptr_mut(vport) else {
+            return false;
+        };
+        // SAFETY: see the module's docs; one word.
+        unsafe { (*allowance).take(packets, now_ns) }
     }
 
     #[inline(always)]

@@ -28,6 +28,7 @@ mod policies;
 mod policy;
 mod recover;
 mod resolver;
+mod services;
 mod stale;
 mod tables;
 mod uplink;
@@ -42,6 +43,7 @@ pub use delta::Delta;
 pub use desired::{Desired, DesiredInstance, DesiredInterface, DesiredUplink};
 pub use lowering::{Lowering, Update};
 pub use numbers::Numbers;
+pub use services::SERVICES_MAC;
 pub use tables::{TableChange, TableKey, Tables};
 pub use vport_number::{NoFreeVport, UPLINK_VPORT, VportNumbers};
 

@@ -7,6 +7,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use eni_abi::SERVICES_VPORT;
 use eni_model::resource::{Attachment, NetworkInterface, ResourceKey};
 use eni_model::{RegionSettings, SecurityGroupSet, World};
 use eni_types::{
@@ -20,7 +21,9 @@ use crate::networks::Networks;
 use crate::numbers::Numbers;
 use crate::policies::Policies;
 use crate::stale::Stale;
-use crate::{Delta, Desired, Tables, VportNumbers, desired_instance, uplink};
+use crate::{
+    Delta, Desired, Tables, UPLINK_VPORT, VportNumbers, desired_instance, services, uplink,
+};
 
 /// What is desired for a world, and what is needed to follow the world's changes.
 #[derive(Clone, Debug)]
@@ -83,7 +86,8 @@ impl Lowering {
             uplink,
             tables: Tables::default(),
         };
-        desired.tables.vports.insert(crate::UPLINK_VPORT, row);
+        let vports_of_all = [(UPLINK_VPORT, row), (SERVICES_VPORT, services::row())];
+        desired.tables.vports.extend(vports_of_all);
         let mut lowering = Self {
             settings: settings.clone(),
             numbers,

@@ -2,7 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
-use eni_abi::MAX_VPORTS;
+use eni_abi::SERVICES_VPORT;
 use eni_types::AttachmentId;
 
 /// The uplink's vport. Interface index 1 is the loopback device's in every namespace.
@@ -31,12 +31,12 @@ pub struct VportNumbers {
 
 impl Default for VportNumbers {
     fn default() -> Self {
-        Self::below(MAX_VPORTS)
+        Self::below(SERVICES_VPORT)
     }
 }
 
 impl VportNumbers {
-    /// Numbers below `limit`, none of them taken. The packet tables of a machine hold [`MAX_VPORTS`].
+    /// Numbers below `limit`, none of them taken. Those of a machine are below [`SERVICES_VPORT`].
     #[must_use]
     pub fn below(limit: u32) -> Self {
         Self {
@@ -150,9 +150,9 @@ mod tests {
     }
 
     #[test]
-    fn numbers_end_below_the_size_of_the_vport_table() {
+    fn numbers_end_below_that_of_the_services() {
         let mut numbers = VportNumbers::default();
-        for number in 3..u64::from(MAX_VPORTS) {
+        for number in 3..u64::from(SERVICES_VPORT) {
             assert!(numbers.has_free());
             assert_eq!(
                 numbers.assign(attachment(number)).map(u64::from),

@@ -1,13 +1,14 @@
 //! ARP, answered by the fabric: no request ever reaches another guest.
 
-use eni_abi::{Address, DropReason, Ipv4, Mac, MappingKey, Vport};
+use eni_abi::{Address, DropReason, Ipv4, Mac, MappingKey, Service, Vport};
 use eni_wire::{ARP_WORDS, ArpPacket, ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, EthernetHeader};
 
 use crate::{Arrival, Frame, Tables};
 
 /// Turns an ARP request into its answer, to be delivered to the sender.
 ///
-/// Answered: the subnet's router, and every mapped address of the same subnet. Not answered: the guest's own addresses
+/// Answered: the subnet's router, which the fabric's services are behind, also for guests that have a route to link-local
+/// addresses on the link; and every mapped address of the same subnet. Not answered: the guest's own addresses
 /// (duplicate address detection, RFC 5227, must find nobody), gratuitous requests, replies, and addresses nobody has.
 /// On the uplink every public address answers with the router's MAC.
 #[inline(never)]
@@ -71,6 +72,9 @@ fn resolve<T: Tables>(sender: &Vport, arrival: Arrival, target: Ipv4, tables: &T
         return tables
             .public_address(Address::v4(target))
             .map(|_| sender.router_mac);
+    }
+    if Service::at_link_local(target).is_some() {
+        return Some(sender.router_mac);
     }
     let mapping = tables.mapping(&MappingKey {
         vpc: sender.vpc,

@@ -4,7 +4,7 @@
 //! connections, cached flows, fragments and counters through [`Memory`], and reads and rewrites the packet through
 //! [`Frame`]. Nothing else reaches in: the time is an argument.
 //!
-//! Order: parse → anti-spoof → services of the router → a walk over hops → egress security group → egress network ACL → MTU →
+//! Order: parse → anti-spoof → services of the router and of the fabric → a walk over hops → egress security group → egress network ACL → MTU →
 //! ingress network ACL → destination check → ingress security group → rewrite → deliver. Where the packet goes is
 //! asked before the security group, because an egress rule whose destination is a group matches the receiver.
 //!
@@ -34,6 +34,7 @@ mod packet;
 mod piece;
 mod rewrite;
 mod rules;
+mod service;
 mod slow;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

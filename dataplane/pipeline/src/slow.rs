@@ -13,7 +13,7 @@ use crate::packet::{Packet, Scratch};
 use crate::rewrite::{self, Translation};
 use crate::{
     Action, AllowingRules, Arrival, Frame, Manner, Memory, Outcome, Record, Tables, Verdict,
-    admission, arp, fast, hops, icmp, network_acl,
+    admission, arp, fast, hops, icmp, network_acl, service,
 };
 
 /// How long a cached verdict goes unasked: so long a connection's age may lag, and so often a flow pays the slow way.
@@ -23,6 +23,10 @@ pub const FLOW_REFRESH_NS: u64 = 1_000_000_000;
 enum Received {
     /// Turned into the fabric's own answer to the sender.
     Answered,
+    /// To be handed to a service of the fabric.
+    ForService,
+    /// A service's answer to a guest.
+    FromService,
     /// To be forwarded.
     Packet,
 }
@@ -135,8 +139,13 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     scratch.flow.sender_generation = sender.generation;
     let sender = tables.ordered(sender);
     scratch.path.target = arrival.vport;
-    if let Received::Answered = receive(frame, arrival, sender, tables, scratch)? {
-        return Ok(());
+    match receive(frame, arrival, sender, tables, scratch)? {
+        Received::Answered => return Ok(()),
+        Received::ForService => {
+            return service::hand_over(frame, arrival, tables, memory, scratch);
+        }
+        Received::FromService => return service::answer(frame, tables, scratch),
+        Received::Packet => {}
     }
     scratch
         .packet
@@ -183,7 +192,7 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     finish(frame, arrival, target, scratch, memory)
 }
 
-/// Parse, anti-spoof, and the services of the router.
+/// Parse, anti-spoof, the services of the router, and which packets are the fabric's services' business.
 #[inline(always)]
 fn receive<F: Frame, T: Tables>(
     frame: &mut F,
@@ -222,8 +231,14 @@ fn receive<F: Frame, T: Tables>(
     packet.parse(frame)?;
     scratch.is_parsed = true;
     let packet = &mut scratch.packet;
+    if sender.has(Vport::SERVICES) {
+        return Ok(Received::FromService);
+    }
     refuse_groups(packet, sender)?;
     check_source(packet, sender, arrival, tables)?;
+    if service::asked(packet, sender).is_some() {
+        return Ok(Received::ForService);
+    }
     refuse_special(packet, sender, tables)?;
     let is_for_router = packet.destination.last_four() == sender.router_address;
     if is_for_router && packet.destination_mac == sender.router_mac {

@@ -196,6 +196,8 @@ pub trait Memory {
     fn fragment(&self, instance: u32, key: &FragmentKey) -> Option<&Fragment>;
     /// Keeps what a first fragment carries; may fail silently.
     fn remember_fragment(&mut self, instance: u32, key: &FragmentKey, fragment: &Fragment);
+    /// Takes what so many `packets` of `vport` to link-local services need of its allowance; false where it is used up.
+    fn take_link_local(&mut self, vport: u32, packets: u32, now_ns: u64) -> bool;
     /// What became of a frame: called once for each, also for what the router answers itself.
     fn record(&mut self, record: &Record);
 }

@@ -22,11 +22,6 @@ pub enum Action {
         /// Which.
         host: u32,
     },
-    /// Hand it to a service of the fabric. No stage decides so: the router answers by rewriting the frame.
-    Serve {
-        /// Which.
-        service: u32,
-    },
 }
 
 /// How a frame is delivered.
@@ -48,7 +43,6 @@ const WHOLE: u32 = 1;
 const IN_PIECES: u32 = 2;
 const OUTSIDE: u32 = 3;
 const ENCAPSULATE: u32 = 4;
-const SERVE: u32 = 5;
 
 impl Verdict {
     /// [`Action::Drop`].
@@ -69,7 +63,6 @@ impl Verdict {
                 (kind, vport)
             }
             Action::Encapsulate { host } => (ENCAPSULATE, host),
-            Action::Serve { service } => (SERVE, service),
         };
         Self(kind << NUMBER_BITS | number & NUMBER)
     }
@@ -88,7 +81,6 @@ impl Verdict {
             IN_PIECES => deliver(Manner::InPieces),
             OUTSIDE => deliver(Manner::Outside),
             ENCAPSULATE => Action::Encapsulate { host: number },
-            SERVE => Action::Serve { service: number },
             _ => Action::Drop,
         }
     }
@@ -128,7 +120,6 @@ mod tests {
                 manner,
             }));
             actions.push(Action::Encapsulate { host: number });
-            actions.push(Action::Serve { service: number });
         }
         for action in actions {
             let verdict = Verdict::new(action);

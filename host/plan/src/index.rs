@@ -101,7 +101,7 @@ impl Index {
     }
 
     fn add_row(&mut self, vport: u32, row: &Vport) {
-        if row.has(Vport::UPLINK) {
+        if row.has(Vport::UPLINK) || row.has(Vport::SERVICES) {
             return;
         }
         self.guests.insert((row.vpc, row.subnet, vport), row.mac);

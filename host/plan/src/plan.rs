@@ -8,7 +8,7 @@
 
 use alloc::vec::Vec;
 
-use eni_abi::{ABI_VERSION, Globals, Vport};
+use eni_abi::{ABI_VERSION, Globals, SERVICES_VPORT, Vport};
 use eni_lower::{Desired, DesiredInterface, TableChange, TableKey, UPLINK_VPORT};
 use eni_types::{AttachmentId, InstanceId};
 
@@ -103,13 +103,13 @@ impl<'a> Comparison<'a> {
     }
 
     /// Whether the vport's device is that of an interface which is still wanted, in the network that its instance boots
-    /// with.
+    /// with; or one that a region has for all its life.
     fn is_kept(&self, vport: u32) -> bool {
         let interface = self.index.interface_at(vport).and_then(|id| {
             let interface = self.desired.interfaces.get(&id)?;
             Some((id, interface))
         });
-        vport == UPLINK_VPORT
+        matches!(vport, UPLINK_VPORT | SERVICES_VPORT)
             || interface.is_some_and(|(id, interface)| self.is_plugged(id, interface))
     }
 

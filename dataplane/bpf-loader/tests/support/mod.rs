@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use eni_bpf_loader::{DataPlane, mount_bpffs, unmount_bpffs};
-use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, mac, private, router_mac};
+use eni_pipeline::testing::region::{ANNA, BERT, CARL, SERVICES, UPLINK, mac, private, router_mac};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ impl Lab {
         mount_bpffs(&bpffs).unwrap();
         let lab = Self {
             name,
-            vports: vec![UPLINK, ANNA, BERT, CARL],
+            vports: vec![UPLINK, ANNA, BERT, CARL, SERVICES],
             bpffs,
         };
         shell(&format!("ip netns add {}", lab.fabric()));
@@ -96,6 +96,10 @@ impl Lab {
             &File::open(format!("/run/netns/{}", self.guest(vport))).unwrap(),
             work,
         )
+    }
+
+    pub(crate) fn vports(&self) -> &[u32] {
+        &self.vports
     }
 
     pub(crate) fn bpffs(&self) -> &Path {

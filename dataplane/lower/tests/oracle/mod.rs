@@ -5,6 +5,7 @@
 
 mod flow;
 mod fragment;
+mod services;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -22,6 +23,8 @@ use eni_types::{
 pub(crate) use flow::{Query, Quote, TrackedFlow};
 use flow::{flow_of, is_request, quoted_flow, whole_quote};
 pub(crate) use fragment::{Firsts, Piece};
+pub(crate) use services::METADATA;
+use services::{answer_of_services, question_to_services};
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
@@ -35,6 +38,8 @@ pub(crate) enum Place {
     Interface(NetworkInterfaceId),
     /// The host and what lies behind it.
     Outside,
+    /// The fabric's services, as they talk with the guest of an interface.
+    Services(NetworkInterfaceId),
 }
 
 /// Whom the sender's frame is addressed to.
@@ -118,8 +123,12 @@ pub(crate) fn decide(
         return None;
     }
     let router = match from {
+        Place::Services(id) => return answer_of_services(live(world, id)?, packet),
         Place::Interface(id) => {
             let sender = live(world, id)?;
+            if next_hop == NextHop::Router && packet.destination == METADATA.0 {
+                return question_to_services(sender, packet);
+            }
             if !may_send(world, sender, packet) {
                 return None;
             }
@@ -137,11 +146,11 @@ pub(crate) fn decide(
     let tracked = &mut remembered.tracked;
     let way = match from {
         Place::Interface(id) => way_from(world, pool, live(world, id)?, next_hop, packet)?,
-        Place::Outside => way_from_outside(world, pool, packet)?,
+        Place::Outside | Place::Services(_) => way_from_outside(world, pool, packet)?,
     };
     let may_leave = match from {
         Place::Interface(id) => lets_out(world, tracked, live(world, id)?, &way, packet),
-        Place::Outside => true,
+        Place::Outside | Place::Services(_) => true,
     };
     if !may_leave || !lets_in(world, tracked, from, &way, packet)? {
         return None;
@@ -416,7 +425,7 @@ fn groups_of_receiver<'a>(world: &'a World, way: &Way, packet: &Packet) -> &'a [
             .get(id)
             .filter(|eni| eni.private_ip_addresses.contains(&packet.destination))
             .map_or(&[], |eni| eni.group_ids.as_slice()),
-        Place::Interface(_) | Place::Outside => &[],
+        Place::Interface(_) | Place::Outside | Place::Services(_) => &[],
     }
 }
 
@@ -432,7 +441,7 @@ fn groups_of_sender<'a>(
             .get(id)
             .filter(|eni| eni.private_ip_addresses.contains(&packet.source))
             .map_or(&[], |eni| eni.group_ids.as_slice()),
-        Place::Interface(_) | Place::Outside => &[],
+        Place::Interface(_) | Place::Outside | Place::Services(_) => &[],
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
+use eni_abi::{SERVICES_VPORT, Service};
 use eni_lower::UPLINK_VPORT;
 use eni_pipeline::testing::MemoryFrame;
 use eni_pipeline::testing::frames::{Datagram, checksums_hold};
@@ -11,7 +12,9 @@ use eni_pipeline::{Arrival, Scratch, process};
 use eni_types::AttachmentId;
 
 use super::{EPOCHS, NUMBERS, PORTS, Region, public};
-use crate::oracle::{Delivery, NextHop, Packet, Piece, Place, Query, Quote, Tag, TrackedFlow};
+use crate::oracle::{
+    Delivery, METADATA, NextHop, Packet, Piece, Place, Query, Quote, Tag, TrackedFlow,
+};
 
 /// RFC 791 section 3.1.
 const MORE_FRAGMENTS: u16 = 0x2000;
@@ -20,6 +23,7 @@ impl Region {
     fn vport(&self, place: Place) -> Option<u32> {
         match place {
             Place::Outside => Some(UPLINK_VPORT),
+            Place::Services(_) => Some(SERVICES_VPORT),
             Place::Interface(id) => {
                 let attachment = self.interface(id).attachment?.attachment_id;
                 self.vports.get(attachment)
@@ -52,10 +56,17 @@ impl Region {
                 offset | if more { MORE_FRAGMENTS } else { 0 },
             ),
         };
+        let source = match from {
+            Place::Services(id) if packet.source == METADATA.0 => {
+                let asker = self.vport(Place::Interface(id))?;
+                Service::InstanceMetadata.address(asker).into()
+            }
+            _ => packet.source,
+        };
         let frame = Datagram {
             destination_mac,
             source_mac: mac_bytes(row.mac),
-            source: packet.source.octets(),
+            source: source.octets(),
             destination: packet.destination.octets(),
             protocol: packet.protocol,
             identification,
@@ -91,7 +102,7 @@ impl Region {
         let verdict = process(&mut frame, arrival, &self.tables, &mut self.memory, || {
             Some(&mut scratch)
         });
-        let (to, bytes) = (self.place_of(verdict.target()?), frame.bytes());
+        let (mut to, bytes) = (self.place_of(verdict.target()?), frame.bytes());
         // Those of fragments are over what other frames hold.
         let holds = packet.piece != Piece::Whole || checksums_hold(&bytes);
         assert!(holds, "{packet:?} arrives damaged");
@@ -105,10 +116,18 @@ impl Region {
             .filter(|_| !matches!(packet.piece, Piece::Later { .. }))
             .is_some_and(|quote| quote.bytes >= 8 && !quote.later_fragment)
             && matches!(packet.destination_port >> 8, 3 | 4 | 5 | 11 | 12);
+        let mut destination = address(30);
+        if verdict.target() == Some(SERVICES_VPORT) {
+            let (Service::InstanceMetadata, asker) = Service::of_address(destination.into())?;
+            let Place::Interface(id) = self.place_of(asker) else {
+                panic!("{packet:?} asks in nobody's name");
+            };
+            (to, destination) = (Place::Services(id), METADATA.0);
+        }
         let delivery = Delivery {
             to,
             source: address(26),
-            destination: address(30),
+            destination,
             quoted: has_quote.then(|| (address(54), address(58))),
         };
         Some((delivery, bytes))
@@ -174,7 +193,7 @@ impl Region {
             Place::Outside if dice.hits(8) => pool_end(dice),
             Place::Outside if dice.hits(4) => special(dice),
             Place::Outside if dice.hits(4) => inside(dice),
-            Place::Outside => Ipv4Addr::new(198, 51, 100, 1),
+            Place::Outside | Place::Services(_) => Ipv4Addr::new(198, 51, 100, 1),
             Place::Interface(_) if dice.hits(16) => special(dice),
             Place::Interface(_) if dice.hits(8) => dice.pick(&other.private_ip_addresses),
             Place::Interface(id) => dice.pick(&self.interface(id).private_ip_addresses),
@@ -193,8 +212,11 @@ impl Region {
                 .into(),
             _ => dice.pick(&target.private_ip_addresses),
         };
+        let asks = from != Place::Outside && dice.hits(16);
+        let destination = if asks { METADATA.0 } else { destination };
         let next_hop = self.next_hop(from, destination, dice);
         let protocol = match dice.roll(8) {
+            1..=6 if asks => 6,
             0 => dice.pick(&NUMBERS),
             1 => dice.roll(256) as u8,
             _ => dice.pick(&[1, 1, 6, 6, 6, 17, 17]),

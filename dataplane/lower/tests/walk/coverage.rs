@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use crate::oracle::{Packet, Piece, Place, Tag};
+use crate::oracle::{METADATA, Packet, Piece, Place, Tag};
 
 /// First addresses and lengths of the special-purpose registry's blocks (RFC 6890), and of the groups.
 const BLOCKS: [([u8; 4], u32); 16] = [
@@ -25,7 +25,9 @@ const BLOCKS: [([u8; 4], u32); 16] = [
     ([255, 255, 255, 255], 32),
 ];
 /// Kinds of packets of which each must come up, and whether some of it is to be delivered.
-const KINDS: [(Kind, bool); 17] = [
+const KINDS: [(Kind, bool); 19] = [
+    (Kind::ToServices, true),
+    (Kind::FromServices, true),
     (Kind::Outside, true),
     (Kind::OutsideFromVpc, false),
     (Kind::OutsideFromPool, true),
@@ -50,6 +52,8 @@ const LEAST: u64 = 100_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
+    ToServices,
+    FromServices,
     Outside,
     OutsideFromVpc,
     OutsideFromPool,
@@ -184,6 +188,11 @@ fn blocks_of(address: Ipv4Addr) -> impl Iterator<Item = usize> {
 
 fn kinds_of(from: Place, packet: &Packet) -> Vec<Kind> {
     let mut kinds = Vec::new();
+    match from {
+        Place::Services(_) => kinds.push(Kind::FromServices),
+        Place::Interface(_) if packet.destination == METADATA.0 => kinds.push(Kind::ToServices),
+        Place::Interface(_) | Place::Outside => {}
+    }
     if from == Place::Outside {
         kinds.push(Kind::Outside);
         kinds.push(match packet.source.octets() {

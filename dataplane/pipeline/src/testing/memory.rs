@@ -2,8 +2,8 @@
 
 use alloc::collections::BTreeMap;
 use eni_abi::{
-    Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey, Traffic,
-    map::CONNECTION_ALLOWANCE,
+    Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey,
+    LinkLocalAllowance, Traffic, map::CONNECTION_ALLOWANCE,
 };
 
 use crate::{Insertion, Memory, Outcome, Record};
@@ -21,6 +21,7 @@ pub struct MemoryMemory {
     pub fragments: BTreeMap<FragmentKey, Fragment>,
     pub drops: BTreeMap<(u32, DropReason), u64>,
     pub traffic: BTreeMap<u32, Traffic>,
+    pub link_local: BTreeMap<u32, LinkLocalAllowance>,
     pub last_record: Option<Record>,
 }
 
@@ -34,6 +35,7 @@ impl Default for MemoryMemory {
             fragments: BTreeMap::new(),
             drops: BTreeMap::new(),
             traffic: BTreeMap::new(),
+            link_local: BTreeMap::new(),
             last_record: None,
         }
     }
@@ -98,6 +100,13 @@ impl Memory for MemoryMemory {
 
     fn remember_fragment(&mut self, _instance: u32, key: &FragmentKey, fragment: &Fragment) {
         self.fragments.insert(*key, *fragment);
+    }
+
+    fn take_link_local(&mut self, vport: u32, packets: u32, now_ns: u64) -> bool {
+        self.link_local
+            .entry(vport)
+            .or_default()
+            .take(packets, now_ns)
     }
 
     fn record(&mut self, record: &Record) {

@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 use eni_abi::{
     Address, Globals, Ipv4, Location, LpmKey, Mac, MacKey, Mapping, MappingKey, Prefix,
-    PublicAddress, Route, RouteKey, VpcBlockKey, Vport,
+    PublicAddress, Route, RouteKey, SERVICES_VPORT, Service, VpcBlockKey, Vport,
 };
 
 use super::{MemoryTables, Remote, Rule, add_policy};
@@ -17,6 +17,10 @@ pub const ANNA: u32 = 10;
 pub const BERT: u32 = 11;
 /// In subnet 2, identity 2, without public address.
 pub const CARL: u32 = 12;
+/// The end of the fabric's services.
+pub const SERVICES: u32 = SERVICES_VPORT;
+/// Where guests reach instance metadata.
+pub const METADATA: [u8; 4] = [169, 254, 169, 254];
 /// The only VPC: 10.0.0.0/16 with subnets 10.0.1.0/24 and 10.0.2.0/24.
 pub const VPC: u32 = 1;
 /// The only route table: local, and the internet gateway for the rest.
@@ -41,6 +45,12 @@ pub fn private(vport: u32) -> [u8; 4] {
         CARL => [10, 0, 2, 12],
         other => [10, 0, 1, other as u8],
     }
+}
+
+/// The address of instance metadata, beyond the services' end, for a guest.
+#[must_use]
+pub fn metadata_for(vport: u32) -> [u8; 4] {
+    Ipv4Addr::from(Service::InstanceMetadata.address(vport)).octets()
 }
 
 /// The public address of a guest that has one.
@@ -102,6 +112,15 @@ pub fn small_region() -> MemoryTables {
         ..Vport::default()
     };
     tables.vports.insert(UPLINK, uplink);
+    let services = Vport {
+        generation: 1,
+        flags: Vport::PRESENT | Vport::SERVICES,
+        mtu: 9001,
+        mac: Mac::from_bytes(mac(SERVICES)),
+        router_mac: Mac::from_bytes(router_mac(SERVICES)),
+        ..Vport::default()
+    };
+    tables.vports.insert(SERVICES, services);
     add_route(&mut tables, [10, 0, 0, 0], 16, Route::of_kind(Route::LOCAL));
     add_route(
         &mut tables,

@@ -9,7 +9,8 @@ use eni_wire::protocol::{ICMP, TCP, UDP};
 
 use super::frames::{Datagram, arp_request, echo, icmp_error, repair, tcp, udp};
 use super::region::{
-    ANNA, BERT, CARL, UPLINK, add_route, ip, mac, private, public, router_mac, small_region,
+    ANNA, BERT, CARL, METADATA, SERVICES, UPLINK, add_route, ip, mac, metadata_for, private,
+    public, router_mac, small_region,
 };
 use super::{MemoryTables, Remote, Rule, add_policy};
 
@@ -131,7 +132,7 @@ fn any_rule(dice: &mut Dice) -> Rule {
 
 /// A frame, mostly sensible, and whose guest sends it.
 pub fn any_frame(dice: &mut Dice) -> (u32, Vec<u8>) {
-    let vport = dice.pick(&[UPLINK, ANNA, ANNA, BERT, CARL]);
+    let vport = dice.pick(&[UPLINK, ANNA, ANNA, ANNA, BERT, CARL, SERVICES]);
     let destinations = [
         private(ANNA),
         private(BERT),
@@ -145,6 +146,8 @@ pub fn any_frame(dice: &mut Dice) -> (u32, Vec<u8>) {
         [10, 0, 1, 1],
         [172, 16, 0, 9],
         [255; 4],
+        METADATA,
+        METADATA,
     ];
     let destination = dice.pick(&destinations);
     if dice.hits(12) {
@@ -152,6 +155,11 @@ pub fn any_frame(dice: &mut Dice) -> (u32, Vec<u8>) {
         return (vport, arp_request(vport, sender, destination));
     }
     let mut datagram = any_datagram(dice, vport, destination);
+    if vport == SERVICES {
+        let asker = dice.pick(&[ANNA, BERT, CARL, 77]);
+        datagram.source = metadata_for(asker);
+        datagram.destination = dice.pick(&[private(asker), destination]);
+    }
     bend(dice, &mut datagram);
     let mut frame = datagram.bytes();
     if dice.hits(24) {

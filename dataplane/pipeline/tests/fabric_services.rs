@@ -1,0 +1,251 @@
+//! Services of the fabric at link-local addresses: what reaches them, as what, and what comes back.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use eni_abi::{Direction, LINK_LOCAL_PACKETS_PER_SECOND, MappingKey, Prefix, VpcBlockKey, Vport};
+use eni_pipeline::testing::Rule;
+use eni_pipeline::testing::frames::{Datagram, arp_request, checksums_hold, echo, tcp, udp};
+use eni_pipeline::testing::region::{
+    ANNA, BERT, CARL, METADATA, OPEN_ACL, SERVICES, UPLINK, VPC, ip, mac, metadata_for, private,
+    public, router_mac,
+};
+use eni_pipeline::testing::{MemoryFrame, add_policy};
+use eni_pipeline::{Arrival, Scratch, process};
+use eni_wire::tcp_flag::{ACK, FIN, SYN};
+use support::Bench;
+
+const ASKS: &[&str] = &["10 out", "4095 in"];
+const ANSWERED: &[&str] = &["4095 out", "10 in"];
+
+fn question(vport: u32, flags: u8) -> Datagram {
+    tcp(vport, METADATA, (40_000, 80), flags)
+}
+
+/// What the service sends `to` the guest of `vport`.
+fn answer(vport: u32, to: [u8; 4], flags: u8) -> Datagram {
+    Datagram {
+        source: metadata_for(vport),
+        destination: to,
+        ..tcp(SERVICES, to, (80, 40_000), flags)
+    }
+}
+
+#[test]
+fn a_question_and_its_answer_change_nothing_but_the_services_address() {
+    for vport in [ANNA, CARL] {
+        let mut bench = Bench::new();
+        for flags in [SYN, ACK, ACK, FIN | ACK] {
+            let asked = question(vport, flags);
+            let out = format!("{vport} out");
+            let got = bench.step(vport, &asked.bytes(), &[&out, "4095 in"]);
+            let want = Datagram {
+                destination: metadata_for(vport),
+                destination_mac: mac(SERVICES),
+                source_mac: router_mac(SERVICES),
+                ..asked
+            };
+            assert_eq!(got.unwrap(), want.bytes());
+        }
+        let answers = answer(vport, private(vport), ACK);
+        let into = format!("{vport} in");
+        let got = bench.step(SERVICES, &answers.bytes(), &["4095 out", &into]);
+        let want = Datagram {
+            source: METADATA,
+            destination_mac: mac(vport),
+            source_mac: router_mac(vport),
+            ..answers
+        };
+        assert_eq!(got.unwrap(), want.bytes());
+        assert!(bench.memory.flows.is_empty() && bench.memory.connections.is_empty());
+    }
+}
+
+/// EC2 User Guide: neither filters traffic to and from instance metadata.
+#[test]
+fn neither_security_groups_nor_network_acls_are_asked() {
+    let mut bench = Bench::new();
+    support::set_rules(&mut bench, ANNA, &[]);
+    let nothing = [Direction::Ingress, Direction::Egress].map(|direction| Rule {
+        allow: false,
+        ..Rule::everything(direction)
+    });
+    add_policy(&mut bench.tables, OPEN_ACL, &nothing);
+    bench.tables.routes.clear();
+    bench.step(ANNA, &question(ANNA, SYN).bytes(), ASKS);
+    let answers = answer(ANNA, private(ANNA), SYN | ACK);
+    bench.step(SERVICES, &answers.bytes(), ANSWERED);
+}
+
+#[test]
+fn nothing_else_at_that_address_is_there() {
+    let unreachable: &[&str] = &["10 service_unreachable"];
+    let first = Datagram {
+        fragment: 0x2000,
+        ..question(ANNA, SYN)
+    };
+    let later = Datagram {
+        fragment: 2,
+        ..question(ANNA, SYN)
+    };
+    for other in [
+        tcp(ANNA, METADATA, (40_000, 81), SYN),
+        tcp(ANNA, METADATA, (80, 443), SYN),
+        udp(ANNA, METADATA, (40_000, 80)),
+        echo(ANNA, METADATA, 8, 5),
+        first,
+        later,
+    ] {
+        let mut bench = Bench::new();
+        bench.step(ANNA, &other.bytes(), unreachable);
+        bench.tables.vports.remove(&SERVICES);
+        bench.step(ANNA, &question(ANNA, SYN).bytes(), unreachable);
+    }
+}
+
+#[test]
+fn only_the_interface_itself_asks_and_by_its_router() {
+    let mut bench = Bench::new();
+    let other = Datagram {
+        source: private(BERT),
+        ..question(ANNA, SYN)
+    };
+    bench.step(ANNA, &other.bytes(), &["10 spoofed_address"]);
+    let row = bench.tables.vports.get_mut(&ANNA).unwrap();
+    row.flags &= !Vport::SOURCE_DEST_CHECK;
+    // One that forwards for another is not asked for.
+    bench.step(ANNA, &other.bytes(), &["10 spoofed_address"]);
+    bench.step(ANNA, &question(ANNA, SYN).bytes(), ASKS);
+    let to_neighbour = Datagram {
+        destination_mac: mac(BERT),
+        ..question(ANNA, SYN)
+    };
+    bench.step(ANNA, &to_neighbour.bytes(), &["10 special_address"]);
+    let from_outside = question(UPLINK, SYN);
+    bench.step(UPLINK, &from_outside.bytes(), &["9 special_address"]);
+}
+
+/// Some guests have a route to all link-local addresses on the link (RFC 3927), EC2's own tools to this one.
+#[test]
+fn the_router_answers_arp_for_the_service() {
+    let mut bench = Bench::new();
+    let request = arp_request(ANNA, private(ANNA), METADATA);
+    let reply = bench.step(ANNA, &request, &["10 out", "10 in"]).unwrap();
+    assert_eq!(reply[6..12], router_mac(ANNA));
+    let other = arp_request(ANNA, private(ANNA), [169, 254, 169, 250]);
+    bench.step(ANNA, &other, &["10 arp_unanswered"]);
+    let from_outside = arp_request(UPLINK, [198, 51, 100, 1], METADATA);
+    bench.step(UPLINK, &from_outside, &["9 arp_unanswered"]);
+}
+
+/// EC2 allows a VPC in 240.0.0.0/4.
+#[test]
+fn a_vpc_of_reserved_addresses_asks_too() {
+    let mut bench = Bench::new();
+    let address = [240, 1, 0, 9];
+    let block = VpcBlockKey::prefix(VPC, Prefix::v4(ip([240, 1, 0, 0]), 16));
+    bench.tables.vpc_blocks.insert(block, 1);
+    let key = |octets| MappingKey {
+        vpc: VPC,
+        address: ip(octets).into(),
+    };
+    let mapping = bench.tables.mappings[&key(private(ANNA))];
+    bench.tables.mappings.insert(key(address), mapping);
+    let asked = Datagram {
+        source: address,
+        ..question(ANNA, SYN)
+    };
+    bench.step(ANNA, &asked.bytes(), ASKS);
+    let answers = answer(ANNA, address, SYN | ACK);
+    bench.step(SERVICES, &answers.bytes(), ANSWERED);
+}
+
+#[test]
+fn what_comes_from_the_services_and_answers_nobody_is_dropped() {
+    let stray: &[&str] = &["4095 stray_answer"];
+    let to_anna = |datagram: Datagram| Datagram {
+        source: metadata_for(ANNA),
+        ..datagram
+    };
+    let from_elsewhere = |source| Datagram {
+        source,
+        ..answer(ANNA, private(ANNA), ACK)
+    };
+    for other in [
+        from_elsewhere([127, 0, 0, 1]),
+        from_elsewhere([127, 9, 0, 10]),
+        from_elsewhere(private(BERT)),
+        from_elsewhere(METADATA),
+        from_elsewhere(metadata_for(77)),
+        from_elsewhere(metadata_for(UPLINK)),
+        from_elsewhere(metadata_for(SERVICES)),
+        // The number was another interface's when it asked.
+        answer(ANNA, private(BERT), ACK),
+        answer(ANNA, public(ANNA), ACK),
+        answer(ANNA, [10, 0, 1, 77], ACK),
+        to_anna(tcp(SERVICES, private(ANNA), (81, 40_000), ACK)),
+        to_anna(udp(SERVICES, private(ANNA), (80, 40_000))),
+        to_anna(echo(SERVICES, private(ANNA), 8, 5)),
+        Datagram {
+            fragment: 0x2000,
+            ..answer(ANNA, private(ANNA), ACK)
+        },
+    ] {
+        Bench::new().step(SERVICES, &other.bytes(), stray);
+    }
+    let mut bench = Bench::new();
+    let row = bench.tables.vports.get_mut(&ANNA).unwrap();
+    row.flags |= Vport::BLOCKED;
+    bench.step(SERVICES, &answer(ANNA, private(ANNA), ACK).bytes(), stray);
+}
+
+#[test]
+fn an_interface_has_its_own_allowance() {
+    let mut bench = Bench::new();
+    let ask = |bench: &mut Bench, vport| {
+        let in_use = format!("{vport} out");
+        bench.step(vport, &question(vport, ACK).bytes(), &[&in_use, "4095 in"]);
+    };
+    for _ in 0..LINK_LOCAL_PACKETS_PER_SECOND {
+        ask(&mut bench, ANNA);
+    }
+    let exceeded: &[&str] = &["10 linklocal_allowance_exceeded"];
+    bench.step(ANNA, &question(ANNA, ACK).bytes(), exceeded);
+    bench.step(ANNA, &udp(ANNA, METADATA, (9, 9)).bytes(), exceeded);
+    ask(&mut bench, BERT);
+    // Others' packets, and answers, take nothing of it.
+    bench.step(
+        ANNA,
+        &udp(ANNA, private(BERT), (9, 9)).bytes(),
+        support::PASSES,
+    );
+    let answers = answer(ANNA, private(ANNA), ACK);
+    bench.step(SERVICES, &answers.bytes(), ANSWERED);
+    bench.pass_seconds(1);
+    ask(&mut bench, ANNA);
+}
+
+/// Segmentation offload: one frame for many packets, whose checksum a device is to complete.
+#[test]
+fn a_frame_of_many_packets_takes_as_much_as_they() {
+    let bench = Bench::new();
+    let mut memory = bench.memory.clone();
+    let mut send = |count: u32| {
+        let mut datagram = question(ANNA, ACK);
+        datagram.payload.resize(20 + 10 * count as usize, 7);
+        let mut frame = MemoryFrame::new(&datagram.bytes()).segmented(10);
+        let arrival = Arrival {
+            vport: ANNA,
+            now_ns: bench.now_ns,
+        };
+        let mut scratch = Scratch::default();
+        let verdict = process(&mut frame, arrival, &bench.tables, &mut memory, || {
+            Some(&mut scratch)
+        });
+        assert!(checksums_hold(&frame.bytes()));
+        verdict.target()
+    };
+    assert_eq!(send(1_000), Some(SERVICES));
+    assert_eq!(send(1_000), None);
+    assert_eq!(send(10), Some(SERVICES));
+}
