@@ -1,4 +1,4 @@
-"""The agent's two lanes: one that panics begins anew, and the other's work waits for neither."""
+"""The agent's lanes: one that panics begins anew, and the other's work waits for neither."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def lanes_of(region):
 
 
 def test_lanes_that_panic_begin_anew_and_calls_converge(tmp_path, monkeypatch):
-    monkeypatch.setenv("OPENENI_AGENT_PANIC", "tables=6,devices=5")
+    monkeypatch.setenv("OPENENI_AGENT_PANIC", "tables=6,devices=5,services=1")
     with regions.running(tmp_path) as region:
         network = Network(region)
         group = network.group("all", allow("icmp"))
@@ -33,13 +33,14 @@ def test_lanes_that_panic_begin_anew_and_calls_converge(tmp_path, monkeypatch):
             network.ec2.detach_network_interface(AttachmentId=attachment)
         network.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[allow("icmp")])
         until(lambda: not network.pings(first, eni["PrivateIpAddress"]), "a revoked rule lets in")
-        for name in ("tables", "devices"):
+        assert network.fetches(first, "http://169.254.169.254/latest/meta-data/instance-id") == first
+        for name in ("tables", "devices", "services"):
             lane = lanes_of(region)[name]
             assert (lane["state"], lane["panics"]) == ("running", 1), lane
             assert "OPENENI_AGENT_PANIC" in lane["last_error"]
             assert f"the agent's {name} lane:  running  1 panics" in region.openeni("status").stdout
         log = region.log.read_text()
-        assert log.count("a lane of the agent has panicked") == 2, log
+        assert log.count("a lane of the agent has panicked") == 3, log
 
 
 def test_a_lane_that_panics_again_and_again_ends_and_the_region_still_stops_cleanly(tmp_path, monkeypatch):

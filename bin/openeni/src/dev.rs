@@ -11,6 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use eni_agent::{Agent, AgentSettings, chain};
 use eni_ec2_api::{Access, Consoles, Credentials, QueryApi, SecretAccessKey, serve};
 use eni_instance::{ConsoleFile, RunDirectory};
+use eni_metadata::TokenKey;
 use eni_model::{Console, RegionSettings};
 use eni_region::{Region, SettingDifference};
 use eni_store::EmbeddedStore;
@@ -429,6 +430,7 @@ fn agent_settings(
             socket: directory.run_directory()?.efa_socket(),
         }),
         adapters,
+        token_key: TokenKey::from_secret(directory.key_pair()?.secret_access_key.as_bytes()),
         init_command: vec![program.into(), "instance-init".into()],
     })
 }

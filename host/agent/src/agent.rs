@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use eni_bpf_loader::Programs;
 use eni_instance::{AdapterFiles, RunDirectory};
+use eni_metadata::TokenKey;
 use eni_model::{Reports, Source};
+use eni_services::{Askers, MetadataService};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::machine::Machine;
+use crate::services_lane::ServicesLane;
 use crate::supervision::{Lane, PANIC_VARIABLE};
 use crate::tables_lane::{Parts, Request, TablesLane};
 use crate::{AdapterService, AgentError, Status, VportStatus};
@@ -33,13 +36,16 @@ pub struct AgentSettings {
     pub adapter_files: Arc<dyn AdapterFiles>,
     /// Serves the Elastic Fabric Adapters.
     pub adapters: Arc<dyn AdapterService>,
+    /// What tokens of instance metadata are made with.
+    pub token_key: TokenKey,
 }
 
 /// A running agent. Dropping it stops its threads and leaves the network as it is.
 pub struct Agent {
     requests: mpsc::Sender<Request>,
     programs: Arc<Programs>,
-    lanes: [Lane; 2],
+    lanes: [Lane; 3],
+    services: Option<ServicesLane>,
     thread: Option<JoinHandle<Option<Machine>>>,
 }
 
@@ -59,6 +65,7 @@ impl Agent {
             init_command,
             adapter_files,
             adapters,
+            token_key,
         } = settings;
         let failed = |action| {
             let path = data_directory.clone();
@@ -77,14 +84,18 @@ impl Agent {
             .build()
             .map_err(failed("start an agent for"))?;
         let planted = std::env::var(PANIC_VARIABLE).unwrap_or_default();
-        let lanes = ["tables", "devices"].map(|name| Lane::new(name, &planted));
-        let [tables_lane, devices_lane] = lanes.clone();
+        let lanes = ["tables", "devices", "services"].map(|name| Lane::new(name, &planted));
+        let [tables_lane, devices_lane, services_lane] = lanes.clone();
+        let askers = Arc::new(Askers::default());
+        let metadata = MetadataService::new(Arc::clone(&source), Arc::clone(&askers), token_key);
+        let namespace = machine.devices.open_services()?;
         let (requests, inbox) = mpsc::channel(MAX_REQUESTS);
         let lane = TablesLane::new(Parts {
             source,
             reports,
             adapters,
             machine,
+            askers,
             inbox,
             tables_lane,
             devices_lane,
@@ -94,10 +105,13 @@ impl Agent {
             .name("tables".to_owned())
             .spawn(move || lane.run(&runtime))
             .map_err(failed("start a thread for"))?;
+        let services = ServicesLane::start(namespace, Arc::new(metadata), services_lane)
+            .map_err(failed("start a thread for"))?;
         Ok(Self {
             requests,
             programs,
             lanes,
+            services: Some(services),
             thread: Some(thread),
         })
     }
@@ -136,6 +150,7 @@ impl Agent {
     }
 
     fn stop(&mut self) -> Option<Machine> {
+        drop(self.services.take());
         let thread = self.thread.take()?;
         // Either the request arrives, or the thread has ended by itself. A full inbox is being emptied.
         while let Err(mpsc::error::TrySendError::Full(_)) = self.requests.try_send(Request::Stop) {

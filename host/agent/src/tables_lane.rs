@@ -1,8 +1,7 @@
 //! The tables lane: lowers, plans, writes packet tables, and reports. It never waits for the other lane.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Wake;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use eni_bpf_loader::Programs;
@@ -11,6 +10,7 @@ use eni_model::resource::ResourceKey;
 use eni_model::{Change, Published, Reports, Source};
 use eni_plan::lanes::{Outcome, Urgency, Walk};
 use eni_plan::{Desired, Observed, Plan};
+use eni_services::Askers;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::debug_span;
@@ -20,6 +20,8 @@ use crate::devices_lane::{DevicesLane, News};
 use crate::ends::Ends;
 use crate::error::chain;
 use crate::machine::{Machine, TablesPart, observe};
+use crate::publications::Publications;
+use crate::services_lane::follow_askers;
 use crate::status::KnownVport;
 use crate::supervision::{Lane, LaneState};
 use crate::{AdapterService, AgentError, log_failure};
@@ -62,6 +64,7 @@ pub(crate) struct TablesLane {
     reports: Arc<dyn Reports>,
     publications: Arc<Publications>,
     adapters: Arc<dyn AdapterService>,
+    askers: Arc<Askers>,
     tables: TablesPart,
     devices: DevicesLane,
     /// Told when the devices lane has news.
@@ -92,20 +95,6 @@ struct Times {
     retry: Option<(Instant, Duration)>,
 }
 
-/// Publications that the lane has not looked at.
-#[derive(Default)]
-struct Publications {
-    unseen: AtomicBool,
-    news: Notify,
-}
-
-impl Wake for Publications {
-    fn wake(self: Arc<Self>) {
-        self.unseen.store(true, Ordering::Release);
-        self.news.notify_one();
-    }
-}
-
 /// Why the lane woke up.
 enum Reason {
     Published,
@@ -122,6 +111,7 @@ pub(crate) struct Parts {
     pub(crate) reports: Arc<dyn Reports>,
     pub(crate) adapters: Arc<dyn AdapterService>,
     pub(crate) machine: Machine,
+    pub(crate) askers: Arc<Askers>,
     pub(crate) inbox: mpsc::Receiver<Request>,
     pub(crate) tables_lane: Lane,
     pub(crate) devices_lane: Lane,
@@ -135,6 +125,7 @@ impl TablesLane {
             reports,
             adapters,
             machine,
+            askers,
             inbox,
             tables_lane,
             devices_lane,
@@ -166,6 +157,7 @@ impl TablesLane {
             reports,
             publications,
             adapters,
+            askers,
             tables,
             devices,
             news,
@@ -322,6 +314,7 @@ impl TablesLane {
                 let changed: Vec<ResourceKey> = changed.map(Change::key).collect();
                 let update = lowering.update(seen.world(), published.world(), &changed, vports);
                 convergence.follow(&update.delta, lowering.desired());
+                follow_askers(&self.askers, &update.delta, lowering.desired());
                 (lowering, update)
             }
             (before, _) => {
@@ -334,6 +327,9 @@ impl TablesLane {
                 let (lowering, mut update) = Lowering::new(world, settings, numbers, vports);
                 update.adapters = true; // there may have been others
                 convergence.begin(lowering.desired());
+                let interfaces = lowering.desired().interfaces.iter();
+                self.askers
+                    .replace(interfaces.map(|(id, interface)| (interface.vport, *id)));
                 (lowering, update)
             }
         };
@@ -487,6 +483,7 @@ impl TablesLane {
         }
         let update = lowering.check_next(self.seen.world(), CHECKED_AT_ONCE, &mut knowledge.vports);
         let desired = lowering.desired();
+        follow_askers(&self.askers, &update.delta, desired);
         let mut is_right = update.delta.is_empty();
         if lowering.has_checked_all() {
             knowledge.convergence.begin(desired);

@@ -133,6 +133,7 @@ impl Host {
             peer_namespace: Some(self.namespace.as_fd()),
             mtu_bytes: uplink.mtu_bytes,
             no_arp: true,
+            peer_no_arp: false,
         })?;
         // A host's own IPv6 chatter would only be counted as drops. Without IPv6 there is nothing to turn off.
         let setting = format!("ipv6/conf/{UPLINK_NAME}/disable_ipv6");

@@ -452,6 +452,7 @@ impl NamespaceDriver {
             peer_namespace: Some(guest.namespace.as_fd()),
             mtu_bytes: interface.mtu_bytes,
             no_arp: true,
+            peer_no_arp: false,
         })?;
         Ok(())
     }

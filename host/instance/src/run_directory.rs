@@ -50,6 +50,12 @@ impl RunDirectory {
         self.path.join("fabric")
     }
 
+    /// The file that the services' network namespace is mounted on.
+    #[must_use]
+    pub fn services(&self) -> PathBuf {
+        self.path.join("services")
+    }
+
     /// The mount point of the region's BPF filesystem.
     #[must_use]
     pub fn bpf(&self) -> PathBuf {

@@ -44,6 +44,7 @@ fn measure(fabric: &Namespace, guest: &Namespace) -> Result<(), NetlinkError> {
             peer_namespace: None,
             mtu_bytes: 9001,
             no_arp: true,
+            peer_no_arp: false,
         })?;
         lap(add);
         let links = fabric_netlink.links()?;

@@ -33,6 +33,8 @@ pub struct VethSpec<'a> {
     pub mtu_bytes: u32,
     /// Whether the first end does without ARP (`IFF_NOARP`).
     pub no_arp: bool,
+    /// Whether the second end does.
+    pub peer_no_arp: bool,
 }
 
 /// A device as the kernel lists it.
@@ -93,6 +95,10 @@ impl Netlink {
         message.header.index = spec.index.unwrap_or(0);
         message.header.flags = LinkFlags::Up;
         message.header.change_mask = LinkFlags::Up;
+        if spec.peer_no_arp {
+            peer.header.flags |= LinkFlags::Noarp;
+            peer.header.change_mask |= LinkFlags::Noarp;
+        }
         if spec.no_arp {
             message.header.flags |= LinkFlags::Noarp;
             message.header.change_mask |= LinkFlags::Noarp;

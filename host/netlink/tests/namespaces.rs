@@ -40,6 +40,7 @@ impl Pair {
             peer_namespace: Some(self.guest.as_fd()),
             mtu_bytes: 9001,
             no_arp: true,
+            peer_no_arp: false,
         })
     }
 }

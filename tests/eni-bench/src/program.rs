@@ -123,6 +123,7 @@ fn program_in_fabric(pins: &Path, rounds: u32) -> io::Result<Vec<Cost>> {
             peer_namespace: None,
             mtu_bytes: MTU_BYTES,
             no_arp: true,
+            peer_no_arp: false,
         };
         netlink.add_veth(&spec).map_err(io::Error::other)?;
     }

@@ -45,6 +45,12 @@ impl Vpc {
     pub(crate) fn default_dhcp_options_id() -> Option<DhcpOptionsId> {
         Some(DhcpOptions::default_id())
     }
+
+    /// Whether public and private addresses have names: EC2 gives them where both attributes are set.
+    #[must_use]
+    pub fn has_dns_hostnames(&self) -> bool {
+        self.enable_dns_support && self.enable_dns_hostnames
+    }
 }
 
 impl Row for Vpc {

@@ -11,6 +11,7 @@ use eni_plan::lanes::SeenDevices;
 use eni_plan::{Step, UPLINK_VPORT};
 use eni_types::InstanceId;
 
+use crate::services_link;
 use crate::uplink::{Host, UplinkOwner};
 use crate::{AdapterService, AgentError};
 
@@ -59,6 +60,11 @@ impl DevicesPart {
     /// Moves the calling thread into the fabric, where programs are attached: that saves a thread for each.
     pub(crate) fn enter_fabric(&self) -> Result<(), AgentError> {
         Ok(self.fabric.enter()?)
+    }
+
+    /// The network namespace of the fabric's services, which is made if it is not there.
+    pub(crate) fn open_services(&self) -> Result<Namespace, AgentError> {
+        services_link::open(&self.run, &self.fabric, &self.programs)
     }
 
     /// All devices and instances as they are.
@@ -135,13 +141,15 @@ impl DevicesPart {
         Ok(self.driver.forget_consoles(known)?)
     }
 
-    /// Removes all instances and the uplink. Gives the place of what is left, and the first thing that could not be removed.
+    /// Removes all instances, the uplink and the way to the services. Gives the place of what is left, and the first thing that could not be removed.
     pub(crate) fn remove(self) -> (RunDirectory, Result<(), AgentError>) {
         let instances = self.driver.remove_all();
-        let uplink = self.with_uplink(|uplink| uplink.fabric.delete_link(UPLINK_VPORT));
-        let result = uplink
-            .map_err(AgentError::from)
-            .and(instances.map_err(AgentError::from));
+        let links = self.with_uplink(|Uplink { fabric, .. }| {
+            let uplink = fabric.delete_link(UPLINK_VPORT);
+            let services = services_link::remove(&self.run, fabric, &self.programs);
+            services.and(uplink.map_err(AgentError::from))
+        });
+        let result = links.and(instances.map_err(AgentError::from));
         (self.run, result)
     }
 

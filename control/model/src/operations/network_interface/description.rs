@@ -141,7 +141,7 @@ impl<'a> Names<'a> {
             .world
             .vpcs
             .get(vpc_id)
-            .is_some_and(|vpc| vpc.enable_dns_support && vpc.enable_dns_hostnames);
+            .is_some_and(|vpc| vpc.has_dns_hostnames());
         Self {
             region: scope.region,
             given,

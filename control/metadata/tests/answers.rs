@@ -1,0 +1,366 @@
+//! What instances are answered, after calls as a client makes them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use eni_metadata::{Answer, Request, Scope, TokenKey, answer};
+use eni_model::testing::TestWorld;
+use eni_types::{InstanceId, Timestamp};
+
+/// A region with an instance in the default VPC.
+struct Bench {
+    region: TestWorld,
+    instance: String,
+    key: TokenKey,
+}
+
+const ONE: [(&str, &str); 3] = [
+    ("ImageId", "ami-0e210000000008664"),
+    ("MinCount", "1"),
+    ("MaxCount", "1"),
+];
+
+fn launch(region: &mut TestWorld, parameters: &[(&str, &str)]) -> String {
+    let image = region.make("DescribeImages", &[], "/imagesSet/item/0/imageId");
+    let mut all = ONE.to_vec();
+    all[0].1 = &image;
+    all.extend(parameters);
+    region.make("RunInstances", &all, "/instancesSet/item/0/instanceId")
+}
+
+impl Bench {
+    fn new(parameters: &[(&str, &str)]) -> Self {
+        let mut region = TestWorld::bootstrapped();
+        let instance = launch(&mut region, parameters);
+        Self {
+            region,
+            instance,
+            key: TokenKey::from_secret(b"secret"),
+        }
+    }
+
+    fn answer(&self, request: &Request<'_>) -> Answer {
+        self.answer_to(&self.instance, request)
+    }
+
+    fn answer_to(&self, instance: &str, request: &Request<'_>) -> Answer {
+        let id: InstanceId = instance.parse().unwrap();
+        let scope = Scope {
+            world: &self.region.world,
+            region: &self.region.region,
+            key: &self.key,
+            now: self.region.now,
+        };
+        answer(request, id, scope)
+    }
+
+    /// The body of what must be there.
+    #[track_caller]
+    fn get(&self, path: &str) -> String {
+        let answer = self.answer(&get(path));
+        assert_eq!(answer.status, 200, "{path}");
+        String::from_utf8(answer.body).unwrap()
+    }
+
+    #[track_caller]
+    fn lines(&self, path: &str) -> Vec<String> {
+        self.get(path).split('\n').map(ToOwned::to_owned).collect()
+    }
+
+    fn status(&self, request: &Request<'_>) -> u16 {
+        self.answer(request).status
+    }
+
+    /// The text at `pointer` of the instance's description.
+    fn described(&mut self, pointer: &str) -> String {
+        let parameters = [("InstanceId.1", self.instance.clone())];
+        let parameters = parameters.each_ref().map(|(name, id)| (*name, id.as_str()));
+        let pointer = format!("/reservationSet/item/0/instancesSet/item/0/{pointer}");
+        self.region.make("DescribeInstances", &parameters, &pointer)
+    }
+
+    fn pass_seconds(&mut self, seconds: i64) {
+        self.region.now = Timestamp(self.region.now.0 + seconds * 1_000);
+    }
+}
+
+fn get(path: &str) -> Request<'_> {
+    Request {
+        method: "GET",
+        path,
+        token: None,
+        token_ttl: None,
+        is_forwarded: false,
+    }
+}
+
+fn put(ttl: Option<&str>) -> Request<'_> {
+    Request {
+        method: "PUT",
+        token_ttl: ttl.map(str::as_bytes),
+        ..get("/latest/api/token")
+    }
+}
+
+#[test]
+fn the_tree_says_what_the_api_says() {
+    let mut bench = Bench::new(&[("InstanceType", "t3.large")]);
+    for (path, pointer) in [
+        ("ami-id", "imageId"),
+        ("instance-id", "instanceId"),
+        ("instance-type", "instanceType"),
+        ("local-ipv4", "privateIpAddress"),
+        ("local-hostname", "privateDnsName"),
+        ("hostname", "privateDnsName"),
+        ("public-ipv4", "ipAddress"),
+        ("public-hostname", "dnsName"),
+        ("security-groups", "groupSet/item/0/groupName"),
+        ("placement/availability-zone", "placement/availabilityZone"),
+        (
+            "placement/availability-zone-id",
+            "placement/availabilityZoneId",
+        ),
+        ("mac", "networkInterfaceSet/item/0/macAddress"),
+    ] {
+        let want = bench.described(pointer);
+        assert_eq!(
+            bench.get(&format!("/latest/meta-data/{path}")),
+            want,
+            "{path}"
+        );
+    }
+    for (path, want) in [
+        ("ami-launch-index", "0"),
+        ("instance-action", "none"),
+        ("instance-life-cycle", "on-demand"),
+        ("placement/region", "us-east-1"),
+        ("services/domain", "amazonaws.com"),
+        ("services/partition", "aws"),
+        ("block-device-mapping/ami", "xvda"),
+        ("block-device-mapping/root", "/dev/xvda"),
+        ("events/maintenance/scheduled", "[]"),
+    ] {
+        assert_eq!(
+            bench.get(&format!("/latest/meta-data/{path}")),
+            want,
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn an_interface_is_described_by_its_mac() {
+    let mut bench = Bench::new(&[]);
+    let mac = bench.get("/latest/meta-data/mac");
+    let macs = "/latest/meta-data/network/interfaces/macs/";
+    assert_eq!(bench.get(macs), format!("{mac}/"));
+    let eni = "networkInterfaceSet/item/0";
+    let private = bench.described("privateIpAddress");
+    let public = bench.described("ipAddress");
+    let wanted = [
+        (
+            "interface-id",
+            bench.described(&format!("{eni}/networkInterfaceId")),
+        ),
+        ("subnet-id", bench.described("subnetId")),
+        ("vpc-id", bench.described("vpcId")),
+        ("owner-id", bench.described(&format!("{eni}/ownerId"))),
+        ("mac", mac.clone()),
+        ("device-number", "0".into()),
+        ("network-card", "0".into()),
+        ("security-groups", "default".into()),
+        (
+            "security-group-ids",
+            bench.described("groupSet/item/0/groupId"),
+        ),
+        ("local-ipv4s", private.clone()),
+        ("public-ipv4s", public.clone()),
+        ("local-hostname", bench.described("privateDnsName")),
+        ("public-hostname", bench.described("dnsName")),
+        ("vpc-ipv4-cidr-block", "172.31.0.0/16".into()),
+        ("vpc-ipv4-cidr-blocks", "172.31.0.0/16".into()),
+    ];
+    for (name, want) in wanted {
+        assert_eq!(bench.get(&format!("{macs}{mac}/{name}")), want, "{name}");
+    }
+    assert_eq!(
+        bench.get(&format!("{macs}{mac}/ipv4-associations/")),
+        public
+    );
+    assert_eq!(
+        bench.get(&format!("{macs}{mac}/ipv4-associations/{public}")),
+        private
+    );
+    let other = format!("{macs}02:00:00:00:00:00/mac");
+    assert_eq!(bench.status(&get(&other)), 404);
+}
+
+/// What is listed is there, and what is a folder ends with a slash.
+#[test]
+fn every_listed_name_can_be_asked_for() {
+    let bench = Bench::new(&[
+        ("UserData", "IyEvYmluL3No"),
+        ("MetadataOptions.InstanceMetadataTags", "enabled"),
+        ("TagSpecification.1.ResourceType", "instance"),
+        ("TagSpecification.1.Tag.1.Key", "Name"),
+        ("TagSpecification.1.Tag.1.Value", "web"),
+    ]);
+    let mut folders = vec![
+        "/latest/meta-data/".to_owned(),
+        "/latest/dynamic/".to_owned(),
+    ];
+    let mut values = 0;
+    while let Some(folder) = folders.pop() {
+        // With and without the slash.
+        assert_eq!(bench.get(&folder), bench.get(folder.trim_end_matches('/')));
+        for name in bench.lines(&folder) {
+            assert!(!name.is_empty(), "{folder}");
+            let path = format!("{folder}{name}");
+            if name.ends_with('/') {
+                folders.push(path);
+            } else {
+                bench.get(&path);
+                assert_eq!(bench.status(&get(&format!("{path}/below"))), 404, "{path}");
+                values += 1;
+            }
+        }
+    }
+    assert!(values > 40, "only {values}");
+    assert_eq!(bench.get("/latest/meta-data/tags/instance/"), "Name");
+    assert_eq!(bench.get("/latest/meta-data/tags/instance/Name"), "web");
+}
+
+#[test]
+fn versions_are_listed_and_have_the_same_tree() {
+    let bench = Bench::new(&[]);
+    let versions = bench.lines("/");
+    assert_eq!(versions.first().unwrap(), "1.0");
+    assert_eq!(versions.last().unwrap(), "latest");
+    for version in versions {
+        assert_eq!(bench.get(&format!("/{version}/")), "dynamic\nmeta-data");
+        let path = format!("/{version}/meta-data/instance-id");
+        assert_eq!(bench.get(&path), bench.instance);
+    }
+    for missing in [
+        "/2099-01-01/meta-data/",
+        "/latest/none",
+        "/none",
+        "/latest/meta-data/none",
+    ] {
+        assert_eq!(bench.status(&get(missing)), 404, "{missing}");
+    }
+    let body = String::from_utf8(bench.answer(&get("/none")).body).unwrap();
+    assert!(body.contains("<title>404 - Not Found</title>"), "{body}");
+}
+
+#[test]
+fn user_data_is_what_was_given_before_base64() {
+    let none = Bench::new(&[]);
+    assert_eq!(none.status(&get("/latest/user-data")), 404);
+    // Two bytes that are no text.
+    let bench = Bench::new(&[("UserData", "//4=")]);
+    let answer = bench.answer(&get("/latest/user-data"));
+    assert_eq!((answer.status, answer.body), (200, vec![0xff, 0xfe]));
+    assert_eq!(answer.content_type, "application/octet-stream");
+    assert_eq!(bench.get("/latest/"), "dynamic\nmeta-data\nuser-data");
+}
+
+#[test]
+fn tags_are_there_where_the_launch_says_so() {
+    let tagged = [
+        ("TagSpecification.1.ResourceType", "instance"),
+        ("TagSpecification.1.Tag.1.Key", "Name"),
+        ("TagSpecification.1.Tag.1.Value", "web"),
+    ];
+    let bench = Bench::new(&tagged);
+    assert_eq!(
+        bench.status(&get("/latest/meta-data/tags/instance/Name")),
+        404
+    );
+}
+
+#[test]
+fn the_identity_document_is_json_in_ec2s_order() {
+    let bench = Bench::new(&[]);
+    let text = bench.get("/latest/dynamic/instance-identity/document");
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["instanceId"], bench.instance.as_str());
+    assert_eq!(document["accountId"], "123456789012");
+    assert_eq!(document["region"], "us-east-1");
+    assert_eq!(document["pendingTime"], "2026-11-20T19:10:54Z");
+    assert!(document["billingProducts"].is_null());
+    assert!(
+        text.starts_with("{\n  \"accountId\" : \"123456789012\",\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("\n}"), "{text}");
+}
+
+#[test]
+fn a_token_is_given_with_its_time_and_its_reach() {
+    let mut bench = Bench::new(&[("MetadataOptions.HttpPutResponseHopLimit", "3")]);
+    let given = bench.answer(&put(Some("60")));
+    assert_eq!((given.status, given.hop_limit), (200, Some(3)));
+    assert_eq!(given.token_ttl.unwrap().0, 60);
+    let with_token = |path| Request {
+        token: Some(&given.body),
+        ..get(path)
+    };
+    bench.pass_seconds(50);
+    let answer = bench.answer(&with_token("/latest/meta-data/instance-id"));
+    assert_eq!((answer.status, answer.hop_limit), (200, None));
+    assert_eq!(answer.token_ttl.unwrap().0, 10);
+    assert_eq!(bench.status(&with_token("/latest/api/token")), 405);
+    let other = launch(&mut bench.region, &[]);
+    let foreign = bench.answer_to(&other, &with_token("/latest/meta-data/"));
+    assert_eq!(foreign.status, 401);
+    bench.pass_seconds(11);
+    assert_eq!(bench.status(&with_token("/latest/meta-data/")), 401);
+    // Without one, where none is required.
+    assert_eq!(bench.status(&get("/latest/meta-data/")), 200);
+}
+
+#[test]
+fn who_asks_for_a_token_wrongly_gets_none() {
+    let bench = Bench::new(&[]);
+    for (ttl, want) in [
+        (None, 400),
+        (Some("0"), 400),
+        (Some("21601"), 400),
+        (Some("21600"), 200),
+    ] {
+        assert_eq!(bench.status(&put(ttl)), want, "{ttl:?}");
+    }
+    let forwarded = Request {
+        is_forwarded: true,
+        ..put(Some("60"))
+    };
+    assert_eq!(bench.status(&forwarded), 403);
+    for path in [
+        "/latest/meta-data/",
+        "/2021-01-03/api/token",
+        "/latest/api/token/",
+        "/",
+    ] {
+        let elsewhere = Request {
+            path,
+            ..put(Some("60"))
+        };
+        assert_eq!(bench.status(&elsewhere), 403, "{path}");
+    }
+    let posted = Request {
+        method: "POST",
+        ..put(Some("60"))
+    };
+    assert_eq!(bench.status(&posted), 405);
+}
+
+#[test]
+fn nothing_is_answered_without_a_token_where_one_is_required_nor_where_the_endpoint_is_off() {
+    let bench = Bench::new(&[("MetadataOptions.HttpTokens", "required")]);
+    for path in ["/", "/latest/meta-data/", "/latest/user-data", "/none"] {
+        assert_eq!(bench.status(&get(path)), 401, "{path}");
+    }
+    assert_eq!(bench.status(&put(Some("60"))), 200);
+    let off = Bench::new(&[("MetadataOptions.HttpEndpoint", "disabled")]);
+    assert_eq!(off.status(&get("/latest/meta-data/")), 403);
+    assert_eq!(off.status(&put(Some("60"))), 403);
+}

@@ -1,0 +1,125 @@
+//! The way to the fabric's services: a veth pair with one end in a network namespace where nothing else is.
+
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use eni_abi::{SERVICES_VPORT, VPC_MTU};
+use eni_bpf_loader::Programs;
+use eni_instance::RunDirectory;
+use eni_lower::SERVICES_MAC;
+use eni_netlink::{Address, MAIN_TABLE, Namespace, Netlink, NetlinkError, Route, VethSpec};
+use eni_types::Ipv4Cidr;
+
+use crate::AgentError;
+
+/// The name of both ends.
+const NAME: &str = "services";
+/// What the services' end is called, and the router behind it. Nobody beyond the pair hears of them: with a router on the link
+/// the kernel has one neighbour to remember, and not one for each guest.
+const OWN_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 2);
+const ROUTER_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 1);
+const LINK_PREFIX: u8 = 30;
+
+/// Guests are called by addresses in 127.0.0.0/8 ([`eni_abi::Service::address`]), which are this namespace's own: its loopback
+/// device says so, and by `route_localnet` they may come in by another. Where packets come from the data plane has checked.
+/// A guest that leaves handshakes unfinished holds their room for a few seconds, and then only cookies.
+const SETTINGS: &[(&str, &str)] = &[
+    ("ipv4/ip_forward", "0"),
+    ("ipv4/conf/all/route_localnet", "1"),
+    ("ipv4/conf/all/rp_filter", "0"),
+    ("ipv4/conf/default/rp_filter", "0"),
+    ("ipv4/tcp_synack_retries", "1"),
+    ("ipv4/tcp_syncookies", "1"),
+];
+const IPV6_SETTINGS: &[(&str, &str)] = &[
+    ("ipv6/conf/all/disable_ipv6", "1"),
+    ("ipv6/conf/default/disable_ipv6", "1"),
+];
+
+/// The services' namespace, joined to `fabric`: that of an earlier agent, or a new one.
+pub(crate) fn open(
+    run: &RunDirectory,
+    fabric: &Namespace,
+    programs: &Programs,
+) -> Result<Namespace, AgentError> {
+    let services = Namespace::create(&run.services())?;
+    services.write_settings(SETTINGS)?;
+    if Path::new("/proc/sys/net/ipv6").exists() {
+        services.write_settings(IPV6_SETTINGS)?;
+    }
+    let mut inside = services.netlink()?;
+    if !is_joined(&mut inside)? {
+        join(&mut fabric.netlink()?, &services, &mut inside)?;
+    }
+    programs.guard(SERVICES_VPORT, fabric)?;
+    programs.attach(SERVICES_VPORT, fabric)?;
+    Ok(services)
+}
+
+/// Takes both away.
+pub(crate) fn remove(
+    run: &RunDirectory,
+    fabric: &mut Netlink,
+    programs: &Programs,
+) -> Result<(), AgentError> {
+    programs.detach(SERVICES_VPORT)?;
+    fabric.delete_link(SERVICES_VPORT)?;
+    Ok(Namespace::delete(&run.services())?)
+}
+
+/// Whether the pair is there, and what was set last.
+fn is_joined(inside: &mut Netlink) -> Result<bool, NetlinkError> {
+    let links = inside.links()?;
+    let own = links.iter().find(|link| link.name == NAME && link.carrier);
+    let routes = inside.routes()?;
+    let leads_there = |index| routes.iter().any(|route| route.link_index == index);
+    Ok(own.is_some_and(|link| link.mac == Some(SERVICES_MAC) && leads_there(link.index)))
+}
+
+fn join(
+    fabric: &mut Netlink,
+    services: &Namespace,
+    inside: &mut Netlink,
+) -> Result<(), NetlinkError> {
+    fabric.delete_link(SERVICES_VPORT)?;
+    fabric.add_veth(&VethSpec {
+        name: NAME,
+        index: Some(SERVICES_VPORT),
+        mac: None,
+        peer_name: NAME,
+        peer_group: 0,
+        peer_mac: Some(SERVICES_MAC),
+        peer_namespace: Some(services.as_fd()),
+        mtu_bytes: VPC_MTU,
+        no_arp: true,
+        peer_no_arp: true,
+    })?;
+    let links = inside.links()?;
+    for link in links
+        .iter()
+        .filter(|link| link.loopback || link.name == NAME)
+    {
+        inside.set_link_up(link.index, None)?;
+    }
+    let own = links.iter().find(|link| link.name == NAME);
+    let link_index = own.map_or(0, |link| link.index);
+    inside.add_address(Address {
+        link_index,
+        address: OWN_ADDRESS,
+        prefix_length: LINK_PREFIX,
+        metric: 0,
+    })?;
+    let Some(destination) = Ipv4Cidr::new(Ipv4Addr::UNSPECIFIED, 0) else {
+        return Ok(());
+    };
+    inside.add_route(Route {
+        destination,
+        gateway: Some(ROUTER_ADDRESS),
+        source: None,
+        link_index,
+        table: MAIN_TABLE,
+        metric: 0,
+    })?;
+    Ok(())
+}

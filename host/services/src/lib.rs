@@ -1,0 +1,19 @@
+//! The fabric's services for guests: ordinary servers on ordinary sockets, in a network namespace of their own.
+//!
+//! The data plane hands a guest's packets to this namespace with another destination, which no other interface's packets
+//! have ([`eni_abi::Service::address`]). So the address that a client has called tells which interface it is; [`Askers`]
+//! knows whose that is, and the published world all else.
+//!
+//! *Whose room.* A guest can fill nothing that others need: connections have a bound for each interface
+//! ([`MAX_CONNECTIONS_PER_INTERFACE`]), requests one of size and of time, and the data plane lets only so many packets of an
+//! interface through ([`eni_abi::LINK_LOCAL_PACKETS_PER_SECOND`]).
+#![forbid(unsafe_code)]
+
+mod askers;
+mod connection;
+mod metadata;
+mod places;
+
+pub use askers::Askers;
+pub use metadata::MetadataService;
+pub use places::MAX_CONNECTIONS_PER_INTERFACE;
