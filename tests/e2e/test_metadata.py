@@ -161,6 +161,33 @@ def test_tokens_are_required_where_the_launch_says_so(region, network):
         assert metadata.curl("/latest/api/token", "-X", "PUT", *options)[0] == want, options
 
 
+def test_options_and_account_defaults_take_effect_at_once(region, network):
+    ec2 = network.ec2
+    instance, _ = network.host(network.subnet_a, network.group("web"))
+    metadata = Metadata(region, instance)
+    path = "/latest/meta-data/instance-id"
+    assert metadata.curl(path)[0] == 200
+    for change, want in [
+        ({"HttpTokens": "required"}, 401),
+        ({"HttpTokens": "optional", "HttpEndpoint": "disabled"}, 403),
+        ({"HttpEndpoint": "enabled", "InstanceMetadataTags": "enabled"}, 200),
+    ]:
+        changed = ec2.modify_instance_metadata_options(InstanceId=instance, **change)
+        assert changed["InstanceMetadataOptions"]["State"] == "pending"
+        assert metadata.curl(path)[0] == want, change
+    ec2.create_tags(Resources=[instance], Tags=[{"Key": "Name", "Value": "web"}])
+    assert metadata.meta_data("tags/instance/Name") == "web"
+    ec2.modify_instance_metadata_defaults(HttpTokens="required", HttpPutResponseHopLimit=2)
+    assert ec2.get_instance_metadata_defaults()["AccountLevel"] == {
+        "HttpTokens": "required",
+        "HttpPutResponseHopLimit": 2,
+        "ManagedBy": "account",
+    }
+    other, _ = network.host(network.subnet_a, network.group("other"))
+    assert Metadata(region, other).curl(path)[0] == 401
+    assert metadata.curl(path)[0] == 200
+
+
 WATCH = """
 import socket, sys
 s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))

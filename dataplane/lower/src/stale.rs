@@ -102,7 +102,8 @@ impl Stale {
             // A set of DHCP options never changes. An identity comes with the first interface that has it.
             ResourceKey::DhcpOptions(_)
             | ResourceKey::Identity(_)
-            | ResourceKey::ClientToken(_) => {}
+            | ResourceKey::ClientToken(_)
+            | ResourceKey::MetadataDefaults(_) => {}
         }
     }
 

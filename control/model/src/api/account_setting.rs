@@ -2,8 +2,8 @@
 //!
 //! Written by `cargo xtask api` from `control/model/api/account_setting.toml`.
 
-use crate::ItemSet;
 use crate::operation::Action;
+use crate::{ItemSet, ReturnTrue};
 use alloc::string::String;
 use eni_query::FromQuery;
 use serde::Serialize;
@@ -92,7 +92,7 @@ pub struct GetInstanceMetadataDefaults {}
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetInstanceMetadataDefaultsResponse {
-    pub(crate) account_level: NoDefaults,
+    pub(crate) account_level: MetadataDefaultsDescription,
 }
 
 impl Action for GetInstanceMetadataDefaults {
@@ -140,9 +140,40 @@ impl Action for GetSnapshotBlockPublicAccessState {
     type Response = GetSnapshotBlockPublicAccessStateResponse;
 }
 
+/// What `ModifyInstanceMetadataDefaults` is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
+pub struct ModifyInstanceMetadataDefaults {
+    pub(crate) http_tokens: Option<String>,
+    pub(crate) http_put_response_hop_limit: Option<i32>,
+    pub(crate) http_endpoint: Option<String>,
+    pub(crate) instance_metadata_tags: Option<String>,
+    pub(crate) http_tokens_enforced: Option<String>,
+}
+
+impl Action for ModifyInstanceMetadataDefaults {
+    const NAME: &'static str = "ModifyInstanceMetadataDefaults";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = true;
+    type Response = ReturnTrue;
+}
+
 /// `InstanceMetadataDefaultsResponse` of EC2's model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct NoDefaults {}
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MetadataDefaultsDescription {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) http_tokens: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) http_put_response_hop_limit: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) http_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) instance_metadata_tags: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) managed_by: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) http_tokens_enforced: Option<String>,
+}
 
 /// `VpcBlockPublicAccessOptions` of EC2's model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -459,6 +459,32 @@ impl Action for ModifyInstanceAttribute {
     type Response = ReturnTrue;
 }
 
+/// What `ModifyInstanceMetadataOptions` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct ModifyInstanceMetadataOptions {
+    pub(crate) instance_id: InstanceId,
+    pub(crate) http_tokens: Option<String>,
+    pub(crate) http_put_response_hop_limit: Option<u8>,
+    pub(crate) http_endpoint: Option<String>,
+    pub(crate) http_protocol_ipv6: Option<String>,
+    pub(crate) instance_metadata_tags: Option<String>,
+}
+
+/// What `ModifyInstanceMetadataOptions` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModifyInstanceMetadataOptionsResponse {
+    pub(crate) instance_id: InstanceId,
+    pub(crate) instance_metadata_options: MetadataOptionsDescription,
+}
+
+impl Action for ModifyInstanceMetadataOptions {
+    const NAME: &'static str = "ModifyInstanceMetadataOptions";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = true;
+    type Response = ModifyInstanceMetadataOptionsResponse;
+}
+
 /// What `RebootInstances` is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
 pub struct RebootInstances {

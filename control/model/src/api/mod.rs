@@ -25,7 +25,7 @@ pub(crate) mod vpc_endpoint_service;
 pub use account_setting::{
     DescribeVpcBlockPublicAccessOptions, GetAllowedImagesSettings, GetEbsEncryptionByDefault,
     GetImageBlockPublicAccessState, GetInstanceMetadataDefaults, GetSerialConsoleAccessStatus,
-    GetSnapshotBlockPublicAccessState,
+    GetSnapshotBlockPublicAccessState, ModifyInstanceMetadataDefaults,
 };
 pub use address::{
     AllocateAddress, AssociateAddress, DescribeAddresses, DescribeAddressesAttribute,
@@ -38,8 +38,8 @@ pub use image::DescribeImages;
 pub use instance::{
     DescribeInstanceAttribute, DescribeInstanceCreditSpecifications, DescribeInstanceImageMetadata,
     DescribeInstanceStatus, DescribeInstances, GetConsoleOutput, ModifyInstanceAttribute,
-    RebootInstances, ResetInstanceAttribute, RunInstances, StartInstances, StopInstances,
-    TerminateInstances,
+    ModifyInstanceMetadataOptions, RebootInstances, ResetInstanceAttribute, RunInstances,
+    StartInstances, StopInstances, TerminateInstances,
 };
 pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
 pub use internet_gateway::{
@@ -186,6 +186,8 @@ macro_rules! for_each_operation {
             GetSerialConsoleAccessStatus,
             GetSnapshotBlockPublicAccessState,
             ModifyInstanceAttribute,
+            ModifyInstanceMetadataDefaults,
+            ModifyInstanceMetadataOptions,
             ModifyNetworkInterfaceAttribute,
             ModifySecurityGroupRules,
             ModifySubnetAttribute,

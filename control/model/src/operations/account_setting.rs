@@ -1,18 +1,17 @@
-//! Settings of an account in a region, as every account finds them. Nothing here can change them.
+//! Settings of an account in a region, as every account finds them. Nothing can change those that stand here.
 
 use crate::api::account_setting::{
     DescribeVpcBlockPublicAccessOptions, DescribeVpcBlockPublicAccessOptionsResponse,
     GetAllowedImagesSettings, GetAllowedImagesSettingsResponse, GetEbsEncryptionByDefault,
     GetEbsEncryptionByDefaultResponse, GetImageBlockPublicAccessState,
-    GetImageBlockPublicAccessStateResponse, GetInstanceMetadataDefaults,
-    GetInstanceMetadataDefaultsResponse, GetSerialConsoleAccessStatus,
+    GetImageBlockPublicAccessStateResponse, GetSerialConsoleAccessStatus,
     GetSerialConsoleAccessStatusResponse, GetSnapshotBlockPublicAccessState,
-    GetSnapshotBlockPublicAccessStateResponse, NoDefaults, VpcBlockPublicAccessOptions,
+    GetSnapshotBlockPublicAccessStateResponse, VpcBlockPublicAccessOptions,
 };
 use crate::{ChangeSet, Context, ItemSet, Operation, Planned, World};
 
 /// Who has set what nobody has set.
-const MANAGED_BY: &str = "account";
+pub(crate) const MANAGED_BY: &str = "account";
 
 macro_rules! settings {
     ($($(#[$doc:meta])* $operation:ident: $response:expr;)*) => {
@@ -48,10 +47,6 @@ settings! {
         state: "disabled",
         image_criterion_set: ItemSet::default(),
         managed_by: MANAGED_BY,
-    };
-    /// What launches set of the metadata service unless they say otherwise: nothing, so that EC2's own defaults hold.
-    GetInstanceMetadataDefaults: GetInstanceMetadataDefaultsResponse {
-        account_level: NoDefaults {},
     };
     /// Whether the serial console can be reached: not.
     GetSerialConsoleAccessStatus: GetSerialConsoleAccessStatusResponse {

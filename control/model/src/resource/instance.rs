@@ -55,7 +55,7 @@ pub struct Instance {
     /// Attribute `disableApiStop`.
     #[serde(default)]
     pub disable_api_stop: bool,
-    /// How instance metadata is served; described, without effect until it is served.
+    /// How instance metadata is served.
     #[serde(default)]
     pub metadata_options: MetadataOptions,
     /// `standard` or `unlimited`, as asked for at launch; described, without effect.

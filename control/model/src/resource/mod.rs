@@ -6,6 +6,7 @@ mod address;
 mod block_device;
 mod dhcp_options;
 mod instance;
+mod metadata_defaults;
 mod network_acl;
 mod network_interface;
 mod route_table;
@@ -34,6 +35,7 @@ pub(crate) use block_device::{
 };
 pub use dhcp_options::DhcpOptions;
 pub use instance::{Instance, InstanceTransition, MetadataOptions};
+pub use metadata_defaults::{AccountId, MetadataDefaults};
 pub use network_acl::{
     IcmpTypeCode, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, PortRange, RuleAction,
 };
@@ -99,6 +101,8 @@ macro_rules! each_kind {
             without_tags {
                 /// A set of security groups, by number.
                 identities: Identity, IdentityNumber, "identity";
+                /// What an account sets of instance metadata at launch.
+                metadata_defaults: MetadataDefaults, AccountId, "metadata-defaults";
                 /// A client token and what it made.
                 client_tokens: ClientToken, ClientTokenKey, "client-token";
             }

@@ -8,6 +8,7 @@ mod description;
 mod filter;
 mod image_metadata;
 mod launch_network;
+pub(crate) mod metadata_options;
 mod modify_attribute;
 mod request;
 mod run;

@@ -37,7 +37,7 @@ impl Operation for RunInstances {
         let instance_type = self.checked_type()?;
         self.refuse_other_processors(instance_type)?;
         let network = LaunchNetwork::check(&self, count, instance_type, world, context)?;
-        let template = self.template(instance_type, &network, context)?;
+        let template = self.template(instance_type, &network, world, context)?;
         let mut changes = launch(&template, &network, count, world, context)?;
         if let Some(token) = token {
             let made = template.reservation_id;
@@ -158,6 +158,7 @@ impl RunInstances {
         &self,
         instance_type: &'static InstanceType,
         network: &LaunchNetwork<'_>,
+        world: &World,
         context: &mut Context<'_>,
     ) -> Result<Instance, Ec2Error> {
         let given = self.instance_initiated_shutdown_behavior.as_deref();
@@ -174,6 +175,8 @@ impl RunInstances {
         }
         let user_data = self.user_data.as_deref().map(read_user_data).transpose()?;
         let subnet = network.primary_subnet();
+        let tags = tags_of("instance", &self.tag_specifications)?;
+        let metadata_options = self.metadata_options_of_launch(&tags, world, context)?;
         Ok(Instance {
             instance_id: InstanceId::generate(context.ids),
             reservation_id: ReservationId::generate(context.ids),
@@ -194,14 +197,14 @@ impl RunInstances {
             disable_api_stop: self.disable_api_stop.unwrap_or(false),
             instance_initiated_shutdown_behavior: behavior.into(),
             ebs_optimized: self.ebs_optimized.unwrap_or(false),
-            metadata_options: self.checked_metadata_options()?,
+            metadata_options,
             cpu_credits,
             block_devices: volume::block_devices(
                 &self.block_device_mappings,
                 &tags_of("volume", &self.tag_specifications)?,
             )?,
             client_token: self.client_token.clone(),
-            tags: tags_of("instance", &self.tag_specifications)?,
+            tags,
         })
     }
 }

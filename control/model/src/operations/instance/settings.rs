@@ -4,8 +4,7 @@ use alloc::format;
 
 use eni_types::quota;
 
-use crate::api::instance::{MetadataOptionsParameter, RunInstances};
-use crate::resource::{MetadataOptions, UserData};
+use crate::resource::UserData;
 use crate::tags::{TagSpecification, Tags};
 use crate::{Ec2Error, ErrorCode};
 
@@ -67,55 +66,4 @@ pub(super) fn tags_of(
         }
     }
     Ok(tags)
-}
-
-impl RunInstances {
-    /// The metadata service's settings, with EC2's where nothing is said.
-    ///
-    /// # Errors
-    /// `InvalidParameterValue`.
-    pub(super) fn checked_metadata_options(&self) -> Result<MetadataOptions, Ec2Error> {
-        let given = self.metadata_options.clone().unwrap_or_default();
-        given.checked(MetadataOptions::default())
-    }
-}
-
-impl MetadataOptionsParameter {
-    /// `before` with what is given changed.
-    ///
-    /// # Errors
-    /// `InvalidParameterValue`.
-    fn checked(self, before: MetadataOptions) -> Result<MetadataOptions, Ec2Error> {
-        let switch = ["enabled", "disabled"];
-        let hops = self
-            .http_put_response_hop_limit
-            .unwrap_or(before.http_put_response_hop_limit);
-        if !(1..=64).contains(&hops) {
-            let message =
-                format!("Value ({hops}) for parameter HttpPutResponseHopLimit is invalid.");
-            return Err(ErrorCode::InvalidParameterValue.with(message));
-        }
-        let options = MetadataOptions {
-            http_tokens: self.http_tokens.unwrap_or(before.http_tokens),
-            http_put_response_hop_limit: hops,
-            http_endpoint: self.http_endpoint.unwrap_or(before.http_endpoint),
-            http_protocol_ipv6: self.http_protocol_ipv6.unwrap_or(before.http_protocol_ipv6),
-            instance_metadata_tags: self
-                .instance_metadata_tags
-                .unwrap_or(before.instance_metadata_tags),
-        };
-        check_choice(
-            "HttpTokens",
-            &options.http_tokens,
-            &["optional", "required"],
-        )?;
-        check_choice("HttpEndpoint", &options.http_endpoint, &switch)?;
-        check_choice("HttpProtocolIpv6", &options.http_protocol_ipv6, &switch)?;
-        check_choice(
-            "InstanceMetadataTags",
-            &options.instance_metadata_tags,
-            &switch,
-        )?;
-        Ok(options)
-    }
 }

@@ -8,11 +8,14 @@ use eni_types::{MalformedId, ResourceId};
 
 use super::taggable::{not_taggable, with_tags};
 use crate::api::tag::{CreateTags, DeleteTags};
+use crate::operations::instance::metadata_options::check_tags;
 use crate::operations::unsupported::refuse;
 use crate::operations::{image, key_pair, lookup, volume};
 use crate::resource::DhcpOptions;
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, ReturnTrue, World};
+use crate::{
+    Change, ChangeSet, Context, Ec2Error, Operation, Planned, Resource, ReturnTrue, World,
+};
 
 /// Adds tags to resources, or overwrites those with the same keys: to all of the resources or to none.
 impl Operation for CreateTags {
@@ -21,6 +24,7 @@ impl Operation for CreateTags {
             return Err(Ec2Error::missing_parameter("tagSet"));
         }
         let changes = change_all(&self.resource_ids, world, |tags| tags.insert(&self.tags))?;
+        check_instances(&changes)?;
         Ok((changes, ReturnTrue::default()))
     }
 }
@@ -39,6 +43,16 @@ impl Operation for DeleteTags {
         })?;
         Ok((changes, ReturnTrue::default()))
     }
+}
+
+/// An instance whose tags stand in its metadata takes only those that can.
+fn check_instances(changes: &ChangeSet) -> Result<(), Ec2Error> {
+    for change in changes.iter() {
+        if let Change::Put(Resource::Instance(instance)) = change {
+            check_tags(&instance.metadata_options, &instance.tags)?;
+        }
+    }
+    Ok(())
 }
 
 fn change_all(

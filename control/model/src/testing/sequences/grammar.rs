@@ -63,6 +63,7 @@ const IMAGE: Source = Any(&["ami-0e210000000008664"]);
 const TYPES: Source = Any(&["t3.micro", "t3.medium", "m5.large", "c6in.32xlarge"]);
 const EFA_TYPE: Source = Any(&["c6in.32xlarge"]);
 const CARDS: Source = Any(&["0", "1"]);
+const HTTP_TOKENS: Source = Any(&["optional", "required"]);
 const INTERFACE_TYPES: Source = Any(&["efa", "efa-only", "interface"]);
 
 const fn rule(
@@ -174,7 +175,7 @@ pub(super) const GRAMMAR: &[Rule] = &[
         ],
     ),
     rule(2, "DeleteSubnet", &[("SubnetId", Of(subnets))]),
-    rule(1, "CreateDefaultSubnet", &[("AvailabilityZone", ZONES)]),
+    rule(2, "CreateDefaultSubnet", &[("AvailabilityZone", ZONES)]),
     rule(
         1,
         "ModifySubnetAttribute",
@@ -460,6 +461,26 @@ pub(super) const GRAMMAR: &[Rule] = &[
             ("InstanceType.Value", Maybe(40, &TYPES)),
             ("GroupId.1", Maybe(30, &Of(security_groups))),
             ("DisableApiTermination.Value", Maybe(30, &Any(&["false"]))),
+        ],
+    ),
+    rule(
+        2,
+        "ModifyInstanceMetadataOptions",
+        &[
+            ("InstanceId", Of(instances)),
+            ("HttpTokens", Maybe(50, &HTTP_TOKENS)),
+            ("HttpPutResponseHopLimit", Maybe(50, &INDEXES)),
+        ],
+    ),
+    rule(
+        1,
+        "ModifyInstanceMetadataDefaults",
+        &[
+            ("HttpTokens", Maybe(50, &HTTP_TOKENS)),
+            (
+                "HttpTokensEnforced",
+                Maybe(50, &Any(&["disabled", "no-preference"])),
+            ),
         ],
     ),
     rule(
