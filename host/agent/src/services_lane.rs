@@ -92,7 +92,11 @@ fn serve(
     };
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(failed)?;
-    runtime.block_on(metadata.serve(stopped)).map_err(failed)
+    runtime.block_on(async {
+        let listener = MetadataService::listen().await.map_err(failed)?;
+        metadata.serve(listener, stopped).await;
+        Ok(())
+    })
 }
 
 /// Whether the end has come within `time`.

@@ -62,20 +62,23 @@ impl MetadataService {
         }
     }
 
-    /// Serves until `stop` holds or its sender is gone. To be called in the services' network namespace.
+    /// Where guests' connections arrive. To be called in the services' network namespace.
     ///
     /// # Errors
     /// When nobody can listen there.
-    pub async fn serve(self: &Arc<Self>, mut stop: watch::Receiver<bool>) -> io::Result<()> {
+    pub async fn listen() -> io::Result<TcpListener> {
         let port = Service::InstanceMetadata.port().number();
-        let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-        let listener = TcpListener::bind(everywhere).await?;
+        TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await
+    }
+
+    /// Serves until `stop` holds or its sender is gone.
+    pub async fn serve(self: &Arc<Self>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         // They end with this function.
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                _ = stop.wait_for(|stop| *stop) => return,
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {

@@ -1,0 +1,238 @@
+//! Instance metadata over sockets: who asks is told by the address called, and nobody takes another's room. Linux has all of
+//! 127.0.0.0/8 on its loopback device, so that the services' addresses are here as they are in their namespace.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::task::Waker;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use eni_abi::Service;
+use eni_metadata::TokenKey;
+use eni_model::testing::TestWorld;
+use eni_model::{ChangeSet, Published, RegionSettings, Source, World};
+use eni_services::{Askers, MAX_CONNECTIONS_PER_INTERFACE, MetadataService};
+use eni_types::AttachmentId;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::sync::watch;
+
+/// A world that never changes.
+struct Fixed {
+    world: Arc<FixedWorld>,
+    settings: RegionSettings,
+}
+
+struct FixedWorld(World);
+
+impl Published for FixedWorld {
+    fn world(&self) -> &World {
+        &self.0
+    }
+
+    fn revision(&self) -> u64 {
+        1
+    }
+
+    fn changes_since(&self, _: u64) -> Option<Vec<Arc<ChangeSet>>> {
+        None
+    }
+}
+
+impl Source for Fixed {
+    fn settings(&self) -> &RegionSettings {
+        &self.settings
+    }
+
+    fn published(&self) -> Arc<dyn Published> {
+        Arc::clone(&self.world) as _
+    }
+
+    fn wake_on_publication(&self, _: Waker) {}
+}
+
+/// Two instances at the vports 3 and 4, and the service on a thread.
+struct Bench {
+    instances: [String; 2],
+    askers: Arc<Askers>,
+    port: u16,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+const VPORTS: [u32; 2] = [3, 4];
+
+impl Bench {
+    fn new() -> Self {
+        let mut region = TestWorld::bootstrapped();
+        let image = region.make("DescribeImages", &[], "/imagesSet/item/0/imageId");
+        let launch = [
+            ("ImageId", image.as_str()),
+            ("MinCount", "1"),
+            ("MaxCount", "1"),
+        ];
+        let askers = Arc::new(Askers::default());
+        let instances = VPORTS.map(|vport| {
+            let answer = region.must("RunInstances", &launch);
+            let text = |pointer: &str| {
+                answer
+                    .pointer(pointer)
+                    .unwrap()
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            };
+            let eni = "/instancesSet/item/0/networkInterfaceSet/item/0";
+            let attachment = text(&format!("{eni}/attachment/attachmentId"));
+            askers.add(vport, attachment.parse().unwrap());
+            text("/instancesSet/item/0/instanceId")
+        });
+        let source = Arc::new(Fixed {
+            world: Arc::new(FixedWorld(region.world)),
+            settings: region.region,
+        });
+        let key = TokenKey::from_secret(b"secret");
+        let service = Arc::new(MetadataService::new(source, Arc::clone(&askers), key));
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let listener = runtime.block_on(TcpListener::bind(everywhere)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (stop, stopped) = watch::channel(false);
+        let thread = thread::spawn(move || runtime.block_on(service.serve(listener, stopped)));
+        Self {
+            instances,
+            askers,
+            port,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    /// A connection to where the guest of `vport` finds the service.
+    fn connect(&self, vport: u32) -> TcpStream {
+        let address: Ipv4Addr = Service::InstanceMetadata.address(vport).into();
+        self.connect_to(address)
+    }
+
+    fn connect_to(&self, address: Ipv4Addr) -> TcpStream {
+        let stream = TcpStream::connect((address, self.port)).unwrap();
+        let patience = Some(Duration::from_secs(10));
+        stream.set_read_timeout(patience).unwrap();
+        stream
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+/// Head and body of what a connection that is closed then answers; empty if it is closed at once.
+fn ask(stream: &mut TcpStream, head: &str) -> String {
+    let request = format!("{head}Host: 169.254.169.254\r\nConnection: close\r\n\r\n");
+    let mut answer = String::new();
+    let asked = stream
+        .write_all(request.as_bytes())
+        .and_then(|()| stream.read_to_string(&mut answer));
+    match asked {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => panic!("no answer"),
+        _ => answer,
+    }
+}
+
+const INSTANCE_ID: &str = "GET /latest/meta-data/instance-id HTTP/1.1\r\n";
+
+#[test]
+fn each_is_told_of_itself_by_the_address_it_calls() {
+    let bench = Bench::new();
+    for (vport, id) in VPORTS.iter().zip(&bench.instances) {
+        let answer = ask(&mut bench.connect(*vport), INSTANCE_ID);
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains("\r\nserver: EC2ws\r\n"), "{answer}");
+        assert!(answer.ends_with(&format!("\r\n\r\n{id}")), "{answer}");
+    }
+    // A vport of nobody, another service's address, and one of none.
+    let answer = ask(&mut bench.connect(9), INSTANCE_ID);
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    for address in [[127, 9, 0, 3], [127, 0, 0, 1]] {
+        assert_eq!(ask(&mut bench.connect_to(address.into()), INSTANCE_ID), "");
+    }
+}
+
+/// The number may be another interface's at the next request.
+#[test]
+fn who_asks_is_found_out_for_each_request() {
+    let bench = Bench::new();
+    let [first, second] = VPORTS;
+    let attachment: AttachmentId = bench.askers.at(second).unwrap();
+    let mut kept = bench.connect(first);
+    let request = format!("{INSTANCE_ID}Host: 169.254.169.254\r\n\r\n");
+    kept.write_all(request.as_bytes()).unwrap();
+    let mut bytes = [0; 4096];
+    let length = kept.read(&mut bytes).unwrap();
+    assert!(bytes[..length].ends_with(bench.instances[0].as_bytes()));
+    bench.askers.add(first, attachment);
+    let answer = ask(&mut kept, INSTANCE_ID);
+    assert!(answer.ends_with(&bench.instances[1]), "{answer}");
+}
+
+#[test]
+fn a_head_is_read_as_clients_may_write_it() {
+    let bench = Bench::new();
+    let put = "PUT /latest/api/token HTTP/1.1\r\nX-AWS-EC2-Metadata-Token-TTL-Seconds: 60\r\n";
+    let given = ask(&mut bench.connect(3), put);
+    assert!(
+        given.contains("\r\nx-aws-ec2-metadata-token-ttl-seconds: 60\r\n"),
+        "{given}"
+    );
+    let token = given.rsplit("\r\n").next().unwrap();
+    let with = format!("{INSTANCE_ID}x-Aws-ec2-METADATA-token: {token}\r\n");
+    assert!(ask(&mut bench.connect(3), &with).starts_with("HTTP/1.1 200 "));
+    assert!(ask(&mut bench.connect(4), &with).starts_with("HTTP/1.1 401 "));
+    let forwarded = format!("{put}x-FORWARDED-for: 10.0.0.1\r\n");
+    assert!(ask(&mut bench.connect(3), &forwarded).starts_with("HTTP/1.1 403 "));
+    let query = INSTANCE_ID.replace("instance-id", "instance%2Did?x=y");
+    assert!(ask(&mut bench.connect(3), &query).starts_with("HTTP/1.1 200 "));
+    let head = INSTANCE_ID.replace("GET", "HEAD");
+    let answer = ask(&mut bench.connect(3), &head);
+    assert!(answer.contains("content-length: 19\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+#[test]
+fn what_is_too_large_or_no_request_is_refused() {
+    let bench = Bench::new();
+    let large = format!("{INSTANCE_ID}X-Large: {}\r\n", "x".repeat(20_000));
+    let answer = ask(&mut bench.connect(3), &large);
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431 "),
+        "{answer}"
+    );
+    let answer = ask(&mut bench.connect(3), "\x01\x02\r\n");
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 400 "),
+        "{answer}"
+    );
+    assert!(ask(&mut bench.connect(3), INSTANCE_ID).starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn an_interface_has_only_its_own_connections_to_fill() {
+    let bench = Bench::new();
+    let held: Vec<TcpStream> = (0..MAX_CONNECTIONS_PER_INTERFACE)
+        .map(|_| bench.connect(3))
+        .collect();
+    // Accepted in order: when one more is closed, all of these are there.
+    assert_eq!(ask(&mut bench.connect(3), INSTANCE_ID), "");
+    assert!(ask(&mut bench.connect(4), INSTANCE_ID).starts_with("HTTP/1.1 200 "));
+    drop(held);
+    let freed = (0..100).any(|_| {
+        thread::sleep(Duration::from_millis(20));
+        ask(&mut bench.connect(3), INSTANCE_ID).starts_with("HTTP/1.1 200 ")
+    });
+    assert!(freed, "places do not come back");
+}
