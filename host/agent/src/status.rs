@@ -1,6 +1,6 @@
 //! What `openeni status` shows of the data plane and of the agent.
 
-use eni_abi::{DropReason, Traffic};
+use eni_abi::{DropReason, SERVICES_VPORT, Traffic};
 use eni_bpf_loader::Programs;
 use eni_plan::{Observed, Plug, UPLINK_VPORT};
 
@@ -20,7 +20,7 @@ pub struct Status {
 pub struct VportStatus {
     /// Its number.
     pub vport: u32,
-    /// The interface; none for the uplink.
+    /// The interface; none for the uplink and the services' end.
     pub plug: Option<Plug>,
     /// Whether packets pass at all.
     pub passes: bool,
@@ -38,12 +38,20 @@ pub(crate) struct KnownVport {
     passes: bool,
 }
 
+impl VportStatus {
+    /// Whether it is the end of the fabric's services.
+    #[must_use]
+    pub fn is_of_services(&self) -> bool {
+        self.vport == SERVICES_VPORT
+    }
+}
+
 impl KnownVport {
-    /// The uplink, and every device.
+    /// The uplink, the services' end, and every device.
     pub(crate) fn all(observed: &Observed) -> Vec<Self> {
         let devices = observed.devices.iter();
         let plugs = devices.map(|(vport, device)| (*vport, device.plug));
-        [(UPLINK_VPORT, None)]
+        [(UPLINK_VPORT, None), (SERVICES_VPORT, None)]
             .into_iter()
             .chain(plugs)
             .map(|(vport, plug)| Self {

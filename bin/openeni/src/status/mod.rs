@@ -24,7 +24,7 @@ pub(crate) use self::adapter::AdapterCounters;
 use self::render::DEFAULT_WIDTH;
 pub(crate) use self::render::markdown;
 pub(crate) use self::report::InstanceStatus;
-use self::report::{Counters, Report};
+use self::report::{Counters, Report, Ways};
 use crate::adapters::Adapters;
 use crate::cli::{DataDirectory, Output, StatusOptions};
 use crate::directory::{Directory, DirectoryError};
@@ -232,12 +232,13 @@ pub(crate) async fn serve(
 }
 
 async fn report(region: &Region, agent: &Agent, adapters: &Adapters) -> Result<String, AgentError> {
-    let (mut interfaces, mut uplink) = (BTreeMap::new(), Counters::default());
+    let (mut interfaces, mut ways) = (BTreeMap::new(), Ways::default());
     let status = agent.status().await?;
     for vport in status.vports {
         match vport.plug {
             Some(plug) => drop(interfaces.insert(plug.attachment_id, counters(&vport))),
-            None => uplink = counters(&vport),
+            None if vport.is_of_services() => ways.services = counters(&vport),
+            None => ways.uplink = counters(&vport),
         }
     }
     let adapters = adapters.counters().into_iter();
@@ -246,7 +247,7 @@ async fn report(region: &Region, agent: &Agent, adapters: &Adapters) -> Result<S
         .collect();
     let name = &region.settings().region;
     let lanes = status.lanes.into_iter().map(Into::into).collect();
-    let report = region.read(|world| Report::new(name, world, interfaces, adapters, uplink, lanes));
+    let report = region.read(|world| Report::new(name, world, interfaces, adapters, ways, lanes));
     Ok(serde_json::to_string(&report).expect("reports have string keys"))
 }
 

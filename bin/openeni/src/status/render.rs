@@ -34,13 +34,15 @@ impl Report {
                 page.interface(interface);
             }
         }
-        if !self.uplink.drops.is_empty() {
-            page.text.push('\n');
-            page.words(
-                0,
-                "dropped on the way from the host:",
-                drops(&self.uplink.drops),
-            );
+        for (way, counters) in [
+            ("host", &self.ways.uplink),
+            ("services", &self.ways.services),
+        ] {
+            if !counters.drops.is_empty() {
+                let label = format!("dropped on the way from the {way}:");
+                page.text.push('\n');
+                page.words(0, &label, drops(&counters.drops));
+            }
         }
         for lane in self.lanes.iter().filter(|lane| lane.has_failed()) {
             let panics = format!("{} panics", lane.panics);
@@ -155,7 +157,7 @@ pub(crate) fn markdown<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::{AddressPair, Counters, GroupStatus, Lane};
+    use super::super::report::{AddressPair, Counters, GroupStatus, Lane, Ways};
     use super::*;
 
     fn interface(number: u8, private: &[&str], public: Option<&str>) -> InterfaceStatus {
@@ -229,9 +231,9 @@ mod tests {
                 instance(2, Some(&"a long name ".repeat(20)), Vec::new()),
             ],
             unattached: vec![unattached],
-            uplink: Counters {
-                drops: [("no_such_address".into(), 5)].into(),
-                ..Counters::default()
+            ways: Ways {
+                uplink: dropped("no_such_address"),
+                services: dropped("stray_answer"),
             },
             lanes: vec![Lane {
                 name: "tables".into(),
@@ -239,6 +241,13 @@ mod tests {
                 panics: 0,
                 last_error: None,
             }],
+        }
+    }
+
+    fn dropped(reason: &str) -> Counters {
+        Counters {
+            drops: [(reason.into(), 5)].into(),
+            ..Counters::default()
         }
     }
 

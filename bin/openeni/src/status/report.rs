@@ -32,10 +32,20 @@ pub(crate) struct Report {
     pub(crate) instances: Vec<InstanceStatus>,
     /// Interfaces that are not attached.
     pub(crate) unattached: Vec<InterfaceStatus>,
-    /// The way to the host.
-    pub(crate) uplink: Counters,
+    /// Beside the interfaces.
+    #[serde(flatten)]
+    pub(crate) ways: Ways,
     /// What brings all of it about.
     pub(crate) lanes: Vec<Lane>,
+}
+
+/// The ways that lead out of the fabric but to interfaces.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ways {
+    /// The way to the host.
+    pub(crate) uplink: Counters,
+    /// The way to the fabric's services.
+    pub(crate) services: Counters,
 }
 
 /// A lane of the agent: the part that writes packet tables, or that makes devices and instances.
@@ -127,7 +137,7 @@ impl Report {
         world: &World,
         mut counters: BTreeMap<AttachmentId, Counters>,
         mut adapters: BTreeMap<NetworkInterfaceId, AdapterCounters>,
-        uplink: Counters,
+        ways: Ways,
         lanes: Vec<Lane>,
     ) -> Self {
         let mut interface = |eni: &NetworkInterface| {
@@ -149,7 +159,7 @@ impl Report {
             unattached: unattached
                 .map(|eni| InterfaceStatus::new(eni, world, &mut BTreeMap::new(), None))
                 .collect(),
-            uplink,
+            ways,
             lanes,
         }
     }
