@@ -60,6 +60,8 @@ pub struct DataPlane {
 /// The program, where it is attached, and what it has counted; for several threads at once.
 pub struct Programs {
     ebpf: Mutex<Ebpf>,
+    /// The same program as `ebpf`'s, to link by: each link takes a grace period, which guards do not wait for.
+    linked: Mutex<SchedClassifier>,
     collect: Program,
     links: Links,
     counters: Mutex<Counters>,
@@ -107,6 +109,7 @@ impl DataPlane {
                 Err(error) => Upgrade::Failed(error),
             },
         };
+        let linked = another_handle(program, &current.join("ingress"))?;
         remove_other_versions(directory, &current)?;
         Ok(Self {
             upgrade,
@@ -114,6 +117,7 @@ impl DataPlane {
             instance_maps,
             programs: Programs {
                 ebpf: Mutex::new(ebpf),
+                linked: Mutex::new(linked),
                 collect,
                 links,
                 counters: Mutex::new(counters),
@@ -142,9 +146,8 @@ impl Programs {
     /// # Errors
     /// [`DataPlaneError::NoDevice`], and others when the kernel refuses.
     pub fn attach(&self, vport: u32, namespace: impl AsFd) -> Result<(), DataPlaneError> {
-        let mut ebpf = lock(&self.ebpf);
-        let program = classifier(&mut ebpf, INGRESS)?;
-        self.links.attach(vport, namespace.as_fd(), program)
+        let mut program = lock(&self.linked);
+        self.links.attach(vport, namespace.as_fd(), &mut program)
     }
 
     /// Detaches the program from `vport`; whether it was attached. The tables are left as they are.
@@ -293,6 +296,26 @@ pub(crate) fn classifier<'a>(
     Ok(program.try_into()?)
 }
 
+/// A handle of `program` beside it. It is pinned at `path` for a moment; an earlier process may have ended in one.
+fn another_handle(
+    program: &mut SchedClassifier,
+    path: &Path,
+) -> Result<SchedClassifier, DataPlaneError> {
+    let unpin = || match std::fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(DataPlaneError::Io {
+            call: "unlink",
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    };
+    unpin()?;
+    program.pin(path)?;
+    let handle = SchedClassifier::from_pin(path);
+    unpin()?;
+    Ok(handle?)
+}
+
 pub(crate) fn make_directory(path: PathBuf) -> Result<PathBuf, DataPlaneError> {
     match std::fs::create_dir_all(&path) {
         Ok(()) => Ok(path),
@@ -329,4 +352,37 @@ fn remove_other_versions(directory: &Path, current: &Path) -> Result<(), DataPla
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+    use crate::{mount_bpffs, unmount_bpffs};
+
+    const NO_DEVICE: u32 = 2_000_000_000;
+
+    #[test]
+    fn root_neither_guards_nor_links_wait_for_the_other() {
+        let bpffs = std::env::temp_dir().join(format!("eniguards{}", std::process::id()));
+        mount_bpffs(&bpffs).unwrap();
+        // What a process leaves that ends while it makes its second handle.
+        let left = bpffs.join(format!("abi-{ABI_VERSION}")).join("ingress");
+        let data_plane = DataPlane::open(&bpffs).unwrap();
+        lock(&data_plane.linked).pin(&left).unwrap();
+        drop(data_plane);
+        let data_plane = DataPlane::open(&bpffs).unwrap();
+        assert!(!left.exists());
+        let here = File::open("/proc/thread-self/ns/net").unwrap();
+        let linking = lock(&data_plane.linked);
+        data_plane.guard(NO_DEVICE, &here).unwrap_err();
+        drop(linking);
+        let guarding = lock(&data_plane.ebpf);
+        data_plane.attach(NO_DEVICE, &here).unwrap_err();
+        drop(guarding);
+        drop(data_plane);
+        unmount_bpffs(&bpffs).unwrap();
+        std::fs::remove_dir(&bpffs).unwrap();
+    }
 }
