@@ -2,7 +2,7 @@
 //!
 //! [`Region`] holds the published [`Snapshot`], which reads see, and a writer thread with a pending world that shares its
 //! rows. Readers and the writer never wait for each other. The writer takes all calls that wait, plans each against the pending world, commits what they change in one
-//! durable batch of the store, publishes, answers, and wakes whoever subscribed.
+//! durable batch of the store, publishes, wakes the host, answers, and wakes whoever subscribed.
 //!
 //! Promises:
 //!

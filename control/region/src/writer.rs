@@ -7,7 +7,7 @@ use std::sync::mpsc::Receiver;
 use std::task::Waker;
 
 use eni_model::{ChangeSet, ClientToken, Ec2Error, World};
-use eni_store::{Store, StoreError, Txn, TxnRejection, TxnResponse};
+use eni_store::{Revision, Store, StoreError, Txn, TxnRejection, TxnResponse};
 use eni_types::{IdSequence, Timestamp, quota};
 use tracing::debug_span;
 
@@ -38,6 +38,8 @@ pub(crate) struct Writer {
     now: Timestamp,
     ids: IdSequence,
     next_sweep: Timestamp,
+    /// The revision that the host was last woken for.
+    last_woken: Option<Revision>,
 }
 
 /// Why a batch did not happen.
@@ -79,6 +81,7 @@ impl Writer {
         environment: Environment,
         pending: World,
     ) -> Self {
+        let last_woken = Some(shared.published.get().revision());
         Self {
             shared,
             store,
@@ -89,6 +92,7 @@ impl Writer {
             now: Timestamp(i64::MIN),
             ids: IdSequence::default(),
             next_sweep: Timestamp(i64::MIN),
+            last_woken,
         }
     }
 
@@ -101,7 +105,7 @@ impl Writer {
         }
     }
 
-    /// Plans, commits, publishes, answers, wakes.
+    /// Plans, commits, publishes, wakes, answers.
     fn serve(&mut self, mut calls: Vec<Box<dyn Call>>) {
         let _span = debug_span!("batch", calls = calls.len()).entered();
         eni_metrics::BATCH_CALLS.is(calls.len() as f64);
@@ -120,22 +124,24 @@ impl Writer {
                 call.fail(error.answer());
             }
         }
-        for call in calls {
-            call.answer();
-        }
         let revision = self.shared.published.get().revision();
-        let published = self.shared.revisions.send_if_modified(|last| {
-            let changed = *last != revision;
-            *last = revision;
-            changed
-        });
-        if published {
+        // The host first: packets wait for it, and there may be many answers.
+        if self.last_woken != Some(revision) {
+            self.last_woken = Some(revision);
             self.shared
                 .wakers
                 .lock()
                 .iter()
                 .for_each(Waker::wake_by_ref);
         }
+        for call in calls {
+            call.answer();
+        }
+        self.shared.revisions.send_if_modified(|last| {
+            let changed = *last != revision;
+            *last = revision;
+            changed
+        });
     }
 
     /// After a failure: makes the published world what the store holds, and the pending one the same.

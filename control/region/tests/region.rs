@@ -6,12 +6,14 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::task::Wake;
 use std::time::Duration;
 
 use eni_model::testing::{TestRng, check_invariants};
-use eni_model::{ChangeSet, ErrorCode, RegionSettings};
+use eni_model::{ChangeSet, ErrorCode, RegionSettings, Source};
 use eni_region::{Environment, OpenError, Region, Submission};
 use eni_store::{MAX_TXN_OPERATIONS, Store};
 use eni_types::{Timestamp, quota};
@@ -140,6 +142,37 @@ fn nothing_tells_of_a_change_before_it_is_durable() {
     );
     region.read(|world| assert!(has_mark(world, "second")));
     assert!(revisions.borrow_and_update().0 > 0);
+}
+
+/// A host that, woken, tells of it, and goes on when it is told.
+struct Host(SyncSender<()>, Mutex<Receiver<()>>);
+
+impl Wake for Host {
+    fn wake(self: Arc<Self>) {
+        self.0.send(()).unwrap();
+        self.1.lock().unwrap().recv().unwrap();
+    }
+}
+
+#[test]
+fn the_host_is_woken_before_any_call_is_answered() {
+    let region = open(&TestStore::new());
+    let (woken, is_woken) = sync_channel(1);
+    let (go_on, goes_on) = sync_channel(1);
+    let host = Arc::new(Host(woken, Mutex::new(goes_on)));
+    region.wake_on_publication(host.into());
+    let mut first = submit(&region, mark("first"));
+    is_woken.recv().unwrap();
+    region.read(|world| assert!(has_mark(world, "first")));
+    let answered = is_answered(&mut first);
+    go_on.send(()).unwrap();
+    assert!(!answered, "packets have waited for an answer");
+    first.wait().unwrap();
+    // What changes nothing wakes nobody.
+    submit(&region, |_, _| Ok((ChangeSet::none(), ())))
+        .wait()
+        .unwrap();
+    assert!(is_woken.try_recv().is_err());
 }
 
 #[test]
