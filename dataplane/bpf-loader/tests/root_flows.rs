@@ -16,6 +16,8 @@ use support::Lab;
 
 /// A busy machine may take longer than a flow holds; then once more.
 const ATTEMPTS: usize = 20;
+/// Bytes up to the ports, in each of which a flow's frames are alike or their header's checksum is wrong.
+const PORTS_END: usize = 38;
 
 #[test]
 fn root_a_flow_is_followed_on_every_processor_and_nowhere_once_the_topology_changes() {
@@ -61,10 +63,16 @@ fn follow(
             [&known, &known, &other].map(|frame| delivers(data_plane, frame))
         })
         .collect();
+    let altered: Vec<usize> = (0..8 * PORTS_END)
+        .filter(|bit| delivers(data_plane, &flipped(&known, *bit)))
+        .collect();
+    assert_eq!(altered, [0; 0], "bits of a frame that is not the flow's");
+    let still = delivers(data_plane, &known);
     let in_time = began.elapsed() < Duration::from_nanos(FLOW_REFRESH_NS) * 9 / 10;
     if in_time {
         let want = [true, true, false].repeat(processors.len());
         assert_eq!(followed, want, "on {processors:?}");
+        assert!(still);
     }
     let before = changed.clone();
     changed.globals.topology_generation += 1;
@@ -75,6 +83,13 @@ fn follow(
     }
     refill(data_plane, &changed, tables).unwrap();
     in_time
+}
+
+/// The frame with one bit another.
+fn flipped(frame: &[u8], bit: usize) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    frame[bit / 8] ^= 1 << (bit % 8);
+    frame
 }
 
 fn delivers(data_plane: &DataPlane, frame: &[u8]) -> bool {

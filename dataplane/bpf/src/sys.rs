@@ -227,6 +227,24 @@ impl Frame for SocketBuffer {
     }
 
     #[inline(always)]
+    fn pair<const INDEX: usize, const N: usize>(words: &[u16; N]) -> u32 {
+        const { assert!(INDEX + 1 < N) };
+        let pair: u32;
+        // SAFETY: within the words. In assembly, because their address is even and need not be a multiple of four: what
+        // kernel and processor allow here, and the compiler takes for undefined.
+        unsafe {
+            asm!(
+                "{pair} = *(u32 *)({words} + {offset})",
+                pair = out(wreg) pair,
+                words = in(reg) words.as_ptr(),
+                offset = const 2 * INDEX,
+                options(pure, readonly, nostack, preserves_flags),
+            );
+        }
+        pair
+    }
+
+    #[inline(always)]
     fn store<const N: usize>(&mut self, offset: u32, words: &[u16; N]) -> Option<()> {
         // SAFETY: the source has the bytes given; the helper checks the destination.
         let result = unsafe {
@@ -317,20 +335,30 @@ fn recall(key: &FlowKey, recent: &mut RecentFlow, epoch: u64) -> bool {
     true
 }
 
-/// What is read after is read after all that was read before, by the compiler and by the processor.
-///
-/// An atomic addition that fetches orders all before and after it, on every processor and kernel: the JIT makes it
-/// `lock xadd` or `ldaddal`, or puts it before a barrier (Linux' "atomic_t", "ordering": what returns a value is fully
-/// ordered). BPF's own acquiring load takes Linux 6.15. The word is the stack's, so that no CPU waits for another.
+/// What is read after is read after all that was read before, by the compiler and by the processor. The word is the
+/// stack's, so that no CPU waits for another: BPF's own acquiring load takes Linux 6.15.
 #[inline(always)]
 fn acquire() {
     let mut word = 0_u64;
-    // SAFETY: adds nothing to a word of this function's.
+    // SAFETY: a word of this function's.
+    unsafe { fetch_add(&raw mut word, 0) };
+}
+
+/// Adds to `word`, after all reading and writing before and before all after, by the compiler and by the processor.
+///
+/// An atomic addition that fetches orders both on every processor and kernel: the JIT makes it `lock xadd` or `ldaddal`, or
+/// puts it before a barrier (Linux' "atomic_t", "ordering": what returns a value is fully ordered).
+///
+/// # Safety
+/// `word` is valid and aligned; what other CPUs do to it meanwhile is atomic.
+#[inline(always)]
+unsafe fn fetch_add(word: *mut u64, addend: u64) {
+    // SAFETY: see above.
     unsafe {
         asm!(
             "{value} = atomic_fetch_add((u64 *)({word} + 0), {value})",
-            value = inout(reg) 0_u64 => _,
-            word = in(reg) &raw mut word,
+            value = inout(reg) addend => _,
+            word = in(reg) word,
         );
     }
 }
@@ -446,9 +474,9 @@ impl Memory for Maps {
         // Absent is what is wanted.
         let _ = maps::FLOWS.remove(key);
         if let Some(epoch) = maps::EPOCHS.get_ptr_mut(Slot::of(key).number) {
-            // SAFETY: see the module's docs. This target has no atomic addition: of two CPUs that forget at once, one may
-            // be forgotten, and its flow decided anew a second later.
-            unsafe { *epoch += 1 };
+            // SAFETY: a value of the map, aligned as its type, and only ever added to. After the removal: a CPU that reads
+            // the new epoch does not find the flow in FLOWS either.
+            unsafe { fetch_add(epoch, 1) };
         }
     }
 
@@ -472,8 +500,8 @@ impl Memory for Maps {
         match connections.insert(key, connection, 0) {
             Ok(()) => {
                 if let Some(tracked) = maps::TRACKED.get_ptr_mut(instance) {
-                    // SAFETY: see the module's docs. This target has no atomic addition: what two CPUs miss when they add
-                    // at once, the next walk counts.
+                    // SAFETY: see the module's docs. Not atomic, as it need not be: what two CPUs miss when they add at
+                    // once, the next walk counts.
                     unsafe { (*tracked).connections += 1 };
                 }
                 Insertion::Done

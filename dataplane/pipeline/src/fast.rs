@@ -2,9 +2,7 @@
 
 use eni_abi::{Address, FiveTuple, Flow, FlowKey, Ipv4, Port, Ports};
 use eni_wire::tcp_flag::{FIN, RST, SYN};
-use eni_wire::{
-    ETHERNET_LENGTH, EtherType, IPV4_LENGTH, IPV4_WORDS, TCP_LENGTH, UDP_LENGTH, checksum, protocol,
-};
+use eni_wire::{ETHERNET_LENGTH, EtherType, IPV4_LENGTH, TCP_LENGTH, UDP_LENGTH, protocol};
 
 use crate::rewrite::{self, Translation};
 use crate::{
@@ -22,6 +20,9 @@ const FIRST: usize = 7;
 const TOTAL_LENGTH: usize = 8;
 const FRAGMENT: usize = 10;
 const LIFETIME_AND_PROTOCOL: usize = 11;
+const SOURCE: usize = 13;
+const DESTINATION: usize = 15;
+const PORTS: usize = 17;
 const UDP_LENGTH_WORD: usize = 19;
 /// Version 4, five words of header.
 const VERSION_AND_LENGTH: u8 = 0x45;
@@ -29,7 +30,9 @@ const VERSION_AND_LENGTH: u8 = 0x45;
 const FRAGMENT_MASK: u16 = 0x3fff_u16.to_be();
 
 /// What the fast way reads of a frame before it knows the flow.
-struct Headers {
+struct Headers<'a> {
+    /// The frame's first words: nothing that a data plane does to find a flow moves them.
+    words: &'a [u16; PORTS_END],
     key: FlowKey,
     /// Bytes of the largest IP packet that the frame stands for.
     largest_packet: u32,
@@ -46,26 +49,30 @@ pub fn follow<F: Frame, T: Tables, M: Memory>(
     tables: &T,
     memory: &mut M,
 ) -> Option<Verdict> {
-    let headers = read(frame, arrival.vport)?;
-    let flow = memory.flow(&headers.key)?;
+    let Headers {
+        words,
+        key,
+        largest_packet,
+    } = read(frame, arrival.vport)?;
+    let flow = memory.flow(&key)?;
     let valid = flow.sender_generation == tables.vport(arrival.vport)?.generation
         && flow.target_generation == tables.vport(flow.target_vport)?.generation
         && flow.topology_generation == tables.globals()?.topology_generation
         && flow.refresh_ns > arrival.now_ns
-        && goes_between(frame, flow)?;
-    if !valid || headers.largest_packet > flow.mtu {
+        && goes_between::<F>(words, flow);
+    if !valid || largest_packet > flow.mtu {
         return None;
     }
     let target = flow.target_vport;
     let outside = flow.flags & Flow::OUTSIDE != 0;
     if flow.flags != 0 {
         // A copy: what a pointer leads to lies in memory, for every packet.
-        let key = headers.key;
-        rewrite(frame, &key, flow)?;
+        let copy = key;
+        rewrite(frame, &copy, flow)?;
     }
     memory.record(&Record {
         sender: arrival.vport,
-        flow: Some(five_tuple(&headers.key)),
+        flow: Some(five_tuple(&key)),
         outcome: Outcome::Delivered {
             target,
             rules: AllowingRules::default(),
@@ -97,19 +104,19 @@ fn five_tuple(key: &FlowKey) -> FiveTuple {
     }
 }
 
-/// Whether the frame has the MACs that the flow was decided for. Word by word: two MACs as such are first put together.
+/// Whether the frame has the MACs that the flow was decided for.
 #[inline(always)]
-fn goes_between<F: Frame>(frame: &F, flow: &Flow) -> Option<bool> {
-    let [d0, d1, d2, s0, s1, s2] = *frame.head()?;
-    let [e0, e1, e2] = flow.expected_destination_mac.0;
-    let [t0, t1, t2] = flow.expected_source_mac.0;
-    let difference = (d0 ^ e0) | (d1 ^ e1) | (d2 ^ e2) | (s0 ^ t0) | (s1 ^ t1) | (s2 ^ t2);
-    Some(difference == 0)
+fn goes_between<F: Frame>(words: &[u16; PORTS_END], flow: &Flow) -> bool {
+    let [d0, d1, d2] = flow.expected_destination_mac.0;
+    let [s0, s1, s2] = flow.expected_source_mac.0;
+    F::pair::<0, PORTS_END>(words) == Ipv4::from_words(d0, d1).0
+        && F::pair::<2, PORTS_END>(words) == Ipv4::from_words(d2, s0).0
+        && F::pair::<4, PORTS_END>(words) == Ipv4::from_words(s1, s2).0
 }
 
 /// Reads TCP and UDP without options and fragments whose packets change no connection's state.
 #[inline(always)]
-fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
+fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers<'_>> {
     let words: &[u16; PORTS_END] = frame.head()?;
     let [version_and_length, _] = words[FIRST].to_ne_bytes();
     let [time_to_live, protocol] = words[LIFETIME_AND_PROTOCOL].to_ne_bytes();
@@ -119,7 +126,7 @@ fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
         && version_and_length == VERSION_AND_LENGTH
         && words[FRAGMENT] & FRAGMENT_MASK == 0
         && time_to_live != 0
-        && checksum::finish(header_sum(words)) == 0
+        && is_intact::<F>(words)
         && total_length + ETHERNET_LENGTH <= frame.length()
         && offload::is_borne_out(frame, protocol, total_length);
     if !plain {
@@ -149,27 +156,30 @@ fn read<F: Frame>(frame: &F, vport: u32) -> Option<Headers> {
     if total_length < headers_length {
         return None;
     }
-    let [.., sa, sb, da, db, sp, dp, _] = *words;
     Some(Headers {
+        words,
         key: FlowKey {
             vport,
-            source: Ipv4::from_words(sa, sb),
-            destination: Ipv4::from_words(da, db),
-            ports: Ports::new(Port(sp), Port(dp)),
+            source: Ipv4(F::pair::<SOURCE, PORTS_END>(words)),
+            destination: Ipv4(F::pair::<DESTINATION, PORTS_END>(words)),
+            ports: Ports(F::pair::<PORTS, PORTS_END>(words)),
             protocol: u32::from(protocol),
         },
         largest_packet: largest_packet(frame, headers_length),
     })
 }
 
-/// The sum of an IPv4 header without options.
+/// Whether the checksum of an IPv4 header without options holds: whether its words add up to a zero of one's complement
+/// (RFC 1071), which is to a multiple of 0xffff, as they are not all zero.
 #[inline(always)]
-fn header_sum(words: &[u16; PORTS_END]) -> u32 {
-    let mut sum = 0_u32;
-    for word in &words[FIRST..FIRST + IPV4_WORDS] {
-        sum = sum.wrapping_add(u32::from(*word));
-    }
-    sum
+fn is_intact<F: Frame>(words: &[u16; PORTS_END]) -> bool {
+    // 0x10000 is one more than such a multiple: a pair counts as much as its two words.
+    let sum = u64::from(F::pair::<FIRST, PORTS_END>(words))
+        + u64::from(F::pair::<{ FIRST + 2 }, PORTS_END>(words))
+        + u64::from(F::pair::<{ FIRST + 4 }, PORTS_END>(words))
+        + u64::from(F::pair::<SOURCE, PORTS_END>(words))
+        + u64::from(F::pair::<DESTINATION, PORTS_END>(words));
+    sum % 0xffff == 0
 }
 
 /// Bytes of the largest IP packet the frame stands for on a wire.
@@ -199,4 +209,38 @@ fn rewrite<F: Frame>(frame: &mut F, key: &FlowKey, flow: &Flow) -> Option<()> {
         rewrite::translate(frame, &translation)?;
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::MemoryFrame;
+    use eni_wire::{IPV4_WORDS, checksum};
+
+    /// As the sum of RFC 1071 has it, also where the checksum is a zero, of either kind.
+    #[test]
+    fn a_header_is_intact_if_its_checksum_holds() {
+        const CHECKSUM: usize = FIRST + 5;
+        let holds = |words: &[u16; PORTS_END]| {
+            let header: &[u16; IPV4_WORDS] = words[FIRST..].first_chunk().unwrap();
+            checksum::finish(checksum::sum(header)) == 0
+        };
+        let mut words = [0x3c5a_u16; PORTS_END];
+        words[FIRST] = 0x45_u16;
+        let mut intact = 0;
+        for source in 0..=u16::MAX {
+            words[SOURCE] = source;
+            words[CHECKSUM] = 0;
+            let right = checksum::finish(checksum::sum(
+                words[FIRST..].first_chunk::<IPV4_WORDS>().unwrap(),
+            ));
+            for checksum in [right, !right, right ^ 1, right.wrapping_add(1), 0, 0xffff] {
+                words[CHECKSUM] = checksum;
+                let is_intact = is_intact::<MemoryFrame>(&words);
+                assert_eq!(is_intact, holds(&words), "{words:x?}");
+                intact += u32::from(is_intact);
+            }
+        }
+        assert!(intact >= 1 << u16::BITS);
+    }
 }

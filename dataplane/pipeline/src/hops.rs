@@ -66,7 +66,7 @@ fn begin(scratch: &mut Scratch, sender: &Vport) {
     path.new_source_port = packet.source_port;
     path.new_destination_port = packet.destination_port;
     path.target_identity = 0;
-    path.sender_identity = if packet.owns_source && !sender.has(Vport::UPLINK) {
+    path.sender_identity = if packet.owns_source {
         sender.identity
     } else {
         0

@@ -275,9 +275,11 @@ fn check_source<T: Tables>(
         vpc: sender.vpc,
         address: packet.source,
     };
-    packet.owns_source = tables
-        .mapping(&key)
-        .is_some_and(|mapping| mapping.location.vport_here() == Some(arrival.vport));
+    // The uplink is in no VPC.
+    packet.owns_source = !sender.has(Vport::UPLINK)
+        && tables
+            .mapping(&key)
+            .is_some_and(|mapping| mapping.location.vport_here() == Some(arrival.vport));
     if sender.has(Vport::SOURCE_DEST_CHECK) && !packet.owns_source {
         return Err(DropReason::SpoofedAddress);
     }

@@ -2,8 +2,8 @@
 
 use eni_abi::{
     Address, Connection, ConnectionKey, DecidingRule, Direction, DropReason, FiveTuple, Flow,
-    FlowKey, Fragment, FragmentKey, Globals, IdentityKey, Location, MacKey, Mapping, MappingKey,
-    Policy, PolicyKey, Port, PublicAddress, Route, RuleBits, RuleProtocol, Vport,
+    FlowKey, Fragment, FragmentKey, Globals, IdentityKey, Ipv4, Location, MacKey, Mapping,
+    MappingKey, Policy, PolicyKey, Port, PublicAddress, Route, RuleBits, RuleProtocol, Vport,
 };
 
 /// Where and when a frame arrived.
@@ -59,6 +59,15 @@ pub trait Frame {
     /// [`Frame::load`] at an offset that is known when the program is built: without a call where the words are at hand.
     fn load_at<const OFFSET: u32, const N: usize>(&self) -> Option<[u16; N]> {
         self.load(OFFSET)
+    }
+
+    /// The words at `INDEX` and after it as one number, its bytes as they lie in the frame; `words` are the frame's.
+    ///
+    /// A place that reads a number at any even address does so here at once, for two readings and what joins them.
+    #[inline(always)]
+    fn pair<const INDEX: usize, const N: usize>(words: &[u16; N]) -> u32 {
+        const { assert!(INDEX + 1 < N) };
+        Ipv4::from_words(words[INDEX], words[INDEX + 1]).0
     }
 
     /// Writes `N` words at `offset`; `None` if that failed. Checksums are the caller's business.
