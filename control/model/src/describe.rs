@@ -2,16 +2,17 @@
 
 mod inventory;
 mod listing;
+mod made;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use inventory::listed;
 pub use listing::{Listing, Part};
-pub(crate) use listing::{RowListing, Rows, describes, find, planned_whole};
+pub(crate) use listing::{RowListing, Rows, describes, find, lists, planned_whole};
+pub(crate) use made::{Cursor, Made, MadeListing, Maker, Views};
 
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -260,26 +261,6 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     )
 }
 
-/// The rows with these ids, each once, or all of the table; in the order of their ids.
-///
-/// # Errors
-/// As [`named`].
-pub(crate) fn named_or_all<'a, R>(
-    table: &'a Table<R>,
-    ids: &[R::Id],
-) -> Result<Box<dyn Iterator<Item = &'a Arc<R>> + 'a>, Ec2Error>
-where
-    R: Described + Indexed,
-    R::Id: TypedId,
-{
-    if ids.is_empty() {
-        return Ok(Box::new(table.iter()));
-    }
-    let named = named(table, ids)?;
-    let named: BTreeMap<_, _> = named.into_iter().map(|row| (row.id(), row)).collect();
-    Ok(Box::new(named.into_values()))
-}
-
 /// The rows with these ids, in their order.
 ///
 /// # Errors
@@ -305,7 +286,8 @@ where
     }
 }
 
-/// As [`find`], for rows that are no part of the world: `rows`, in the order of their keys, are filtered and cut.
+/// What a Describe call asks for of rows of which a region has few: `rows`, in the order of their keys, are filtered and
+/// cut.
 ///
 /// # Errors
 /// `InvalidParameterValue` for an unknown filter or a page size out of `sizes`, `InvalidParameterCombination` for a page

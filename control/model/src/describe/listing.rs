@@ -149,7 +149,7 @@ pub(crate) struct Found<R> {
     pub(crate) next_token: Option<String>,
 }
 
-/// Finds all that a Describe call asks for at once.
+/// Finds all that a Describe call asks for at once, of a table that has few rows.
 ///
 /// # Errors
 /// As [`Rows::asked_for`].
@@ -172,19 +172,21 @@ where
     })
 }
 
-/// The listing of a table's rows, each as its answer shows it.
-pub(crate) struct RowListing<R: Indexed + Described, T> {
+/// The listing of a table's rows.
+pub(crate) struct RowListing<R: Indexed, M, T> {
     /// What is left of it.
     pub(crate) rows: Rows<R>,
     /// The table.
     pub(crate) table: fn(&World) -> &Table<R>,
+    /// A row as the answer shows it; `None` for one that is found and not shown.
+    pub(crate) member: fn(&R, Scope<'_>) -> Option<M>,
     /// The answer with these members and this token.
-    pub(crate) answer: fn(ItemSet<R::Answer>, Option<String>) -> T,
+    pub(crate) answer: fn(ItemSet<M>, Option<String>) -> T,
 }
 
-impl<R, T> Listing<T> for RowListing<R, T>
+impl<R, M, T> Listing<T> for RowListing<R, M, T>
 where
-    R: Described + Indexed + 'static,
+    R: Described + Indexed,
     R::Id: TypedId + FromStr + Send,
 {
     fn next(&mut self, world: &World, region: &RegionSettings, rows: usize) -> Part<T> {
@@ -192,7 +194,7 @@ where
         let mut members = Vec::new();
         let table = (self.table)(world);
         let walked = self.rows.walk(table, scope, rows, |row| {
-            members.push(row.describe(scope));
+            members.extend((self.member)(row, scope));
         });
         Part {
             is_empty: members.is_empty(),
@@ -203,11 +205,11 @@ where
 }
 
 /// Describes the rows of a table: `OPERATION: IDS in TABLE, RESPONSE { SET }`; `as VIEW` before the comma, for a listing
-/// that shows and filters them in its own way, each as a `VIEW(&row)`.
+/// that shows and filters them in its own way, each as a `VIEW(row)`.
 macro_rules! describes {
     ($(#[$doc:meta])* $operation:ident: $ids:ident in $table:ident, $response:ident { $set:ident }) => {
         impl $operation {
-            fn rows(
+            fn listed(
                 &self,
                 world: &crate::World,
             ) -> Result<impl crate::describe::Listing<$response> + use<>, crate::Ec2Error> {
@@ -215,47 +217,66 @@ macro_rules! describes {
                 Ok(crate::describe::RowListing {
                     rows,
                     table: |world| &world.$table,
+                    member: |row, scope| Some(row.describe(scope)),
                     answer: |$set, next_token| $response { $set, next_token },
                 })
             }
         }
 
-        $(#[$doc])*
-        impl crate::Operation for $operation {
-            fn plan(
-                self,
-                world: &crate::World,
-                context: &mut crate::Context<'_>,
-            ) -> crate::Planned<Self> {
-                crate::describe::planned_whole::<Self>(self.rows(world)?, world, context)
-            }
-
-            fn listing(&self, world: &crate::World) -> crate::Listed<Self> {
-                Ok(Some(alloc::boxed::Box::new(self.rows(world)?)))
-            }
+        crate::describe::lists! {
+            $(#[$doc])*
+            $operation
         }
     };
     ($(#[$doc:meta])* $operation:ident: $ids:ident in $table:ident as $view:ident, $response:ident { $set:ident }) => {
-        $(#[$doc])*
-        impl crate::Operation for $operation {
-            fn plan(
-                self,
+        impl $operation {
+            fn listed(
+                &self,
                 world: &crate::World,
-                context: &mut crate::Context<'_>,
-            ) -> crate::Planned<Self> {
-                let scope = crate::describe::Scope::new(world, context);
-                let (ids, page) = (&self.$ids, &self.page);
-                let rows = crate::describe::named_or_all(&world.$table, ids)?.map($view);
-                let key = |view: &$view<'_>| alloc::format!("{}", crate::Row::id(&**view.0));
-                let sizes = &eni_types::quota::PAGE_SIZES;
-                let ($set, next_token) =
-                    crate::describe::answer_among(rows, !ids.is_empty(), key, page, sizes, scope)?;
-                crate::ChangeSet::none().answered($response { $set, next_token })
+            ) -> Result<impl crate::describe::Listing<$response> + use<>, crate::Ec2Error> {
+                let views = crate::describe::Views {
+                    cursor: crate::describe::Cursor::over(&world.$table, &self.$ids)?,
+                    table: |world| &world.$table,
+                    view: |row| Some($view(alloc::sync::Arc::clone(row))),
+                };
+                let has_ids = !self.$ids.is_empty();
+                crate::describe::MadeListing::asked_for(
+                    views,
+                    has_ids,
+                    &self.page,
+                    |$set, next_token| $response { $set, next_token },
+                )
             }
+        }
+
+        crate::describe::lists! {
+            $(#[$doc])*
+            $operation
         }
     };
 }
 pub(crate) use describes;
+
+/// The operation whose answer, whole or in parts, is what its `listed` finds.
+macro_rules! lists {
+    ($(#[$doc:meta])* $operation:ident) => {
+        $(#[$doc])*
+        impl crate::Operation for $operation {
+            fn plan(
+                self,
+                world: &crate::World,
+                context: &mut crate::Context<'_>,
+            ) -> crate::Planned<Self> {
+                crate::describe::planned_whole::<Self>(self.listed(world)?, world, context)
+            }
+
+            fn listing(&self, world: &crate::World) -> crate::Listed<Self> {
+                Ok(Some(alloc::boxed::Box::new(self.listed(world)?)))
+            }
+        }
+    };
+}
+pub(crate) use lists;
 
 /// The answer of a listing in one part.
 pub(crate) fn planned_whole<O: Operation>(

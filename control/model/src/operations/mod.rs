@@ -17,6 +17,8 @@ pub mod instance;
 pub mod instance_type;
 pub mod internet_gateway;
 pub mod key_pair;
+#[cfg(test)]
+mod listing_tests;
 pub(crate) mod lookup;
 pub mod network_acl;
 pub mod network_interface;

@@ -1,6 +1,7 @@
 //! What holds in every world that calls can make.
 
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
 use eni_types::SubnetId;
 
@@ -15,6 +16,7 @@ pub fn check_invariants(world: &World) {
     check_vpcs(world);
     check_subnets(world);
     check_security_groups(world);
+    check_launches(world);
     check_network_interfaces(world);
     check_identities(world);
     check_addresses(world);
@@ -81,6 +83,16 @@ fn check_vpcs(world: &World) {
             "{gateway:?}"
         );
     }
+}
+
+/// Whoever goes over instances by their ids meets one launch after the other, each in its own order.
+fn check_launches(world: &World) {
+    let places: Vec<_> = world
+        .instances
+        .iter()
+        .map(|instance| (instance.reservation_id, instance.ami_launch_index))
+        .collect();
+    assert!(places.is_sorted(), "instances by id: {places:?}");
 }
 
 fn check_subnets(world: &World) {

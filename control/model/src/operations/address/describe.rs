@@ -11,33 +11,36 @@ use crate::api::address::{
     AddressAttribute, AddressDescription, DescribeAddresses, DescribeAddressesAttribute,
     DescribeAddressesAttributeResponse, DescribeAddressesResponse,
 };
-use crate::describe::{Described, Page, Scope, find};
+use crate::describe::{Described, Listing, Page, RowListing, Rows, Scope, lists};
 use crate::operations::attribute::{only_one, unknown_attribute};
 use crate::resource::{Address, NetworkInterface, PublicAddress};
-use crate::{ChangeSet, Context, Ec2Error, IdsOf, Operation, Planned, Table, World};
+use crate::{Ec2Error, IdsOf, Table, World};
 
-/// Describes Elastic IP addresses. Lent addresses are described with their interfaces only.
-impl Operation for DescribeAddresses {
-    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
+impl DescribeAddresses {
+    fn listed(
+        &self,
+        world: &World,
+    ) -> Result<impl Listing<DescribeAddressesResponse> + use<>, Ec2Error> {
         let mut ids = named(&self.allocation_ids, world)?;
-        for public_ip in self.public_ips {
-            ids.push(by_public_ip(public_ip, world)?.allocation_id);
+        for public_ip in &self.public_ips {
+            ids.push(by_public_ip(*public_ip, world)?.allocation_id);
         }
         let page = Page {
-            filters: self.filters,
+            filters: self.filters.clone(),
             ..Page::default()
         };
-        let scope = Scope::new(world, context);
-        let found = find(&world.addresses, &ids, &page, scope)?;
-        ChangeSet::none().answered(DescribeAddressesResponse {
-            addresses_set: found
-                .rows
-                .iter()
-                .filter(|address| !address.lent)
-                .map(|address| AddressDescription::new(address, scope))
-                .collect(),
+        Ok(RowListing {
+            rows: Rows::asked_for(&world.addresses, &ids, &page)?,
+            table: |world| &world.addresses,
+            member: |address, scope| (!address.lent).then(|| address.describe(scope)),
+            answer: |addresses_set, _| DescribeAddressesResponse { addresses_set },
         })
     }
+}
+
+lists! {
+    /// Describes Elastic IP addresses. Lent addresses are described with their interfaces only.
+    DescribeAddresses
 }
 
 /// The allocations that a call names, none of them lent.
@@ -107,9 +110,11 @@ impl Described for Address {
     }
 }
 
-/// Describes an attribute of Elastic IP addresses: the domain name that their reverse lookup gives. None has one.
-impl Operation for DescribeAddressesAttribute {
-    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
+impl DescribeAddressesAttribute {
+    fn listed(
+        &self,
+        world: &World,
+    ) -> Result<impl Listing<DescribeAddressesAttributeResponse> + use<>, Ec2Error> {
         only_one(&[("attribute", self.attribute.is_some())])?;
         if let Some(other) = self
             .attribute
@@ -122,21 +127,26 @@ impl Operation for DescribeAddressesAttribute {
         let page = Page {
             filters: Vec::new(),
             max_results: self.max_results,
-            next_token: self.next_token,
+            next_token: self.next_token.clone(),
         };
-        let scope = Scope::new(world, context);
-        let found = find(&world.addresses, &ids, &page, scope)?;
-        ChangeSet::none().answered(DescribeAddressesAttributeResponse {
-            address_set: found
-                .rows
-                .iter()
-                .filter(|address| !address.lent)
-                .map(|address| AddressAttribute {
+        Ok(RowListing {
+            rows: Rows::asked_for(&world.addresses, &ids, &page)?,
+            table: |world| &world.addresses,
+            member: |address, _| {
+                (!address.lent).then_some(AddressAttribute {
                     public_ip: address.public_ip,
                     allocation_id: address.allocation_id,
                 })
-                .collect(),
-            next_token: found.next_token,
+            },
+            answer: |address_set, next_token| DescribeAddressesAttributeResponse {
+                address_set,
+                next_token,
+            },
         })
     }
+}
+
+lists! {
+    /// Describes an attribute of Elastic IP addresses: the domain name that their reverse lookup gives. None has one.
+    DescribeAddressesAttribute
 }

@@ -4,26 +4,37 @@ use crate::api::instance::{
     CreditSpecificationDescription, DescribeInstanceCreditSpecifications,
     DescribeInstanceCreditSpecificationsResponse,
 };
-use crate::describe::{Scope, find};
+use crate::describe::{Listing, RowListing, Rows, Scope, lists};
 use crate::resource::Instance;
-use crate::{ChangeSet, Context, Operation, Planned, World};
+use crate::{Ec2Error, World};
 
-/// Describes which burstable instances may burst without limit.
-impl Operation for DescribeInstanceCreditSpecifications {
-    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let scope = Scope::new(world, context);
-        let found = find(&world.instances, &self.instance_ids, &self.page, scope)?;
-        let named = !self.instance_ids.is_empty();
-        ChangeSet::none().answered(DescribeInstanceCreditSpecificationsResponse {
-            instance_credit_specification_set: found
-                .rows
-                .iter()
-                .filter_map(|instance| credits(instance))
-                .filter(|row| named || row.cpu_credits == "unlimited")
-                .collect(),
-            next_token: found.next_token,
+impl DescribeInstanceCreditSpecifications {
+    fn listed(
+        &self,
+        world: &World,
+    ) -> Result<impl Listing<DescribeInstanceCreditSpecificationsResponse> + use<>, Ec2Error> {
+        let member: fn(&Instance, Scope<'_>) -> _ = if self.instance_ids.is_empty() {
+            |instance, _| credits(instance).filter(|row| row.cpu_credits == "unlimited")
+        } else {
+            |instance, _| credits(instance)
+        };
+        Ok(RowListing {
+            rows: Rows::asked_for(&world.instances, &self.instance_ids, &self.page)?,
+            table: |world| &world.instances,
+            member,
+            answer: |instance_credit_specification_set, next_token| {
+                DescribeInstanceCreditSpecificationsResponse {
+                    instance_credit_specification_set,
+                    next_token,
+                }
+            },
         })
     }
+}
+
+lists! {
+    /// Describes which burstable instances may burst without limit.
+    DescribeInstanceCreditSpecifications
 }
 
 /// What a burstable instance was launched with: T2 starts as `standard`, later families as `unlimited` (EC2 User Guide,

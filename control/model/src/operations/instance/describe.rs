@@ -1,6 +1,5 @@
 //! `DescribeInstances`: instances as answers show them, by launch.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -9,30 +8,70 @@ use eni_types::ReservationId;
 use crate::api::instance::{
     DescribeInstances, DescribeInstancesResponse, InstanceDescription, ReservationDescription,
 };
-use crate::describe::{Scope, find};
+use crate::describe::{Listing, Part, Rows, Scope, lists};
 use crate::resource::Instance;
-use crate::{ChangeSet, Context, ItemSet, Operation, Planned, World};
+use crate::{Ec2Error, ItemSet, RegionSettings, World};
 
-/// Describes instances, grouped by launch.
-impl Operation for DescribeInstances {
-    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let scope = Scope::new(world, context);
-        let found = find(&world.instances, &self.instance_ids, &self.page, scope)?;
-        let mut reservations: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for instance in found.rows {
-            reservations
-                .entry(instance.reservation_id)
-                .or_default()
-                .push(instance);
+/// The instances that are asked for, by launch: ids are given in the order of launches, so that those of one follow each
+/// other. A launch is described whole.
+struct Launches {
+    rows: Rows<Instance>,
+    /// Of one launch, of which more may follow.
+    last: Vec<Arc<Instance>>,
+}
+
+impl Listing<DescribeInstancesResponse> for Launches {
+    fn next(
+        &mut self,
+        world: &World,
+        region: &RegionSettings,
+        rows: usize,
+    ) -> Part<DescribeInstancesResponse> {
+        let scope = Scope { world, region };
+        let (mut members, last) = (Vec::new(), &mut self.last);
+        let mut describe = |instances: &mut Vec<Arc<Instance>>| {
+            if let Some(first) = instances.first() {
+                let id = first.reservation_id;
+                members.push(ReservationDescription::new(id, instances, scope));
+            }
+            instances.clear();
+        };
+        let walked = self.rows.walk(&world.instances, scope, rows, |instance| {
+            let is_other = |last: &Arc<Instance>| last.reservation_id != instance.reservation_id;
+            if last.last().is_some_and(is_other) {
+                describe(last);
+            }
+            last.push(Arc::clone(instance));
+        });
+        if walked.is_over {
+            describe(last);
         }
-        ChangeSet::none().answered(DescribeInstancesResponse {
-            reservation_set: reservations
-                .into_iter()
-                .map(|(id, instances)| ReservationDescription::new(id, &instances, scope))
-                .collect(),
-            next_token: found.next_token,
+        Part {
+            is_empty: members.is_empty(),
+            answer: DescribeInstancesResponse {
+                reservation_set: members.into(),
+                next_token: walked.next_token,
+            },
+            is_last: walked.is_over,
+        }
+    }
+}
+
+impl DescribeInstances {
+    fn listed(
+        &self,
+        world: &World,
+    ) -> Result<impl Listing<DescribeInstancesResponse> + use<>, Ec2Error> {
+        Ok(Launches {
+            rows: Rows::asked_for(&world.instances, &self.instance_ids, &self.page)?,
+            last: Vec::new(),
         })
     }
+}
+
+lists! {
+    /// Describes instances, grouped by launch.
+    DescribeInstances
 }
 
 impl ReservationDescription {
@@ -42,7 +81,7 @@ impl ReservationDescription {
         instances: &[Arc<Instance>],
         scope: Scope<'_>,
     ) -> Self {
-        let mut instances: alloc::vec::Vec<_> = instances.iter().collect();
+        let mut instances: Vec<_> = instances.iter().collect();
         instances.sort_by_key(|instance| instance.ami_launch_index);
         Self {
             reservation_id,

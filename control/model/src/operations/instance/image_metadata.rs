@@ -1,6 +1,6 @@
 //! `DescribeInstanceImageMetadata`.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 
 use super::description::image_of;
@@ -8,19 +8,25 @@ use crate::api::instance::{
     DescribeInstanceImageMetadata, DescribeInstanceImageMetadataResponse, ImageMetadataDescription,
     InstanceImageMetadataDescription,
 };
-use crate::describe::{Described, Scope, describes};
+use crate::describe::{Described, Made, Scope, describes};
 use crate::resource::Instance;
 use crate::tags::Tags;
 
 /// An instance as this call shows it.
-struct WithImage<'a>(&'a Arc<Instance>);
+struct WithImage(Arc<Instance>);
 
-impl Described for WithImage<'_> {
+impl Made for WithImage {
+    fn key(&self) -> String {
+        self.0.instance_id.to_string()
+    }
+}
+
+impl Described for WithImage {
     type Answer = InstanceImageMetadataDescription;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("InstanceIds", "MaxResults");
 
     fn describe(&self, scope: Scope<'_>) -> InstanceImageMetadataDescription {
-        let (instance, image) = (self.0, image_of(self.0));
+        let (instance, image) = (&*self.0, image_of(&self.0));
         InstanceImageMetadataDescription {
             instance_id: instance.instance_id,
             instance_type: instance.instance_type.name,

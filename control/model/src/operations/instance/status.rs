@@ -1,24 +1,22 @@
 //! `DescribeInstanceStatus`.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
-use eni_types::{InstanceState, quota};
+use eni_types::InstanceState;
 
-use super::state_change::named;
 use crate::api::instance::{
     DescribeInstanceStatus, DescribeInstanceStatusResponse, InstanceStatusDescription,
     InstanceStatusDetails, InstanceStatusSummary,
 };
-use crate::describe::{Described, Scope, answer_among};
+use crate::describe::{Cursor, Described, Listing, Made, MadeListing, Scope, Views, lists};
 use crate::resource::Instance;
-use crate::{ChangeSet, Context, ItemSet, Operation, Planned, World};
+use crate::{Ec2Error, ItemSet, World};
 
 /// An instance as this call sees and filters it.
-struct Health<'a>(&'a Arc<Instance>);
+struct Health(Arc<Instance>);
 
-impl Health<'_> {
+impl Health {
     /// The checks' verdict: an instance is reachable when the agent has reported that it runs.
     fn status(&self) -> &'static str {
         match self.0.state {
@@ -49,32 +47,48 @@ impl Health<'_> {
     }
 }
 
-/// Describes the health of instances.
-impl Operation for DescribeInstanceStatus {
-    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let has_ids = !self.instance_ids.is_empty();
-        let mut instances: Vec<_> = if has_ids {
-            named(&self.instance_ids, world)?
-        } else {
-            world.instances.iter().collect()
+impl DescribeInstanceStatus {
+    fn listed(
+        &self,
+        world: &World,
+    ) -> Result<impl Listing<DescribeInstanceStatusResponse> + use<>, Ec2Error> {
+        let view: fn(&Arc<Instance>) -> _ = match self.include_all_instances {
+            Some(true) => |instance| Some(Health(Arc::clone(instance))),
+            _ => |instance| {
+                let is_running = instance.state == InstanceState::Running;
+                is_running.then(|| Health(Arc::clone(instance)))
+            },
         };
-        instances.sort_by_key(|instance| instance.instance_id);
-        if self.include_all_instances != Some(true) {
-            instances.retain(|instance| instance.state == InstanceState::Running);
-        }
-        let scope = Scope::new(world, context);
-        let key = |row: &Health<'_>| row.0.instance_id.to_string();
-        let rows = instances.into_iter().map(Health);
-        let (instance_status_set, next_token) =
-            answer_among(rows, has_ids, key, &self.page, &quota::PAGE_SIZES, scope)?;
-        ChangeSet::none().answered(DescribeInstanceStatusResponse {
-            instance_status_set,
-            next_token,
-        })
+        let healths = Views {
+            cursor: Cursor::over(&world.instances, &self.instance_ids)?,
+            table: |world| &world.instances,
+            view,
+        };
+        let has_ids = !self.instance_ids.is_empty();
+        MadeListing::asked_for(
+            healths,
+            has_ids,
+            &self.page,
+            |instance_status_set, next_token| DescribeInstanceStatusResponse {
+                instance_status_set,
+                next_token,
+            },
+        )
     }
 }
 
-impl Described for Health<'_> {
+lists! {
+    /// Describes the health of instances.
+    DescribeInstanceStatus
+}
+
+impl Made for Health {
+    fn key(&self) -> String {
+        self.0.instance_id.to_string()
+    }
+}
+
+impl Described for Health {
     type Answer = InstanceStatusDescription;
     const HAS_TAG_FILTERS: bool = false;
     const IDS_AND_PAGE: (&'static str, &'static str) = ("instancesSet", "maxResults");

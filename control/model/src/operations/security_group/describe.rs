@@ -2,7 +2,6 @@
 
 use crate::tags::Tags;
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use eni_types::{MalformedId, VpcId};
@@ -13,12 +12,12 @@ use super::rule::{Direction, rules_of};
 use crate::api::security_group::{
     DescribeSecurityGroups, DescribeSecurityGroupsResponse, SecurityGroupDescription,
 };
-use crate::describe::{Described, Listing, RowListing, Rows, Scope, planned_whole, refused_value};
+use crate::describe::{Described, Listing, RowListing, Rows, Scope, lists, refused_value};
 use crate::resource::{SecurityGroup, SecurityGroupRule};
-use crate::{Context, Ec2Error, IdsOf, Listed, Operation, Planned, Table, World};
+use crate::{Ec2Error, IdsOf, Table, World};
 
 impl DescribeSecurityGroups {
-    fn rows(
+    fn listed(
         &self,
         world: &World,
     ) -> Result<impl Listing<DescribeSecurityGroupsResponse> + use<>, Ec2Error> {
@@ -29,6 +28,7 @@ impl DescribeSecurityGroups {
         Ok(RowListing {
             rows: Rows::asked_for(&world.security_groups, &ids, &self.page)?,
             table: |world| &world.security_groups,
+            member: |group, scope| Some(group.describe(scope)),
             answer: |security_group_info, next_token| DescribeSecurityGroupsResponse {
                 security_group_info,
                 next_token,
@@ -37,15 +37,9 @@ impl DescribeSecurityGroups {
     }
 }
 
-/// Describes security groups with their rules.
-impl Operation for DescribeSecurityGroups {
-    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        planned_whole::<Self>(self.rows(world)?, world, context)
-    }
-
-    fn listing(&self, world: &World) -> Listed<Self> {
-        Ok(Some(Box::new(self.rows(world)?)))
-    }
+lists! {
+    /// Describes security groups with their rules.
+    DescribeSecurityGroups
 }
 
 impl Described for SecurityGroup {

@@ -7,7 +7,7 @@ use crate::api::security_group::{
     DescribeSecurityGroupReferences, DescribeSecurityGroupReferencesResponse,
     GetSecurityGroupsForVpc, GetSecurityGroupsForVpcResponse, SecurityGroupForVpc,
 };
-use crate::describe::{Filter, Scope, find};
+use crate::describe::{Filter, Listing, RowListing, Rows, Scope, lists};
 use crate::resource::SecurityGroup;
 use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, Planned, World};
 
@@ -23,32 +23,43 @@ impl Operation for DescribeSecurityGroupReferences {
     }
 }
 
-/// Finds the groups that interfaces in a VPC can have.
-impl Operation for GetSecurityGroupsForVpc {
-    fn plan(
-        mut self,
+impl GetSecurityGroupsForVpc {
+    fn listed(
+        &self,
         world: &World,
-        context: &mut Context<'_>,
-    ) -> Result<(ChangeSet, Self::Response), Ec2Error> {
+    ) -> Result<impl Listing<GetSecurityGroupsForVpcResponse> + use<>, Ec2Error> {
         let vpc_id = world.vpcs.known(self.vpc_id)?.vpc_id;
-        self.page.filters.push(Filter {
+        let mut page = self.page.clone();
+        page.filters.push(Filter {
             name: "vpc-id".into(),
             values: vec![vpc_id.to_string()],
         });
-        let scope = Scope::new(world, context);
-        let groups = &world.security_groups;
-        let found = find(groups, &[], &self.page, scope)?;
-        let describe = |group: &SecurityGroup| SecurityGroupForVpc {
+        Ok(RowListing {
+            rows: Rows::asked_for(&world.security_groups, &[], &page)?,
+            table: |world| &world.security_groups,
+            member: |group, scope| Some(SecurityGroupForVpc::new(group, scope)),
+            answer: |security_group_for_vpc_set, next_token| GetSecurityGroupsForVpcResponse {
+                security_group_for_vpc_set,
+                next_token,
+            },
+        })
+    }
+}
+
+lists! {
+    /// Finds the groups that interfaces in a VPC can have.
+    GetSecurityGroupsForVpc
+}
+
+impl SecurityGroupForVpc {
+    fn new(group: &SecurityGroup, scope: Scope<'_>) -> Self {
+        Self {
             description: group.description.clone(),
             group_name: group.group_name.clone(),
             owner_id: scope.region.account_id.clone(),
             group_id: group.group_id,
             tag_set: group.tags.to_items(),
             primary_vpc_id: group.vpc_id,
-        };
-        ChangeSet::none().answered(GetSecurityGroupsForVpcResponse {
-            security_group_for_vpc_set: found.rows.iter().map(|group| describe(group)).collect(),
-            next_token: found.next_token,
-        })
+        }
     }
 }

@@ -4,13 +4,15 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use eni_types::{ResourceId, quota};
+use eni_types::ResourceId;
 
-use super::taggable::{Which, for_each_tagged};
+use super::taggable::{Resources, tagged};
 use crate::api::tag::{DescribeTags, DescribeTagsResponse, TagDescription};
-use crate::describe::{Described, Filter, Scope, answer_among, has_wildcards};
+use crate::describe::{
+    Described, Filter, Listing, Made, MadeListing, Maker, Scope, has_wildcards, lists,
+};
 use crate::tags::{Tag, Tags};
-use crate::{ChangeSet, Context, Operation, Planned, World};
+use crate::{Ec2Error, World};
 
 /// One tag of one resource, as a row that filters look at.
 struct TagRow {
@@ -19,44 +21,64 @@ struct TagRow {
     only: Tags,
 }
 
-/// Finds tags of resources of all kinds.
-impl Operation for DescribeTags {
-    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let mut rows = Vec::new();
-        for_each_tagged(world, &which(&self.page.filters), &mut |tagged| {
-            rows.extend(tagged.tags.iter().map(|(key, value)| TagRow {
-                resource_id: tagged.resource_id,
+/// Goes over tags, by the texts of their resources' ids, then by key.
+struct TagRows {
+    resources: Resources,
+    /// The resource that is looked at, and which of its tags is next.
+    at: Option<(ResourceId, usize)>,
+}
+
+impl Maker for TagRows {
+    type Row = TagRow;
+
+    fn look(&mut self, world: &World) -> Option<Option<TagRow>> {
+        if let Some((resource_id, number)) = self.at
+            && let Some(tagged) = tagged(world, resource_id)
+            && let Some((key, value)) = tagged.tags.iter().nth(number)
+        {
+            self.at = Some((resource_id, number + 1));
+            return Some(Some(TagRow {
+                resource_id,
                 resource_type: tagged.resource_type,
                 only: Tags::one(key, value),
             }));
-        });
-        rows.sort_by_cached_key(TagRow::position);
-        // A resource with two of the tags that were looked for was found twice.
-        rows.dedup_by(|row, other| {
-            (row.resource_id, &row.only) == (other.resource_id, &other.only)
-        });
-        let (tag_set, next_token) = answer_among(
-            rows.into_iter(),
-            false,
-            TagRow::position,
-            &self.page,
-            &quota::PAGE_SIZES,
-            Scope::new(world, context),
-        )?;
-        ChangeSet::none().answered(DescribeTagsResponse {
-            tag_set,
-            next_token,
+        }
+        self.at = Some((self.resources.next(world)?, 0));
+        Some(None)
+    }
+}
+
+impl DescribeTags {
+    fn listed(
+        &self,
+        world: &World,
+    ) -> Result<impl Listing<DescribeTagsResponse> + use<>, Ec2Error> {
+        let rows = TagRows {
+            resources: which(&self.page.filters, world),
+            at: None,
+        };
+        MadeListing::asked_for(rows, false, &self.page, |tag_set, next_token| {
+            DescribeTagsResponse {
+                tag_set,
+                next_token,
+            }
         })
     }
+}
+
+lists! {
+    /// Finds tags of resources of all kinds.
+    DescribeTags
 }
 
 impl TagRow {
     fn key_and_value(&self) -> (&str, &str) {
         self.only.iter().next().unwrap_or_default()
     }
+}
 
-    /// Where the row stands among all: by resource, then by key.
-    fn position(&self) -> String {
+impl Made for TagRow {
+    fn key(&self) -> String {
         format!("{} {}", self.resource_id, self.key_and_value().0)
     }
 }
@@ -80,8 +102,8 @@ impl Described for TagRow {
     }
 }
 
-/// Where tags that pass the filters can be.
-fn which(filters: &[Filter]) -> Which {
+/// The resources that can have tags which pass the filters: as few as an index tells.
+fn which(filters: &[Filter], world: &World) -> Resources {
     let exact = |name: &str| {
         filters
             .iter()
@@ -90,7 +112,7 @@ fn which(filters: &[Filter]) -> Which {
             .filter(|values| !values.iter().any(|value| has_wildcards(value)))
     };
     if let Some(ids) = exact("resource-id") {
-        return Which::Resources(ids.iter().filter_map(|id| id.parse().ok()).collect());
+        return Resources::named(ids.iter().filter_map(|id| id.parse().ok()));
     }
     let named = filters.iter().find_map(|filter| {
         let key = filter.name.strip_prefix("tag:")?;
@@ -98,9 +120,11 @@ fn which(filters: &[Filter]) -> Which {
         is_exact.then(|| all_tags(&[key.into()], &filter.values))
     });
     match (named, exact("key"), exact("value")) {
-        (Some(tags), _, _) => Which::WithTag(tags),
-        (None, Some(names), Some(values)) => Which::WithTag(all_tags(names, values)),
-        _ => Which::All,
+        (Some(tags), _, _) => Resources::with_one_of(&tags, world),
+        (None, Some(names), Some(values)) => {
+            Resources::with_one_of(&all_tags(names, values), world)
+        }
+        _ => Resources::all(),
     }
 }
 

@@ -2,29 +2,18 @@
 
 use alloc::format;
 use alloc::string::ToString;
-use alloc::vec::Vec;
+use alloc::vec::{self, Vec};
 
-use eni_types::ResourceId;
+use eni_types::{ResourceId, TypedId};
 
 use crate::resource::each_kind;
 use crate::tags::{Tag, Tags};
-use crate::{Ec2Error, ErrorCode, Indexed, Resource, Row, Table, World};
+use crate::{Ec2Error, ErrorCode, Resource, Row, World};
 
-/// The tags of one resource, with its id and its kind as EC2 names it.
+/// The tags of one resource, and its kind as EC2 names it.
 pub(super) struct Tagged<'a> {
-    pub(super) resource_id: ResourceId,
     pub(super) resource_type: &'static str,
     pub(super) tags: &'a Tags,
-}
-
-/// Where to look for tags: by the best index that the filters offer.
-pub(super) enum Which {
-    /// These resources.
-    Resources(Vec<ResourceId>),
-    /// Resources with one of these tags.
-    WithTag(Vec<Tag>),
-    /// All.
-    All,
 }
 
 macro_rules! taggable {
@@ -52,48 +41,87 @@ macro_rules! taggable {
             }
         }
 
-        /// Gives the tags of `id`, or of everything that has one of some tags, or of everything.
-        pub(super) fn for_each_tagged<'a>(
-            world: &'a World,
-            which: &Which,
-            give: &mut dyn FnMut(Tagged<'a>),
-        ) {
-            $(
-                let own = |id: ResourceId| match id {
-                    ResourceId::$id(id) => Some(id),
-                    _ => None,
-                };
-                each(&world.$table, which, own, &mut |row: &'a _| give(Tagged {
-                    resource_id: row.id().into(),
+        /// The tags of the resource `id`, of a kind that can have some.
+        pub(super) fn tagged(world: &World, id: ResourceId) -> Option<Tagged<'_>> {
+            match id {
+                $(ResourceId::$id(id) => world.$table.get(id).map(|row| Tagged {
                     resource_type: $type,
                     tags: row.tags(),
-                }));
-            )*
+                }),)*
+                _ => None,
+            }
+        }
+
+        /// The resource after `last`, by the texts of ids: by prefix, then as in its table. The first, without one.
+        fn after(last: Option<ResourceId>, world: &World) -> Option<ResourceId> {
+            let (passed, next) = match last {
+                $(Some(ResourceId::$id(id)) => {
+                    let next = world.$table.iter_from(id).find(|row| row.id() != id);
+                    (Some(eni_types::$id::PREFIX), next.map(|row| row.id().into()))
+                })*
+                _ => (None, None),
+            };
+            if next.is_some() {
+                return next;
+            }
+            let kinds = [$((
+                eni_types::$id::PREFIX,
+                world.$table.iter().next().map(|row| ResourceId::from(row.id())),
+            )),*];
+            let later = kinds.into_iter().filter(|(prefix, _)| Some(*prefix) > passed);
+            let (_, first) = later.filter_map(|(prefix, first)| Some((prefix, first?))).min()?;
+            Some(first)
+        }
+
+        /// The resources with one of these tags.
+        fn with_one_of(tags: &[Tag], world: &World) -> Vec<ResourceId> {
+            let mut found = Vec::new();
+            for tag in tags {
+                $(found.extend(world.$table.ids(tag).iter().map(|id| ResourceId::from(*id)));)*
+            }
+            found
         }
     };
 }
 
 each_kind!(taggable);
 
-/// Gives the rows of one table among `which`; `own` picks the ids of the table's kind.
-fn each<'a, R: Indexed>(
-    table: &'a Table<R>,
-    which: &Which,
-    own: impl Fn(ResourceId) -> Option<R::Id>,
-    give: &mut dyn FnMut(&'a R),
-) {
-    match which {
-        Which::Resources(ids) => {
-            for row in ids.iter().filter_map(|id| table.get(own(*id)?)) {
-                give(row);
+/// Goes over resources that can have tags, by the texts of their ids.
+pub(super) enum Resources {
+    /// All from the first, or after this one.
+    After(Option<ResourceId>),
+    /// These.
+    Named(vec::IntoIter<ResourceId>),
+}
+
+impl Resources {
+    /// All.
+    pub(super) fn all() -> Self {
+        Self::After(None)
+    }
+
+    /// These, each once.
+    pub(super) fn named(ids: impl Iterator<Item = ResourceId>) -> Self {
+        let mut ids: Vec<_> = ids.collect();
+        ids.sort_by_cached_key(ResourceId::to_string);
+        ids.dedup();
+        Self::Named(ids.into_iter())
+    }
+
+    /// Those with one of these tags.
+    pub(super) fn with_one_of(tags: &[Tag], world: &World) -> Self {
+        Self::named(with_one_of(tags, world).into_iter())
+    }
+
+    /// The next one, which may not exist.
+    pub(super) fn next(&mut self, world: &World) -> Option<ResourceId> {
+        match self {
+            Self::After(last) => {
+                *last = Some(after(*last, world)?);
+                *last
             }
+            Self::Named(ids) => ids.next(),
         }
-        Which::WithTag(tags) => {
-            for row in tags.iter().flat_map(|tag| table.by(tag)) {
-                give(row);
-            }
-        }
-        Which::All => table.iter().for_each(|row| give(row)),
     }
 }
 

@@ -3,19 +3,19 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
+use alloc::vec::{self, Vec};
 
-use eni_types::{Timestamp, quota};
+use eni_types::{InstanceId, Timestamp};
 
 use super::{attached_at, devices_of};
 use crate::api::network_interface::OperatorDescription;
 use crate::api::volume::{
     DescribeVolumes, DescribeVolumesResponse, VolumeAttachmentDescription, VolumeDescription,
 };
-use crate::describe::{Described, Scope, answer_among};
+use crate::describe::{Cursor, Described, Listing, Made, MadeListing, Maker, Scope, lists};
 use crate::resource::{BlockDevice, Instance, parse_volume_id, volume_id};
 use crate::tags::Tags;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
+use crate::{Ec2Error, ErrorCode, World};
 
 /// A volume: what its instance says of it.
 #[derive(Clone, Debug)]
@@ -26,43 +26,87 @@ pub(super) struct Volume {
     since: Timestamp,
 }
 
-/// Describes the volumes of instances; there are no others.
-impl Operation for DescribeVolumes {
-    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let volumes = wanted(&self.volume_ids, world)?;
-        let (volume_set, next_token) = answer_among(
-            volumes.into_iter(),
-            !self.volume_ids.is_empty(),
-            |volume| volume.id.clone(),
-            &self.page,
-            &quota::PAGE_SIZES,
-            Scope::new(world, context),
-        )?;
-        ChangeSet::none().answered(DescribeVolumesResponse {
-            volume_set,
-            next_token,
+/// Goes over volumes, by their ids.
+pub(super) enum Volumes {
+    /// All: the first of each instance, then the second of each, as [`volume_id`] makes their ids.
+    All {
+        /// Which of each instance's list.
+        number: usize,
+        /// The instances, for this number.
+        cursor: Cursor<InstanceId>,
+        /// Whether one of them has a volume of the next number.
+        has_more: bool,
+    },
+    /// Those that a call names.
+    Named(vec::IntoIter<Volume>),
+}
+
+impl Volumes {
+    /// The volumes with these ids, each once, or all.
+    ///
+    /// # Errors
+    /// `InvalidVolume.NotFound`.
+    pub(super) fn over(ids: &[String], world: &World) -> Result<Self, Ec2Error> {
+        if ids.is_empty() {
+            return Ok(Self::All {
+                number: 0,
+                cursor: Cursor::After(None),
+                has_more: false,
+            });
+        }
+        let named = ids.iter().map(|id| named(id, world));
+        let mut volumes = named.collect::<Result<Vec<_>, _>>()?;
+        volumes.sort_by(|a, b| a.id.cmp(&b.id));
+        volumes.dedup_by(|a, b| a.id == b.id);
+        Ok(Self::Named(volumes.into_iter()))
+    }
+}
+
+impl Maker for Volumes {
+    type Row = Volume;
+
+    fn look(&mut self, world: &World) -> Option<Option<Volume>> {
+        let (number, cursor, has_more) = match self {
+            Self::All {
+                number,
+                cursor,
+                has_more,
+            } => (number, cursor, has_more),
+            Self::Named(volumes) => return volumes.next().map(Some),
+        };
+        if let Some(instance) = cursor.next(&world.instances) {
+            let mut volumes = volumes_of(instance, world).skip(*number);
+            let volume = volumes.next();
+            *has_more |= volumes.next().is_some();
+            return Some(volume);
+        }
+        if !*has_more {
+            return None;
+        }
+        (*number, *cursor, *has_more) = (*number + 1, Cursor::After(None), false);
+        Some(None)
+    }
+}
+
+impl DescribeVolumes {
+    fn listed(
+        &self,
+        world: &World,
+    ) -> Result<impl Listing<DescribeVolumesResponse> + use<>, Ec2Error> {
+        let volumes = Volumes::over(&self.volume_ids, world)?;
+        let has_ids = !self.volume_ids.is_empty();
+        MadeListing::asked_for(volumes, has_ids, &self.page, |volume_set, next_token| {
+            DescribeVolumesResponse {
+                volume_set,
+                next_token,
+            }
         })
     }
 }
 
-/// The volumes with these ids, or all, in the order of their ids.
-///
-/// # Errors
-/// `InvalidVolume.NotFound`.
-pub(super) fn wanted(ids: &[String], world: &World) -> Result<Vec<Volume>, Ec2Error> {
-    let mut volumes: Vec<Volume> = if ids.is_empty() {
-        world
-            .instances
-            .iter()
-            .flat_map(|instance| volumes_of(instance, world))
-            .collect()
-    } else {
-        let named = ids.iter().map(|id| named(id, world));
-        named.collect::<Result<_, _>>()?
-    };
-    volumes.sort_by(|a, b| a.id.cmp(&b.id));
-    volumes.dedup_by(|a, b| a.id == b.id);
-    Ok(volumes)
+lists! {
+    /// Describes the volumes of instances; there are no others.
+    DescribeVolumes
 }
 
 fn volumes_of<'a>(
@@ -93,6 +137,12 @@ pub(super) fn named(id: &str, world: &World) -> Result<Volume, Ec2Error> {
             let message = format!("The volume '{id}' does not exist.");
             ErrorCode::InvalidVolumeNotFound.with(message)
         })
+}
+
+impl Made for Volume {
+    fn key(&self) -> String {
+        self.id.clone()
+    }
 }
 
 impl Described for Volume {

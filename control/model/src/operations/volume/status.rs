@@ -1,18 +1,16 @@
 //! `DescribeVolumeStatus` and `DescribeVolumeAttribute`.
 
 use alloc::borrow::Cow;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 
-use eni_types::quota;
-
-use super::describe::{Volume, named, wanted};
+use super::describe::{Volume, Volumes, named};
 use crate::api::volume::{
     DescribeVolumeAttribute, DescribeVolumeAttributeResponse, DescribeVolumeStatus,
     DescribeVolumeStatusResponse, VolumeStatusDescription, VolumeStatusDetails, VolumeStatusInfo,
 };
-use crate::describe::{Described, Filtered, Scope, answer_among};
+use crate::describe::{Described, Filtered, Listing, Made, MadeListing, Maker, Scope, lists};
 use crate::operations::attribute::{AttributeBooleanValue, unknown_attribute};
-use crate::{ChangeSet, Context, ItemSet, Operation, Planned, World};
+use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, Planned, World};
 
 /// What EC2 looks at. It measures the performance of volumes with provisioned rates only.
 const DETAILS: [VolumeStatusDetails; 2] = [
@@ -30,22 +28,44 @@ const STATUS: &str = "ok";
 /// A volume as this call sees and filters it.
 struct Health(Volume);
 
-/// Says how the volumes of instances are: each is the host's file system, which is there.
-impl Operation for DescribeVolumeStatus {
-    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let volumes = wanted(&self.volume_ids, world)?;
-        let (volume_status_set, next_token) = answer_among(
-            volumes.into_iter().map(Health),
-            !self.volume_ids.is_empty(),
-            |row| row.0.id.clone(),
+/// Goes over how volumes are.
+struct Healths(Volumes);
+
+impl Maker for Healths {
+    type Row = Health;
+
+    fn look(&mut self, world: &World) -> Option<Option<Health>> {
+        Some(self.0.look(world)?.map(Health))
+    }
+}
+
+impl DescribeVolumeStatus {
+    fn listed(
+        &self,
+        world: &World,
+    ) -> Result<impl Listing<DescribeVolumeStatusResponse> + use<>, Ec2Error> {
+        let healths = Healths(Volumes::over(&self.volume_ids, world)?);
+        let has_ids = !self.volume_ids.is_empty();
+        MadeListing::asked_for(
+            healths,
+            has_ids,
             &self.page,
-            &quota::PAGE_SIZES,
-            Scope::new(world, context),
-        )?;
-        ChangeSet::none().answered(DescribeVolumeStatusResponse {
-            volume_status_set,
-            next_token,
-        })
+            |volume_status_set, next_token| DescribeVolumeStatusResponse {
+                volume_status_set,
+                next_token,
+            },
+        )
+    }
+}
+
+lists! {
+    /// Says how the volumes of instances are: each is the host's file system, which is there.
+    DescribeVolumeStatus
+}
+
+impl Made for Health {
+    fn key(&self) -> String {
+        self.0.key()
     }
 }
 
