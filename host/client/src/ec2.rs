@@ -14,6 +14,8 @@ use crate::KeyPair;
 
 /// The longest that a call may take.
 const CALL_PATIENCE: Duration = Duration::from_secs(10);
+/// The longest answer that is read: a hundred thousand interfaces are 160 MB.
+const ANSWER_BYTES: u64 = 256 << 20;
 /// The API version every client of EC2 sends.
 const VERSION: &str = "2016-11-15";
 
@@ -151,10 +153,9 @@ impl Ec2 {
 
     fn send(&self, action: &str, parameters: &[(&str, &str)]) -> Result<(u16, String), Cause> {
         let mut response = self.agent.run(self.signed(action, parameters)?)?;
-        Ok((
-            response.status().as_u16(),
-            response.body_mut().read_to_string()?,
-        ))
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES);
+        let xml = body.read_to_string()?;
+        Ok((response.status().as_u16(), xml))
     }
 }
 
@@ -196,7 +197,45 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::thread;
+
     use super::*;
+
+    /// More than an HTTP client reads by itself.
+    const LONG_ANSWER: usize = 11 << 20;
+
+    #[test]
+    fn a_long_answer_is_read_to_its_end() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let endpoint = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            let mut byte = [0];
+            while !request.ends_with(b"Version=2016-11-15") {
+                stream.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            let text = "x".repeat(LONG_ANSWER);
+            let xml = format!("<R><tagSet>{text}</tagSet><vpcId>vpc-1</vpcId></R>");
+            let length = xml.len();
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{xml}"
+            )
+            .unwrap();
+        });
+        let key_pair = KeyPair {
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".into(),
+            secret_access_key: "secret".into(),
+        };
+        let ec2 = Ec2::new(endpoint, "us-east-1", "123456789012", key_pair);
+        let answer = ec2.call("DescribeVpcs", &[]).unwrap();
+        server.join().unwrap();
+        assert_eq!(answer.first("vpcId").unwrap(), "vpc-1");
+    }
 
     #[test]
     fn values_are_picked_by_the_name_of_their_element() {
