@@ -1,25 +1,35 @@
 //! Tells guests that an address has another MAC.
 
 mod sys;
+#[cfg(test)]
+mod tests;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 
+use eni_abi::{Mapping, MappingKey};
 use eni_netlink::Namespace;
 use eni_plan::Announcement;
 use eni_wire::{ArpPacket, ETHERNET_LENGTH, EtherType, EthernetHeader, Ipv4, Mac};
 
 use crate::AgentError;
+use crate::supervision::Lane;
 
 /// Bytes of an ARP packet in its Ethernet frame.
 const FRAME_LENGTH: usize = ETHERNET_LENGTH as usize + 2 * eni_wire::ARP_WORDS;
 
 /// Speaks to guests from the fabric's ends of their devices.
-pub(crate) struct Announcer {
+#[derive(Debug)]
+pub(crate) struct Speaker {
     socket: OwnedFd,
 }
 
-impl Announcer {
+impl Speaker {
     pub(crate) fn new(fabric: &Namespace) -> Result<Self, AgentError> {
         let socket = fabric
             .run(sys::packet_socket)?
@@ -28,7 +38,7 @@ impl Announcer {
     }
 
     /// Sends every hearer the announcement. One whose device has gone hears nothing, and remembers nothing.
-    pub(crate) fn announce(&self, announcement: &Announcement) -> Result<(), AgentError> {
+    fn tell(&self, announcement: &Announcement) -> Result<(), AgentError> {
         let Announcement {
             key,
             mapping,
@@ -46,6 +56,136 @@ impl Announcer {
             }
         }
         Ok(())
+    }
+}
+
+/// A thread that makes announcements, one after the other: a large subnet has many guests, and a cut waits for none of them.
+/// Dropped, it ends with the one under way; rows keep what was not told.
+pub(crate) struct Announcer {
+    shared: Arc<Shared>,
+    /// None only while it is dropped.
+    queue: Option<Sender<(u64, Announcement)>>,
+    thread: Option<JoinHandle<()>>,
+    /// The last that was begun of each address and has not been taken as told, by its number.
+    under_way: BTreeMap<MappingKey, (u64, Mapping)>,
+    begun: u64,
+}
+
+#[derive(Default)]
+struct Shared {
+    told: Mutex<Vec<Told>>,
+    stop: AtomicBool,
+}
+
+struct Told {
+    number: u64,
+    announcement: Announcement,
+    result: Result<(), AgentError>,
+}
+
+impl Announcer {
+    /// Starts the thread. `wake` is called whenever something has been told.
+    pub(crate) fn start(
+        speaker: Arc<Speaker>,
+        lane: Lane,
+        wake: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
+        let tell = move |announcement: &Announcement| {
+            let told = lane.work(|| speaker.tell(announcement));
+            told.unwrap_or_else(|panic| Err(panic.into()))
+        };
+        Self::start_with(tell, wake)
+    }
+
+    fn start_with(
+        tell: impl Fn(&Announcement) -> Result<(), AgentError> + Send + 'static,
+        wake: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let (queue, waiting) = channel::<(u64, Announcement)>();
+        let of_thread = Arc::clone(&shared);
+        let work = move || {
+            for (number, announcement) in waiting {
+                if of_thread.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let result = tell(&announcement);
+                of_thread.told().push(Told {
+                    number,
+                    announcement,
+                    result,
+                });
+                wake();
+            }
+        };
+        let thread = thread::Builder::new().name("announcements".to_owned());
+        Ok(Self {
+            shared,
+            queue: Some(queue),
+            thread: Some(thread.spawn(work)?),
+            under_way: BTreeMap::new(),
+            begun: 0,
+        })
+    }
+
+    /// Has guests told of each, and takes them.
+    pub(crate) fn begin_all(&mut self, announcements: &mut Vec<Announcement>) {
+        for announcement in announcements.drain(..) {
+            self.begin(announcement);
+        }
+    }
+
+    /// Has guests told, unless the last thing that they are being told of the address is the same.
+    fn begin(&mut self, announcement: Announcement) {
+        let Announcement { key, mapping, .. } = announcement;
+        let last = self.under_way.get(&key);
+        if last.is_some_and(|(_, last)| *last == mapping) {
+            return;
+        }
+        self.begun += 1;
+        self.under_way.insert(key, (self.begun, mapping));
+        if let Some(queue) = &self.queue {
+            // The thread ends only when this is dropped.
+            drop(queue.send((self.begun, announcement)));
+        }
+    }
+
+    /// What has been told since this was last called, and nothing else of the same address since.
+    pub(crate) fn take_told(&mut self) -> Vec<(Announcement, Result<(), AgentError>)> {
+        let told = std::mem::take(&mut *self.shared.told());
+        let mut last = Vec::new();
+        for Told {
+            number,
+            announcement,
+            result,
+        } in told
+        {
+            let key = announcement.key;
+            let under_way = self.under_way.get(&key);
+            if under_way.is_some_and(|(last, _)| *last == number) {
+                self.under_way.remove(&key);
+                last.push((announcement, result));
+            }
+        }
+        last
+    }
+}
+
+impl Drop for Announcer {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // Panics in it are caught.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Shared {
+    fn told(&self) -> MutexGuard<'_, Vec<Told>> {
+        // No code that may panic runs under the lock.
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

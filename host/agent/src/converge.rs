@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use eni_plan::lanes::{Failures, InFlight, InstanceMaps, Queue, SeenDevices, Turn, Urgency, Walk};
-use eni_plan::{Convergence, Desired, Observed, Plan, Step, VportNumbers};
+use eni_plan::{Announcement, Convergence, Desired, Observed, Plan, Step, VportNumbers};
 use tracing::debug_span;
 
 use crate::AgentError;
+use crate::announce::Announcer;
 use crate::error::chain;
 use crate::machine::TablesPart;
 use crate::progress::News;
@@ -20,6 +21,8 @@ pub(crate) struct Knowledge {
     /// Of what the region may have to be told.
     pub(crate) news: News,
     pub(crate) maps: InstanceMaps,
+    /// What a walk came to that guests are to be told.
+    pub(crate) announcements: Vec<Announcement>,
     /// What is left out until it is tried again.
     pub(crate) failures: Failures,
     /// Instances that could not be given maps, left out as well.
@@ -44,6 +47,7 @@ impl Knowledge {
             convergence: Convergence::new(observed),
             vports,
             news: News::default(),
+            announcements: Vec::new(),
             failures: Failures::default(),
             without_maps: BTreeSet::new(),
             doubts_tables: false,
@@ -97,6 +101,10 @@ impl Knowledge {
                 walk.hold(&step, observed);
                 continue;
             }
+            if let Step::Announce(announcement) = &*step {
+                self.announcements.push(announcement.clone());
+                continue;
+            }
             let begun = Instant::now();
             let done = tables.apply(&step);
             let took = begun.elapsed();
@@ -114,6 +122,37 @@ impl Knowledge {
                     self.failures.add(step.into_owned());
                     self.cut(tables, &cuts);
                 }
+            }
+        }
+    }
+
+    /// Takes over what guests have been told; whether there was anything.
+    pub(crate) fn take_told(&mut self, tables: &mut TablesPart, announcer: &mut Announcer) -> bool {
+        let told = announcer.take_told();
+        let is_news = !told.is_empty();
+        for (announcement, result) in told {
+            self.has_told(tables, announcement, result);
+        }
+        is_news
+    }
+
+    /// Guests have been told, or could not be. What has moved on meanwhile is planned, and told, anew.
+    fn has_told(
+        &mut self,
+        tables: &mut TablesPart,
+        announcement: Announcement,
+        result: Result<(), AgentError>,
+    ) {
+        let row = self.observed().tables.mappings.get(&announcement.key);
+        if !row.is_some_and(|row| announcement.is_of(row)) {
+            return;
+        }
+        let step = Step::Announce(announcement);
+        match result.and_then(|()| tables.apply(&step)) {
+            Ok(()) => self.has_done(&step),
+            Err(error) => {
+                tracing::warn!(step = %step_name(&step), error = %chain(&error), "a step failed");
+                self.failures.add(step);
             }
         }
     }

@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::debug_span;
 
+use crate::announce::Announcer;
 use crate::converge::Knowledge;
 use crate::devices_lane::{DevicesLane, News};
 use crate::ends::Ends;
@@ -67,7 +68,8 @@ pub(crate) struct TablesLane {
     askers: Arc<Askers>,
     tables: TablesPart,
     devices: DevicesLane,
-    /// Told when the devices lane has news.
+    announcer: Announcer,
+    /// Told when the devices lane or the announcer has news.
     news: Arc<Notify>,
     inbox: mpsc::Receiver<Request>,
     lane: Lane,
@@ -142,15 +144,19 @@ impl TablesLane {
         } = machine;
         let knowledge = Knowledge::found(observed, instance_maps.instances());
         let news = Arc::new(Notify::new());
-        let wake = Arc::clone(&news);
-        let devices = DevicesLane::start(devices, instance_maps, devices_lane, move || {
-            wake.notify_one();
-        });
-        let devices = devices.map_err(|source| AgentError::Io {
+        let wake = || {
+            let news = Arc::clone(&news);
+            move || news.notify_one()
+        };
+        let failed = |source| AgentError::Io {
             action: "start threads for",
             path: "the devices lane".into(),
             source,
-        })?;
+        };
+        let announcer = Announcer::start(tables.speaker(), devices_lane.clone(), wake());
+        let announcer = announcer.map_err(failed)?;
+        let devices = DevicesLane::start(devices, instance_maps, devices_lane, wake());
+        let devices = devices.map_err(failed)?;
         let now = Instant::now();
         Ok(Self {
             source,
@@ -160,6 +166,7 @@ impl TablesLane {
             askers,
             tables,
             devices,
+            announcer,
             news,
             inbox,
             lane: tables_lane,
@@ -228,7 +235,9 @@ impl TablesLane {
                 return false;
             }
         }
-        let has_news = self.take_news();
+        let (knowledge, tables) = (&mut self.knowledge, &mut self.tables);
+        let told = knowledge.take_told(tables, &mut self.announcer);
+        let has_news = self.take_news() || told;
         let is_due = self.do_what_is_due();
         if has_news || is_due || self.passes_again || self.lowering.is_none() {
             let _span = debug_span!("pass").entered();
@@ -271,6 +280,7 @@ impl TablesLane {
             let (knowledge, tables) = (&mut self.knowledge, &mut self.tables);
             knowledge.walk(tables, &mut walk, deferred, || false);
         }
+        self.announcer.begin_all(&mut self.knowledge.announcements);
         let (steps, maps) = walk.finish();
         let without = &self.knowledge.without_maps;
         let maps = maps

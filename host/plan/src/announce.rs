@@ -55,6 +55,14 @@ pub(crate) fn steps(comparison: &Comparison<'_>, changes: &[TableChange]) -> Vec
         .collect()
 }
 
+impl Announcement {
+    /// Whether `row` is what guests were told, and yet to be written as announced.
+    #[must_use]
+    pub fn is_of(&self, row: &Mapping) -> bool {
+        row.unannounced != 0 && announced(row) == self.mapping
+    }
+}
+
 fn announced(row: &Mapping) -> Mapping {
     Mapping {
         unannounced: 0,

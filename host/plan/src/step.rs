@@ -66,7 +66,8 @@ pub enum Step {
     WriteVport(u32, Vport),
     /// Writes the globals: flows decided before are decided again.
     WriteGlobals(Globals),
-    /// Tells a subnet's guests where an address lives now, then writes its row without [`Mapping::unannounced`].
+    /// Tells a subnet's guests where an address lives now, then writes its row without [`Mapping::unannounced`] if it is still
+    /// the one that was told ([`Announcement::is_of`]).
     Announce(Announcement),
     /// Ends all processes of an instance.
     Halt(InstanceId),

@@ -144,3 +144,22 @@ fn wherever_the_process_ends_the_next_one_tells_what_is_left() {
         settle(&mut crashed, &next);
     }
 }
+
+#[test]
+fn what_was_told_is_written_only_over_the_row_that_was_told() {
+    let mut observed = Observed::default();
+    settle(&mut observed, &region(Some(3), &[]));
+    let steps = plan(&region(Some(4), &[]), &observed).now;
+    let (announce, before) = steps.split_last().unwrap();
+    before.iter().for_each(|step| observed.apply(step));
+    let Step::Announce(announcement) = announce else {
+        panic!("{announce:?}");
+    };
+    let mut row = observed.tables.mappings[&announcement.key];
+    assert!(announcement.is_of(&row));
+    row.unannounced = 0;
+    assert!(!announcement.is_of(&row), "told before");
+    row.unannounced = 1;
+    row.mac = mac(5);
+    assert!(!announcement.is_of(&row), "moved on");
+}

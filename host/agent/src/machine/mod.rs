@@ -15,7 +15,7 @@ use eni_netlink::{Namespace, Netlink};
 use eni_plan::Observed;
 use eni_types::Ipv4Cidr;
 
-use crate::announce::Announcer;
+use crate::announce::Speaker;
 use crate::error::chain;
 use crate::uplink::{Host, UplinkOwner};
 use crate::{AdapterService, AgentError};
@@ -74,7 +74,7 @@ impl Machine {
         tell_of(&upgrade);
         let programs: Arc<Programs> = Arc::new(programs);
         let driver = NamespaceDriver::new(run.clone(), &fabric, init_command, adapter_files)?;
-        let tables = TablesPart::new(tables, Arc::clone(&programs), Announcer::new(&fabric)?);
+        let tables = TablesPart::new(tables, Arc::clone(&programs), Speaker::new(&fabric)?);
         let devices = DevicesPart::new(
             run,
             fabric,

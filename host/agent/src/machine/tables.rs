@@ -5,30 +5,35 @@ use std::sync::Arc;
 
 use eni_abi::{LpmKey, Plain};
 use eni_bpf_loader::{DataPlaneError, HashTable, LpmTable, Programs, Tables};
-use eni_plan::{Announcement, Observed, Step, TableChange};
+use eni_plan::{Observed, Step, TableChange};
 
 use crate::AgentError;
-use crate::announce::Announcer;
+use crate::announce::Speaker;
 
 /// What writes the packet tables.
 pub(crate) struct TablesPart {
     tables: Tables,
     programs: Arc<Programs>,
-    announcer: Announcer,
+    speaker: Arc<Speaker>,
 }
 
 impl TablesPart {
-    pub(crate) fn new(tables: Tables, programs: Arc<Programs>, announcer: Announcer) -> Self {
+    pub(crate) fn new(tables: Tables, programs: Arc<Programs>, speaker: Speaker) -> Self {
         Self {
             tables,
             programs,
-            announcer,
+            speaker: Arc::new(speaker),
         }
     }
 
     /// The programs' counters, and where they are attached.
     pub(crate) fn programs(&self) -> Arc<Programs> {
         Arc::clone(&self.programs)
+    }
+
+    /// What speaks to guests.
+    pub(crate) fn speaker(&self) -> Arc<Speaker> {
+        Arc::clone(&self.speaker)
     }
 
     /// The tables' contents; nothing of the devices.
@@ -61,11 +66,8 @@ impl TablesPart {
             }
             Step::Table(change) => self.change_table(change)?,
             Step::WriteGlobals(globals) => self.tables.globals.set(0, globals)?,
-            Step::Announce(announcement) => {
-                self.announcer.announce(announcement)?;
-                let Announcement { key, mapping, .. } = announcement;
-                self.tables.mappings.insert(key, mapping)?;
-            }
+            // Guests have been told.
+            Step::Announce(told) => self.tables.mappings.insert(&told.key, &told.mapping)?,
             Step::Forget(vport, row) => {
                 let instance = self.tables.vports.get(*vport)?.instance;
                 self.programs.forget_connections(instance, *vport)?;
