@@ -72,6 +72,39 @@ def test_a_lane_that_panics_again_and_again_ends_and_the_region_still_stops_clea
         until(lambda: lanes_of(region)["tables"]["state"] == "ended", "the lane goes on")
 
 
+def test_a_devices_lane_that_panics_at_all_work_delays_no_cut_and_is_tried_again(tmp_path, monkeypatch):
+    with regions.running(tmp_path) as region:
+        network = Network(region)
+        group = network.group("all", allow("icmp"))
+        first, _ = network.host(network.subnet_a, group)
+        second, eni = network.host(network.subnet_a, group)
+        added = network.interface(network.subnet_a, group)
+        attachment = network.attach(added["NetworkInterfaceId"], second)
+        region.kill()
+        monkeypatch.setenv("OPENENI_AGENT_PANIC", "devices=1+")
+        region.start()
+        assert network.pings(first, eni["PrivateIpAddress"])
+        network.ec2.detach_network_interface(AttachmentId=attachment)
+        until(lambda: not network.pings(first, added["PrivateIpAddress"]), "a detached interface answers")
+        until(lambda: network.describe(added["NetworkInterfaceId"])["Status"] == "available", "not reported")
+        network.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[allow("icmp")])
+        until(lambda: not network.pings(first, eni["PrivateIpAddress"]), "a revoked rule lets in")
+        # What needs a device is planned again and again: an end of the lane would be no better.
+        network.ec2.stop_instances(InstanceIds=[first])
+        before = lanes_of(region)["devices"]["panics"]
+        until(lambda: lanes_of(region)["devices"]["panics"] > before + 2, "it is not tried again")
+        lanes = lanes_of(region)
+        assert (lanes["tables"]["state"], lanes["tables"]["panics"]) == ("running", 0), lanes
+        assert lanes["devices"]["state"] == "running", lanes
+        assert "OPENENI_AGENT_PANIC" in lanes["devices"]["last_error"]
+        assert network.state(first) == "stopping"
+        # A process whose lane works does what is left.
+        region.kill()
+        monkeypatch.delenv("OPENENI_AGENT_PANIC")
+        region.start()
+        network.wait_for_state(first, "stopped")
+
+
 def looks(region):
     found = re.search(r"^openeni_look_seconds_count (\d+)$", region.openeni("metrics").stdout, re.MULTILINE)
     return int(found[1]) if found else 0

@@ -15,8 +15,8 @@ pub struct Failures {
     steps: Vec<Step>,
     instances: BTreeSet<InstanceId>,
     vports: BTreeSet<u32>,
-    /// Vports whose guest end could not be configured.
-    unconfigured: BTreeSet<u32>,
+    /// Vports that could not be guarded, or whose guest end could not be configured.
+    unready: BTreeSet<u32>,
     policies: BTreeSet<u32>,
 }
 
@@ -29,12 +29,12 @@ impl Failures {
 
     /// The step, if none that it builds on has failed, nor itself. A vport whose new policy could not be written whole is
     /// cut: under its old one it would let in what a rule removed since has let in. A vport that passes gets its new row even
-    /// if the guest's end could not be configured: what a guest does to its device must not keep rules from taking effect.
+    /// if it could not be guarded again, or the guest's end not be configured: what a guest does to its device, or a kernel that
+    /// refuses, must not keep rules from taking effect.
     #[must_use]
     pub fn allow<'a>(&self, step: &'a Step, observed: &Observed) -> Option<Cow<'a, Step>> {
         let vport_failed = step.vport().is_some_and(|vport| {
-            self.vports.contains(&vport)
-                || self.unconfigured.contains(&vport) && !observed.passes(vport)
+            self.vports.contains(&vport) || self.unready.contains(&vport) && !observed.passes(vport)
         });
         let instance_failed = step
             .instance_id()
@@ -72,7 +72,7 @@ impl Failures {
         match &step {
             // An interface that cannot be plugged says nothing about the instance's others.
             Step::Plug(..) => self.vports.extend(step.vport()),
-            Step::Configure(..) => self.unconfigured.extend(step.vport()),
+            Step::Guard(_) | Step::Configure(..) => self.unready.extend(step.vport()),
             Step::Table(change) => self.policies.extend(change.policy()),
             // It keeps nothing else from being done.
             Step::Link(_) => {}
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_that_cannot_be_configured_keeps_no_rule_from_taking_effect() {
+    fn what_cannot_be_guarded_or_configured_keeps_no_rule_from_taking_effect() {
         let interface = DesiredInterface {
             vport: 3,
             instance_id: "i-00000000000000001".parse().unwrap(),
@@ -146,6 +146,7 @@ mod tests {
         let mut failures = Failures::default();
         let configure = Step::Configure(id, interface);
         failures.add(configure.clone());
+        failures.add(Step::Guard(3));
         let write = Step::WriteVport(3, row(1));
         let mut observed = Observed::default();
         assert_eq!(

@@ -30,6 +30,9 @@ pub struct Walk {
     closed: BTreeSet<Queue>,
     /// Vports with steps of the devices lane before the present one, not yet observed, and their queue.
     unfinished: BTreeMap<u32, Queue>,
+    /// Those of them whose device is being made or taken: no row is written there. One that passes, and is only to be guarded
+    /// (again, by a new process) or configured, gets its new row at once: rules wait for no device.
+    remade: BTreeSet<u32>,
     /// Vports whose guest end is to be configured.
     unconfigured: BTreeSet<u32>,
     /// Vports with steps of the devices lane that are left out.
@@ -53,6 +56,7 @@ impl Walk {
             queues: BTreeMap::new(),
             closed: BTreeSet::new(),
             unfinished: BTreeMap::new(),
+            remade: BTreeSet::new(),
             unconfigured: BTreeSet::new(),
             left_out: BTreeSet::new(),
             unreleased: BTreeSet::new(),
@@ -99,8 +103,9 @@ impl Walk {
                 if !maps.is_ready(row.instance) {
                     self.maps.insert(row.instance);
                 }
-                let half_made = self.unfinished.contains_key(vport)
-                    || self.unconfigured.contains(vport) && !observed.passes(*vport);
+                let unready =
+                    self.unfinished.contains_key(vport) || self.unconfigured.contains(vport);
+                let half_made = self.remade.contains(vport) || unready && !observed.passes(*vport);
                 half_made || !maps.is_ready(row.instance)
             }
             Step::Announce(announcement) => {
@@ -183,6 +188,9 @@ impl Walk {
             _ => {
                 if let Some(vport) = step.vport() {
                     self.unfinished.entry(vport).or_insert(queue);
+                    if !matches!(step, Step::Guard(_)) {
+                        self.remade.insert(vport);
+                    }
                 }
             }
         }
