@@ -5,21 +5,12 @@ use std::collections::BTreeSet;
 
 use eni_lower::{Delta, Lowering, Numbers, VportNumbers};
 use eni_model::resource::ResourceKey;
-use eni_model::testing::{TestWorld, random_step};
-use eni_model::{Resource, Transition, World, plan_transitions};
+use eni_model::testing::{TestWorld, differing_rows, random_step};
+use eni_model::{Transition, World, plan_transitions};
 use proptest::prelude::*;
 
 /// So few that some interfaces find none free.
 const VPORTS: u32 = 9;
-
-/// The rows that differ.
-fn changed(before: &World, after: &World) -> BTreeSet<ResourceKey> {
-    let rows = |world: &World| -> Vec<Resource> { world.resources().collect() };
-    let (before, after) = (rows(before), rows(after));
-    let differs = |row: &&Resource| !(before.contains(row) && after.contains(row));
-    let rows = before.iter().chain(&after);
-    rows.filter(differs).map(Resource::key).collect()
-}
 
 /// A region, and what follows it.
 struct Follower {
@@ -49,7 +40,7 @@ impl Follower {
 
     fn follow(&mut self) -> Delta {
         let before = self.lowering.desired().clone();
-        let keys = changed(&self.seen, &self.region.world);
+        let keys = differing_rows(&self.seen, &self.region.world);
         let world = &self.region.world;
         let update = self
             .lowering

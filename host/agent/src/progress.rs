@@ -149,9 +149,8 @@ fn of_instance(instance: &Instance, cut: bool, observed: &Observed) -> Option<Tr
 
 #[cfg(test)]
 mod tests {
-    use eni_model::resource::ResourceKey;
-    use eni_model::testing::{TestRng, TestWorld, random_step};
-    use eni_model::{Change, Resource, plan_transitions};
+    use eni_model::testing::{TestRng, TestWorld, differing_rows, random_step};
+    use eni_model::{Change, plan_transitions};
     use eni_plan::{Planner, plan};
     use rand::Rng;
 
@@ -277,15 +276,6 @@ mod tests {
         assert_eq!(simulation.region.world.network_interfaces.len(), 0);
     }
 
-    /// The rows that differ.
-    fn changed(before: &World, after: &World) -> Vec<ResourceKey> {
-        let rows = |world: &World| -> Vec<Resource> { world.resources().collect() };
-        let (before, after) = (rows(before), rows(after));
-        let differs = |row: &&Resource| !(before.contains(row) && after.contains(row));
-        let rows = before.iter().chain(&after);
-        rows.filter(differs).map(Resource::key).collect()
-    }
-
     #[test]
     fn what_is_news_is_found_where_something_has_changed() {
         let mut told = 0;
@@ -299,7 +289,7 @@ mod tests {
             for _ in 0..120 {
                 let before = region.world.clone();
                 random_step(rng.next_u32(), rng.next_u64(), &mut region);
-                let changed = changed(&before, &region.world);
+                let changed = differing_rows(&before, &region.world);
                 let update = planner.follow(&before, &region.world, &changed);
                 news.may_be_of(update.instances);
                 let plan = planner.plan();

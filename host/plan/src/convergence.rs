@@ -182,21 +182,10 @@ mod tests {
 
     use eni_abi::{IdentityKey, RuleBits};
     use eni_lower::{Lowering, Numbers};
-    use eni_model::World;
-    use eni_model::resource::{Resource, ResourceKey};
-    use eni_model::testing::{TestWorld, random_step};
+    use eni_model::testing::{TestWorld, differing_rows, random_step};
     use proptest::prelude::*;
 
     use super::*;
-
-    /// The rows that differ.
-    fn changed(before: &World, after: &World) -> Vec<ResourceKey> {
-        let rows = |world: &World| -> Vec<Resource> { world.resources().collect() };
-        let (before, after) = (rows(before), rows(after));
-        let differs = |row: &&Resource| !(before.contains(row) && after.contains(row));
-        let rows = before.iter().chain(&after);
-        rows.filter(differs).map(Resource::key).collect()
-    }
 
     /// Sets the source/destination check of one of the interfaces in use.
     fn change_a_check(seed: u64, region: &mut TestWorld) {
@@ -235,7 +224,7 @@ mod tests {
                 } else {
                     random_step(choice, seed, &mut region);
                 }
-                let keys = changed(&before, &region.world);
+                let keys = differing_rows(&before, &region.world);
                 let update = lowering.update(&before, &region.world, &keys, &mut vports);
                 convergence.follow(&update.delta, lowering.desired());
                 let plan = convergence.plan(lowering.desired());

@@ -2,24 +2,12 @@
 //! machine on which steps fail and things change by themselves.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
-
 use eni_abi::Vport;
-use eni_model::resource::ResourceKey;
-use eni_model::testing::{TestWorld, random_step};
-use eni_model::{Resource, World};
+use eni_model::World;
+use eni_model::testing::{TestWorld, differing_rows, random_step};
 use eni_plan::lanes::SeenDevices;
 use eni_plan::{Observed, Planner, Tables, VportNumbers, plan};
 use proptest::prelude::*;
-
-/// The rows that differ.
-fn changed(before: &World, after: &World) -> BTreeSet<ResourceKey> {
-    let rows = |world: &World| -> Vec<Resource> { world.resources().collect() };
-    let (before, after) = (rows(before), rows(after));
-    let differs = |row: &&Resource| !(before.contains(row) && after.contains(row));
-    let rows = before.iter().chain(&after);
-    rows.filter(differs).map(Resource::key).collect()
-}
 
 struct Host {
     region: TestWorld,
@@ -46,7 +34,7 @@ impl Host {
     }
 
     fn follow(&mut self) {
-        let keys = changed(&self.seen, &self.region.world);
+        let keys = differing_rows(&self.seen, &self.region.world);
         self.planner.follow(&self.seen, &self.region.world, &keys);
         self.seen = self.region.world.clone();
     }

@@ -5,6 +5,7 @@ mod region_of;
 mod rng;
 mod sequences;
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,6 +15,7 @@ use eni_types::{IdSequence, Timestamp};
 use serde_json::Value;
 
 use crate::operations::empty_family::EmptyFamily;
+use crate::resource::ResourceKey;
 use crate::{
     Caller, ChangeSet, Context, Ec2Error, Operation, RegionSettings, Resource, World, bootstrap,
     read_request,
@@ -23,6 +25,16 @@ pub use invariants::check_invariants;
 pub use region_of::region_of;
 pub use rng::TestRng;
 pub use sequences::random_step;
+
+/// The rows that differ between two worlds, found by comparing all of them.
+#[must_use]
+pub fn differing_rows(before: &World, after: &World) -> BTreeSet<ResourceKey> {
+    let rows = |world: &World| -> Vec<Resource> { world.resources().collect() };
+    let (before, after) = (rows(before), rows(after));
+    let differs = |row: &&Resource| !(before.contains(row) && after.contains(row));
+    let rows = before.iter().chain(&after);
+    rows.filter(differs).map(Resource::key).collect()
+}
 
 /// When a test begins.
 const START: Timestamp = Timestamp(1_795_201_854_000);
