@@ -66,7 +66,9 @@ impl DhcpOption {
         let split = values.iter().flat_map(|value| value.split(','));
         let texts: Vec<&str> = split.map(str::trim).collect();
         let option = match key {
-            "domain-name" => one(&texts).map(Self::DomainName),
+            "domain-name" => one(&texts)
+                .filter(|names: &String| names.chars().all(is_of_domain_names))
+                .map(Self::DomainName),
             "domain-name-servers" if texts == [AMAZON_PROVIDED_DNS] => {
                 Some(Self::DomainNameServers(DomainNameServers::AmazonProvided))
             }
@@ -117,6 +119,12 @@ impl DhcpOption {
 
 fn texts(values: &[impl Display]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
+}
+
+/// Whether a domain name may hold it (RFC 1035, 2.3.1, and the underscore that names of services have), or it stands between
+/// two: the text becomes a line of `resolv.conf`.
+fn is_of_domain_names(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_' | ' ')
 }
 
 /// The only value of an option that has one.
@@ -199,6 +207,10 @@ mod tests {
             ("domain-name", &[][..]),
             ("domain-name", &[""]),
             ("domain-name", &["a.test", "b.test"]),
+            ("domain-name", &["a.test\nnameserver 192.0.2.1"]),
+            ("domain-name", &["a.test\rb"]),
+            ("domain-name", &["$(id)"]),
+            ("domain-name", &["a.test;b"]),
             ("domain-name-servers", &["AmazonProvidedDNS", "10.0.0.1"]),
             (
                 "domain-name-servers",
