@@ -127,6 +127,38 @@ def test_a_restart_interrupts_no_flow_and_changes_what_it_must(region, network):
     assert network.describe(client_eni["NetworkInterfaceId"])["Status"] == "in-use"
 
 
+def test_what_an_answered_call_forbids_stays_forbidden_if_the_region_dies_at_once(region, network):
+    echo = network.group("echo", allow("icmp"))
+    # Many rules, so that their rows take a while to write.
+    many = network.group("many")
+    ranges = [{"CidrIp": f"10.1.{number // 250}.{number % 250}/32"} for number in range(600)]
+    web = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": ranges}
+    network.ec2.authorize_security_group_ingress(GroupId=many, IpPermissions=[web])
+    first, _ = network.host(network.subnet_a, echo)
+    _, eni = network.host(network.subnet_a, many)
+    answered = region.directory / "answered"
+    answered.touch()
+    ping = f"ping -n -c 1 -W 1 {eni['PrivateIpAddress']} > /dev/null && echo >> {answered}"
+    region.run(first, f"setsid sh -c 'while sleep 0.01; do {ping}; done' > /dev/null 2>&1 &")
+
+    def set_group(group):
+        network.ec2.modify_network_interface_attribute(
+            NetworkInterfaceId=eni["NetworkInterfaceId"], Groups=[group]
+        )
+
+    for _ in range(3):
+        before = answered.stat().st_size
+        set_group(echo)
+        until(lambda: answered.stat().st_size > before + 3, "no echo request is answered")
+        set_group(many)
+        region.kill()
+        time.sleep(0.2)  # for a request that was under way
+        seen = answered.stat().st_size
+        time.sleep(1)
+        assert answered.stat().st_size == seen
+        region.start()
+
+
 def test_instances_survive_a_kill_and_are_taken_down_by_a_stop(region, network):
     instance_id, eni = network.host(network.subnet_a, network.group("all", allow("icmp")))
     started = region.run(instance_id, "cat /proc/1/stat").split()[21]

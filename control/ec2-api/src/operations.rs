@@ -17,6 +17,10 @@ use crate::{Fault, xml};
 /// few seconds. One that does not boot must not look like a region that hangs; the SDKs give up after 60 s.
 const AWAIT_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long an answer waits for the packet tables: large groups take some 0.1 s. Longer means that the host is in trouble,
+/// which `openeni status` tells; the call itself is done.
+const TABLES_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Every action of EC2's API, one a line (`scripts/aws-model.py`).
 const EC2_ACTIONS: &str = include_str!("../aws/ec2-actions.txt");
 
@@ -147,6 +151,12 @@ async fn run<O: Operation>(mut call: Call<'_>) -> Result<Document, Fault> {
         let asked = request.awaits();
         let plan = |world: &World, context: &mut Context<'_>| request.plan(world, context);
         let response = call.region.submit(call.caller, fingerprint, plan).await?;
+        if O::AWAITS_TABLES && !call.region.wait_until_followed(TABLES_PATIENCE).await {
+            tracing::warn!(
+                action = O::NAME,
+                "answered before the packet tables followed"
+            );
+        }
         let awaited: Vec<Await> = asked
             .into_iter()
             .chain(O::response_awaits(&response))

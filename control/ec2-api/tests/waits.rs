@@ -7,9 +7,10 @@
 mod support;
 
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use eni_model::{Transition, World, plan_transitions};
+use eni_model::{Reports, Source, Transition, World, plan_transitions};
 use eni_region::Region;
 use eni_types::{AttachmentStatus, InstanceState};
 use tokio::time::{sleep, timeout};
@@ -95,6 +96,35 @@ async fn must(endpoint: &Endpoint, form: &str) -> String {
     let answer = timeout(PATIENCE, endpoint.call(form)).await.unwrap();
     assert_eq!(answer.0, 200, "{form}: {}", answer.1);
     answer.1
+}
+
+#[tokio::test]
+async fn what_packets_may_do_is_answered_when_the_tables_have_followed() {
+    let endpoint = Endpoint::start().await;
+    let region = Arc::clone(&endpoint.region);
+    let groups = "Action=DescribeSecurityGroups&Version=2016-11-15";
+    let group = text_of(&must(&endpoint, groups).await, "groupId");
+    let permission = "&IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=22&IpPermissions.1.ToPort=22\
+                      &IpPermissions.1.IpRanges.1.CidrIp=10.0.0.0/8";
+    let form = |action: &str| {
+        format!(
+            "Action={action}SecurityGroupIngress&Version=2016-11-15&GroupId={group}{permission}"
+        )
+    };
+    // As long as no host follows the region, nothing is waited for.
+    let authorized = timeout(AT_ONCE, endpoint.call(&form("Authorize"))).await;
+    assert_eq!(authorized.unwrap().0, 200);
+
+    region.wake_on_publication(Waker::noop().clone());
+    region.followed(region.snapshot().revision().0);
+    let form = form("Revoke");
+    let mut revoked = std::pin::pin!(endpoint.call(&form));
+    assert!(timeout(AGENT_DELAY, &mut revoked).await.is_err());
+    // What changes no packet is answered meanwhile.
+    let tags = format!("Action=CreateTags&Version=2016-11-15&ResourceId.1={group}&Tag.1.Key=a");
+    assert_eq!(timeout(AT_ONCE, endpoint.call(&tags)).await.unwrap().0, 200);
+    region.followed(region.snapshot().revision().0);
+    assert_eq!(timeout(AT_ONCE, revoked).await.unwrap().0, 200);
 }
 
 #[tokio::test]

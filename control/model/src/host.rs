@@ -38,6 +38,9 @@ pub trait Reports: Send + Sync {
     /// reports again.
     fn report(&self, transitions: Vec<Transition>);
 
+    /// Tells it that the packet tables are as the world of `revision` wants them, apart from rows that could not be written.
+    fn followed(&self, revision: u64);
+
     /// Lets the region forget what EC2 forgets with time ([`crate::expire`]).
     fn expire(&self);
 }

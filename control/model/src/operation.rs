@@ -32,6 +32,10 @@ pub type Listed<A> = Result<Option<Box<dyn Listing<<A as Action>::Response>>>, E
 
 /// The rules of one EC2 operation: what a person writes for a request.
 pub trait Operation: Action {
+    /// Whether the answer waits (bounded) until the packet tables are as the call has made the world. What a call forbids
+    /// then passes no more once it is answered, even if the region is killed at that moment.
+    const AWAITS_TABLES: bool = false;
+
     /// Checks the request against the rules and says what it changes and answers. Pure.
     ///
     /// # Errors

@@ -48,6 +48,10 @@ impl Reports for Region {
         }));
     }
 
+    fn followed(&self, revision: u64) {
+        self.has_followed(Revision(revision));
+    }
+
     fn expire(&self) {
         if !expire(self.snapshot().world(), self.now()).is_empty() {
             drop(self.submit(self.owner(), 0, |world, context| {

@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) revisions: watch::Sender<Revision>,
     /// Woken after each publication.
     pub(crate) wakers: Mutex<Vec<Waker>>,
+    /// The last revision that the host's packet tables are known to have followed.
+    pub(crate) followed: watch::Sender<Revision>,
     pub(crate) fenced: AtomicBool,
     pub(crate) settings: RegionSettings,
 }
@@ -81,6 +83,7 @@ impl Region {
             published: Published::new(Snapshot::without_history(world, revision)),
             revisions: watch::Sender::new(revision),
             wakers: Mutex::default(),
+            followed: watch::Sender::new(Revision(0)),
             fenced: AtomicBool::new(false),
             settings,
         });
@@ -207,6 +210,26 @@ impl Region {
             true
         };
         tokio::time::timeout(timeout, change).await.unwrap_or(false)
+    }
+
+    pub(crate) fn has_followed(&self, revision: Revision) {
+        self.shared.followed.send_if_modified(|last| {
+            let is_later = *last < revision;
+            *last = revision.max(*last);
+            is_later
+        });
+    }
+
+    /// Waits until the host's packet tables have followed what is published now, for `timeout` at most; whether they have.
+    /// Does not wait where no host follows the region.
+    pub async fn wait_until_followed(&self, timeout: Duration) -> bool {
+        if self.shared.wakers.lock().is_empty() {
+            return true;
+        }
+        let wanted = self.snapshot().revision();
+        let mut followed = self.shared.followed.subscribe();
+        let reached = followed.wait_for(|last| *last >= wanted);
+        matches!(tokio::time::timeout(timeout, reached).await, Ok(Ok(_)))
     }
 
     /// Whether another writer has taken the store over. Then every write is answered with `Unavailable`, and the

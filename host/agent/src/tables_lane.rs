@@ -269,6 +269,7 @@ impl TablesLane {
         let mut walk = Walk::along(plan, &self.devices.in_flight());
         let (knowledge, tables) = (&mut self.knowledge, &mut self.tables);
         knowledge.walk(tables, &mut walk, (&plan.now, Urgency::Now), || false);
+        self.reports.followed(self.seen.revision());
         self.report();
         // A newly published world comes between any two of these.
         let (knowledge, publications) = (&mut self.knowledge, &self.publications);
@@ -283,10 +284,8 @@ impl TablesLane {
         self.announcer.begin_all(&mut self.knowledge.announcements);
         let (steps, maps) = walk.finish();
         let without = &self.knowledge.without_maps;
-        let maps = maps
-            .into_iter()
-            .filter(|instance| !without.contains(instance));
-        self.devices.replace(steps, maps);
+        let wanted = |instance: &_| !without.contains(instance);
+        self.devices.replace(steps, maps.into_iter().filter(wanted));
         if !plan.then.is_empty() {
             self.report();
         }

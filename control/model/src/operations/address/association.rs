@@ -16,6 +16,8 @@ use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnT
 
 /// Translates an Elastic IP address to a private address, in place of what it translated to before.
 impl Operation for AssociateAddress {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let address = named(self.allocation_id, self.public_ip, world)?;
         let eni = self.interface(world)?;
@@ -141,6 +143,8 @@ fn refuse_associated(address: &Address) -> Result<(), Ec2Error> {
 
 /// Ends the translation of an Elastic IP address, which stays allocated.
 impl Operation for DisassociateAddress {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let address = match (self.association_id, self.public_ip) {
             (Some(id), None) => world
@@ -174,6 +178,8 @@ impl Operation for DisassociateAddress {
 
 /// Gives an Elastic IP address back to the pool.
 impl Operation for ReleaseAddress {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let address = named(self.allocation_id, self.public_ip, world)?;
         if self.allocation_id.is_none() {

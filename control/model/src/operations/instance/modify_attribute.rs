@@ -40,6 +40,8 @@ impl BlockDeviceChange {
 
 /// Changes one attribute of an instance, given by its own parameter or as `Attribute` and `Value`.
 impl Operation for ModifyInstanceAttribute {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let id = self.instance_id;
         let request = self.spelled_out()?;

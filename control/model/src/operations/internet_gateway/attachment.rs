@@ -10,6 +10,8 @@ use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World
 
 /// Attaches an internet gateway to a VPC: each has at most one of the other.
 impl Operation for AttachInternetGateway {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let gateway = world.internet_gateways.known(self.internet_gateway_id)?;
         let vpc_id = world.vpcs.known(self.vpc_id)?.vpc_id;
@@ -30,6 +32,8 @@ impl Operation for AttachInternetGateway {
 
 /// Detaches an internet gateway from a VPC where no interface has a public address any more.
 impl Operation for DetachInternetGateway {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let gateway = world.internet_gateways.known(self.internet_gateway_id)?;
         let vpc_id = world.vpcs.known(self.vpc_id)?.vpc_id;

@@ -11,6 +11,8 @@ use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, World};
 
 /// Makes a subnet use another network ACL.
 impl Operation for ReplaceNetworkAclAssociation {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let id = self.association_id;
         let old = world

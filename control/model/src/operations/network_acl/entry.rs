@@ -101,6 +101,8 @@ impl NetworkAclEntryParameters {
 
 /// Adds an entry to a network ACL.
 impl Operation for CreateNetworkAclEntry {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let mut acl = NetworkAcl::clone(world.network_acls.known(self.network_acl_id)?);
         let entry = self.entry.read()?;
@@ -126,6 +128,8 @@ impl Operation for CreateNetworkAclEntry {
 
 /// Replaces the entry of the same direction and number.
 impl Operation for ReplaceNetworkAclEntry {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let mut acl = NetworkAcl::clone(world.network_acls.known(self.network_acl_id)?);
         let entry = self.entry.read()?;
@@ -138,6 +142,8 @@ impl Operation for ReplaceNetworkAclEntry {
 
 /// Takes an entry out of a network ACL.
 impl Operation for DeleteNetworkAclEntry {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let mut acl = NetworkAcl::clone(world.network_acls.known(self.network_acl_id)?);
         let number = rule_number(self.rule_number)?;

@@ -20,6 +20,8 @@ use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnT
 
 /// Gives a network interface further private addresses: all that are asked for, or none.
 impl Operation for AssignPrivateIpAddresses {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.refuse_unsupported()?;
         let count = self.check_parameters()?;
@@ -155,6 +157,8 @@ impl Moves {
 
 /// Takes secondary private addresses away from a network interface. Their Elastic IP addresses stay allocated.
 impl Operation for UnassignPrivateIpAddresses {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         self.refuse_unsupported()?;
         if self.private_ip_addresses.is_empty() {

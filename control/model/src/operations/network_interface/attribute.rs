@@ -23,6 +23,8 @@ use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnT
 
 /// Changes one attribute of a network interface.
 impl Operation for ModifyNetworkInterfaceAttribute {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.check_only_one()?;
         let mut eni =
@@ -203,6 +205,8 @@ impl Operation for DescribeNetworkInterfaceAttribute {
 
 /// Sets an attribute back: `sourceDestCheck` to true, EC2 resets no other.
 impl Operation for ResetNetworkInterfaceAttribute {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         only_one(&[("sourceDestCheck", self.source_dest_check.is_some())])?;
         let eni = world.network_interfaces.known(self.network_interface_id)?;

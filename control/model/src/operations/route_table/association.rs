@@ -15,6 +15,8 @@ use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnT
 
 /// Makes a subnet use a route table instead of its VPC's main one.
 impl Operation for AssociateRouteTable {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let edge = self.gateway_id.is_some() || self.public_ipv4_pool.is_some();
         unsupported::refuse("Edge association", edge)?;
@@ -48,6 +50,8 @@ impl Operation for AssociateRouteTable {
 
 /// Makes a subnet use its VPC's main route table again.
 impl Operation for DisassociateRouteTable {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let id = self.association_id;
         let (table, subnet_id) = association(world, id)?;
@@ -64,6 +68,8 @@ impl Operation for DisassociateRouteTable {
 
 /// Makes a subnet use another route table, or a VPC another main one.
 impl Operation for ReplaceRouteTableAssociation {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let (old, subnet_id) = association(world, self.association_id)?;
         let new = world.route_tables.known(self.route_table_id)?;

@@ -19,6 +19,8 @@ impl RouteDestinationParameters {
 
 /// Adds a route to a table.
 impl Operation for CreateRoute {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let mut table = RouteTable::clone(world.route_tables.known(self.route_table_id)?);
         let destination = self.destination.resolve()?;
@@ -47,6 +49,8 @@ impl Operation for CreateRoute {
 
 /// Makes a route of a table lead elsewhere: also the local one, to an interface.
 impl Operation for ReplaceRoute {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let mut table = RouteTable::clone(world.route_tables.known(self.route_table_id)?);
         let destination = self.destination.resolve()?;
@@ -75,6 +79,8 @@ impl Operation for ReplaceRoute {
 
 /// Takes a route out of a table.
 impl Operation for DeleteRoute {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let mut table = RouteTable::clone(world.route_tables.known(self.route_table_id)?);
         let destination = self.destination.resolve()?;

@@ -19,6 +19,8 @@ use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, World};
 
 /// Adds rules for what enters: all that are named, or none.
 impl Operation for AuthorizeSecurityGroupIngress {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let group = named(self.group_id, self.group_name.as_deref(), world)?;
         let tags = Tags::for_created("security-group-rule", &self.tag_specifications)?;
@@ -35,6 +37,8 @@ impl Operation for AuthorizeSecurityGroupIngress {
 
 /// Adds rules for what leaves: all that are named, or none.
 impl Operation for AuthorizeSecurityGroupEgress {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let group = world.security_groups.known(self.group_id)?;
         let tags = Tags::for_created("security-group-rule", &self.tag_specifications)?;

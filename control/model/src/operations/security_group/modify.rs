@@ -14,6 +14,8 @@ use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnT
 
 /// Changes rules in place: their ids, directions and tags stay.
 impl Operation for ModifySecurityGroupRules {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let group = world.security_groups.known(self.group_id)?;
         if self.security_group_rules.is_empty() {

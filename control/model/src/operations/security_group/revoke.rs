@@ -18,6 +18,8 @@ use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
 /// Removes rules for what enters. Flows that are tracked go on; untracked ones end.
 impl Operation for RevokeSecurityGroupIngress {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let group = named(self.group_id, self.group_name.as_deref(), world)?;
         let asked = Revocation {
@@ -32,6 +34,8 @@ impl Operation for RevokeSecurityGroupIngress {
 
 /// Removes rules for what leaves. Flows that are tracked go on; untracked ones end.
 impl Operation for RevokeSecurityGroupEgress {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let asked = Revocation {
             group: world.security_groups.known(self.group_id)?,
