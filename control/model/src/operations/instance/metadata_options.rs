@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
+use super::modify_attribute;
 use super::settings::check_choice;
 use crate::api::account_setting::{
     GetInstanceMetadataDefaults, GetInstanceMetadataDefaultsResponse, MetadataDefaultsDescription,
@@ -13,6 +14,7 @@ use crate::api::instance::{
     ModifyInstanceMetadataOptionsResponse, RunInstances,
 };
 use crate::operations::account_setting::MANAGED_BY;
+use crate::operations::unsupported;
 use crate::resource::{AccountId, Instance, MetadataDefaults, MetadataOptions};
 use crate::tags::Tags;
 use crate::{
@@ -23,6 +25,9 @@ use crate::{
 impl Operation for ModifyInstanceMetadataOptions {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let found = world.instances.known(self.instance_id)?;
+        if found.is_terminated() {
+            return Err(modify_attribute::in_wrong_state(found));
+        }
         let given = MetadataOptionsParameter {
             http_tokens: self.http_tokens,
             http_put_response_hop_limit: self.http_put_response_hop_limit,
@@ -188,7 +193,8 @@ impl MetadataOptionsParameter {
     /// `before` with what is given changed.
     ///
     /// # Errors
-    /// `InvalidParameterValue`; `UnsupportedOperation` where the account enforces tokens and none would be required.
+    /// `InvalidParameterValue`; `UnsupportedOperation` where the account enforces tokens and none would be required, and for
+    /// the endpoint of IPv6.
     pub(super) fn checked(
         self,
         before: MetadataOptions,
@@ -201,6 +207,8 @@ impl MetadataOptionsParameter {
         if !HOPS.contains(&hops) {
             return Err(bad_hop_limit(Some(hops.into())));
         }
+        let ipv6 = self.http_protocol_ipv6.as_deref() == Some("enabled");
+        unsupported::refuse("IPv6", ipv6)?;
         let options = MetadataOptions {
             http_tokens: self.http_tokens.unwrap_or(before.http_tokens),
             http_put_response_hop_limit: hops,
@@ -260,12 +268,14 @@ pub(crate) fn check_tags(options: &MetadataOptions, tags: &Tags) -> Result<(), E
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
     use alloc::string::String;
 
     use serde_json::{Value, json};
 
     use super::super::tests;
     use crate::testing::TestWorld;
+    use crate::{Transition, plan_transitions};
 
     fn launched(region: &mut TestWorld, parameters: &[(&str, &str)]) -> String {
         let instance = tests::launched(region, parameters);
@@ -303,6 +313,7 @@ mod tests {
             ("HttpEndpoint", "on"),
             ("HttpPutResponseHopLimit", "0"),
             ("HttpPutResponseHopLimit", "65"),
+            ("HttpProtocolIpv6", "on"),
             ("InstanceMetadataTags", "yes"),
         ] {
             let parameters = [("InstanceId", id.as_str()), (parameter, value)];
@@ -315,6 +326,44 @@ mod tests {
             refused.starts_with("InvalidInstanceID.NotFound: "),
             "{refused}"
         );
+    }
+
+    /// It would have no effect.
+    #[test]
+    fn the_endpoint_of_ipv6_stays_off() {
+        let mut region = TestWorld::bootstrapped();
+        let set = |value| ("MetadataOptions.HttpProtocolIpv6", value);
+        let id = launched(&mut region, &[set("disabled")]);
+        let want = "UnsupportedOperation: IPv6 is not supported in this region.";
+        let image = region.make("DescribeImages", &[], "/imagesSet/item/0/imageId");
+        let launch = [
+            ("ImageId", image.as_str()),
+            ("MinCount", "1"),
+            ("MaxCount", "1"),
+            set("enabled"),
+        ];
+        assert_eq!(region.refused("RunInstances", &launch), want);
+        let modify = |value| [("InstanceId", id.as_str()), ("HttpProtocolIpv6", value)];
+        let refused = region.refused("ModifyInstanceMetadataOptions", &modify("enabled"));
+        assert_eq!(refused, want);
+        region.must("ModifyInstanceMetadataOptions", &modify("disabled"));
+    }
+
+    #[test]
+    fn a_terminated_instance_keeps_its_options() {
+        let mut region = TestWorld::bootstrapped();
+        let id = launched(&mut region, &[]);
+        region.must("TerminateInstances", &[("InstanceId.1", &id)]);
+        let terminated = Transition::InstanceTerminated {
+            instance_id: id.parse().unwrap(),
+        };
+        let changes = plan_transitions(&region.world, &[terminated], region.now);
+        region.world.apply(&changes);
+        let change = [("InstanceId", id.as_str()), ("HttpTokens", "required")];
+        let refused = region.refused("ModifyInstanceMetadataOptions", &change);
+        let want =
+            format!("IncorrectInstanceState: The instance '{id}' is in the 'terminated' state.");
+        assert_eq!(refused, want);
     }
 
     #[test]

@@ -203,14 +203,17 @@ pub(super) fn only_interface<'a>(
     match (interfaces.next(), interfaces.next()) {
         (Some(eni), None) => Ok(eni),
         (Some(_), Some(_)) => Err(lookup::several_interfaces(instance.instance_id)),
-        (None, _) => {
-            let message = format!(
-                "The instance '{}' is in the '{}' state.",
-                instance.instance_id, instance.state
-            );
-            Err(ErrorCode::IncorrectInstanceState.with(message))
-        }
+        (None, _) => Err(in_wrong_state(instance)),
     }
+}
+
+/// Of an instance in whose state nothing can be changed any more.
+pub(super) fn in_wrong_state(instance: &Instance) -> Ec2Error {
+    let message = format!(
+        "The instance '{}' is in the '{}' state.",
+        instance.instance_id, instance.state
+    );
+    ErrorCode::IncorrectInstanceState.with(message)
 }
 
 /// The type named `name`, if the instance's image and interfaces fit it.
