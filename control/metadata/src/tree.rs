@@ -25,14 +25,15 @@ pub(crate) enum Entry<S> {
 /// Entries with their names, in the order in which they are listed.
 pub(crate) type Entries<S> = [(&'static str, Entry<S>)];
 
-/// What is at `path` in a folder.
+/// What is at `path` in a folder. A folder without entries is none.
 pub(crate) fn look<S>(entries: &Entries<S>, about: &S, path: &[&str]) -> Option<Node> {
     let Some((name, below)) = path.split_first() else {
         let names = entries.iter().filter_map(|(name, entry)| match entry {
             Entry::Text(text) => text(about).map(|_| (*name).to_owned()),
             Entry::Folder(folder) => folder(about, &[]).map(|_| format!("{name}/")),
         });
-        return Some(Node::Folder(names.collect()));
+        let names: Vec<String> = names.collect();
+        return (!names.is_empty()).then_some(Node::Folder(names));
     };
     let (_, entry) = entries.iter().find(|(known, _)| known == name)?;
     match entry {

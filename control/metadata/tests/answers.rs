@@ -270,11 +270,23 @@ fn tags_are_there_where_the_launch_says_so() {
         ("TagSpecification.1.Tag.1.Key", "Name"),
         ("TagSpecification.1.Tag.1.Value", "web"),
     ];
-    let bench = Bench::new(&tagged);
-    assert_eq!(
-        bench.status(&get("/latest/meta-data/tags/instance/Name")),
-        404
-    );
+    let enabled = ("MetadataOptions.InstanceMetadataTags", "enabled");
+    let with_both = [&tagged[..], &[enabled]].concat();
+    let tags = "/latest/meta-data/tags/";
+    for (parameters, are_there) in [
+        (&tagged[..], false),
+        (&[enabled], false),
+        (&with_both, true),
+    ] {
+        let bench = Bench::new(parameters);
+        let listed = bench.lines("/latest/meta-data/");
+        assert_eq!(listed.contains(&"tags/".to_owned()), are_there);
+        let want = if are_there { 200 } else { 404 };
+        for below in ["", "instance/", "instance/Name"] {
+            let path = format!("{tags}{below}");
+            assert_eq!(bench.status(&get(&path)), want, "{path}");
+        }
+    }
 }
 
 #[test]
