@@ -1,6 +1,7 @@
-//! A connection whose packets' reach can be bounded while it is used.
+//! A connection whose packets' reach can be bounded while it is used, and of which nothing stays when it is given up.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -21,10 +22,14 @@ impl Reach {
 }
 
 /// A connection, and what has been set of its [`Reach`].
+///
+/// Dropped before it was shut down, it is reset: closed in order, it would stay in the kernel until its client agrees
+/// (`tcp_close` in the kernel's net/ipv4/tcp.c), where no bound of ours counts it.
 pub(crate) struct Connection {
     stream: TcpStream,
     reach: Reach,
     set: u8,
+    is_shut: bool,
 }
 
 impl Connection {
@@ -33,7 +38,18 @@ impl Connection {
             stream,
             reach,
             set: 0,
+            is_shut: false,
         }
+    }
+
+    /// The address that the client has called.
+    pub(crate) fn called(&self) -> io::Result<SocketAddr> {
+        self.stream.local_addr()
+    }
+
+    /// Small answers do not wait for the client to confirm those before.
+    pub(crate) fn send_at_once(&self) -> io::Result<()> {
+        self.stream.set_nodelay(true)
     }
 
     /// Before anything is written.
@@ -44,6 +60,15 @@ impl Connection {
             self.set = wanted;
         }
         Ok(())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if !self.is_shut {
+            // It cannot fail for a socket that is open.
+            drop(self.stream.set_zero_linger());
+        }
     }
 }
 
@@ -72,7 +97,9 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.is_shut |= matches!(shut, Poll::Ready(Ok(())));
+        shut
     }
 
     fn poll_write_vectored(
@@ -86,5 +113,42 @@ impl AsyncWrite for Connection {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (Connection, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (client, accepted) = tokio::join!(client, listener.accept());
+        let (stream, _) = accepted.unwrap();
+        (Connection::new(stream, Reach::default()), client.unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_is_reset() {
+        let (server, mut client) = pair().await;
+        drop(server);
+        let error = client.read(&mut [0]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[tokio::test]
+    async fn what_was_shut_down_ends_in_order() {
+        let (mut server, mut client) = pair().await;
+        server.write_all(b"last").await.unwrap();
+        server.shutdown().await.unwrap();
+        drop(server);
+        let mut text = String::new();
+        client.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "last");
     }
 }

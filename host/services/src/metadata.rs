@@ -1,5 +1,6 @@
 //! Instance metadata over HTTP.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,13 +16,13 @@ use eni_model::Source;
 use eni_types::{InstanceId, Timestamp};
 use http::header::{ACCEPT_RANGES, CONTENT_TYPE, HeaderValue, SERVER};
 use http::request::Parts;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use percent_encoding::percent_decode_str;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -39,6 +40,9 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(15);
 const LONGEST_CONNECTION: Duration = Duration::from_secs(300);
 /// How long to wait before accepting again where the process has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that may wait to be accepted, of all interfaces together: as many as the kernel lets a listener have
+/// (`net.core.somaxconn`, its Documentation/admin-guide/sysctl/net.rst).
+const BACKLOG: u32 = 4_096;
 /// What EC2's server calls itself.
 const SERVER_NAME: &str = "EC2ws";
 
@@ -68,7 +72,7 @@ impl MetadataService {
     /// When nobody can listen there.
     pub async fn listen() -> io::Result<TcpListener> {
         let port = Service::InstanceMetadata.port().number();
-        TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await
+        listen_at(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
     }
 
     /// Serves until `stop` holds or its sender is gone.
@@ -95,18 +99,23 @@ impl MetadataService {
         }
     }
 
-    /// A connection's life; `None` where it is closed at once.
+    /// A connection's life; `None` where it is reset at once.
     fn connection(self: &Arc<Self>, stream: TcpStream) -> Option<impl Future<Output = ()> + use<>> {
-        let vport = asker_of(stream.local_addr().ok()?)?;
-        let place: Place = self.places.take(vport)?;
-        stream.set_nodelay(true).ok()?;
         let reach = Reach::default();
-        let io = TokioIo::new(Connection::new(stream, reach.clone()));
+        let connection = Connection::new(stream, reach.clone());
+        let vport = asker_of(connection.called().ok()?)?;
+        let place: Place = self.places.take(vport)?;
+        connection.send_at_once().ok()?;
+        let io = TokioIo::new(connection);
         let service = Arc::clone(self);
+        let turns = place.turns();
         let respond = service_fn(move |request: http::Request<_>| {
             let (head, _) = request.into_parts();
-            let response = service.respond(&head, vport, &reach);
-            async move { Ok::<_, Infallible>(response) }
+            let (service, turns, reach) = (service.clone(), turns.clone(), reach.clone());
+            async move {
+                let make = || service.respond(&head, vport, &reach);
+                Ok::<_, Infallible>(turns.answer(make).await)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -123,12 +132,13 @@ impl MetadataService {
 
     fn respond(&self, head: &Parts, vport: u32, reach: &Reach) -> Response<Full<Bytes>> {
         let path = percent_decode_str(head.uri.path()).decode_utf8_lossy();
-        let header = |name| head.headers.get(name).map(HeaderValue::as_bytes);
+        let token = combined(&head.headers, TOKEN_HEADER);
+        let token_ttl = combined(&head.headers, TOKEN_TTL_HEADER);
         let request = Request {
             method: head.method.as_str(),
             path: &path,
-            token: header(TOKEN_HEADER),
-            token_ttl: header(TOKEN_TTL_HEADER),
+            token: token.as_deref(),
+            token_ttl: token_ttl.as_deref(),
             is_forwarded: head.headers.contains_key(FORWARDED_HEADER),
         };
         let published = self.source.published();
@@ -161,6 +171,26 @@ impl MetadataService {
         let eni = scope.world.network_interface_of_attachment(id)?;
         Some(eni.attachment.as_ref()?.instance_id)
     }
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    // As tokio's own: the one before may have left connections.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// A header's value. Where its lines differ, all of them as a list (RFC 9110, 5.3), which neither a token nor a time is.
+fn combined<'a>(headers: &'a HeaderMap, name: &str) -> Option<Cow<'a, [u8]>> {
+    let mut values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let first = values.next()?;
+    let others: Vec<&[u8]> = values.filter(|value| *value != first).collect();
+    if others.is_empty() {
+        return Some(first.into());
+    }
+    let lines = [&[first], others.as_slice()].concat();
+    Some(lines.join(&b", "[..]).into())
 }
 
 /// The vport whose guest called this address for instance metadata.
@@ -197,4 +227,23 @@ fn now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     let milliseconds = since_epoch.unwrap_or_default().as_millis();
     Timestamp(i64::try_from(milliseconds).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net;
+
+    use super::*;
+
+    /// More than the 128 for whom a listener has room unless it is told.
+    #[tokio::test]
+    async fn a_crowd_may_wait_to_be_accepted() {
+        let listener = listen_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        // The kernel answers nobody whom it has no room for: the first would come only after its client's second attempt.
+        let crowd: Result<Vec<_>, _> = (0..300)
+            .map(|_| net::TcpStream::connect_timeout(&address, Duration::from_millis(800)))
+            .collect();
+        assert_eq!(crowd.unwrap().len(), 300);
+    }
 }

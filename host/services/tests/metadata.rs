@@ -193,6 +193,11 @@ fn a_head_is_read_as_clients_may_write_it() {
     let with = format!("{INSTANCE_ID}x-Aws-ec2-METADATA-token: {token}\r\n");
     assert!(ask(&mut bench.connect(3), &with).starts_with("HTTP/1.1 200 "));
     assert!(ask(&mut bench.connect(4), &with).starts_with("HTTP/1.1 401 "));
+    for (again, want) in [("60", "200"), ("61", "400")] {
+        let twice = format!("{put}X-aws-ec2-metadata-token-ttl-seconds: {again}\r\n");
+        let answer = ask(&mut bench.connect(3), &twice);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {want} ")), "{answer}");
+    }
     let forwarded = format!("{put}x-FORWARDED-for: 10.0.0.1\r\n");
     assert!(ask(&mut bench.connect(3), &forwarded).starts_with("HTTP/1.1 403 "));
     let query = INSTANCE_ID.replace("instance-id", "instance%2Did?x=y");
@@ -226,8 +231,9 @@ fn an_interface_has_only_its_own_connections_to_fill() {
     let held: Vec<TcpStream> = (0..MAX_CONNECTIONS_PER_INTERFACE)
         .map(|_| bench.connect(3))
         .collect();
-    // Accepted in order: when one more is closed, all of these are there.
-    assert_eq!(ask(&mut bench.connect(3), INSTANCE_ID), "");
+    // Accepted in order: when one more is reset, all of these are there. Nothing of it stays in the kernel.
+    let refused = bench.connect(3).read(&mut [0]).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionReset);
     assert!(ask(&mut bench.connect(4), INSTANCE_ID).starts_with("HTTP/1.1 200 "));
     drop(held);
     let freed = (0..100).any(|_| {
@@ -235,4 +241,16 @@ fn an_interface_has_only_its_own_connections_to_fill() {
         ask(&mut bench.connect(3), INSTANCE_ID).starts_with("HTTP/1.1 200 ")
     });
     assert!(freed, "places do not come back");
+}
+
+#[test]
+fn requests_that_come_together_are_answered_in_order() {
+    let bench = Bench::new();
+    let mut stream = bench.connect(3);
+    let request = format!("{INSTANCE_ID}Host: 169.254.169.254\r\n\r\n");
+    stream.write_all(request.repeat(99).as_bytes()).unwrap();
+    let answers = ask(&mut stream, &INSTANCE_ID.replace("instance-id", "none"));
+    assert_eq!(answers.matches("HTTP/1.1 200 ").count(), 99);
+    assert_eq!(answers.matches("HTTP/1.1 404 ").count(), 1);
+    assert!(answers.rfind("HTTP/1.1 200 ") < answers.rfind("HTTP/1.1 404 "));
 }
