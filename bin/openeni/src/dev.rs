@@ -13,6 +13,7 @@ use eni_ec2_api::{Access, Consoles, Credentials, QueryApi, SecretAccessKey, serv
 use eni_instance::{ConsoleFile, RunDirectory};
 use eni_metadata::TokenKey;
 use eni_model::{Console, RegionSettings};
+use eni_priority::Priority;
 use eni_region::{Region, SettingDifference};
 use eni_store::EmbeddedStore;
 use eni_types::{InstanceId, Timestamp};
@@ -158,6 +159,7 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
     let access = access(options, region.settings(), &directory)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(API_THREADS)
+        .on_thread_start(|| Priority::Prompt.take())
         .enable_all()
         .build()
         .map_err(machine("cannot start threads"))?;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, available_parallelism};
 
+use eni_priority::Priority;
 use parking_lot::Mutex;
-
 use tokio::sync::oneshot;
 
 use crate::Fault;
@@ -18,9 +18,6 @@ use crate::pieces::Pieces;
 
 /// Threads at most. Each writes some 100 MB a second, more than clients read.
 const MAX_THREADS: usize = 4;
-/// How nice they are: a third of the share of an ordinary thread where both want the same processor (sched(7)), and they
-/// give way at once to one that wakes.
-const NICENESS: i32 = 5;
 
 /// A piece, and what writes the one after it.
 pub(crate) type Written = Result<(String, Option<Box<dyn Pieces>>), Fault>;
@@ -60,10 +57,7 @@ impl Workers {
 }
 
 fn work(jobs: &Mutex<Receiver<Job>>) {
-    // On Linux this is the thread's own (setpriority(2), C library differences).
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::debug!(%error, "long answers are written at ordinary priority");
-    }
+    Priority::Background.take();
     loop {
         // One thread at a time waits for a job, the others for it.
         let job = jobs.lock().recv();

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use eni_model::{Caller, ChangeSet, Context, Ec2Error, RegionSettings, World, bootstrap};
+use eni_priority::Priority;
 use eni_store::{Revision, Store, Txn, TxnRejection};
 use eni_types::{IdSequence, Timestamp};
 use parking_lot::Mutex;
@@ -92,7 +93,10 @@ impl Region {
         let writer = Writer::new(Arc::clone(&shared), store, tenure, environment, pending);
         let writer = std::thread::Builder::new()
             .name("region-writer".into())
-            .spawn(move || writer.run(&calls))
+            .spawn(move || {
+                Priority::Prompt.take();
+                writer.run(&calls);
+            })
             .map_err(OpenError::Thread)?;
         Ok(Self {
             shared,

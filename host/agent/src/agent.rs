@@ -10,6 +10,7 @@ use eni_bpf_loader::Programs;
 use eni_instance::{AdapterFiles, RunDirectory};
 use eni_metadata::TokenKey;
 use eni_model::{Reports, Source};
+use eni_priority::Priority;
 use eni_services::{Askers, MetadataService};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
@@ -103,7 +104,10 @@ impl Agent {
         let programs = lane.programs();
         let thread = thread::Builder::new()
             .name("tables".to_owned())
-            .spawn(move || lane.run(&runtime))
+            .spawn(move || {
+                Priority::Prompt.take();
+                lane.run(&runtime)
+            })
             .map_err(failed("start a thread for"))?;
         let services = ServicesLane::start(namespace, Arc::new(metadata), services_lane)
             .map_err(failed("start a thread for"))?;
