@@ -126,7 +126,7 @@ impl<'a> Interface<'a> {
         ),
         (
             "subnet-ipv4-cidr-block",
-            Text(|interface| Some(interface.subnet()?.cidr_block.to_string())),
+            Text(|interface| Some(interface.subnet()?.cidr_block?.to_string())),
         ),
         (
             "vpc-id",

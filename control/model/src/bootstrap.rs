@@ -39,7 +39,7 @@ mod tests {
             .map(|subnet| {
                 (
                     subnet.availability_zone.clone(),
-                    subnet.cidr_block.to_string(),
+                    subnet.cidr_block.unwrap().to_string(),
                 )
             })
             .collect::<alloc::collections::BTreeMap<_, _>>()

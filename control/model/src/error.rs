@@ -95,12 +95,14 @@ error_codes! {
     AddressLimitExceeded = "AddressLimitExceeded", 400;
     AttachmentLimitExceeded = "AttachmentLimitExceeded", 400;
     CannotDelete = "CannotDelete", 400;
+    CidrLimitExceeded = "CidrLimitExceeded", 400;
     DefaultSubnetAlreadyExistsInAvailabilityZone = "DefaultSubnetAlreadyExistsInAvailabilityZone", 400;
     DefaultVpcAlreadyExists = "DefaultVpcAlreadyExists", 400;
     DefaultVpcDoesNotExist = "DefaultVpcDoesNotExist", 400;
     DependencyViolation = "DependencyViolation", 400;
     DhcpOptionsLimitExceeded = "DhcpOptionsLimitExceeded", 400;
     DryRunOperation = "DryRunOperation", 412;
+    EgressOnlyInternetGatewayLimitExceeded = "EgressOnlyInternetGatewayLimitExceeded", 400;
     GatewayNotAttached = "Gateway.NotAttached", 400;
     IdempotentParameterMismatch = "IdempotentParameterMismatch", 400;
     IncorrectInstanceState = "IncorrectInstanceState", 400;
@@ -118,6 +120,7 @@ error_codes! {
     InvalidAssociationIdNotFound = "InvalidAssociationID.NotFound", 400;
     InvalidAttachmentIdNotFound = "InvalidAttachmentID.NotFound", 400;
     InvalidBlockDeviceMapping = "InvalidBlockDeviceMapping", 400;
+    InvalidCidrBlockInUse = "InvalidCidrBlock.InUse", 400;
     InvalidGatewayIdNotFound = "InvalidGatewayID.NotFound", 400;
     InvalidGroupDuplicate = "InvalidGroup.Duplicate", 400;
     InvalidGroupNotFound = "InvalidGroup.NotFound", 400;

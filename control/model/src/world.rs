@@ -1,17 +1,17 @@
 //! What is asked of a world besides its rows.
 
 use alloc::sync::Arc;
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use eni_types::{
-    AttachmentId, AttachmentStatus, InstanceId, InstanceState, InternetGatewayId,
-    NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId, quota,
+    AttachmentId, AttachmentStatus, EgressOnlyInternetGatewayId, InstanceId, InstanceState,
+    InternetGatewayId, Ipv4Cidr, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId, quota,
 };
 
 use crate::identity::{IdentityNumber, SecurityGroupSet};
 use crate::resource::{
-    Address, Attachment, DhcpOptions, GroupName, NetworkAcl, NetworkInterface, PrivateAddress,
-    RouteState, RouteTable, RouteTarget, SecurityGroup, Subnet, Vpc, World,
+    Address, Attachment, DhcpOptions, GroupName, Ipv6Address, NetworkAcl, NetworkInterface,
+    PrivateAddress, RouteState, RouteTable, RouteTarget, SecurityGroup, Subnet, Vpc, World,
 };
 use crate::{Change, ChangeSet, RegionSettings, Row};
 
@@ -26,13 +26,14 @@ impl World {
         }
     }
 
-    /// How many more private addresses a subnet has for interfaces: what is neither taken nor kept by EC2.
+    /// How many more private IPv4 addresses a subnet has for interfaces: what is neither taken nor kept by EC2.
     #[must_use]
     pub fn available_ip_address_count(&self, subnet: &Subnet) -> u64 {
         let counts = &self.network_interfaces.indexes().private_addresses;
         let taken = counts.of(&subnet.subnet_id) as u64;
         let kept = quota::RESERVED_FIRST_ADDRESSES + quota::RESERVED_LAST_ADDRESSES;
-        subnet.cidr_block.size().saturating_sub(kept + taken)
+        let all = subnet.cidr_block.map_or(0, Ipv4Cidr::size);
+        all.saturating_sub(kept + taken)
     }
 
     /// The number of a set of security groups that an interface is in.
@@ -104,6 +105,17 @@ impl World {
             .one(&PrivateAddress { vpc_id, address })
     }
 
+    /// The interface that has this IPv6 address in this VPC.
+    #[must_use]
+    pub fn owner_of_ipv6_address(
+        &self,
+        vpc_id: VpcId,
+        address: Ipv6Addr,
+    ) -> Option<&Arc<NetworkInterface>> {
+        self.network_interfaces
+            .one(&Ipv6Address { vpc_id, address })
+    }
+
     /// The public address of one private address of an interface.
     #[must_use]
     pub fn public_address_of(
@@ -141,6 +153,17 @@ impl World {
             .map(|gateway| gateway.id())
     }
 
+    /// The egress-only internet gateway of a VPC.
+    #[must_use]
+    pub fn egress_only_internet_gateway_of(
+        &self,
+        vpc_id: VpcId,
+    ) -> Option<EgressOnlyInternetGatewayId> {
+        self.egress_only_internet_gateways
+            .one(&vpc_id)
+            .map(|gateway| gateway.id())
+    }
+
     /// The route table that a subnet uses: its own, or its VPC's main table.
     #[must_use]
     pub fn route_table_of(&self, subnet: &Subnet) -> Option<&Arc<RouteTable>> {
@@ -159,6 +182,9 @@ impl World {
                 .internet_gateways
                 .get(id)
                 .is_some_and(|gateway| gateway.vpc_id == Some(vpc_id)),
+            RouteTarget::EgressOnlyInternetGateway(id) => {
+                self.egress_only_internet_gateway_of(vpc_id) == Some(id)
+            }
             RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => self
                 .network_interfaces
                 .get(id)

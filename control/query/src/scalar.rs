@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
 use eni_types::{Ipv4Cidr, Ipv6Cidr, MalformedId, NetworkInterfaceType, SecurityGroupId, TypedId};
@@ -72,6 +72,7 @@ read_parsed! {
     i32: "A number is expected.";
     i64: "A number is expected.";
     Ipv4Addr: "An IPv4 address is expected.";
+    Ipv6Addr: "An IPv6 address is expected.";
     Ipv4Cidr: "This is not a valid CIDR block.";
     Ipv6Cidr: "This is not a valid CIDR block.";
     NetworkInterfaceType: "The interface type is not valid.";

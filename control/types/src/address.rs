@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 use core::fmt;
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
 use ipnet::{Ipv4Net, Ipv6Net};
@@ -20,6 +20,8 @@ pub struct Ipv4Cidr(Ipv4Net);
 impl Ipv4Cidr {
     /// `0.0.0.0/0`, every address.
     pub const ANY: Self = Self(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0));
+    /// `0.0.0.0/32`: no address of anybody's (RFC 1122, section 3.2.1.3).
+    pub const UNSPECIFIED: Self = Self(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 32));
 
     /// The block of `prefix_length` bits that holds `address`; `None` above 32 bits.
     #[must_use]
@@ -115,9 +117,58 @@ impl<'de> Deserialize<'de> for Ipv4Cidr {
 #[error("not an IPv6 CIDR block")]
 pub struct MalformedIpv6Cidr;
 
-/// An IPv6 block without host bits. No instance has IPv6 addresses yet: it is what rules name as their peer.
+/// An IPv6 block without host bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ipv6Cidr(Ipv6Net);
+
+impl Ipv6Cidr {
+    /// `::/0`, every address.
+    pub const ANY: Self = Self(Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 0));
+
+    /// The block of `prefix_length` bits that holds `address`; `None` above 128 bits.
+    #[must_use]
+    pub fn new(address: Ipv6Addr, prefix_length: u8) -> Option<Self> {
+        Ipv6Net::new(address, prefix_length)
+            .ok()
+            .map(|net| Self(net.trunc()))
+    }
+
+    /// The first address.
+    #[must_use]
+    pub fn network(self) -> Ipv6Addr {
+        self.0.network()
+    }
+
+    /// The last address.
+    #[must_use]
+    pub fn last(self) -> Ipv6Addr {
+        self.0.broadcast()
+    }
+
+    /// Bits of the prefix, 0 to 128.
+    #[must_use]
+    pub fn prefix_length(self) -> u8 {
+        self.0.prefix_len()
+    }
+
+    /// Whether `address` lies in this block.
+    #[must_use]
+    pub fn contains(self, address: Ipv6Addr) -> bool {
+        self.0.contains(&address)
+    }
+
+    /// Whether all of `other` lies in this block (a block covers itself).
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        self.0.contains(&other.0)
+    }
+
+    /// Whether the two blocks share an address.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        self.covers(other) || other.covers(self)
+    }
+}
 
 impl FromStr for Ipv6Cidr {
     type Err = MalformedIpv6Cidr;
@@ -148,6 +199,11 @@ impl<'de> Deserialize<'de> for Ipv6Cidr {
     }
 }
 
+/// The text is no block of either family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a CIDR block")]
+pub struct MalformedIpCidr;
+
 /// A block of either family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -159,6 +215,35 @@ pub enum IpCidr {
 }
 
 impl IpCidr {
+    /// Bits of the prefix.
+    #[must_use]
+    pub fn prefix_length(self) -> u8 {
+        match self {
+            Self::V4(block) => block.prefix_length(),
+            Self::V6(block) => block.prefix_length(),
+        }
+    }
+
+    /// Whether `address` lies in this block; none of the other family does.
+    #[must_use]
+    pub fn contains(self, address: IpAddr) -> bool {
+        match (self, address) {
+            (Self::V4(block), IpAddr::V4(address)) => block.contains(address),
+            (Self::V6(block), IpAddr::V6(address)) => block.contains(address),
+            _ => false,
+        }
+    }
+
+    /// Whether all of `other` lies in this block (a block covers itself, and none of the other family).
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::V4(block), Self::V4(other)) => block.covers(other),
+            (Self::V6(block), Self::V6(other)) => block.covers(other),
+            _ => false,
+        }
+    }
+
     /// The block if it is of IPv4.
     #[must_use]
     pub fn ipv4(self) -> Option<Ipv4Cidr> {
@@ -174,6 +259,35 @@ impl IpCidr {
         match self {
             Self::V4(_) => None,
             Self::V6(block) => Some(block),
+        }
+    }
+}
+
+impl From<Ipv4Cidr> for IpCidr {
+    fn from(block: Ipv4Cidr) -> Self {
+        Self::V4(block)
+    }
+}
+
+impl From<Ipv6Cidr> for IpCidr {
+    fn from(block: Ipv6Cidr) -> Self {
+        Self::V6(block)
+    }
+}
+
+impl FromStr for IpCidr {
+    type Err = MalformedIpCidr;
+    fn from_str(text: &str) -> Result<Self, MalformedIpCidr> {
+        let ipv4 = text.parse().map(Self::V4);
+        ipv4.or_else(|_| text.parse().map(Self::V6).map_err(|_| MalformedIpCidr))
+    }
+}
+
+impl fmt::Display for IpCidr {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4(block) => block.fmt(formatter),
+            Self::V6(block) => block.fmt(formatter),
         }
     }
 }

@@ -231,6 +231,9 @@ typed_ids! { $
     /// Id of the association of a CIDR block with a VPC.
     VpcCidrAssociationId, "vpc-cidr-assoc", None, "InvalidVpcCidrBlockAssociationID.NotFound",
         "vpc CIDR block association ID";
+    /// Id of the association of a CIDR block with a subnet.
+    SubnetCidrAssociationId, "subnet-cidr-assoc", None, "InvalidSubnetCidrBlockAssociationID.NotFound",
+        "subnet CIDR block association ID";
     /// Id of a set of DHCP options.
     DhcpOptionsId, "dopt", Some("InvalidDhcpOptionsId.Malformed"), "InvalidDhcpOptionID.NotFound", "dhcpOption ID";
     /// Id of a subnet.
@@ -253,6 +256,9 @@ typed_ids! { $
     /// Id of an internet gateway.
     InternetGatewayId, "igw", Some("InvalidInternetGatewayId.Malformed"), "InvalidInternetGatewayID.NotFound",
         "internetGateway ID";
+    /// Id of an egress-only internet gateway.
+    EgressOnlyInternetGatewayId, "eigw", Some("InvalidEgressOnlyInternetGatewayId.Malformed"),
+        "InvalidEgressOnlyInternetGatewayId.NotFound", "egressOnlyInternetGateway ID";
     /// Id of a route table.
     RouteTableId, "rtb", Some("InvalidRouteTableId.Malformed"), "InvalidRouteTableID.NotFound", "routeTable ID";
     /// Id of the association of a route table with a subnet.

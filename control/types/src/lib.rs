@@ -15,15 +15,17 @@ mod state;
 mod time;
 
 pub use address::{
-    IpCidr, Ipv4Cidr, Ipv6Cidr, MacAddress, MalformedCidr, MalformedIpv6Cidr, MalformedMac,
+    IpCidr, Ipv4Cidr, Ipv6Cidr, MacAddress, MalformedCidr, MalformedIpCidr, MalformedIpv6Cidr,
+    MalformedMac,
 };
 pub use dhcp_option::{DhcpOption, DomainNameServers, MalformedDhcpOption};
 pub use hash::fnv1a;
 pub use id::{
-    AllocationId, AssociationId, AttachmentId, DhcpOptionsId, IdErrors, IdSequence, ImageId,
-    InstanceId, InternetGatewayId, MalformedId, NetworkAclAssociationId, NetworkAclId,
-    NetworkInterfaceId, ReservationId, ResourceId, RouteTableAssociationId, RouteTableId,
-    SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId, VpcCidrAssociationId, VpcId,
+    AllocationId, AssociationId, AttachmentId, DhcpOptionsId, EgressOnlyInternetGatewayId,
+    IdErrors, IdSequence, ImageId, InstanceId, InternetGatewayId, MalformedId,
+    NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, ReservationId, ResourceId,
+    RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId,
+    SubnetCidrAssociationId, SubnetId, TypedId, VpcCidrAssociationId, VpcId,
 };
 pub use state::{
     AttachmentStatus, InstanceState, NetworkInterfaceStatus, NetworkInterfaceType, SubnetState,

@@ -6,12 +6,30 @@
 pub const VPCS_PER_REGION: usize = 5 * 20;
 /// Prefix lengths of VPC and subnet blocks (VPC User Guide, "VPC CIDR blocks" and "Subnet sizing").
 pub const VPC_PREFIX_LENGTHS: core::ops::RangeInclusive<u8> = 16..=28;
+/// IPv4 blocks of a VPC, the primary one among them (Amazon VPC quotas).
+pub const IPV4_BLOCKS_PER_VPC: usize = 5;
+/// IPv6 blocks of a VPC (Amazon VPC quotas).
+pub const IPV6_BLOCKS_PER_VPC: usize = 5;
+/// The prefix length of the IPv6 blocks that Amazon provides (VPC User Guide, "VPC CIDR blocks").
+pub const VPC_IPV6_PREFIX_LENGTH: u8 = 56;
+/// Prefix lengths of subnets' IPv6 blocks, in steps of [`SUBNET_IPV6_PREFIX_STEP`] (VPC User Guide, "Subnet sizing").
+pub const SUBNET_IPV6_PREFIX_LENGTHS: core::ops::RangeInclusive<u8> = 44..=64;
+/// See [`SUBNET_IPV6_PREFIX_LENGTHS`].
+pub const SUBNET_IPV6_PREFIX_STEP: u8 = 4;
+/// IPv6 blocks of a subnet (EC2 API reference, `AssociateSubnetCidrBlock`).
+pub const IPV6_BLOCKS_PER_SUBNET: usize = 1;
 /// Subnets in a VPC (Amazon VPC quotas).
 pub const SUBNETS_PER_VPC: usize = 200;
 /// Network interfaces in a region: EC2's default is 5,000 and may be raised; ours is a raised one.
 pub const NETWORK_INTERFACES_PER_REGION: usize = 100_000;
 /// Private IPv4 addresses of a network interface: the most that any instance type takes (`DescribeInstanceTypes`).
 pub const PRIVATE_ADDRESSES_PER_NETWORK_INTERFACE: usize = 50;
+/// IPv6 addresses of a network interface: the most that any instance type takes (`DescribeInstanceTypes`).
+pub const IPV6_ADDRESSES_PER_NETWORK_INTERFACE: usize = 50;
+/// The prefix length of IPv4 blocks that are delegated to network interfaces (EC2 User Guide, "Prefix delegation").
+pub const DELEGATED_IPV4_PREFIX_LENGTH: u8 = 28;
+/// The prefix length of IPv6 blocks that are delegated to network interfaces (as above).
+pub const DELEGATED_IPV6_PREFIX_LENGTH: u8 = 80;
 /// Characters in a network interface's description.
 pub const NETWORK_INTERFACE_DESCRIPTION_CHARACTERS: usize = 255;
 /// Security groups in a region (Amazon VPC quotas).
@@ -26,6 +44,8 @@ pub const RULES_PER_NETWORK_INTERFACE: usize = 1_000;
 pub const ADDRESSES_PER_REGION: usize = 250;
 /// Internet gateways in a region (Amazon VPC quotas: as many as VPCs).
 pub const INTERNET_GATEWAYS_PER_REGION: usize = VPCS_PER_REGION;
+/// Egress-only internet gateways in a region (Amazon VPC quotas: as many as VPCs).
+pub const EGRESS_ONLY_INTERNET_GATEWAYS_PER_REGION: usize = VPCS_PER_REGION;
 /// Route tables in a VPC (Amazon VPC quotas).
 pub const ROUTE_TABLES_PER_VPC: usize = 200;
 /// Routes in a route table: EC2's default is 50 (now 500), raisable to 1,000.

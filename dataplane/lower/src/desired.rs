@@ -3,10 +3,10 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use eni_model::resource::UserData;
-use eni_types::{AttachmentId, InstanceId, Ipv4Cidr, MacAddress, NetworkInterfaceId};
+use eni_types::{AttachmentId, InstanceId, IpCidr, Ipv4Cidr, MacAddress, NetworkInterfaceId};
 
 use crate::Tables;
 
@@ -63,6 +63,10 @@ pub struct DesiredInterface {
     pub router_address: Ipv4Addr,
     /// The interface's private addresses, the primary one first.
     pub private_ip_addresses: Vec<Ipv4Addr>,
+    /// Its IPv6 addresses.
+    pub ipv6_addresses: Vec<Ipv6Addr>,
+    /// The blocks of both families that were delegated to it.
+    pub prefixes: Vec<IpCidr>,
     /// Of a secondary interface, the primary one's subnet if that is another one.
     pub primary_subnet: Option<Ipv4Cidr>,
 }

@@ -8,7 +8,7 @@ use eni_abi::{
 };
 use eni_model::World;
 use eni_model::resource::{Attachment, Instance, NetworkInterface, Subnet};
-use eni_types::{MacAddress, SubnetId, fnv1a};
+use eni_types::{Ipv4Cidr, MacAddress, SubnetId, fnv1a};
 
 use crate::{DesiredInterface, TableChange};
 
@@ -40,7 +40,7 @@ pub(crate) struct InterfaceNumbers {
 impl PluggedInterface<'_> {
     /// Its vport's row.
     pub(crate) fn vport_row(&self) -> Vport {
-        let block = self.subnet.cidr_block;
+        let block = self.block();
         let timeouts = self.timeouts();
         Vport {
             flags: self.flags(),
@@ -119,13 +119,20 @@ impl PluggedInterface<'_> {
             device_number: self.attachment.device_number(),
             mac_address: self.eni.mac_address,
             mtu_bytes: VPC_MTU,
-            subnet: self.subnet.cidr_block,
+            subnet: self.block(),
             router_address: self.router(),
             private_ip_addresses: self.eni.private_ip_addresses.clone(),
+            ipv6_addresses: self.eni.ipv6_addresses.clone(),
+            prefixes: self.eni.prefixes().collect(),
             primary_subnet: primary
                 .filter(|primary| primary.subnet_id != self.eni.subnet_id)
-                .map(|primary| primary.cidr_block),
+                .and_then(|primary| primary.cidr_block),
         }
+    }
+
+    /// The subnet's block of IPv4; in a subnet of IPv6 only, one that holds nobody's address.
+    fn block(&self) -> Ipv4Cidr {
+        self.subnet.cidr_block.unwrap_or(Ipv4Cidr::UNSPECIFIED)
     }
 
     fn mac(&self) -> Mac {
@@ -154,7 +161,7 @@ impl PluggedInterface<'_> {
     }
 
     fn router(&self) -> core::net::Ipv4Addr {
-        let block = self.subnet.cidr_block;
+        let block = self.block();
         // The smallest subnet, /28, has sixteen addresses.
         block.nth(ROUTER_OFFSET).unwrap_or(block.network())
     }

@@ -117,7 +117,7 @@ impl Networks {
             };
             draft.change_all(used.blocks.iter().map(row).collect(), false);
             let vpc = world.vpcs.get(id).filter(|_| used.interfaces != 0);
-            used.blocks = vpc.map(|vpc| vpc.cidr_block).into_iter().collect();
+            used.blocks = vpc.into_iter().flat_map(|vpc| vpc.ipv4_blocks()).collect();
             draft.change_all(used.blocks.iter().map(row).collect(), true);
             if forget_unused(&mut self.vpcs, id) {
                 numbers.vpcs.release(&id);
@@ -137,9 +137,12 @@ impl Networks {
             let table = world.route_tables.get(id).filter(|_| used.interfaces != 0);
             used.blocks.clear();
             for route in table.into_iter().flat_map(|table| &table.routes) {
-                used.blocks.push(route.destination);
+                let Some(destination) = route.destination.ipv4() else {
+                    continue;
+                };
+                used.blocks.push(destination);
                 let row = table.map(|table| target(world, table, route.target, &draft.desired));
-                draft.change(&TableChange::Route(key(&route.destination), row));
+                draft.change(&TableChange::Route(key(&destination), row));
             }
             if forget_unused(&mut self.route_tables, id) {
                 numbers.route_tables.release(&id);
@@ -183,6 +186,7 @@ fn target(world: &World, table: &RouteTable, target: RouteTarget, desired: &Desi
             to(Route::INTERNET_GATEWAY)
         }
         RouteTarget::InternetGateway(_) => to(Route::BLACKHOLE),
+        RouteTarget::EgressOnlyInternetGateway(_) => to(Route::EGRESS_ONLY_INTERNET_GATEWAY),
         RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => {
             vport_of(world, id, desired).map_or(to(Route::BLACKHOLE), |vport| {
                 Route::to_interface(Location::here(vport))

@@ -42,17 +42,22 @@ impl Stale {
     pub(crate) fn add(&mut self, key: &ResourceKey, before: &World, after: &World) {
         match key {
             ResourceKey::Vpc(id) => self.add_vpc(*id, before, after),
-            ResourceKey::Subnet(id) => {
-                let block = |world: &World| world.subnets.get(*id).map(|subnet| subnet.cidr_block);
-                if block(before) != block(after) {
-                    self.add_subnet(*id, after);
-                }
-            }
+            ResourceKey::Subnet(id) => self.add_subnet_blocks(*id, before, after),
             ResourceKey::InternetGateway(id) => {
                 let vpc = |world: &World| world.internet_gateways.get(*id)?.vpc_id;
                 if vpc(before) != vpc(after) {
                     let vpcs = [vpc(before), vpc(after)].into_iter().flatten();
                     vpcs.for_each(|vpc| self.add_gateway(vpc, after));
+                }
+            }
+            // It stays at its VPC for life.
+            ResourceKey::EgressOnlyInternetGateway(id) => {
+                let gateway = |world: &World| {
+                    let gateway = world.egress_only_internet_gateways.get(*id)?;
+                    Some(gateway.vpc_id)
+                };
+                if let (Some(vpc), None) | (None, Some(vpc)) = (gateway(before), gateway(after)) {
+                    self.add_route_tables(vpc, after);
                 }
             }
             ResourceKey::RouteTable(id) => self.add_route_table(*id, before, after),
@@ -109,13 +114,27 @@ impl Stale {
 
     fn add_vpc(&mut self, id: VpcId, before: &World, after: &World) {
         let [was, is] = [before, after].map(|world| world.vpcs.get(id));
-        if was.map(|vpc| vpc.cidr_block) != is.map(|vpc| vpc.cidr_block) {
+        let [blocks_before, blocks_after] = [was, is].map(|vpc| {
+            let blocks = vpc.into_iter().flat_map(|vpc| vpc.blocks());
+            blocks.collect::<BTreeSet<_>>()
+        });
+        if blocks_before != blocks_after {
             self.vpcs.insert(id);
         }
         if was.map(|vpc| vpc.dhcp_options_id) != is.map(|vpc| vpc.dhcp_options_id) {
             let instances = after.instances.by(&id);
             self.instances
                 .extend(instances.map(|instance| instance.instance_id));
+        }
+    }
+
+    fn add_subnet_blocks(&mut self, id: SubnetId, before: &World, after: &World) {
+        let [was, is] = [before, after].map(|world| {
+            let subnet = world.subnets.get(id)?;
+            Some((subnet.cidr_block, subnet.ipv6_cidr_block()))
+        });
+        if was != is {
+            self.add_subnet(id, after);
         }
     }
 
@@ -140,11 +159,15 @@ impl Stale {
         self.add_interfaces(&id, world);
     }
 
-    /// What a VPC's internet gateway gives: the way out, and public addresses.
-    fn add_gateway(&mut self, vpc: VpcId, world: &World) {
+    fn add_route_tables(&mut self, vpc: VpcId, world: &World) {
         let tables = world.route_tables.by(&vpc);
         self.route_tables
             .extend(tables.map(|table| table.route_table_id));
+    }
+
+    /// What a VPC's internet gateway gives: the way out, and public addresses.
+    fn add_gateway(&mut self, vpc: VpcId, world: &World) {
+        self.add_route_tables(vpc, world);
         for address in world.addresses.iter() {
             if let Some(association) = &address.association {
                 let eni = world
@@ -211,6 +234,10 @@ fn read_of_interface(eni: &NetworkInterface) -> impl PartialEq {
         mac_address,
         description: _,
         private_ip_addresses,
+        ipv6_addresses,
+        has_primary_ipv6_address: _,
+        ipv4_prefixes,
+        ipv6_prefixes,
         group_ids,
         source_dest_check,
         attachment,
@@ -221,7 +248,9 @@ fn read_of_interface(eni: &NetworkInterface) -> impl PartialEq {
     } = eni;
     (
         (subnet_id, vpc_id, interface_type, mac_address),
-        (private_ip_addresses, group_ids, source_dest_check),
+        (private_ip_addresses, ipv6_addresses),
+        (ipv4_prefixes, ipv6_prefixes),
+        (group_ids, source_dest_check),
         (
             connection_tracking,
             attachment.as_ref().map(read_of_attachment),

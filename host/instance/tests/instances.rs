@@ -129,6 +129,8 @@ fn interface(device_number: u8, addresses: &[u8]) -> DesiredInterface {
             .iter()
             .map(|last| Ipv4Addr::new(10, 0, 0, *last))
             .collect(),
+        ipv6_addresses: Vec::new(),
+        prefixes: Vec::new(),
         primary_subnet: None,
     }
 }

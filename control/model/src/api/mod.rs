@@ -5,6 +5,7 @@
 pub(crate) mod account_setting;
 pub(crate) mod address;
 pub(crate) mod dhcp_options;
+pub(crate) mod egress_only_internet_gateway;
 pub(crate) mod image;
 pub(crate) mod instance;
 pub(crate) mod instance_type;
@@ -33,6 +34,10 @@ pub use address::{
 };
 pub use dhcp_options::{
     AssociateDhcpOptions, CreateDhcpOptions, DeleteDhcpOptions, DescribeDhcpOptions,
+};
+pub use egress_only_internet_gateway::{
+    CreateEgressOnlyInternetGateway, DeleteEgressOnlyInternetGateway,
+    DescribeEgressOnlyInternetGateways,
 };
 pub use image::DescribeImages;
 pub use instance::{
@@ -74,15 +79,16 @@ pub use security_group::{
     UpdateSecurityGroupRuleDescriptionsEgress, UpdateSecurityGroupRuleDescriptionsIngress,
 };
 pub use subnet::{
-    CreateDefaultSubnet, CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute,
+    AssociateSubnetCidrBlock, CreateDefaultSubnet, CreateSubnet, DeleteSubnet, DescribeSubnets,
+    DisassociateSubnetCidrBlock, ModifySubnetAttribute,
 };
 pub use tag::{CreateTags, DeleteTags, DescribeTags};
 pub use volume::{DescribeVolumeAttribute, DescribeVolumeStatus, DescribeVolumes};
 pub use vpc::{
-    CreateDefaultVpc, CreateVpc, DeleteVpc, DescribeVpcAttribute, DescribeVpcClassicLink,
-    DescribeVpcClassicLinkDnsSupport, DescribeVpcs, DisableVpcClassicLink,
-    DisableVpcClassicLinkDnsSupport, EnableVpcClassicLink, EnableVpcClassicLinkDnsSupport,
-    ModifyVpcAttribute,
+    AssociateVpcCidrBlock, CreateDefaultVpc, CreateVpc, DeleteVpc, DescribeVpcAttribute,
+    DescribeVpcClassicLink, DescribeVpcClassicLinkDnsSupport, DescribeVpcs, DisableVpcClassicLink,
+    DisableVpcClassicLinkDnsSupport, DisassociateVpcCidrBlock, EnableVpcClassicLink,
+    EnableVpcClassicLinkDnsSupport, ModifyVpcAttribute,
 };
 pub use vpc_endpoint_service::DescribeVpcEndpointServices;
 
@@ -103,6 +109,8 @@ macro_rules! for_each_operation {
             AssociateAddress,
             AssociateDhcpOptions,
             AssociateRouteTable,
+            AssociateSubnetCidrBlock,
+            AssociateVpcCidrBlock,
             AttachInternetGateway,
             AttachNetworkInterface,
             AuthorizeSecurityGroupEgress,
@@ -110,6 +118,7 @@ macro_rules! for_each_operation {
             CreateDefaultSubnet,
             CreateDefaultVpc,
             CreateDhcpOptions,
+            CreateEgressOnlyInternetGateway,
             CreateInternetGateway,
             CreateNetworkAcl,
             CreateNetworkAclEntry,
@@ -121,6 +130,7 @@ macro_rules! for_each_operation {
             CreateTags,
             CreateVpc,
             DeleteDhcpOptions,
+            DeleteEgressOnlyInternetGateway,
             DeleteInternetGateway,
             DeleteNetworkAcl,
             DeleteNetworkAclEntry,
@@ -136,6 +146,7 @@ macro_rules! for_each_operation {
             DescribeAddressesAttribute,
             DescribeAvailabilityZones,
             DescribeDhcpOptions,
+            DescribeEgressOnlyInternetGateways,
             DescribeImages,
             DescribeInstanceAttribute,
             DescribeInstanceCreditSpecifications,
@@ -173,6 +184,8 @@ macro_rules! for_each_operation {
             DisableVpcClassicLinkDnsSupport,
             DisassociateAddress,
             DisassociateRouteTable,
+            DisassociateSubnetCidrBlock,
+            DisassociateVpcCidrBlock,
             EnableVpcClassicLink,
             EnableVpcClassicLinkDnsSupport,
             GetAllowedImagesSettings,

@@ -10,7 +10,7 @@ use crate::tags::{TagItem, TagSpecification};
 use crate::{Ec2Error, ItemSet, ReturnTrue};
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 use eni_query::FromQuery;
 use eni_types::{
     AllocationId, AssociationId, AttachmentId, AttachmentStatus, InstanceId, MacAddress,
@@ -408,9 +408,9 @@ pub(crate) struct Ipv4Prefix {
 }
 
 /// `InstanceIpv6Address` of EC2's model.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQuery)]
 pub(crate) struct Ipv6Address {
-    pub(crate) ipv6_address: Option<String>,
+    pub(crate) ipv6_address: Option<Ipv6Addr>,
     pub(crate) is_primary_ipv6: Option<bool>,
 }
 

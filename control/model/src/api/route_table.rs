@@ -12,8 +12,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use eni_types::{
-    InstanceId, Ipv4Cidr, NetworkInterfaceId, RouteTableAssociationId, RouteTableId, SubnetId,
-    VpcId,
+    EgressOnlyInternetGatewayId, InstanceId, Ipv4Cidr, Ipv6Cidr, NetworkInterfaceId,
+    RouteTableAssociationId, RouteTableId, SubnetId, VpcId,
 };
 use serde::Serialize;
 
@@ -183,11 +183,6 @@ impl Filtered for RouteTableDescription {
                     }
                 }
             }
-            "route.destination-cidr-block" => {
-                for one in &self.route_set.items {
-                    give(one.destination_cidr_block.to_string());
-                }
-            }
             "route.origin" => {
                 for one in &self.route_set.items {
                     give(one.origin.to_string());
@@ -277,7 +272,12 @@ impl Action for ReplaceRouteTableAssociation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RouteDescription {
-    pub(crate) destination_cidr_block: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) destination_cidr_block: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) destination_ipv6_cidr_block: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) egress_only_internet_gateway_id: Option<EgressOnlyInternetGatewayId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) gateway_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -294,7 +294,7 @@ pub(crate) struct RouteDescription {
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
 pub(crate) struct RouteDestinationParameters {
     pub(crate) destination_cidr_block: Option<Ipv4Cidr>,
-    pub(crate) destination_ipv6_cidr_block: Option<String>,
+    pub(crate) destination_ipv6_cidr_block: Option<Ipv6Cidr>,
     pub(crate) destination_prefix_list_id: Option<String>,
 }
 
@@ -304,7 +304,6 @@ impl RouteDestinationParameters {
     /// # Errors
     /// `UnsupportedOperation`.
     pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
-        refuse("IPv6", self.destination_ipv6_cidr_block.is_some())?;
         refuse("Prefix list", self.destination_prefix_list_id.is_some())?;
         Ok(())
     }
@@ -344,12 +343,12 @@ pub(crate) struct RouteTableDescription {
 /// `CreateRouteRequest`, `ReplaceRouteRequest` of EC2's model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
 pub(crate) struct RouteTargetParameters {
+    pub(crate) egress_only_internet_gateway_id: Option<EgressOnlyInternetGatewayId>,
     pub(crate) gateway_id: Option<String>,
     pub(crate) instance_id: Option<InstanceId>,
     pub(crate) network_interface_id: Option<NetworkInterfaceId>,
     pub(crate) nat_gateway_id: Option<String>,
     pub(crate) vpc_peering_connection_id: Option<String>,
-    pub(crate) egress_only_internet_gateway_id: Option<String>,
     pub(crate) transit_gateway_id: Option<String>,
     pub(crate) vpc_endpoint_id: Option<String>,
     pub(crate) local_gateway_id: Option<String>,
@@ -366,10 +365,6 @@ impl RouteTargetParameters {
     pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
         refuse("NAT gateway", self.nat_gateway_id.is_some())?;
         refuse("VPC peering", self.vpc_peering_connection_id.is_some())?;
-        refuse(
-            "Egress-only internet gateway",
-            self.egress_only_internet_gateway_id.is_some(),
-        )?;
         refuse("Transit gateway", self.transit_gateway_id.is_some())?;
         refuse("VPC endpoint", self.vpc_endpoint_id.is_some())?;
         refuse("Local gateway", self.local_gateway_id.is_some())?;

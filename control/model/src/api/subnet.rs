@@ -12,8 +12,46 @@ use crate::{Ec2Error, ItemSet, ReturnTrue};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
-use eni_types::{Ipv4Cidr, SubnetId, SubnetState, VpcId};
+use eni_types::{Ipv4Cidr, Ipv6Cidr, SubnetCidrAssociationId, SubnetId, SubnetState, VpcId};
 use serde::Serialize;
+
+/// What `AssociateSubnetCidrBlock` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct AssociateSubnetCidrBlock {
+    pub(crate) subnet_id: SubnetId,
+    pub(crate) ipv6_cidr_block: Option<Ipv6Cidr>,
+    pub(crate) ipv6_ipam_pool_id: Option<String>,
+    pub(crate) ipv6_netmask_length: Option<u8>,
+}
+
+impl AssociateSubnetCidrBlock {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse(
+            "IPAM",
+            self.ipv6_ipam_pool_id.is_some() || self.ipv6_netmask_length.is_some(),
+        )?;
+        Ok(())
+    }
+}
+
+/// What `AssociateSubnetCidrBlock` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssociateSubnetCidrBlockResponse {
+    pub(crate) subnet_id: SubnetId,
+    pub(crate) ipv6_cidr_block_association: SubnetIpv6CidrBlockAssociationDescription,
+}
+
+impl Action for AssociateSubnetCidrBlock {
+    const NAME: &'static str = "AssociateSubnetCidrBlock";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = false;
+    type Response = AssociateSubnetCidrBlockResponse;
+}
 
 /// What `CreateDefaultSubnet` is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
@@ -29,7 +67,10 @@ impl CreateDefaultSubnet {
     /// # Errors
     /// `UnsupportedOperation`.
     pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
-        refuse("IPv6", self.ipv6_native == Some(true))?;
+        refuse(
+            "A default subnet of IPv6 only",
+            self.ipv6_native == Some(true),
+        )?;
         Ok(())
     }
 }
@@ -46,16 +87,16 @@ impl Action for CreateDefaultSubnet {
 pub struct CreateSubnet {
     pub(crate) vpc_id: VpcId,
     pub(crate) cidr_block: Option<Ipv4Cidr>,
+    pub(crate) ipv6_cidr_block: Option<Ipv6Cidr>,
+    pub(crate) ipv6_native: Option<bool>,
     pub(crate) availability_zone: Option<String>,
     pub(crate) availability_zone_id: Option<String>,
     #[query(name = "TagSpecification")]
     pub(crate) tag_specifications: Vec<TagSpecification>,
-    pub(crate) ipv6_cidr_block: Option<String>,
-    pub(crate) ipv6_native: Option<bool>,
-    pub(crate) ipv6_ipam_pool_id: Option<String>,
-    pub(crate) ipv6_netmask_length: Option<u8>,
     pub(crate) ipv4_ipam_pool_id: Option<String>,
     pub(crate) ipv4_netmask_length: Option<u8>,
+    pub(crate) ipv6_ipam_pool_id: Option<String>,
+    pub(crate) ipv6_netmask_length: Option<u8>,
     pub(crate) outpost_arn: Option<String>,
 }
 
@@ -66,15 +107,11 @@ impl CreateSubnet {
     /// `UnsupportedOperation`.
     pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
         refuse(
-            "IPv6",
-            self.ipv6_cidr_block.is_some()
-                || self.ipv6_native == Some(true)
+            "IPAM",
+            self.ipv4_ipam_pool_id.is_some()
+                || self.ipv4_netmask_length.is_some()
                 || self.ipv6_ipam_pool_id.is_some()
                 || self.ipv6_netmask_length.is_some(),
-        )?;
-        refuse(
-            "IPAM",
-            self.ipv4_ipam_pool_id.is_some() || self.ipv4_netmask_length.is_some(),
         )?;
         refuse("AWS Outposts", self.outpost_arn.is_some())?;
         Ok(())
@@ -160,12 +197,26 @@ impl Filtered for SubnetDescription {
 
     fn filter_values(&self, name: &str, give: &mut dyn FnMut(String)) {
         match name {
+            "ipv6-cidr-block-association.association-id" => {
+                for one in &self.ipv6_cidr_block_association_set.items {
+                    give(one.association_id.to_string());
+                }
+            }
+            "ipv6-cidr-block-association.ipv6-cidr-block" => {
+                for one in &self.ipv6_cidr_block_association_set.items {
+                    give(one.ipv6_cidr_block.to_string());
+                }
+            }
+            "ipv6-cidr-block-association.state" => {
+                for one in &self.ipv6_cidr_block_association_set.items {
+                    give(one.ipv6_cidr_block_state.state.to_string());
+                }
+            }
             "availability-zone" | "availabilityZone" => give(self.availability_zone.to_string()),
             "availability-zone-id" | "availabilityZoneId" => {
                 give(self.availability_zone_id.to_string())
             }
             "available-ip-address-count" => give(self.available_ip_address_count.to_string()),
-            "cidr" | "cidr-block" | "cidrBlock" => give(self.cidr_block.to_string()),
             "default-for-az" | "defaultForAz" => give(self.default_for_az.to_string()),
             "enable-dns64" => give(self.enable_dns64.to_string()),
             "ipv6-native" => give(self.ipv6_native.to_string()),
@@ -193,9 +244,35 @@ impl Filtered for SubnetDescription {
             "subnet-arn" => give(self.subnet_arn.to_string()),
             "subnet-id" => give(self.subnet_id.to_string()),
             "vpc-id" => give(self.vpc_id.to_string()),
+            "cidr" | "cidr-block" | "cidrBlock" => {
+                if let Some(one) = &self.cidr_block {
+                    give(one.to_string());
+                }
+            }
             _ => {}
         }
     }
+}
+
+/// What `DisassociateSubnetCidrBlock` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DisassociateSubnetCidrBlock {
+    pub(crate) association_id: SubnetCidrAssociationId,
+}
+
+/// What `DisassociateSubnetCidrBlock` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DisassociateSubnetCidrBlockResponse {
+    pub(crate) subnet_id: SubnetId,
+    pub(crate) ipv6_cidr_block_association: SubnetIpv6CidrBlockAssociationDescription,
+}
+
+impl Action for DisassociateSubnetCidrBlock {
+    const NAME: &'static str = "DisassociateSubnetCidrBlock";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = false;
+    type Response = DisassociateSubnetCidrBlockResponse;
 }
 
 /// What `ModifySubnetAttribute` is asked.
@@ -238,6 +315,12 @@ pub(crate) struct PrivateDnsNameOptionsOnLaunch {
     pub(crate) enable_resource_name_dns_aaaa_record: bool,
 }
 
+/// `SubnetCidrBlockState` of EC2's model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct SubnetCidrBlockStateDescription {
+    pub(crate) state: &'static str,
+}
+
 /// `Subnet` of EC2's model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -247,8 +330,9 @@ pub(crate) struct SubnetDescription {
     pub(crate) state: SubnetState,
     pub(crate) owner_id: String,
     pub(crate) vpc_id: VpcId,
-    pub(crate) cidr_block: String,
-    pub(crate) ipv6_cidr_block_association_set: ItemSet<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cidr_block: Option<String>,
+    pub(crate) ipv6_cidr_block_association_set: ItemSet<SubnetIpv6CidrBlockAssociationDescription>,
     pub(crate) available_ip_address_count: u64,
     pub(crate) availability_zone: String,
     pub(crate) availability_zone_id: String,
@@ -261,4 +345,15 @@ pub(crate) struct SubnetDescription {
     pub(crate) private_dns_name_options_on_launch: PrivateDnsNameOptionsOnLaunch,
     pub(crate) block_public_access_states: BlockPublicAccessStates,
     pub(crate) tag_set: ItemSet<TagItem>,
+}
+
+/// `SubnetIpv6CidrBlockAssociation` of EC2's model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SubnetIpv6CidrBlockAssociationDescription {
+    pub(crate) association_id: SubnetCidrAssociationId,
+    pub(crate) ipv6_cidr_block: String,
+    pub(crate) ipv6_cidr_block_state: SubnetCidrBlockStateDescription,
+    pub(crate) ipv6_address_attribute: &'static str,
+    pub(crate) ip_source: &'static str,
 }

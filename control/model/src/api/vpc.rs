@@ -11,8 +11,62 @@ use crate::{Ec2Error, ItemSet, ReturnTrue};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::{FromQuery, Unread};
-use eni_types::{Ipv4Cidr, VpcCidrAssociationId, VpcId, VpcState};
+use eni_types::{Ipv4Cidr, Ipv6Cidr, VpcCidrAssociationId, VpcId, VpcState};
 use serde::Serialize;
+
+/// What `AssociateVpcCidrBlock` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct AssociateVpcCidrBlock {
+    pub(crate) vpc_id: VpcId,
+    pub(crate) cidr_block: Option<Ipv4Cidr>,
+    pub(crate) amazon_provided_ipv6_cidr_block: Option<bool>,
+    pub(crate) ipv6_cidr_block_network_border_group: Option<String>,
+    pub(crate) ipv6_cidr_block: Option<Ipv6Cidr>,
+    pub(crate) ipv6_pool: Option<String>,
+    pub(crate) ipv4_ipam_pool_id: Option<String>,
+    pub(crate) ipv4_netmask_length: Option<u8>,
+    pub(crate) ipv6_ipam_pool_id: Option<String>,
+    pub(crate) ipv6_netmask_length: Option<u8>,
+}
+
+impl AssociateVpcCidrBlock {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse(
+            "Bringing your own IPv6 addresses",
+            self.ipv6_cidr_block.is_some() || self.ipv6_pool.is_some(),
+        )?;
+        refuse(
+            "IPAM",
+            self.ipv4_ipam_pool_id.is_some()
+                || self.ipv4_netmask_length.is_some()
+                || self.ipv6_ipam_pool_id.is_some()
+                || self.ipv6_netmask_length.is_some(),
+        )?;
+        Ok(())
+    }
+}
+
+/// What `AssociateVpcCidrBlock` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssociateVpcCidrBlockResponse {
+    pub(crate) vpc_id: VpcId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cidr_block_association: Option<VpcCidrBlockAssociationDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ipv6_cidr_block_association: Option<VpcIpv6CidrBlockAssociationDescription>,
+}
+
+impl Action for AssociateVpcCidrBlock {
+    const NAME: &'static str = "AssociateVpcCidrBlock";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = false;
+    type Response = AssociateVpcCidrBlockResponse;
+}
 
 /// What `CreateDefaultVpc` is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
@@ -36,16 +90,16 @@ impl Action for CreateDefaultVpc {
 pub struct CreateVpc {
     pub(crate) cidr_block: Option<Ipv4Cidr>,
     pub(crate) instance_tenancy: Option<String>,
+    pub(crate) amazon_provided_ipv6_cidr_block: Option<bool>,
+    pub(crate) ipv6_cidr_block_network_border_group: Option<String>,
     #[query(name = "TagSpecification")]
     pub(crate) tag_specifications: Vec<TagSpecification>,
-    pub(crate) amazon_provided_ipv6_cidr_block: Option<bool>,
-    pub(crate) ipv6_cidr_block: Option<String>,
+    pub(crate) ipv6_cidr_block: Option<Ipv6Cidr>,
     pub(crate) ipv6_pool: Option<String>,
-    pub(crate) ipv6_ipam_pool_id: Option<String>,
-    pub(crate) ipv6_netmask_length: Option<u8>,
-    pub(crate) ipv6_cidr_block_network_border_group: Option<String>,
     pub(crate) ipv4_ipam_pool_id: Option<String>,
     pub(crate) ipv4_netmask_length: Option<u8>,
+    pub(crate) ipv6_ipam_pool_id: Option<String>,
+    pub(crate) ipv6_netmask_length: Option<u8>,
     pub(crate) vpc_encryption_control: Option<Unread>,
 }
 
@@ -56,17 +110,15 @@ impl CreateVpc {
     /// `UnsupportedOperation`.
     pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
         refuse(
-            "IPv6",
-            self.amazon_provided_ipv6_cidr_block == Some(true)
-                || self.ipv6_cidr_block.is_some()
-                || self.ipv6_pool.is_some()
-                || self.ipv6_ipam_pool_id.is_some()
-                || self.ipv6_netmask_length.is_some()
-                || self.ipv6_cidr_block_network_border_group.is_some(),
+            "Bringing your own IPv6 addresses",
+            self.ipv6_cidr_block.is_some() || self.ipv6_pool.is_some(),
         )?;
         refuse(
             "IPAM",
-            self.ipv4_ipam_pool_id.is_some() || self.ipv4_netmask_length.is_some(),
+            self.ipv4_ipam_pool_id.is_some()
+                || self.ipv4_netmask_length.is_some()
+                || self.ipv6_ipam_pool_id.is_some()
+                || self.ipv6_netmask_length.is_some(),
         )?;
         refuse(
             "VPC encryption control",
@@ -223,6 +275,42 @@ impl Filtered for VpcDescription {
                     give(one.cidr_block_state.state.to_string());
                 }
             }
+            "ipv6-cidr-block-association.association-id" => {
+                for one in self
+                    .ipv6_cidr_block_association_set
+                    .iter()
+                    .flat_map(|set| &set.items)
+                {
+                    give(one.association_id.to_string());
+                }
+            }
+            "ipv6-cidr-block-association.ipv6-cidr-block" => {
+                for one in self
+                    .ipv6_cidr_block_association_set
+                    .iter()
+                    .flat_map(|set| &set.items)
+                {
+                    give(one.ipv6_cidr_block.to_string());
+                }
+            }
+            "ipv6-cidr-block-association.state" => {
+                for one in self
+                    .ipv6_cidr_block_association_set
+                    .iter()
+                    .flat_map(|set| &set.items)
+                {
+                    give(one.ipv6_cidr_block_state.state.to_string());
+                }
+            }
+            "ipv6-cidr-block-association.ipv6-pool" => {
+                for one in self
+                    .ipv6_cidr_block_association_set
+                    .iter()
+                    .flat_map(|set| &set.items)
+                {
+                    give(one.ipv6_pool.to_string());
+                }
+            }
             "cidr" | "cidr-block" | "cidrBlock" => give(self.cidr_block.to_string()),
             "dhcp-options-id" | "dhcpOptionsId" => give(self.dhcp_options_id.to_string()),
             "is-default" | "isDefault" => give(self.is_default.to_string()),
@@ -258,6 +346,30 @@ impl Action for DisableVpcClassicLinkDnsSupport {
     const MUTATES: bool = false;
     const HAS_DRY_RUN: bool = false;
     type Response = ReturnTrue;
+}
+
+/// What `DisassociateVpcCidrBlock` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DisassociateVpcCidrBlock {
+    pub(crate) association_id: VpcCidrAssociationId,
+}
+
+/// What `DisassociateVpcCidrBlock` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DisassociateVpcCidrBlockResponse {
+    pub(crate) vpc_id: VpcId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cidr_block_association: Option<VpcCidrBlockAssociationDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ipv6_cidr_block_association: Option<VpcIpv6CidrBlockAssociationDescription>,
+}
+
+impl Action for DisassociateVpcCidrBlock {
+    const NAME: &'static str = "DisassociateVpcCidrBlock";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = false;
+    type Response = DisassociateVpcCidrBlockResponse;
 }
 
 /// What `EnableVpcClassicLink` is asked.
@@ -334,11 +446,25 @@ pub(crate) struct VpcDescription {
     pub(crate) cidr_block: String,
     pub(crate) cidr_block_association_set: ItemSet<VpcCidrBlockAssociationDescription>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) ipv6_cidr_block_association_set: Option<ItemSet<()>>,
+    pub(crate) ipv6_cidr_block_association_set:
+        Option<ItemSet<VpcIpv6CidrBlockAssociationDescription>>,
     pub(crate) dhcp_options_id: String,
     pub(crate) tag_set: ItemSet<TagItem>,
     pub(crate) instance_tenancy: String,
     pub(crate) is_default: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) block_public_access_states: Option<BlockPublicAccessStates>,
+}
+
+/// `VpcIpv6CidrBlockAssociation` of EC2's model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VpcIpv6CidrBlockAssociationDescription {
+    pub(crate) association_id: VpcCidrAssociationId,
+    pub(crate) ipv6_cidr_block: String,
+    pub(crate) ipv6_cidr_block_state: VpcCidrBlockStateDescription,
+    pub(crate) network_border_group: String,
+    pub(crate) ipv6_pool: String,
+    pub(crate) ipv6_address_attribute: &'static str,
+    pub(crate) ip_source: &'static str,
 }

@@ -9,6 +9,7 @@ pub(crate) mod attribute;
 pub(crate) mod claims;
 mod create;
 pub mod dhcp_options;
+pub mod egress_only_internet_gateway;
 pub mod empty_family;
 #[cfg(test)]
 mod filter_tests;

@@ -20,8 +20,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use eni_types::{
-    AllocationId, DhcpOptionsId, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterfaceId,
-    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId,
+    AllocationId, DhcpOptionsId, EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId,
+    NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId,
+    VpcId,
 };
 
 use crate::client_token::{ClientToken, ClientTokenKey};
@@ -39,7 +40,9 @@ pub use metadata_defaults::{AccountId, MetadataDefaults};
 pub use network_acl::{
     IcmpTypeCode, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, PortRange, RuleAction,
 };
-pub use network_interface::{Attachment, ConnectionTracking, NetworkInterface, PrivateAddress};
+pub use network_interface::{
+    Attachment, ConnectionTracking, DelegatedPrefix, Ipv6Address, NetworkInterface, PrivateAddress,
+};
 pub use route_table::{
     Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,
 };
@@ -48,7 +51,7 @@ pub use security_group::{
     UnknownProtocol,
 };
 pub use user_data::UserData;
-pub use vpc::{InternetGateway, Subnet, Vpc};
+pub use vpc::{AssociatedBlock, EgressOnlyInternetGateway, InternetGateway, Subnet, Vpc};
 
 /// A stored text that is no resource of its kind.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +85,9 @@ macro_rules! each_kind {
                 subnets: Subnet, SubnetId, "subnet", "subnet";
                 /// An internet gateway.
                 internet_gateways: InternetGateway, InternetGatewayId, "internet-gateway", "internet-gateway";
+                /// An egress-only internet gateway.
+                egress_only_internet_gateways: EgressOnlyInternetGateway, EgressOnlyInternetGatewayId,
+                    "egress-only-internet-gateway", "egress-only-internet-gateway";
                 /// A route table with its routes and associations.
                 route_tables: RouteTable, RouteTableId, "route-table", "route-table";
                 /// A network ACL with its entries and associations.

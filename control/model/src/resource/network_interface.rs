@@ -2,11 +2,12 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use eni_types::{
-    AttachmentId, AttachmentStatus, InstanceId, MacAddress, NetworkInterfaceId,
-    NetworkInterfaceStatus, NetworkInterfaceType, SecurityGroupId, SubnetId, Timestamp, VpcId,
+    AttachmentId, AttachmentStatus, InstanceId, IpCidr, Ipv4Cidr, Ipv6Cidr, MacAddress,
+    NetworkInterfaceId, NetworkInterfaceStatus, NetworkInterfaceType, SecurityGroupId, SubnetId,
+    Timestamp, VpcId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +32,21 @@ pub struct NetworkInterface {
     pub mac_address: MacAddress,
     /// Its description.
     pub description: String,
-    /// Private addresses: the primary one first, for life, then secondary ones. Never empty but for `efa-only`.
+    /// Private IPv4 addresses: the primary one first, for life, then secondary ones. Never empty but for `efa-only` and in a
+    /// subnet of IPv6 only.
     pub private_ip_addresses: Vec<Ipv4Addr>,
+    /// IPv6 addresses, in the order in which they came.
+    #[serde(default)]
+    pub ipv6_addresses: Vec<Ipv6Addr>,
+    /// Whether the first IPv6 address is the primary one: it then stays as long as the interface is attached.
+    #[serde(default)]
+    pub has_primary_ipv6_address: bool,
+    /// IPv4 blocks that were delegated to it, /28: all their addresses are its own.
+    #[serde(default)]
+    pub ipv4_prefixes: Vec<Ipv4Cidr>,
+    /// IPv6 blocks that were delegated to it, /80.
+    #[serde(default)]
+    pub ipv6_prefixes: Vec<Ipv6Cidr>,
     /// Its security groups, at least one.
     pub group_ids: Vec<SecurityGroupId>,
     /// Whether it may only send from, and receive for, its own addresses.
@@ -100,10 +114,23 @@ impl NetworkInterface {
         self.requester_id.as_deref().unwrap_or(&region.account_id)
     }
 
-    /// The primary private address; `None` only for `efa-only`.
+    /// The primary private IPv4 address; `None` only for `efa-only` and in a subnet of IPv6 only.
     #[must_use]
     pub fn primary_private_ip_address(&self) -> Option<Ipv4Addr> {
         self.private_ip_addresses.first().copied()
+    }
+
+    /// The primary IPv6 address, if one was made so.
+    #[must_use]
+    pub fn primary_ipv6_address(&self) -> Option<Ipv6Addr> {
+        let first = self.ipv6_addresses.first().copied();
+        first.filter(|_| self.has_primary_ipv6_address)
+    }
+
+    /// The blocks that were delegated to it, of both families.
+    pub fn prefixes(&self) -> impl Iterator<Item = IpCidr> + Clone {
+        let ipv4 = self.ipv4_prefixes.iter().copied().map(IpCidr::V4);
+        ipv4.chain(self.ipv6_prefixes.iter().copied().map(IpCidr::V6))
     }
 
     /// The status that follows from the attachment.
@@ -128,13 +155,34 @@ impl Row for NetworkInterface {
     }
 }
 
-/// A private address, which one interface of its VPC has.
+/// Addresses of a delegated IPv4 block (EC2 User Guide, "Prefix delegation": /28).
+const ADDRESSES_OF_IPV4_PREFIX: usize = 16;
+
+/// A private IPv4 address, which one interface of its VPC has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PrivateAddress {
     /// The VPC.
     pub vpc_id: VpcId,
     /// The address.
     pub address: Ipv4Addr,
+}
+
+/// An IPv6 address, which one interface of its VPC has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ipv6Address {
+    /// The VPC.
+    pub vpc_id: VpcId,
+    /// The address.
+    pub address: Ipv6Addr,
+}
+
+/// A block that is delegated to one interface of its VPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DelegatedPrefix {
+    /// The VPC.
+    pub vpc_id: VpcId,
+    /// The block: /28 of IPv4 or /80 of IPv6.
+    pub prefix: IpCidr,
 }
 
 indexes! {
@@ -147,7 +195,15 @@ indexes! {
         PrivateAddress { vpc_id: eni.vpc_id, address: *address }
     });
     private_address_in_any_vpc: Ipv4Addr = |eni| eni.private_ip_addresses.iter().copied();
+    ipv6_address: Ipv6Address = |eni| eni.ipv6_addresses.iter().map(|address| {
+        Ipv6Address { vpc_id: eni.vpc_id, address: *address }
+    });
+    ipv6_address_in_any_vpc: Ipv6Addr = |eni| eni.ipv6_addresses.iter().copied();
+    prefix: DelegatedPrefix = |eni| eni.prefixes().map(|prefix| DelegatedPrefix { vpc_id: eni.vpc_id, prefix });
     instance: InstanceId = |eni| eni.attachment.as_ref().map(|attachment| attachment.instance_id);
     attachment: AttachmentId = |eni| eni.attachment.as_ref().map(|attachment| attachment.attachment_id);
-    + private_addresses: SubnetId = |eni| (eni.subnet_id, eni.private_ip_addresses.len());
+    + private_addresses: SubnetId = |eni| {
+        let delegated = ADDRESSES_OF_IPV4_PREFIX * eni.ipv4_prefixes.len();
+        (eni.subnet_id, eni.private_ip_addresses.len() + delegated)
+    };
 }

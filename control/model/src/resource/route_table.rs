@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use eni_types::{
-    InstanceId, InternetGatewayId, Ipv4Cidr, NetworkInterfaceId, RouteTableAssociationId,
-    RouteTableId, SubnetId, VpcId,
+    EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId, IpCidr, NetworkInterfaceId,
+    RouteTableAssociationId, RouteTableId, SubnetId, VpcId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ pub struct RouteTable {
     pub route_table_id: RouteTableId,
     /// Its VPC.
     pub vpc_id: VpcId,
-    /// Its routes, the VPC's local route among them; destinations are unique.
+    /// Its routes, a local one for each of the VPC's blocks among them; destinations are unique.
     pub routes: Vec<Route>,
     /// What uses it. The VPC's main table has one association without a subnet.
     pub associations: Vec<RouteTableAssociation>,
@@ -32,7 +32,7 @@ pub struct RouteTable {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// Packets to this block,
-    pub destination: Ipv4Cidr,
+    pub destination: IpCidr,
     /// go there.
     pub target: RouteTarget,
     /// How the route came to be.
@@ -47,6 +47,8 @@ pub enum RouteTarget {
     Local,
     /// To an internet gateway.
     InternetGateway(InternetGatewayId),
+    /// To an egress-only internet gateway: of IPv6 only.
+    EgressOnlyInternetGateway(EgressOnlyInternetGatewayId),
     /// To a network interface.
     NetworkInterface(NetworkInterfaceId),
     /// To the only network interface of an instance, remembered as both.
@@ -131,7 +133,7 @@ impl RouteTarget {
     pub fn network_interface_id(self) -> Option<NetworkInterfaceId> {
         match self {
             Self::NetworkInterface(id) | Self::Instance(_, id) => Some(id),
-            Self::Local | Self::InternetGateway(_) => None,
+            Self::Local | Self::InternetGateway(_) | Self::EgressOnlyInternetGateway(_) => None,
         }
     }
 }

@@ -64,7 +64,9 @@ fn any_subnet() -> impl Strategy<Value = Resource> {
         let row = Subnet {
             subnet_id: subnet(row),
             vpc_id: vpc(of),
-            cidr_block: Ipv4Cidr::ANY,
+            cidr_block: Some(Ipv4Cidr::ANY),
+            ipv6_cidr_block_association: None,
+            assign_ipv6_address_on_creation: false,
             availability_zone: "us-east-1a".into(),
             map_public_ip_on_launch: false,
             default_for_az: false,
@@ -87,7 +89,7 @@ fn any_route_table() -> impl Strategy<Value = Resource> {
             routes: targets
                 .into_iter()
                 .map(|target| Route {
-                    destination: Ipv4Cidr::ANY,
+                    destination: Ipv4Cidr::ANY.into(),
                     target: RouteTarget::NetworkInterface(interface(target)),
                     origin: RouteOrigin::CreateRoute,
                 })

@@ -2,10 +2,11 @@
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
-use eni_types::SubnetId;
+use eni_types::{IpCidr, SubnetId, VpcId};
 
-use crate::resource::{DhcpOptions, RulePeer, Subnet};
+use crate::resource::{DhcpOptions, NetworkInterface, RulePeer, Subnet};
 use crate::{Resource, World};
 
 /// Checks everything that must hold between the rows of a world.
@@ -100,9 +101,12 @@ fn check_subnets(world: &World) {
         let id = subnet.subnet_id;
         let vpc = world.vpcs.get(subnet.vpc_id);
         assert!(
-            vpc.is_some_and(|vpc| vpc.cidr_block.covers(subnet.cidr_block)),
+            vpc.is_some_and(|vpc| subnet
+                .blocks()
+                .all(|block| vpc.blocks().any(|whole| whole.covers(block)))),
             "{subnet:?}"
         );
+        assert!(subnet.blocks().next().is_some(), "{subnet:?}");
         assert_eq!(world.network_acls.count(&id), 1, "network ACLs of {id}");
         assert!(world.route_tables.count(&id) <= 1, "route tables of {id}");
         assert!(!overlaps_another(world, subnet), "{subnet:?}");
@@ -130,7 +134,12 @@ fn overlaps_another(world: &World, subnet: &Subnet) -> bool {
         .subnets
         .by(&subnet.vpc_id)
         .filter(|other| other.subnet_id != subnet.subnet_id)
-        .any(|other| other.cidr_block.overlaps(subnet.cidr_block))
+        .flat_map(|other| other.blocks())
+        .any(|other| {
+            subnet
+                .blocks()
+                .any(|own| own.covers(other) || other.covers(own))
+        })
 }
 
 fn check_security_groups(world: &World) {
@@ -164,7 +173,8 @@ fn check_security_groups(world: &World) {
 }
 
 fn check_network_interfaces(world: &World) {
-    let (mut addresses, mut macs) = (BTreeSet::new(), BTreeSet::new());
+    let (mut addresses, mut prefixes) = (BTreeSet::new(), BTreeSet::new());
+    let mut macs = BTreeSet::new();
     let (mut slots, mut adapters) = (BTreeSet::new(), BTreeSet::new());
     for eni in world.network_interfaces.iter() {
         let subnet = subnet_of(world, eni.subnet_id);
@@ -173,11 +183,21 @@ fn check_network_interfaces(world: &World) {
             (&eni.vpc_id, &eni.availability_zone),
             "{eni:?}"
         );
-        for address in &eni.private_ip_addresses {
-            assert!(subnet.cidr_block.contains(*address), "{eni:?}");
+        for address in addresses_of(eni) {
             assert!(
-                addresses.insert((eni.vpc_id, *address)),
+                subnet.blocks().any(|block| block.contains(address)),
+                "{eni:?}"
+            );
+            assert!(
+                addresses.insert((eni.vpc_id, address)),
                 "{address} is on two interfaces"
+            );
+        }
+        for prefix in eni.prefixes() {
+            assert!(subnet.blocks().any(|block| block.covers(prefix)), "{eni:?}");
+            assert!(
+                prefixes.insert((eni.vpc_id, prefix)),
+                "{prefix} is delegated to two interfaces"
             );
         }
         assert!(
@@ -186,7 +206,7 @@ fn check_network_interfaces(world: &World) {
         );
         assert_eq!(
             eni.private_ip_addresses.is_empty(),
-            !eni.interface_type.carries_ip(),
+            !eni.interface_type.carries_ip() || subnet.is_ipv6_native(),
             "{eni:?}"
         );
         assert!(!eni.group_ids.is_empty(), "{eni:?}");
@@ -216,6 +236,21 @@ fn check_network_interfaces(world: &World) {
                 "the card of {eni:?} has two adapters"
             );
         }
+    }
+    check_prefixes(&addresses, &prefixes);
+}
+
+fn addresses_of(eni: &NetworkInterface) -> impl Iterator<Item = IpAddr> {
+    let ipv4 = eni.private_ip_addresses.iter().copied().map(IpAddr::V4);
+    ipv4.chain(eni.ipv6_addresses.iter().copied().map(IpAddr::V6))
+}
+
+/// An address of one interface is in no block that is delegated to another, nor to itself.
+fn check_prefixes(addresses: &BTreeSet<(VpcId, IpAddr)>, prefixes: &BTreeSet<(VpcId, IpCidr)>) {
+    for (vpc_id, prefix) in prefixes {
+        let inside = |(vpc, address): &&(VpcId, IpAddr)| vpc == vpc_id && prefix.contains(*address);
+        let given = addresses.iter().find(inside);
+        assert_eq!(given, None, "in the delegated block {prefix}");
     }
 }
 

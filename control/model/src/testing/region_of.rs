@@ -66,7 +66,8 @@ fn fill(
         .world
         .subnets
         .get(interface.subnet_id)
-        .map_or(0, |subnet| subnet.cidr_block.network().to_bits())
+        .and_then(|subnet| subnet.cidr_block)
+        .map_or(0, |block| block.network().to_bits())
         + quota::RESERVED_FIRST_ADDRESSES as u32;
     let mut changes = ChangeSet::none();
     changes.delete(interface.network_interface_id);

@@ -24,7 +24,7 @@ pub(crate) use flow::{Query, Quote, TrackedFlow};
 use flow::{flow_of, is_request, quoted_flow, whole_quote};
 pub(crate) use fragment::{Firsts, Piece};
 pub(crate) use services::METADATA;
-use services::{answer_of_services, question_to_services};
+use services::{answer_of_router, answer_of_services, question_to_services};
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
@@ -132,7 +132,7 @@ pub(crate) fn decide(
             if !may_send(world, sender, packet) {
                 return None;
             }
-            subnet_of(world, sender)?.cidr_block.nth(1)
+            subnet_of(world, sender)?.cidr_block?.nth(1)
         }
         Place::Outside if stays_home(packet.source) || stays_home(packet.destination) => {
             return None;
@@ -221,27 +221,20 @@ fn lets_in(
     Some(security_groups_allow(world, tracked, receiver, &ingress))
 }
 
-/// A router answers its subnet's pings, whatever the rules, and nothing else.
-fn answer_of_router(from: Place, packet: &Packet) -> Option<Delivery> {
-    let is_ping = packet.protocol == ICMP && packet.destination_port == 8 << 8;
-    (is_ping && packet.piece == Piece::Whole).then_some(Delivery {
-        to: from,
-        source: packet.destination,
-        destination: packet.source,
-        quoted: None,
-    })
-}
-
 /// Whether the source is the interface's own where that is checked, and neither address is one that stays at home. A VPC
 /// may have a block of those for itself.
 fn may_send(world: &World, eni: &NetworkInterface, packet: &Packet) -> bool {
     let own = eni.private_ip_addresses.contains(&packet.source);
-    let block = world.vpcs.get(eni.vpc_id).map(|vpc| vpc.cidr_block);
+    let inside = |address| {
+        let vpc = world.vpcs.get(eni.vpc_id);
+        vpc.is_some_and(|vpc| vpc.ipv4_blocks().any(|block| block.contains(address)))
+    };
     // RFC 919: the subnet's last address is its broadcast address.
-    if subnet_of(world, eni).is_some_and(|subnet| subnet.cidr_block.last() == packet.destination) {
+    let block = subnet_of(world, eni).and_then(|subnet| subnet.cidr_block);
+    if block.is_some_and(|block| block.last() == packet.destination) {
         return false;
     }
-    let strange = |address| stays_home(address) && !block.is_some_and(|own| own.contains(address));
+    let strange = |address| stays_home(address) && !inside(address);
     (own || !eni.source_dest_check) && !strange(packet.source) && !strange(packet.destination)
 }
 
@@ -320,13 +313,14 @@ fn way_from(
     let route = table
         .routes
         .iter()
-        .filter(|route| route.destination.contains(packet.destination))
+        .filter(|route| route.destination.contains(packet.destination.into()))
         .max_by_key(|route| route.destination.prefix_length())?;
     match route.target {
         RouteTarget::Local => owner(world, sender.vpc_id, packet.destination).map(untouched),
         RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => {
             live(world, id).map(untouched)
         }
+        RouteTarget::EgressOnlyInternetGateway(_) => None,
         RouteTarget::InternetGateway(id) => {
             let gateway = world.internet_gateways.get(id)?;
             if gateway.vpc_id == Some(sender.vpc_id) {
@@ -359,8 +353,8 @@ fn way_by_gateway(world: &World, pool: Ipv4Cidr, vpc_id: VpcId, packet: &Packet)
 
 fn way_from_outside(world: &World, pool: Ipv4Cidr, packet: &Packet) -> Option<Way> {
     let (eni, destination) = private_of(world, packet.destination)?;
-    let inside = world.vpcs.get(eni.vpc_id)?.cidr_block;
-    if is_regions(pool, packet.source) || inside.contains(packet.source) {
+    let mut inside = world.vpcs.get(eni.vpc_id)?.ipv4_blocks();
+    if is_regions(pool, packet.source) || inside.any(|block| block.contains(packet.source)) {
         return None;
     }
     Some(Way {

@@ -1,10 +1,10 @@
-//! Services of the fabric at link-local addresses.
+//! Services of the fabric, at link-local addresses and at its routers'.
 
 use std::net::Ipv4Addr;
 
 use eni_model::resource::NetworkInterface;
 
-use super::{Delivery, Packet, Piece, Place, TCP};
+use super::{Delivery, ICMP, Packet, Piece, Place, TCP};
 
 /// Where instance metadata answers, and at which port of TCP.
 pub(crate) const METADATA: (Ipv4Addr, u16) = (Ipv4Addr::new(169, 254, 169, 254), 80);
@@ -29,6 +29,17 @@ pub(super) fn answer_of_services(receiver: &NetworkInterface, packet: &Packet) -
         to: Place::Interface(receiver.network_interface_id),
         source: packet.source,
         destination: packet.destination,
+        quoted: None,
+    })
+}
+
+/// A router answers its subnet's pings, whatever the rules, and nothing else.
+pub(super) fn answer_of_router(from: Place, packet: &Packet) -> Option<Delivery> {
+    let is_ping = packet.protocol == ICMP && packet.destination_port == 8 << 8;
+    (is_ping && packet.piece == Piece::Whole).then_some(Delivery {
+        to: from,
+        source: packet.destination,
+        destination: packet.source,
         quoted: None,
     })
 }

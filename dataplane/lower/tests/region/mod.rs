@@ -295,7 +295,7 @@ impl Region {
         let eni = dice.pick(&self.interfaces());
         let destination = dice
             .pick(&["0.0.0.0/0", "198.51.100.0/24", "10.0.2.0/24"])
-            .parse()
+            .parse::<IpCidr>()
             .unwrap();
         table
             .routes

@@ -85,6 +85,8 @@ pub(crate) fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers
                 subnet: Ipv4Cidr::new(address, 24).unwrap(),
                 router_address: Ipv4Addr::new(10, 0, 0, 1),
                 private_ip_addresses: vec![address],
+                ipv6_addresses: Vec::new(),
+                prefixes: Vec::new(),
                 primary_subnet: None,
             },
         );

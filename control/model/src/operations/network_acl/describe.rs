@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use eni_types::{IpCidr, Ipv4Cidr, NetworkAclAssociationId, SubnetId, VpcId};
+use eni_types::{IpCidr, Ipv4Cidr, Ipv6Cidr, NetworkAclAssociationId, SubnetId, VpcId};
 
 use crate::api::network_acl::{
     DescribeNetworkAcls, DescribeNetworkAclsResponse, NetworkAclAssociationDescription,
@@ -13,7 +13,7 @@ use crate::api::network_acl::{
 use crate::describe::{Described, Filtered, Scope, describes};
 use crate::resource::{IpProtocol, NetworkAcl, NetworkAclEntry, RuleAction};
 use crate::tags::Tags;
-use crate::{IdsOf, RegionSettings, Table};
+use crate::{IdsOf, Table, World};
 
 describes! {
     /// Finds network ACLs.
@@ -26,7 +26,7 @@ impl Described for NetworkAcl {
     const ID_FILTER: Option<&'static str> = Some("network-acl-id");
 
     fn describe(&self, scope: Scope<'_>) -> NetworkAclDescription {
-        NetworkAclDescription::new(self, scope.region)
+        NetworkAclDescription::new(self, scope)
     }
 
     fn filter_values<'a>(
@@ -35,7 +35,7 @@ impl Described for NetworkAcl {
         scope: Scope<'a>,
         give: &mut dyn FnMut(Cow<'a, str>),
     ) {
-        for entry in described_entries(self) {
+        for entry in described_entries(self, scope.world) {
             let value = match name {
                 "entry.icmp.code" => entry.icmp_type_code.map(|icmp| icmp.code.to_string()),
                 "entry.icmp.type" => entry.icmp_type_code.map(|icmp| icmp.icmp_type.to_string()),
@@ -72,15 +72,17 @@ impl Described for NetworkAcl {
 
 /// The number of the last rule, which denies what no other matched: shown by EC2 as `*`, and not to be changed.
 pub(super) const LAST_RULE_NUMBER: u16 = 32767;
+/// The same for IPv6, shown where the VPC has IPv6 blocks.
+const LAST_IPV6_RULE_NUMBER: u16 = 32768;
 
 impl NetworkAclDescription {
-    pub(super) fn new(acl: &NetworkAcl, region: &RegionSettings) -> Self {
+    pub(super) fn new(acl: &NetworkAcl, scope: Scope<'_>) -> Self {
         Self {
             network_acl_id: acl.network_acl_id,
             vpc_id: acl.vpc_id,
-            owner_id: region.account_id.clone(),
+            owner_id: scope.region.account_id.clone(),
             default: acl.is_default,
-            entry_set: described_entries(acl)
+            entry_set: described_entries(acl, scope.world)
                 .map(|entry| NetworkAclEntryDescription {
                     rule_number: entry.rule_number,
                     protocol: number_of(entry.protocol),
@@ -106,9 +108,14 @@ impl NetworkAclDescription {
     }
 }
 
-/// What is stored and the last rule of each direction: as EC2 does, egress first, each direction by number.
-pub(super) fn described_entries(acl: &NetworkAcl) -> impl Iterator<Item = NetworkAclEntry> {
-    [true, false].into_iter().flat_map(|egress| {
+/// What is stored and the last rules of each direction: as EC2 does, egress first, each direction by number.
+pub(super) fn described_entries(
+    acl: &NetworkAcl,
+    world: &World,
+) -> impl Iterator<Item = NetworkAclEntry> {
+    let vpc = world.vpcs.get(acl.vpc_id);
+    let has_ipv6 = vpc.is_some_and(|vpc| vpc.has_ipv6());
+    [true, false].into_iter().flat_map(move |egress| {
         let mut entries: Vec<_> = acl
             .entries
             .iter()
@@ -116,17 +123,23 @@ pub(super) fn described_entries(acl: &NetworkAcl) -> impl Iterator<Item = Networ
             .cloned()
             .collect();
         entries.sort_by_key(|entry| entry.rule_number);
-        entries.push(NetworkAclEntry {
-            rule_number: LAST_RULE_NUMBER,
-            egress,
-            protocol: IpProtocol::All,
-            rule_action: RuleAction::Deny,
-            cidr_block: IpCidr::V4(Ipv4Cidr::ANY),
-            port_range: None,
-            icmp_type_code: None,
-        });
+        entries.push(last_rule(LAST_RULE_NUMBER, egress, Ipv4Cidr::ANY.into()));
+        let ipv6 = has_ipv6.then(|| last_rule(LAST_IPV6_RULE_NUMBER, egress, Ipv6Cidr::ANY.into()));
+        entries.extend(ipv6);
         entries
     })
+}
+
+fn last_rule(rule_number: u16, egress: bool, everyone: IpCidr) -> NetworkAclEntry {
+    NetworkAclEntry {
+        rule_number,
+        egress,
+        protocol: IpProtocol::All,
+        rule_action: RuleAction::Deny,
+        cidr_block: everyone,
+        port_range: None,
+        icmp_type_code: None,
+    }
 }
 
 /// A protocol as network ACLs spell it: always by number.

@@ -145,7 +145,7 @@ pub(crate) fn take_free(
     let key = |address| PrivateAddress { vpc_id, address };
     let free = (0..number)
         .map(|_| {
-            let addresses = assignable(subnet.cidr_block)?;
+            let addresses = assignable(subnet.cidr_block?)?;
             claims.take_free(addresses, &world.network_interfaces, key, context.rng)
         })
         .collect::<Option<_>>();
@@ -186,9 +186,13 @@ fn take_named(
 /// # Errors
 /// `InvalidParameterValue`.
 pub(crate) fn check_in_subnet(address: Ipv4Addr, subnet: &Subnet) -> Result<(), Ec2Error> {
-    let message = if !subnet.cidr_block.contains(address) {
+    let block = subnet.cidr_block.filter(|block| block.contains(address));
+    let message = if block.is_none() {
         format!("Address {address} does not fall within the subnet's address range")
-    } else if !assignable(subnet.cidr_block).is_some_and(|range| range.contains(&address)) {
+    } else if !block
+        .and_then(assignable)
+        .is_some_and(|range| range.contains(&address))
+    {
         format!("Address {address} is in subnet's reserved address range")
     } else {
         return Ok(());

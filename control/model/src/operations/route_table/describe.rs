@@ -1,14 +1,15 @@
 //! `DescribeRouteTables`: a route table as answers show it.
 
+use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 
-use eni_types::{InstanceId, RouteTableAssociationId, SubnetId, VpcId};
+use eni_types::{InstanceId, IpCidr, RouteTableAssociationId, SubnetId, VpcId};
 
 use crate::api::route_table::{
     DescribeRouteTables, DescribeRouteTablesResponse, RouteDescription,
     RouteTableAssociationDescription, RouteTableAssociationState, RouteTableDescription,
 };
-use crate::describe::{Described, Scope, describes};
+use crate::describe::{Described, Filtered, Scope, describes};
 use crate::resource::{Route, RouteTable, RouteTableAssociation, RouteTarget};
 use crate::tags::Tags;
 use crate::{IdsOf, ItemSet, Table};
@@ -25,6 +26,29 @@ impl Described for RouteTable {
 
     fn describe(&self, scope: Scope<'_>) -> RouteTableDescription {
         RouteTableDescription::new(self, scope)
+    }
+
+    fn filter_values<'a>(
+        &'a self,
+        name: &str,
+        scope: Scope<'a>,
+        give: &mut dyn FnMut(Cow<'a, str>),
+    ) {
+        for route in &self.routes {
+            let value = match (name, route.destination, route.target) {
+                ("route.destination-cidr-block", IpCidr::V4(block), _) => block.to_string(),
+                ("route.destination-ipv6-cidr-block", IpCidr::V6(block), _) => block.to_string(),
+                (
+                    "route.egress-only-internet-gateway-id",
+                    _,
+                    RouteTarget::EgressOnlyInternetGateway(id),
+                ) => id.to_string(),
+                _ => continue,
+            };
+            give(value.into());
+        }
+        let give = &mut |value: String| give(value.into());
+        self.describe(scope).filter_values(name, give);
     }
 
     fn tag_set(&self) -> &Tags {
@@ -81,7 +105,12 @@ impl RouteDescription {
     fn new(route: &Route, vpc_id: VpcId, scope: Scope<'_>) -> Self {
         let instance_id = instance_of(route.target, scope);
         Self {
-            destination_cidr_block: route.destination.to_string(),
+            destination_cidr_block: route.destination.ipv4().map(|block| block.to_string()),
+            destination_ipv6_cidr_block: route.destination.ipv6().map(|block| block.to_string()),
+            egress_only_internet_gateway_id: match route.target {
+                RouteTarget::EgressOnlyInternetGateway(id) => Some(id),
+                _ => None,
+            },
             gateway_id: gateway_of(route.target),
             instance_id,
             instance_owner_id: instance_id.map(|_| scope.region.account_id.clone()),
@@ -97,7 +126,9 @@ pub(super) fn gateway_of(target: RouteTarget) -> Option<String> {
     match target {
         RouteTarget::Local => Some(LOCAL_GATEWAY.into()),
         RouteTarget::InternetGateway(id) => Some(id.to_string()),
-        RouteTarget::NetworkInterface(_) | RouteTarget::Instance(..) => None,
+        RouteTarget::NetworkInterface(_)
+        | RouteTarget::Instance(..)
+        | RouteTarget::EgressOnlyInternetGateway(_) => None,
     }
 }
 

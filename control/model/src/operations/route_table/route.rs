@@ -1,19 +1,29 @@
 //! `CreateRoute`, `ReplaceRoute` and `DeleteRoute`.
 
 use alloc::format;
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
-use eni_types::{Ipv4Cidr, VpcId, quota};
+use eni_types::{IpCidr, Ipv4Cidr, Ipv6Cidr, VpcId, quota};
 
 use crate::api::route_table::{CreateRoute, DeleteRoute, ReplaceRoute, RouteDestinationParameters};
 use crate::resource::{Route, RouteOrigin, RouteTable, RouteTarget};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 impl RouteDestinationParameters {
-    fn resolve(&self) -> Result<Ipv4Cidr, Ec2Error> {
+    fn resolve(&self) -> Result<IpCidr, Ec2Error> {
         self.refuse_unsupported()?;
-        self.destination_cidr_block
-            .ok_or_else(|| Ec2Error::missing_parameter("destinationCidrBlock"))
+        match (
+            self.destination_cidr_block,
+            self.destination_ipv6_cidr_block,
+        ) {
+            (Some(block), None) => Ok(IpCidr::V4(block)),
+            (None, Some(block)) => Ok(IpCidr::V6(block)),
+            (None, None) => Err(Ec2Error::missing_parameter("destinationCidrBlock")),
+            (Some(_), Some(_)) => {
+                let message = "The parameter destinationCidrBlock cannot be used with the parameter destinationIpv6CidrBlock";
+                Err(ErrorCode::InvalidParameterCombination.with(message))
+            }
+        }
     }
 }
 
@@ -30,6 +40,7 @@ impl Operation for CreateRoute {
             return Err(ErrorCode::RouteAlreadyExists.with(message));
         }
         check_destination(destination)?;
+        check_family(destination, target)?;
         check_within_vpc(destination, target, table.vpc_id, world)?;
         if table.routes.len() >= quota::ROUTES_PER_ROUTE_TABLE {
             let message = format!(
@@ -71,6 +82,7 @@ impl Operation for ReplaceRoute {
             );
             ErrorCode::InvalidParameterValue.with(message)
         })?;
+        check_family(destination, target)?;
         check_within_vpc(destination, target, vpc_id, world)?;
         route.target = target;
         Ok((ChangeSet::putting(table), ReturnTrue::default()))
@@ -86,8 +98,11 @@ impl Operation for DeleteRoute {
         let destination = self.destination.resolve()?;
         let id = table.route_table_id;
         let route = find(&mut table, destination).ok_or_else(|| {
-            let message =
-                format!("no route with destination-cidr-block {destination} in route table {id}");
+            let parameter = match destination {
+                IpCidr::V4(_) => "destination-cidr-block",
+                IpCidr::V6(_) => "destination-ipv6-cidr-block",
+            };
+            let message = format!("no route with {parameter} {destination} in route table {id}");
             ErrorCode::InvalidRouteNotFound.with(message)
         })?;
         if route.origin == RouteOrigin::CreateRouteTable {
@@ -101,7 +116,7 @@ impl Operation for DeleteRoute {
     }
 }
 
-fn find(table: &mut RouteTable, destination: Ipv4Cidr) -> Option<&mut Route> {
+fn find(table: &mut RouteTable, destination: IpCidr) -> Option<&mut Route> {
     table
         .routes
         .iter_mut()
@@ -113,46 +128,68 @@ fn no_target() -> Ec2Error {
     ErrorCode::MissingParameter.with(message)
 }
 
-/// Refuses the block that EC2 keeps for its services ("Route tables", static routes).
-fn check_destination(destination: Ipv4Cidr) -> Result<(), Ec2Error> {
-    let kept = Ipv4Cidr::new(Ipv4Addr::new(169, 254, 168, 0), 22);
-    if kept.is_some_and(|kept| kept.covers(destination)) {
+/// Refuses the blocks that EC2 keeps for its services ("Route tables", static routes).
+fn check_destination(destination: IpCidr) -> Result<(), Ec2Error> {
+    let kept = [
+        Ipv4Cidr::new(Ipv4Addr::new(169, 254, 168, 0), 22).map(IpCidr::V4),
+        Ipv6Cidr::new(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32).map(IpCidr::V6),
+    ];
+    if kept
+        .into_iter()
+        .flatten()
+        .any(|kept| kept.covers(destination))
+    {
         let message = format!("The destination CIDR block {destination} is not supported.");
         return Err(ErrorCode::InvalidParameterValue.with(message));
     }
     Ok(())
 }
 
-/// Within the VPC's own block, only the whole block may be local, and a more specific route must be to an interface and
+/// An egress-only internet gateway is of IPv6 only.
+fn check_family(destination: IpCidr, target: RouteTarget) -> Result<(), Ec2Error> {
+    match (destination, target) {
+        (IpCidr::V4(block), RouteTarget::EgressOnlyInternetGateway(id)) => {
+            let message = format!(
+                "The egress-only internet gateway {id} supports only IPv6 destinations, not {block}."
+            );
+            Err(ErrorCode::InvalidParameterValue.with(message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Within the VPC's own blocks, only a whole block may be local, and a more specific route must be to an interface and
 /// match a whole subnet ("Routing for a middlebox appliance"). Outside, nothing is local.
 fn check_within_vpc(
-    destination: Ipv4Cidr,
+    destination: IpCidr,
     target: RouteTarget,
     vpc_id: VpcId,
     world: &World,
 ) -> Result<(), Ec2Error> {
-    let own = world.vpcs.known(vpc_id)?.cidr_block;
+    let vpc = world.vpcs.known(vpc_id)?;
+    let is_own = vpc.blocks().any(|own| own == destination);
+    let is_inside = vpc.blocks().any(|own| own.covers(destination));
     let to_interface = target.network_interface_id().is_some();
     let is_subnet = || {
-        world
-            .subnets
-            .by(&vpc_id)
-            .any(|subnet| subnet.cidr_block == destination)
+        world.subnets.by(&vpc_id).any(|subnet| match destination {
+            IpCidr::V4(block) => subnet.cidr_block == Some(block),
+            IpCidr::V6(block) => subnet.ipv6_cidr_block() == Some(block),
+        })
     };
     let message = if target == RouteTarget::Local {
-        if destination == own {
+        if is_own {
             return Ok(());
         }
         format!(
-            "The local target is only supported for the VPC's own CIDR block, not {destination}."
+            "The local target is only supported for the VPC's own CIDR blocks, not {destination}."
         )
-    } else if !own.covers(destination) {
+    } else if !is_inside {
         return Ok(());
     } else if !to_interface {
         format!(
             "The destination CIDR block {destination} is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance."
         )
-    } else if destination != own && !is_subnet() {
+    } else if !is_own && !is_subnet() {
         format!("Route destination {destination} doesn't match any subnet CIDR blocks")
     } else {
         return Ok(());

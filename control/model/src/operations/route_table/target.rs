@@ -2,8 +2,9 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::fmt::Display;
 
-use eni_types::{InstanceId, InternetGatewayId};
+use eni_types::{EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId};
 
 use super::describe::LOCAL_GATEWAY;
 use crate::api::route_table::RouteTargetParameters;
@@ -24,6 +25,9 @@ impl RouteTargetParameters {
         if let Some(id) = &self.gateway_id {
             return gateway(id, table, world).map(Some);
         }
+        if let Some(id) = self.egress_only_internet_gateway_id {
+            return egress_only(id, table, world).map(Some);
+        }
         if let Some(id) = self.network_interface_id {
             let eni = world.network_interfaces.known(id)?;
             check_network(eni, table)?;
@@ -38,6 +42,10 @@ impl RouteTargetParameters {
 
     fn check_count(&self) -> Result<(), Ec2Error> {
         let given: Vec<&str> = [
+            (
+                "egressOnlyInternetGatewayId",
+                self.egress_only_internet_gateway_id.is_some(),
+            ),
             ("gatewayId", self.gateway_id.is_some()),
             ("instanceId", self.instance_id.is_some()),
             ("networkInterfaceId", self.network_interface_id.is_some()),
@@ -69,13 +77,28 @@ fn gateway(id: &str, table: &RouteTable, world: &World) -> Result<RouteTarget, E
         ErrorCode::InvalidGatewayIdNotFound.with(message)
     })?;
     if gateway.vpc_id != Some(table.vpc_id) {
-        let message = format!(
-            "route table {} and network gateway {id} belong to different networks",
-            table.route_table_id
-        );
-        return Err(ErrorCode::InvalidParameterValue.with(message));
+        return Err(another_network(table, id));
     }
     Ok(RouteTarget::InternetGateway(gateway.internet_gateway_id))
+}
+
+fn egress_only(
+    id: EgressOnlyInternetGatewayId,
+    table: &RouteTable,
+    world: &World,
+) -> Result<RouteTarget, Ec2Error> {
+    if world.egress_only_internet_gateways.known(id)?.vpc_id != table.vpc_id {
+        return Err(another_network(table, id));
+    }
+    Ok(RouteTarget::EgressOnlyInternetGateway(id))
+}
+
+fn another_network(table: &RouteTable, gateway: impl Display) -> Ec2Error {
+    let message = format!(
+        "route table {} and network gateway {gateway} belong to different networks",
+        table.route_table_id
+    );
+    ErrorCode::InvalidParameterValue.with(message)
 }
 
 fn instance(id: InstanceId, table: &RouteTable, world: &World) -> Result<RouteTarget, Ec2Error> {

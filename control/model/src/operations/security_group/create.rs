@@ -2,13 +2,13 @@
 
 use alloc::format;
 
-use eni_types::{Ipv4Cidr, SecurityGroupId, TypedId, VpcId, quota};
+use eni_types::{SecurityGroupId, TypedId, VpcId, quota};
 
 use super::rule::{VALID_TEXTS, is_text};
 use crate::api::security_group::{CreateSecurityGroup, CreateSecurityGroupResponse};
-use crate::operations::vpc::contents::allow_all;
+use crate::operations::vpc::contents::{allow_all, everywhere};
 use crate::operations::{create, lookup};
-use crate::resource::{GroupName, RulePeer, SecurityGroup};
+use crate::resource::{GroupName, SecurityGroup};
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
@@ -42,8 +42,9 @@ impl Operation for CreateSecurityGroup {
             security_group_arn: context.region.arn("security-group", group.group_id),
         };
         let mut changes = ChangeSet::none();
-        let everywhere = RulePeer::CidrIpv4(Ipv4Cidr::ANY);
-        changes.put(allow_all(group.group_id, true, everywhere, context.ids));
+        for everywhere in everywhere(vpc) {
+            changes.put(allow_all(group.group_id, true, everywhere, context.ids));
+        }
         changes.put(group);
         Ok((changes, response))
     }

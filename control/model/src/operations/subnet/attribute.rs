@@ -1,10 +1,12 @@
 //! `ModifySubnetAttribute`.
 
+use alloc::format;
+
 use crate::api::subnet::ModifySubnetAttribute;
 use crate::operations::attribute::{AttributeBooleanValue, only_one};
 use crate::operations::unsupported;
 use crate::resource::Subnet;
-use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, ReturnTrue, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
 /// Changes one attribute of a subnet. Interfaces and instances that exist keep what they were created with.
 impl Operation for ModifySubnetAttribute {
@@ -13,6 +15,10 @@ impl Operation for ModifySubnetAttribute {
         let mut subnet = Subnet::clone(world.subnets.known(self.subnet_id)?);
         if let Some(given) = self.map_public_ip_on_launch {
             subnet.map_public_ip_on_launch = given.value;
+        }
+        if let Some(given) = self.assign_ipv6_address_on_creation {
+            check_assigns_ipv6(given.value, &subnet)?;
+            subnet.assign_ipv6_address_on_creation = given.value;
         }
         Ok((ChangeSet::putting(subnet), ReturnTrue::default()))
     }
@@ -25,7 +31,6 @@ impl ModifySubnetAttribute {
         let resource_names = hostname_type.is_some_and(|kind| kind != "ip-name")
             || is_on(self.enable_resource_name_dns_a_record_on_launch)
             || is_on(self.enable_resource_name_dns_aaaa_record_on_launch);
-        let ipv6 = is_on(self.assign_ipv6_address_on_creation) || is_on(self.enable_dns64);
         let outposts = is_on(self.map_customer_owned_ip_on_launch)
             || self.customer_owned_ipv4_pool.is_some()
             || self.enable_lni_at_device_index.is_some();
@@ -61,8 +66,24 @@ impl ModifySubnetAttribute {
                     || self.disable_lni_at_device_index.is_some(),
             ),
         ])?;
-        unsupported::refuse("IPv6", ipv6)?;
+        unsupported::refuse("DNS64", is_on(self.enable_dns64))?;
         unsupported::refuse("Resource-based naming", resource_names)?;
         unsupported::refuse("AWS Outposts", outposts)
     }
+}
+
+/// Only in a subnet with an IPv6 block can interfaces get IPv6 addresses, and in one of IPv6 only they always do.
+fn check_assigns_ipv6(assigns: bool, subnet: &Subnet) -> Result<(), Ec2Error> {
+    let id = subnet.subnet_id;
+    let why = match (assigns, subnet.ipv6_cidr_block_association) {
+        (true, None) => format!(
+            "Cannot set assign-ipv6-address-on-creation to true unless the subnet ({id}) has an IPv6 CIDR block associated with it."
+        ),
+        (false, _) if subnet.is_ipv6_native() => format!(
+            "Cannot set assign-ipv6-address-on-creation to false, as the subnet ({id}) is an IPv6-only subnet."
+        ),
+        _ => return Ok(()),
+    };
+    let message = format!("Invalid value '{assigns}' for assign-ipv6-address-on-creation. {why}");
+    Err(ErrorCode::InvalidParameterValue.with(message))
 }

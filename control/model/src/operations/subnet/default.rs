@@ -38,7 +38,7 @@ impl Operation for CreateDefaultSubnet {
         }
         check_quota(world, vpc_id)?;
         let block = vpc::default_blocks(default_vpc.cidr_block)
-            .find(|block| !is_taken(*block, vpc_id, world))
+            .find(|block| !is_taken((*block).into(), vpc_id, world))
             .ok_or_else(|| {
                 let message = "The default VPC has no free block of the size of a default subnet.";
                 ErrorCode::InsufficientCidrBlocks.with(message)

@@ -2,16 +2,18 @@
 
 use alloc::string::{String, ToString};
 
-use eni_types::{SubnetState, VpcId};
+use eni_types::{Ipv6Cidr, SubnetCidrAssociationId, SubnetState, VpcId};
 
+use super::cidr_block::ASSOCIATED;
 use crate::api::subnet::{
-    DescribeSubnets, DescribeSubnetsResponse, PrivateDnsNameOptionsOnLaunch, SubnetDescription,
+    DescribeSubnets, DescribeSubnetsResponse, PrivateDnsNameOptionsOnLaunch,
+    SubnetCidrBlockStateDescription, SubnetDescription, SubnetIpv6CidrBlockAssociationDescription,
 };
 use crate::api::vpc::BlockPublicAccessStates;
 use crate::describe::{Described, Scope, describes};
-use crate::resource::Subnet;
+use crate::resource::{AssociatedBlock, Subnet};
 use crate::tags::Tags;
-use crate::{IdsOf, ItemSet, RegionSettings, Table};
+use crate::{IdsOf, RegionSettings, Table};
 
 describes! {
     /// Finds subnets.
@@ -48,16 +50,20 @@ impl SubnetDescription {
             state: SubnetState::Available,
             owner_id: region.account_id.clone(),
             vpc_id: subnet.vpc_id,
-            cidr_block: subnet.cidr_block.to_string(),
-            ipv6_cidr_block_association_set: ItemSet::default(),
+            cidr_block: subnet.cidr_block.map(|block| block.to_string()),
+            ipv6_cidr_block_association_set: subnet
+                .ipv6_cidr_block_association
+                .iter()
+                .map(|one| SubnetIpv6CidrBlockAssociationDescription::new(*one, ASSOCIATED))
+                .collect(),
             available_ip_address_count: world.available_ip_address_count(subnet),
             availability_zone: subnet.availability_zone.clone(),
             availability_zone_id: region.availability_zone_id(&subnet.availability_zone),
             default_for_az: subnet.default_for_az,
             map_public_ip_on_launch: subnet.map_public_ip_on_launch,
             map_customer_owned_ip_on_launch: false,
-            assign_ipv6_address_on_creation: false,
-            ipv6_native: false,
+            assign_ipv6_address_on_creation: subnet.assign_ipv6_address_on_creation,
+            ipv6_native: subnet.is_ipv6_native(),
             enable_dns64: false,
             private_dns_name_options_on_launch: PrivateDnsNameOptionsOnLaunch {
                 hostname_type: "ip-name",
@@ -66,6 +72,21 @@ impl SubnetDescription {
             },
             block_public_access_states: BlockPublicAccessStates::OFF,
             tag_set: subnet.tags.to_items(),
+        }
+    }
+}
+
+impl SubnetIpv6CidrBlockAssociationDescription {
+    pub(super) fn new(
+        block: AssociatedBlock<SubnetCidrAssociationId, Ipv6Cidr>,
+        state: &'static str,
+    ) -> Self {
+        Self {
+            association_id: block.association_id,
+            ipv6_cidr_block: block.cidr_block.to_string(),
+            ipv6_cidr_block_state: SubnetCidrBlockStateDescription { state },
+            ipv6_address_attribute: "public",
+            ip_source: "amazon",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Subnets.
 
 mod attribute;
+mod cidr_block;
 mod create;
 mod default;
 mod delete;

@@ -27,7 +27,7 @@ fn a_subnet_uses_its_vpcs_main_route_table_and_default_network_acl() {
     let subnet = region.world.subnets.get(id.parse().unwrap()).unwrap();
     assert_eq!(
         (
-            subnet.cidr_block.to_string().as_str(),
+            subnet.cidr_block.unwrap().to_string().as_str(),
             subnet.availability_zone.as_str()
         ),
         ("10.0.1.0/24", "us-east-1b")
@@ -94,8 +94,12 @@ fn what_create_subnet_refuses() {
             "InvalidParameterCombination: The parameters availabilityZone and availabilityZoneId cannot be used together.",
         ),
         (
-            &[vpc, block, ("Ipv6CidrBlock", "fd00::/64")],
-            "UnsupportedOperation: IPv6 is not supported in this region.",
+            &[
+                vpc,
+                ("CidrBlock", "10.0.9.0/24"),
+                ("Ipv6CidrBlock", "fd00::/64"),
+            ],
+            "InvalidSubnet.Range: The CIDR 'fd00::/64' is invalid.",
         ),
         (
             &[
@@ -285,8 +289,7 @@ fn a_subnet_attribute_is_changed_or_refused() {
         region.must("ModifySubnetAttribute", &[subnet, same]);
     }
     for (asked, what) in [
-        (("AssignIpv6AddressOnCreation.Value", "true"), "IPv6"),
-        (("EnableDns64.Value", "true"), "IPv6"),
+        (("EnableDns64.Value", "true"), "DNS64"),
         (
             ("PrivateDnsHostnameTypeOnLaunch", "resource-name"),
             "Resource-based naming",

@@ -2,9 +2,10 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::iter;
 
 use eni_types::{
-    IdSequence, IpCidr, Ipv4Cidr, NetworkAclId, RouteTableAssociationId, RouteTableId,
+    IdSequence, IpCidr, Ipv4Cidr, Ipv6Cidr, NetworkAclId, RouteTableAssociationId, RouteTableId,
     SecurityGroupId, SecurityGroupRuleId, TypedId,
 };
 
@@ -15,8 +16,8 @@ use crate::resource::{
 use crate::tags::Tags;
 use crate::{ChangeSet, Resource};
 
-/// The rule number that EC2 gives the rules of a default network ACL.
-const DEFAULT_RULE_NUMBER: u16 = 100;
+/// The rule numbers that EC2 gives the rules of a default network ACL, of IPv4 and of IPv6.
+const DEFAULT_RULE_NUMBERS: [u16; 2] = [100, 101];
 
 /// A VPC with what EC2 makes along with it and takes away with it.
 pub(crate) struct VpcContents {
@@ -42,20 +43,24 @@ impl VpcContents {
             tags: Tags::default(),
         };
         let own = RulePeer::SecurityGroup(default_security_group.group_id);
-        let default_security_group_rules = vec![
-            allow_all(default_security_group.group_id, false, own, ids),
-            allow_all(
-                default_security_group.group_id,
-                true,
-                RulePeer::CidrIpv4(Ipv4Cidr::ANY),
-                ids,
-            ),
+        let group_id = default_security_group.group_id;
+        let mut default_security_group_rules = vec![allow_all(group_id, false, own, ids)];
+        for everywhere in everywhere(&vpc) {
+            default_security_group_rules.push(allow_all(group_id, true, everywhere, ids));
+        }
+        let families = [
+            Some(IpCidr::V4(Ipv4Cidr::ANY)),
+            vpc.has_ipv6().then_some(IpCidr::V6(Ipv6Cidr::ANY)),
         ];
+        let entries = families
+            .into_iter()
+            .flatten()
+            .flat_map(|everyone| [false, true].map(|egress| allow_everything(egress, everyone)));
         let default_network_acl = NetworkAcl {
             network_acl_id: NetworkAclId::generate(ids),
             vpc_id: vpc.vpc_id,
             is_default: true,
-            entries: [false, true].map(allow_everything).into(),
+            entries: entries.collect(),
             associations: Vec::new(),
             tags: Tags::default(),
         };
@@ -81,18 +86,23 @@ impl VpcContents {
     }
 }
 
-/// A route table that nothing uses yet, with the local route that every one has.
+/// A route table that nothing uses yet, with the local routes that every one has.
 pub(crate) fn route_table(vpc: &Vpc, tags: Tags, ids: &mut IdSequence) -> RouteTable {
     RouteTable {
         route_table_id: RouteTableId::generate(ids),
         vpc_id: vpc.vpc_id,
-        routes: vec![Route {
-            destination: vpc.cidr_block,
-            target: RouteTarget::Local,
-            origin: RouteOrigin::CreateRouteTable,
-        }],
+        routes: vpc.blocks().map(local_route).collect(),
         associations: Vec::new(),
         tags,
+    }
+}
+
+/// The route to one of the VPC's own blocks.
+pub(crate) fn local_route(destination: IpCidr) -> Route {
+    Route {
+        destination,
+        target: RouteTarget::Local,
+        origin: RouteOrigin::CreateRouteTable,
     }
 }
 
@@ -116,13 +126,21 @@ pub(crate) fn allow_all(
     }
 }
 
-fn allow_everything(egress: bool) -> NetworkAclEntry {
+/// Where the groups of a VPC let everything go from the start.
+pub(crate) fn everywhere(vpc: &Vpc) -> impl Iterator<Item = RulePeer> + use<> {
+    let ipv6 = vpc.has_ipv6().then_some(RulePeer::CidrIpv6(Ipv6Cidr::ANY));
+    iter::once(RulePeer::CidrIpv4(Ipv4Cidr::ANY)).chain(ipv6)
+}
+
+/// The rule of a default network ACL for one direction and family.
+pub(crate) fn allow_everything(egress: bool, everyone: IpCidr) -> NetworkAclEntry {
+    let [ipv4, ipv6] = DEFAULT_RULE_NUMBERS;
     NetworkAclEntry {
-        rule_number: DEFAULT_RULE_NUMBER,
+        rule_number: everyone.ipv4().map_or(ipv6, |_| ipv4),
         egress,
         protocol: IpProtocol::All,
         rule_action: RuleAction::Allow,
-        cidr_block: IpCidr::V4(Ipv4Cidr::ANY),
+        cidr_block: everyone,
         port_range: None,
         icmp_type_code: None,
     }

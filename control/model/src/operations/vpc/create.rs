@@ -2,11 +2,13 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use eni_types::{Ipv4Cidr, TypedId, VpcCidrAssociationId, VpcId, VpcState, quota};
 
 use super::contents::VpcContents;
+use super::{cidr_block, ipv6};
 use crate::api::vpc::{CreateVpc, CreateVpcResponse, VpcDescription};
 use crate::operations::create;
 use crate::resource::Vpc;
@@ -20,10 +22,20 @@ impl Operation for CreateVpc {
         let cidr_block = self.cidr_block.ok_or_else(no_block)?;
         check_block(cidr_block)?;
         check_quota(world)?;
+        let ipv6 = ipv6::is_asked_for(
+            self.amazon_provided_ipv6_cidr_block,
+            self.ipv6_cidr_block_network_border_group.as_deref(),
+            context.region,
+        )?;
+        let ipv6_block = ipv6
+            .then(|| cidr_block::provide_ipv6(None, world, context))
+            .transpose()?;
         let vpc = Vpc {
             vpc_id: VpcId::generate(context.ids),
             cidr_block,
             cidr_association_id: VpcCidrAssociationId::generate(context.ids),
+            ipv4_cidr_block_associations: Vec::new(),
+            ipv6_cidr_block_associations: ipv6_block.into_iter().collect(),
             dhcp_options_id: Vpc::default_dhcp_options_id(),
             instance_tenancy: tenancy(self.instance_tenancy)?,
             is_default: false,
@@ -47,7 +59,7 @@ pub(crate) fn no_block() -> Ec2Error {
 }
 
 /// Refuses a block of another size than /16 to /28, or one that EC2 keeps ("VPC CIDR blocks", restrictions).
-fn check_block(block: Ipv4Cidr) -> Result<(), Ec2Error> {
+pub(super) fn check_block(block: Ipv4Cidr) -> Result<(), Ec2Error> {
     let kept = [
         (Ipv4Addr::new(0, 0, 0, 0), 8),
         (Ipv4Addr::new(127, 0, 0, 0), 8),

@@ -35,6 +35,8 @@ impl DefaultVpc {
             vpc_id: VpcId::generate(ids),
             cidr_block,
             cidr_association_id: VpcCidrAssociationId::generate(ids),
+            ipv4_cidr_block_associations: Vec::new(),
+            ipv6_cidr_block_associations: Vec::new(),
             dhcp_options_id: Vpc::default_dhcp_options_id(),
             instance_tenancy: "default".into(),
             is_default: true,
@@ -50,7 +52,7 @@ impl DefaultVpc {
             tags: Tags::default(),
         };
         contents.main_route_table.routes.push(Route {
-            destination: Ipv4Cidr::ANY,
+            destination: Ipv4Cidr::ANY.into(),
             target: RouteTarget::InternetGateway(internet_gateway.internet_gateway_id),
             origin: RouteOrigin::CreateRoute,
         });
@@ -102,7 +104,9 @@ pub(crate) fn default_subnet(
     Subnet {
         subnet_id: SubnetId::generate(ids),
         vpc_id,
-        cidr_block,
+        cidr_block: Some(cidr_block),
+        ipv6_cidr_block_association: None,
+        assign_ipv6_address_on_creation: false,
         availability_zone: zone.into(),
         map_public_ip_on_launch: true,
         default_for_az: true,

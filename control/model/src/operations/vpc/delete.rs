@@ -13,6 +13,7 @@ impl Operation for DeleteVpc {
         // Of the last three kinds, one row each is the VPC's own.
         let is_needed = world.subnets.count(&key) > 0
             || world.internet_gateways.count(&key) > 0
+            || world.egress_only_internet_gateways.count(&key) > 0
             || world.network_interfaces.count(&key) > 0
             || world.route_tables.count(&key) > 1
             || world.network_acls.count(&key) > 1

@@ -1,12 +1,14 @@
 //! VPCs.
 
 mod attribute;
+mod cidr_block;
 mod classic_link;
 pub(crate) mod contents;
 mod create;
 mod default;
 mod delete;
 mod describe;
+mod ipv6;
 #[cfg(test)]
 mod tests;
 

@@ -71,9 +71,10 @@ fn what_create_vpc_refuses() {
         (
             &[
                 ("CidrBlock", "10.0.0.0/16"),
-                ("AmazonProvidedIpv6CidrBlock", "true"),
+                ("Ipv6Pool", "ipv6pool-ec2-1"),
+                ("Ipv6CidrBlock", "2001:db8::/56"),
             ],
-            "UnsupportedOperation: IPv6 is not supported in this region.",
+            "UnsupportedOperation: Bringing your own IPv6 addresses is not supported in this region.",
         ),
         (
             &[

@@ -89,7 +89,7 @@ fn targets_that_a_route_cannot_have() {
         ),
         (
             ("GatewayId", "local"),
-            "InvalidParameterValue: The local target is only supported for the VPC's own CIDR block, not 1.0.0.0/8.".into(),
+            "InvalidParameterValue: The local target is only supported for the VPC's own CIDR blocks, not 1.0.0.0/8.".into(),
         ),
         (
             ("InstanceId", INSTANCE),
@@ -163,7 +163,7 @@ fn destinations_that_a_route_cannot_have() {
             "ReplaceRoute",
             "0.0.0.0/0",
             ("LocalTarget", "true"),
-            "InvalidParameterValue: The local target is only supported for the VPC's own CIDR block, not 0.0.0.0/0.",
+            "InvalidParameterValue: The local target is only supported for the VPC's own CIDR blocks, not 0.0.0.0/0.",
         ),
         (
             "ReplaceRoute",
@@ -192,7 +192,7 @@ fn what_the_route_calls_refuse_without_a_destination_or_with_two_targets() {
         ),
         (
             &[table, ("DestinationIpv6CidrBlock", "::/0")],
-            "UnsupportedOperation: IPv6 is not supported in this region.",
+            "MissingParameter: The request must contain exactly one of gatewayId, networkInterfaceId, localTarget or instanceId",
         ),
         (
             &[table, ("DestinationPrefixListId", "pl-1")],

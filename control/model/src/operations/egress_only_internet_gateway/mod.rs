@@ -1,0 +1,6 @@
+//! Egress-only internet gateways.
+
+mod create;
+mod describe;
+#[cfg(test)]
+mod tests;
