@@ -18,6 +18,8 @@ use std::sync::LazyLock;
 const MAX_FRAMES: usize = 16;
 /// Bytes of an Ethernet header.
 const ETHERNET_LENGTH: usize = eni_wire::ETHERNET_LENGTH as usize;
+/// Where the EtherType is.
+const ETHER_TYPE: usize = 12;
 /// Bytes before TCP's flags (RFC 9293 section 3.1).
 const TCP_FLAGS: usize = 13;
 /// A moment long after the clock began.
@@ -50,6 +52,7 @@ fuzz_target!(|input: &[u8]| {
         };
         let before = counted(&plain);
         plain.flows.clear();
+        plain.flows_ipv6.clear();
         if opens_or_ends(frame) {
             plain.connections.clone_from(&cached.connections);
         }
@@ -61,8 +64,11 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(cached.traffic, plain.traffic);
 });
 
-/// Whether the frame may be TCP with SYN, FIN or RST.
+/// Whether the frame may be TCP with SYN, FIN or RST; in IPv6 any may be.
 fn opens_or_ends(frame: &[u8]) -> bool {
+    if frame.get(ETHER_TYPE..ETHERNET_LENGTH) == Some(&[0x86, 0xdd]) {
+        return true;
+    }
     let header_length = |first: &u8| usize::from(first & 0xf) * 4;
     let flags = frame
         .get(ETHERNET_LENGTH)

@@ -60,11 +60,11 @@ drop_reasons! {
     SenderBlocked = 3, "sender_blocked";
     /// The receiver is cut or gone.
     ReceiverBlocked = 4, "receiver_blocked";
-    /// Neither IPv4 nor ARP.
+    /// Neither IPv4, IPv6 nor ARP.
     UnsupportedEtherType = 5, "unsupported_ether_type";
     /// An 802.1Q or 802.1ad tag.
     Vlan = 6, "vlan";
-    /// IPv6 is not forwarded.
+    /// IPv6 from an interface that has no address of IPv6.
     Ipv6 = 7, "ipv6";
     /// Broadcast, by MAC or by IP address.
     Broadcast = 8, "broadcast";
@@ -138,6 +138,16 @@ drop_reasons! {
     ServiceUnreachable = 42, "service_unreachable";
     /// From the fabric's services, but no answer of theirs to an interface that is there.
     StrayAnswer = 43, "stray_answer";
+    /// Neighbor or router solicitation that the fabric does not answer: for the guest's own address, for an address nobody has.
+    NeighborUnanswered = 44, "neighbor_unanswered";
+    /// What a guest may not tell its link by IPv6: advertisements, redirects, reports of listeners.
+    NeighborUnsolicited = 45, "neighbor_unsolicited";
+    /// Neighbor discovery that breaks RFC 4861: its hop limit is not 255, it has extension headers or addresses that cannot be.
+    NeighborInvalid = 46, "neighbor_invalid";
+    /// More extension headers of IPv6 than are walked, or one where it cannot be.
+    ExtensionHeaders = 47, "extension_headers";
+    /// From the internet by an egress-only internet gateway, but no answer to what the interface has sent.
+    EgressOnly = 48, "egress_only";
 }
 
 /// Value of [`crate::map::TRAFFIC`], by vport: what was delivered, seen from the interface. Bytes are those of frames.

@@ -1,6 +1,7 @@
 //! Where an address or a MAC lives, and where routes lead.
 
 use crate::plain::plain;
+use crate::prefix::number_of;
 use crate::{Address, LpmKey, Mac, Prefix};
 
 /// Where the data-plane end of an interface is: a vport of this host, or one of another.
@@ -36,14 +37,29 @@ impl Location {
     }
 }
 
-/// Key of [`crate::map::MAPPINGS`].
+/// Key of [`crate::map::MAPPINGS`], and inside an [`LpmKey`] of [`crate::map::PREFIX_MAPPINGS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(C)]
 pub struct MappingKey {
     /// Number of the VPC.
     pub vpc: u32,
-    /// A private address of an attached interface, primary or secondary.
+    /// An address of an attached interface, primary or secondary, of either family; or the first one of a prefix.
     pub address: Address,
+}
+
+impl MappingKey {
+    /// The trie key of a prefix that an interface has in `vpc`.
+    #[must_use]
+    #[inline(always)]
+    pub const fn prefix(vpc: u32, prefix: Prefix) -> LpmKey<Self> {
+        LpmKey {
+            prefix_length: 32 + prefix.length as u32,
+            data: Self {
+                vpc,
+                address: prefix.address,
+            },
+        }
+    }
 }
 
 /// Where a private address lives. Only attached interfaces of running instances have mappings.
@@ -81,7 +97,7 @@ pub struct PublicAddress {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(C)]
 pub struct VpcBlockKey {
-    /// Number of the VPC.
+    /// Number of the VPC, and the block's family: see [`VpcBlockKey::vpc_number`]. 0 for [`VpcBlockKey::on_internet`].
     pub vpc: u32,
     /// First address of one of its blocks.
     pub address: Address,
@@ -95,10 +111,53 @@ impl VpcBlockKey {
         LpmKey {
             prefix_length: 32 + block.length as u32,
             data: Self {
-                vpc,
+                vpc: block.in_family(vpc),
                 address: block.address,
             },
         }
+    }
+
+    /// The trie key of a block of IPv6 as the internet knows it: its row says which VPC is there ([`InternetBlock`]).
+    #[must_use]
+    #[inline(always)]
+    pub const fn on_internet(block: Prefix) -> LpmKey<Self> {
+        Self::prefix(0, block)
+    }
+
+    /// The VPC's number.
+    #[must_use]
+    pub const fn vpc_number(&self) -> u32 {
+        number_of(self.vpc)
+    }
+}
+
+/// What the row of [`VpcBlockKey::on_internet`] says. Addresses of IPv6 are the same inside and outside: a VPC's blocks are on the
+/// internet while it has a gateway there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InternetBlock {
+    /// Number of the VPC.
+    pub vpc: u32,
+    /// It has an internet gateway, and not just an egress-only one.
+    pub takes_all: bool,
+}
+
+impl InternetBlock {
+    const TAKES_ALL: u32 = 1 << 31;
+
+    /// The block of a row.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_row(row: u32) -> Self {
+        Self {
+            vpc: row & !Self::TAKES_ALL,
+            takes_all: row & Self::TAKES_ALL != 0,
+        }
+    }
+
+    /// The inverse of [`InternetBlock::from_row`].
+    #[must_use]
+    pub const fn to_row(self) -> u32 {
+        self.vpc | if self.takes_all { Self::TAKES_ALL } else { 0 }
     }
 }
 
@@ -118,7 +177,7 @@ pub struct MacKey {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(C)]
 pub struct RouteKey {
-    /// Number of the route table.
+    /// Number of the route table, and the destination's family: see [`RouteKey::route_table_number`].
     pub route_table: u32,
     /// First address of the destination.
     pub destination: Address,
@@ -132,10 +191,16 @@ impl RouteKey {
         LpmKey {
             prefix_length: 32 + destination.length as u32,
             data: Self {
-                route_table,
+                route_table: destination.in_family(route_table),
                 destination: destination.address,
             },
         }
+    }
+
+    /// The route table's number.
+    #[must_use]
+    pub const fn route_table_number(&self) -> u32 {
+        number_of(self.route_table)
     }
 }
 
@@ -169,7 +234,7 @@ impl Route {
     /// A load balancer.
     pub const LOAD_BALANCER: u32 = 8;
 
-    /// The kinds that the pipeline knows and carries no packets to.
+    /// The kinds, but [`Route::EGRESS_ONLY_INTERNET_GATEWAY`] among them, that the pipeline knows and carries no packets to.
     pub const UNSUPPORTED: core::ops::RangeInclusive<u32> = Self::NAT_GATEWAY..=Self::LOAD_BALANCER;
 
     /// A route that is known by its kind alone.

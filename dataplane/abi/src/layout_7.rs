@@ -9,10 +9,36 @@
 
 use crate::plain::plain;
 use crate::{Address, DecidingRule, Ipv4, Location, LpmKey, Mac, PolicyKey, Port, Ports, Prefix};
-pub use crate::{Globals, IdentityKey, MacKey, Policy, PortKey, RuleBits, Vport};
+pub use crate::{Globals, IdentityKey, MacKey, Policy, PortKey, RuleBits};
 
 /// [`crate::ABI_VERSION`] then.
 pub const ABI_VERSION: u32 = 7;
+
+/// See [`crate::Vport`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Vport {
+    pub generation: u64,
+    pub flags: u32,
+    pub vpc: u32,
+    pub subnet: u32,
+    pub subnet_address: Ipv4,
+    pub subnet_mask: Ipv4,
+    pub router_address: Ipv4,
+    pub route_table: u32,
+    pub security_policy: u32,
+    pub identity: u32,
+    pub network_acl_policy: u32,
+    pub mtu: u32,
+    pub tcp_established_seconds: u32,
+    pub udp_stream_seconds: u32,
+    pub udp_single_seconds: u32,
+    pub mac: Mac,
+    pub router_mac: Mac,
+    pub instance: u32,
+    pub host_address: Ipv4,
+    pub reserved: u32,
+}
 
 /// See [`crate::MappingKey`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,6 +125,12 @@ pub struct Connection {
 }
 
 plain! {
+    Vport {
+        generation: u64, flags: u32, vpc: u32, subnet: u32, subnet_address: Ipv4, subnet_mask: Ipv4,
+        router_address: Ipv4, route_table: u32, security_policy: u32, identity: u32, network_acl_policy: u32, mtu: u32,
+        tcp_established_seconds: u32, udp_stream_seconds: u32, udp_single_seconds: u32, mac: Mac, router_mac: Mac,
+        instance: u32, host_address: Ipv4, reserved: u32,
+    }
     MappingKey { vpc: u32, address: Ipv4 }
     Mapping { vport: u32, subnet: u32, identity: u32, public_address: Ipv4, mac: Mac, unannounced: u16 }
     PublicAddress { vpc: u32, private_address: Ipv4, vport: u32 }
@@ -115,6 +147,63 @@ plain! {
 /// The tries' keys began with one word then as now; their prefixes were out of 32 bits.
 const fn prefix(key_length: u32, address: Ipv4) -> Prefix {
     Prefix::v4(address, key_length.saturating_sub(u32::BITS) as u8)
+}
+
+/// No interface had IPv6.
+impl From<Vport> for crate::Vport {
+    fn from(row: Vport) -> Self {
+        Self {
+            generation: row.generation,
+            flags: row.flags,
+            vpc: row.vpc,
+            subnet: row.subnet,
+            subnet_address: row.subnet_address,
+            subnet_mask: row.subnet_mask,
+            router_address: row.router_address,
+            route_table: row.route_table,
+            security_policy: row.security_policy,
+            identity: row.identity,
+            network_acl_policy: row.network_acl_policy,
+            mtu: row.mtu,
+            tcp_established_seconds: row.tcp_established_seconds,
+            udp_stream_seconds: row.udp_stream_seconds,
+            udp_single_seconds: row.udp_single_seconds,
+            mac: row.mac,
+            router_mac: row.router_mac,
+            instance: row.instance,
+            host_address: row.host_address,
+            subnet_ipv6: Address::NONE,
+            subnet_ipv6_length: 0,
+        }
+    }
+}
+
+/// For those who write that layout in tests: what it had no place for is left out.
+impl From<crate::Vport> for Vport {
+    fn from(row: crate::Vport) -> Self {
+        Self {
+            generation: row.generation,
+            flags: row.flags & !crate::Vport::IPV6,
+            vpc: row.vpc,
+            subnet: row.subnet,
+            subnet_address: row.subnet_address,
+            subnet_mask: row.subnet_mask,
+            router_address: row.router_address,
+            route_table: row.route_table,
+            security_policy: row.security_policy,
+            identity: row.identity,
+            network_acl_policy: row.network_acl_policy,
+            mtu: row.mtu,
+            tcp_established_seconds: row.tcp_established_seconds,
+            udp_stream_seconds: row.udp_stream_seconds,
+            udp_single_seconds: row.udp_single_seconds,
+            mac: row.mac,
+            router_mac: row.router_mac,
+            instance: row.instance,
+            host_address: row.host_address,
+            reserved: 0,
+        }
+    }
 }
 
 impl From<MappingKey> for crate::MappingKey {

@@ -51,11 +51,12 @@ mod vport;
 pub use counters::{DROP_REASON_SLOTS, DropReason, Traffic, counter_index};
 pub use eni_wire::{Address, Ipv4, Mac, Port};
 pub use forwarding::{
-    Location, MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey, VpcBlockKey,
+    InternetBlock, Location, MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey,
+    VpcBlockKey,
 };
 pub use memory::{
-    Connection, ConnectionKey, ConnectionState, Flow, FlowKey, Fragment, FragmentKey, Ports,
-    Tracked,
+    Connection, ConnectionKey, ConnectionState, Flow, FlowKey, FlowKeyIpv6, Fragment, FragmentKey,
+    Ports, Tracked,
 };
 pub use plain::{LpmKey, Plain};
 pub use policy::{
@@ -71,10 +72,17 @@ pub use vport::{Globals, Vport};
 ///
 /// Pinned maps of another version are converted if they are those of [`layout_7`], else removed and made anew; never
 /// reinterpreted.
-pub const ABI_VERSION: u32 = 9;
+pub const ABI_VERSION: u32 = 10;
 
 /// Beyond an internet gateway packets are at most this large, in bytes (EC2 User Guide, "Network MTU for your EC2 instance").
 pub const INTERNET_MTU: u32 = 1_500;
+
+/// Where the router of every subnet is found on its link (EC2 User Guide, "Subnet sizing for IPv6": the router's address on
+/// Nitro), the uplink's too. It is what router advertisements come from, and the next hop of guests.
+pub const ROUTER_LINK_LOCAL: Address = Address::v6([0xfe80, 0x0ec2, 0, 0, 0, 0, 0, 1]);
+
+/// No path takes less than this of IPv6, in bytes (RFC 8200 section 5).
+pub const SMALLEST_IPV6_MTU: u32 = 1_280;
 
 /// Inside a VPC packets are at most this large, in bytes (the same page).
 pub const VPC_MTU: u32 = 9_001;

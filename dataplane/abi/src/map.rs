@@ -5,8 +5,9 @@
 //! | `GLOBALS` | array | 0 → [`crate::Globals`] |
 //! | `VPORTS` | array | vport → [`crate::Vport`] |
 //! | `MAPPINGS` | hash | [`crate::MappingKey`] → [`crate::Mapping`] |
+//! | `PREFIX_MAPPINGS` | LPM trie | [`crate::MappingKey`] → [`crate::Mapping`] |
 //! | `PUBLIC_ADDRESSES` | hash | [`crate::Address`] → [`crate::PublicAddress`] |
-//! | `VPC_BLOCKS` | LPM trie | [`crate::VpcBlockKey`] → 1 |
+//! | `VPC_BLOCKS` | LPM trie | [`crate::VpcBlockKey`] → 1, or [`crate::InternetBlock`] |
 //! | `MACS` | hash | [`crate::MacKey`] → [`crate::Location`] |
 //! | `ROUTES` | LPM trie | [`crate::RouteKey`] → [`crate::Route`] |
 //! | `POLICIES` | hash | policy → [`crate::Policy`] |
@@ -16,6 +17,7 @@
 //! | `CONNECTIONS` | array of hashes | instance → [`crate::ConnectionKey`] → [`crate::Connection`] |
 //! | `TRACKED` | array | instance → [`crate::Tracked`] |
 //! | `FLOWS` | LRU hash | [`crate::FlowKey`] → [`crate::Flow`] |
+//! | `FLOWS_IPV6` | LRU hash | [`crate::FlowKeyIpv6`] → [`crate::Flow`] |
 //! | `FRAGMENTS` | array of LRU hashes | instance → [`crate::FragmentKey`] → [`crate::Fragment`] |
 //! | `COUNTERS` | per-CPU array | [`crate::counter_index`] → `u64` |
 //! | `TRAFFIC` | per-CPU array | vport → [`crate::Traffic`] |
@@ -32,6 +34,8 @@ pub const GLOBALS: &str = "GLOBALS";
 pub const VPORTS: &str = "VPORTS";
 /// See [the module](self).
 pub const MAPPINGS: &str = "MAPPINGS";
+/// See [the module](self).
+pub const PREFIX_MAPPINGS: &str = "PREFIX_MAPPINGS";
 /// See [the module](self).
 pub const PUBLIC_ADDRESSES: &str = "PUBLIC_ADDRESSES";
 /// See [the module](self).
@@ -55,6 +59,8 @@ pub const TRACKED: &str = "TRACKED";
 /// See [the module](self).
 pub const FLOWS: &str = "FLOWS";
 /// See [the module](self).
+pub const FLOWS_IPV6: &str = "FLOWS_IPV6";
+/// See [the module](self).
 pub const FRAGMENTS: &str = "FRAGMENTS";
 /// See [the module](self).
 pub const COUNTERS: &str = "COUNTERS";
@@ -65,6 +71,8 @@ pub const LINK_LOCAL: &str = "LINK_LOCAL";
 
 /// Private addresses: every vport with 64 of them (EC2's most is 50 for an interface).
 pub const MAX_MAPPINGS: u32 = 262_144;
+/// Prefixes of interfaces: each counts as an address (EC2 User Guide, "Prefix delegation").
+pub const MAX_PREFIX_MAPPINGS: u32 = MAX_MAPPINGS;
 /// Public addresses: far more than a pool of one host (EC2's default quota is 5 for a region).
 pub const MAX_PUBLIC_ADDRESSES: u32 = 65_536;
 /// Blocks of all VPCs with attached interfaces together (EC2: 5 in a VPC by default, at most 50).
@@ -81,7 +89,7 @@ pub const MAX_POLICY_ENTRIES: u32 = 1_048_576;
 /// number, only the counter `conntrack_allowance_exceeded`. The kernel takes memory for flows as they come: 1 MiB for an
 /// instance without any, 7 MiB for one that has its allowance.
 pub const CONNECTION_ALLOWANCE: u32 = 65_536;
-/// Cached flows, counted once for each direction.
+/// Cached flows of a family, counted once for each direction.
 pub const MAX_FLOWS: u32 = 131_072;
 /// Fragmented packets of one instance under way; the next pushes the least recently used one out.
 pub const FRAGMENT_ALLOWANCE: u32 = 1_024;

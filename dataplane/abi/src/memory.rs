@@ -28,7 +28,7 @@ impl ConnectionKey {
     #[must_use]
     #[inline(always)]
     pub const fn icmp_query(request_type: u8, guest_asks: bool, code: u8) -> Port {
-        // Requests have types up to 42.
+        // IPv4's requests have types up to 42, those of IPv6 from 128: without the highest bit they differ still.
         Port::icmp(request_type << 1 | guest_asks as u8, code)
     }
 }
@@ -154,6 +154,22 @@ pub struct FlowKey {
     pub protocol: u32,
 }
 
+/// Key of [`crate::map::FLOWS_IPV6`]: what [`FlowKey`] is for IPv4, without extension headers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(C)]
+pub struct FlowKeyIpv6 {
+    /// The sender.
+    pub vport: u32,
+    /// Source address in the frame.
+    pub source: Address,
+    /// Destination address in the frame.
+    pub destination: Address,
+    /// Source and destination port.
+    pub ports: Ports,
+    /// IP protocol number.
+    pub protocol: u32,
+}
+
 /// Source and destination port as one word, the bytes as they lie in a frame.
 ///
 /// One word, because a key is hashed right after it is built: a CPU that is to read a word from what it has just stored
@@ -171,7 +187,7 @@ impl Ports {
     }
 }
 
-/// Value of [`crate::map::FLOWS`]: a whole verdict. Losing it changes nothing but time.
+/// Value of [`crate::map::FLOWS`] and, without translation, of [`crate::map::FLOWS_IPV6`]: a whole verdict. Losing it changes nothing but time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Flow {
@@ -227,7 +243,7 @@ pub struct FragmentKey {
     pub destination: Address,
     /// IP identification: the bytes in network byte order, those of IPv4 before two zeroes.
     pub identification: u32,
-    /// IP protocol number.
+    /// IP protocol number; in IPv6, where later fragments need not have it, that of the fragment header.
     pub protocol: u32,
 }
 
@@ -243,6 +259,10 @@ pub struct Fragment {
     pub destination_port: Port,
     /// Where its payload ends, in bytes: no later fragment may begin before.
     pub end: u32,
+    /// IP protocol number.
+    pub protocol: u32,
+    /// Makes the size a multiple of eight. Zero.
+    pub reserved: u32,
 }
 
 plain! {
@@ -263,5 +283,8 @@ plain! {
         new_source_mac: Mac, new_source: Ipv4, new_destination: Ipv4, new_ports: Ports,
     }
     FragmentKey { vport: u32, source: Address, destination: Address, identification: u32, protocol: u32 }
-    Fragment { expires_ns: u64, source_port: Port, destination_port: Port, end: u32 }
+    FlowKeyIpv6 { vport: u32, source: Address, destination: Address, ports: Ports, protocol: u32 }
+    Fragment {
+        expires_ns: u64, source_port: Port, destination_port: Port, end: u32, protocol: u32, reserved: u32,
+    }
 }

@@ -12,6 +12,7 @@
 //! use. Any other change gives a policy with a number that no flow or vport knows, written whole before vports flip to it.
 
 use crate::plain::plain;
+use crate::prefix::number_of;
 use crate::{Address, LpmKey, Port, Prefix};
 
 /// Rules in one direction of one policy: EC2 allows groups × rules ≤ 1,000 on an interface, and 20 (at most 40) entries
@@ -107,9 +108,9 @@ impl Direction {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct DirectionPolicy {
-    /// [`DirectionPolicy::ALL_OPEN_TCP`], [`DirectionPolicy::ALL_OPEN_UDP`]. Security groups only.
+    /// [`DirectionPolicy::ALL_OPEN_TCP`] and the others below. Security groups only.
     pub flags: u64,
-    /// Rules whose source or destination is 0.0.0.0/0: flows they allow may be untracked. Security groups only.
+    /// Rules whose source or destination is 0.0.0.0/0 or ::/0: flows they allow may be untracked. Security groups only.
     pub world_open: RuleBits,
     /// Rules that allow; the others deny. Network ACLs only.
     pub allow: RuleBits,
@@ -120,6 +121,10 @@ impl DirectionPolicy {
     pub const ALL_OPEN_TCP: u64 = 1;
     /// A rule allows all UDP ports from or to 0.0.0.0/0 (a rule for all protocols does).
     pub const ALL_OPEN_UDP: u64 = 1 << 1;
+    /// A rule allows all TCP ports from or to ::/0.
+    pub const ALL_OPEN_TCP_IPV6: u64 = 1 << 2;
+    /// A rule allows all UDP ports from or to ::/0.
+    pub const ALL_OPEN_UDP_IPV6: u64 = 1 << 3;
 }
 
 /// Value of [`crate::map::POLICIES`], keyed by the policy's number.
@@ -150,7 +155,7 @@ impl Policy {
 pub struct PolicyKey(pub u32);
 
 impl PolicyKey {
-    /// `policy` must be below 2³¹; the bit above is shifted out.
+    /// `policy` must be below 2³⁰: the highest bit is the family's where tries begin with the key.
     #[must_use]
     #[inline(always)]
     pub const fn new(policy: u32, direction: Direction) -> Self {
@@ -160,7 +165,7 @@ impl PolicyKey {
     /// The policy's number.
     #[must_use]
     pub const fn policy(self) -> u32 {
-        self.0 >> 1
+        number_of(self.0) >> 1
     }
 
     /// The direction.
@@ -178,7 +183,7 @@ impl PolicyKey {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(C)]
 pub struct RemoteKey {
-    /// Policy and direction.
+    /// Policy and direction, and the family of the remote network.
     pub policy: PolicyKey,
     /// The source of an ingress packet, the destination of an egress packet.
     pub remote: Address,
@@ -192,7 +197,7 @@ impl RemoteKey {
         LpmKey {
             prefix_length: 32 + remote.length as u32,
             data: Self {
-                policy,
+                policy: PolicyKey(remote.in_family(policy.0)),
                 remote: remote.address,
             },
         }

@@ -1,7 +1,7 @@
 //! The rows every packet reads.
 
 use crate::plain::plain;
-use crate::{Ipv4, Mac};
+use crate::{Address, Ipv4, Mac};
 
 /// The one row of [`crate::map::GLOBALS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,8 +62,11 @@ pub struct Vport {
     pub instance: u32,
     /// On the uplink the host's own address, one of the region's public addresses. Unspecified elsewhere.
     pub host_address: Ipv4,
-    /// Makes the size a multiple of eight. Zero.
-    pub reserved: u32,
+    /// First address of the subnet's block of IPv6, or [`Address::NONE`]; on the uplink that of the blocks of all the region's
+    /// VPCs.
+    pub subnet_ipv6: Address,
+    /// Bits of that block's prefix.
+    pub subnet_ipv6_length: u32,
 }
 
 impl Vport {
@@ -79,6 +82,8 @@ impl Vport {
     pub const BLOCKED: u32 = 1 << 3;
     /// The services' end ([`crate::SERVICES_VPORT`]): no subnet, no policy; what comes from there answers guests.
     pub const SERVICES: u32 = 1 << 4;
+    /// The interface has an address of IPv6 or a prefix of such, or it is the uplink: what else sends IPv6 is not heard.
+    pub const IPV6: u32 = 1 << 5;
 
     /// The subnet's last address, to which RFC 919 broadcasts; `255.255.255.255` on the uplink, where no subnet is.
     #[must_use]
@@ -97,6 +102,25 @@ impl Vport {
     #[inline(always)]
     pub const fn is_inside(&self, address: Ipv4) -> bool {
         address.is_in(self.subnet_address, self.subnet_mask) && address.0 != self.host_address.0
+    }
+
+    /// The address that the subnet's router has in the subnet's block of IPv6, beside [`crate::ROUTER_LINK_LOCAL`]: the first
+    /// after the network's own. [`Address::NONE`] where there is no such block.
+    #[must_use]
+    #[inline(always)]
+    pub const fn router_ipv6(&self) -> Address {
+        if self.subnet_ipv6.is_none() || self.has(Self::UPLINK) {
+            Address::NONE
+        } else {
+            self.subnet_ipv6.next_of_network()
+        }
+    }
+
+    /// On the uplink: whether `address` lies in the blocks of the region's VPCs, whether one has it or not.
+    #[must_use]
+    #[inline(always)]
+    pub fn is_inside_ipv6(&self, address: Address) -> bool {
+        address.has_prefix(self.subnet_ipv6, self.subnet_ipv6_length)
     }
 
     /// Whether the row was left while it was being replaced: it is to be written again.
@@ -119,6 +143,6 @@ plain! {
         generation: u64, flags: u32, vpc: u32, subnet: u32, subnet_address: Ipv4, subnet_mask: Ipv4,
         router_address: Ipv4, route_table: u32, security_policy: u32, identity: u32, network_acl_policy: u32, mtu: u32,
         tcp_established_seconds: u32, udp_stream_seconds: u32, udp_single_seconds: u32, mac: Mac, router_mac: Mac,
-        instance: u32, host_address: Ipv4, reserved: u32,
+        instance: u32, host_address: Ipv4, subnet_ipv6: Address, subnet_ipv6_length: u32,
     }
 }

@@ -23,10 +23,11 @@ pub(crate) const INGRESS: &str = "eni_ingress";
 const COLLECT: &str = "eni_collect";
 
 /// Every map that outlives the process.
-pub(crate) const PINNED: [&str; 18] = [
+pub(crate) const PINNED: [&str; 20] = [
     map::GLOBALS,
     map::VPORTS,
     map::MAPPINGS,
+    map::PREFIX_MAPPINGS,
     map::PUBLIC_ADDRESSES,
     map::VPC_BLOCKS,
     map::MACS,
@@ -38,6 +39,7 @@ pub(crate) const PINNED: [&str; 18] = [
     map::CONNECTIONS,
     map::TRACKED,
     map::FLOWS,
+    map::FLOWS_IPV6,
     map::FRAGMENTS,
     map::COUNTERS,
     map::TRAFFIC,

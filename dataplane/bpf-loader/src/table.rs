@@ -5,9 +5,9 @@ use crate::sys::{self, Raw};
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use eni_abi::{
-    Address, Flow, FlowKey, Globals, IdentityKey, Location, LpmKey, MacKey, Mapping, MappingKey,
-    Plain, Policy, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey,
-    Vport, map,
+    Address, Flow, FlowKey, FlowKeyIpv6, Globals, IdentityKey, Location, LpmKey, MacKey, Mapping,
+    MappingKey, Plain, Policy, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits,
+    VpcBlockKey, Vport, map,
 };
 
 use std::io;
@@ -20,6 +20,7 @@ pub struct Tables {
     pub globals: ArrayTable<Globals>,
     pub vports: ArrayTable<Vport>,
     pub mappings: HashTable<MappingKey, Mapping>,
+    pub prefix_mappings: LpmTable<MappingKey, Mapping>,
     pub public_addresses: HashTable<Address, PublicAddress>,
     pub vpc_blocks: LpmTable<VpcBlockKey, u32>,
     pub macs: HashTable<MacKey, Location>,
@@ -29,6 +30,7 @@ pub struct Tables {
     pub identity_rules: HashTable<IdentityKey, RuleBits>,
     pub port_rules: LpmTable<PortKey, RuleBits>,
     pub flows: HashTable<FlowKey, Flow>,
+    pub flows_ipv6: HashTable<FlowKeyIpv6, Flow>,
 }
 
 impl Tables {
@@ -41,6 +43,7 @@ impl Tables {
             globals: ArrayTable::new(map::GLOBALS, map(map::GLOBALS)?)?,
             vports: ArrayTable::new(map::VPORTS, map(map::VPORTS)?)?,
             mappings: HashTable::new(map::MAPPINGS, map(map::MAPPINGS)?)?,
+            prefix_mappings: LpmTable::new(map::PREFIX_MAPPINGS, map(map::PREFIX_MAPPINGS)?)?,
             public_addresses: HashTable::new(map::PUBLIC_ADDRESSES, map(map::PUBLIC_ADDRESSES)?)?,
             vpc_blocks: LpmTable::new(map::VPC_BLOCKS, map(map::VPC_BLOCKS)?)?,
             macs: HashTable::new(map::MACS, map(map::MACS)?)?,
@@ -50,6 +53,7 @@ impl Tables {
             identity_rules: HashTable::new(map::IDENTITY_RULES, map(map::IDENTITY_RULES)?)?,
             port_rules: LpmTable::new(map::PORT_RULES, map(map::PORT_RULES)?)?,
             flows: HashTable::new(map::FLOWS, map(map::FLOWS)?)?,
+            flows_ipv6: HashTable::new(map::FLOWS_IPV6, map(map::FLOWS_IPV6)?)?,
         })
     }
 }

@@ -44,7 +44,7 @@ pub fn refill(
         )+};
     }
     tables! {
-        mappings public_addresses vpc_blocks macs routes policies remote_rules identity_rules port_rules
+        mappings prefix_mappings public_addresses vpc_blocks macs routes policies remote_rules identity_rules port_rules
     }
     to.globals.set(0, &after.globals)
 }

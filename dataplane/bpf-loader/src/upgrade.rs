@@ -10,7 +10,7 @@ use crate::{DataPlaneError, InstanceMaps, sys};
 use aya::programs::SchedClassifier;
 use eni_abi::layout_7 as old;
 use eni_abi::{
-    ABI_VERSION, Connection, ConnectionKey, Globals, LpmKey, MAX_VPORTS, Plain, Tracked, Vport, map,
+    ABI_VERSION, Connection, ConnectionKey, Globals, LpmKey, MAX_VPORTS, Plain, Tracked, map,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -108,13 +108,13 @@ impl OldDataPlane {
         instance_maps: &mut InstanceMaps,
     ) -> Result<(), DataPlaneError> {
         let mut rows = self.read::<u32, old::Vport>(map::VPORTS)?;
-        rows.retain(|(_, row)| *row != Vport::default());
+        rows.retain(|(_, row)| *row != old::Vport::default());
         let mut instances: BTreeSet<u32> = rows.iter().map(|(_, row)| row.instance).collect();
         instances.retain(|instance| *instance != 0 && !instance_maps.connections.has(*instance));
         let instances: Vec<u32> = instances.into_iter().collect();
         instance_maps.create(&instances)?;
         for (vport, row) in rows {
-            tables.replace_vport(vport, &row)?;
+            tables.replace_vport(vport, &row.into())?;
         }
         for (_, globals) in self.read::<u32, old::Globals>(map::GLOBALS)? {
             let globals = Globals {

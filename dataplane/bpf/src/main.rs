@@ -10,6 +10,7 @@
 #![allow(missing_docs)]
 
 mod cut;
+mod frame;
 mod maps;
 mod recent;
 mod sys;

@@ -5,10 +5,10 @@ use aya_ebpf::btf_maps::{self, ArrayOfMaps};
 use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use eni_abi::{
-    Address, Connection, ConnectionKey, DROP_REASON_SLOTS, Flow, FlowKey, Fragment, FragmentKey,
-    Globals, IdentityKey, LinkLocalAllowance, Location, MAX_VPORTS, MacKey, Mapping, MappingKey,
-    Policy, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Tracked, Traffic,
-    VpcBlockKey, Vport, map,
+    Address, Connection, ConnectionKey, DROP_REASON_SLOTS, Flow, FlowKey, FlowKeyIpv6, Fragment,
+    FragmentKey, Globals, IdentityKey, LinkLocalAllowance, Location, MAX_VPORTS, MacKey, Mapping,
+    MappingKey, Policy, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Tracked,
+    Traffic, VpcBlockKey, Vport, map,
 };
 use eni_pipeline::Scratch;
 
@@ -21,6 +21,9 @@ pub(crate) static VPORTS: Array<Vport> = Array::with_max_entries(MAX_VPORTS, 0);
 #[map]
 pub(crate) static MAPPINGS: HashMap<MappingKey, Mapping> =
     HashMap::with_max_entries(map::MAX_MAPPINGS, BPF_F_NO_PREALLOC);
+#[map]
+pub(crate) static PREFIX_MAPPINGS: LpmTrie<MappingKey, Mapping> =
+    LpmTrie::with_max_entries(map::MAX_PREFIX_MAPPINGS, BPF_F_NO_PREALLOC);
 #[map]
 pub(crate) static PUBLIC_ADDRESSES: HashMap<Address, PublicAddress> =
     HashMap::with_max_entries(map::MAX_PUBLIC_ADDRESSES, BPF_F_NO_PREALLOC);
@@ -60,6 +63,9 @@ pub(crate) static TRACKED: Array<Tracked> = Array::with_max_entries(MAX_VPORTS, 
 #[map]
 pub(crate) static FLOWS: LruHashMap<FlowKey, Flow> =
     LruHashMap::with_max_entries(map::MAX_FLOWS, 0);
+#[map]
+pub(crate) static FLOWS_IPV6: LruHashMap<FlowKeyIpv6, Flow> =
+    LruHashMap::with_max_entries(map::MAX_FLOWS, 0);
 /// One instance's part of [`FRAGMENTS`].
 type Fragments = btf_maps::LruHashMap<FragmentKey, Fragment, { map::FRAGMENT_ALLOWANCE as usize }>;
 #[btf_map]
@@ -73,11 +79,18 @@ pub(crate) static TRAFFIC: PerCpuArray<Traffic> = PerCpuArray::with_max_entries(
 pub(crate) static LINK_LOCAL: Array<LinkLocalAllowance> = Array::with_max_entries(MAX_VPORTS, 0);
 /// See [`crate::recent`]. Not pinned: the next program fills its own.
 #[map]
-pub(crate) static RECENT_FLOWS: PerCpuArray<recent::Page> =
+pub(crate) static RECENT_FLOWS: PerCpuArray<recent::Page<FlowKey>> =
     PerCpuArray::with_max_entries(recent::PAGES, 0);
 /// The epoch of each slot.
 #[map]
 pub(crate) static EPOCHS: Array<u64> = Array::with_max_entries(recent::SLOTS, 0);
+/// [`RECENT_FLOWS`] of IPv6.
+#[map]
+pub(crate) static RECENT_FLOWS_IPV6: PerCpuArray<recent::Page<FlowKeyIpv6>> =
+    PerCpuArray::with_max_entries(recent::PAGES, 0);
+/// [`EPOCHS`] of IPv6.
+#[map]
+pub(crate) static EPOCHS_IPV6: Array<u64> = Array::with_max_entries(recent::SLOTS, 0);
 /// Room for the packet at hand; means nothing between packets.
 #[map]
 pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);

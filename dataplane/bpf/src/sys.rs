@@ -8,28 +8,25 @@
 use core::arch::asm;
 use core::ffi::c_void;
 use core::hint::black_box;
-use core::mem::MaybeUninit;
 
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::bindings::{__sk_buff, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, TC_ACT_SHOT};
+use aya_ebpf::bindings::{__sk_buff, TC_ACT_SHOT};
 use aya_ebpf::helpers::{
-    bpf_for_each_map_elem, bpf_ktime_get_coarse_ns, bpf_l3_csum_replace, bpf_l4_csum_replace,
-    bpf_map_delete_elem, bpf_redirect_peer, bpf_skb_change_tail, bpf_skb_load_bytes,
-    bpf_skb_store_bytes,
+    bpf_for_each_map_elem, bpf_ktime_get_coarse_ns, bpf_map_delete_elem, bpf_redirect_peer,
 };
 use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::programs::TcContext;
 use eni_abi::{
-    Address, Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey, Globals,
-    IdentityKey, Location, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port, PortKey, Prefix,
-    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, VpcBlockKey, Vport,
-    counter_index,
+    Address, Connection, ConnectionKey, DropReason, Flow, FlowKey, FlowKeyIpv6, Fragment,
+    FragmentKey, Globals, IdentityKey, InternetBlock, Location, MacKey, Mapping, MappingKey,
+    Policy, PolicyKey, Port, PortKey, Prefix, PublicAddress, RemoteKey, Route, RouteKey, RuleBits,
+    RuleProtocol, VpcBlockKey, Vport, counter_index,
 };
 use eni_pipeline::{
-    Action, Arrival, ChecksumKind, Covered, Frame, Insertion, Manner, Memory, Outcome, Record,
-    Tables, Verdict,
+    Action, Arrival, Frame, Insertion, Manner, Memory, Outcome, Record, Tables, Verdict,
 };
 
+use crate::frame::sys::SocketBuffer;
 use crate::recent::{RecentFlow, Slot};
 use crate::{cut, maps};
 
@@ -50,6 +47,9 @@ pub(crate) fn run(ctx: &TcContext) -> i32 {
     if let Some(verdict) = eni_pipeline::follow(&mut frame, arrival, &Maps, &mut Maps) {
         return carry_out(&frame, arrival, verdict);
     }
+    if let Some(verdict) = follow_ipv6(&mut frame, arrival) {
+        return carry_out(&frame, arrival, verdict);
+    }
     let Some(scratch) = maps::SCRATCH.get_ptr_mut(0) else {
         return TC_ACT_SHOT;
     };
@@ -57,6 +57,12 @@ pub(crate) fn run(ctx: &TcContext) -> i32 {
     let scratch = unsafe { &mut *scratch };
     let verdict = eni_pipeline::decide(&mut frame, arrival, &Maps, &mut Maps, scratch);
     carry_out(&frame, arrival, verdict)
+}
+
+/// Apart, so that IPv4's registers and stack are what they are without it.
+#[inline(never)]
+fn follow_ipv6(frame: &mut SocketBuffer, arrival: Arrival) -> Option<Verdict> {
+    eni_pipeline::follow_ipv6(frame, arrival, &Maps, &mut Maps)
 }
 
 /// Does with the frame what was decided.
@@ -146,160 +152,6 @@ unsafe extern "C" fn sweep_one(
     0
 }
 
-/// A frame in the kernel.
-pub(crate) struct SocketBuffer {
-    pub(crate) skb: *mut __sk_buff,
-}
-
-impl SocketBuffer {
-    /// `N` words at `offset`, an even constant, if the buffer's linear part holds them.
-    #[inline(always)]
-    fn at_hand<const N: usize>(&self, offset: u32) -> Option<&[u16; N]> {
-        // SAFETY: `skb` is the program's context.
-        let (data, data_end) =
-            unsafe { ((*self.skb).data as usize, (*self.skb).data_end as usize) };
-        let start = data + offset as usize;
-        if start + 2 * N > data_end {
-            return None;
-        }
-        // SAFETY: in bounds by the check, which the verifier follows; frames start at an even address (NET_IP_ALIGN is
-        // 0 or 2); the borrow of `self` ends before anything that would move the data.
-        Some(unsafe { &*(start as *const [u16; N]) })
-    }
-}
-
-impl Frame for SocketBuffer {
-    #[inline(always)]
-    fn length(&self) -> u32 {
-        // SAFETY: `skb` is the program's context.
-        unsafe { (*self.skb).len }
-    }
-
-    #[inline(always)]
-    fn is_tagged(&self) -> bool {
-        // SAFETY: `skb` is the program's context.
-        unsafe { (*self.skb).vlan_present != 0 }
-    }
-
-    #[inline(always)]
-    fn packets(&self) -> u32 {
-        // SAFETY: `skb` is the program's context.
-        let segments = unsafe { (*self.skb).gso_segs };
-        if segments == 0 { 1 } else { segments }
-    }
-
-    #[inline(always)]
-    fn segment_size(&self) -> u32 {
-        // SAFETY: `skb` is the program's context.
-        unsafe { (*self.skb).gso_size }
-    }
-
-    #[inline(always)]
-    fn head<const N: usize>(&self) -> Option<&[u16; N]> {
-        self.at_hand(0)
-    }
-
-    #[inline(always)]
-    fn load<const N: usize>(&self, offset: u32) -> Option<[u16; N]> {
-        let mut words = MaybeUninit::<[u16; N]>::uninit();
-        // SAFETY: the destination has room for the bytes asked for; the helper checks the source.
-        let result = unsafe {
-            bpf_skb_load_bytes(
-                self.skb.cast(),
-                offset,
-                words.as_mut_ptr().cast(),
-                2 * N as u32,
-            )
-        };
-        if result != 0 {
-            return None;
-        }
-        // SAFETY: the helper filled all of it.
-        Some(unsafe { words.assume_init() })
-    }
-
-    #[inline(always)]
-    fn load_at<const OFFSET: u32, const N: usize>(&self) -> Option<[u16; N]> {
-        match self.at_hand(OFFSET) {
-            Some(words) => Some(*words),
-            None => self.load(OFFSET),
-        }
-    }
-
-    #[inline(always)]
-    fn pair<const INDEX: usize, const N: usize>(words: &[u16; N]) -> u32 {
-        const { assert!(INDEX + 1 < N) };
-        let pair: u32;
-        // SAFETY: within the words. In assembly, because their address is even and need not be a multiple of four: what
-        // kernel and processor allow here, and the compiler takes for undefined.
-        unsafe {
-            asm!(
-                "{pair} = *(u32 *)({words} + {offset})",
-                pair = out(wreg) pair,
-                words = in(reg) words.as_ptr(),
-                offset = const 2 * INDEX,
-                options(pure, readonly, nostack, preserves_flags),
-            );
-        }
-        pair
-    }
-
-    #[inline(always)]
-    fn store<const N: usize>(&mut self, offset: u32, words: &[u16; N]) -> Option<()> {
-        // SAFETY: the source has the bytes given; the helper checks the destination.
-        let result = unsafe {
-            bpf_skb_store_bytes(
-                self.skb.cast(),
-                offset,
-                words.as_ptr().cast(),
-                2 * N as u32,
-                0,
-            )
-        };
-        (result == 0).then_some(())
-    }
-
-    #[inline(always)]
-    fn replace_checksum(
-        &mut self,
-        offset: u32,
-        from: u32,
-        to: u32,
-        kind: ChecksumKind,
-    ) -> Option<()> {
-        const LENGTH: u64 = 4;
-        if from == to {
-            return Some(());
-        }
-        let (from, to) = (u64::from(from), u64::from(to));
-        let (of_protocol, covered) = match kind {
-            ChecksumKind::Header => {
-                // SAFETY: the helper checks the offset.
-                let result =
-                    unsafe { bpf_l3_csum_replace(self.skb.cast(), offset, from, to, LENGTH) };
-                return (result == 0).then_some(());
-            }
-            ChecksumKind::Tcp(covered) => (0, covered),
-            ChecksumKind::Udp(covered) => (u64::from(BPF_F_MARK_MANGLED_0), covered),
-        };
-        let of_place = match covered {
-            Covered::PseudoHeader => u64::from(BPF_F_PSEUDO_HDR),
-            Covered::Segment => 0,
-        };
-        let flags = of_protocol | of_place | LENGTH;
-        // SAFETY: the helper checks the offset.
-        let result = unsafe { bpf_l4_csum_replace(self.skb.cast(), offset, from, to, flags) };
-        (result == 0).then_some(())
-    }
-
-    #[inline(always)]
-    fn resize(&mut self, length: u32) -> Option<()> {
-        // SAFETY: the helper checks the length.
-        let result = unsafe { bpf_skb_change_tail(self.skb.cast(), length, 0) };
-        (result == 0).then_some(())
-    }
-}
-
 /// What a hash map that is full answers to another key (Linux' `htab_map_update_elem`): `-E2BIG`.
 const FULL: i32 = -7;
 
@@ -308,10 +160,36 @@ pub(crate) struct Maps;
 
 /// This CPU's own slot.
 #[inline(always)]
-fn recent_flow<'a>(slot: Slot) -> Option<&'a mut RecentFlow> {
+fn recent_flow<'a>(slot: Slot) -> Option<&'a mut RecentFlow<FlowKey>> {
     let page = maps::RECENT_FLOWS.get_ptr_mut(slot.page)?;
     // SAFETY: this CPU's own value, see `run`; of the two calls for one packet, one has returned before the other.
     unsafe { (*page).get_mut(slot.index) }
+}
+
+/// [`recent_flow`] of IPv6.
+#[inline(always)]
+fn recent_flow_ipv6<'a>(slot: Slot) -> Option<&'a mut RecentFlow<FlowKeyIpv6>> {
+    let page = maps::RECENT_FLOWS_IPV6.get_ptr_mut(slot.page)?;
+    // SAFETY: as above.
+    unsafe { (*page).get_mut(slot.index) }
+}
+
+/// [`recall`] of IPv6.
+#[inline(never)]
+fn recall_ipv6(key: &FlowKeyIpv6, recent: &mut RecentFlow<FlowKeyIpv6>, epoch: u64) -> bool {
+    let Some(found) = maps::FLOWS_IPV6.get_ptr(key) else {
+        return false;
+    };
+    recent.key = FlowKeyIpv6::default();
+    // SAFETY: see the module's docs; what was copied counts only if it was whole.
+    recent.flow = unsafe { *found };
+    acquire();
+    if maps::FLOWS_IPV6.get_ptr(key) != Some(found) {
+        return false;
+    }
+    recent.key = *key;
+    recent.epoch = epoch;
+    true
 }
 
 /// Copies the flow of `key` from [`maps::FLOWS`] into this CPU's slot, whose epoch was read before; `false` if there is none.
@@ -319,7 +197,7 @@ fn recent_flow<'a>(slot: Slot) -> Option<&'a mut RecentFlow> {
 /// While it is copied another CPU may give the entry to another flow: an LRU map waits for no reader. An entry that is
 /// found under the key before and after is the key's own, and nobody writes it in place.
 #[inline(never)]
-fn recall(key: &FlowKey, recent: &mut RecentFlow, epoch: u64) -> bool {
+fn recall(key: &FlowKey, recent: &mut RecentFlow<FlowKey>, epoch: u64) -> bool {
     let Some(found) = maps::FLOWS.get_ptr(key) else {
         return false;
     };
@@ -384,7 +262,11 @@ impl Tables for Maps {
     #[inline(always)]
     fn mapping(&self, key: &MappingKey) -> Option<&Mapping> {
         // SAFETY: see the module's docs.
-        unsafe { maps::MAPPINGS.get(key) }
+        if let Some(mapping) = unsafe { maps::MAPPINGS.get(key) } {
+            return Some(mapping);
+        }
+        let key = MappingKey::prefix(key.vpc, Prefix::host(key.address));
+        maps::PREFIX_MAPPINGS.get(&Key::new(key.prefix_length, key.data))
     }
 
     #[inline(always)]
@@ -399,6 +281,13 @@ impl Tables for Maps {
         maps::VPC_BLOCKS
             .get(&Key::new(key.prefix_length, key.data))
             .is_some()
+    }
+
+    #[inline(always)]
+    fn internet_block(&self, address: Address) -> Option<InternetBlock> {
+        let key = VpcBlockKey::on_internet(Prefix::host(address));
+        let row = maps::VPC_BLOCKS.get(&Key::new(key.prefix_length, key.data))?;
+        Some(InternetBlock::from_row(*row))
     }
 
     #[inline(always)]
@@ -476,6 +365,41 @@ impl Memory for Maps {
         if let Some(epoch) = maps::EPOCHS.get_ptr_mut(Slot::of(key).number) {
             // SAFETY: a value of the map, aligned as its type, and only ever added to. After the removal: a CPU that reads
             // the new epoch does not find the flow in FLOWS either.
+            unsafe { fetch_add(epoch, 1) };
+        }
+    }
+
+    #[inline(always)]
+    fn flow_ipv6(&self, key: &FlowKeyIpv6) -> Option<&Flow> {
+        let slot = Slot::of_ipv6(key);
+        let recent = recent_flow_ipv6(slot)?;
+        let epoch = *maps::EPOCHS_IPV6.get(slot.number)?;
+        if recent.is_of(key) && recent.epoch == epoch {
+            return Some(&recent.flow);
+        }
+        recall_ipv6(key, recent, epoch).then_some(&recent.flow)
+    }
+
+    #[inline(always)]
+    fn remember_flow_ipv6(&mut self, key: &FlowKeyIpv6, flow: &Flow) {
+        // A flow that is not cached is decided again.
+        let _ = maps::FLOWS_IPV6.insert(key, flow, 0);
+        let slot = Slot::of_ipv6(key);
+        if let (Some(recent), Some(epoch)) =
+            (recent_flow_ipv6(slot), maps::EPOCHS_IPV6.get(slot.number))
+        {
+            recent.flow = *flow;
+            recent.key = *key;
+            recent.epoch = *epoch;
+        }
+    }
+
+    #[inline(always)]
+    fn forget_flow_ipv6(&mut self, key: &FlowKeyIpv6) {
+        // Absent is what is wanted.
+        let _ = maps::FLOWS_IPV6.remove(key);
+        if let Some(epoch) = maps::EPOCHS_IPV6.get_ptr_mut(Slot::of_ipv6(key).number) {
+            // SAFETY: as in `forget_flow`.
             unsafe { fetch_add(epoch, 1) };
         }
     }

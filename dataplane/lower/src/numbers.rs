@@ -13,8 +13,8 @@ use eni_types::{RouteTableId, SubnetId, VpcId};
 use crate::layout::Layout;
 use crate::policy::Content;
 
-/// The highest number that every table takes: policy numbers share a word with a direction.
-const HIGHEST: u32 = (1 << 31) - 1;
+/// The highest number that every table takes: policy numbers share a word with a direction and a family.
+const HIGHEST: u32 = (1 << 30) - 1;
 
 /// The numbers of everything that the tables name but vports, and identities, which the region gives
 /// ([`eni_model::Identity`]): they mean the same on every host.
@@ -37,7 +37,7 @@ impl Numbers {
     }
 }
 
-/// The numbers of things of one kind: 1 to 2³¹ − 1, as zero stands for nothing. No two things share one.
+/// The numbers of things of one kind: 1 to 2³⁰ − 1, as zero stands for nothing. No two things share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Register<T: Ord> {
     numbers: BTreeMap<T, u32>,

@@ -69,9 +69,10 @@ impl Numbers {
         for key in tables.keys() {
             match key {
                 TableKey::Mapping(key) => self.vpcs.skip(key.vpc),
-                TableKey::VpcBlock(key) => self.vpcs.skip(key.data.vpc),
+                TableKey::PrefixMapping(key) => self.vpcs.skip(key.data.vpc),
+                TableKey::VpcBlock(key) => self.vpcs.skip(key.data.vpc_number()),
                 TableKey::Mac(key) => self.subnets.skip(key.subnet),
-                TableKey::Route(key) => self.route_tables.skip(key.data.route_table),
+                TableKey::Route(key) => self.route_tables.skip(key.data.route_table_number()),
                 _ => {}
             }
             if let Some(policy) = key.policy() {

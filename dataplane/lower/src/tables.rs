@@ -113,7 +113,9 @@ tables! {
     policies: Policy(u32 => Policy),
     /// Where private addresses live.
     mappings: Mapping(MappingKey => Mapping),
-    /// The blocks of VPCs.
+    /// Where the addresses of interfaces' prefixes live.
+    prefix_mappings: PrefixMapping(LpmKey<MappingKey> => Mapping),
+    /// The blocks of VPCs, and those that the internet has.
     vpc_blocks: VpcBlock(LpmKey<VpcBlockKey> => u32),
     /// Where MAC addresses live.
     macs: Mac(MacKey => Location),

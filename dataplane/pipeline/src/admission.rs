@@ -9,17 +9,20 @@ use eni_abi::{
     DropReason, PolicyKey, Port, Vport,
 };
 use eni_wire::tcp_flag::{ACK, FIN, RST, SYN};
-use eni_wire::{IcmpQuery, icmp_type, protocol};
+use eni_wire::{IcmpQuery, icmp_type, icmpv6_type, protocol};
 
 use crate::packet::{Embedded, FlowPart, Scratch, Side};
 use crate::rules::{first, first_common, match_rules};
 use crate::{Insertion, Memory, Tables, connection};
 
+/// What tells the types of requests apart in a connection's key, which has a bit for something else.
+const SEVEN_BITS: u8 = 0x7f;
+
 /// Asks `vport`'s security groups about the packet of `scratch.side`, which then names the rule that allows it.
 ///
 /// # Errors
 /// [`DropReason::SecurityGroupEgress`] or its ingress twin; [`DropReason::ConntrackAllowanceExceeded`];
-/// [`DropReason::ConnectionTableFull`].
+/// [`DropReason::ConnectionTableFull`]; [`DropReason::EgressOnly`].
 #[inline(never)]
 pub(crate) fn admit<T: Tables, M: Memory>(
     scratch: &mut Scratch,
@@ -34,10 +37,13 @@ pub(crate) fn admit<T: Tables, M: Memory>(
     if scratch.side.part != FlowPart::None && follow(scratch, vport, now_ns, memory) {
         return Ok(());
     }
+    if scratch.path.must_answer && !scratch.side.egress {
+        return Err(DropReason::EgressOnly);
+    }
     if !judge(scratch, vport, tables)? {
         return Ok(());
     }
-    let state = connection::first_state(scratch.packet.protocol);
+    let state = connection::first_state(&scratch.packet);
     scratch.path.steady &= connection::is_steady(state);
     let entry = Connection {
         expires_ns: now_ns.wrapping_add(connection::timeout_ns(state, vport)),
@@ -66,7 +72,8 @@ fn follow<M: Memory>(scratch: &mut Scratch, vport: &Vport, now_ns: u64, memory: 
     let Some(connection) = memory.connection(vport.instance, &side.key) else {
         return false;
     };
-    if connection.expires_ns <= now_ns {
+    let answers = !path.must_answer || side.egress || connection.initiated() == Direction::Egress;
+    if connection.expires_ns <= now_ns || !answers {
         return false;
     }
     // A SYN on a closed connection opens another one of the same ports (RFC 9293 section 3.6.1): ask the rules anew. So on a
@@ -104,14 +111,18 @@ fn judge<T: Tables>(scratch: &mut Scratch, vport: &Vport, tables: &T) -> Result<
         return Err(denied);
     };
     let opposite = direction.opposite();
-    let all_open = match scratch.packet.protocol {
-        protocol::TCP => DirectionPolicy::ALL_OPEN_TCP,
-        protocol::UDP => DirectionPolicy::ALL_OPEN_UDP,
+    let all_open = match (scratch.packet.protocol, scratch.packet.is_ipv6) {
+        (protocol::TCP, false) => DirectionPolicy::ALL_OPEN_TCP,
+        (protocol::UDP, false) => DirectionPolicy::ALL_OPEN_UDP,
+        (protocol::TCP, true) => DirectionPolicy::ALL_OPEN_TCP_IPV6,
+        (protocol::UDP, true) => DirectionPolicy::ALL_OPEN_UDP_IPV6,
         _ => 0,
     };
+    // What leaves by an egress-only internet gateway comes back by what is remembered of it.
+    let is_remembered = scratch.side.egress && scratch.path.by_egress_only;
     // An answer of an untracked flow has no entry to follow: it is one if its flow's first packet would be allowed and
     // left untracked now. A SYN answers nothing.
-    let may_answer = scratch.packet.tcp_flags & (SYN | ACK) != SYN;
+    let may_answer = scratch.packet.tcp_flags & (SYN | ACK) != SYN && !is_remembered;
     if may_answer && policy.direction(direction).flags & all_open != 0 {
         let port = scratch.side.opposite_port;
         let key = PolicyKey::new(vport.security_policy, opposite);
@@ -139,7 +150,8 @@ fn judge<T: Tables>(scratch: &mut Scratch, vport: &Vport, tables: &T) -> Result<
     if scratch.side.part != FlowPart::Opener {
         return Ok(false);
     }
-    let untracked = policy.direction(opposite).flags & all_open != 0
+    let untracked = !is_remembered
+        && policy.direction(opposite).flags & all_open != 0
         && first_common(&scratch.bits, &policy.direction(direction).world_open).is_some();
     Ok(!untracked)
 }
@@ -247,7 +259,13 @@ fn name_ports(
     destination_port: Port,
     egress: bool,
 ) -> FlowPart {
-    if key.protocol != u32::from(protocol::ICMP) {
+    let is_ipv6 = key.remote_address.as_v4().is_none();
+    let icmp = if is_ipv6 {
+        protocol::ICMPV6
+    } else {
+        protocol::ICMP
+    };
+    if key.protocol != u32::from(icmp) {
         (key.local_port, key.remote_port) = if egress {
             (source_port, destination_port)
         } else {
@@ -256,18 +274,23 @@ fn name_ports(
         return FlowPart::Opener;
     }
     let [icmp_type, code] = destination_port.0.to_ne_bytes();
-    let Some(query) = IcmpQuery::of(icmp_type) else {
+    let query = if is_ipv6 {
+        IcmpQuery::of_ipv6(icmp_type)
+    } else {
+        IcmpQuery::of(icmp_type)
+    };
+    let Some(query) = query else {
         return FlowPart::None;
     };
     // A Linux host answers with the code it was asked with; an extended echo's answers have codes of their own
     // (RFC 8335 section 3).
     let code = match query.request_type {
-        icmp_type::EXTENDED_ECHO_REQUEST => 0,
+        icmp_type::EXTENDED_ECHO_REQUEST | icmpv6_type::EXTENDED_ECHO_REQUEST => 0,
         _ => code,
     };
     let guest_asks = egress != query.is_answer;
     key.local_port = source_port;
-    key.remote_port = ConnectionKey::icmp_query(query.request_type, guest_asks, code);
+    key.remote_port = ConnectionKey::icmp_query(query.request_type & SEVEN_BITS, guest_asks, code);
     if query.is_answer {
         FlowPart::Follower
     } else {

@@ -26,11 +26,11 @@ const NANOSECONDS: u64 = 1_000_000_000;
 
 /// The state after the first packet of a connection; TCP's is a SYN.
 #[inline(always)]
-pub(crate) fn first_state(protocol: u8) -> ConnectionState {
-    match protocol {
+pub(crate) fn first_state(packet: &Packet) -> ConnectionState {
+    match packet.protocol {
         eni_wire::protocol::TCP => ConnectionState::SynSent,
         eni_wire::protocol::UDP => ConnectionState::UdpRequest,
-        eni_wire::protocol::ICMP => ConnectionState::Icmp,
+        _ if packet.is_icmp() => ConnectionState::Icmp,
         _ => ConnectionState::Other,
     }
 }

@@ -55,24 +55,43 @@ pub fn follow<F: Frame, T: Tables, M: Memory>(
         largest_packet,
     } = read(frame, arrival.vport)?;
     let flow = memory.flow(&key)?;
-    let valid = flow.sender_generation == tables.vport(arrival.vport)?.generation
-        && flow.target_generation == tables.vport(flow.target_vport)?.generation
-        && flow.topology_generation == tables.globals()?.topology_generation
-        && flow.refresh_ns > arrival.now_ns
-        && goes_between::<F>(words, flow);
+    let valid = holds(flow, arrival, tables)? && goes_between::<F, PORTS_END>(words, flow);
     if !valid || largest_packet > flow.mtu {
         return None;
     }
-    let target = flow.target_vport;
-    let outside = flow.flags & Flow::OUTSIDE != 0;
-    if flow.flags != 0 {
+    let (target, flags) = (flow.target_vport, flow.flags);
+    if flags != 0 {
         // A copy: what a pointer leads to lies in memory, for every packet.
         let copy = key;
         rewrite(frame, &copy, flow)?;
     }
+    let flow = five_tuple(&key);
+    Some(delivered(frame, arrival, flow, (target, flags), memory))
+}
+
+/// Whether nothing has changed that the flow's verdict rests on, and it is not yet to be decided again.
+#[inline(always)]
+pub(crate) fn holds<T: Tables>(flow: &Flow, arrival: Arrival, tables: &T) -> Option<bool> {
+    Some(
+        flow.sender_generation == tables.vport(arrival.vport)?.generation
+            && flow.target_generation == tables.vport(flow.target_vport)?.generation
+            && flow.topology_generation == tables.globals()?.topology_generation
+            && flow.refresh_ns > arrival.now_ns,
+    )
+}
+
+/// Records a frame of `flow` that goes to `target`, by the `flags` of its cached verdict.
+#[inline(always)]
+pub(crate) fn delivered<F: Frame, M: Memory>(
+    frame: &F,
+    arrival: Arrival,
+    flow: FiveTuple,
+    (target, flags): (u32, u32),
+    memory: &mut M,
+) -> Verdict {
     memory.record(&Record {
         sender: arrival.vport,
-        flow: Some(five_tuple(&key)),
+        flow: Some(flow),
         outcome: Outcome::Delivered {
             target,
             rules: AllowingRules::default(),
@@ -80,15 +99,15 @@ pub fn follow<F: Frame, T: Tables, M: Memory>(
         packets: frame.packets(),
         bytes: frame.length(),
     });
-    let manner = if outside {
+    let manner = if flags & Flow::OUTSIDE != 0 {
         Manner::Outside
     } else {
         Manner::Whole
     };
-    Some(Verdict::new(Action::Deliver {
+    Verdict::new(Action::Deliver {
         vport: target,
         manner,
-    }))
+    })
 }
 
 /// The flow of a key.
@@ -106,12 +125,12 @@ fn five_tuple(key: &FlowKey) -> FiveTuple {
 
 /// Whether the frame has the MACs that the flow was decided for.
 #[inline(always)]
-fn goes_between<F: Frame>(words: &[u16; PORTS_END], flow: &Flow) -> bool {
+pub(crate) fn goes_between<F: Frame, const N: usize>(words: &[u16; N], flow: &Flow) -> bool {
     let [d0, d1, d2] = flow.expected_destination_mac.0;
     let [s0, s1, s2] = flow.expected_source_mac.0;
-    F::pair::<0, PORTS_END>(words) == Ipv4::from_words(d0, d1).0
-        && F::pair::<2, PORTS_END>(words) == Ipv4::from_words(d2, s0).0
-        && F::pair::<4, PORTS_END>(words) == Ipv4::from_words(s1, s2).0
+    F::pair::<0, N>(words) == Ipv4::from_words(d0, d1).0
+        && F::pair::<2, N>(words) == Ipv4::from_words(d2, s0).0
+        && F::pair::<4, N>(words) == Ipv4::from_words(s1, s2).0
 }
 
 /// Reads TCP and UDP without options and fragments whose packets change no connection's state.

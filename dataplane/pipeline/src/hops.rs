@@ -37,6 +37,7 @@ pub(crate) fn walk<T: Tables>(
     };
     go(first, |hop| match hop {
         Hop::Router => ask_router(scratch, sender, tables),
+        Hop::Internet if scratch.packet.is_ipv6 => cross_internet_ipv6(scratch, sender, tables),
         Hop::Internet => cross_internet(scratch, sender, tables),
     })
 }
@@ -75,6 +76,10 @@ fn begin(scratch: &mut Scratch, sender: &Vport) {
     path.steady = true;
     path.forget_opposite = false;
     path.by_gateway = false;
+    path.by_egress_only = false;
+    path.from_internet = false;
+    path.internet_takes_all = false;
+    path.must_answer = false;
     path.reaches_owner = false;
 }
 
@@ -114,7 +119,16 @@ fn ask_router<T: Tables>(
             Ok(None)
         }
         Route::INTERNET_GATEWAY => {
-            leave_by_internet_gateway(scratch, sender.vpc, tables)?;
+            if scratch.packet.is_ipv6 {
+                leave_untranslated(scratch, sender.vpc, tables)?;
+            } else {
+                leave_by_internet_gateway(scratch, sender.vpc, tables)?;
+            }
+            Ok(Some(Hop::Internet))
+        }
+        Route::EGRESS_ONLY_INTERNET_GATEWAY if scratch.packet.is_ipv6 => {
+            leave_untranslated(scratch, sender.vpc, tables)?;
+            scratch.path.by_egress_only = true;
             Ok(Some(Hop::Internet))
         }
         kind if Route::UNSUPPORTED.contains(&kind) => Err(DropReason::UnsupportedTarget),
@@ -220,6 +234,65 @@ fn leave_by_internet_gateway<T: Tables>(
     Ok(())
 }
 
+/// IPv6 goes under its own address, which must be one of the VPC's.
+#[inline(always)]
+fn leave_untranslated<T: Tables>(
+    scratch: &mut Scratch,
+    vpc: u32,
+    tables: &T,
+) -> Result<(), DropReason> {
+    let Scratch { packet, path, .. } = scratch;
+    let key = MappingKey {
+        vpc,
+        address: packet.source,
+    };
+    tables.mapping(&key).ok_or(DropReason::NoPublicAddress)?;
+    path.sender_identity = 0;
+    path.by_gateway = true;
+    Ok(())
+}
+
+/// The VPC whose block holds the destination, by its gateway there; any other address out of the region, unless the packet has
+/// come from there.
+#[inline(always)]
+fn cross_internet_ipv6<T: Tables>(
+    scratch: &mut Scratch,
+    sender: &Vport,
+    tables: &T,
+) -> Result<Option<Hop>, DropReason> {
+    let Scratch { packet, path, .. } = scratch;
+    let from_outside = sender.has(Vport::UPLINK);
+    if let Some(block) = tables.internet_block(packet.destination) {
+        if from_outside && tables.is_in_vpc(block.vpc, packet.source) {
+            return Err(DropReason::InsideSource);
+        }
+        let key = MappingKey {
+            vpc: block.vpc,
+            address: packet.destination,
+        };
+        let owner = tables
+            .mapping(&key)
+            .ok_or(DropReason::UnknownPublicAddress)?;
+        path.target = here(&owner.location)?;
+        path.from_internet = true;
+        path.internet_takes_all = block.takes_all;
+        return Ok(None);
+    }
+    if from_outside {
+        return Err(DropReason::UnknownPublicAddress);
+    }
+    let uplink = tables.globals().map_or(0, |globals| globals.uplink_vport);
+    if uplink == 0 {
+        return Err(DropReason::NoUplink);
+    }
+    let row = tables.vport(uplink).ok_or(DropReason::NoUplink)?;
+    if row.is_inside_ipv6(packet.destination) {
+        return Err(DropReason::UnknownPublicAddress);
+    }
+    path.target = uplink;
+    Ok(None)
+}
+
 /// A public address of the region leads to its private one, by the internet gateway there; any other out of the region,
 /// unless the packet has come from there.
 #[inline(always)]
@@ -262,6 +335,13 @@ fn refuse_inside_source<T: Tables>(
     tables: &T,
 ) -> Result<(), DropReason> {
     let source = scratch.packet.source;
+    if scratch.packet.is_ipv6 {
+        return if uplink.is_inside_ipv6(source) || tables.internet_block(source).is_some() {
+            Err(DropReason::InsideSource)
+        } else {
+            Ok(())
+        };
+    }
     if uplink.is_inside(source.last_four()) || tables.public_address(source).is_some() {
         return Err(DropReason::InsideSource);
     }

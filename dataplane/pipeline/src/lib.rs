@@ -24,14 +24,19 @@ extern crate alloc;
 mod admission;
 mod arp;
 mod connection;
+mod extension;
 mod fast;
+mod fast_ipv6;
 mod header;
 mod hops;
 mod icmp;
+mod icmpv6;
+mod neighbor;
 mod network_acl;
 mod offload;
 mod packet;
 mod piece;
+mod receive;
 mod rewrite;
 mod rules;
 mod service;
@@ -46,6 +51,7 @@ pub use connection::{
     TCP_SYN_SENT_SECONDS,
 };
 pub use fast::follow;
+pub use fast_ipv6::follow as follow_ipv6;
 pub use packet::Scratch;
 pub use piece::{LONGEST_PIECE, Piece, piece};
 pub use slow::{FLOW_REFRESH_NS, decide};
@@ -55,7 +61,7 @@ pub use traits::{
 };
 pub use verdict::{Action, Manner, Verdict};
 
-/// Decides and rewrites one frame: [`follow`], else [`decide`].
+/// Decides and rewrites one frame: [`follow`], [`follow_ipv6`], else [`decide`].
 ///
 /// The caller carries the [`Verdict`] out.
 /// `scratch` is asked for room only where it is needed, whatever it contains; without room the frame is dropped.
@@ -68,6 +74,9 @@ pub fn process<'a, F: Frame, T: Tables, M: Memory>(
     scratch: impl FnOnce() -> Option<&'a mut Scratch>,
 ) -> Verdict {
     if let Some(verdict) = follow(frame, arrival, tables, memory) {
+        return verdict;
+    }
+    if let Some(verdict) = follow_ipv6(frame, arrival, tables, memory) {
         return verdict;
     }
     match scratch() {

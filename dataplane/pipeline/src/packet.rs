@@ -5,10 +5,12 @@ use eni_abi::{
     Mac, Port, RuleBits,
 };
 use eni_wire::{
-    ETHERNET_LENGTH, FragmentPart, ICMP_LENGTH, IPV4_LENGTH, IcmpHeader, IcmpQuery, Ipv4Header,
-    Malformed, TCP_LENGTH, TcpHeader, UDP_LENGTH, UdpHeader, protocol,
+    ETHERNET_LENGTH, FragmentPart, ICMP_LENGTH, IPV4_LENGTH, IPV6_LENGTH, IPV6_WORDS, IcmpHeader,
+    IcmpQuery, Ipv4Header, Ipv6Header, Malformed, TCP_LENGTH, TcpHeader, UDP_LENGTH, UdpHeader,
+    icmpv6_type, protocol,
 };
 
+use crate::extension::{Chain, FIRST_OFFSET};
 use crate::{AllowingRules, Arrival, Frame, Memory, header, offload};
 
 /// How long later fragments may follow the first: Linux' `ipfrag_time`.
@@ -29,6 +31,34 @@ pub struct Scratch {
     pub(crate) denying_rule: DecidingRule,
     /// Whether `packet` has been read.
     pub(crate) is_parsed: bool,
+    /// Whom a packet of IPv6 is for.
+    pub(crate) addressee: Addressee,
+    /// Whom a solicitation asks for.
+    pub(crate) neighbor: Neighbor,
+}
+
+/// Whom a packet is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Addressee {
+    /// To be forwarded.
+    #[default]
+    Other,
+    /// All that listen on the link, in whose place the fabric answers; behind [`crate::neighbor::ask`] that asks for the router.
+    Link,
+    /// That asks for the neighbor in [`Scratch::neighbor`].
+    Neighbor,
+    /// The subnet's router.
+    Router,
+}
+
+/// Who has an address of the link.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Neighbor {
+    pub(crate) address: Address,
+    pub(crate) mac: Mac,
+    /// What an advertisement says of it.
+    pub(crate) flags: u16,
 }
 
 /// What the headers say.
@@ -59,6 +89,11 @@ pub(crate) struct Packet {
     pub(crate) source_mac: Mac,
     pub(crate) part: FragmentPart,
     pub(crate) dont_fragment: bool,
+    pub(crate) is_ipv6: bool,
+    /// Of IPv6.
+    pub(crate) hop_limit: u8,
+    /// Of IPv6: what was walked.
+    pub(crate) chain: Chain,
     /// The sending vport owns the source address.
     pub(crate) owns_source: bool,
     /// An ICMP error whose `embedded` datagram could be read, with its ports.
@@ -103,6 +138,13 @@ pub(crate) struct Path {
     pub(crate) forget_opposite: bool,
     /// Leaves the VPC by its internet gateway, wherever it goes then.
     pub(crate) by_gateway: bool,
+    /// By the egress-only one: it is tracked in any case.
+    pub(crate) by_egress_only: bool,
+    /// Enters a VPC from the internet under its own address of IPv6; whether that VPC has an internet gateway is the other.
+    pub(crate) from_internet: bool,
+    pub(crate) internet_takes_all: bool,
+    /// Enters by an egress-only internet gateway: it must answer a connection that the receiver has begun.
+    pub(crate) must_answer: bool,
     /// Leaves the region.
     pub(crate) outside: bool,
     /// The receiver was found to own the address that the packet reaches it under.
@@ -167,6 +209,7 @@ impl Packet {
         if frame.segment_size() != 0 && !cut {
             return Err(DropReason::OffloadMismatch);
         }
+        self.is_ipv6 = false;
         self.source = Address::v4(ip.source);
         self.destination = Address::v4(ip.destination);
         self.protocol = ip.protocol;
@@ -189,6 +232,125 @@ impl Packet {
             protocol::ICMP => self.parse_icmp(frame, payload),
             _ => Ok(()),
         }
+    }
+
+    /// Reads IPv6 and what it carries into `self`, whose MACs are already set.
+    #[inline(never)]
+    pub(crate) fn parse_ipv6<F: Frame>(&mut self, frame: &F) -> Result<(), DropReason> {
+        let words: [u16; IPV6_WORDS] = frame
+            .load_at::<ETHERNET_LENGTH, _>()
+            .ok_or(DropReason::Truncated)?;
+        let ip = Ipv6Header::from_words(&words).map_err(|Malformed| DropReason::MalformedHeader)?;
+        // A jumbogram says 0 here (RFC 2675): no frame holds one, and what it says of itself is not in the packet.
+        let end = FIRST_OFFSET + ip.payload_length;
+        if end > frame.length() {
+            return Err(DropReason::MalformedHeader);
+        }
+        if ip.hop_limit == 0 {
+            return Err(DropReason::TimeToLive);
+        }
+        self.is_ipv6 = true;
+        self.source = ip.source;
+        self.destination = ip.destination;
+        self.hop_limit = ip.hop_limit;
+        self.dont_fragment = true;
+        self.source_port = Port(0);
+        self.destination_port = Port(0);
+        self.tcp_flags = 0;
+        self.has_embedded = false;
+        self.chain.begin(ip.next_header, FIRST_OFFSET, end);
+        self.chain.walk(frame)?;
+        let Chain { offset, part, .. } = self.chain;
+        let cut = offset == FIRST_OFFSET
+            && offload::is_borne_out(frame, ip.next_header, IPV6_LENGTH + ip.payload_length);
+        if frame.segment_size() != 0 && !cut {
+            return Err(DropReason::OffloadMismatch);
+        }
+        self.part = part;
+        self.protocol = self.chain.number;
+        self.identification = self.chain.identification;
+        self.fragment_offset = self.chain.fragment_offset;
+        self.fragment_length = self.chain.fragment_length();
+        self.transport_offset = offset;
+        self.headers_length = offset.wrapping_sub(ETHERNET_LENGTH);
+        if part == FragmentPart::Later {
+            return Ok(());
+        }
+        let payload = end.wrapping_sub(offset);
+        match self.protocol {
+            protocol::TCP => self.parse_tcp(frame, payload),
+            protocol::UDP => self.parse_udp(frame, payload),
+            protocol::ICMPV6 => self.parse_icmpv6(frame, payload),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline(always)]
+    fn parse_icmpv6<F: Frame>(&mut self, frame: &F, payload: u32) -> Result<(), DropReason> {
+        if payload < ICMP_LENGTH {
+            return Err(DropReason::Truncated);
+        }
+        let words = frame
+            .load(self.transport_offset)
+            .ok_or(DropReason::Truncated)?;
+        let icmp = IcmpHeader::from_words(&words);
+        self.destination_port = Port::icmp(icmp.icmp_type, icmp.code);
+        self.headers_length += ICMP_LENGTH;
+        if icmpv6_type::is_error(icmp.icmp_type) {
+            // What an error in fragments quotes may lie in several of them.
+            if self.part == FragmentPart::Whole {
+                self.has_embedded = self.parse_embedded_ipv6(frame).is_some();
+            }
+        } else if IcmpQuery::of_ipv6(icmp.icmp_type).is_some() {
+            self.source_port = icmp.identifier;
+        }
+        Ok(())
+    }
+
+    /// Reads the packet an error is about: at least its headers and 8 bytes of what they lead to.
+    #[inline(always)]
+    fn parse_embedded_ipv6<F: Frame>(&mut self, frame: &F) -> Option<()> {
+        let begin = self.transport_offset.wrapping_add(ICMP_LENGTH);
+        let words: [u16; IPV6_WORDS] = frame.load(begin)?;
+        let ip = Ipv6Header::from_words(&words).ok()?;
+        self.embedded.source = ip.source;
+        self.embedded.destination = ip.destination;
+        let (offset, end) = (begin.wrapping_add(IPV6_LENGTH), self.chain.end);
+        // The packet's own chain is kept: one walk's room serves both.
+        let (own_offset, own_part, own_number) =
+            (self.chain.offset, self.chain.part, self.chain.number);
+        self.chain.begin(ip.next_header, offset, end);
+        let walked = self.chain.walk(frame).is_ok();
+        let Chain {
+            offset,
+            part,
+            number,
+            ..
+        } = self.chain;
+        self.chain.begin(own_number, own_offset, end);
+        self.chain.part = own_part;
+        if !walked || part == FragmentPart::Later || offset.wrapping_add(UDP_LENGTH) > end {
+            return None;
+        }
+        self.embedded.protocol = number;
+        let transport = frame.load(offset)?;
+        match number {
+            protocol::TCP | protocol::UDP => {
+                let udp = UdpHeader::from_words(&transport);
+                self.embedded.source_port = udp.source_port;
+                self.embedded.destination_port = udp.destination_port;
+            }
+            protocol::ICMPV6 => {
+                let icmp = IcmpHeader::from_words(&transport);
+                self.embedded.source_port = icmp.identifier;
+                self.embedded.destination_port = Port::icmp(icmp.icmp_type, icmp.code);
+            }
+            _ => {
+                self.embedded.source_port = Port(0);
+                self.embedded.destination_port = Port(0);
+            }
+        }
+        Some(())
     }
 
     /// The first words of the transport header.
@@ -305,7 +467,11 @@ impl Packet {
             source: self.source,
             destination: self.destination,
             identification: self.identification,
-            protocol: u32::from(self.protocol),
+            protocol: u32::from(if self.is_ipv6 {
+                protocol::FRAGMENT
+            } else {
+                self.protocol
+            }),
         };
         match self.part {
             FragmentPart::Whole => Ok(()),
@@ -315,6 +481,8 @@ impl Packet {
                     source_port: self.source_port,
                     destination_port: self.destination_port,
                     end: self.fragment_length,
+                    protocol: u32::from(self.protocol),
+                    reserved: 0,
                 };
                 memory.remember_fragment(instance, &key, &fragment);
                 Ok(())
@@ -332,9 +500,21 @@ impl Packet {
                 }
                 self.source_port = first.source_port;
                 self.destination_port = first.destination_port;
+                self.protocol = first.protocol as u8;
                 Ok(())
             }
         }
+    }
+
+    /// Whether it is ICMP, of its family.
+    #[inline(always)]
+    pub(crate) fn is_icmp(&self) -> bool {
+        self.protocol
+            == if self.is_ipv6 {
+                protocol::ICMPV6
+            } else {
+                protocol::ICMP
+            }
     }
 
     /// The flow it belongs to.
@@ -352,8 +532,13 @@ impl Packet {
     /// Whether verdicts for this packet's flow are cached: those the fast way reads.
     #[inline(always)]
     pub(crate) fn is_cacheable(&self) -> bool {
+        let plain = if self.is_ipv6 {
+            FIRST_OFFSET
+        } else {
+            ETHERNET_LENGTH + IPV4_LENGTH
+        };
         self.part == FragmentPart::Whole
-            && self.transport_offset == ETHERNET_LENGTH + IPV4_LENGTH
+            && self.transport_offset == plain
             && (self.protocol == protocol::TCP || self.protocol == protocol::UDP)
     }
 }

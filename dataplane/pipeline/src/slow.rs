@@ -2,34 +2,21 @@
 
 use crate::piece::LONGEST_PIECE;
 use eni_abi::{
-    Address, DecidingRule, Direction, DropReason, Flow, FlowKey, INTERNET_MTU, Ipv4, MappingKey,
-    Ports, VPC_MTU, Vport,
+    DecidingRule, Direction, DropReason, Flow, FlowKey, FlowKeyIpv6, INTERNET_MTU, MappingKey,
+    Ports, Route, VPC_MTU, Vport,
 };
-use eni_wire::{
-    ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, IPV4_LENGTH, Mac,
-};
+use eni_wire::{ETHERNET_LENGTH, FragmentPart, IPV4_LENGTH};
 
-use crate::packet::{Packet, Scratch};
+use crate::packet::{Packet, Path, Scratch};
+use crate::receive::{Received, receive};
 use crate::rewrite::{self, Translation};
 use crate::{
     Action, AllowingRules, Arrival, Frame, Manner, Memory, Outcome, Record, Tables, Verdict,
-    admission, arp, fast, hops, icmp, network_acl, service,
+    admission, fast, hops, icmp, icmpv6, network_acl, service,
 };
 
 /// How long a cached verdict goes unasked: so long a connection's age may lag, and so often a flow pays the slow way.
 pub const FLOW_REFRESH_NS: u64 = 1_000_000_000;
-
-/// What the stages up to the services of the router found.
-enum Received {
-    /// Turned into the fabric's own answer to the sender.
-    Answered,
-    /// To be handed to a service of the fabric.
-    ForService,
-    /// A service's answer to a guest.
-    FromService,
-    /// To be forwarded.
-    Packet,
-}
 
 /// Decides one frame by all stages, and caches the verdict where it will hold.
 #[inline(never)]
@@ -192,118 +179,6 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     finish(frame, arrival, target, scratch, memory)
 }
 
-/// Parse, anti-spoof, the services of the router, and which packets are the fabric's services' business.
-#[inline(always)]
-fn receive<F: Frame, T: Tables>(
-    frame: &mut F,
-    arrival: Arrival,
-    sender: &Vport,
-    tables: &T,
-    scratch: &mut Scratch,
-) -> Result<Received, DropReason> {
-    if !sender.has(Vport::PRESENT) {
-        return Err(DropReason::UnknownVport);
-    }
-    if sender.has(Vport::BLOCKED) {
-        return Err(DropReason::SenderBlocked);
-    }
-    let words: [u16; ETHERNET_WORDS] = frame.load_at::<0, _>().ok_or(DropReason::Truncated)?;
-    let ethernet = EthernetHeader::from_words(&words);
-    if ethernet.source != sender.mac {
-        return Err(DropReason::SpoofedMac);
-    }
-    // Whatever the tag is around: a VPC has no VLANs, and to strip it would make a frame that nobody sent.
-    if frame.is_tagged() {
-        return Err(DropReason::Vlan);
-    }
-    match ethernet.ether_type {
-        EtherType::IPV4 => {}
-        EtherType::ARP => {
-            return arp::answer(frame, sender, arrival, tables).map(|()| Received::Answered);
-        }
-        EtherType::IPV6 => return Err(DropReason::Ipv6),
-        EtherType::VLAN | EtherType::SERVICE_VLAN => return Err(DropReason::Vlan),
-        _ => return Err(DropReason::UnsupportedEtherType),
-    }
-    let packet = &mut scratch.packet;
-    packet.destination_mac = ethernet.destination;
-    packet.source_mac = ethernet.source;
-    packet.parse(frame)?;
-    scratch.is_parsed = true;
-    let packet = &mut scratch.packet;
-    if sender.has(Vport::SERVICES) {
-        return Ok(Received::FromService);
-    }
-    refuse_groups(packet, sender)?;
-    check_source(packet, sender, arrival, tables)?;
-    if service::asked(packet, sender).is_some() {
-        return Ok(Received::ForService);
-    }
-    refuse_special(packet, sender, tables)?;
-    let is_for_router = packet.destination.last_four() == sender.router_address;
-    if is_for_router && packet.destination_mac == sender.router_mac {
-        return icmp::echo(frame, packet).map(|()| Received::Answered);
-    }
-    Ok(Received::Packet)
-}
-
-/// A VPC carries neither broadcast nor multicast.
-#[inline(always)]
-fn refuse_groups(packet: &Packet, sender: &Vport) -> Result<(), DropReason> {
-    let destination = packet.destination.last_four();
-    if packet.destination_mac == Mac::BROADCAST
-        || destination == Ipv4::BROADCAST
-        || destination == sender.broadcast_address()
-    {
-        return Err(DropReason::Broadcast);
-    }
-    if packet.destination_mac.is_multicast() || destination.is_multicast() {
-        return Err(DropReason::Multicast);
-    }
-    Ok(())
-}
-
-/// The source address must be the vport's own, unless EC2's source/destination check is off.
-#[inline(always)]
-fn check_source<T: Tables>(
-    packet: &mut Packet,
-    sender: &Vport,
-    arrival: Arrival,
-    tables: &T,
-) -> Result<(), DropReason> {
-    let key = MappingKey {
-        vpc: sender.vpc,
-        address: packet.source,
-    };
-    // The uplink is in no VPC.
-    packet.owns_source = !sender.has(Vport::UPLINK)
-        && tables
-            .mapping(&key)
-            .is_some_and(|mapping| mapping.location.vport_here() == Some(arrival.vport));
-    if sender.has(Vport::SOURCE_DEST_CHECK) && !packet.owns_source {
-        return Err(DropReason::SpoofedAddress);
-    }
-    Ok(())
-}
-
-/// No packet is from or to an address that no router forwards, not even between neighbours: EC2 keeps link-local for its
-/// own services, and a neighbour with its check off might pass on what its sender was not to send. Only a VPC whose own
-/// block is of such a kind (EC2 allows 240.0.0.0/4) has those addresses for itself.
-#[inline(always)]
-fn refuse_special<T: Tables>(
-    packet: &Packet,
-    sender: &Vport,
-    tables: &T,
-) -> Result<(), DropReason> {
-    let special = |address: Address| {
-        address.last_four().is_never_forwarded() && !tables.is_in_vpc(sender.vpc, address)
-    };
-    if special(packet.source) || special(packet.destination) {
-        return Err(DropReason::SpecialAddress);
-    }
-    Ok(())
-}
-
 /// The receiver's subnet, its destination check, its security groups.
 #[inline(always)]
 fn enter<T: Tables, M: Memory>(
@@ -336,10 +211,31 @@ fn enter<T: Tables, M: Memory>(
             return Err(DropReason::DestinationCheck);
         }
     }
+    if scratch.path.from_internet {
+        enter_from_internet(target, tables, scratch)?;
+    }
     scratch.side.identity = scratch.path.sender_identity;
     admission::admit(scratch, target, arrival.now_ns, tables, memory)?;
     scratch.path.rules.ingress = scratch.side.rule;
     Ok(())
+}
+
+/// By which of its gateways a packet of IPv6 enters the receiver's VPC: the egress-only one where the receiver's subnet answers by
+/// that, which then lets answers in alone; else the internet gateway, to whatever address of the VPC.
+#[inline(always)]
+fn enter_from_internet<T: Tables>(
+    target: &Vport,
+    tables: &T,
+    scratch: &mut Scratch,
+) -> Result<(), DropReason> {
+    let Scratch { packet, path, .. } = scratch;
+    let back = tables.route(target.route_table, packet.source);
+    path.must_answer = back.is_some_and(|route| route.kind == Route::EGRESS_ONLY_INTERNET_GATEWAY);
+    if path.must_answer || path.internet_takes_all {
+        Ok(())
+    } else {
+        Err(DropReason::EgressOnly)
+    }
 }
 
 /// A packet too large for its way is dropped; one that may not be fragmented becomes the router's answer to its sender,
@@ -358,6 +254,14 @@ fn check_size<F: Frame>(
     }
     if fast::largest_packet(frame, packet.headers_length) <= path.mtu {
         return Ok(());
+    }
+    if packet.is_ipv6 {
+        let mtu = path.mtu;
+        scratch.path.target = match icmpv6::packet_too_big(frame, &scratch.packet, sender, mtu) {
+            Some(()) => scratch.charged_vport,
+            None => 0,
+        };
+        return Err(DropReason::MtuExceeded);
     }
     let plain = packet.transport_offset == ETHERNET_LENGTH + IPV4_LENGTH;
     let cut = path.by_gateway && !packet.dont_fragment && plain && frame.segment_size() == 0;
@@ -394,13 +298,7 @@ fn finish<F: Frame, M: Memory>(
     let Scratch { packet, path, .. } = scratch;
     // Also when the packet itself is none that the fast way reads.
     if path.forget_opposite {
-        memory.forget_flow(&FlowKey {
-            vport: path.target,
-            source: path.new_destination.last_four(),
-            destination: path.new_source.last_four(),
-            ports: Ports::new(path.new_destination_port, path.new_source_port),
-            protocol: u32::from(packet.protocol),
-        });
+        forget_opposite(packet, path, memory);
     }
     if path.routed {
         rewrite::route(frame, target.mac, target.router_mac).ok_or(DropReason::RewriteFailed)?;
@@ -409,6 +307,31 @@ fn finish<F: Frame, M: Memory>(
         translate(frame, scratch).ok_or(DropReason::RewriteFailed)?;
     }
     Ok(())
+}
+
+/// The opposite direction is to be decided again.
+#[inline(always)]
+fn forget_opposite<M: Memory>(packet: &Packet, path: &Path, memory: &mut M) {
+    let (vport, protocol) = (path.target, u32::from(packet.protocol));
+    let ports = Ports::new(path.new_destination_port, path.new_source_port);
+    let (source, destination) = (path.new_destination, path.new_source);
+    if packet.is_ipv6 {
+        memory.forget_flow_ipv6(&FlowKeyIpv6 {
+            vport,
+            source,
+            destination,
+            ports,
+            protocol,
+        });
+        return;
+    }
+    memory.forget_flow(&FlowKey {
+        vport,
+        source: source.last_four(),
+        destination: destination.last_four(),
+        ports,
+        protocol,
+    });
 }
 
 /// Caches the verdict.
@@ -439,12 +362,25 @@ fn remember<M: Memory>(
         new_ports: Ports::new(path.new_source_port, path.new_destination_port),
         ..*flow
     };
+    let ports = Ports::new(packet.source_port, packet.destination_port);
+    let (vport, protocol) = (arrival.vport, u32::from(packet.protocol));
+    if packet.is_ipv6 {
+        let key = FlowKeyIpv6 {
+            vport,
+            source: packet.source,
+            destination: packet.destination,
+            ports,
+            protocol,
+        };
+        memory.remember_flow_ipv6(&key, flow);
+        return;
+    }
     let key = FlowKey {
-        vport: arrival.vport,
+        vport,
         source: packet.source.last_four(),
         destination: packet.destination.last_four(),
-        ports: Ports::new(packet.source_port, packet.destination_port),
-        protocol: u32::from(packet.protocol),
+        ports,
+        protocol,
     };
     memory.remember_flow(&key, flow);
 }

@@ -2,8 +2,9 @@
 
 use eni_abi::{
     Address, Connection, ConnectionKey, DecidingRule, Direction, DropReason, FiveTuple, Flow,
-    FlowKey, Fragment, FragmentKey, Globals, IdentityKey, Ipv4, Location, MacKey, Mapping,
-    MappingKey, Policy, PolicyKey, Port, PublicAddress, Route, RuleBits, RuleProtocol, Vport,
+    FlowKey, FlowKeyIpv6, Fragment, FragmentKey, Globals, IdentityKey, InternetBlock, Ipv4,
+    Location, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port, PublicAddress, Route, RuleBits,
+    RuleProtocol, Vport,
 };
 
 /// Where and when a frame arrived.
@@ -96,12 +97,14 @@ pub trait Tables {
     fn globals(&self) -> Option<&Globals>;
     /// A vport's row; rows that are not present may be returned as zeroes.
     fn vport(&self, vport: u32) -> Option<&Vport>;
-    /// Where a private address lives.
+    /// Where an address lives: of its own, else as one of the longest prefix that an interface has.
     fn mapping(&self, key: &MappingKey) -> Option<&Mapping>;
     /// What a public address translates to.
     fn public_address(&self, address: Address) -> Option<&PublicAddress>;
     /// Whether `address` lies in a block of the VPC of a number.
     fn is_in_vpc(&self, vpc: u32, address: Address) -> bool;
+    /// The VPC whose block of IPv6 the internet has for `address`.
+    fn internet_block(&self, address: Address) -> Option<InternetBlock>;
     /// Where the interface of a MAC in a subnet is.
     fn mac(&self, key: &MacKey) -> Option<&Location>;
     /// The route of the longest prefix that contains `destination`.
@@ -191,6 +194,12 @@ pub trait Memory {
     fn remember_flow(&mut self, key: &FlowKey, flow: &Flow);
     /// Removes a cached flow.
     fn forget_flow(&mut self, key: &FlowKey);
+    /// [`Memory::flow`] for IPv6.
+    fn flow_ipv6(&self, key: &FlowKeyIpv6) -> Option<&Flow>;
+    /// [`Memory::remember_flow`] for IPv6.
+    fn remember_flow_ipv6(&mut self, key: &FlowKeyIpv6, flow: &Flow);
+    /// [`Memory::forget_flow`] for IPv6.
+    fn forget_flow_ipv6(&mut self, key: &FlowKeyIpv6);
     /// A tracked connection of `instance` (see [`Vport::instance`]), expired ones included.
     fn connection(&mut self, instance: u32, key: &ConnectionKey) -> Option<&mut Connection>;
     /// Adds or replaces a connection of `instance`. Those that ended may take its room for another second.

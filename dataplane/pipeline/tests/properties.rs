@@ -55,6 +55,7 @@ proptest! {
             let (vport, frame) = next_frame(&mut dice, &sent);
             let arrival = Arrival { vport, now_ns: NOW };
             plain.flows.clear();
+            plain.flows_ipv6.clear();
             prop_assert_eq!(run(&tables, &mut cached, arrival, &frame), run(&tables, &mut plain, arrival, &frame));
             sent.push((vport, frame));
         }

@@ -5,8 +5,8 @@ use std::cell::Cell;
 
 use eni_abi::Direction::Egress;
 use eni_abi::{
-    Address, Globals, IdentityKey, Location, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port,
-    PublicAddress, Route, RuleBits, RuleProtocol, Vport,
+    Address, Globals, IdentityKey, InternetBlock, Location, MacKey, Mapping, MappingKey, Policy,
+    PolicyKey, Port, PublicAddress, Route, RuleBits, RuleProtocol, Vport,
 };
 use eni_pipeline::testing::frames::udp;
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, add_route, private, small_region};
@@ -55,6 +55,9 @@ impl Tables for ChangingTables {
     }
     fn is_in_vpc(&self, vpc: u32, address: Address) -> bool {
         self.now().is_in_vpc(vpc, address)
+    }
+    fn internet_block(&self, address: Address) -> Option<InternetBlock> {
+        self.now().internet_block(address)
     }
     fn mac(&self, key: &MacKey) -> Option<&Location> {
         self.now().mac(key)

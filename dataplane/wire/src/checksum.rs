@@ -2,7 +2,7 @@
 //!
 //! Words are in network byte order throughout: the sum does not care, as long as all agree (RFC 1071 section 2(B)).
 
-use crate::Ipv4;
+use crate::{Address, Ipv4};
 
 /// The 32-bit sum of `words`, to be added to others and [`finish`]ed. At most 65,536 words may be summed.
 #[must_use]
@@ -22,6 +22,16 @@ pub const fn finish(sum: u32) -> u16 {
     let once = (sum & 0xffff) + (sum >> 16);
     let twice = (once & 0xffff) + (once >> 16);
     !(twice as u16)
+}
+
+/// The sum of the pseudo-header of IPv6 (RFC 8200 section 8.1) for `length` bytes of `protocol`.
+#[must_use]
+#[inline(always)]
+pub fn pseudo_header(source: Address, destination: Address, length: u16, protocol: u8) -> u32 {
+    let rest = [length.to_be(), (protocol as u16).to_be()];
+    sum(&source.to_words())
+        .wrapping_add(sum(&destination.to_words()))
+        .wrapping_add(sum(&rest))
 }
 
 /// The checksum after one word of the covered data went from `from` to `to`: RFC 1624 equation 3.

@@ -25,6 +25,154 @@ impl Address {
     /// Bits that all IPv4 addresses share: what a prefix of IPv4 is longer by as a prefix of such addresses.
     pub const IPV4_BITS_BEFORE: u8 = 96;
 
+    /// All nodes of a link, `ff02::1` (RFC 4291 section 2.7.1).
+    pub const ALL_NODES: Self = Self::v6([0xff02, 0, 0, 0, 0, 0, 0, 1]);
+
+    /// First segments and prefix lengths of the blocks of IPv6 that no router here forwards, from or to.
+    ///
+    /// - `::/16`, in which are "nobody", loopback, and addresses of IPv4: mapped, compatible, translated (RFC 4291 sections 2.5
+    ///   and 4; RFC 2765). `64:ff9b::/96` (RFC 6052) is not in it.
+    /// - `2002::/16`: addresses of IPv4 once more (RFC 3964 says what comes of them, RFC 7526 retires them).
+    /// - `fd00:ec2::/32`: services of the fabric (EC2 User Guide, "Use instance metadata"). Nobody serves there yet.
+    /// - `fe80::/10`, `fec0::/10`, `ff00::/8`: link-local, site-local (RFC 3879), groups.
+    ///
+    /// Not `2001:db8::/32` (RFC 3849) and `fc00::/7` (RFC 4193): the way to the host may lead into such a network.
+    pub const NEVER_FORWARDED: [([u16; 2], u8); 6] = [
+        ([0, 0], 16),
+        ([0x2002, 0], 16),
+        ([0xfd00, 0x0ec2], 32),
+        ([0xfe80, 0], 10),
+        ([0xfec0, 0], 10),
+        ([0xff00, 0], 8),
+    ];
+
+    /// The address of IPv6 with these segments.
+    #[must_use]
+    pub const fn v6(segments: [u16; 8]) -> Self {
+        let [a, b, c, d, e, f, g, h] = segments;
+        Self::from_words([
+            a.to_be(),
+            b.to_be(),
+            c.to_be(),
+            d.to_be(),
+            e.to_be(),
+            f.to_be(),
+            g.to_be(),
+            h.to_be(),
+        ])
+    }
+
+    /// The address in these words of a frame.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_words(words: [u16; 8]) -> Self {
+        let [a, b, c, d, e, f, g, h] = words;
+        Self([
+            Ipv4::from_words(a, b).0,
+            Ipv4::from_words(c, d).0,
+            Ipv4::from_words(e, f).0,
+            Ipv4::from_words(g, h).0,
+        ])
+    }
+
+    /// The inverse of [`Address::from_words`].
+    #[must_use]
+    #[inline(always)]
+    pub const fn to_words(self) -> [u16; 8] {
+        let [a, b, c, d] = self.0;
+        let ([a, b], [c, d]) = (
+            [Ipv4(a).to_words(), Ipv4(b).to_words()],
+            [Ipv4(c).to_words(), Ipv4(d).to_words()],
+        );
+        [a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]]
+    }
+
+    /// Of four words as they lie in a frame.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_pairs(pairs: [u32; 4]) -> Self {
+        Self(pairs)
+    }
+
+    /// The inverse of [`Address::from_pairs`].
+    #[must_use]
+    #[inline(always)]
+    pub const fn to_pairs(self) -> [u32; 4] {
+        self.0
+    }
+
+    /// The next address after one whose last bit is not set: the first of a network after the network's own.
+    #[must_use]
+    #[inline(always)]
+    pub const fn next_of_network(self) -> Self {
+        let [a, b, c, d] = self.0;
+        Self([a, b, c, d | 1_u32.to_be()])
+    }
+
+    /// Whether the address, which is not of IPv4, lies in one of [`Address::NEVER_FORWARDED`].
+    #[must_use]
+    #[inline(always)]
+    pub fn is_never_forwarded(self) -> bool {
+        const BLOCKS: [(Ipv4, Ipv4); 6] = {
+            let mut blocks = [(Ipv4(0), Ipv4(0)); 6];
+            let mut index = 0;
+            while index < blocks.len() {
+                let ([first, second], length) = Address::NEVER_FORWARDED[index];
+                blocks[index] = (
+                    Ipv4::from_words(first.to_be(), second.to_be()),
+                    Ipv4::mask(length),
+                );
+                index += 1;
+            }
+            blocks
+        };
+        let [first, ..] = self.0;
+        let mut found = false;
+        for (network, mask) in BLOCKS {
+            found |= Ipv4(first).is_in(network, mask);
+        }
+        found
+    }
+
+    /// Whether the first `length` bits, at most 64, are those of `network`, which is not [`Address::NONE`].
+    #[must_use]
+    #[inline(always)]
+    pub const fn has_prefix(self, network: Self, length: u32) -> bool {
+        if network.is_none() || length == 0 || length > u64::BITS {
+            return false;
+        }
+        let ([a, b, ..], [c, d, ..]) = (self.0, network.0);
+        let own = (u32::from_be(a) as u64) << 32 | u32::from_be(b) as u64;
+        let network = (u32::from_be(c) as u64) << 32 | u32::from_be(d) as u64;
+        (own ^ network) >> ((u64::BITS - length) & 63) == 0
+    }
+
+    /// `ff00::/8`.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_multicast(self) -> bool {
+        self.0[0] & 0xff00_0000_u32.to_be() == 0xff00_0000_u32.to_be()
+    }
+
+    /// `fe80::/10`.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_link_local(self) -> bool {
+        self.0[0] & 0xffc0_0000_u32.to_be() == 0xfe80_0000_u32.to_be()
+    }
+
+    /// `ff02::1:ff00:0/104`: where who has an address is asked for it (RFC 4291 section 2.7.1).
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_solicited_node(self) -> bool {
+        let [a, b, c, d] = self.0;
+        (a ^ 0xff02_0000_u32.to_be())
+            | b
+            | (c ^ 1_u32.to_be())
+            | ((d ^ 0xff00_0000_u32.to_be()) & 0xff00_0000_u32.to_be())
+            == 0
+    }
+
     /// An IPv4 address.
     #[must_use]
     #[inline(always)]
@@ -158,6 +306,77 @@ mod tests {
             IpAddr::from(v6("2001:db8::1")),
             "2001:db8::1".parse::<IpAddr>().unwrap()
         );
+    }
+
+    #[test]
+    fn blocks_of_ipv6_that_nobody_forwards_end_where_they_end() {
+        for (text, want) in [
+            ("::", true),
+            ("::1", true),
+            ("::10.0.0.1", true),
+            ("::ffff:10.0.0.1", true),
+            ("::ffff:0:10.0.0.1", true),
+            ("0:ffff::", true),
+            ("1::", false),
+            ("64:ff9b::10.0.0.1", false),
+            ("2001:db8::1", false),
+            ("2002:a00:1::", true),
+            ("2003::", false),
+            ("fc00::1", false),
+            ("fd00:ec2::254", true),
+            ("fd00:ec3::", false),
+            ("fe7f:ffff::", false),
+            ("fe80::1", true),
+            ("febf::", true),
+            ("fec0::1", true),
+            ("feff::", true),
+            ("ff00::", true),
+            ("ff02::1", true),
+        ] {
+            assert_eq!(v6(text).is_never_forwarded(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn prefixes_up_to_half_an_address_are_compared() {
+        for (network, length, address, want) in [
+            ("2001:db8:100::", 40, "2001:db8:1ff:ffff::1", true),
+            ("2001:db8:100::", 40, "2001:db8:200::1", false),
+            ("2001:db8:0:1::", 64, "2001:db8:0:1::1", true),
+            ("2001:db8:0:1::", 64, "2001:db8:0:2::1", false),
+            ("8000::", 1, "ffff::", true),
+            ("8000::", 0, "ffff::", false),
+            ("::", 64, "::1", false),
+            ("2001:db8::", 65, "2001:db8::", false),
+        ] {
+            let found = v6(address).has_prefix(v6(network), length);
+            assert_eq!(found, want, "{address} in {network}/{length}");
+        }
+    }
+
+    #[test]
+    fn groups_and_links_are_recognised() {
+        assert_eq!(Address::ALL_NODES, v6("ff02::1"));
+        assert_eq!(
+            Address::from_words(v6("1:2:3::8").to_words()),
+            v6("1:2:3::8")
+        );
+        assert_eq!(v6("2001:db8::").next_of_network(), v6("2001:db8::1"));
+        for (text, group, link, solicited) in [
+            ("ff02::1:ff12:3456", true, false, true),
+            ("ff02::1:fe12:3456", true, false, false),
+            ("ff02::1:0:ff12:3456", true, false, false),
+            ("ff05::1:ff12:3456", true, false, false),
+            ("fe80:ec2::1", false, true, false),
+            ("febf::1", false, true, false),
+            ("fec0::1", false, false, false),
+            ("fe00::1", false, false, false),
+        ] {
+            let address = v6(text);
+            assert_eq!(address.is_multicast(), group, "{text}");
+            assert_eq!(address.is_link_local(), link, "{text}");
+            assert_eq!(address.is_solicited_node(), solicited, "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub const IPV4_WORDS: usize = 10;
 
 /// IP protocol numbers.
 pub mod protocol {
+    /// Hop-by-hop options, an extension header (RFC 8200).
+    pub const HOP_BY_HOP: u8 = 0;
     /// RFC 792.
     pub const ICMP: u8 = 1;
     /// IPv4 in IPv4 (RFC 2003).
@@ -21,8 +23,16 @@ pub mod protocol {
     pub const DCCP: u8 = 33;
     /// IPv6 in IPv4 (RFC 4213).
     pub const IPV6: u8 = 41;
+    /// A routing header, an extension header (RFC 8200).
+    pub const ROUTING: u8 = 43;
+    /// A fragment header, an extension header (RFC 8200).
+    pub const FRAGMENT: u8 = 44;
     /// RFC 2784.
     pub const GRE: u8 = 47;
+    /// RFC 4443.
+    pub const ICMPV6: u8 = 58;
+    /// Destination options, an extension header (RFC 8200).
+    pub const DESTINATION_OPTIONS: u8 = 60;
     /// RFC 3828.
     pub const UDP_LITE: u8 = 136;
 }

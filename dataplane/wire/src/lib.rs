@@ -14,6 +14,7 @@ pub mod checksum;
 mod ethernet;
 mod ip;
 mod ipv4;
+mod ipv6;
 mod transport;
 
 pub use address::{Ipv4, Mac, Port};
@@ -21,6 +22,10 @@ pub use arp::{ARP_WORDS, ArpPacket};
 pub use ethernet::{ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, EthernetHeader};
 pub use ip::Address;
 pub use ipv4::{FragmentPart, IPV4_LENGTH, IPV4_WORDS, Ipv4Header, Malformed, protocol};
+pub use ipv6::{
+    EXTENSION_UNIT, EXTENSION_WORDS, ExtensionHeader, FragmentHeader, IPV6_LENGTH, IPV6_WORDS,
+    Ipv6Header, icmpv6_type,
+};
 pub use transport::{
     ICMP_LENGTH, ICMP_WORDS, IcmpHeader, IcmpQuery, TCP_LENGTH, TCP_WORDS, TcpHeader, UDP_LENGTH,
     UDP_WORDS, UdpHeader, icmp_type, tcp_flag,

@@ -1,6 +1,6 @@
 //! What the pipeline reads of TCP (RFC 9293), UDP (RFC 768) and ICMP (RFC 792).
 
-use crate::Port;
+use crate::{Port, icmpv6_type};
 
 /// Bytes of a TCP header without options.
 pub const TCP_LENGTH: u32 = 20;
@@ -151,6 +151,22 @@ impl IcmpQuery {
                 | icmp_type::EXTENDED_ECHO_REQUEST) => (request_type, true),
                 _ => return None,
             },
+        };
+        Some(Self {
+            request_type,
+            is_answer,
+        })
+    }
+
+    /// The same for IPv6.
+    #[must_use]
+    #[inline(always)]
+    pub const fn of_ipv6(icmp_type: u8) -> Option<Self> {
+        let (request_type, is_answer) = match icmp_type {
+            icmpv6_type::ECHO_REQUEST | icmpv6_type::EXTENDED_ECHO_REQUEST => (icmp_type, false),
+            icmpv6_type::ECHO_REPLY => (icmpv6_type::ECHO_REQUEST, true),
+            icmpv6_type::EXTENDED_ECHO_REPLY => (icmpv6_type::EXTENDED_ECHO_REQUEST, true),
+            _ => return None,
         };
         Some(Self {
             request_type,

@@ -140,7 +140,9 @@ impl ReleasedDataPlane {
         self.write(map::POLICIES, copied(&tables.policies))?;
         self.write(map::IDENTITY_RULES, copied(&tables.identity_rules))?;
         self.write(map::PORT_RULES, copied(&tables.port_rules))?;
-        self.write(map::VPORTS, copied(&tables.vports))?;
+        let vports = tables.vports.iter();
+        let vports = vports.map(|(vport, row)| (*vport, old::Vport::from(*row)));
+        self.write(map::VPORTS, vports)?;
         self.write(map::GLOBALS, std::iter::once((0_u32, tables.globals)))
     }
 

@@ -11,16 +11,26 @@ use aya_ebpf::helpers::{
 use eni_abi::{DropReason, VPC_MTU};
 use eni_pipeline::{Frame, LONGEST_PIECE, piece};
 use eni_wire::{
-    ETHERNET_LENGTH, ETHERNET_WORDS, IPV4_LENGTH, IPV4_WORDS, UDP_LENGTH, checksum, protocol,
+    ETHERNET_LENGTH, ETHERNET_WORDS, EtherType, IPV4_LENGTH, IPV4_WORDS, IPV6_LENGTH, IPV6_WORDS,
+    UDP_LENGTH, checksum, protocol,
 };
 
 use super::{Payload, SUMMED_AT_ONCE, SUMS};
+use crate::frame::sys::SocketBuffer;
 use crate::maps;
-use crate::sys::{SocketBuffer, count_drop};
+use crate::sys::count_drop;
 
 const PAYLOAD_OFFSET: u32 = ETHERNET_LENGTH + IPV4_LENGTH;
 const LONGEST_PAYLOAD: u32 = VPC_MTU - IPV4_LENGTH;
 const MOST_PIECES: u32 = LONGEST_PAYLOAD.div_ceil(LONGEST_PIECE);
+/// In a frame.
+const ETHER_TYPE: u32 = 12;
+const PAYLOAD_LENGTH_IPV6: u32 = ETHERNET_LENGTH + 4;
+const PAYLOAD_OFFSET_IPV6: u32 = ETHERNET_LENGTH + IPV6_LENGTH;
+const HEADERS_WORDS_IPV6: usize = ETHERNET_WORDS + IPV6_WORDS;
+/// In a transport's header.
+const TCP_CHECKSUM: u32 = 16;
+const UDP_CHECKSUM: u32 = 6;
 /// In a frame.
 const HEADER_CHECKSUM: u32 = ETHERNET_LENGTH + 10;
 /// Version 4, five words of header.
@@ -33,6 +43,7 @@ const ROOM_BEHIND_ETHERNET: u32 = 1;
 const TAKEN_AT_ONCE: u32 = 4_000;
 /// What is left of the frame before it is written anew: more than the helper insists on.
 const LEFT: u32 = PAYLOAD_OFFSET + UDP_LENGTH;
+const LEFT_IPV6: u32 = PAYLOAD_OFFSET_IPV6 + UDP_LENGTH;
 /// Of a piece's length.
 const LENGTH_MASK: u32 = 0x7ff;
 const _: () = assert!(LONGEST_PIECE <= LENGTH_MASK);
@@ -73,6 +84,10 @@ pub(crate) fn deliver_settled(skb: *mut __sk_buff, vport: u32, sender: u32) -> i
 fn settle(skb: *mut __sk_buff, vport: u32) -> Result<i32, DropReason> {
     let mut frame = SocketBuffer { skb };
     let failed = DropReason::RewriteFailed;
+    let [ether_type] = frame.load(ETHER_TYPE).ok_or(failed)?;
+    if ether_type == EtherType::IPV6.0 {
+        return settle_ipv6(skb, vport);
+    }
     let header: [u16; IPV4_WORDS] = frame.load(ETHERNET_LENGTH).ok_or(failed)?;
     if !is_left_to_a_device(&mut frame, HEADER_CHECKSUM).ok_or(failed)? {
         frame.store(HEADER_CHECKSUM, &[header[5]]).ok_or(failed)?;
@@ -93,6 +108,74 @@ fn settle(skb: *mut __sk_buff, vport: u32) -> Result<i32, DropReason> {
     cut(skb, vport).ok_or(failed)
 }
 
+/// [`settle`] of IPv6, which is never cut.
+#[inline(never)]
+fn settle_ipv6(skb: *mut __sk_buff, vport: u32) -> Result<i32, DropReason> {
+    let mut frame = SocketBuffer { skb };
+    let failed = DropReason::RewriteFailed;
+    let [length, next_and_limit] = frame.load(PAYLOAD_LENGTH_IPV6).ok_or(failed)?;
+    if !is_left_to_a_device(&mut frame, PAYLOAD_LENGTH_IPV6).ok_or(failed)? {
+        frame.store(PAYLOAD_LENGTH_IPV6, &[length]).ok_or(failed)?;
+        // SAFETY: the helper only notes where to deliver.
+        return Ok(unsafe { bpf_redirect_peer(vport, 0) as i32 });
+    }
+    // SAFETY: the helper checks the length, which stays.
+    if unsafe { bpf_skb_change_tail(skb, frame.length(), 0) } == NOT_SUPPORTED {
+        // A tunnel of the guest's kernel, as in `settle`.
+        // SAFETY: the helper only notes where to deliver.
+        return Ok(unsafe { bpf_redirect_peer(vport, 0) as i32 });
+    }
+    let [number, _] = next_and_limit.to_ne_bytes();
+    let checksum_offset = match number {
+        protocol::TCP => TCP_CHECKSUM,
+        protocol::UDP => UDP_CHECKSUM,
+        _ => return Err(DropReason::OffloadMismatch),
+    };
+    let length = u32::from(u16::from_be(length));
+    write_completed(&mut frame, vport, length, checksum_offset).ok_or(failed)
+}
+
+/// Writes the frame of a packet of IPv6 anew, `length` bytes of payload with their checksum completed, and delivers it.
+#[inline(always)]
+fn write_completed(
+    frame: &mut SocketBuffer,
+    vport: u32,
+    length: u32,
+    checksum_offset: u32,
+) -> Option<i32> {
+    let headers: [u16; HEADERS_WORDS_IPV6] = frame.load(0)?;
+    let length = black_box(length) & LENGTH_MASK;
+    if length == 0 {
+        return None;
+    }
+    let payload = maps::PAYLOAD.get_ptr_mut(0)?;
+    let skb = frame.skb;
+    // SAFETY: this CPU's own value, see `crate::sys::run`, with room for `length` bytes.
+    if unsafe { bpf_skb_load_bytes(skb.cast(), PAYLOAD_OFFSET_IPV6, payload.cast(), length) } != 0 {
+        return None;
+    }
+    complete(
+        frame,
+        payload,
+        length,
+        (PAYLOAD_OFFSET_IPV6, checksum_offset),
+    )?;
+    take_offload_away(frame, LEFT_IPV6)?;
+    // SAFETY: the helpers check lengths and offsets; the value has `length` bytes.
+    let result = unsafe {
+        if bpf_skb_change_tail(skb, PAYLOAD_OFFSET_IPV6 + length, 0) != 0 {
+            return None;
+        }
+        bpf_skb_store_bytes(skb.cast(), PAYLOAD_OFFSET_IPV6, payload.cast(), length, 0)
+    };
+    if result != 0 {
+        return None;
+    }
+    frame.store(0, &headers)?;
+    // SAFETY: the helper only notes where to deliver.
+    Some(unsafe { bpf_redirect_peer(vport, 0) as i32 })
+}
+
 #[inline(always)]
 fn cut(skb: *mut __sk_buff, vport: u32) -> Option<i32> {
     let mut frame = SocketBuffer { skb };
@@ -110,14 +193,19 @@ fn cut(skb: *mut __sk_buff, vport: u32) -> Option<i32> {
     }
     let [_, number] = header[4].to_ne_bytes();
     let checksum_offset = match number {
-        protocol::TCP => 16,
-        protocol::UDP => 6,
+        protocol::TCP => TCP_CHECKSUM,
+        protocol::UDP => UDP_CHECKSUM,
         _ => 0,
     };
     if header[3] & FRAGMENT_MASK == 0 && checksum_offset != 0 {
-        complete(&mut frame, payload, length, checksum_offset)?;
+        complete(
+            &mut frame,
+            payload,
+            length,
+            (PAYLOAD_OFFSET, checksum_offset),
+        )?;
     }
-    take_offload_away(&mut frame)?;
+    take_offload_away(&mut frame, LEFT)?;
     for number in 0..MOST_PIECES {
         let offset = number * LONGEST_PIECE;
         if offset >= length {
@@ -167,15 +255,15 @@ fn provable(length: u32) -> Option<u32> {
     if length == 0 { None } else { Some(length) }
 }
 
-/// Completes the transport checksum in `payload` if that was left to a device: then it holds the pseudo-header's sum.
+/// Completes the transport checksum at `offset` in `payload`, which begins at `begin` in the frame, if that was left to a device: then it holds the pseudo-header's sum.
 #[inline(always)]
 fn complete(
     frame: &mut SocketBuffer,
     payload: *mut Payload,
     length: u32,
-    offset: u32,
+    (begin, offset): (u32, u32),
 ) -> Option<()> {
-    if length < offset + 2 || !is_left_to_a_device(frame, PAYLOAD_OFFSET + offset)? {
+    if length < offset + 2 || !is_left_to_a_device(frame, begin + offset)? {
         return Some(());
     }
     let bytes: *mut u8 = payload.cast();
@@ -228,16 +316,16 @@ fn is_left_to_a_device(frame: &mut SocketBuffer, offset: u32) -> Option<bool> {
     Some(before == after)
 }
 
-/// Takes as much from the front of the frame as it had, which is made longer before. A frame whose checksum would be completed
+/// Takes as much from the front of the frame as it had, which is made longer before by `left` bytes. A frame whose checksum would be completed
 /// from somewhere in what is gone asks for it no more (`skb_postpull_rcsum`).
 #[inline(always)]
-fn take_offload_away(frame: &mut SocketBuffer) -> Option<()> {
+fn take_offload_away(frame: &mut SocketBuffer, left: u32) -> Option<()> {
     // SAFETY: the helper checks the length.
-    if unsafe { bpf_skb_change_tail(frame.skb, frame.length() + LEFT, 0) } != 0 {
+    if unsafe { bpf_skb_change_tail(frame.skb, frame.length() + left, 0) } != 0 {
         return None;
     }
     for _ in 0..=VPC_MTU / TAKEN_AT_ONCE {
-        let excess = frame.length().saturating_sub(LEFT);
+        let excess = frame.length().saturating_sub(left);
         if excess == 0 {
             break;
         }
@@ -253,5 +341,5 @@ fn take_offload_away(frame: &mut SocketBuffer) -> Option<()> {
             return None;
         }
     }
-    (!is_left_to_a_device(frame, PAYLOAD_OFFSET)?).then_some(())
+    (!is_left_to_a_device(frame, left - UDP_LENGTH)?).then_some(())
 }

@@ -74,7 +74,7 @@ impl Datagram {
         header.extend(self.source);
         header.extend(self.destination);
         header.extend(&self.options);
-        let sum = checksum(&header, 0);
+        let sum = internet_checksum(&header, 0);
         header[10..12].copy_from_slice(&sum.to_be_bytes());
         let mut payload = self.payload.clone();
         // A later fragment carries no transport header.
@@ -82,7 +82,7 @@ impl Datagram {
             && let Some(offset) = checksum_offset(self.protocol)
             && payload.len() >= offset + 2
         {
-            let sum = checksum(&payload, self.pseudo_sum(payload.len()));
+            let sum = internet_checksum(&payload, self.pseudo_sum(payload.len()));
             payload[offset..offset + 2].copy_from_slice(&sum.to_be_bytes());
         }
         header.extend(payload);
@@ -171,7 +171,7 @@ pub fn repair(frame: &mut [u8]) {
         && length >= 20
     {
         header[10..12].fill(0);
-        let sum = checksum(header, 0);
+        let sum = internet_checksum(header, 0);
         header[10..12].copy_from_slice(&sum.to_be_bytes());
     }
 }
@@ -192,9 +192,11 @@ pub fn checksums_hold(frame: &[u8]) -> bool {
     let embedded =
         protocol != protocol::ICMP || payload.len() < 28 || !matches!(payload[0], 3 | 11 | 12);
     let absent = protocol == protocol::UDP && payload[6..8] == [0, 0];
-    checksum(header, 0) == 0
-        && (checksum_offset(protocol).is_none() || absent || checksum(payload, pseudo) == 0)
-        && (embedded || checksum(&payload[8..28], 0) == 0)
+    internet_checksum(header, 0) == 0
+        && (checksum_offset(protocol).is_none()
+            || absent
+            || internet_checksum(payload, pseudo) == 0)
+        && (embedded || internet_checksum(&payload[8..28], 0) == 0)
 }
 
 fn checksum_offset(protocol: u8) -> Option<usize> {
@@ -212,10 +214,16 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
         .map(|pair| u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |last| u32::from(*last)))
 }
 
-fn checksum(bytes: &[u8], seed: u32) -> u16 {
+/// The Internet checksum of `bytes` and what has been added up.
+pub(super) fn internet_checksum(bytes: &[u8], seed: u32) -> u16 {
     let mut sum: u32 = seed + words(bytes).sum::<u32>();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
     !(sum as u16)
+}
+
+/// The sum of all words.
+pub(super) fn sum_of_words(bytes: &[u8]) -> u32 {
+    words(bytes).sum()
 }

@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use eni_abi::{
-    Connection, ConnectionKey, DropReason, Flow, FlowKey, Fragment, FragmentKey,
+    Connection, ConnectionKey, DropReason, Flow, FlowKey, FlowKeyIpv6, Fragment, FragmentKey,
     LinkLocalAllowance, Traffic, map::CONNECTION_ALLOWANCE,
 };
 
@@ -18,6 +18,7 @@ pub struct MemoryMemory {
     /// How many connections there is memory for.
     pub max_connections: usize,
     pub flows: BTreeMap<FlowKey, Flow>,
+    pub flows_ipv6: BTreeMap<FlowKeyIpv6, Flow>,
     pub fragments: BTreeMap<FragmentKey, Fragment>,
     pub drops: BTreeMap<(u32, DropReason), u64>,
     pub traffic: BTreeMap<u32, Traffic>,
@@ -32,6 +33,7 @@ impl Default for MemoryMemory {
             instances: BTreeMap::new(),
             max_connections: usize::MAX,
             flows: BTreeMap::new(),
+            flows_ipv6: BTreeMap::new(),
             fragments: BTreeMap::new(),
             drops: BTreeMap::new(),
             traffic: BTreeMap::new(),
@@ -69,6 +71,18 @@ impl Memory for MemoryMemory {
 
     fn forget_flow(&mut self, key: &FlowKey) {
         self.flows.remove(key);
+    }
+
+    fn flow_ipv6(&self, key: &FlowKeyIpv6) -> Option<&Flow> {
+        self.flows_ipv6.get(key)
+    }
+
+    fn remember_flow_ipv6(&mut self, key: &FlowKeyIpv6, flow: &Flow) {
+        self.flows_ipv6.insert(*key, *flow);
+    }
+
+    fn forget_flow_ipv6(&mut self, key: &FlowKeyIpv6) {
+        self.flows_ipv6.remove(key);
     }
 
     fn connection(&mut self, _instance: u32, key: &ConnectionKey) -> Option<&mut Connection> {

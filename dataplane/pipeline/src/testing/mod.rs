@@ -5,9 +5,11 @@
 
 mod frame;
 pub mod frames;
+pub mod frames_ipv6;
 mod memory;
 mod policy;
 pub mod region;
+pub mod region_ipv6;
 pub mod scenario;
 mod tables;
 

@@ -2,8 +2,8 @@
 
 use alloc::collections::BTreeSet;
 use eni_abi::{
-    Direction, DirectionPolicy, IdentityKey, Ipv4, PolicyKey, Port, PortKey, Prefix, RemoteKey,
-    RuleProtocol,
+    Address, Direction, DirectionPolicy, IdentityKey, Ipv4, PolicyKey, Port, PortKey, Prefix,
+    RemoteKey, RuleProtocol,
 };
 
 use super::MemoryTables;
@@ -13,6 +13,8 @@ use super::MemoryTables;
 pub enum Remote {
     /// A network: its first address and prefix length.
     Network(Ipv4, u8),
+    /// A network of IPv6: its first address and prefix length.
+    NetworkIpv6(Address, u8),
     /// All interfaces of an identity.
     Identity(u32),
 }
@@ -43,6 +45,15 @@ impl Rule {
             protocol: RuleProtocol::ALL,
             ports: (0, 0),
             allow: true,
+        }
+    }
+
+    /// [`Rule::everything`] of IPv6.
+    #[must_use]
+    pub const fn everything_ipv6(direction: Direction) -> Self {
+        Self {
+            remote: Remote::NetworkIpv6(Address::NONE, 0),
+            ..Self::everything(direction)
         }
     }
 
@@ -81,7 +92,11 @@ pub fn add_policy(tables: &mut MemoryTables, policy: u32, rules: &[Rule]) {
 
 fn describe(half: &mut DirectionPolicy, rules: &[Rule]) {
     for (number, rule) in rules.iter().enumerate() {
-        let world = matches!(rule.remote, Remote::Network(_, 0));
+        let is_ipv6 = matches!(rule.remote, Remote::NetworkIpv6(..));
+        let world = matches!(
+            rule.remote,
+            Remote::Network(_, 0) | Remote::NetworkIpv6(_, 0)
+        );
         if world {
             half.world_open.insert(number);
         }
@@ -90,11 +105,28 @@ fn describe(half: &mut DirectionPolicy, rules: &[Rule]) {
         }
         let all_ports = world && rule.ports.1 == 0;
         if all_ports && names(rule, eni_wire::protocol::TCP) {
-            half.flags |= DirectionPolicy::ALL_OPEN_TCP;
+            half.flags |= if is_ipv6 {
+                DirectionPolicy::ALL_OPEN_TCP_IPV6
+            } else {
+                DirectionPolicy::ALL_OPEN_TCP
+            };
         }
         if all_ports && names(rule, eni_wire::protocol::UDP) {
-            half.flags |= DirectionPolicy::ALL_OPEN_UDP;
+            half.flags |= if is_ipv6 {
+                DirectionPolicy::ALL_OPEN_UDP_IPV6
+            } else {
+                DirectionPolicy::ALL_OPEN_UDP
+            };
         }
+    }
+}
+
+/// The network that is named.
+fn prefix_of(remote: Remote) -> Option<Prefix> {
+    match remote {
+        Remote::Network(network, length) => Some(Prefix::v4(network, length)),
+        Remote::NetworkIpv6(network, length) => Some(Prefix::around(network, length)),
+        Remote::Identity(_) => None,
     }
 }
 
@@ -105,17 +137,16 @@ fn names(rule: &Rule, protocol: u8) -> bool {
 fn add_remotes(tables: &mut MemoryTables, policy: PolicyKey, rules: &[Rule]) {
     for rule in rules {
         match rule.remote {
-            Remote::Network(network, length) => {
-                let prefix = Prefix::v4(network, length);
+            Remote::Network(..) | Remote::NetworkIpv6(..) => {
+                let Some(prefix) = prefix_of(rule.remote) else {
+                    continue;
+                };
                 let bits = tables
                     .remote_rules
                     .entry(RemoteKey::prefix(policy, prefix))
                     .or_default();
                 for (number, other) in rules.iter().enumerate() {
-                    let Remote::Network(other, other_length) = other.remote else {
-                        continue;
-                    };
-                    if Prefix::v4(other, other_length).contains(&prefix) {
+                    if prefix_of(other.remote).is_some_and(|other| other.contains(&prefix)) {
                         bits.insert(number);
                     }
                 }

@@ -191,7 +191,7 @@ fn add_guest(
         router_mac: Mac::from_bytes(router_mac(vport)),
         instance: vport,
         host_address: Ipv4::UNSPECIFIED,
-        reserved: 0,
+        ..Vport::default()
     };
     tables.vports.insert(vport, row);
     let location = Location::here(vport);

@@ -3,16 +3,18 @@
 //! Everything is drawn from small pools, so that packets often meet rules, flows and each other.
 
 use alloc::vec::Vec;
+use core::net::Ipv6Addr;
 use eni_abi::Direction::{Egress, Ingress};
 use eni_abi::{Location, Route, RuleProtocol, Vport};
-use eni_wire::protocol::{ICMP, TCP, UDP};
+use eni_wire::protocol::{ICMP, ICMPV6, TCP, UDP};
 
 use super::frames::{Datagram, arp_request, echo, icmp_error, repair, tcp, udp};
 use super::region::{
     ANNA, BERT, CARL, METADATA, SERVICES, UPLINK, add_route, ip, mac, metadata_for, private,
-    public, router_mac, small_region,
+    public, router_mac,
 };
-use super::{MemoryTables, Remote, Rule, add_policy};
+use super::region_ipv6::{self, ROUTER, add_prefix, announce, delegated, dual_region, own};
+use super::{MemoryTables, Remote, Rule, add_policy, frames_ipv6};
 
 /// A small deterministic generator (xorshift64*).
 #[derive(Clone, Debug)]
@@ -47,13 +49,14 @@ impl Dice {
 const HOST: [u8; 4] = [198, 51, 100, 1];
 const GRE: u8 = 47;
 
-/// The small region with random rules, routes and flags.
+/// The small region in both families, with random rules, routes and flags.
 pub fn any_tables(dice: &mut Dice) -> MemoryTables {
-    let mut tables = small_region();
+    let mut tables = dual_region();
     for policy in 10..16 {
         let mut rules: Vec<Rule> = (0..dice.roll(7)).map(|_| any_rule(dice)).collect();
         if dice.hits(2) {
             rules.push(Rule::everything(dice.pick(&[Ingress, Egress])));
+            rules.push(Rule::everything_ipv6(dice.pick(&[Ingress, Egress])));
         }
         add_policy(&mut tables, policy, &rules);
     }
@@ -73,7 +76,20 @@ pub fn any_tables(dice: &mut Dice) -> MemoryTables {
         if dice.hits(16) {
             row.flags |= Vport::BLOCKED;
         }
+        if dice.hits(16) {
+            row.flags &= !Vport::IPV6;
+        }
     }
+    add_prefix(&mut tables, BERT, ip([10, 0, 1, 64]).into());
+    if dice.hits(3) {
+        announce(&mut tables, false);
+    }
+    let kinds = [
+        Route::EGRESS_ONLY_INTERNET_GATEWAY,
+        Route::BLACKHOLE,
+        Route::INTERNET_GATEWAY,
+    ];
+    region_ipv6::set_default_route(&mut tables, dice.pick(&kinds));
     let target = dice.pick(&[ANNA, BERT, CARL, 77]);
     let kind = dice.pick(&[
         Route::BLACKHOLE,
@@ -109,8 +125,18 @@ fn any_rule(dice: &mut Dice) -> Rule {
         (HOST, 32),
         (public(BERT), 32),
     ];
+    let networks_ipv6 = [
+        (Ipv6Addr::UNSPECIFIED, 0),
+        region_ipv6::VPC_BLOCK,
+        (region_ipv6::subnet(ANNA), 64),
+        (own(ANNA), 128),
+        (region_ipv6::HOST, 128),
+    ];
     let remote = if dice.hits(4) {
         Remote::Identity(1 + dice.roll(2) as u32)
+    } else if dice.hits(2) {
+        let (network, length) = dice.pick(&networks_ipv6);
+        Remote::NetworkIpv6(network.into(), length)
     } else {
         let (network, length) = dice.pick(&networks);
         Remote::Network(ip(network), length)
@@ -124,8 +150,16 @@ fn any_rule(dice: &mut Dice) -> Rule {
             RuleProtocol::number(UDP),
             RuleProtocol::number(ICMP),
             RuleProtocol::number(GRE),
+            RuleProtocol::number(ICMPV6),
         ]),
-        ports: dice.pick(&[(0, 0), (80, 16), (53, 16), (0, 1), (8 << 8, 8)]),
+        ports: dice.pick(&[
+            (0, 0),
+            (80, 16),
+            (53, 16),
+            (0, 1),
+            (8 << 8, 8),
+            (128 << 8, 8),
+        ]),
         allow: !dice.hits(3),
     }
 }
@@ -133,6 +167,9 @@ fn any_rule(dice: &mut Dice) -> Rule {
 /// A frame, mostly sensible, and whose guest sends it.
 pub fn any_frame(dice: &mut Dice) -> (u32, Vec<u8>) {
     let vport = dice.pick(&[UPLINK, ANNA, ANNA, ANNA, BERT, CARL, SERVICES]);
+    if dice.hits(2) {
+        return (vport, any_frame_ipv6(dice, vport));
+    }
     let destinations = [
         private(ANNA),
         private(BERT),
@@ -173,6 +210,117 @@ pub fn any_frame(dice: &mut Dice) -> (u32, Vec<u8>) {
         frame.truncate(34 + dice.roll(frame.len() as u64 - 34) as usize);
     }
     (vport, frame)
+}
+
+/// A frame of IPv6, mostly sensible, of the guest of `vport`.
+fn any_frame_ipv6(dice: &mut Dice, vport: u32) -> Vec<u8> {
+    let mut within = delegated(BERT).segments();
+    within[7] = 7;
+    let places = [
+        own(ANNA),
+        own(BERT),
+        own(CARL),
+        own(ANNA),
+        own(BERT),
+        own(CARL),
+        region_ipv6::HOST,
+        region_ipv6::HOST,
+        Ipv6Addr::from(within),
+        ROUTER,
+        Ipv6Addr::new(0x2001, 0xdb8, 0, 0x101, 0, 0, 0, 1),
+        Ipv6Addr::new(0x2001, 0xdb8, 0, 0x700, 0, 0, 0, 1),
+        Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1),
+        Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0x0a00, 0x010a),
+        Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1),
+        Ipv6Addr::UNSPECIFIED,
+    ];
+    let destination = dice.pick(&places);
+    let mut packet = any_packet_ipv6(dice, vport, destination);
+    if dice.hits(16) {
+        packet.source = dice.pick(&places);
+    }
+    if dice.hits(16) {
+        packet.hop_limit = dice.pick(&[0, 1, 255]);
+    }
+    if dice.hits(16) {
+        let neighbour = dice.pick(&[ANNA, BERT, CARL]);
+        packet.destination_mac = dice.pick(&[
+            mac(neighbour),
+            router_mac(neighbour),
+            [0xff; 6],
+            [0x33, 0x33, 0, 0, 0, 1],
+        ]);
+    }
+    while dice.hits(6) {
+        let number = dice.pick(&[0, 43, 60, 60]);
+        let bytes: &[u8] = dice.pick(&[
+            &[0, 0, 1, 4, 0, 0, 0, 0][..],
+            &[0, 0, 4, 0, 0, 0, 0, 0],
+            &[0, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        ]);
+        packet = packet.with(number, bytes);
+    }
+    if dice.hits(10) {
+        packet.payload.resize(packet.payload.len() & !7, 0);
+        let offset = dice.pick(&[0, 0, 16, 24, 64]);
+        packet = packet.fragment(7, offset, dice.hits(2));
+    }
+    if dice.hits(20) {
+        packet.payload.resize(1_600, 0);
+    }
+    let mut frame = packet.bytes();
+    if dice.hits(24) {
+        let position = dice.roll(frame.len() as u64) as usize;
+        frame[position] ^= 1 << dice.roll(8);
+    }
+    if dice.hits(30) {
+        frame.truncate(54 + dice.roll(frame.len() as u64 - 54) as usize);
+    }
+    frame
+}
+
+fn any_packet_ipv6(dice: &mut Dice, vport: u32, destination: Ipv6Addr) -> frames_ipv6::Packet {
+    let ports = (
+        dice.pick(&[80, 53, 1000, 40_000]),
+        dice.pick(&[80, 53, 1000, 40_000]),
+    );
+    match dice.roll(10) {
+        0..=2 => {
+            let flags = dice.pick(&[2, 0x12, 0x10, 0x10, 0x11, 4, 0x18]);
+            frames_ipv6::tcp(vport, destination, ports, flags)
+        }
+        3..=4 => frames_ipv6::udp(vport, destination, ports),
+        5 => frames_ipv6::echo(
+            vport,
+            destination,
+            dice.pick(&[128, 129]),
+            dice.pick(&[1, 2]),
+        ),
+        6 => {
+            let source = dice.pick(&[own(ANNA), own(BERT), region_ipv6::HOST]);
+            let quoted = frames_ipv6::Packet {
+                source: destination,
+                destination: source,
+                ..frames_ipv6::udp(vport, source, ports)
+            };
+            let type_and_code = dice.pick(&[[1, 4], [2, 0], [3, 0], [4, 1]]);
+            let bytes = dice.pick(&[8, 8, 8, 4]);
+            frames_ipv6::error(vport, destination, type_and_code, &quoted.packet(), bytes)
+        }
+        7 | 8 => {
+            let source = dice.pick(&[
+                own(vport),
+                Ipv6Addr::UNSPECIFIED,
+                Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9),
+            ]);
+            if dice.hits(4) {
+                frames_ipv6::router_solicitation(vport, source)
+            } else {
+                frames_ipv6::solicitation(vport, source, destination)
+            }
+        }
+        _ => frames_ipv6::Packet::new(vport, destination, GRE, alloc::vec![0; 12]),
+    }
 }
 
 /// One more frame after those `sent`: half of them repeat one, so that they find its flow, some with a bit flipped.

@@ -5,8 +5,8 @@ use core::hint::black_box;
 use core::sync::atomic::{Ordering, fence};
 
 use eni_abi::{
-    Address, Globals, IdentityKey, Location, LpmKey, MacKey, Mapping, MappingKey, Policy,
-    PolicyKey, Port, PortKey, Prefix, PublicAddress, RemoteKey, Route, RouteKey, RuleBits,
+    Address, Globals, IdentityKey, InternetBlock, Location, LpmKey, MacKey, Mapping, MappingKey,
+    Policy, PolicyKey, Port, PortKey, Prefix, PublicAddress, RemoteKey, Route, RouteKey, RuleBits,
     RuleProtocol, VpcBlockKey, Vport,
 };
 
@@ -19,6 +19,7 @@ pub struct MemoryTables {
     pub globals: Globals,
     pub vports: BTreeMap<u32, Vport>,
     pub mappings: BTreeMap<MappingKey, Mapping>,
+    pub prefix_mappings: BTreeMap<LpmKey<MappingKey>, Mapping>,
     pub public_addresses: BTreeMap<Address, PublicAddress>,
     pub vpc_blocks: BTreeMap<LpmKey<VpcBlockKey>, u32>,
     pub macs: BTreeMap<MacKey, Location>,
@@ -44,7 +45,11 @@ impl Tables for MemoryTables {
     }
 
     fn mapping(&self, key: &MappingKey) -> Option<&Mapping> {
-        self.mappings.get(key)
+        self.mappings.get(key).or_else(|| {
+            longest(&self.prefix_mappings, key.address, |prefix| {
+                MappingKey::prefix(key.vpc, prefix)
+            })
+        })
     }
 
     fn public_address(&self, address: Address) -> Option<&PublicAddress> {
@@ -56,6 +61,11 @@ impl Tables for MemoryTables {
             VpcBlockKey::prefix(vpc, block)
         })
         .is_some()
+    }
+
+    fn internet_block(&self, address: Address) -> Option<InternetBlock> {
+        longest(&self.vpc_blocks, address, VpcBlockKey::on_internet)
+            .map(|row| InternetBlock::from_row(*row))
     }
 
     fn mac(&self, key: &MacKey) -> Option<&Location> {
@@ -102,7 +112,10 @@ fn longest<K: Ord, V>(
     address: Address,
     key: impl Fn(Prefix) -> LpmKey<K>,
 ) -> Option<&V> {
+    let of_family = Prefix::host(address);
     (0..=Address::BITS)
         .rev()
-        .find_map(|length| rows.get(&key(Prefix::around(address, length))))
+        .map(|length| Prefix::around(address, length))
+        .filter(|prefix| prefix.is_ipv4() == of_family.is_ipv4())
+        .find_map(|prefix| rows.get(&key(prefix)))
 }

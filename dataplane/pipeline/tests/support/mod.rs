@@ -4,6 +4,7 @@
 use eni_abi::Ipv4;
 use eni_pipeline::Arrival;
 use eni_pipeline::testing::region::small_region;
+use eni_pipeline::testing::region_ipv6::dual_region;
 use eni_pipeline::testing::{MemoryMemory, MemoryTables, Remote, Rule, add_policy, run};
 
 /// Everybody.
@@ -45,6 +46,14 @@ impl Bench {
             tables: small_region(),
             memory: MemoryMemory::default(),
             now_ns: 1_000_000_000_000,
+        }
+    }
+
+    /// In both families.
+    pub(crate) fn dual() -> Self {
+        Self {
+            tables: dual_region(),
+            ..Self::new()
         }
     }
 

@@ -45,6 +45,7 @@ impl TablesPart {
             tables: eni_plan::Tables {
                 vports: rows.filter(|(_, row)| *row != Default::default()).collect(),
                 mappings: all(&tables.mappings)?,
+                prefix_mappings: all_prefixes(&tables.prefix_mappings)?,
                 public_addresses: all(&tables.public_addresses)?,
                 vpc_blocks: all_prefixes(&tables.vpc_blocks)?,
                 macs: all(&tables.macs)?,
@@ -83,6 +84,9 @@ impl TablesPart {
         let tables = &mut self.tables;
         match change {
             TableChange::Mapping(key, row) => set(&mut tables.mappings, key, row.as_ref()),
+            TableChange::PrefixMapping(key, row) => {
+                set_prefix(&mut tables.prefix_mappings, key, row.as_ref())
+            }
             TableChange::PublicAddress(key, row) => {
                 set(&mut tables.public_addresses, key, row.as_ref())
             }

@@ -1,0 +1,3 @@
+//! The socket buffer as the pipeline's frame.
+
+pub(crate) mod sys;
