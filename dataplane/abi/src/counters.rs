@@ -134,7 +134,7 @@ drop_reasons! {
     OtherHost = 40, "other_host";
     /// The interface sends more packets to link-local services than it may (EC2's counter of the same name).
     LinklocalAllowanceExceeded = 41, "linklocal_allowance_exceeded";
-    /// For the link-local address of a service of the fabric, but not what it serves, or nobody serves it.
+    /// For the address of a service of the fabric, but not what it serves, or nobody serves it.
     ServiceUnreachable = 42, "service_unreachable";
     /// From the fabric's services, but no answer of theirs to an interface that is there.
     StrayAnswer = 43, "stray_answer";

@@ -149,7 +149,7 @@ const fn prefix(key_length: u32, address: Ipv4) -> Prefix {
     Prefix::v4(address, key_length.saturating_sub(u32::BITS) as u8)
 }
 
-/// No interface had IPv6.
+/// No interface had IPv6, no VPC a resolver.
 impl From<Vport> for crate::Vport {
     fn from(row: Vport) -> Self {
         Self {
@@ -174,6 +174,8 @@ impl From<Vport> for crate::Vport {
             host_address: row.host_address,
             subnet_ipv6: Address::NONE,
             subnet_ipv6_length: 0,
+            resolver_address: Ipv4::UNSPECIFIED,
+            reserved: 0,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Services of the fabric that guests reach at link-local addresses.
 
 use crate::plain::plain;
-use crate::{Ipv4, MAX_VPORTS, Port};
+use crate::{Ipv4, MAX_VPORTS, Port, Vport};
 use eni_wire::protocol;
 
 /// The vport of the services' end: the last number, which no interface gets.
@@ -21,29 +21,69 @@ pub const LINK_LOCAL_PACKETS_PER_SECOND: u32 = 1_024;
 pub enum Service {
     /// Instance metadata, at 169.254.169.254, port 80 of TCP.
     InstanceMetadata = 1,
+    /// The time, at 169.254.169.123, port 123 of UDP: NTP.
+    Time = 2,
+    /// Names, at 169.254.169.253, port 53 of UDP and TCP: DNS. Only where the VPC has a resolver.
+    Resolver = 3,
+    /// The same at [`Vport::resolver_address`]: another service, so that the answer comes from the address that was asked.
+    VpcResolver = 4,
 }
 
 /// The first byte of [`Service::address`].
 const LOOPBACK: u8 = 127;
 
 impl Service {
-    /// The service that guests reach at `address`.
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::InstanceMetadata,
+        Self::Time,
+        Self::Resolver,
+        Self::VpcResolver,
+    ];
+
+    /// The service that all guests find at `address`.
     #[must_use]
     #[inline(always)]
     pub const fn at_link_local(address: Ipv4) -> Option<Self> {
-        if address.0 == Self::InstanceMetadata.link_local().0 {
-            Some(Self::InstanceMetadata)
-        } else {
-            None
+        const METADATA: u32 = Service::LINK_LOCAL[0].0;
+        const TIME: u32 = Service::LINK_LOCAL[1].0;
+        const RESOLVER: u32 = Service::LINK_LOCAL[2].0;
+        match address.0 {
+            METADATA => Some(Self::InstanceMetadata),
+            TIME => Some(Self::Time),
+            RESOLVER => Some(Self::Resolver),
+            _ => None,
         }
     }
 
-    /// Where guests reach it.
+    /// Where guests find instance metadata, the time and names (EC2 User Guide, "Use instance metadata to manage your EC2
+    /// instance", "Amazon Time Sync Service", and Amazon VPC User Guide, "Amazon DNS server").
+    pub const LINK_LOCAL: [Ipv4; 3] = [
+        Ipv4(u32::from_ne_bytes([169, 254, 169, 254])),
+        Ipv4(u32::from_ne_bytes([169, 254, 169, 123])),
+        Ipv4(u32::from_ne_bytes([169, 254, 169, 253])),
+    ];
+
+    /// The service that the guest behind `guest` finds at `address`.
     #[must_use]
     #[inline(always)]
-    pub const fn link_local(self) -> Ipv4 {
+    pub const fn at(address: Ipv4, guest: &Vport) -> Option<Self> {
+        if guest.has_resolver() && address.0 == guest.resolver_address.0 {
+            return Some(Self::VpcResolver);
+        }
+        Self::at_link_local(address)
+    }
+
+    /// Where the guest behind `guest` finds it; `None` if it does not.
+    #[must_use]
+    #[inline(always)]
+    pub const fn found_at(self, guest: &Vport) -> Option<Ipv4> {
         match self {
-            Self::InstanceMetadata => Ipv4(u32::from_ne_bytes([169, 254, 169, 254])),
+            Self::InstanceMetadata => Some(Self::LINK_LOCAL[0]),
+            Self::Time => Some(Self::LINK_LOCAL[1]),
+            Self::Resolver if guest.has_resolver() => Some(Self::LINK_LOCAL[2]),
+            Self::VpcResolver if guest.has_resolver() => Some(guest.resolver_address),
+            Self::Resolver | Self::VpcResolver => None,
         }
     }
 
@@ -53,16 +93,23 @@ impl Service {
     pub const fn port(self) -> Port {
         match self {
             Self::InstanceMetadata => Port::new(80),
+            Self::Time => Port::new(123),
+            Self::Resolver | Self::VpcResolver => Port::new(53),
         }
     }
 
-    /// The number of its protocol over IP.
+    /// Whether it is what is behind `port` of a protocol over IP.
     #[must_use]
     #[inline(always)]
-    pub const fn protocol(self) -> u8 {
-        match self {
-            Self::InstanceMetadata => protocol::TCP,
-        }
+    pub const fn is_behind(self, protocol: u8, port: Port) -> bool {
+        let speaks = match self {
+            Self::InstanceMetadata => protocol == protocol::TCP,
+            Self::Time => protocol == protocol::UDP,
+            Self::Resolver | Self::VpcResolver => {
+                protocol == protocol::UDP || protocol == protocol::TCP
+            }
+        };
+        speaks && port.0 == self.port().0
     }
 
     /// Its address for the guest behind `vport`: 127, the service, and the vport in two bytes.
@@ -80,13 +127,14 @@ impl Service {
         let [LOOPBACK, number, high, low] = address.0.to_ne_bytes() else {
             return None;
         };
-        if number != Self::InstanceMetadata as u8 {
-            return None;
-        }
-        Some((
-            Self::InstanceMetadata,
-            u32::from_be_bytes([0, 0, high, low]),
-        ))
+        let service = match number {
+            1 => Self::InstanceMetadata,
+            2 => Self::Time,
+            3 => Self::Resolver,
+            4 => Self::VpcResolver,
+            _ => return None,
+        };
+        Some((service, u32::from_be_bytes([0, 0, high, low])))
     }
 }
 
@@ -131,23 +179,65 @@ plain! {
 mod tests {
     use super::*;
 
+    fn ip(octets: [u8; 4]) -> Ipv4 {
+        Ipv4(u32::from_ne_bytes(octets))
+    }
+
     #[test]
     fn an_address_tells_service_and_vport() {
-        let service = Service::InstanceMetadata;
-        for vport in [1, 255, 256, SERVICES_VPORT] {
-            let address = service.address(vport);
-            assert_eq!(Service::of_address(address), Some((service, vport)));
+        for service in Service::ALL {
+            for vport in [1, 255, 256, SERVICES_VPORT] {
+                let address = service.address(vport);
+                assert_eq!(Service::of_address(address), Some((service, vport)));
+            }
         }
-        let text = core::net::Ipv4Addr::from(service.address(258));
-        assert_eq!(text, core::net::Ipv4Addr::new(127, 1, 1, 2));
-        for other in [[127, 0, 0, 1], [127, 2, 0, 7], [10, 1, 0, 7]] {
-            let other = Ipv4(u32::from_ne_bytes(other));
-            assert_eq!(Service::of_address(other), None);
-            assert_eq!(Service::at_link_local(other), None);
+        assert_eq!(Service::Time.address(258), ip([127, 2, 1, 2]));
+        for other in [
+            [127, 0, 0, 1],
+            [127, Service::ALL.len() as u8 + 1, 0, 7],
+            [10, 1, 0, 7],
+        ] {
+            assert_eq!(Service::of_address(ip(other)), None);
         }
-        assert_eq!(Service::at_link_local(service.link_local()), Some(service));
         // Every vport has two bytes.
         const { assert!(MAX_VPORTS <= 1 << 16) };
+    }
+
+    #[test]
+    fn a_service_is_where_it_is_found() {
+        let guest = Vport {
+            resolver_address: ip([10, 0, 0, 2]),
+            ..Vport::default()
+        };
+        for service in Service::ALL {
+            let address = service.found_at(&guest).unwrap();
+            assert_eq!(Service::at(address, &guest), Some(service));
+        }
+        let without = Vport::default();
+        for service in [Service::Resolver, Service::VpcResolver] {
+            assert_eq!(service.found_at(&without), None);
+        }
+        for other in [[0, 0, 0, 0], [10, 0, 0, 2], [169, 254, 169, 252]] {
+            assert_eq!(Service::at(ip(other), &without), None);
+        }
+    }
+
+    #[test]
+    fn a_service_is_behind_its_port_alone() {
+        let behind = |service: Service, protocol, port| {
+            assert!(!service.is_behind(protocol, Port::new(port + 1)));
+            service.is_behind(protocol, Port::new(port))
+        };
+        for (service, port, tcp, udp) in [
+            (Service::InstanceMetadata, 80, true, false),
+            (Service::Time, 123, false, true),
+            (Service::Resolver, 53, true, true),
+            (Service::VpcResolver, 53, true, true),
+        ] {
+            assert_eq!(behind(service, protocol::TCP, port), tcp);
+            assert_eq!(behind(service, protocol::UDP, port), udp);
+            assert!(!behind(service, protocol::ICMP, port));
+        }
     }
 
     #[test]

@@ -67,6 +67,11 @@ pub struct Vport {
     pub subnet_ipv6: Address,
     /// Bits of that block's prefix.
     pub subnet_ipv6_length: u32,
+    /// Where the VPC's guests find who resolves names: the third address of the VPC's block. Unspecified where it has no
+    /// resolver, and then none answers at the link-local address either.
+    pub resolver_address: Ipv4,
+    /// Makes the size a multiple of eight. Zero.
+    pub reserved: u32,
 }
 
 impl Vport {
@@ -123,6 +128,13 @@ impl Vport {
         address.has_prefix(self.subnet_ipv6, self.subnet_ipv6_length)
     }
 
+    /// Whether the VPC has a resolver.
+    #[must_use]
+    #[inline(always)]
+    pub const fn has_resolver(&self) -> bool {
+        self.resolver_address.0 != Ipv4::UNSPECIFIED.0
+    }
+
     /// Whether the row was left while it was being replaced: it is to be written again.
     #[must_use]
     pub const fn is_in_transition(&self) -> bool {
@@ -144,5 +156,6 @@ plain! {
         router_address: Ipv4, route_table: u32, security_policy: u32, identity: u32, network_acl_policy: u32, mtu: u32,
         tcp_established_seconds: u32, udp_stream_seconds: u32, udp_single_seconds: u32, mac: Mac, router_mac: Mac,
         instance: u32, host_address: Ipv4, subnet_ipv6: Address, subnet_ipv6_length: u32,
+        resolver_address: Ipv4, reserved: u32,
     }
 }

@@ -2,6 +2,7 @@
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 
 use eni_abi::{
     Address, Ipv4, Location, Mac, MacKey, Mapping, MappingKey, PublicAddress, VPC_MTU, Vport,
@@ -21,6 +22,8 @@ pub(crate) struct PluggedInterface<'a> {
     pub(crate) attachment: &'a Attachment,
     pub(crate) instance: &'a Instance,
     pub(crate) subnet: &'a Subnet,
+    /// The VPC's resolver.
+    pub(crate) resolver: Option<Ipv4Addr>,
     pub(crate) vport: u32,
     pub(crate) numbers: InterfaceNumbers,
 }
@@ -60,6 +63,7 @@ impl PluggedInterface<'_> {
             mac: self.mac(),
             router_mac: router_mac(self.eni.subnet_id),
             instance: self.numbers.instance,
+            resolver_address: self.resolver.unwrap_or(Ipv4Addr::UNSPECIFIED).into(),
             ..Vport::default()
         }
     }
@@ -160,7 +164,7 @@ impl PluggedInterface<'_> {
         }
     }
 
-    fn router(&self) -> core::net::Ipv4Addr {
+    fn router(&self) -> Ipv4Addr {
         let block = self.block();
         // The smallest subnet, /28, has sixteen addresses.
         block.nth(ROUTER_OFFSET).unwrap_or(block.network())

@@ -318,6 +318,7 @@ impl Lowering {
             return;
         };
         for (eni, attachment, vport) in numbered {
+            let vpc = world.vpcs.get(eni.vpc_id);
             let Some(subnet) = world.subnets.get(eni.subnet_id) else {
                 continue;
             };
@@ -327,6 +328,7 @@ impl Lowering {
                 attachment,
                 instance,
                 subnet,
+                resolver: vpc.and_then(|vpc| vpc.resolver_address()),
                 vport,
                 numbers,
             };

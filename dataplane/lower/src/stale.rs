@@ -5,7 +5,7 @@
 
 use alloc::collections::BTreeSet;
 
-use eni_model::resource::{Attachment, Instance, NetworkInterface, ResourceKey, RouteTable};
+use eni_model::resource::{Attachment, Instance, NetworkInterface, ResourceKey, RouteTable, Vpc};
 use eni_model::{FoundBy, World};
 use eni_types::{
     InstanceId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
@@ -121,7 +121,8 @@ impl Stale {
         if blocks_before != blocks_after {
             self.vpcs.insert(id);
         }
-        if was.map(|vpc| vpc.dhcp_options_id) != is.map(|vpc| vpc.dhcp_options_id) {
+        let read = |vpc: &Vpc| (vpc.dhcp_options_id, vpc.resolver_address());
+        if was.map(|vpc| read(vpc)) != is.map(|vpc| read(vpc)) {
             let instances = after.instances.by(&id);
             self.instances
                 .extend(instances.map(|instance| instance.instance_id));

@@ -73,7 +73,7 @@ fn resolve<T: Tables>(sender: &Vport, arrival: Arrival, target: Ipv4, tables: &T
             .public_address(Address::v4(target))
             .map(|_| sender.router_mac);
     }
-    if Service::at_link_local(target).is_some() {
+    if Service::at(target, sender).is_some() {
         return Some(sender.router_mac);
     }
     let mapping = tables.mapping(&MappingKey {

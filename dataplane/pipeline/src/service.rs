@@ -1,8 +1,9 @@
-//! Services of the fabric at link-local addresses: a guest's packets go to the services' end, theirs come from there.
+//! Services of the fabric: a guest's packets go to the services' end, theirs come from there.
 //!
-//! Stateless: only the guest's remote address changes, between the link-local one and the one that the service has for this
-//! vport ([`Service::address`]). Neither security groups nor network ACLs are asked (EC2 User Guide, "Network ACL basics" and
-//! "Security groups": they filter no traffic to and from instance metadata).
+//! Stateless: only the guest's remote address changes, between the one where it finds the service ([`Service::at`]) and the one
+//! that the service has for this vport ([`Service::address`]). Neither security groups nor network ACLs are asked (EC2 User
+//! Guide, "Network ACL basics" and "Security groups": they filter no traffic to and from instance metadata, the Amazon DNS
+//! server and the Amazon Time Sync Service).
 
 use eni_abi::{DropReason, Ipv4, Location, MappingKey, Ports, SERVICES_VPORT, Service, Vport};
 use eni_wire::FragmentPart;
@@ -14,7 +15,7 @@ use crate::{Arrival, Frame, Memory, Tables};
 /// The service that a guest's packet is for. Nobody but the router leads there.
 #[inline(always)]
 pub(crate) fn asked(packet: &Packet, sender: &Vport) -> Option<Service> {
-    let service = Service::at_link_local(packet.destination.last_four())?;
+    let service = Service::at(packet.destination.last_four(), sender)?;
     let by_router = packet.destination_mac == sender.router_mac && !sender.has(Vport::UPLINK);
     by_router.then_some(service)
 }
@@ -31,7 +32,8 @@ pub(crate) fn hand_over<F: Frame, T: Tables, M: Memory>(
     let packet = &scratch.packet;
     let destination = packet.destination.last_four();
     let unreachable = DropReason::ServiceUnreachable;
-    let service = Service::at_link_local(destination).ok_or(unreachable)?;
+    let sender = tables.vport(arrival.vport).ok_or(unreachable)?;
+    let service = Service::at(destination, sender).ok_or(unreachable)?;
     // Whoever may forward for others must not ask in their name: the answer is about the interface.
     if !packet.owns_source {
         return Err(DropReason::SpoofedAddress);
@@ -39,8 +41,8 @@ pub(crate) fn hand_over<F: Frame, T: Tables, M: Memory>(
     if !memory.take_link_local(arrival.vport, frame.packets(), arrival.now_ns) {
         return Err(DropReason::LinklocalAllowanceExceeded);
     }
-    let is_served = packet.protocol == service.protocol()
-        && packet.destination_port == service.port()
+    let is_served = service.found_at(sender).is_some()
+        && service.is_behind(packet.protocol, packet.destination_port)
         && packet.part == FragmentPart::Whole;
     let end = tables.vport(SERVICES_VPORT).ok_or(unreachable)?;
     if !is_served || !end.has(Vport::PRESENT) {
@@ -63,14 +65,14 @@ pub(crate) fn answer<F: Frame, T: Tables>(
     let packet = &scratch.packet;
     let stray = DropReason::StrayAnswer;
     let (service, vport) = Service::of_address(packet.source.last_four()).ok_or(stray)?;
-    if packet.protocol != service.protocol()
-        || packet.source_port != service.port()
+    if !service.is_behind(packet.protocol, packet.source_port)
         || packet.part != FragmentPart::Whole
         || vport == SERVICES_VPORT
     {
         return Err(stray);
     }
     let guest = tables.vport(vport).ok_or(stray)?;
+    let found_at = service.found_at(guest).ok_or(stray)?;
     if !guest.has(Vport::PRESENT) || guest.has(Vport::BLOCKED) {
         return Err(stray);
     }
@@ -84,7 +86,7 @@ pub(crate) fn answer<F: Frame, T: Tables>(
         return Err(stray);
     }
     let destination = packet.destination.last_four();
-    let ends = [service.link_local(), destination];
+    let ends = [found_at, destination];
     deliver(frame, scratch, ends, guest).ok_or(DropReason::RewriteFailed)?;
     scratch.path.target = vport;
     Ok(())

@@ -3,12 +3,14 @@
 
 mod support;
 
-use eni_abi::{Direction, LINK_LOCAL_PACKETS_PER_SECOND, MappingKey, Prefix, VpcBlockKey, Vport};
+use eni_abi::{
+    Direction, Ipv4, LINK_LOCAL_PACKETS_PER_SECOND, MappingKey, Prefix, Service, VpcBlockKey, Vport,
+};
 use eni_pipeline::testing::Rule;
 use eni_pipeline::testing::frames::{Datagram, arp_request, checksums_hold, echo, tcp, udp};
 use eni_pipeline::testing::region::{
-    ANNA, BERT, CARL, METADATA, OPEN_ACL, SERVICES, UPLINK, VPC, ip, mac, metadata_for, private,
-    public, router_mac,
+    ANNA, BERT, CARL, METADATA, OPEN_ACL, RESOLVER, SERVICES, TIME, UPLINK, VPC, VPC_RESOLVER, ip,
+    mac, metadata_for, private, public, router_mac, service_for,
 };
 use eni_pipeline::testing::{MemoryFrame, add_policy};
 use eni_pipeline::{Arrival, Scratch, process};
@@ -59,6 +61,62 @@ fn a_question_and_its_answer_change_nothing_but_the_services_address() {
         assert_eq!(got.unwrap(), want.bytes());
         assert!(bench.memory.flows.is_empty() && bench.memory.connections.is_empty());
     }
+}
+
+/// Of the services that are not asked over TCP alone: where, which, by which port.
+const OVER_UDP: [([u8; 4], Service, u16); 3] = [
+    (TIME, Service::Time, 123),
+    (RESOLVER, Service::Resolver, 53),
+    (VPC_RESOLVER, Service::VpcResolver, 53),
+];
+
+#[test]
+fn the_time_and_names_are_asked_and_answer_from_where_they_were_asked() {
+    for (found_at, service, port) in OVER_UDP {
+        let mut bench = Bench::new();
+        let asked = udp(ANNA, found_at, (40_000, port));
+        let got = bench.step(ANNA, &asked.bytes(), ASKS).unwrap();
+        let own = service_for(service, ANNA);
+        assert_eq!(got[30..34], own, "{service:?}");
+        assert!(checksums_hold(&got));
+        let answers = Datagram {
+            source: own,
+            ..udp(SERVICES, private(ANNA), (port, 40_000))
+        };
+        let got = bench.step(SERVICES, &answers.bytes(), ANSWERED).unwrap();
+        assert_eq!(got[26..30], found_at, "{service:?}");
+        assert!(checksums_hold(&got));
+        let over_tcp = tcp(ANNA, found_at, (40_000, port), SYN);
+        let expected: &[&str] = match service {
+            Service::Time => &["10 service_unreachable"],
+            _ => ASKS,
+        };
+        bench.step(ANNA, &over_tcp.bytes(), expected);
+        let other = udp(ANNA, found_at, (40_000, port + 1));
+        bench.step(ANNA, &other.bytes(), &["10 service_unreachable"]);
+    }
+}
+
+/// Amazon VPC User Guide, "DNS attributes for your VPC": without `enableDnsSupport` there is no resolver.
+#[test]
+fn a_vpc_without_resolver_has_none_at_either_address() {
+    let mut bench = Bench::new();
+    let row = bench.tables.vports.get_mut(&ANNA).unwrap();
+    row.resolver_address = Ipv4::UNSPECIFIED;
+    let asks = |address| udp(ANNA, address, (40_000, 53)).bytes();
+    bench.step(ANNA, &asks(RESOLVER), &["10 service_unreachable"]);
+    bench.step(ANNA, &asks(VPC_RESOLVER), &["10 unknown_address"]);
+    bench.step(ANNA, &asks([0; 4]), &["10 special_address"]);
+    // What was asked before is not answered any more.
+    for service in [Service::Resolver, Service::VpcResolver] {
+        let late = Datagram {
+            source: service_for(service, ANNA),
+            ..udp(SERVICES, private(ANNA), (53, 40_000))
+        };
+        bench.step(SERVICES, &late.bytes(), &["4095 stray_answer"]);
+    }
+    let time = udp(ANNA, TIME, (40_000, 123));
+    bench.step(ANNA, &time.bytes(), ASKS);
 }
 
 /// EC2 User Guide: neither filters traffic to and from instance metadata.
@@ -132,6 +190,10 @@ fn the_router_answers_arp_for_the_service() {
     let request = arp_request(ANNA, private(ANNA), METADATA);
     let reply = bench.step(ANNA, &request, &["10 out", "10 in"]).unwrap();
     assert_eq!(reply[6..12], router_mac(ANNA));
+    for address in [TIME, RESOLVER, VPC_RESOLVER] {
+        let request = arp_request(ANNA, private(ANNA), address);
+        bench.step(ANNA, &request, &["10 out", "10 in"]);
+    }
     let other = arp_request(ANNA, private(ANNA), [169, 254, 169, 250]);
     bench.step(ANNA, &other, &["10 arp_unanswered"]);
     let from_outside = arp_request(UPLINK, [198, 51, 100, 1], METADATA);

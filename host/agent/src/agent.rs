@@ -11,7 +11,7 @@ use eni_instance::{AdapterFiles, RunDirectory};
 use eni_metadata::TokenKey;
 use eni_model::{Reports, Source};
 use eni_priority::Priority;
-use eni_services::{Askers, MetadataService};
+use eni_services::{Askers, Services};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
@@ -88,7 +88,7 @@ impl Agent {
         let lanes = ["tables", "devices", "services"].map(|name| Lane::new(name, &planted));
         let [tables_lane, devices_lane, services_lane] = lanes.clone();
         let askers = Arc::new(Askers::default());
-        let metadata = MetadataService::new(Arc::clone(&source), Arc::clone(&askers), token_key);
+        let services = Services::new(Arc::clone(&source), Arc::clone(&askers), token_key);
         let namespace = machine.devices.open_services()?;
         let (requests, inbox) = mpsc::channel(MAX_REQUESTS);
         let lane = TablesLane::new(Parts {
@@ -109,7 +109,7 @@ impl Agent {
                 lane.run(&runtime)
             })
             .map_err(failed("start a thread for"))?;
-        let services = ServicesLane::start(namespace, Arc::new(metadata), services_lane)
+        let services = ServicesLane::start(namespace, Arc::new(services), services_lane)
             .map_err(failed("start a thread for"))?;
         Ok(Self {
             requests,

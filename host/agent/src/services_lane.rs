@@ -8,7 +8,7 @@ use std::time::Duration;
 use eni_lower::Delta;
 use eni_netlink::Namespace;
 use eni_plan::Desired;
-use eni_services::{Askers, MetadataService};
+use eni_services::{Askers, Services};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -31,13 +31,13 @@ impl ServicesLane {
     /// Starts the thread, in the services' namespace.
     pub(crate) fn start(
         namespace: Namespace,
-        metadata: Arc<MetadataService>,
+        services: Arc<Services>,
         lane: Lane,
     ) -> io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let thread = thread::Builder::new()
             .name("services".to_owned())
-            .spawn(move || serve_for_ever(&namespace, &metadata, &lane, &stopped))?;
+            .spawn(move || serve_for_ever(&namespace, &services, &lane, &stopped))?;
         Ok(Self {
             stop,
             thread: Some(thread),
@@ -57,13 +57,13 @@ impl Drop for ServicesLane {
 
 fn serve_for_ever(
     namespace: &Namespace,
-    metadata: &Arc<MetadataService>,
+    services: &Services,
     lane: &Lane,
     stopped: &watch::Receiver<bool>,
 ) {
     let mut retry = FIRST_RETRY;
     loop {
-        let failure = match lane.work(|| serve(namespace, metadata, stopped.clone())) {
+        let failure = match lane.work(|| serve(namespace, services, stopped.clone())) {
             Ok(Ok(())) => return,
             Ok(Err(error)) => chain(&error),
             Err(panicked) => chain(&panicked),
@@ -81,7 +81,7 @@ fn serve_for_ever(
 
 fn serve(
     namespace: &Namespace,
-    metadata: &Arc<MetadataService>,
+    services: &Services,
     stopped: watch::Receiver<bool>,
 ) -> Result<(), AgentError> {
     namespace.enter()?;
@@ -92,11 +92,7 @@ fn serve(
     };
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(failed)?;
-    runtime.block_on(async {
-        let listener = MetadataService::listen().await.map_err(failed)?;
-        metadata.serve(listener, stopped).await;
-        Ok(())
-    })
+    runtime.block_on(services.serve(stopped)).map_err(failed)
 }
 
 /// Whether the end has come within `time`.

@@ -7,16 +7,24 @@
 //! *Whose room.* A guest can fill nothing that others need: connections have a bound for each interface
 //! ([`MAX_CONNECTIONS_PER_INTERFACE`]), requests one of size, of time and of number ([`REQUESTS_PER_SECOND`]), and the data
 //! plane lets only so many packets of an interface through ([`eni_abi::LINK_LOCAL_PACKETS_PER_SECOND`]). Interfaces are
-//! answered in turns, one request of each.
-#![forbid(unsafe_code)]
+//! answered in turns, one request or datagram of each.
+#![deny(unsafe_code)]
 
 mod askers;
+mod clock;
 mod connection;
+mod datagrams;
+mod inbox;
 mod metadata;
 mod places;
+mod services;
+mod sys;
+mod time;
 mod turns;
 
 pub use askers::Askers;
 pub use metadata::MetadataService;
 pub use places::MAX_CONNECTIONS_PER_INTERFACE;
+pub use services::Services;
+pub use time::TimeService;
 pub use turns::REQUESTS_PER_SECOND;

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use eni_abi::Service;
@@ -28,9 +28,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use crate::Askers;
 use crate::connection::{Connection, Reach};
 use crate::places::{Place, Places};
+use crate::{Askers, clock};
 
 /// The largest head of a request. A token has 56 bytes.
 const MAX_HEAD_BYTES: usize = 8 << 10;
@@ -198,8 +198,8 @@ fn asker_of(called: SocketAddr) -> Option<u32> {
     let IpAddr::V4(address) = called.ip() else {
         return None;
     };
-    let (Service::InstanceMetadata, vport) = Service::of_address(address.into())?;
-    Some(vport)
+    let (service, vport) = Service::of_address(address.into())?;
+    (service == Service::InstanceMetadata).then_some(vport)
 }
 
 fn response(answer: Answer) -> Response<Full<Bytes>> {
@@ -224,8 +224,7 @@ fn response(answer: Answer) -> Response<Full<Bytes>> {
 }
 
 fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-    let milliseconds = since_epoch.unwrap_or_default().as_millis();
+    let milliseconds = clock::now().as_millis();
     Timestamp(i64::try_from(milliseconds).unwrap_or(i64::MAX))
 }
 

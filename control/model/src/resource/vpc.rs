@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::iter;
+use core::net::Ipv4Addr;
 
 use eni_types::{
     DhcpOptionsId, EgressOnlyInternetGatewayId, InternetGatewayId, IpCidr, Ipv4Cidr, Ipv6Cidr,
@@ -86,6 +87,15 @@ impl Vpc {
     pub fn blocks(&self) -> impl Iterator<Item = IpCidr> {
         let ipv4 = self.ipv4_blocks().map(IpCidr::V4);
         ipv4.chain(self.ipv6_blocks().map(IpCidr::V6))
+    }
+
+    /// Where its resolver answers, beside the link-local address: the block's third address (Amazon VPC User Guide, "Amazon
+    /// DNS server"). `None` where attribute `enableDnsSupport` is off.
+    #[must_use]
+    pub fn resolver_address(&self) -> Option<Ipv4Addr> {
+        const OFFSET: u64 = 2;
+        let address = self.cidr_block.nth(OFFSET)?;
+        self.enable_dns_support.then_some(address)
     }
 
     /// Whether public and private addresses have names: EC2 gives them where both attributes are set.

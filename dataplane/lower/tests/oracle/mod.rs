@@ -23,8 +23,8 @@ use eni_types::{
 pub(crate) use flow::{Query, Quote, TrackedFlow};
 use flow::{flow_of, is_request, quoted_flow, whole_quote};
 pub(crate) use fragment::{Firsts, Piece};
-pub(crate) use services::METADATA;
-use services::{answer_of_router, answer_of_services, question_to_services};
+pub(crate) use services::{METADATA, RESOLVER, TIME};
+use services::{answer_of_router, answer_of_services, is_service, question_to_services};
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
@@ -123,10 +123,10 @@ pub(crate) fn decide(
         return None;
     }
     let router = match from {
-        Place::Services(id) => return answer_of_services(live(world, id)?, packet),
+        Place::Services(id) => return answer_of_services(world, live(world, id)?, packet),
         Place::Interface(id) => {
             let sender = live(world, id)?;
-            if next_hop == NextHop::Router && packet.destination == METADATA.0 {
+            if next_hop == NextHop::Router && is_service(world, sender, packet.destination) {
                 return question_to_services(sender, packet);
             }
             if !may_send(world, sender, packet) {

@@ -1,18 +1,48 @@
-//! Services of the fabric, at link-local addresses and at its routers'.
+//! Services of the fabric, at link-local addresses, at the VPC's resolver's and at its routers'.
 
 use std::net::Ipv4Addr;
 
+use eni_model::World;
 use eni_model::resource::NetworkInterface;
 
-use super::{Delivery, ICMP, Packet, Piece, Place, TCP};
+use super::{Delivery, ICMP, Packet, Piece, Place, TCP, UDP};
 
-/// Where instance metadata answers, and at which port of TCP.
-pub(crate) const METADATA: (Ipv4Addr, u16) = (Ipv4Addr::new(169, 254, 169, 254), 80);
+/// Where instance metadata, the time and names are.
+pub(crate) const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+pub(crate) const TIME: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 123);
+pub(crate) const RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
+
+/// Whether a guest finds a service there: Amazon VPC User Guide, "Amazon DNS server", for names.
+pub(super) fn is_service(world: &World, sender: &NetworkInterface, address: Ipv4Addr) -> bool {
+    match address {
+        METADATA | TIME => true,
+        RESOLVER => resolver(world, sender).is_some(),
+        other => resolver(world, sender) == Some(other),
+    }
+}
+
+/// The third address of the VPC's block, if the VPC has a resolver.
+fn resolver(world: &World, eni: &NetworkInterface) -> Option<Ipv4Addr> {
+    let vpc = world.vpcs.get(eni.vpc_id)?;
+    let address = u32::from(vpc.cidr_block.network()) + 2;
+    vpc.enable_dns_support.then(|| address.into())
+}
+
+/// The protocols and the port of the service at an address.
+fn speaks(service: Ipv4Addr) -> (&'static [u8], u16) {
+    match service {
+        METADATA => (&[TCP], 80),
+        TIME => (&[UDP], 123),
+        _ => (&[TCP, UDP], 53),
+    }
+}
 
 /// EC2 User Guide, "Use instance metadata to manage your EC2 instance": every instance asks about itself, whatever its rules.
+/// So it is with the time and with names.
 pub(super) fn question_to_services(sender: &NetworkInterface, packet: &Packet) -> Option<Delivery> {
     let own = sender.private_ip_addresses.contains(&packet.source);
-    let asks = (packet.protocol, packet.destination_port) == (TCP, METADATA.1);
+    let (protocols, port) = speaks(packet.destination);
+    let asks = protocols.contains(&packet.protocol) && packet.destination_port == port;
     (own && asks && packet.piece == Piece::Whole).then_some(Delivery {
         to: Place::Services(sender.network_interface_id),
         source: packet.source,
@@ -22,10 +52,16 @@ pub(super) fn question_to_services(sender: &NetworkInterface, packet: &Packet) -
 }
 
 /// An answer reaches who has asked, as long as the address is its own.
-pub(super) fn answer_of_services(receiver: &NetworkInterface, packet: &Packet) -> Option<Delivery> {
+pub(super) fn answer_of_services(
+    world: &World,
+    receiver: &NetworkInterface,
+    packet: &Packet,
+) -> Option<Delivery> {
     let own = receiver.private_ip_addresses.contains(&packet.destination);
-    let from = (packet.protocol, (packet.source, packet.source_port));
-    (own && from == (TCP, METADATA) && packet.piece == Piece::Whole).then_some(Delivery {
+    let (protocols, port) = speaks(packet.source);
+    let answers = protocols.contains(&packet.protocol) && packet.source_port == port;
+    let is_there = is_service(world, receiver, packet.source);
+    (own && is_there && answers && packet.piece == Piece::Whole).then_some(Delivery {
         to: Place::Interface(receiver.network_interface_id),
         source: packet.source,
         destination: packet.destination,

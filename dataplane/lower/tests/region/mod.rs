@@ -8,7 +8,7 @@ use eni_lower::{Numbers, UPLINK_VPORT, VportNumbers, lower};
 use eni_model::resource::{
     Address, AddressAssociation, Instance, InternetGateway, IpProtocol, NetworkAcl,
     NetworkAclEntry, NetworkInterface, PortRange, Route, RouteOrigin, RouteTable, RouteTarget,
-    RuleAction, RulePeer, SecurityGroup, SecurityGroupRule,
+    RuleAction, RulePeer, SecurityGroup, SecurityGroupRule, Vpc,
 };
 use eni_model::tags::Tags;
 use eni_model::testing::TestWorld;
@@ -22,6 +22,8 @@ use eni_types::{
 };
 
 const SUBNETS: [&str; 2] = ["10.0.1.0/24", "10.0.2.0/24"];
+/// The third address of the VPC's block.
+pub(crate) const VPC_RESOLVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 const INSTANCES: usize = 5;
 /// More than one region has generations of.
 pub(crate) const EPOCHS: u64 = 1 << 16;
@@ -186,7 +188,7 @@ impl Region {
 
     /// Changes one thing that the data plane must notice.
     pub(crate) fn change(&mut self, dice: &mut Dice) {
-        match dice.roll(10) {
+        match dice.roll(11) {
             0 | 1 => self.remove_rule(dice),
             2 => self.add_rule(dice),
             3 => self.add_entry(dice),
@@ -195,6 +197,7 @@ impl Region {
             6 => self.set_route(dice),
             7 => self.move_public_address(dice),
             8 => self.toggle_gateway(),
+            9 => self.toggle_resolver(),
             _ => self.disturb(dice),
         }
         self.lower();
@@ -330,6 +333,12 @@ impl Region {
             None => Some(self.vpc_id),
         };
         self.put(gateway);
+    }
+
+    fn toggle_resolver(&mut self) {
+        let mut vpc = Vpc::clone(self.world().vpcs.get(self.vpc_id).unwrap());
+        vpc.enable_dns_support = !vpc.enable_dns_support;
+        self.put(vpc);
     }
 
     /// Associates an Elastic IP address with another private address, or with none.

@@ -11,10 +11,19 @@ use eni_pipeline::testing::scenario::Dice;
 use eni_pipeline::{Arrival, Scratch, process};
 use eni_types::AttachmentId;
 
-use super::{EPOCHS, NUMBERS, PORTS, Region, public};
+use super::{EPOCHS, NUMBERS, PORTS, Region, VPC_RESOLVER, public};
 use crate::oracle::{
-    Delivery, METADATA, NextHop, Packet, Piece, Place, Query, Quote, Tag, TrackedFlow,
+    Delivery, METADATA, NextHop, Packet, Piece, Place, Query, Quote, RESOLVER, TIME, Tag,
+    TrackedFlow,
 };
+
+/// Where the region's guests find services.
+const SERVICES: [(Ipv4Addr, Service); 4] = [
+    (METADATA, Service::InstanceMetadata),
+    (TIME, Service::Time),
+    (RESOLVER, Service::Resolver),
+    (VPC_RESOLVER, Service::VpcResolver),
+];
 
 /// RFC 791 section 3.1.
 const MORE_FRAGMENTS: u16 = 0x2000;
@@ -56,10 +65,13 @@ impl Region {
                 offset | if more { MORE_FRAGMENTS } else { 0 },
             ),
         };
-        let source = match from {
-            Place::Services(id) if packet.source == METADATA.0 => {
+        let service = SERVICES
+            .iter()
+            .find(|(found_at, _)| *found_at == packet.source);
+        let source = match (from, service) {
+            (Place::Services(id), Some((_, service))) => {
                 let asker = self.vport(Place::Interface(id))?;
-                Service::InstanceMetadata.address(asker).into()
+                service.address(asker).into()
             }
             _ => packet.source,
         };
@@ -118,11 +130,12 @@ impl Region {
             && matches!(packet.destination_port >> 8, 3 | 4 | 5 | 11 | 12);
         let mut destination = address(30);
         if verdict.target() == Some(SERVICES_VPORT) {
-            let (Service::InstanceMetadata, asker) = Service::of_address(destination.into())?;
+            let (service, asker) = Service::of_address(destination.into())?;
             let Place::Interface(id) = self.place_of(asker) else {
                 panic!("{packet:?} asks in nobody's name");
             };
-            (to, destination) = (Place::Services(id), METADATA.0);
+            let (found_at, _) = SERVICES.iter().find(|(_, other)| *other == service)?;
+            (to, destination) = (Place::Services(id), *found_at);
         }
         let delivery = Delivery {
             to,
@@ -213,10 +226,11 @@ impl Region {
             _ => dice.pick(&target.private_ip_addresses),
         };
         let asks = from != Place::Outside && dice.hits(16);
-        let destination = if asks { METADATA.0 } else { destination };
+        let (service, _) = dice.pick(&SERVICES);
+        let destination = if asks { service } else { destination };
         let next_hop = self.next_hop(from, destination, dice);
         let protocol = match dice.roll(8) {
-            1..=6 if asks => 6,
+            1..=6 if asks => dice.pick(&[6, 6, 17]),
             0 => dice.pick(&NUMBERS),
             1 => dice.roll(256) as u8,
             _ => dice.pick(&[1, 1, 6, 6, 6, 17, 17]),
@@ -225,6 +239,10 @@ impl Region {
             1 => (dice.pick(&[1, 2]), any_type_and_code(dice)),
             6 | 17 => (dice.pick(&PORTS), dice.pick(&PORTS)),
             _ => (0, 0),
+        };
+        let destination_port = match protocol {
+            6 | 17 if asks && !dice.hits(3) => dice.pick(&[53, 80, 123]),
+            _ => destination_port,
         };
         let opens = protocol == 6 && !dice.hits(3);
         let packet = Packet {

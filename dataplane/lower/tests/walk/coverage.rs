@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use crate::oracle::{METADATA, Packet, Piece, Place, Tag};
+use crate::oracle::{METADATA, Packet, Piece, Place, RESOLVER, TIME, Tag};
+use crate::region::VPC_RESOLVER;
 
 /// First addresses and lengths of the special-purpose registry's blocks (RFC 6890), and of the groups.
 const BLOCKS: [([u8; 4], u32); 16] = [
@@ -25,8 +26,11 @@ const BLOCKS: [([u8; 4], u32); 16] = [
     ([255, 255, 255, 255], 32),
 ];
 /// Kinds of packets of which each must come up, and whether some of it is to be delivered.
-const KINDS: [(Kind, bool); 19] = [
-    (Kind::ToServices, true),
+const KINDS: [(Kind, bool); 22] = [
+    (Kind::ToMetadata, true),
+    (Kind::ToTime, true),
+    (Kind::ToResolver, true),
+    (Kind::ToVpcResolver, true),
     (Kind::FromServices, true),
     (Kind::Outside, true),
     (Kind::OutsideFromVpc, false),
@@ -52,7 +56,10 @@ const LEAST: u64 = 100_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    ToServices,
+    ToMetadata,
+    ToTime,
+    ToResolver,
+    ToVpcResolver,
     FromServices,
     Outside,
     OutsideFromVpc,
@@ -190,8 +197,14 @@ fn kinds_of(from: Place, packet: &Packet) -> Vec<Kind> {
     let mut kinds = Vec::new();
     match from {
         Place::Services(_) => kinds.push(Kind::FromServices),
-        Place::Interface(_) if packet.destination == METADATA.0 => kinds.push(Kind::ToServices),
-        Place::Interface(_) | Place::Outside => {}
+        Place::Interface(_) => match packet.destination {
+            METADATA => kinds.push(Kind::ToMetadata),
+            TIME => kinds.push(Kind::ToTime),
+            RESOLVER => kinds.push(Kind::ToResolver),
+            VPC_RESOLVER => kinds.push(Kind::ToVpcResolver),
+            _ => {}
+        },
+        Place::Outside => {}
     }
     if from == Place::Outside {
         kinds.push(Kind::Outside);

@@ -21,6 +21,12 @@ pub const CARL: u32 = 12;
 pub const SERVICES: u32 = SERVICES_VPORT;
 /// Where guests reach instance metadata.
 pub const METADATA: [u8; 4] = [169, 254, 169, 254];
+/// Where guests reach the time.
+pub const TIME: [u8; 4] = [169, 254, 169, 123];
+/// Where guests of any VPC reach who resolves names.
+pub const RESOLVER: [u8; 4] = [169, 254, 169, 253];
+/// Where those of the only VPC reach it as well.
+pub const VPC_RESOLVER: [u8; 4] = [10, 0, 0, 2];
 /// The only VPC: 10.0.0.0/16 with subnets 10.0.1.0/24 and 10.0.2.0/24.
 pub const VPC: u32 = 1;
 /// The only route table: local, and the internet gateway for the rest.
@@ -50,7 +56,13 @@ pub fn private(vport: u32) -> [u8; 4] {
 /// The address of instance metadata, beyond the services' end, for a guest.
 #[must_use]
 pub fn metadata_for(vport: u32) -> [u8; 4] {
-    Ipv4Addr::from(Service::InstanceMetadata.address(vport)).octets()
+    service_for(Service::InstanceMetadata, vport)
+}
+
+/// The address of a service, beyond the services' end, for a guest.
+#[must_use]
+pub fn service_for(service: Service, vport: u32) -> [u8; 4] {
+    Ipv4Addr::from(service.address(vport)).octets()
 }
 
 /// The public address of a guest that has one.
@@ -191,6 +203,7 @@ fn add_guest(
         router_mac: Mac::from_bytes(router_mac(vport)),
         instance: vport,
         host_address: Ipv4::UNSPECIFIED,
+        resolver_address: ip(VPC_RESOLVER),
         ..Vport::default()
     };
     tables.vports.insert(vport, row);

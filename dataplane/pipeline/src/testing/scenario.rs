@@ -5,13 +5,13 @@
 use alloc::vec::Vec;
 use core::net::Ipv6Addr;
 use eni_abi::Direction::{Egress, Ingress};
-use eni_abi::{Location, Route, RuleProtocol, Vport};
+use eni_abi::{Location, Route, RuleProtocol, Service, Vport};
 use eni_wire::protocol::{ICMP, ICMPV6, TCP, UDP};
 
 use super::frames::{Datagram, arp_request, echo, icmp_error, repair, tcp, udp};
 use super::region::{
-    ANNA, BERT, CARL, METADATA, SERVICES, UPLINK, add_route, ip, mac, metadata_for, private,
-    public, router_mac,
+    ANNA, BERT, CARL, METADATA, RESOLVER, SERVICES, TIME, UPLINK, VPC_RESOLVER, add_route, ip, mac,
+    private, public, router_mac, service_for,
 };
 use super::region_ipv6::{self, ROUTER, add_prefix, announce, delegated, dual_region, own};
 use super::{MemoryTables, Remote, Rule, add_policy, frames_ipv6};
@@ -184,7 +184,9 @@ pub fn any_frame(dice: &mut Dice) -> (u32, Vec<u8>) {
         [172, 16, 0, 9],
         [255; 4],
         METADATA,
-        METADATA,
+        TIME,
+        RESOLVER,
+        VPC_RESOLVER,
     ];
     let destination = dice.pick(&destinations);
     if dice.hits(12) {
@@ -194,7 +196,7 @@ pub fn any_frame(dice: &mut Dice) -> (u32, Vec<u8>) {
     let mut datagram = any_datagram(dice, vport, destination);
     if vport == SERVICES {
         let asker = dice.pick(&[ANNA, BERT, CARL, 77]);
-        datagram.source = metadata_for(asker);
+        datagram.source = service_for(dice.pick(&Service::ALL), asker);
         datagram.destination = dice.pick(&[private(asker), destination]);
     }
     bend(dice, &mut datagram);

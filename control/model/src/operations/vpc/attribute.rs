@@ -7,6 +7,8 @@ use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World
 
 /// Changes one attribute of a VPC.
 impl Operation for ModifyVpcAttribute {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         only_one(&[
             ("enableDnsSupport", self.enable_dns_support.is_some()),
