@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 
 use eni_abi::{Direction, IdentityKey, MAX_RULES, PolicyKey, RemoteKey, RuleBits};
 use eni_model::resource::IpProtocol;
-use eni_types::{Ipv4Cidr, SecurityGroupId};
+use eni_types::{IpCidr, SecurityGroupId};
 
 use crate::delta::Draft;
 use crate::layout::{Layout, Numbered, bits_of, port_key};
@@ -110,12 +110,12 @@ impl Edit {
         &self,
         key: PolicyKey,
         bit: usize,
-        own: Ipv4Cidr,
+        own: IpCidr,
         rules: &[Numbered<'_>],
         draft: &mut Draft,
     ) {
         let blocks = rules.iter().filter_map(|(_, rule)| rule.block());
-        let named: BTreeSet<Ipv4Cidr> = blocks.filter(|block| own.covers(*block)).collect();
+        let named: BTreeSet<IpCidr> = blocks.filter(|block| own.covers(*block)).collect();
         let row_key = |block| RemoteKey::prefix(key, prefix(block));
         for block in &named {
             let key = row_key(*block);
@@ -212,14 +212,23 @@ mod tests {
     use super::*;
     use crate::layout::DIRECTIONS;
     use crate::{Desired, Tables, uplink};
+    use eni_types::{Ipv4Cidr, Ipv6Cidr};
 
     const POLICY: u32 = 7;
     const LONGEST_BLOCK: u8 = 4;
 
     /// Few and wide, so that they lie in each other.
     fn any_rule() -> impl Strategy<Value = Rule> {
-        let block = (any::<u32>(), 1..=LONGEST_BLOCK).prop_map(|(bits, length)| {
-            Peer::Block(Ipv4Cidr::new((bits & 0xf000_0000).into(), length).unwrap())
+        let block = (any::<u32>(), 1..=LONGEST_BLOCK, any::<bool>());
+        let block = block.prop_map(|(bits, length, is_ipv6)| {
+            let ipv4 = Ipv4Cidr::new((bits & 0xf000_0000).into(), length).unwrap();
+            // Of IPv6 the same bits: what would meet, did families share rows.
+            let ipv6 = Ipv6Cidr::new((u128::from(bits & 0xf000_0000) << 96).into(), length);
+            Peer::Block(if is_ipv6 {
+                ipv6.unwrap().into()
+            } else {
+                ipv4.into()
+            })
         });
         let peer = prop_oneof![4 => block, 1 => (0..2_usize).prop_map(|n| Peer::Group(group(n)))];
         let ports = (0..16_u16, 0..16_u16).prop_map(|(one, other)| {
@@ -326,7 +335,7 @@ mod tests {
                 let block = Ipv4Cidr::new(self.remote.network(), length)?;
                 tables
                     .remote_rules
-                    .get(&RemoteKey::prefix(policy, prefix(block)))
+                    .get(&RemoteKey::prefix(policy, prefix(block.into())))
             });
             let mut bits = remotes.next().copied().unwrap_or_default();
             let key = IdentityKey {

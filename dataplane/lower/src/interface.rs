@@ -11,7 +11,7 @@ use eni_model::World;
 use eni_model::resource::{Attachment, Instance, NetworkInterface, Subnet};
 use eni_types::{Ipv4Cidr, MacAddress, SubnetId, fnv1a};
 
-use crate::{DesiredInterface, TableChange};
+use crate::{DesiredInterface, TableChange, prefix};
 
 /// The router's place in its subnet: the first address after the network's own.
 const ROUTER_OFFSET: u64 = 1;
@@ -64,11 +64,19 @@ impl PluggedInterface<'_> {
             router_mac: router_mac(self.eni.subnet_id),
             instance: self.numbers.instance,
             resolver_address: self.resolver.unwrap_or(Ipv4Addr::UNSPECIFIED).into(),
+            subnet_ipv6: self
+                .subnet
+                .ipv6_cidr_block()
+                .map_or(Address::NONE, |block| block.network().into()),
+            subnet_ipv6_length: self
+                .subnet
+                .ipv6_cidr_block()
+                .map_or(0, |block| block.prefix_length().into()),
             ..Vport::default()
         }
     }
 
-    /// Where its MAC address and its private and public addresses live.
+    /// Where its MAC address, its addresses of both families, its prefixes and its public addresses live.
     pub(crate) fn rows(&self, world: &World) -> Vec<TableChange> {
         let InterfaceNumbers {
             vpc,
@@ -83,6 +91,23 @@ impl PluggedInterface<'_> {
             reserved: 0,
         };
         let mut rows = Vec::from([TableChange::Mac(key, Some(location))]);
+        let owner = Mapping {
+            location,
+            subnet,
+            identity,
+            public_address: Address::NONE,
+            mac,
+            unannounced: 0,
+        };
+        for address in &self.eni.ipv6_addresses {
+            let address = (*address).into();
+            let key = MappingKey { vpc, address };
+            rows.push(TableChange::Mapping(key, Some(owner)));
+        }
+        for block in self.eni.prefixes() {
+            let key = MappingKey::prefix(vpc, prefix(block));
+            rows.push(TableChange::PrefixMapping(key, Some(owner)));
+        }
         let translates = world.internet_gateway_of(self.eni.vpc_id).is_some();
         for private in &self.eni.private_ip_addresses {
             let public = world
@@ -91,12 +116,8 @@ impl PluggedInterface<'_> {
                 .map(|address| Address::from(address.public_ip));
             let address = (*private).into();
             let mapping = Mapping {
-                location,
-                subnet,
-                identity,
                 public_address: public.unwrap_or_default(),
-                mac,
-                unannounced: 0,
+                ..owner
             };
             rows.push(TableChange::Mapping(
                 MappingKey { vpc, address },
@@ -149,7 +170,9 @@ impl PluggedInterface<'_> {
         } else {
             0
         };
-        Vport::PRESENT | check
+        let has_ipv6 = !self.eni.ipv6_addresses.is_empty() || !self.eni.ipv6_prefixes.is_empty();
+        let ipv6 = if has_ipv6 { Vport::IPV6 } else { 0 };
+        Vport::PRESENT | check | ipv6
     }
 
     fn timeouts(&self) -> Timeouts {
@@ -190,6 +213,17 @@ pub(crate) fn removals(
         reserved: 0,
     };
     let mut removals = Vec::from([TableChange::Mac(key, None)]);
+    for block in &interface.prefixes {
+        let key = MappingKey::prefix(row.vpc, prefix(*block));
+        removals.push(TableChange::PrefixMapping(key, None));
+    }
+    for address in &interface.ipv6_addresses {
+        let key = MappingKey {
+            vpc: row.vpc,
+            address: (*address).into(),
+        };
+        removals.push(TableChange::Mapping(key, None));
+    }
     for address in &interface.private_ip_addresses {
         let key = MappingKey {
             vpc: row.vpc,

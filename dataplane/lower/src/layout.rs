@@ -9,7 +9,7 @@ use eni_abi::{
     RemoteKey, RuleBits, RuleProtocol,
 };
 use eni_model::resource::IpProtocol;
-use eni_types::{Ipv4Cidr, SecurityGroupId};
+use eni_types::{IpCidr, Ipv4Cidr, Ipv6Cidr, SecurityGroupId};
 
 use crate::policy::{Content, Peer, PortPrefix, Rule, port_prefixes};
 use crate::{TableChange, prefix};
@@ -137,7 +137,7 @@ impl Layout {
 
 /// A row for each block that a rule names, with the rules of all blocks that it lies in.
 fn remote_rows(key: PolicyKey, rules: &[Numbered<'_>], rows: &mut Vec<TableChange>) {
-    let mut blocks = BTreeMap::<Ipv4Cidr, RuleBits>::new();
+    let mut blocks = BTreeMap::<IpCidr, RuleBits>::new();
     for (bit, rule) in rules {
         if let Peer::Block(block) = rule.peer {
             blocks.entry(block).or_default().insert(*bit);
@@ -218,17 +218,25 @@ fn direction_policy(network_acl: bool, rules: &[Numbered<'_>]) -> DirectionPolic
             ..DirectionPolicy::default()
         };
     }
-    let opens = |protocol: IpProtocol| {
+    let opens = |family: IpCidr, protocol: IpProtocol| {
         rules.iter().any(|(_, rule)| {
-            rule.is_world_open()
+            rule.is_open_to_all_of(family)
                 && rule.ports == (0, u16::MAX)
                 && (rule.protocol == protocol || rule.protocol == IpProtocol::All)
         })
     };
-    let flag = |set: bool, flag: u64| if set { flag } else { 0 };
+    let (ipv4, ipv6) = (IpCidr::V4(Ipv4Cidr::ANY), IpCidr::V6(Ipv6Cidr::ANY));
+    let flags = [
+        (ipv4, IpProtocol::TCP, DirectionPolicy::ALL_OPEN_TCP),
+        (ipv4, IpProtocol::UDP, DirectionPolicy::ALL_OPEN_UDP),
+        (ipv6, IpProtocol::TCP, DirectionPolicy::ALL_OPEN_TCP_IPV6),
+        (ipv6, IpProtocol::UDP, DirectionPolicy::ALL_OPEN_UDP_IPV6),
+    ];
+    let set = flags
+        .iter()
+        .filter(|(family, protocol, _)| opens(*family, *protocol));
     DirectionPolicy {
-        flags: flag(opens(IpProtocol::TCP), DirectionPolicy::ALL_OPEN_TCP)
-            | flag(opens(IpProtocol::UDP), DirectionPolicy::ALL_OPEN_UDP),
+        flags: set.fold(0, |flags, (_, _, flag)| flags | flag),
         world_open: bits_of(rules, Rule::is_world_open),
         ..DirectionPolicy::default()
     }
@@ -249,9 +257,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn any_rule() -> impl Strategy<Value = Rule> {
-        let block = (any::<u32>(), 0..=4_u8).prop_map(|(bits, length)| {
+        let block = (any::<u32>(), 0..=4_u8, any::<bool>());
+        let block = block.prop_map(|(bits, length, is_ipv6)| {
             // Few bits and short prefixes, so that blocks lie in each other.
-            Ipv4Cidr::new((bits & 0xf000_0000).into(), length).unwrap()
+            let ipv4 = Ipv4Cidr::new((bits & 0xf000_0000).into(), length).unwrap();
+            let ipv6 = Ipv6Cidr::new((u128::from(bits & 0xf000_0000) << 96).into(), length);
+            match is_ipv6 {
+                true => IpCidr::V6(ipv6.unwrap()),
+                false => IpCidr::V4(ipv4),
+            }
         });
         let ports = (0..32_u16, 0..32_u16).prop_map(|(one, other)| {
             let (first, last) = (one.min(other), one.max(other));

@@ -37,7 +37,7 @@ mod vport_number;
 use eni_abi::Prefix;
 use eni_model::resource::Instance;
 use eni_model::{RegionSettings, World};
-use eni_types::{InstanceId, Ipv4Cidr};
+use eni_types::{InstanceId, IpCidr};
 
 pub use delta::Delta;
 pub use desired::{Desired, DesiredInstance, DesiredInterface, DesiredUplink};
@@ -63,8 +63,11 @@ pub fn lower(
 }
 
 /// A block, as the tries hold it.
-fn prefix(block: Ipv4Cidr) -> Prefix {
-    Prefix::v4(block.network().into(), block.prefix_length())
+fn prefix(block: IpCidr) -> Prefix {
+    match block {
+        IpCidr::V4(block) => Prefix::v4(block.network().into(), block.prefix_length()),
+        IpCidr::V6(block) => Prefix::around(block.network().into(), block.prefix_length()),
+    }
 }
 
 fn desired_instance(

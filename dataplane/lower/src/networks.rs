@@ -3,10 +3,10 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use eni_abi::{Location, Route, RouteKey, VpcBlockKey};
+use eni_abi::{InternetBlock, Location, Route, RouteKey, VpcBlockKey};
 use eni_model::World;
 use eni_model::resource::{RouteTable, RouteTarget};
-use eni_types::{Ipv4Cidr, NetworkInterfaceId, RouteTableId, SubnetId, VpcId};
+use eni_types::{IpCidr, NetworkInterfaceId, RouteTableId, SubnetId, VpcId};
 
 use crate::delta::Draft;
 use crate::numbers::Numbers;
@@ -26,7 +26,9 @@ pub(crate) struct Networks {
 struct Used {
     interfaces: usize,
     /// The blocks that it has rows for.
-    blocks: Vec<Ipv4Cidr>,
+    blocks: Vec<IpCidr>,
+    /// Of a VPC: whether the internet has rows of its blocks of IPv6 too.
+    is_on_internet: bool,
 }
 
 /// What the update under way has still to settle: what has come, is left by its last interface, or is to be read again.
@@ -111,14 +113,14 @@ impl Networks {
             let Some(used) = self.vpcs.get_mut(&id) else {
                 continue;
             };
-            let row = |block: &Ipv4Cidr| {
-                let key = VpcBlockKey::prefix(number, prefix(*block));
-                TableChange::VpcBlock(key, Some(1))
-            };
-            draft.change_all(used.blocks.iter().map(row).collect(), false);
+            let rows = |used: &Used, takes_all| vpc_rows(number, used, takes_all);
+            draft.change_all(rows(used, false), false);
             let vpc = world.vpcs.get(id).filter(|_| used.interfaces != 0);
-            used.blocks = vpc.into_iter().flat_map(|vpc| vpc.ipv4_blocks()).collect();
-            draft.change_all(used.blocks.iter().map(row).collect(), true);
+            used.blocks = vpc.into_iter().flat_map(|vpc| vpc.blocks()).collect();
+            let takes_all = world.internet_gateway_of(id).is_some();
+            let lets_out = world.egress_only_internet_gateway_of(id).is_some();
+            used.is_on_internet = takes_all || lets_out;
+            draft.change_all(rows(used, takes_all), true);
             if forget_unused(&mut self.vpcs, id) {
                 numbers.vpcs.release(&id);
             }
@@ -130,19 +132,16 @@ impl Networks {
             let Some(used) = self.route_tables.get_mut(&id) else {
                 continue;
             };
-            let key = |block: &Ipv4Cidr| RouteKey::prefix(number, prefix(*block));
+            let key = |block: &IpCidr| RouteKey::prefix(number, prefix(*block));
             let gone = used.blocks.iter();
             let gone = gone.map(|block| TableChange::Route(key(block), None));
             draft.change_all(gone.collect(), false);
             let table = world.route_tables.get(id).filter(|_| used.interfaces != 0);
             used.blocks.clear();
             for route in table.into_iter().flat_map(|table| &table.routes) {
-                let Some(destination) = route.destination.ipv4() else {
-                    continue;
-                };
-                used.blocks.push(destination);
+                used.blocks.push(route.destination);
                 let row = table.map(|table| target(world, table, route.target, &draft.desired));
-                draft.change(&TableChange::Route(key(&destination), row));
+                draft.change(&TableChange::Route(key(&route.destination), row));
             }
             if forget_unused(&mut self.route_tables, id) {
                 numbers.route_tables.release(&id);
@@ -177,6 +176,21 @@ fn forget_unused<K: Ord>(all: &mut BTreeMap<K, Used>, id: K) -> bool {
     unused
 }
 
+/// The rows of a VPC's blocks, and of those of IPv6 as the internet has them.
+fn vpc_rows(vpc: u32, used: &Used, takes_all: bool) -> Vec<TableChange> {
+    let blocks = used.blocks.iter();
+    let mut rows: Vec<TableChange> = blocks
+        .map(|block| TableChange::VpcBlock(VpcBlockKey::prefix(vpc, prefix(*block)), Some(1)))
+        .collect();
+    let row = InternetBlock { vpc, takes_all }.to_row();
+    let of_ipv6 = used.blocks.iter().filter(|block| block.ipv6().is_some());
+    rows.extend(of_ipv6.filter(|_| used.is_on_internet).map(|block| {
+        let key = VpcBlockKey::on_internet(prefix(*block));
+        TableChange::VpcBlock(key, Some(row))
+    }));
+    rows
+}
+
 /// Where a route leads now; EC2's `blackhole` where its target has gone or does not run.
 fn target(world: &World, table: &RouteTable, target: RouteTarget, desired: &Desired) -> Route {
     let to = Route::of_kind;
@@ -186,7 +200,12 @@ fn target(world: &World, table: &RouteTable, target: RouteTarget, desired: &Desi
             to(Route::INTERNET_GATEWAY)
         }
         RouteTarget::InternetGateway(_) => to(Route::BLACKHOLE),
-        RouteTarget::EgressOnlyInternetGateway(_) => to(Route::EGRESS_ONLY_INTERNET_GATEWAY),
+        RouteTarget::EgressOnlyInternetGateway(id)
+            if world.egress_only_internet_gateway_of(table.vpc_id) == Some(id) =>
+        {
+            to(Route::EGRESS_ONLY_INTERNET_GATEWAY)
+        }
+        RouteTarget::EgressOnlyInternetGateway(_) => to(Route::BLACKHOLE),
         RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => {
             vport_of(world, id, desired).map_or(to(Route::BLACKHOLE), |vport| {
                 Route::to_interface(Location::here(vport))

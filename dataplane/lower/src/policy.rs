@@ -8,7 +8,7 @@ use eni_model::World;
 use eni_model::resource::{
     IpProtocol, NetworkAcl, NetworkAclEntry, RuleAction, RulePeer, SecurityGroupRule,
 };
-use eni_types::{Ipv4Cidr, SecurityGroupId};
+use eni_types::{IpCidr, Ipv4Cidr, Ipv6Cidr, SecurityGroupId};
 
 /// Bits of a port, or of an ICMP type and code.
 const PORT_BITS: u8 = 16;
@@ -28,7 +28,7 @@ pub(crate) struct Rule {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Peer {
-    Block(Ipv4Cidr),
+    Block(IpCidr),
     Group(SecurityGroupId),
 }
 
@@ -58,7 +58,7 @@ impl Content {
     /// The entries of a network ACL.
     pub(crate) fn of_network_acl(acl: &NetworkAcl) -> Self {
         // The number stands before everything but the direction in the order of rules: the first bit is the first rule.
-        let rules: BTreeSet<Rule> = acl.entries.iter().filter_map(network_acl_rule).collect();
+        let rules: BTreeSet<Rule> = acl.entries.iter().map(network_acl_rule).collect();
         Self {
             network_acl: true,
             rules: rules.into_iter().collect(),
@@ -91,15 +91,21 @@ impl Rule {
     }
 
     /// The block that the peer is in.
-    pub(crate) fn block(&self) -> Option<Ipv4Cidr> {
+    pub(crate) fn block(&self) -> Option<IpCidr> {
         match self.peer {
             Peer::Block(block) => Some(block),
             Peer::Group(_) => None,
         }
     }
 
+    /// Whether its peers are all addresses of a family.
     pub(crate) fn is_world_open(&self) -> bool {
-        self.peer == Peer::Block(Ipv4Cidr::ANY)
+        self.is_open_to_all_of(IpCidr::V4(Ipv4Cidr::ANY))
+            || self.is_open_to_all_of(IpCidr::V6(Ipv6Cidr::ANY))
+    }
+
+    pub(crate) fn is_open_to_all_of(&self, family: IpCidr) -> bool {
+        self.peer == Peer::Block(family)
     }
 }
 
@@ -108,16 +114,20 @@ pub(crate) fn is_same_rule(before: &SecurityGroupRule, after: &SecurityGroupRule
     before.group_id == after.group_id && security_rule(before) == security_rule(after)
 }
 
-/// A rule as packets meet it; `None` for what no IPv4 packet has: IPv6 peers, and types of ICMP for IPv6.
+/// A rule as packets meet it; `None` for types of ICMP for IPv6 from or to IPv4 blocks, which no packet has.
 fn security_rule(rule: &SecurityGroupRule) -> Option<Rule> {
     let peer = match rule.peer {
-        RulePeer::CidrIpv4(block) => Peer::Block(block),
+        RulePeer::CidrIpv4(block) => Peer::Block(block.into()),
+        RulePeer::CidrIpv6(block) => Peer::Block(block.into()),
         RulePeer::SecurityGroup(group) => Peer::Group(group),
-        RulePeer::CidrIpv6(_) => return None,
     };
     let ports = match rule.ip_protocol {
-        IpProtocol::ICMPV6 if rule.from_port != -1 => return None,
-        IpProtocol::ICMP => icmp_range(rule.from_port, rule.to_port),
+        IpProtocol::ICMPV6
+            if rule.from_port != -1 && matches!(peer, Peer::Block(IpCidr::V4(_))) =>
+        {
+            return None;
+        }
+        IpProtocol::ICMP | IpProtocol::ICMPV6 => icmp_range(rule.from_port, rule.to_port),
         protocol if protocol.has_ports() => port_range(rule.from_port, rule.to_port),
         _ => (0, u16::MAX),
     };
@@ -131,24 +141,23 @@ fn security_rule(rule: &SecurityGroupRule) -> Option<Rule> {
     })
 }
 
-/// An entry as packets meet it; `None` for IPv6 blocks, in which no IPv4 packet's address lies.
-fn network_acl_rule(entry: &NetworkAclEntry) -> Option<Rule> {
-    let block = entry.cidr_block.ipv4()?;
+/// An entry as packets meet it.
+fn network_acl_rule(entry: &NetworkAclEntry) -> Rule {
     let ports = match (entry.protocol, entry.icmp_type_code, entry.port_range) {
-        (IpProtocol::ICMP, Some(icmp), _) => {
+        (IpProtocol::ICMP | IpProtocol::ICMPV6, Some(icmp), _) => {
             icmp_range(i32::from(icmp.icmp_type), i32::from(icmp.code))
         }
         (protocol, _, Some(range)) if protocol.has_ports() => (range.from, range.to),
         _ => (0, u16::MAX),
     };
-    Some(Rule {
+    Rule {
         egress: entry.egress,
         number: entry.rule_number,
         protocol: entry.protocol,
         ports,
-        peer: Peer::Block(block),
+        peer: Peer::Block(entry.cidr_block),
         allow: entry.rule_action == RuleAction::Allow,
-    })
+    }
 }
 
 /// Ports of a TCP or UDP rule; -1 means all.

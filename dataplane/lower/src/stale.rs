@@ -58,6 +58,7 @@ impl Stale {
                 };
                 if let (Some(vpc), None) | (None, Some(vpc)) = (gateway(before), gateway(after)) {
                     self.add_route_tables(vpc, after);
+                    self.vpcs.insert(vpc);
                 }
             }
             ResourceKey::RouteTable(id) => self.add_route_table(*id, before, after),
@@ -169,6 +170,7 @@ impl Stale {
     /// What a VPC's internet gateway gives: the way out, and public addresses.
     fn add_gateway(&mut self, vpc: VpcId, world: &World) {
         self.add_route_tables(vpc, world);
+        self.vpcs.insert(vpc);
         for address in world.addresses.iter() {
             if let Some(association) = &address.association {
                 let eni = world

@@ -16,7 +16,7 @@ pub(crate) fn lower(settings: &RegionSettings) -> (DesiredUplink, Vport) {
     let pool = settings.public_pool;
     let host_address = pool.nth(1).unwrap_or(pool.network());
     let row = Vport {
-        flags: Vport::PRESENT | Vport::UPLINK,
+        flags: Vport::PRESENT | Vport::UPLINK | Vport::IPV6,
         subnet_address: pool.network().into(),
         subnet_mask: Ipv4::mask(pool.prefix_length()),
         host_address: host_address.into(),

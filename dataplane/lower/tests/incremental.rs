@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::collections::BTreeSet;
+use std::net::Ipv6Addr;
 
-use eni_lower::{Delta, Lowering, Numbers, VportNumbers};
-use eni_model::resource::ResourceKey;
+use eni_abi::{Address, InternetBlock, Route, Vport};
+use eni_lower::{Delta, Lowering, Numbers, Tables, VportNumbers};
+use eni_model::resource::{NetworkInterface, ResourceKey};
 use eni_model::testing::{TestWorld, differing_rows, random_step};
 use eni_model::{Transition, World, plan_transitions};
+use eni_types::Ipv6Cidr;
 use proptest::prelude::*;
 
 /// So few that some interfaces find none free.
@@ -270,6 +273,78 @@ fn network_acls_and_route_tables_of_subnets_are_followed() {
     walk.felt("ReplaceRouteTableAssociation", &becomes_main);
 }
 
+#[test]
+fn ipv6_is_followed_from_a_vpcs_block_to_prefixes_of_interfaces() {
+    let mut walk = Walk::new();
+    let [a, _] = walk.launch();
+    let (vpc, subnet, table) = (
+        walk.vpc.clone(),
+        walk.subnet.clone(),
+        walk.main_route_table(),
+    );
+    let provided = [("VpcId", &*vpc), ("AmazonProvidedIpv6CidrBlock", "true")];
+    walk.felt("AssociateVpcCidrBlock", &provided);
+    assert!(walk.internet_blocks().is_empty());
+    let row = walk.world().vpcs.get(vpc.parse().unwrap()).unwrap();
+    let block = row.ipv6_blocks().next().unwrap();
+    let within = Ipv6Cidr::new(block.network(), 64).unwrap();
+    let of_subnet = [
+        ("SubnetId", &*subnet),
+        ("Ipv6CidrBlock", &within.to_string()),
+    ];
+    walk.felt("AssociateSubnetCidrBlock", &of_subnet);
+    let of_vpc = [("VpcId", &*vpc)];
+    walk.felt("CreateEgressOnlyInternetGateway", &of_vpc);
+    assert_eq!(walk.internet_blocks(), [false]);
+    let gateways = &walk.world().egress_only_internet_gateways;
+    let gateway = gateways.iter().next().unwrap();
+    let gateway = gateway.egress_only_internet_gateway_id.to_string();
+    let route = [
+        ("RouteTableId", &*table),
+        ("DestinationIpv6CidrBlock", "::/0"),
+        ("EgressOnlyInternetGatewayId", &gateway),
+    ];
+    walk.felt("CreateRoute", &route);
+    assert_eq!(
+        walk.routes_of_ipv6(),
+        [Route::LOCAL, Route::EGRESS_ONLY_INTERNET_GATEWAY]
+    );
+    let id = "/internetGateway/internetGatewayId";
+    let internet = walk.made("CreateInternetGateway", &[], id);
+    let of_vpc = [("InternetGatewayId", &*internet), ("VpcId", &vpc)];
+    walk.felt("AttachInternetGateway", &of_vpc);
+    assert_eq!(walk.internet_blocks(), [true]);
+    let eni = walk.primary(&a);
+    let has = |flag| move |row: &&Vport| row.has(flag);
+    let count = |walk: &Walk| {
+        let rows = walk.tables().vports.values();
+        rows.filter(has(Vport::IPV6 | Vport::SOURCE_DEST_CHECK))
+            .count()
+    };
+    assert_eq!(count(&walk), 0);
+    let address: Ipv6Addr = (within.network().to_bits() + 9).into();
+    walk.change(&eni, |eni| eni.ipv6_addresses.push(address));
+    assert_eq!(count(&walk), 1);
+    let mappings = &walk.tables().mappings;
+    let is_there = mappings
+        .keys()
+        .any(|key| key.address == Address::from(address));
+    assert!(is_there);
+    walk.change(&eni, |eni| {
+        eni.ipv6_addresses.clear();
+        let prefix = Ipv6Cidr::new((within.network().to_bits() + (7 << 48)).into(), 80);
+        eni.ipv6_prefixes.extend(prefix);
+        eni.ipv4_prefixes.push("10.0.0.64/28".parse().unwrap());
+    });
+    assert_eq!((count(&walk), walk.tables().prefix_mappings.len()), (1, 2));
+    walk.restart();
+    walk.change(&eni, |eni| {
+        eni.ipv6_prefixes.clear();
+        eni.ipv4_prefixes.clear();
+    });
+    assert_eq!((count(&walk), walk.tables().prefix_mappings.len()), (0, 0));
+}
+
 /// Calls whose effect is known, each followed at once.
 struct Walk {
     follower: Follower,
@@ -333,6 +408,37 @@ impl Walk {
     fn main_route_table(&self) -> String {
         let table = self.world().main_route_table(self.vpc.parse().unwrap());
         table.unwrap().route_table_id.to_string()
+    }
+
+    fn tables(&self) -> &Tables {
+        &self.follower.lowering.desired().tables
+    }
+
+    /// Whether each block that the internet has takes all that comes.
+    fn internet_blocks(&self) -> Vec<bool> {
+        let rows = self.tables().vpc_blocks.iter();
+        let of_internet = rows.filter(|(key, _)| key.data.vpc_number() == 0);
+        of_internet
+            .map(|(_, row)| InternetBlock::from_row(*row).takes_all)
+            .collect()
+    }
+
+    /// The kinds of the routes of IPv6.
+    fn routes_of_ipv6(&self) -> Vec<u32> {
+        let rows = self.tables().routes.iter();
+        let of_ipv6 = rows.filter(|(key, _)| key.data.route_table_number() != key.data.route_table);
+        let mut kinds: Vec<u32> = of_ipv6.map(|(_, row)| row.kind).collect();
+        kinds.sort_unstable();
+        kinds
+    }
+
+    /// Changes an interface's row, which must be felt.
+    fn change(&mut self, eni: &str, change: impl FnOnce(&mut NetworkInterface)) {
+        let row = self.world().network_interfaces.get(eni.parse().unwrap());
+        let mut row = NetworkInterface::clone(row.unwrap());
+        change(&mut row);
+        self.follower.region.put(row);
+        assert!(!self.follower.follow().is_empty());
     }
 
     /// A call that makes something that no packet meets yet.

@@ -39,8 +39,7 @@ pub struct NetworkAclEntry {
     pub protocol: IpProtocol,
     /// What a match means.
     pub rule_action: RuleAction,
-    /// The remote block: source of entering, destination of leaving packets. An IPv6 block is kept and described; it matches
-    /// no packet, since interfaces have no IPv6 addresses yet and the data plane drops IPv6.
+    /// The remote block: source of entering, destination of leaving packets.
     pub cidr_block: IpCidr,
     /// Destination ports, for TCP and UDP; `None` means all.
     pub port_range: Option<PortRange>,

@@ -101,8 +101,7 @@ pub struct SecurityGroupRule {
 pub enum RulePeer {
     /// Addresses.
     CidrIpv4(Ipv4Cidr),
-    /// IPv6 addresses. Kept and described; it matches no packet, since interfaces have no IPv6 addresses yet and the
-    /// data plane drops IPv6.
+    /// IPv6 addresses.
     CidrIpv6(Ipv6Cidr),
     /// The private addresses of the interfaces in a group.
     SecurityGroup(SecurityGroupId),
