@@ -192,7 +192,7 @@ impl<'a> Draft<'a> {
             if let Some(attachment) = &mut eni.attachment {
                 match attachment.status {
                     AttachmentStatus::Attaching => attachment.status = AttachmentStatus::Attached,
-                    AttachmentStatus::Detaching => eni.attachment = None,
+                    AttachmentStatus::Detaching => eni.leave(),
                     AttachmentStatus::Attached | AttachmentStatus::Detached => continue,
                 }
                 self.put(eni);
@@ -232,7 +232,7 @@ impl<'a> Draft<'a> {
     }
 
     fn detached(&mut self, id: AttachmentId) {
-        self.move_attachment(id, AttachmentStatus::Detaching, |eni| eni.attachment = None);
+        self.move_attachment(id, AttachmentStatus::Detaching, NetworkInterface::leave);
     }
 
     fn move_attachment(

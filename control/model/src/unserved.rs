@@ -101,8 +101,8 @@ mod tests {
                 Some("LicenseSpecification"),
             ),
             (
-                "NetworkInterface.3.Ipv4Prefix.1.Ipv4Prefix",
-                Some("NetworkInterface.3.Ipv4Prefix"),
+                "NetworkInterface.3.EnaQueueCount",
+                Some("NetworkInterface.3.EnaQueueCount"),
             ),
             (
                 "BlockDeviceMapping.1.Ebs.OutpostArn",
@@ -111,8 +111,8 @@ mod tests {
             ("KernelID", None),
             ("Kernel", None),
             ("Placement.1.Affinity", None),
-            ("NetworkInterface.Ipv4Prefix.1.Ipv4Prefix", None),
-            ("NetworkInterface.N.Ipv4Prefix.1.Ipv4Prefix", None),
+            ("NetworkInterface.EnaQueueCount", None),
+            ("NetworkInterface.N.EnaQueueCount", None),
         ] {
             let error = read(&[(parameter, "x")]).unwrap_err();
             match refused {
@@ -134,14 +134,13 @@ mod tests {
             ("KernelId", ""),
             ("Placement.Affinity", ""),
             ("LicenseSpecification.1.LicenseConfigurationArn", ""),
-            ("NetworkInterface.1.Ipv4Prefix.1.Ipv4Prefix", ""),
-            ("NetworkInterface.1.Ipv4Prefix.2.Ipv4Prefix", ""),
+            ("NetworkInterface.1.EnaQueueCount", ""),
+            ("NetworkInterface.2.EnaQueueCount", ""),
             ("InstanceMarketOptions.SpotOptions.MaxPrice", ""),
         ];
         assert_eq!(read(&empty).unwrap(), read(&[]).unwrap());
-        let second = "NetworkInterface.2.Ipv4Prefix.1.Ipv4Prefix";
-        let one_says_something: Vec<_> =
-            empty.into_iter().chain([(second, "10.0.0.0/28")]).collect();
+        let second = "NetworkInterface.3.EnaQueueCount";
+        let one_says_something: Vec<_> = empty.into_iter().chain([(second, "4")]).collect();
         let error = read(&one_says_something).unwrap_err();
         assert_eq!(error.code, ErrorCode::UnsupportedOperation);
         assert_eq!(

@@ -3,8 +3,8 @@
 //! Written by `cargo xtask api` from `control/model/api/instance.toml`.
 
 use super::network_interface::{
-    ConnectionTrackingSpecification, EnaSrdSpecification, GroupIdentifier, Ipv6Address,
-    OperatorDescription, PrivateIpAddressSpecification,
+    ConnectionTrackingSpecification, EnaSrdSpecification, GroupIdentifier, Ipv4PrefixParameter,
+    Ipv6AddressParameter, Ipv6PrefixParameter, OperatorDescription, PrivateIpAddressSpecification,
 };
 use super::volume::InstanceBlockDeviceMappingDescription;
 use crate::describe::{Filtered, Page};
@@ -15,11 +15,11 @@ use crate::tags::{TagItem, TagSpecification};
 use crate::{Ec2Error, ItemSet, ReturnTrue};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
-use eni_query::FromQuery;
+use core::net::{Ipv4Addr, Ipv6Addr};
+use eni_query::{FromQuery, Unread};
 use eni_types::{
-    AttachmentId, AttachmentStatus, ImageId, InstanceId, InstanceState, MacAddress,
-    NetworkInterfaceId, NetworkInterfaceStatus, NetworkInterfaceType, ReservationId,
+    AttachmentId, AttachmentStatus, ImageId, InstanceId, InstanceState, Ipv4Cidr, Ipv6Cidr,
+    MacAddress, NetworkInterfaceId, NetworkInterfaceStatus, NetworkInterfaceType, ReservationId,
     SecurityGroupId, SubnetId, VpcId,
 };
 use serde::Serialize;
@@ -554,8 +554,10 @@ pub struct RunInstances {
     pub(crate) instance_market_options: Option<InstanceMarketOptions>,
     pub(crate) ipv6_address_count: Option<u32>,
     #[query(name = "Ipv6Address")]
-    pub(crate) ipv6_addresses: Vec<Ipv6Address>,
+    pub(crate) ipv6_addresses: Vec<Ipv6AddressParameter>,
     pub(crate) enable_primary_ipv6: Option<bool>,
+    #[query(name = "SecondaryInterface")]
+    pub(crate) secondary_interfaces: Vec<Unread>,
 }
 
 impl RunInstances {
@@ -564,12 +566,7 @@ impl RunInstances {
     /// # Errors
     /// `UnsupportedOperation`.
     pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
-        refuse(
-            "IPv6",
-            self.ipv6_address_count.unwrap_or(0) > 0
-                || !self.ipv6_addresses.is_empty()
-                || self.enable_primary_ipv6 == Some(true),
-        )?;
+        refuse("A secondary network", !self.secondary_interfaces.is_empty())?;
         self.network_interfaces
             .iter()
             .try_for_each(LaunchNetworkInterface::refuse_unsupported)?;
@@ -846,6 +843,8 @@ pub(crate) struct InstanceDescription {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) private_ip_address: Option<Ipv4Addr>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ipv6_address: Option<Ipv6Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ip_address: Option<Ipv4Addr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) source_dest_check: Option<bool>,
@@ -1020,9 +1019,35 @@ pub(crate) struct InterfaceDescription {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) association: Option<InterfaceAssociation>,
     pub(crate) private_ip_addresses_set: ItemSet<InterfaceAddress>,
-    pub(crate) ipv6_addresses_set: ItemSet<()>,
+    pub(crate) ipv6_addresses_set: ItemSet<InterfaceIpv6Address>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ipv4_prefix_set: Option<ItemSet<InterfaceIpv4Prefix>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ipv6_prefix_set: Option<ItemSet<InterfaceIpv6Prefix>>,
     pub(crate) interface_type: NetworkInterfaceType,
     pub(crate) operator: OperatorDescription,
+}
+
+/// `InstanceIpv4Prefix` of EC2's model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InterfaceIpv4Prefix {
+    pub(crate) ipv4_prefix: Ipv4Cidr,
+}
+
+/// `InstanceIpv6Address` of EC2's model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InterfaceIpv6Address {
+    pub(crate) ipv6_address: Ipv6Addr,
+    pub(crate) is_primary_ipv6: bool,
+}
+
+/// `InstanceIpv6Prefix` of EC2's model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InterfaceIpv6Prefix {
+    pub(crate) ipv6_prefix: Ipv6Cidr,
 }
 
 /// `InstanceNetworkInterfaceSpecification` of EC2's model.
@@ -1043,11 +1068,15 @@ pub(crate) struct LaunchNetworkInterface {
     pub(crate) interface_type: Option<String>,
     pub(crate) ena_srd_specification: Option<EnaSrdSpecification>,
     pub(crate) connection_tracking_specification: Option<ConnectionTrackingSpecification>,
-    pub(crate) ipv6_address_count: Option<u32>,
-    pub(crate) ipv6_addresses: Vec<Ipv6Address>,
-    pub(crate) primary_ipv6: Option<bool>,
-    pub(crate) ipv6_prefix_count: Option<u32>,
+    #[query(name = "Ipv4Prefix")]
+    pub(crate) ipv4_prefixes: Vec<Ipv4PrefixParameter>,
     pub(crate) ipv4_prefix_count: Option<u32>,
+    pub(crate) ipv6_addresses: Vec<Ipv6AddressParameter>,
+    pub(crate) ipv6_address_count: Option<u32>,
+    #[query(name = "Ipv6Prefix")]
+    pub(crate) ipv6_prefixes: Vec<Ipv6PrefixParameter>,
+    pub(crate) ipv6_prefix_count: Option<u32>,
+    pub(crate) primary_ipv6: Option<bool>,
     pub(crate) associate_carrier_ip_address: Option<bool>,
 }
 
@@ -1057,14 +1086,6 @@ impl LaunchNetworkInterface {
     /// # Errors
     /// `UnsupportedOperation`.
     pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
-        refuse(
-            "IPv6",
-            self.ipv6_address_count.unwrap_or(0) > 0
-                || !self.ipv6_addresses.is_empty()
-                || self.primary_ipv6 == Some(true)
-                || self.ipv6_prefix_count.unwrap_or(0) > 0,
-        )?;
-        refuse("IPv4 prefixes", self.ipv4_prefix_count.unwrap_or(0) > 0)?;
         refuse(
             "A carrier address",
             self.associate_carrier_ip_address == Some(true),

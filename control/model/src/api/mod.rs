@@ -57,10 +57,10 @@ pub use network_acl::{
     DescribeNetworkAcls, ReplaceNetworkAclAssociation, ReplaceNetworkAclEntry,
 };
 pub use network_interface::{
-    AssignPrivateIpAddresses, AttachNetworkInterface, CreateNetworkInterface,
+    AssignIpv6Addresses, AssignPrivateIpAddresses, AttachNetworkInterface, CreateNetworkInterface,
     DeleteNetworkInterface, DescribeNetworkInterfaceAttribute, DescribeNetworkInterfaces,
     DetachNetworkInterface, ModifyNetworkInterfaceAttribute, ResetNetworkInterfaceAttribute,
-    UnassignPrivateIpAddresses,
+    UnassignIpv6Addresses, UnassignPrivateIpAddresses,
 };
 pub use prefix_list::{
     DescribeManagedPrefixLists, DescribePrefixLists, GetManagedPrefixListAssociations,
@@ -105,6 +105,7 @@ macro_rules! for_each_operation {
     ($callback:ident) => {
         $callback! {
             AllocateAddress,
+            AssignIpv6Addresses,
             AssignPrivateIpAddresses,
             AssociateAddress,
             AssociateDhcpOptions,
@@ -219,6 +220,7 @@ macro_rules! for_each_operation {
             StartInstances,
             StopInstances,
             TerminateInstances,
+            UnassignIpv6Addresses,
             UnassignPrivateIpAddresses,
             UpdateSecurityGroupRuleDescriptionsEgress,
             UpdateSecurityGroupRuleDescriptionsIngress,

@@ -5,19 +5,45 @@
 use crate::describe::{Filtered, Page};
 use crate::operation::Action;
 use crate::operations::attribute::{AttributeBooleanValue, AttributeValue};
-use crate::operations::unsupported::refuse;
 use crate::tags::{TagItem, TagSpecification};
-use crate::{Ec2Error, ItemSet, ReturnTrue};
+use crate::{ItemSet, ReturnTrue};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use eni_query::FromQuery;
 use eni_types::{
-    AllocationId, AssociationId, AttachmentId, AttachmentStatus, InstanceId, MacAddress,
-    NetworkInterfaceId, NetworkInterfaceStatus, NetworkInterfaceType, SecurityGroupId, SubnetId,
-    VpcId,
+    AllocationId, AssociationId, AttachmentId, AttachmentStatus, InstanceId, Ipv4Cidr, Ipv6Cidr,
+    MacAddress, NetworkInterfaceId, NetworkInterfaceStatus, NetworkInterfaceType, SecurityGroupId,
+    SubnetId, VpcId,
 };
 use serde::Serialize;
+
+/// What `AssignIpv6Addresses` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct AssignIpv6Addresses {
+    pub(crate) network_interface_id: NetworkInterfaceId,
+    pub(crate) ipv6_addresses: Vec<Ipv6Addr>,
+    pub(crate) ipv6_address_count: Option<u32>,
+    #[query(name = "Ipv6Prefix")]
+    pub(crate) ipv6_prefixes: Vec<Ipv6Cidr>,
+    pub(crate) ipv6_prefix_count: Option<u32>,
+}
+
+/// What `AssignIpv6Addresses` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssignIpv6AddressesResponse {
+    pub(crate) network_interface_id: NetworkInterfaceId,
+    pub(crate) assigned_ipv6_addresses: ItemSet<Ipv6Addr>,
+    pub(crate) assigned_ipv6_prefix_set: ItemSet<Ipv6Cidr>,
+}
+
+impl Action for AssignIpv6Addresses {
+    const NAME: &'static str = "AssignIpv6Addresses";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = false;
+    type Response = AssignIpv6AddressesResponse;
+}
 
 /// What `AssignPrivateIpAddresses` is asked.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
@@ -28,22 +54,8 @@ pub struct AssignPrivateIpAddresses {
     pub(crate) secondary_private_ip_address_count: Option<u32>,
     pub(crate) allow_reassignment: Option<bool>,
     #[query(name = "Ipv4Prefix")]
-    pub(crate) ipv4_prefixes: Vec<String>,
+    pub(crate) ipv4_prefixes: Vec<Ipv4Cidr>,
     pub(crate) ipv4_prefix_count: Option<u32>,
-}
-
-impl AssignPrivateIpAddresses {
-    /// Refuses what this region does not have.
-    ///
-    /// # Errors
-    /// `UnsupportedOperation`.
-    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
-        refuse(
-            "Delegating prefixes",
-            !self.ipv4_prefixes.is_empty() || self.ipv4_prefix_count.unwrap_or(0) > 0,
-        )?;
-        Ok(())
-    }
 }
 
 /// What `AssignPrivateIpAddresses` answers.
@@ -52,6 +64,7 @@ impl AssignPrivateIpAddresses {
 pub struct AssignPrivateIpAddressesResponse {
     pub(crate) network_interface_id: NetworkInterfaceId,
     pub(crate) assigned_private_ip_addresses_set: ItemSet<AssignedPrivateIpAddress>,
+    pub(crate) assigned_ipv4_prefix_set: ItemSet<Ipv4PrefixDescription>,
     pub(crate) r#return: bool,
 }
 
@@ -96,6 +109,15 @@ pub struct CreateNetworkInterface {
     pub(crate) private_ip_address: Option<Ipv4Addr>,
     pub(crate) private_ip_addresses: Vec<PrivateIpAddressSpecification>,
     pub(crate) secondary_private_ip_address_count: Option<u32>,
+    #[query(name = "Ipv4Prefix")]
+    pub(crate) ipv4_prefixes: Vec<Ipv4PrefixParameter>,
+    pub(crate) ipv4_prefix_count: Option<u32>,
+    pub(crate) ipv6_addresses: Vec<Ipv6AddressParameter>,
+    pub(crate) ipv6_address_count: Option<u32>,
+    #[query(name = "Ipv6Prefix")]
+    pub(crate) ipv6_prefixes: Vec<Ipv6PrefixParameter>,
+    pub(crate) ipv6_prefix_count: Option<u32>,
+    pub(crate) enable_primary_ipv6: Option<bool>,
     #[query(name = "SecurityGroupId")]
     pub(crate) group_ids: Vec<SecurityGroupId>,
     pub(crate) interface_type: Option<String>,
@@ -103,37 +125,6 @@ pub struct CreateNetworkInterface {
     #[query(name = "TagSpecification")]
     pub(crate) tag_specifications: Vec<TagSpecification>,
     pub(crate) client_token: Option<String>,
-    #[query(name = "Ipv6Prefix")]
-    pub(crate) ipv6_prefixes: Vec<Ipv6Prefix>,
-    pub(crate) ipv6_prefix_count: Option<u32>,
-    pub(crate) ipv6_addresses: Vec<Ipv6Address>,
-    pub(crate) ipv6_address_count: Option<u32>,
-    pub(crate) enable_primary_ipv6: Option<bool>,
-    #[query(name = "Ipv4Prefix")]
-    pub(crate) ipv4_prefixes: Vec<Ipv4Prefix>,
-    pub(crate) ipv4_prefix_count: Option<u32>,
-}
-
-impl CreateNetworkInterface {
-    /// Refuses what this region does not have.
-    ///
-    /// # Errors
-    /// `UnsupportedOperation`.
-    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
-        refuse(
-            "IPv6",
-            !self.ipv6_prefixes.is_empty()
-                || self.ipv6_prefix_count.unwrap_or(0) > 0
-                || !self.ipv6_addresses.is_empty()
-                || self.ipv6_address_count.unwrap_or(0) > 0
-                || self.enable_primary_ipv6 == Some(true),
-        )?;
-        refuse(
-            "Delegating prefixes",
-            !self.ipv4_prefixes.is_empty() || self.ipv4_prefix_count.unwrap_or(0) > 0,
-        )?;
-        Ok(())
-    }
 }
 
 /// What `CreateNetworkInterface` answers.
@@ -316,6 +307,31 @@ impl Action for ResetNetworkInterfaceAttribute {
     type Response = ReturnTrue;
 }
 
+/// What `UnassignIpv6Addresses` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct UnassignIpv6Addresses {
+    pub(crate) network_interface_id: NetworkInterfaceId,
+    pub(crate) ipv6_addresses: Vec<Ipv6Addr>,
+    #[query(name = "Ipv6Prefix")]
+    pub(crate) ipv6_prefixes: Vec<Ipv6Cidr>,
+}
+
+/// What `UnassignIpv6Addresses` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnassignIpv6AddressesResponse {
+    pub(crate) network_interface_id: NetworkInterfaceId,
+    pub(crate) unassigned_ipv6_addresses: ItemSet<Ipv6Addr>,
+    pub(crate) unassigned_ipv6_prefix_set: ItemSet<Ipv6Cidr>,
+}
+
+impl Action for UnassignIpv6Addresses {
+    const NAME: &'static str = "UnassignIpv6Addresses";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = false;
+    type Response = UnassignIpv6AddressesResponse;
+}
+
 /// What `UnassignPrivateIpAddresses` is asked.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
 pub struct UnassignPrivateIpAddresses {
@@ -323,18 +339,7 @@ pub struct UnassignPrivateIpAddresses {
     #[query(name = "PrivateIpAddress")]
     pub(crate) private_ip_addresses: Vec<Ipv4Addr>,
     #[query(name = "Ipv4Prefix")]
-    pub(crate) ipv4_prefixes: Vec<String>,
-}
-
-impl UnassignPrivateIpAddresses {
-    /// Refuses what this region does not have.
-    ///
-    /// # Errors
-    /// `UnsupportedOperation`.
-    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
-        refuse("Delegating prefixes", !self.ipv4_prefixes.is_empty())?;
-        Ok(())
-    }
+    pub(crate) ipv4_prefixes: Vec<Ipv4Cidr>,
 }
 
 impl Action for UnassignPrivateIpAddresses {
@@ -401,23 +406,45 @@ pub(crate) struct GroupIdentifier {
     pub(crate) group_name: String,
 }
 
+/// `Ipv4PrefixSpecification` of EC2's model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Ipv4PrefixDescription {
+    pub(crate) ipv4_prefix: Ipv4Cidr,
+}
+
 /// `Ipv4PrefixSpecificationRequest` of EC2's model.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
-pub(crate) struct Ipv4Prefix {
-    pub(crate) ipv4_prefix: Option<String>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQuery)]
+pub(crate) struct Ipv4PrefixParameter {
+    pub(crate) ipv4_prefix: Ipv4Cidr,
+}
+
+/// `NetworkInterfaceIpv6Address` of EC2's model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Ipv6AddressDescription {
+    pub(crate) ipv6_address: Ipv6Addr,
+    pub(crate) is_primary_ipv6: bool,
 }
 
 /// `InstanceIpv6Address` of EC2's model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQuery)]
-pub(crate) struct Ipv6Address {
-    pub(crate) ipv6_address: Option<Ipv6Addr>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQuery)]
+pub(crate) struct Ipv6AddressParameter {
+    pub(crate) ipv6_address: Ipv6Addr,
     pub(crate) is_primary_ipv6: Option<bool>,
 }
 
+/// `Ipv6PrefixSpecification` of EC2's model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Ipv6PrefixDescription {
+    pub(crate) ipv6_prefix: Ipv6Cidr,
+}
+
 /// `Ipv6PrefixSpecificationRequest` of EC2's model.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
-pub(crate) struct Ipv6Prefix {
-    pub(crate) ipv6_prefix: Option<String>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQuery)]
+pub(crate) struct Ipv6PrefixParameter {
+    pub(crate) ipv6_prefix: Ipv6Cidr,
 }
 
 /// `NetworkInterfaceAssociation` of EC2's model.
@@ -479,7 +506,15 @@ pub(crate) struct NetworkInterfaceDescription {
     pub(crate) connection_tracking_configuration: Option<ConnectionTrackingConfiguration>,
     pub(crate) tag_set: ItemSet<TagItem>,
     pub(crate) private_ip_addresses_set: ItemSet<PrivateIpAddressDescription>,
-    pub(crate) ipv6_addresses_set: ItemSet<String>,
+    pub(crate) ipv6_addresses_set: ItemSet<Ipv6AddressDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ipv6_address: Option<Ipv6Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ipv4_prefix_set: Option<ItemSet<Ipv4PrefixDescription>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ipv6_prefix_set: Option<ItemSet<Ipv6PrefixDescription>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ipv6_native: Option<bool>,
     pub(crate) interface_type: NetworkInterfaceType,
     pub(crate) deny_all_igw_traffic: bool,
     pub(crate) operator: OperatorDescription,

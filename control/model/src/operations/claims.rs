@@ -7,7 +7,7 @@ use core::ops::RangeInclusive;
 use eni_types::MacAddress;
 use rand_core::Rng;
 
-use crate::resource::{PrivateAddress, PublicAddress};
+use crate::resource::{DelegatedPrefix, Ipv6Address, PrivateAddress, PublicAddress};
 use crate::{FoundBy, Table};
 
 /// Addresses that a plan has given to rows of its own, such as those of several instances launched by one call.
@@ -18,6 +18,8 @@ pub(crate) struct Claims(BTreeSet<Claim>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Claim {
     Private(PrivateAddress),
+    Ipv6(Ipv6Address),
+    Prefix(DelegatedPrefix),
     Public(PublicAddress),
     Mac(MacAddress),
 }
@@ -25,6 +27,18 @@ pub(crate) enum Claim {
 impl From<PrivateAddress> for Claim {
     fn from(address: PrivateAddress) -> Self {
         Self::Private(address)
+    }
+}
+
+impl From<Ipv6Address> for Claim {
+    fn from(address: Ipv6Address) -> Self {
+        Self::Ipv6(address)
+    }
+}
+
+impl From<DelegatedPrefix> for Claim {
+    fn from(prefix: DelegatedPrefix) -> Self {
+        Self::Prefix(prefix)
     }
 }
 
@@ -46,16 +60,29 @@ impl Claims {
         self.0.insert(claim.into())
     }
 
+    /// Whether it is claimed already.
+    pub(crate) fn has(&self, claim: impl Into<Claim>) -> bool {
+        self.0.contains(&claim.into())
+    }
+
+    /// Whether any of these is claimed already.
+    pub(crate) fn has_between<K: Into<Claim>>(&self, claims: RangeInclusive<K>) -> bool {
+        let (first, last) = claims.into_inner();
+        self.0.range(first.into()..=last.into()).next().is_some()
+    }
+
     /// Takes a free address of `addresses`: a random one or, where that is taken, the next free one after it, as EC2's
     /// choice looks random too. `None` where all are taken.
     ///
-    /// `key` is what `table` finds the holder of an address by. The work is a search in the index and one step for each
-    /// taken address that follows directly upon the random one.
+    /// `key` is what `table` finds the holder of an address by, `passed_over` the last address of a block that is not looked
+    /// into. The work is a search in the index and one step for each taken address, or such block, that follows directly
+    /// upon the random one.
     pub(crate) fn take_free<R: FoundBy<K>, K: Ord + Copy + Into<Claim>>(
         &mut self,
         addresses: RangeInclusive<Ipv4Addr>,
         table: &Table<R>,
         key: impl Fn(Ipv4Addr) -> K,
+        passed_over: impl Fn(&Self, Ipv4Addr) -> Option<Ipv4Addr>,
         rng: &mut dyn Rng,
     ) -> Option<Ipv4Addr> {
         let (first, last) = (addresses.start().to_bits(), addresses.end().to_bits());
@@ -63,8 +90,8 @@ impl Claims {
         let offset = u32::try_from(rng.next_u64() % size).ok()?;
         let start = first + offset;
         let free = self
-            .first_free(start..=last, table, &key)
-            .or_else(|| self.first_free(first..=start, table, &key))?;
+            .first_free(start..=last, table, &key, &passed_over)
+            .or_else(|| self.first_free(first..=start, table, &key, &passed_over))?;
         self.take(key(free));
         Some(free)
     }
@@ -74,15 +101,26 @@ impl Claims {
         addresses: RangeInclusive<u32>,
         table: &Table<R>,
         key: impl Fn(Ipv4Addr) -> K,
+        passed_over: impl Fn(&Self, Ipv4Addr) -> Option<Ipv4Addr>,
     ) -> Option<Ipv4Addr> {
         let key_of = |bits: u32| key(Ipv4Addr::from_bits(bits));
         let mut taken = table
             .keys_between(&(key_of(*addresses.start())..=key_of(*addresses.end())))
             .peekable();
-        addresses.map(Ipv4Addr::from_bits).find(|candidate| {
-            let key = key(*candidate);
-            taken.next_if(|other| **other == key).is_none() && !self.0.contains(&key.into())
-        })
+        let mut bits = *addresses.start();
+        while addresses.contains(&bits) {
+            let candidate = Ipv4Addr::from_bits(bits);
+            let key = key(candidate);
+            let passed = match passed_over(self, candidate) {
+                Some(last) => last,
+                None if taken.next_if(|other| **other == key).is_some() || self.has(key) => {
+                    candidate
+                }
+                None => return Some(candidate),
+            };
+            bits = passed.to_bits().checked_add(1)?;
+        }
+        None
     }
 }
 
@@ -129,7 +167,7 @@ mod tests {
                 (first..=first + length).filter(|last| !taken.contains(last)).map(address).collect();
             let mut claims = Claims::default();
             let mut give = || {
-                claims.take_free(address(first)..=address(first + length), &table, PublicAddress, &mut rng)
+                claims.take_free(address(first)..=address(first + length), &table, PublicAddress, |_, _| None, &mut rng)
             };
             let given: BTreeSet<_> = want.iter().filter_map(|_| give()).collect();
             prop_assert_eq!(given, want);
@@ -143,7 +181,8 @@ mod tests {
         let table = table([]);
         let mut claims = Claims::default();
         let all = Ipv4Addr::BROADCAST..=Ipv4Addr::BROADCAST;
-        let mut give = || claims.take_free(all.clone(), &table, PublicAddress, &mut rng);
+        let mut give =
+            || claims.take_free(all.clone(), &table, PublicAddress, |_, _| None, &mut rng);
         assert_eq!((give(), give()), (Some(Ipv4Addr::BROADCAST), None));
     }
 }

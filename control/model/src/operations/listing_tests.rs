@@ -125,6 +125,10 @@ fn filled() -> (TestWorld, String) {
     let in_vpc = ("VpcId", vpc.as_str());
     let subnet = [in_vpc, ("CidrBlock", "10.0.1.0/24")];
     let subnet = region.make("CreateSubnet", &subnet, "/subnet/subnetId");
+    for block in ["10.64.0.0/16", "10.65.0.0/16"] {
+        let vpc = region.make("CreateVpc", &[("CidrBlock", block)], "/vpc/vpcId");
+        region.must("CreateEgressOnlyInternetGateway", &[("VpcId", &vpc)]);
+    }
     for number in 0..9 {
         let name = format!("group-{number}");
         let group = [in_vpc, ("GroupName", &name), ("GroupDescription", "many")];

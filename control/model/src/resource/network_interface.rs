@@ -127,6 +127,25 @@ impl NetworkInterface {
         first.filter(|_| self.has_primary_ipv6_address)
     }
 
+    /// IPv4 addresses and delegated blocks: what instance types limit, a block being as good as an address.
+    #[must_use]
+    pub fn ipv4_slots(&self) -> usize {
+        self.private_ip_addresses.len() + self.ipv4_prefixes.len()
+    }
+
+    /// The same of IPv6.
+    #[must_use]
+    pub fn ipv6_slots(&self) -> usize {
+        self.ipv6_addresses.len() + self.ipv6_prefixes.len()
+    }
+
+    /// Is attached to nothing any more. The primary IPv6 address is so only while it is (EC2 API reference,
+    /// `ModifyNetworkInterfaceAttribute`, `EnablePrimaryIpv6`).
+    pub(crate) fn leave(&mut self) {
+        self.attachment = None;
+        self.has_primary_ipv6_address = false;
+    }
+
     /// The blocks that were delegated to it, of both families.
     pub fn prefixes(&self) -> impl Iterator<Item = IpCidr> + Clone {
         let ipv4 = self.ipv4_prefixes.iter().copied().map(IpCidr::V4);

@@ -35,7 +35,8 @@ pub(crate) fn take(
 ) -> Result<Ipv4Addr, Ec2Error> {
     allocatable(context.region.public_pool)
         .and_then(|addresses| {
-            claims.take_free(addresses, &world.addresses, PublicAddress, context.rng)
+            let table = &world.addresses;
+            claims.take_free(addresses, table, PublicAddress, |_, _| None, context.rng)
         })
         .ok_or_else(|| {
             let message = "Not enough available public addresses to satisfy your request.";

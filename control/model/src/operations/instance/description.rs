@@ -10,14 +10,15 @@ use crate::ItemSet;
 use crate::api::instance::{
     CapacityReservationSpecificationDescription, CpuOptionsDescription, EnclaveOptionsDescription,
     HibernationOptionsDescription, InstanceDescription, InstanceStateDescription, InterfaceAddress,
-    InterfaceAssociation, InterfaceAttachment, InterfaceDescription, MaintenanceOptionsDescription,
+    InterfaceAssociation, InterfaceAttachment, InterfaceDescription, InterfaceIpv4Prefix,
+    InterfaceIpv6Address, InterfaceIpv6Prefix, MaintenanceOptionsDescription,
     MetadataOptionsDescription, MonitoringDescription, PlacementDescription,
     PrivateDnsNameOptionsDescription, StateReason,
 };
 use crate::api::network_interface::OperatorDescription;
 use crate::describe::Scope;
 use crate::operations::image::Image;
-use crate::operations::network_interface::description::{Names, groups_of, owner_of};
+use crate::operations::network_interface::description::{Names, groups_of, owner_of, prefix_set};
 use crate::operations::volume::mapping_of;
 use crate::resource::{Address, Attachment, Instance, MetadataOptions, NetworkInterface};
 
@@ -70,6 +71,7 @@ impl InstanceDescription {
             subnet_id: present.then_some(instance.subnet_id),
             vpc_id: present.then_some(instance.vpc_id),
             private_ip_address,
+            ipv6_address: primary.and_then(|eni| eni.ipv6_addresses.first().copied()),
             ip_address: public.map(|address| address.public_ip),
             source_dest_check: primary.map(|eni| eni.source_dest_check),
             group_set: primary.map_or_else(ItemSet::default, |eni| groups_of(eni, scope)),
@@ -261,7 +263,20 @@ impl InterfaceDescription {
                     association: association(*address),
                 })
                 .collect(),
-            ipv6_addresses_set: ItemSet::default(),
+            ipv6_addresses_set: eni
+                .ipv6_addresses
+                .iter()
+                .map(|address| InterfaceIpv6Address {
+                    ipv6_address: *address,
+                    is_primary_ipv6: eni.primary_ipv6_address() == Some(*address),
+                })
+                .collect(),
+            ipv4_prefix_set: prefix_set(&eni.ipv4_prefixes, |ipv4_prefix| InterfaceIpv4Prefix {
+                ipv4_prefix,
+            }),
+            ipv6_prefix_set: prefix_set(&eni.ipv6_prefixes, |ipv6_prefix| InterfaceIpv6Prefix {
+                ipv6_prefix,
+            }),
             interface_type: eni.interface_type,
             operator: OperatorDescription { managed: false },
         }

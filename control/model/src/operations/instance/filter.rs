@@ -61,6 +61,7 @@ impl Described for Instance {
             name,
             "dns-name"
                 | "ip-address"
+                | "ipv6-address"
                 | "private-dns-name"
                 | "private-ip-address"
                 | "source-dest-check"
@@ -94,7 +95,7 @@ fn primary_values<'a>(
     let private = eni.primary_private_ip_address();
     match name {
         "source-dest-check" => eni.filter_values(name, scope, give),
-        "private-ip-address" => eni.filter_values(name, scope, give),
+        "private-ip-address" | "ipv6-address" => eni.filter_values(name, scope, give),
         "private-dns-name" => private_dns_name(instance, scope)
             .into_iter()
             .for_each(|name| give(name.into())),

@@ -1,5 +1,6 @@
 //! The network interfaces of a launch.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
@@ -19,7 +20,10 @@ use crate::instance_types::InstanceType;
 use crate::operations::address::pool;
 use crate::operations::claims::Claims;
 use crate::operations::network_interface::attach::in_use;
-use crate::operations::network_interface::private_addresses::PrivateAddressRequest;
+use crate::operations::network_interface::ipv6_addresses::{Ipv6Parameters, Ipv6Request};
+use crate::operations::network_interface::private_addresses::{
+    PrivateAddressParameters, PrivateAddressRequest,
+};
 use crate::operations::network_interface::specification::{NetworkInterfaceSpecification, build};
 use crate::operations::network_interface::{efa, limits};
 use crate::resource::{Address, Attachment, ConnectionTracking, NetworkInterface, Subnet};
@@ -53,13 +57,14 @@ struct PlannedInterface<'a> {
 
 enum Source<'a> {
     Existing(&'a Arc<NetworkInterface>),
-    New(NewInterface),
+    New(Box<NewInterface>),
 }
 
 struct NewInterface {
     description: String,
     group_ids: Vec<SecurityGroupId>,
     private_addresses: Option<PrivateAddressRequest>,
+    ipv6: Ipv6Request,
     connection_tracking: ConnectionTracking,
     associate_public_ip_address: Option<bool>,
 }
@@ -88,7 +93,7 @@ impl<'a> LaunchNetwork<'a> {
             .map(|(place, given)| {
                 let planned =
                     PlannedInterface::check(request, given, instance_type, world, context)?;
-                limits::check_addresses(instance_type, place, planned.address_count())?;
+                limits::check_addresses(instance_type, place, planned.address_counts())?;
                 Ok(planned)
             })
             .collect::<Result<Vec<_>, Ec2Error>>()?;
@@ -166,8 +171,8 @@ impl<'a> PlannedInterface<'a> {
                     context,
                 )?;
                 let group_ids = groups(request, given, subnet, world)?;
-                let new = NewInterface::check(given, requested_type, group_ids)?;
-                (subnet, requested_type, Source::New(new))
+                let new = NewInterface::check(given, requested_type, subnet, group_ids)?;
+                (subnet, requested_type, Source::New(Box::new(new)))
             }
         };
         let is_new = matches!(source, Source::New(_));
@@ -181,13 +186,17 @@ impl<'a> PlannedInterface<'a> {
         })
     }
 
-    fn address_count(&self) -> usize {
+    /// Of IPv4 and of IPv6.
+    fn address_counts(&self) -> [usize; 2] {
         match &self.source {
-            Source::Existing(eni) => eni.private_ip_addresses.len(),
-            Source::New(new) => new
-                .private_addresses
-                .as_ref()
-                .map_or(0, PrivateAddressRequest::count),
+            Source::Existing(eni) => [eni.ipv4_slots(), eni.ipv6_slots()],
+            Source::New(new) => {
+                let ipv4 = new.private_addresses.as_ref();
+                let ipv4 = ipv4.map_or(0, PrivateAddressRequest::count);
+                let carries_ip = self.interface_type.carries_ip();
+                let ipv6 = new.ipv6.number(self.subnet);
+                [ipv4, if carries_ip { ipv6 } else { 0 }]
+            }
         }
     }
 
@@ -207,6 +216,7 @@ impl<'a> PlannedInterface<'a> {
                     description: new.description.clone(),
                     group_ids: new.group_ids.clone(),
                     private_addresses: new.private_addresses.clone(),
+                    ipv6: new.ipv6.clone(),
                     connection_tracking: new.connection_tracking,
                     associate_public_ip_address: new.associate_public_ip_address,
                     tags: tags.clone(),
@@ -221,23 +231,40 @@ impl NewInterface {
     fn check(
         given: &LaunchNetworkInterface,
         interface_type: NetworkInterfaceType,
+        subnet: &Subnet,
         group_ids: Vec<SecurityGroupId>,
     ) -> Result<Self, Ec2Error> {
         Ok(Self {
             description: given.description.clone().unwrap_or_default(),
             group_ids,
-            private_addresses: PrivateAddressRequest::of(
-                interface_type,
-                given.private_ip_address,
-                &given.private_ip_addresses,
-                given.secondary_private_ip_address_count,
-            )?,
+            private_addresses: PrivateAddressRequest::of(interface_type, subnet, ipv4_of(given))?,
+            ipv6: Ipv6Request::of(interface_type, ipv6_of(given))?,
             connection_tracking: given
                 .connection_tracking_specification
                 .unwrap_or_default()
                 .checked()?,
             associate_public_ip_address: given.associate_public_ip_address,
         })
+    }
+}
+
+fn ipv4_of(given: &LaunchNetworkInterface) -> PrivateAddressParameters<'_> {
+    PrivateAddressParameters {
+        private_ip_address: given.private_ip_address,
+        private_ip_addresses: &given.private_ip_addresses,
+        secondary_count: given.secondary_private_ip_address_count,
+        prefixes: &given.ipv4_prefixes,
+        prefix_count: given.ipv4_prefix_count,
+    }
+}
+
+fn ipv6_of(given: &LaunchNetworkInterface) -> Ipv6Parameters<'_> {
+    Ipv6Parameters {
+        addresses: &given.ipv6_addresses,
+        address_count: given.ipv6_address_count,
+        prefixes: &given.ipv6_prefixes,
+        prefix_count: given.ipv6_prefix_count,
+        enable_primary: given.primary_ipv6,
     }
 }
 
@@ -268,6 +295,9 @@ fn specifications(request: &RunInstances) -> Result<Vec<LaunchNetworkInterface>,
             device_index: Some(0),
             subnet_id: request.subnet_id,
             private_ip_address: request.private_ip_address,
+            ipv6_address_count: request.ipv6_address_count,
+            ipv6_addresses: request.ipv6_addresses.clone(),
+            primary_ipv6: request.enable_primary_ipv6,
             group_ids: request.security_group_ids.clone(),
             ..LaunchNetworkInterface::default()
         }]);
@@ -277,6 +307,12 @@ fn specifications(request: &RunInstances) -> Result<Vec<LaunchNetworkInterface>,
         ("security groups", groups),
         ("subnet ID", request.subnet_id.is_some()),
         ("private IP address", request.private_ip_address.is_some()),
+        ("IPv6 address count", request.ipv6_address_count.is_some()),
+        ("IPv6 address", !request.ipv6_addresses.is_empty()),
+        (
+            "primary IPv6 address",
+            request.enable_primary_ipv6 == Some(true),
+        ),
     ] {
         if is_given {
             let message = format!(
@@ -354,7 +390,7 @@ fn check_many(specified: &[LaunchNetworkInterface]) -> Result<(), Ec2Error> {
             let message = "You may only specify an existing network interface when launching a single instance.";
             return Err(combination(message));
         }
-        if given.private_ip_address.is_some() || !given.private_ip_addresses.is_empty() {
+        if ipv4_of(given).names_any() || ipv6_of(given).names_any() {
             let message =
                 "You may only specify private IP addresses when launching a single instance.";
             return Err(combination(message));
@@ -380,9 +416,8 @@ fn existing<'a>(
     let describes_a_new_one = given.subnet_id.is_some()
         || !given.group_ids.is_empty()
         || given.description.is_some()
-        || given.private_ip_address.is_some()
-        || !given.private_ip_addresses.is_empty()
-        || given.secondary_private_ip_address_count.is_some()
+        || ipv4_of(given).is_any_given()
+        || ipv6_of(given).is_any_given()
         || given.connection_tracking_specification.is_some()
         || given
             .interface_type

@@ -248,7 +248,7 @@ fn checked_type(
         limits::check_addresses(
             instance_type,
             limits::short_name(eni),
-            eni.private_ip_addresses.len(),
+            [eni.ipv4_slots(), eni.ipv6_slots()],
         )?;
     }
     let with_adapter = interfaces.iter().filter(|eni| eni.interface_type.has_efa());

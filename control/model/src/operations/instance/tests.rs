@@ -364,7 +364,7 @@ fn a_launch_of_the_wrong_number_or_kind_is_refused() {
             ),
             (
                 &[("Ipv6AddressCount", "1")],
-                "UnsupportedOperation: IPv6 is not supported in this region.",
+                "InvalidParameterValue: The subnet",
             ),
             (&[("UserData", "not base64!")], "InvalidUserData.Malformed"),
             (

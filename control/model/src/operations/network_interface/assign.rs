@@ -3,15 +3,17 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 
-use eni_types::{NetworkInterfaceId, quota};
+use eni_types::{IpCidr, Ipv4Cidr, NetworkInterfaceId, quota};
 
 use super::efa;
+use super::ipv6_addresses::check_only_one;
+use super::prefixes::{PrefixRequest, delegated};
 use super::private_addresses::{check_in_subnet, check_number, named_twice, take_free};
 use crate::api::network_interface::{
     AssignPrivateIpAddresses, AssignPrivateIpAddressesResponse, AssignedPrivateIpAddress,
-    UnassignPrivateIpAddresses,
+    Ipv4PrefixDescription, UnassignPrivateIpAddresses,
 };
 use crate::operations::address::release;
 use crate::operations::claims::Claims;
@@ -23,7 +25,6 @@ impl Operation for AssignPrivateIpAddresses {
     const AWAITS_TABLES: bool = true;
 
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        self.refuse_unsupported()?;
         let count = self.check_parameters()?;
         let eni = world.network_interfaces.known(self.network_interface_id)?;
         efa::check_carries_ip(eni)?;
@@ -33,14 +34,24 @@ impl Operation for AssignPrivateIpAddresses {
             check_in_subnet(*address, subnet)?;
             moves.add(*address, world)?;
         }
-        let free = take_free(count, subnet, &mut Claims::default(), world, context)?;
+        let mut claims = Claims::default();
+        let prefixes = self.prefixes();
+        let block = subnet.cidr_block.map(IpCidr::V4);
+        let prefixes = prefixes.take(subnet.vpc_id, block, &mut claims, world, context)?;
+        let prefixes: Vec<Ipv4Cidr> = prefixes.into_iter().filter_map(IpCidr::ipv4).collect();
+        let free = take_free(count, subnet, &mut claims, world, context)?;
         moves.to.private_ip_addresses.extend(free.iter().copied());
-        check_number(moves.to.private_ip_addresses.len(), limit_of(eni, world))?;
+        moves.to.ipv4_prefixes.extend(&prefixes);
+        check_number(moves.to.ipv4_slots(), limit_of(eni, world))?;
         let assigned = self.private_ip_addresses.into_iter().chain(free);
         let response = AssignPrivateIpAddressesResponse {
             network_interface_id: self.network_interface_id,
             assigned_private_ip_addresses_set: assigned
                 .map(|private_ip_address| AssignedPrivateIpAddress { private_ip_address })
+                .collect(),
+            assigned_ipv4_prefix_set: prefixes
+                .into_iter()
+                .map(Ipv4PrefixDescription::of)
                 .collect(),
             r#return: true,
         };
@@ -52,12 +63,26 @@ impl AssignPrivateIpAddresses {
     /// Gives the number of addresses to choose.
     fn check_parameters(&self) -> Result<usize, Ec2Error> {
         let named = !self.private_ip_addresses.is_empty();
+        let delegates = self.prefixes().number();
+        check_only_one(&[
+            (
+                "privateIpAddresses",
+                named && self.secondary_private_ip_address_count.is_none(),
+            ),
+            (
+                "secondaryPrivateIpAddressCount",
+                self.secondary_private_ip_address_count.is_some(),
+            ),
+            ("ipv4Prefixes", !self.ipv4_prefixes.is_empty()),
+            ("ipv4PrefixCount", self.ipv4_prefix_count.is_some()),
+        ])?;
+        check_number(delegates, quota::PRIVATE_ADDRESSES_PER_NETWORK_INTERFACE)?;
         match self.secondary_private_ip_address_count {
             Some(_) if named => {
                 let message = "You may not specify both privateIpAddresses and secondaryPrivateIpAddressCount.";
                 Err(ErrorCode::InvalidParameterCombination.with(message))
             }
-            None if !named => {
+            None if !named && delegates == 0 => {
                 let message = "Either privateIpAddresses or secondaryPrivateIpAddressCount must be specified.";
                 Err(ErrorCode::MissingParameter.with(message))
             }
@@ -71,6 +96,16 @@ impl AssignPrivateIpAddresses {
                 check_number(count, quota::PRIVATE_ADDRESSES_PER_NETWORK_INTERFACE)?;
                 Ok(count)
             }
+        }
+    }
+}
+
+impl AssignPrivateIpAddresses {
+    fn prefixes(&self) -> PrefixRequest {
+        let named = self.ipv4_prefixes.iter().copied();
+        PrefixRequest {
+            named: named.map(IpCidr::V4).collect(),
+            count: self.ipv4_prefix_count.unwrap_or(0) as usize,
         }
     }
 }
@@ -110,13 +145,16 @@ impl Moves {
             return Err(named_twice(address));
         }
         self.named.push(address);
-        let Some(owner) = world.owner_of_private_address(self.to.vpc_id, address) else {
+        let vpc_id = self.to.vpc_id;
+        if delegated(vpc_id, IpAddr::V4(address), &Claims::default(), world).is_some() {
+            return Err(no_move(address));
+        }
+        let Some(owner) = world.owner_of_private_address(vpc_id, address) else {
             self.to.private_ip_addresses.push(address);
             return Ok(());
         };
         if !self.allow_reassignment {
-            let message = format!("[{address}] assigned, but move is not allowed.");
-            return Err(ErrorCode::InvalidParameterValue.with(message));
+            return Err(no_move(address));
         }
         if owner.primary_private_ip_address() == Some(address) {
             let message = format!("The primary private IP address {address} cannot be reassigned.");
@@ -155,13 +193,18 @@ impl Moves {
     }
 }
 
-/// Takes secondary private addresses away from a network interface. Their Elastic IP addresses stay allocated.
+/// The error for an address that is another's, or in a delegated block.
+fn no_move(address: Ipv4Addr) -> Ec2Error {
+    let message = format!("[{address}] assigned, but move is not allowed.");
+    ErrorCode::InvalidParameterValue.with(message)
+}
+
+/// Takes secondary private addresses and delegated blocks away from a network interface. Their Elastic IP addresses stay allocated.
 impl Operation for UnassignPrivateIpAddresses {
     const AWAITS_TABLES: bool = true;
 
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        self.refuse_unsupported()?;
-        if self.private_ip_addresses.is_empty() {
+        if self.private_ip_addresses.is_empty() && self.ipv4_prefixes.is_empty() {
             return Err(Ec2Error::missing_parameter("privateIpAddresses"));
         }
         let id = self.network_interface_id;
@@ -176,8 +219,16 @@ impl Operation for UnassignPrivateIpAddresses {
             };
             return Err(ErrorCode::InvalidParameterValue.with(message));
         }
+        let mut prefixes = self.ipv4_prefixes.iter();
+        if !prefixes.all(|prefix| eni.ipv4_prefixes.contains(prefix)) {
+            let message =
+                format!("Some of the specified prefixes are not assigned to interface {id}");
+            return Err(ErrorCode::InvalidParameterValue.with(message));
+        }
         eni.private_ip_addresses
             .retain(|address| !self.private_ip_addresses.contains(address));
+        eni.ipv4_prefixes
+            .retain(|prefix| !self.ipv4_prefixes.contains(prefix));
         let mut changes = ChangeSet::none();
         for address in world.addresses.by(&id) {
             let goes = address.association.as_ref().is_some_and(|association| {

@@ -129,7 +129,7 @@ impl AttachNetworkInterface {
         limits::check_addresses(
             instance_type,
             limits::short_name(eni),
-            eni.private_ip_addresses.len(),
+            [eni.ipv4_slots(), eni.ipv6_slots()],
         )?;
         if eni.interface_type.has_efa() {
             adapters.push(card_index);

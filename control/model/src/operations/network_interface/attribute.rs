@@ -4,7 +4,7 @@ use eni_types::InstanceState;
 
 use super::description::groups_of;
 use super::efa;
-use super::specification::check_description;
+use super::specification::{check_description, no_primary_ipv6};
 use crate::api::network_interface::{
     AttachmentChanges, DescribeNetworkInterfaceAttribute,
     DescribeNetworkInterfaceAttributeResponse, ModifyNetworkInterfaceAttribute,
@@ -46,6 +46,9 @@ impl Operation for ModifyNetworkInterfaceAttribute {
         if let Some(timeouts) = self.connection_tracking_specification {
             eni.connection_tracking = timeouts.checked()?;
         }
+        if let Some(enable) = self.enable_primary_ipv6 {
+            enable_primary_ipv6(&mut eni, enable)?;
+        }
         if let Some(associate) = self.associate_public_ip_address {
             if associate {
                 efa::check_carries_ip(&eni)?;
@@ -83,12 +86,24 @@ impl ModifyNetworkInterfaceAttribute {
         if let Some(specification) = &self.ena_srd_specification {
             specification.refuse()?;
         }
-        unsupported::refuse("IPv6", self.enable_primary_ipv6 == Some(true))?;
         unsupported::refuse(
             "An interface in several subnets",
             !self.associated_subnet_ids.is_empty(),
         )
     }
+}
+
+/// The first IPv6 address becomes the primary one. It cannot cease to be as long as the interface is attached.
+fn enable_primary_ipv6(eni: &mut NetworkInterface, enable: bool) -> Result<(), Ec2Error> {
+    if !enable && eni.has_primary_ipv6_address {
+        let message = "The primary IPv6 address cannot be disabled once it is enabled.";
+        return Err(ErrorCode::InvalidParameterValue.with(message));
+    }
+    if enable && eni.ipv6_addresses.is_empty() {
+        return Err(no_primary_ipv6());
+    }
+    eni.has_primary_ipv6_address = enable;
+    Ok(())
 }
 
 impl AttachmentChanges {

@@ -3,10 +3,11 @@
 use alloc::string::{String, ToString};
 use core::net::Ipv4Addr;
 
-use eni_types::VpcId;
+use eni_types::{Ipv4Cidr, Ipv6Cidr, VpcId};
 
 use crate::api::network_interface::{
-    ConnectionTrackingConfiguration, GroupIdentifier, NetworkInterfaceAssociationDescription,
+    ConnectionTrackingConfiguration, GroupIdentifier, Ipv4PrefixDescription,
+    Ipv6AddressDescription, Ipv6PrefixDescription, NetworkInterfaceAssociationDescription,
     NetworkInterfaceAttachmentDescription, NetworkInterfaceDescription, OperatorDescription,
     PrivateIpAddressDescription,
 };
@@ -65,12 +66,53 @@ impl NetworkInterfaceDescription {
                     association: association(*address),
                 })
                 .collect(),
-            ipv6_addresses_set: ItemSet::default(),
+            ipv6_addresses_set: ipv6_addresses_of(eni),
+            ipv6_address: eni.ipv6_addresses.first().copied(),
+            ipv4_prefix_set: prefix_set(&eni.ipv4_prefixes, Ipv4PrefixDescription::of),
+            ipv6_prefix_set: prefix_set(&eni.ipv6_prefixes, Ipv6PrefixDescription::of),
+            ipv6_native: is_ipv6_native(eni, scope).then_some(true),
             interface_type: eni.interface_type,
             deny_all_igw_traffic: false,
             operator: OperatorDescription { managed: false },
         }
     }
+}
+
+fn ipv6_addresses_of(eni: &NetworkInterface) -> ItemSet<Ipv6AddressDescription> {
+    eni.ipv6_addresses
+        .iter()
+        .map(|address| Ipv6AddressDescription {
+            ipv6_address: *address,
+            is_primary_ipv6: eni.primary_ipv6_address() == Some(*address),
+        })
+        .collect()
+}
+
+/// Whether its subnet is of IPv6 only.
+pub(super) fn is_ipv6_native(eni: &NetworkInterface, scope: Scope<'_>) -> bool {
+    let subnet = scope.world.subnets.get(eni.subnet_id);
+    subnet.is_some_and(|subnet| subnet.is_ipv6_native())
+}
+
+impl Ipv4PrefixDescription {
+    pub(super) fn of(ipv4_prefix: Ipv4Cidr) -> Self {
+        Self { ipv4_prefix }
+    }
+}
+
+impl Ipv6PrefixDescription {
+    pub(super) fn of(ipv6_prefix: Ipv6Cidr) -> Self {
+        Self { ipv6_prefix }
+    }
+}
+
+/// The delegated blocks of an interface; absent where it has none.
+pub(crate) fn prefix_set<B: Copy, T>(
+    blocks: &[B],
+    describe: impl Fn(B) -> T,
+) -> Option<ItemSet<T>> {
+    let described = blocks.iter().map(|block| describe(*block));
+    (!blocks.is_empty()).then(|| described.collect())
 }
 
 /// The groups of an interface, in the order in which they were given.

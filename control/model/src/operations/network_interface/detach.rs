@@ -29,7 +29,7 @@ impl Operation for DetachNetworkInterface {
             let instance = world.instances.known(attachment.instance_id)?;
             efa::check_stopped(&eni, instance)?;
             if instance.state == InstanceState::Stopped {
-                eni.attachment = None;
+                eni.leave();
             }
             changes.put(eni);
         }

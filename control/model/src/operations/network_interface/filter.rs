@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::ToString;
 
-use super::description::{Names, owner_of};
+use super::description::{Names, is_ipv6_native, owner_of};
 use crate::api::network_interface::{
     DescribeNetworkInterfaces, DescribeNetworkInterfacesResponse, NetworkInterfaceDescription,
 };
@@ -11,7 +11,7 @@ use crate::describe::{Described, Scope, describes};
 use crate::resource::{Address, Attachment, NetworkInterface};
 use crate::tags::Tags;
 use crate::{IdsOf, Table};
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 use eni_types::{AttachmentId, InstanceId, MacAddress, SecurityGroupId, SubnetId, VpcId};
 
 impl Described for NetworkInterface {
@@ -74,6 +74,7 @@ impl Described for NetworkInterface {
             "addresses.private-ip-address" | "private-ip-address" => {
                 table.ids(&value.parse::<Ipv4Addr>().ok()?)
             }
+            "ipv6-addresses.ipv6-address" => table.ids(&value.parse::<Ipv6Addr>().ok()?),
             _ => return None,
         })
     }
@@ -121,6 +122,11 @@ fn own_values<'a>(
             }
         }
         "interface-type" => give(eni.interface_type.as_str().into()),
+        "ipv6-addresses.ipv6-address" | "ipv6-address" => {
+            for address in &eni.ipv6_addresses {
+                give(address.to_string().into());
+            }
+        }
         "mac-address" => give(eni.mac_address.to_string().into()),
         "network-interface-id" => give(eni.network_interface_id.to_string().into()),
         "operator.managed" => give(flag(false)),
@@ -160,11 +166,26 @@ fn values_by_instance<'a>(
                 .filter_map(|address| names.private(*address))
                 .for_each(|name| give(name.into()));
         }
-        "deny-all-igw-traffic" | "ipv6-native" => give(flag(false)),
+        "deny-all-igw-traffic" => give(flag(false)),
+        "ipv6-native" => give(flag(is_ipv6_native(eni, scope))),
+        "ipv4-prefixes.ipv4-prefix" => eni
+            .ipv4_prefixes
+            .iter()
+            .for_each(|one| give(one.to_string().into())),
+        "ipv6-prefixes.ipv6-prefix" => eni
+            .ipv6_prefixes
+            .iter()
+            .for_each(|one| give(one.to_string().into())),
+        "ipv6-addresses.is-primary-ipv6" => {
+            let primary = eni.primary_ipv6_address();
+            for address in &eni.ipv6_addresses {
+                give(flag(primary == Some(*address)));
+            }
+        }
         "public-dns-name" => eni.filter_values("association.public-dns-name", scope, give),
         "tag-key" => eni.tags.iter().for_each(|(key, _)| give(key.into())),
         "tag-value" => eni.tags.iter().for_each(|(_, value)| give(value.into())),
-        // No interface has IPv6 addresses, prefixes or another operator.
+        // No interface has another operator.
         _ => {}
     }
 }

@@ -32,24 +32,28 @@ pub(crate) fn check_interfaces(
     Err(ErrorCode::AttachmentLimitExceeded.with(message))
 }
 
-/// Refuses an interface with more private addresses than the instance's type lets it have. `interface` names it in the
-/// error: its id without the prefix, or the place that it is launched at.
+/// Refuses an interface with more addresses and delegated blocks, of IPv4 or of IPv6, than the instance's type lets it have.
+/// `interface` names it in the error: its id without the prefix, or the place that it is launched at.
 ///
 /// # Errors
 /// `InvalidInterface.IpAddressLimitExceeded`.
 pub(crate) fn check_addresses(
     instance_type: &InstanceType,
     interface: impl Display,
-    number: usize,
+    [ipv4, ipv6]: [usize; 2],
 ) -> Result<(), Ec2Error> {
-    if number > instance_type.ipv4_addresses_per_interface {
-        let message = format!(
-            "Address count {number} on interface-{interface} exceeds the limit for {}",
-            instance_type.name
-        );
-        return Err(ErrorCode::InvalidInterfaceIpAddressLimitExceeded.with(message));
-    }
-    Ok(())
+    let number = if ipv4 > instance_type.ipv4_addresses_per_interface {
+        ipv4
+    } else if ipv6 > instance_type.ipv6_addresses_per_interface {
+        ipv6
+    } else {
+        return Ok(());
+    };
+    let message = format!(
+        "Address count {number} on interface-{interface} exceeds the limit for {}",
+        instance_type.name
+    );
+    Err(ErrorCode::InvalidInterfaceIpAddressLimitExceeded.with(message))
 }
 
 /// An existing interface as [`check_addresses`] names it: `interface-087b…`.

@@ -1,6 +1,7 @@
 //! Network interfaces.
 
 mod assign;
+mod assign_ipv6;
 pub(crate) mod attach;
 pub(crate) mod attribute;
 mod create;
@@ -10,7 +11,9 @@ mod detach;
 pub(crate) mod efa;
 mod ena_srd;
 mod filter;
+pub(crate) mod ipv6_addresses;
 pub(crate) mod limits;
+pub(crate) mod prefixes;
 pub(crate) mod private_addresses;
 pub(crate) mod specification;
 #[cfg(test)]

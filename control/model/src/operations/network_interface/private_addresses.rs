@@ -2,13 +2,15 @@
 
 use alloc::format;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 use core::ops::RangeInclusive;
 
-use eni_types::{Ipv4Cidr, NetworkInterfaceType, quota};
+use eni_types::{IpCidr, Ipv4Cidr, NetworkInterfaceType, quota};
 
 use super::efa;
-use crate::api::network_interface::PrivateIpAddressSpecification;
+use super::ipv6_addresses::check_only_one;
+use super::prefixes::{PrefixRequest, delegated};
+use crate::api::network_interface::{Ipv4PrefixParameter, PrivateIpAddressSpecification};
 use crate::operations::claims::Claims;
 use crate::resource::{PrivateAddress, Subnet};
 use crate::{Context, Ec2Error, ErrorCode, World};
@@ -22,28 +24,67 @@ pub(crate) struct PrivateAddressRequest {
     pub(crate) secondary: Vec<Ipv4Addr>,
     /// Number of further secondary ones, whichever are free.
     pub(crate) secondary_count: usize,
+    /// Delegated blocks.
+    pub(crate) prefixes: PrefixRequest,
+}
+
+/// The parameters that ask for IPv4 addresses.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PrivateAddressParameters<'a> {
+    pub(crate) private_ip_address: Option<Ipv4Addr>,
+    pub(crate) private_ip_addresses: &'a [PrivateIpAddressSpecification],
+    pub(crate) secondary_count: Option<u32>,
+    pub(crate) prefixes: &'a [Ipv4PrefixParameter],
+    pub(crate) prefix_count: Option<u32>,
+}
+
+impl PrivateAddressParameters<'_> {
+    /// Whether they ask for anything.
+    pub(crate) fn is_any_given(&self) -> bool {
+        self.private_ip_address.is_some()
+            || !self.private_ip_addresses.is_empty()
+            || self.secondary_count.unwrap_or(0) > 0
+            || !self.prefixes.is_empty()
+            || self.prefix_count.unwrap_or(0) > 0
+    }
+
+    /// Whether they name addresses or blocks.
+    pub(crate) fn names_any(&self) -> bool {
+        self.private_ip_address.is_some()
+            || !self.private_ip_addresses.is_empty()
+            || !self.prefixes.is_empty()
+    }
+}
+
+/// What an interface gets of IPv4, the primary address first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TakenIpv4 {
+    pub(crate) addresses: Vec<Ipv4Addr>,
+    pub(crate) prefixes: Vec<Ipv4Cidr>,
 }
 
 impl PrivateAddressRequest {
-    /// Reads the three parameters that ask for addresses.
+    /// Reads the parameters that ask for addresses.
     ///
     /// Of a list that calls none primary the first one is, as EC2's reference does not say: whoever lists addresses expects
     /// to get these, not one more that EC2 has chosen.
     ///
     /// # Errors
-    /// `InvalidParameterCombination` for more than one primary address, or secondary ones both by name and number;
+    /// `InvalidParameterCombination` for more than one primary address, or for secondary ones and delegated blocks in more
+    /// than one way;
     /// `InvalidParameterValue` for an address named twice; `PrivateIpAddressLimitExceeded`.
-    pub(crate) fn new(
-        private_ip_address: Option<Ipv4Addr>,
-        private_ip_addresses: &[PrivateIpAddressSpecification],
-        secondary_private_ip_address_count: Option<u32>,
-    ) -> Result<Self, Ec2Error> {
+    pub(crate) fn new(parameters: PrivateAddressParameters<'_>) -> Result<Self, Ec2Error> {
+        let named = parameters.prefixes.iter();
         let mut request = Self {
-            primary: private_ip_address,
-            secondary_count: secondary_private_ip_address_count.unwrap_or(0) as usize,
-            ..Self::default()
+            primary: parameters.private_ip_address,
+            secondary_count: parameters.secondary_count.unwrap_or(0) as usize,
+            secondary: Vec::new(),
+            prefixes: PrefixRequest {
+                named: named.map(|one| IpCidr::V4(one.ipv4_prefix)).collect(),
+                count: parameters.prefix_count.unwrap_or(0) as usize,
+            },
         };
-        for specification in private_ip_addresses {
+        for specification in parameters.private_ip_addresses {
             let address = specification.private_ip_address;
             if specification.primary != Some(true) {
                 request.secondary.push(address);
@@ -58,15 +99,24 @@ impl PrivateAddressRequest {
         }
         request
             .secondary
-            .retain(|address| Some(*address) != private_ip_address);
+            .retain(|address| Some(*address) != parameters.private_ip_address);
         if request.primary.is_none() && !request.secondary.is_empty() {
             request.primary = Some(request.secondary.remove(0));
         }
-        if !request.secondary.is_empty() && secondary_private_ip_address_count.is_some() {
+        if !request.secondary.is_empty() && parameters.secondary_count.is_some() {
             let message =
                 "You may not specify both privateIpAddresses and secondaryPrivateIpAddressCount.";
             return Err(ErrorCode::InvalidParameterCombination.with(message));
         }
+        check_only_one(&[
+            ("privateIpAddresses", !request.secondary.is_empty()),
+            (
+                "secondaryPrivateIpAddressCount",
+                parameters.secondary_count.is_some(),
+            ),
+            ("ipv4Prefixes", !parameters.prefixes.is_empty()),
+            ("ipv4PrefixCount", parameters.prefix_count.is_some()),
+        ])?;
         check_number(
             request.count(),
             quota::PRIVATE_ADDRESSES_PER_NETWORK_INTERFACE,
@@ -74,51 +124,53 @@ impl PrivateAddressRequest {
         Ok(request)
     }
 
-    /// As [`PrivateAddressRequest::new`], for an interface of this type; `None` for one that carries no IP.
+    /// As [`PrivateAddressRequest::new`], for an interface of this type; `None` for one that carries no IP, or only IPv6.
     ///
     /// # Errors
     /// `InvalidParameterCombination` for addresses where there can be none.
     pub(crate) fn of(
         interface_type: NetworkInterfaceType,
-        private_ip_address: Option<Ipv4Addr>,
-        private_ip_addresses: &[PrivateIpAddressSpecification],
-        secondary_private_ip_address_count: Option<u32>,
+        subnet: &Subnet,
+        parameters: PrivateAddressParameters<'_>,
     ) -> Result<Option<Self>, Ec2Error> {
-        let is_asked_for = private_ip_address.is_some()
-            || !private_ip_addresses.is_empty()
-            || secondary_private_ip_address_count.unwrap_or(0) > 0;
+        let is_asked_for = parameters.is_any_given();
         efa::check_address_parameters(interface_type, is_asked_for)?;
-        if !interface_type.carries_ip() {
+        if is_asked_for && subnet.is_ipv6_native() {
+            let message = format!(
+                "The subnet '{}' is an IPv6-only subnet: private IPv4 addresses cannot be specified.",
+                subnet.subnet_id
+            );
+            return Err(ErrorCode::InvalidParameterCombination.with(message));
+        }
+        if !interface_type.carries_ip() || subnet.is_ipv6_native() {
             return Ok(None);
         }
-        Self::new(
-            private_ip_address,
-            private_ip_addresses,
-            secondary_private_ip_address_count,
-        )
-        .map(Some)
+        Self::new(parameters).map(Some)
     }
 
-    /// How many addresses are asked for, the primary one among them.
+    /// How many addresses and blocks are asked for, the primary address among them.
     pub(crate) fn count(&self) -> usize {
-        1 + self.secondary.len() + self.secondary_count
+        1 + self.secondary.len() + self.secondary_count + self.prefixes.number()
     }
 
-    /// Takes the addresses in `subnet`, the primary one first.
+    /// Takes the addresses and blocks in `subnet`.
     ///
     /// # Errors
-    /// `InvalidParameterValue`, `InvalidIPAddress.InUse`, `InsufficientFreeAddressesInSubnet`.
+    /// `InvalidParameterValue`, `InvalidIPAddress.InUse`, `InsufficientFreeAddressesInSubnet`; as [`PrefixRequest::take`].
     pub(crate) fn take(
         &self,
         subnet: &Subnet,
         claims: &mut Claims,
         world: &World,
         context: &mut Context<'_>,
-    ) -> Result<Vec<Ipv4Addr>, Ec2Error> {
+    ) -> Result<TakenIpv4, Ec2Error> {
         // Named ones first, so that none of them is chosen for the others.
         for address in self.primary.iter().chain(&self.secondary) {
             take_named(*address, subnet, claims, world)?;
         }
+        let block = subnet.cidr_block.map(IpCidr::V4);
+        let prefixes = &self.prefixes;
+        let prefixes = prefixes.take(subnet.vpc_id, block, claims, world, context)?;
         let mut free = |number| take_free(number, subnet, claims, world, context);
         let mut addresses = match self.primary {
             Some(address) => Vec::from([address]),
@@ -126,7 +178,10 @@ impl PrivateAddressRequest {
         };
         addresses.extend(&self.secondary);
         addresses.extend(free(self.secondary_count)?);
-        Ok(addresses)
+        Ok(TakenIpv4 {
+            addresses,
+            prefixes: prefixes.into_iter().filter_map(IpCidr::ipv4).collect(),
+        })
     }
 }
 
@@ -146,7 +201,12 @@ pub(crate) fn take_free(
     let free = (0..number)
         .map(|_| {
             let addresses = assignable(subnet.cidr_block?)?;
-            claims.take_free(addresses, &world.network_interfaces, key, context.rng)
+            let passed_over = |claims: &Claims, address| {
+                let prefix = delegated(vpc_id, IpAddr::V4(address), claims, world)?;
+                prefix.ipv4().map(Ipv4Cidr::last)
+            };
+            let table = &world.network_interfaces;
+            claims.take_free(addresses, table, key, passed_over, context.rng)
         })
         .collect::<Option<_>>();
     free.ok_or_else(|| {
@@ -167,14 +227,13 @@ fn take_named(
     world: &World,
 ) -> Result<(), Ec2Error> {
     check_in_subnet(address, subnet)?;
-    if world
-        .owner_of_private_address(subnet.vpc_id, address)
-        .is_some()
+    let vpc_id = subnet.vpc_id;
+    if world.owner_of_private_address(vpc_id, address).is_some()
+        || delegated(vpc_id, IpAddr::V4(address), claims, world).is_some()
     {
         let message = "The specified address is already in use.";
         return Err(ErrorCode::InvalidIpAddressInUse.with(message));
     }
-    let vpc_id = subnet.vpc_id;
     if !claims.take(PrivateAddress { vpc_id, address }) {
         return Err(named_twice(address));
     }

@@ -8,7 +8,8 @@ use eni_types::{
     MacAddress, NetworkInterfaceId, NetworkInterfaceType, SecurityGroupId, TypedId, quota,
 };
 
-use super::private_addresses::PrivateAddressRequest;
+use super::ipv6_addresses::{Ipv6Request, TakenIpv6};
+use super::private_addresses::{PrivateAddressRequest, TakenIpv4};
 use crate::api::network_interface::ConnectionTrackingSpecification;
 use crate::operations::claims::Claims;
 use crate::operations::security_group::membership;
@@ -58,8 +59,10 @@ pub(crate) struct NetworkInterfaceSpecification<'a> {
     pub(crate) description: String,
     /// Its security groups; the VPC's default group where none is named.
     pub(crate) group_ids: Vec<SecurityGroupId>,
-    /// Its private addresses; none where it carries no IP.
+    /// Its private IPv4 addresses; none where it carries no IPv4.
     pub(crate) private_addresses: Option<PrivateAddressRequest>,
+    /// Its IPv6 addresses.
+    pub(crate) ipv6: Ipv6Request,
     /// Idle timeouts.
     pub(crate) connection_tracking: ConnectionTracking,
     /// Whether it gets a public address as the primary interface of a running instance; the subnet's setting where
@@ -87,11 +90,20 @@ pub(crate) fn build(
     check_description(&specification.description)?;
     let subnet = specification.subnet;
     let group_ids = membership::check(specification.group_ids, subnet.vpc_id, world)?;
-    let private_ip_addresses = match &specification.private_addresses {
+    let ipv4 = match &specification.private_addresses {
         Some(request) => request.take(subnet, claims, world, context)?,
-        None => Vec::new(),
+        None => TakenIpv4::default(),
     };
     let carries_ip = specification.interface_type.carries_ip();
+    let ipv6 = if carries_ip {
+        specification.ipv6.take(subnet, claims, world, context)?
+    } else {
+        TakenIpv6::default()
+    };
+    let has_primary_ipv6_address = specification.ipv6.has_primary;
+    if has_primary_ipv6_address && ipv6.addresses.is_empty() {
+        return Err(no_primary_ipv6());
+    }
     Ok(NetworkInterface {
         network_interface_id: NetworkInterfaceId::generate(context.ids),
         subnet_id: subnet.subnet_id,
@@ -100,11 +112,11 @@ pub(crate) fn build(
         interface_type: specification.interface_type,
         mac_address: take_mac(claims, world, context),
         description: specification.description,
-        private_ip_addresses,
-        ipv6_addresses: Vec::new(),
-        has_primary_ipv6_address: false,
-        ipv4_prefixes: Vec::new(),
-        ipv6_prefixes: Vec::new(),
+        private_ip_addresses: ipv4.addresses,
+        ipv6_addresses: ipv6.addresses,
+        has_primary_ipv6_address,
+        ipv4_prefixes: ipv4.prefixes,
+        ipv6_prefixes: ipv6.prefixes,
         group_ids,
         source_dest_check: true,
         attachment: None,
@@ -116,6 +128,13 @@ pub(crate) fn build(
         requester_id: None,
         tags: specification.tags,
     })
+}
+
+/// The error for a primary IPv6 address of an interface that has none.
+pub(crate) fn no_primary_ipv6() -> Ec2Error {
+    let message =
+        "A primary IPv6 address can be enabled only on a network interface with an IPv6 address.";
+    ErrorCode::InvalidParameterValue.with(message)
 }
 
 /// Refuses a description longer than EC2 takes.

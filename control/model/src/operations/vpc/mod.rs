@@ -1,6 +1,8 @@
 //! VPCs.
 
 mod attribute;
+#[cfg(test)]
+mod block_tests;
 mod cidr_block;
 mod classic_link;
 pub(crate) mod contents;

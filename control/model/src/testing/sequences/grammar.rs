@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::families::FAMILIES;
 use super::population::{
     address_associations, addresses, attachments, dhcp_options, everything, instances,
     internet_gateways, network_acl_associations, network_acls, network_interfaces,
@@ -66,7 +67,7 @@ const CARDS: Source = Any(&["0", "1"]);
 const HTTP_TOKENS: Source = Any(&["optional", "required"]);
 const INTERFACE_TYPES: Source = Any(&["efa", "efa-only", "interface"]);
 
-const fn rule(
+pub(super) const fn rule(
     weight: u32,
     action: &'static str,
     parameters: &'static [(&'static str, Source)],
@@ -123,7 +124,12 @@ const ROUTE: &[(&str, Source)] = &[
 ];
 const THE_INSTANCE: &[(&str, Source)] = &[("InstanceId.1", Of(instances))];
 
-pub(super) const GRAMMAR: &[Rule] = &[
+/// All rules.
+pub(super) fn rules() -> impl Iterator<Item = &'static Rule> {
+    GRAMMAR.iter().chain(FAMILIES)
+}
+
+const GRAMMAR: &[Rule] = &[
     rule(2, "CreateVpc", &[("CidrBlock", BLOCKS)]),
     rule(
         2,

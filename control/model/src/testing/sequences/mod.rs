@@ -1,5 +1,6 @@
 //! Random sequences of calls and of the agent's reports: whatever they are, the world stays consistent.
 
+mod families;
 mod grammar;
 mod population;
 #[cfg(test)]
@@ -14,7 +15,7 @@ use rand_core::Rng;
 use super::{TestRng, TestWorld};
 use crate::transition::expire;
 use crate::{Ec2Error, ErrorCode, Transition, plan_transitions};
-use grammar::{GRAMMAR, Rule, Source};
+use grammar::{Rule, Source, rules};
 
 /// A nonexistent id of any kind, for calls that name what is gone.
 const GONE: [&str; 6] = [
@@ -110,14 +111,14 @@ fn pass_time(region: &mut TestWorld) {
 /// If a call is answered by an internal error.
 pub fn random_step(choice: u32, seed: u64, region: &mut TestWorld) -> Option<&'static str> {
     let mut rng = TestRng::new(seed);
-    let total: u32 = GRAMMAR.iter().map(|rule| rule.weight).sum();
+    let total: u32 = rules().map(|rule| rule.weight).sum();
     // A quarter of all steps are the agent's, and one in 64 is a pause.
     match choice % 64 {
         0 => pass_time(region),
         1..16 => report(region, &mut rng),
         _ => {
             let mut chosen = (choice / 64) % total;
-            let rule = GRAMMAR.iter().find(|rule| {
+            let rule = rules().find(|rule| {
                 let is_chosen = chosen < rule.weight;
                 chosen = chosen.saturating_sub(rule.weight);
                 is_chosen

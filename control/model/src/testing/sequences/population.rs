@@ -3,6 +3,9 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Display;
+use core::net::Ipv6Addr;
+
+use eni_types::Ipv6Cidr;
 
 use crate::{Indexed, Table, World};
 
@@ -24,6 +27,10 @@ pub(super) fn subnets(world: &World) -> Vec<String> {
 
 pub(super) fn internet_gateways(world: &World) -> Vec<String> {
     ids(&world.internet_gateways)
+}
+
+pub(super) fn egress_only_internet_gateways(world: &World) -> Vec<String> {
+    ids(&world.egress_only_internet_gateways)
 }
 
 pub(super) fn route_tables(world: &World) -> Vec<String> {
@@ -60,6 +67,7 @@ pub(super) fn everything(world: &World) -> Vec<String> {
         dhcp_options,
         subnets,
         internet_gateways,
+        egress_only_internet_gateways,
         route_tables,
         network_acls,
         security_groups,
@@ -108,6 +116,74 @@ pub(super) fn private_addresses(world: &World) -> Vec<String> {
     let interfaces = world.network_interfaces.iter();
     interfaces
         .flat_map(|eni| &eni.private_ip_addresses)
+        .map(ToString::to_string)
+        .collect()
+}
+
+pub(super) fn vpc_cidr_associations(world: &World) -> Vec<String> {
+    let associations = world.vpcs.iter().flat_map(|vpc| {
+        let ipv4 = vpc.ipv4_cidr_block_associations.iter();
+        let ipv6 = vpc.ipv6_cidr_block_associations.iter();
+        let ipv4 = ipv4.map(|one| one.association_id);
+        ipv4.chain(ipv6.map(|one| one.association_id))
+    });
+    associations.map(|id| id.to_string()).collect()
+}
+
+pub(super) fn subnet_cidr_associations(world: &World) -> Vec<String> {
+    let subnets = world.subnets.iter();
+    subnets
+        .filter_map(|subnet| subnet.ipv6_cidr_block_association)
+        .map(|association| association.association_id.to_string())
+        .collect()
+}
+
+/// The first parts of VPCs' IPv6 blocks that subnets can have.
+pub(super) fn ipv6_blocks(world: &World) -> Vec<String> {
+    let blocks = world.vpcs.iter().flat_map(|vpc| vpc.ipv6_blocks());
+    blocks
+        .flat_map(|block| {
+            let part = move |number: u128| block.network().to_bits() | number << 64;
+            let parts = (0..4).map(move |number| Ipv6Cidr::new(part(number).into(), 64));
+            parts.chain([Ipv6Cidr::new(part(16).into(), 60), Some(block)])
+        })
+        .flatten()
+        .map(|block| block.to_string())
+        .collect()
+}
+
+/// The first addresses of subnets' IPv6 blocks that interfaces can have.
+pub(super) fn free_ipv6_addresses(world: &World) -> Vec<String> {
+    let blocks = world
+        .subnets
+        .iter()
+        .filter_map(|subnet| subnet.ipv6_cidr_block());
+    blocks
+        .flat_map(|block| (4..8).map(move |number| block.network().to_bits() + number))
+        .map(|bits| Ipv6Addr::from_bits(bits).to_string())
+        .collect()
+}
+
+pub(super) fn ipv6_addresses(world: &World) -> Vec<String> {
+    let interfaces = world.network_interfaces.iter();
+    interfaces
+        .flat_map(|eni| &eni.ipv6_addresses)
+        .map(ToString::to_string)
+        .collect()
+}
+
+pub(super) fn ipv4_prefixes(world: &World) -> Vec<String> {
+    let interfaces = world.network_interfaces.iter();
+    interfaces
+        .flat_map(|eni| &eni.ipv4_prefixes)
+        .map(ToString::to_string)
+        .collect()
+}
+
+pub(super) fn ipv6_prefixes(world: &World) -> Vec<String> {
+    let interfaces = world.network_interfaces.iter();
+    interfaces
+        .flat_map(|eni| &eni.ipv6_prefixes)
         .map(ToString::to_string)
         .collect()
 }

@@ -183,7 +183,7 @@ fn what_the_attribute_calls_refuse() {
         (
             "ModifyNetworkInterfaceAttribute",
             Vec::from([id, ("EnablePrimaryIpv6", "true")]),
-            "UnsupportedOperation: IPv6 is not supported in this region.",
+            "InvalidParameterValue: A primary IPv6 address can be enabled only on a network interface with an IPv6 address.",
         ),
         (
             "DescribeNetworkInterfaceAttribute",

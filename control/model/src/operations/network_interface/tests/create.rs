@@ -146,12 +146,8 @@ const REFUSED: &[(&[(&str, &str)], &str)] = &[
         "InvalidParameterValue: Value (lambda) for parameter interfaceType is invalid.",
     ),
     (
-        &[("Ipv6AddressCount", "1")],
-        "UnsupportedOperation: IPv6 is not supported in this region.",
-    ),
-    (
-        &[("Ipv4PrefixCount", "1")],
-        "UnsupportedOperation: Delegating prefixes is not supported in this region.",
+        &[("Ipv4PrefixCount", "50")],
+        "PrivateIpAddressLimitExceeded: Number of private addresses will exceed limit.",
     ),
     (
         &[(

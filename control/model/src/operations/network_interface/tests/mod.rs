@@ -3,6 +3,7 @@ mod attach;
 mod attribute;
 mod create;
 mod efa;
+mod ipv6;
 
 use alloc::format;
 use alloc::string::{String, ToString};
