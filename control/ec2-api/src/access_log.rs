@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tracing::Span;
 
-use crate::{Fault, operations};
+use crate::Fault;
 
 /// The log target of the calls' lines, for filters: `openeni::api=warn` turns them off.
 pub const ACCESS_LOG: &str = "openeni::api";
@@ -46,11 +46,11 @@ impl Record {
         }
     }
 
-    /// What is called; of another service of AWS, its name.
-    pub(crate) fn action(&mut self, action: Option<&str>) {
+    /// What is called, and the action of ours that this is; of another service of AWS, its name.
+    pub(crate) fn action(&mut self, action: Option<&str>, served: Option<&'static str>) {
         if let Some(action) = action {
             self.action = shown(action);
-            self.served = operations::served(action).unwrap_or(OTHER);
+            self.served = served.unwrap_or(OTHER);
             Span::current().record("action", self.served);
         }
     }
@@ -58,6 +58,11 @@ impl Record {
     /// Of the key pair that the call claims to be signed with; whether it is tells the code.
     pub(crate) fn access_key_id(&mut self, access_key_id: &str) {
         self.access_key_id = shown(access_key_id);
+    }
+
+    /// The same, as it is shown.
+    pub(crate) fn key(&self) -> &str {
+        &self.access_key_id
     }
 
     /// As much more of a document.

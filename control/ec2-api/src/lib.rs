@@ -10,7 +10,8 @@
 //! A listing is written a piece at a time from one moment of the region: a short one at once, a long one by threads of its
 //! own ([`workers`]) while it is sent ([`long_answer`]).
 //!
-//! Bounds: head, body, time and number of connections (constants in `server`), number and time of long answers (in `long_answer`). Nothing a client sends ends the server.
+//! Bounds: head, body, time and number of connections (constants in `server`), number, time and pace of long answers (in
+//! `turns` and `long_answer`). Nothing a client sends ends the server.
 #![forbid(unsafe_code)]
 
 mod access_log;
@@ -25,6 +26,7 @@ mod query_api;
 mod server;
 pub mod sigv4;
 mod sts;
+mod turns;
 mod workers;
 pub mod xml;
 

@@ -8,18 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::{Body, Frame};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::access_log::Record;
 use crate::pieces::Pieces;
+use crate::turns::Turn;
 use crate::workers::{Workers, Written};
 
-/// Long answers under way at once; more wait. Each holds two pieces, what the connection buffers, and its moment of the
-/// region.
-pub(crate) const MAX_LONG_ANSWERS: usize = 64;
-/// How long one may wait for its turn.
-pub(crate) const TURN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long one may take: a hundred thousand interfaces, 160 MB, at half a megabyte a second. It keeps its moment of the
 /// region in memory all along.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(300);
@@ -35,7 +31,7 @@ pub(crate) struct LongAnswer {
     workers: Workers,
     deadline: Instant,
     record: Record,
-    _turn: OwnedSemaphorePermit,
+    turn: Turn,
 }
 
 impl LongAnswer {
@@ -45,15 +41,15 @@ impl LongAnswer {
         rest: Box<dyn Pieces>,
         workers: &Workers,
         record: Record,
-        turn: OwnedSemaphorePermit,
+        turn: Turn,
     ) -> Self {
         Self {
             ready: Some(begun),
-            coming: Some(workers.write(rest)),
+            coming: Some(workers.write(rest, turn.progress())),
             workers: workers.clone(),
             deadline: Instant::now() + ANSWER_PATIENCE,
             record,
-            _turn: turn,
+            turn,
         }
     }
 
@@ -74,7 +70,7 @@ impl LongAnswer {
             match written {
                 Ok(Ok((text, rest))) => {
                     self.ready = Some(text);
-                    self.coming = rest.map(|rest| self.workers.write(rest));
+                    self.coming = rest.map(|rest| self.workers.write(rest, self.turn.progress()));
                 }
                 Ok(Err(fault)) => {
                     self.record.failed(&fault);
@@ -97,10 +93,14 @@ impl Body for LongAnswer {
         mut self: Pin<&mut Self>,
         task: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let piece = std::task::ready!(self.piece(task));
-        Poll::Ready(piece.map(|piece| {
+        let piece = self.piece(task);
+        if piece.is_pending() {
+            self.turn.waits_for_us();
+        }
+        Poll::Ready(std::task::ready!(piece).map(|piece| {
             let text = piece.inspect_err(|_| self.coming = None)?;
             self.record.wrote(text.len());
+            self.turn.took(text.len());
             if self.coming.is_none() && self.ready.is_none() {
                 self.record.succeeded();
             }
@@ -115,14 +115,12 @@ impl Body for LongAnswer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use http_body_util::BodyExt;
-    use tokio::sync::Semaphore;
     use tokio::time::advance;
 
     use super::*;
     use crate::Fault;
+    use crate::turns::{Client, Turns};
 
     /// As many pieces of a letter.
     struct Letters(usize);
@@ -137,9 +135,13 @@ mod tests {
         }
     }
 
-    fn long_answer(rest: Letters, turns: &Arc<Semaphore>) -> LongAnswer {
-        let turn = Arc::clone(turns).try_acquire_owned().expect("a free turn");
-        let record = Record::new("id-1");
+    async fn turn(turns: &Turns) -> Turn {
+        let client = Client::new([127, 0, 0, 1].into());
+        turns.next("AKID", &client).await.expect("a turn")
+    }
+
+    async fn long_answer(rest: impl Pieces + 'static, turns: &Turns) -> LongAnswer {
+        let (turn, record) = (turn(turns).await, Record::new("id-1"));
         LongAnswer::new("a".into(), Box::new(rest), &Workers::start(), record, turn)
     }
 
@@ -150,8 +152,8 @@ mod tests {
 
     #[tokio::test]
     async fn pieces_come_in_order_and_a_broken_answer_has_no_end() {
-        let turns = Arc::new(Semaphore::new(1));
-        let whole = long_answer(Letters(3), &turns).collect().await;
+        let turns = Turns::default();
+        let whole = long_answer(Letters(3), &turns).await.collect().await;
         assert_eq!(whole.expect("an end").to_bytes(), "axxz");
         struct Broken;
         impl Pieces for Broken {
@@ -159,23 +161,15 @@ mod tests {
                 Ok(("x".into(), Some(Box::new(Letters(0)))))
             }
         }
-        let turn = Arc::clone(&turns).try_acquire_owned().expect("a free turn");
-        let record = Record::new("id-1");
-        let broken = LongAnswer::new(
-            "a".into(),
-            Box::new(Broken),
-            &Workers::start(),
-            record,
-            turn,
-        );
+        let broken = long_answer(Broken, &turns).await;
         assert!(broken.collect().await.is_err());
-        assert_eq!(turns.available_permits(), 1);
+        assert_eq!(turns.under_way(), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_reads_slowly_is_not_waited_for_without_end() {
-        let turns = Arc::new(Semaphore::new(1));
-        let mut answer = long_answer(Letters(1_000), &turns);
+        let turns = Turns::default();
+        let mut answer = long_answer(Letters(1_000), &turns).await;
         for want in ["a", "x"] {
             let piece = next(&mut answer).await.expect("more").expect("a piece");
             assert_eq!(piece, want);
@@ -188,6 +182,6 @@ mod tests {
             .expect_err("late");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(answer);
-        assert_eq!(turns.available_permits(), 1);
+        assert_eq!(turns.under_way(), 0);
     }
 }

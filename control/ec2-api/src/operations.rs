@@ -64,26 +64,42 @@ macro_rules! handlers {
 
 const HANDLERS: &[(&str, Handler)] = &eni_model::for_each_operation!(handlers);
 
-/// An action that is served, by its declared name; none of what else a client may have written.
-pub(crate) fn served(action: &str) -> Option<&'static str> {
-    let operation = HANDLERS.iter().find(|(name, _)| *name == action);
-    let family = || EmptyFamily::find(action).map(|family| family.action);
-    operation.map(|(name, _)| *name).or_else(family)
+/// An action of EC2 that is served.
+#[derive(Clone, Copy)]
+pub(crate) enum Served {
+    Operation(&'static str, Handler),
+    Family(EmptyFamily),
 }
 
-/// Answers the operation `action` of EC2.
-pub(crate) async fn answer(action: &str, call: Call<'_>) -> Result<Document, Fault> {
-    if let Some((_, handler)) = HANDLERS.iter().find(|(name, _)| *name == action) {
-        return handler(call).await;
+impl Served {
+    /// The one of this name.
+    pub(crate) fn find(action: &str) -> Option<Self> {
+        let operation = HANDLERS.iter().find(|(name, _)| *name == action);
+        let family = || EmptyFamily::find(action).map(Self::Family);
+        operation
+            .map(|(name, handler)| Self::Operation(name, *handler))
+            .or_else(family)
     }
-    match EmptyFamily::find(action) {
-        Some(family) => list_nothing(family, call).map(Document::Whole),
-        None => Err(missing(action)),
+
+    /// Its declared name: nothing that a client has written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Operation(name, _) => name,
+            Self::Family(family) => family.action,
+        }
+    }
+
+    /// Answers a call of it.
+    pub(crate) async fn answer(self, call: Call<'_>) -> Result<Document, Fault> {
+        match self {
+            Self::Operation(_, handler) => handler(call).await,
+            Self::Family(family) => list_nothing(family, call).map(Document::Whole),
+        }
     }
 }
 
 /// Why there is no operation `action`: EC2 has no such action, or OpenENI does not serve it.
-fn missing(action: &str) -> Fault {
+pub(crate) fn missing(action: &str) -> Fault {
     if EC2_ACTIONS.lines().any(|name| name == action) {
         let message = format!("EC2 has the action {action}, but OpenENI does not serve it yet.");
         return Ec2Error::new(ErrorCode::UnsupportedOperation, message).into();

@@ -3,24 +3,23 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use eni_model::{Caller, ErrorCode};
+use eni_model::Caller;
 use eni_query::{QueryError, QueryTree};
 use eni_region::Region;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
 use http::uri::Authority;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
 use tracing::field::Empty;
 use tracing::{Instrument, debug, debug_span};
 
 use crate::access_log::Record;
-use crate::long_answer::{AnswerBody, LongAnswer, MAX_LONG_ANSWERS, TURN_PATIENCE};
-use crate::operations::{self, Call, Consoles, NoConsoles};
+use crate::long_answer::{AnswerBody, LongAnswer};
+use crate::operations::{self, Call, Consoles, NoConsoles, Served};
 use crate::other_service::{self, OtherService};
 use crate::pieces::Document;
 use crate::sigv4::{Claim, Placement, Refusal, RequestParts, Service, SigningKeys};
+use crate::turns::{Client, Turns};
 use crate::workers::Workers;
 use crate::{Access, Fault, sts, xml};
 
@@ -65,8 +64,7 @@ pub struct QueryApi {
     consoles: Box<dyn Consoles>,
     signing_keys: SigningKeys,
     workers: Workers,
-    /// Turns of long answers.
-    turns: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl QueryApi {
@@ -79,7 +77,7 @@ impl QueryApi {
             consoles: Box::new(NoConsoles),
             signing_keys: SigningKeys::default(),
             workers: Workers::start(),
-            turns: Arc::new(Semaphore::new(MAX_LONG_ANSWERS)),
+            turns: Turns::default(),
         }
     }
 
@@ -92,8 +90,13 @@ impl QueryApi {
         }
     }
 
-    /// Answers one call.
-    pub(crate) async fn answer(&self, head: &Parts, body: &[u8]) -> Answer<AnswerBody> {
+    /// Answers one call of `client`.
+    pub(crate) async fn answer(
+        &self,
+        client: &Client,
+        head: &Parts,
+        body: &[u8],
+    ) -> Answer<AnswerBody> {
         let request_id = new_request_id();
         let mut record = Record::new(&request_id);
         if let Some(other) = OtherService::of_request(head, body) {
@@ -110,7 +113,7 @@ impl QueryApi {
                 record.succeeded();
                 AnswerBody::Left(document.into())
             }
-            Ok(Document::Begun(begun, rest)) => match self.turn().await {
+            Ok(Document::Begun(begun, rest)) => match self.turns.next(record.key(), client).await {
                 Ok(turn) => {
                     let long = LongAnswer::new(begun, rest, &self.workers, record, turn);
                     AnswerBody::Right(long)
@@ -125,17 +128,6 @@ impl QueryApi {
             content_type: xml::CONTENT_TYPE,
             header: None,
             body,
-        }
-    }
-
-    /// Waits until one more long answer may be under way.
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        let turn = Arc::clone(&self.turns).acquire_owned();
-        match timeout(TURN_PATIENCE, turn).await {
-            Ok(Ok(turn)) => Ok(turn),
-            _ => Err(ErrorCode::RequestLimitExceeded
-                .with("Request limit exceeded.")
-                .into()),
         }
     }
 
@@ -167,7 +159,8 @@ impl QueryApi {
         let mut tree = read_parameters(head, body)?;
         let version: Option<String> = tree.take("Version")?;
         let action: Option<String> = tree.take("Action")?;
-        record.action(action.as_deref());
+        let served = action.as_deref().and_then(Served::find);
+        record.action(action.as_deref(), served.map(Served::name));
         if version.as_deref() == Some(sts::VERSION) {
             *service = Service::Sts;
         }
@@ -197,7 +190,10 @@ impl QueryApi {
             tree,
             request_id,
         };
-        operations::answer(&action, call).await
+        match served {
+            Some(served) => served.answer(call).await,
+            None => Err(operations::missing(&action)),
+        }
     }
 
     fn authenticate(

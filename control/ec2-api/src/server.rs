@@ -10,7 +10,7 @@ use http::header::{CONTENT_TYPE, EXPECT, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -25,6 +25,7 @@ use crate::long_answer::AnswerBody;
 use crate::other_service::OtherService;
 use crate::patient::Patient;
 use crate::query_api::{Answer, PATH, QueryApi};
+use crate::turns::Client;
 
 /// The largest body. EC2's largest parameter, user data, is 16 KiB; nothing comes near a mebibyte.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -59,15 +60,15 @@ pub async fn serve(listener: TcpListener, api: Arc<QueryApi>, stop: impl Future<
             () = &mut stop => break,
             accepted = accepted => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, client) = match accepted {
+            Ok((stream, address)) => (stream, Client::new(address.ip())),
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let connection = match connection(stream, Arc::clone(&api)) {
+        let connection = match connection(stream, client.clone(), Arc::clone(&api)) {
             Ok(connection) => graceful.watch(connection),
             Err(error) => {
                 debug!(%error, "a connection closed before it began");
@@ -75,8 +76,13 @@ pub async fn serve(listener: TcpListener, api: Arc<QueryApi>, stop: impl Future<
             }
         };
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                debug!(%error, "a connection ended early");
+            tokio::select! {
+                ended = connection => {
+                    if let Err(error) = ended {
+                        debug!(%error, "a connection ended early");
+                    }
+                }
+                () = client.to_end() => {}
             }
             drop(permit);
         });
@@ -94,6 +100,7 @@ type Connection<S> = http1::Connection<TokioIo<Patient<TcpStream>>, S>;
 
 fn connection(
     stream: TcpStream,
+    client: Client,
     api: Arc<QueryApi>,
 ) -> io::Result<
     Connection<
@@ -107,8 +114,8 @@ fn connection(
 > {
     stream.set_nodelay(true)?;
     let service = service_fn(move |request| {
-        let api = Arc::clone(&api);
-        async move { Ok::<_, Infallible>(respond(&api, request).await) }
+        let (api, client) = (Arc::clone(&api), client.clone());
+        async move { Ok::<_, Infallible>(respond(&api, &client, request).await) }
     });
     Ok(http1::Builder::new()
         .timer(TokioTimer::new())
@@ -117,10 +124,14 @@ fn connection(
         .serve_connection(TokioIo::new(Patient::new(stream, WRITE_PATIENCE)), service))
 }
 
-async fn respond(api: &QueryApi, request: Request<Incoming>) -> Response<AnswerBody> {
+async fn respond(
+    api: &QueryApi,
+    client: &Client,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
     let (head, body) = request.into_parts();
     let answer = match receive(&head, body).await {
-        Ok(body) => api.answer(&head, &body).await,
+        Ok(body) => api.answer(client, &head, &body).await,
         Err(fault) => api.refuse(&head, &fault).into_body(),
     };
     let Answer {
@@ -165,6 +176,10 @@ async fn receive(head: &Parts, body: Incoming) -> Result<Bytes, Fault> {
         discard(head, body).await;
         return Err(refused);
     }
+    // What is announced as too large is not waited for.
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return Err(invalid("The request is too large", 413));
+    }
     let collected = timeout(BODY_PATIENCE, Limited::new(body, MAX_BODY_BYTES).collect()).await;
     match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
@@ -180,6 +195,9 @@ async fn receive(head: &Parts, body: Incoming) -> Result<Bytes, Fault> {
 async fn discard(head: &Parts, body: Incoming) {
     // Such a client looks first (RFC 9110, 10.1.1).
     if head.headers.contains_key(EXPECT) {
+        return;
+    }
+    if body.size_hint().lower() > MAX_DISCARDED_BYTES as u64 {
         return;
     }
     let mut body = Limited::new(body, MAX_DISCARDED_BYTES);

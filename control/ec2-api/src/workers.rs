@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::Fault;
 use crate::pieces::Pieces;
+use crate::turns::Progress;
 
 /// Threads at most. Each writes some 100 MB a second, more than clients read.
 const MAX_THREADS: usize = 4;
@@ -25,6 +26,7 @@ pub(crate) type Written = Result<(String, Option<Box<dyn Pieces>>), Fault>;
 struct Job {
     pieces: Box<dyn Pieces>,
     written: oneshot::Sender<Written>,
+    progress: Progress,
 }
 
 /// The way to the threads, which end with its last copy.
@@ -48,10 +50,19 @@ impl Workers {
     }
 
     /// Has the next piece written. The number of jobs that wait is that of long answers, which has a bound.
-    pub(crate) fn write(&self, pieces: Box<dyn Pieces>) -> oneshot::Receiver<Written> {
+    pub(crate) fn write(
+        &self,
+        pieces: Box<dyn Pieces>,
+        progress: Progress,
+    ) -> oneshot::Receiver<Written> {
         let (written, piece) = oneshot::channel();
+        let job = Job {
+            pieces,
+            written,
+            progress,
+        };
         // Without a thread the receiver finds the sender gone.
-        let _ = self.0.send(Job { pieces, written });
+        let _ = self.0.send(job);
         piece
     }
 }
@@ -61,12 +72,16 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
     loop {
         // One thread at a time waits for a job, the others for it.
         let job = jobs.lock().recv();
-        let Ok(Job { pieces, written }) = job else {
-            return;
-        };
+        let Ok(job) = job else { return };
+        let Job {
+            pieces,
+            written,
+            progress,
+        } = job;
         if !written.is_closed() {
             // The client may go meanwhile.
             let _ = written.send(pieces.next());
+            progress.is_written();
         }
     }
 }

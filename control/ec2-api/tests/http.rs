@@ -328,6 +328,27 @@ async fn what_is_no_request_of_the_api_leaves_the_server_serving() {
     assert_eq!(endpoint.call(DESCRIBE).await.0, 200);
 }
 
+#[tokio::test]
+async fn a_body_that_is_announced_as_too_large_is_not_waited_for() {
+    const AT_ONCE: Duration = Duration::from_secs(2);
+    let endpoint = Endpoint::start().await;
+    for (target, status) in [("/", "413"), ("/latest/meta-data", "404")] {
+        let mut stream = TcpStream::connect(endpoint.address).await.unwrap();
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+            1_u64 << 40
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let read = stream.read_to_string(&mut answer);
+        timeout(AT_ONCE, read).await.unwrap().unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{answer}"
+        );
+    }
+}
+
 /// A client that writes all of its request before it looks for an answer must find one.
 #[tokio::test]
 async fn a_large_request_for_another_service_is_read_past() {

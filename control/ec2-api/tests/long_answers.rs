@@ -16,7 +16,7 @@ use eni_query::QueryTree;
 use http::{HeaderMap, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use support::{Connection, Endpoint, FORM, NOW, ec2_signer, text_of, without_request_id};
 
@@ -32,6 +32,9 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// More than there may be at once.
 const CLIENTS_THAT_GO: usize = 80;
+const CLIENTS_THAT_READ_SLOWLY: usize = 100;
+/// How they read: less than others wait for.
+const SLOW_READ: (usize, Duration) = (512, Duration::from_millis(100));
 
 async fn filled() -> (Endpoint, [String; 2]) {
     let endpoint = Endpoint::start().await;
@@ -203,4 +206,24 @@ async fn a_client_that_goes_away_leaves_its_turn_to_others() {
     }
     let (status, document) = timeout(PATIENCE, endpoint.call(DESCRIBE)).await.unwrap();
     assert_eq!(status, 200, "{document}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_read_slowly_take_long_answers_from_nobody() {
+    let (endpoint, _) = filled().await;
+    let mut slow = tokio::task::JoinSet::new();
+    for _ in 0..CLIENTS_THAT_READ_SLOWLY {
+        let mut stream = ask(endpoint.address).await;
+        slow.spawn(async move {
+            let (bytes, pause) = SLOW_READ;
+            let mut bytes = vec![0; bytes];
+            while matches!(stream.read(&mut bytes).await, Ok(read) if read > 0) {
+                sleep(pause).await;
+            }
+        });
+    }
+    let (status, document) = timeout(PATIENCE, endpoint.call(DESCRIBE)).await.unwrap();
+    assert_eq!(status, 200, "{document}");
+    let shown = document.matches("<networkInterfaceId>").count();
+    assert_eq!(shown, INTERFACES);
 }

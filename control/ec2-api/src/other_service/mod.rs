@@ -106,7 +106,7 @@ impl OtherService {
     /// What is answered to `head`, and told to its record.
     pub(crate) fn refuse(&self, head: &Parts, request_id: String, record: &mut Record) -> Answer {
         let fault = self.fault(head);
-        record.action(Some(&self.name));
+        record.action(Some(&self.name), None);
         record.failed(&fault);
         let answer = self.dialect.answer(&fault, request_id);
         record.wrote(answer.body.len());
