@@ -78,7 +78,7 @@ drop_reasons! {
     ArpUnanswered = 12, "arp_unanswered";
     /// For the router's address, but not an ICMP echo request.
     RouterUnreachable = 13, "router_unreachable";
-    /// The destination MAC is nobody's in the subnet.
+    /// The destination MAC is nobody's in the subnet, nor is the destination address.
     UnknownMac = 14, "unknown_mac";
     /// No route.
     NoRoute = 15, "no_route";
@@ -148,6 +148,8 @@ drop_reasons! {
     ExtensionHeaders = 47, "extension_headers";
     /// From the internet by an egress-only internet gateway, but no answer to what the interface has sent.
     EgressOnly = 48, "egress_only";
+    /// For a service of the fabric, with IP options.
+    ServiceOptions = 49, "service_options";
 }
 
 /// Value of [`crate::map::TRAFFIC`], by vport: what was delivered, seen from the interface. Bytes are those of frames.

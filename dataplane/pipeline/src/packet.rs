@@ -414,7 +414,9 @@ impl Packet {
         self.destination_port = Port::icmp(icmp.icmp_type, icmp.code);
         self.headers_length += ICMP_LENGTH;
         if icmp.is_error() {
-            self.has_embedded = self.parse_embedded(frame, payload).is_some();
+            // The quote of one in fragments may lie in several of them.
+            let whole = self.part == FragmentPart::Whole;
+            self.has_embedded = whole && self.parse_embedded(frame, payload).is_some();
         } else if IcmpQuery::of(icmp.icmp_type).is_some() {
             self.source_port = icmp.identifier;
         }
@@ -527,6 +529,12 @@ impl Packet {
             destination_port: self.destination_port,
             protocol: self.protocol,
         }
+    }
+
+    /// Whether the header of IPv4 has options.
+    #[inline(always)]
+    pub(crate) fn has_options(&self) -> bool {
+        self.transport_offset != ETHERNET_LENGTH + IPV4_LENGTH
     }
 
     /// Whether verdicts for this packet's flow are cached: those the fast way reads.

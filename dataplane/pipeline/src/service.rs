@@ -48,6 +48,11 @@ pub(crate) fn hand_over<F: Frame, T: Tables, M: Memory>(
     if !is_served || !end.has(Vport::PRESENT) {
         return Err(unreachable);
     }
+    // The services' stack echoes them (`ip_options_echo`), and would write the fabric's own addresses into a record of the
+    // route.
+    if packet.has_options() {
+        return Err(DropReason::ServiceOptions);
+    }
     let source = packet.source.last_four();
     let ends = [source, service.address(arrival.vport)];
     deliver(frame, scratch, ends, end).ok_or(DropReason::RewriteFailed)?;
@@ -67,6 +72,7 @@ pub(crate) fn answer<F: Frame, T: Tables>(
     let (service, vport) = Service::of_address(packet.source.last_four()).ok_or(stray)?;
     if !service.is_behind(packet.protocol, packet.source_port)
         || packet.part != FragmentPart::Whole
+        || packet.has_options()
         || vport == SERVICES_VPORT
     {
         return Err(stray);

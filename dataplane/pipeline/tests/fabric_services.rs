@@ -161,6 +161,25 @@ fn nothing_else_at_that_address_is_there() {
     }
 }
 
+/// The services' stack would echo them, and record its own addresses in them.
+#[test]
+fn options_neither_reach_a_service_nor_come_from_one() {
+    let record_route = vec![7, 7, 4, 0, 0, 0, 0, 0];
+    for options in [record_route, vec![1; 4], vec![148, 4, 0, 0]] {
+        let asked = Datagram {
+            options: options.clone(),
+            ..question(ANNA, SYN)
+        };
+        let mut bench = Bench::new();
+        bench.step(ANNA, &asked.bytes(), &["10 service_options"]);
+        let answers = Datagram {
+            options,
+            ..answer(ANNA, private(ANNA), SYN | ACK)
+        };
+        bench.step(SERVICES, &answers.bytes(), &["4095 stray_answer"]);
+    }
+}
+
 #[test]
 fn only_the_interface_itself_asks_and_by_its_router() {
     let mut bench = Bench::new();

@@ -147,6 +147,17 @@ fn an_error_without_a_whole_quote_belongs_to_no_flow() {
     bench.step(BERT, &error(&whole), ANSWERS);
 }
 
+/// Its quote may lie in several of them: Linux puts an error together before it looks at it.
+#[test]
+fn an_error_in_fragments_belongs_to_no_flow() {
+    let (mut bench, request) = asked();
+    let mut error = icmp_error(BERT, private(ANNA), [3, 3], &request.datagram());
+    bench.step(BERT, &error.bytes(), ANSWERS);
+    error.payload.resize(40, 0);
+    error.fragment = 0x2000;
+    bench.step(BERT, &error.bytes(), NOT_OUT);
+}
+
 /// RFC 1122 section 3.2.2.
 #[test]
 fn nothing_is_related_that_quotes_an_error() {

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use eni_types::AttachmentId;
 
-use super::{End, ICMP, Packet, Seen};
+use super::{End, ICMP, Packet, Piece, Seen};
 
 /// The types that ask and answer: RFC 792, RFC 950, RFC 8335. Only they make conversations.
 const QUERIES: [(u8, u8); 5] = [(8, 0), (13, 14), (15, 16), (17, 18), (42, 43)];
@@ -95,9 +95,11 @@ pub(super) fn flow_of(
 /// The quote of an error from which the flow can be told: eight bytes after the IP header (RFC 792), of no later fragment.
 pub(super) fn whole_quote(packet: &Packet) -> Option<Quote> {
     let is_error = packet.protocol == ICMP && ERRORS.contains(&icmp_type(packet.destination_port));
+    // Of one in fragments the quote may lie in several.
+    let is_whole = packet.piece == Piece::Whole;
     packet
         .quote
-        .filter(|quote| is_error && quote.bytes >= 8 && !quote.later_fragment)
+        .filter(|quote| is_error && is_whole && quote.bytes >= 8 && !quote.later_fragment)
 }
 
 /// The flow that an error is about: it must go to who sent the quoted packet (Linux, `nf_conntrack_inet_error`).

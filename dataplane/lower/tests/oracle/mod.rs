@@ -5,6 +5,7 @@
 
 mod flow;
 mod fragment;
+mod header;
 mod services;
 
 use std::collections::BTreeSet;
@@ -23,6 +24,7 @@ use eni_types::{
 pub(crate) use flow::{Query, Quote, TrackedFlow};
 use flow::{flow_of, is_request, quoted_flow, whole_quote};
 pub(crate) use fragment::{Firsts, Piece};
+pub(crate) use header::{IpOptions, Tag};
 pub(crate) use services::{METADATA, RESOLVER, TIME};
 use services::{answer_of_router, answer_of_services, is_service, question_to_services};
 
@@ -67,16 +69,7 @@ pub(crate) struct Packet {
     pub(crate) quote: Option<Quote>,
     pub(crate) piece: Piece,
     pub(crate) tag: Tag,
-}
-
-/// An 802.1Q or 802.1ad tag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tag {
-    None,
-    /// In the frame, by its EtherType.
-    Within(u16),
-    /// Beside the frame, where Linux moves the outermost one.
-    Beside,
+    pub(crate) options: IpOptions,
 }
 
 /// A packet as its receiver gets it.
@@ -119,7 +112,7 @@ pub(crate) fn decide(
     next_hop: NextHop,
     packet: &Packet,
 ) -> Option<Delivery> {
-    if packet.tag != Tag::None {
+    if packet.tag != Tag::None || packet.options == IpOptions::SourceRoute {
         return None;
     }
     let router = match from {

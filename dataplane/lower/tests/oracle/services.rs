@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use eni_model::World;
 use eni_model::resource::NetworkInterface;
 
-use super::{Delivery, ICMP, Packet, Piece, Place, TCP, UDP};
+use super::{Delivery, ICMP, IpOptions, Packet, Piece, Place, TCP, UDP};
 
 /// Where instance metadata, the time and names are.
 pub(crate) const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
@@ -43,7 +43,9 @@ pub(super) fn question_to_services(sender: &NetworkInterface, packet: &Packet) -
     let own = sender.private_ip_addresses.contains(&packet.source);
     let (protocols, port) = speaks(packet.destination);
     let asks = protocols.contains(&packet.protocol) && packet.destination_port == port;
-    (own && asks && packet.piece == Piece::Whole).then_some(Delivery {
+    // With options its answer would tell of the machine.
+    let is_plain = packet.piece == Piece::Whole && packet.options == IpOptions::None;
+    (own && asks && is_plain).then_some(Delivery {
         to: Place::Services(sender.network_interface_id),
         source: packet.source,
         destination: packet.destination,
@@ -61,7 +63,8 @@ pub(super) fn answer_of_services(
     let (protocols, port) = speaks(packet.source);
     let answers = protocols.contains(&packet.protocol) && packet.source_port == port;
     let is_there = is_service(world, receiver, packet.source);
-    (own && is_there && answers && packet.piece == Piece::Whole).then_some(Delivery {
+    let is_plain = packet.piece == Piece::Whole && packet.options == IpOptions::None;
+    (own && is_there && answers && is_plain).then_some(Delivery {
         to: Place::Interface(receiver.network_interface_id),
         source: packet.source,
         destination: packet.destination,

@@ -13,8 +13,8 @@ use eni_types::AttachmentId;
 
 use super::{EPOCHS, NUMBERS, PORTS, Region, VPC_RESOLVER, public};
 use crate::oracle::{
-    Delivery, METADATA, NextHop, Packet, Piece, Place, Query, Quote, RESOLVER, TIME, Tag,
-    TrackedFlow,
+    Delivery, IpOptions, METADATA, NextHop, Packet, Piece, Place, Query, Quote, RESOLVER, TIME,
+    Tag, TrackedFlow,
 };
 
 /// Where the region's guests find services.
@@ -83,7 +83,7 @@ impl Region {
             protocol: packet.protocol,
             identification,
             fragment,
-            options: Vec::new(),
+            options: options(packet),
             payload: payload(packet),
         };
         let mut bytes = frame.bytes();
@@ -121,11 +121,12 @@ impl Region {
         if let Place::Interface(id) = to {
             assert_eq!(bytes[..6], self.interface(id).mac_address.0, "{packet:?}");
         }
+        let quote_at = 14 + usize::from(bytes[14] & 15) * 4 + 8;
         let address =
             |at: usize| Ipv4Addr::new(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]);
         let has_quote = packet
             .quote
-            .filter(|_| !matches!(packet.piece, Piece::Later { .. }))
+            .filter(|_| packet.piece == Piece::Whole)
             .is_some_and(|quote| quote.bytes >= 8 && !quote.later_fragment)
             && matches!(packet.destination_port >> 8, 3 | 4 | 5 | 11 | 12);
         let mut destination = address(30);
@@ -141,7 +142,7 @@ impl Region {
             to,
             source: address(26),
             destination,
-            quoted: has_quote.then(|| (address(54), address(58))),
+            quoted: has_quote.then(|| (address(quote_at + 12), address(quote_at + 16))),
         };
         Some((delivery, bytes))
     }
@@ -255,6 +256,7 @@ impl Region {
             quote: None,
             piece: Piece::Whole,
             tag: any_tag(dice),
+            options: any_options(dice),
         };
         (from, next_hop, packet)
     }
@@ -335,6 +337,7 @@ impl Region {
             quote: None,
             piece: Piece::Whole,
             tag: Tag::None,
+            options: IpOptions::None,
         };
         let (place, _, other) = self.any_packet(dice);
         let mut from = delivery.to;
@@ -379,12 +382,31 @@ impl Region {
             quote: None,
             piece: Piece::Whole,
             tag: Tag::None,
+            options: IpOptions::None,
         };
         (
             delivery.to,
             self.next_hop(delivery.to, answer.destination, dice),
             answer,
         )
+    }
+}
+
+/// Seldom some.
+fn any_options(dice: &mut Dice) -> IpOptions {
+    match dice.roll(50) {
+        0 | 1 => IpOptions::Harmless,
+        2 => IpOptions::SourceRoute,
+        _ => IpOptions::None,
+    }
+}
+
+/// A record of the route, or a loose source route behind a no-operation.
+fn options(packet: &Packet) -> Vec<u8> {
+    match packet.options {
+        IpOptions::None => Vec::new(),
+        IpOptions::Harmless => vec![7, 7, 4, 0, 0, 0, 0, 0],
+        IpOptions::SourceRoute => vec![1, 131, 7, 4, 10, 0, 2, 12],
     }
 }
 
@@ -478,6 +500,7 @@ fn quoted(quote: &Quote) -> Vec<u8> {
         quote: None,
         piece: Piece::Whole,
         tag: Tag::None,
+        options: IpOptions::None,
     };
     let mut datagram = Datagram {
         destination_mac: [0; 6],

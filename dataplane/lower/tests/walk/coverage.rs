@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use crate::oracle::{METADATA, Packet, Piece, Place, RESOLVER, TIME, Tag};
+use crate::oracle::{IpOptions, METADATA, Packet, Piece, Place, RESOLVER, TIME, Tag};
 use crate::region::VPC_RESOLVER;
 
 /// First addresses and lengths of the special-purpose registry's blocks (RFC 6890), and of the groups.
@@ -26,12 +26,15 @@ const BLOCKS: [([u8; 4], u32); 16] = [
     ([255, 255, 255, 255], 32),
 ];
 /// Kinds of packets of which each must come up, and whether some of it is to be delivered.
-const KINDS: [(Kind, bool); 22] = [
+const KINDS: [(Kind, bool); 26] = [
     (Kind::ToMetadata, true),
     (Kind::ToTime, true),
     (Kind::ToResolver, true),
     (Kind::ToVpcResolver, true),
     (Kind::FromServices, true),
+    (Kind::OptionsToServices, false),
+    (Kind::Options, true),
+    (Kind::SourceRoute, false),
     (Kind::Outside, true),
     (Kind::OutsideFromVpc, false),
     (Kind::OutsideFromPool, true),
@@ -43,6 +46,7 @@ const KINDS: [(Kind, bool); 22] = [
     (Kind::ErrorCutShort, true),
     (Kind::ErrorAboutFragment, true),
     (Kind::ErrorAboutIcmp, true),
+    (Kind::ErrorInFragments, true),
     (Kind::Request, true),
     (Kind::OtherIcmp, true),
     (Kind::First, true),
@@ -50,6 +54,9 @@ const KINDS: [(Kind, bool); 22] = [
     (Kind::TagWithin, false),
     (Kind::TagBeside, false),
 ];
+
+/// The last address of the public pool.
+const OUTER_ROUTER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 255);
 
 /// Packets that all walks together send at least.
 const LEAST: u64 = 100_000;
@@ -61,6 +68,9 @@ enum Kind {
     ToResolver,
     ToVpcResolver,
     FromServices,
+    OptionsToServices,
+    Options,
+    SourceRoute,
     Outside,
     OutsideFromVpc,
     OutsideFromPool,
@@ -72,6 +82,7 @@ enum Kind {
     ErrorCutShort,
     ErrorAboutFragment,
     ErrorAboutIcmp,
+    ErrorInFragments,
     Request,
     OtherIcmp,
     First,
@@ -193,6 +204,16 @@ fn blocks_of(address: Ipv4Addr) -> impl Iterator<Item = usize> {
     })
 }
 
+fn is_to_service(kinds: &[Kind]) -> bool {
+    let service = [
+        Kind::ToMetadata,
+        Kind::ToTime,
+        Kind::ToResolver,
+        Kind::ToVpcResolver,
+    ];
+    kinds.iter().any(|kind| service.contains(kind))
+}
+
 fn kinds_of(from: Place, packet: &Packet) -> Vec<Kind> {
     let mut kinds = Vec::new();
     match from {
@@ -209,10 +230,17 @@ fn kinds_of(from: Place, packet: &Packet) -> Vec<Kind> {
     if from == Place::Outside {
         kinds.push(Kind::Outside);
         kinds.push(match packet.source.octets() {
-            [10, 0, ..] => Kind::OutsideFromVpc,
+            // The router out there answers pings, whoever asks.
+            [10, 0, ..] if packet.destination != OUTER_ROUTER => Kind::OutsideFromVpc,
             [203, 0, 113, _] => Kind::OutsideFromPool,
             _ => Kind::OutsideFromElsewhere,
         });
+    }
+    match packet.options {
+        IpOptions::None => {}
+        IpOptions::Harmless if is_to_service(&kinds) => kinds.push(Kind::OptionsToServices),
+        IpOptions::Harmless => kinds.push(Kind::Options),
+        IpOptions::SourceRoute => kinds.push(Kind::SourceRoute),
     }
     match packet.piece {
         Piece::Whole => {}
@@ -248,6 +276,7 @@ fn icmp_kinds(packet: &Packet) -> Vec<Kind> {
         (quote.bytes < 8, Kind::ErrorCutShort),
         (quote.later_fragment, Kind::ErrorAboutFragment),
         (quote.protocol == 1, Kind::ErrorAboutIcmp),
+        (packet.piece != Piece::Whole, Kind::ErrorInFragments),
     ];
     kinds.extend(
         marks

@@ -10,7 +10,7 @@ use crate::region::{EPOCHS, Region};
 pub(crate) use coverage::Coverage;
 
 /// Regions, and what happens in each.
-const REGIONS: u64 = 400;
+const REGIONS: u64 = 430;
 const STEPS: usize = 250;
 const LAST_STEP: usize = STEPS - 1;
 
@@ -88,7 +88,11 @@ impl Walk {
             6 if !self.delivered.is_empty() => {
                 let (packet, delivery) = self.earlier(dice);
                 let (from, next_hop, error) = self.region.error(&packet, &delivery, dice);
-                self.send(from, next_hop, error);
+                if dice.hits(4) {
+                    self.send_in_pieces(from, next_hop, &error, dice);
+                } else {
+                    self.send(from, next_hop, error);
+                }
             }
             7 if !self.sent.is_empty() => {
                 let (from, next_hop, mut packet) =
@@ -98,11 +102,7 @@ impl Walk {
             }
             8 => {
                 let (from, next_hop, packet) = self.region.any_packet(dice);
-                let pieces = self.region.fragments(&packet, dice);
-                self.coverage.order(&pieces);
-                for piece in pieces {
-                    self.send(from, next_hop, piece);
-                }
+                self.send_in_pieces(from, next_hop, &packet, dice);
             }
             _ => {
                 let (from, next_hop, packet) = self.region.any_packet(dice);
@@ -113,6 +113,14 @@ impl Walk {
 
     fn earlier(&self, dice: &mut Dice) -> (Packet, Delivery) {
         self.delivered[dice.roll(self.delivered.len() as u64) as usize]
+    }
+
+    fn send_in_pieces(&mut self, from: Place, next_hop: NextHop, packet: &Packet, dice: &mut Dice) {
+        let pieces = self.region.fragments(packet, dice);
+        self.coverage.order(&pieces);
+        for piece in pieces {
+            self.send(from, next_hop, piece);
+        }
     }
 
     /// Sends a packet through both; they must agree on whether, to whom and with which addresses it arrives, and on which
