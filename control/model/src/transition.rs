@@ -24,6 +24,15 @@ pub enum Transition {
         /// The boot that was completed.
         boot_count: u64,
     },
+    /// All processes of a running instance have ended by themselves, or it has some again.
+    InstanceReachable {
+        /// Which.
+        instance_id: InstanceId,
+        /// The boot whose processes they are.
+        boot_count: u64,
+        /// Whether it has processes.
+        is_reachable: bool,
+    },
     /// The instance's processes and devices have gone, to be started again.
     InstanceStopped {
         /// Which.
@@ -58,6 +67,11 @@ pub fn plan_transitions(world: &World, transitions: &[Transition], now: Timestam
                 instance_id,
                 boot_count,
             } => draft.running(instance_id, boot_count),
+            Transition::InstanceReachable {
+                instance_id,
+                boot_count,
+                is_reachable,
+            } => draft.reachable(instance_id, boot_count, is_reachable, now),
             Transition::InstanceStopped {
                 instance_id,
                 boot_count,
@@ -174,6 +188,20 @@ impl<'a> Draft<'a> {
             let instance = Instance {
                 state: InstanceState::Running,
                 has_run: true,
+                ..instance.clone()
+            };
+            self.instances.insert(id, instance);
+        }
+    }
+
+    fn reachable(&mut self, id: InstanceId, boot_count: u64, is_reachable: bool, now: Timestamp) {
+        let running = self.instance(id).filter(|instance| {
+            (instance.state, instance.boot_count) == (InstanceState::Running, boot_count)
+        });
+        let news = running.filter(|instance| instance.impaired_since.is_none() != is_reachable);
+        if let Some(instance) = news {
+            let instance = Instance {
+                impaired_since: (!is_reachable).then_some(now),
                 ..instance.clone()
             };
             self.instances.insert(id, instance);

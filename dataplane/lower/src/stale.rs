@@ -294,6 +294,7 @@ fn read_of_instance(instance: &Instance) -> impl PartialEq {
         launch_time: _,
         boot_count,
         has_run,
+        impaired_since,
         user_data,
         key_name: _,
         disable_api_termination: _,
@@ -306,5 +307,8 @@ fn read_of_instance(instance: &Instance) -> impl PartialEq {
         client_token: _,
         tags: _,
     } = instance;
-    (instance_type, state, boot_count, has_run, user_data)
+    (
+        (instance_type, state, boot_count, has_run, user_data),
+        impaired_since,
+    )
 }

@@ -131,11 +131,21 @@ fn of_instance(instance: &Instance, cut: bool, observed: &Observed) -> Option<Tr
     } = *instance;
     let found = observed.instances.get(&instance_id);
     let gone = cut && found.is_none_or(|found| !found.alive);
+    let alive = found
+        .filter(|found| found.boot_count == Some(boot_count))
+        .map(|found| found.alive);
     match instance.state {
-        InstanceState::Pending if found.is_some_and(|f| f.boot_count == Some(boot_count)) => {
-            Some(Transition::InstanceRunning {
+        InstanceState::Pending if alive.is_some() => Some(Transition::InstanceRunning {
+            instance_id,
+            boot_count,
+        }),
+        InstanceState::Running => {
+            let is_reachable = alive?;
+            let is_news = is_reachable != instance.impaired_since.is_none();
+            is_news.then_some(Transition::InstanceReachable {
                 instance_id,
                 boot_count,
+                is_reachable,
             })
         }
         InstanceState::Stopping if gone => Some(Transition::InstanceStopped {
@@ -243,6 +253,43 @@ mod tests {
             assert_eq!(simulation.states(), [reached]);
         }
     }
+
+    #[test]
+    fn an_instance_without_processes_is_impaired_until_it_has_some_again() {
+        let mut simulation = Simulation::new();
+        let id = simulation.launch(&[]);
+        simulation.pass();
+        let is_impaired = |simulation: &Simulation| {
+            let mut instances = simulation.region.world.instances.iter();
+            instances.any(|instance| instance.impaired_since.is_some())
+        };
+        let set_alive = |simulation: &mut Simulation, alive| {
+            let instances = simulation.observed.instances.values_mut();
+            instances.for_each(|instance| instance.alive = alive);
+            simulation.pass();
+        };
+        assert!(!is_impaired(&simulation));
+        set_alive(&mut simulation, false);
+        assert!(is_impaired(&simulation));
+        assert_eq!(simulation.states(), ["running"]);
+        set_alive(&mut simulation, true);
+        assert!(!is_impaired(&simulation));
+        for (action, reached) in [
+            ("RebootInstances", "running"),
+            ("StopInstances", "stopped"),
+            ("StartInstances", "running"),
+        ] {
+            set_alive(&mut simulation, false);
+            simulation.region.must(action, &[("InstanceId.1", &id)]);
+            simulation.pass();
+            assert_eq!(simulation.states(), [reached], "{action}");
+            assert!(
+                reached != "running" || !is_impaired(&simulation),
+                "{action}"
+            );
+        }
+    }
+
     #[test]
     fn an_adapter_without_ip_is_attached_when_its_instance_lives_and_needs_no_vport() {
         let mut simulation = Simulation::new();

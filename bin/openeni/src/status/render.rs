@@ -71,6 +71,7 @@ impl Page {
     fn instance(&mut self, instance: &InstanceStatus) {
         let words = [
             instance.state.to_string(),
+            String::from(if instance.is_impaired { "impaired" } else { "" }),
             instance.instance_type.clone(),
             instance.name.clone().unwrap_or_default(),
         ];

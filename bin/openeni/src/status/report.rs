@@ -84,6 +84,9 @@ pub(crate) struct InstanceStatus {
     pub(crate) name: Option<String>,
     pub(crate) instance_type: String,
     pub(crate) state: InstanceState,
+    /// Whether it runs, and all of its processes have ended by themselves.
+    #[serde(default)]
+    pub(crate) is_impaired: bool,
     pub(crate) subnet_id: SubnetId,
     pub(crate) vpc_id: VpcId,
     pub(crate) availability_zone: String,
@@ -210,6 +213,7 @@ fn instance_status(
         name: instance.tags.get("Name").map(Into::into),
         instance_type: instance.instance_type.name.into(),
         state: instance.state,
+        is_impaired: instance.state == InstanceState::Running && instance.impaired_since.is_some(),
         subnet_id: instance.subnet_id,
         vpc_id: instance.vpc_id,
         availability_zone: instance.availability_zone.clone(),
@@ -245,6 +249,7 @@ impl InstanceStatus {
             name: None,
             instance_type: "t3.medium".into(),
             state: InstanceState::Running,
+            is_impaired: false,
             subnet_id: format!("subnet-{number}").parse().unwrap(),
             vpc_id: format!("vpc-{number}").parse().unwrap(),
             availability_zone: "us-east-1a".into(),

@@ -950,10 +950,13 @@ pub(crate) struct InstanceStatusDescription {
 }
 
 /// `EbsStatusDetails`, `InstanceStatusDetails` of EC2's model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct InstanceStatusDetails {
     pub(crate) name: &'static str,
     pub(crate) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) impaired_since: Option<String>,
 }
 
 /// `EbsStatusSummary`, `InstanceStatusSummary` of EC2's model.

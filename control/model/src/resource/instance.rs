@@ -42,6 +42,9 @@ pub struct Instance {
     /// Whether it has been `running`: its boot script has been started then, and is not started again.
     #[serde(default)]
     pub has_run: bool,
+    /// Since when all processes of this boot have ended, though nobody had stopped them.
+    #[serde(default)]
+    pub impaired_since: Option<Timestamp>,
     /// The boot script, stored as base64.
     pub user_data: Option<UserData>,
     /// The key pair's name, as given; described, without effect.

@@ -82,6 +82,7 @@ fn fill(
                 reservation_id: ReservationId::generate(&mut region.ids),
                 state: InstanceState::Running,
                 has_run: true,
+                impaired_since: None,
                 ..instance.clone()
             });
         }

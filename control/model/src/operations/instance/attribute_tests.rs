@@ -1,8 +1,9 @@
 //! Attributes, status and credits.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::tests::launched;
 use crate::testing::TestWorld;
@@ -292,6 +293,94 @@ fn status_is_that_of_running_instances_unless_all_are_asked_for() {
     assert_eq!(shown(&mut instance, &ok), ["ok"]);
     let id = instance.id.clone();
     assert_eq!(shown(&mut instance, &[("InstanceId.1", &id)]), ["ok"]);
+}
+
+/// EC2 User Guide, "Status checks for Amazon EC2 instances": the instance's own check fails, the machine's does not.
+#[test]
+fn an_instance_whose_processes_have_ended_is_impaired() {
+    let mut instance = Launched::new(&[]);
+    instance.run();
+    let has_processes = |instance: &mut Launched, is_reachable| {
+        instance.report(Transition::InstanceReachable {
+            instance_id: instance.id.parse().unwrap(),
+            boot_count: 1,
+            is_reachable,
+        });
+    };
+    let status = |instance: &mut Launched| {
+        let answer = instance.region.must("DescribeInstanceStatus", &[]);
+        answer["instanceStatusSet"]["item"][0].clone()
+    };
+    has_processes(&mut instance, false);
+    instance.region.now.0 += 60_000;
+    has_processes(&mut instance, false);
+    let shown = status(&mut instance);
+    let since = instance.region.world.instances.iter().next().unwrap();
+    let since = since.impaired_since.unwrap();
+    assert_eq!(
+        since.0 + 60_000,
+        instance.region.now.0,
+        "the first report tells"
+    );
+    assert_eq!(shown["instanceState"]["name"], "running");
+    let want = json!({
+        "status": "impaired",
+        "details": {"item": [
+            {"name": "reachability", "status": "failed", "impairedSince": since.to_string()},
+        ]},
+    });
+    assert_eq!(shown["instanceStatus"], want);
+    for other in ["systemStatus", "attachedEbsStatus"] {
+        assert_eq!(shown[other]["status"], "ok", "{other}");
+    }
+    // It runs already, for EC2; a reboot mends it, and so does whatever gives it processes again.
+    let id = instance.id.clone();
+    let started = instance
+        .region
+        .must("StartInstances", &[("InstanceId.1", &id)]);
+    let item = &started["instancesSet"]["item"][0];
+    assert_eq!(item["currentState"]["name"], "running");
+    assert_eq!(
+        status(&mut instance)["instanceStatus"]["status"],
+        "impaired"
+    );
+    has_processes(&mut instance, true);
+    assert_eq!(status(&mut instance)["instanceStatus"]["status"], "ok");
+    has_processes(&mut instance, false);
+    instance
+        .region
+        .must("RebootInstances", &[("InstanceId.1", &id)]);
+    assert_eq!(status(&mut instance)["instanceStatus"]["status"], "ok");
+    // Of the boot before.
+    has_processes(&mut instance, false);
+    assert_eq!(status(&mut instance)["instanceStatus"]["status"], "ok");
+}
+
+#[test]
+fn nothing_of_an_instance_that_goes_is_changed() {
+    let mut instance = Launched::new(&[]);
+    instance.run();
+    let id = instance.id.clone();
+    instance
+        .region
+        .must("TerminateInstances", &[("InstanceId.1", &id)]);
+    for state in ["shutting-down", "terminated"] {
+        for parameters in [
+            [("DisableApiTermination.Value", "true")],
+            [("DisableApiStop.Value", "true")],
+            [("InstanceInitiatedShutdownBehavior.Value", "terminate")],
+            [("SourceDestCheck.Value", "false")],
+            [("EbsOptimized.Value", "true")],
+        ] {
+            let refused = instance.modify(&parameters).unwrap_err();
+            let want =
+                format!("IncorrectInstanceState: The instance '{id}' is in the '{state}' state.");
+            assert_eq!(refused, want, "{parameters:?}");
+        }
+        instance.report(Transition::InstanceTerminated {
+            instance_id: id.parse().unwrap(),
+        });
+    }
 }
 
 #[test]

@@ -24,10 +24,7 @@ use crate::{
 /// Takes effect at once: what answers requests reads what is published.
 impl Operation for ModifyInstanceMetadataOptions {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let found = world.instances.known(self.instance_id)?;
-        if found.is_terminated() {
-            return Err(modify_attribute::in_wrong_state(found));
-        }
+        let found = modify_attribute::changeable(self.instance_id, world)?;
         let given = MetadataOptionsParameter {
             http_tokens: self.http_tokens,
             http_put_response_hop_limit: self.http_put_response_hop_limit,
@@ -350,16 +347,20 @@ mod tests {
     }
 
     #[test]
-    fn a_terminated_instance_keeps_its_options() {
+    fn an_instance_that_goes_or_has_gone_keeps_its_options() {
         let mut region = TestWorld::bootstrapped();
         let id = launched(&mut region, &[]);
         region.must("TerminateInstances", &[("InstanceId.1", &id)]);
+        let change = [("InstanceId", id.as_str()), ("HttpTokens", "required")];
+        let refused = region.refused("ModifyInstanceMetadataOptions", &change);
+        let want =
+            format!("IncorrectInstanceState: The instance '{id}' is in the 'shutting-down' state.");
+        assert_eq!(refused, want);
         let terminated = Transition::InstanceTerminated {
             instance_id: id.parse().unwrap(),
         };
         let changes = plan_transitions(&region.world, &[terminated], region.now);
         region.world.apply(&changes);
-        let change = [("InstanceId", id.as_str()), ("HttpTokens", "required")];
         let refused = region.refused("ModifyInstanceMetadataOptions", &change);
         let want =
             format!("IncorrectInstanceState: The instance '{id}' is in the 'terminated' state.");

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use eni_types::InstanceState;
+use eni_types::{InstanceId, InstanceState};
 
 use super::description::image_of;
 use super::settings::{check_choice, read_user_data};
@@ -46,7 +46,7 @@ impl Operation for ModifyInstanceAttribute {
         let id = self.instance_id;
         let request = self.spelled_out()?;
         request.check_only_one()?;
-        let instance = world.instances.known(id)?;
+        let instance = changeable(id, world)?;
         let mut changes = ChangeSet::none();
         if request.source_dest_check.is_some() || !request.groups.is_empty() {
             changes.put(request.changed_interface(instance, world)?);
@@ -207,8 +207,20 @@ pub(super) fn only_interface<'a>(
     }
 }
 
+/// An instance that is not about to go, or gone.
+///
+/// # Errors
+/// `IncorrectInstanceState`.
+pub(super) fn changeable(id: InstanceId, world: &World) -> Result<&Arc<Instance>, Ec2Error> {
+    let instance = world.instances.known(id)?;
+    match instance.state {
+        InstanceState::ShuttingDown | InstanceState::Terminated => Err(in_wrong_state(instance)),
+        _ => Ok(instance),
+    }
+}
+
 /// Of an instance in whose state nothing can be changed any more.
-pub(super) fn in_wrong_state(instance: &Instance) -> Ec2Error {
+fn in_wrong_state(instance: &Instance) -> Ec2Error {
     let message = format!(
         "The instance '{}' is in the '{}' state.",
         instance.instance_id, instance.state
@@ -259,7 +271,7 @@ fn checked_type(
 /// Sets an attribute back to what it is at launch: `sourceDestCheck` to true.
 impl Operation for ResetInstanceAttribute {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        let instance = world.instances.known(self.instance_id)?;
+        let instance = changeable(self.instance_id, world)?;
         let mut changes = ChangeSet::none();
         match self.attribute.as_str() {
             "sourceDestCheck" => changes.put(NetworkInterface {

@@ -191,6 +191,7 @@ impl RunInstances {
             launch_time: context.now,
             boot_count: 1,
             has_run: false,
+            impaired_since: None,
             user_data: user_data.flatten(),
             key_name: self.key_name.clone(),
             disable_api_termination: self.disable_api_termination.unwrap_or(false),

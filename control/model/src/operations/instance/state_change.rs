@@ -113,6 +113,7 @@ impl Operation for StartInstances {
                     let after = Instance {
                         state: InstanceState::Pending,
                         transition: None,
+                        impaired_since: None,
                         launch_time: context.now,
                         boot_count: instance.boot_count + 1,
                         ..Instance::clone(instance)
@@ -190,6 +191,7 @@ impl Operation for RebootInstances {
                 InstanceState::Pending => {}
                 InstanceState::Running => changes.put(Instance {
                     boot_count: instance.boot_count + 1,
+                    impaired_since: None,
                     ..Instance::clone(instance)
                 }),
                 InstanceState::Stopping

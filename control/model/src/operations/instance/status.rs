@@ -17,33 +17,47 @@ use crate::{Ec2Error, ItemSet, World};
 struct Health(Arc<Instance>);
 
 impl Health {
-    /// The checks' verdict: an instance is reachable when the agent has reported that it runs.
-    fn status(&self) -> &'static str {
-        match self.0.state {
-            InstanceState::Running => "ok",
-            InstanceState::Pending => "initializing",
-            _ => "not-applicable",
-        }
+    /// The verdict on the machine, which is reachable when the agent has reported that the instance runs.
+    fn of_system(&self) -> InstanceStatusSummary {
+        let (status, reachability) = match self.0.state {
+            InstanceState::Running => ("ok", "passed"),
+            InstanceState::Pending => ("initializing", "initializing"),
+            _ => return NOT_APPLICABLE,
+        };
+        summary(status, reachability, None)
     }
 
-    fn reachability(&self) -> Option<&'static str> {
-        match self.0.state {
-            InstanceState::Running => Some("passed"),
-            InstanceState::Pending => Some("initializing"),
-            _ => None,
+    /// The verdict on the instance: one without processes answers nobody (EC2 User Guide, "Status checks for Amazon EC2
+    /// instances").
+    fn of_instance(&self) -> InstanceStatusSummary {
+        match self.0.impaired_since {
+            Some(since) if self.0.state == InstanceState::Running => {
+                summary("impaired", "failed", Some(since.to_string()))
+            }
+            _ => self.of_system(),
         }
     }
+}
 
-    fn summary(&self) -> InstanceStatusSummary {
-        InstanceStatusSummary {
-            status: self.status(),
-            details: self.reachability().map(|status| {
-                let name = "reachability";
-                [InstanceStatusDetails { name, status }]
-                    .into_iter()
-                    .collect()
-            }),
-        }
+/// Of an instance that is neither `pending` nor `running`.
+const NOT_APPLICABLE: InstanceStatusSummary = InstanceStatusSummary {
+    status: "not-applicable",
+    details: None,
+};
+
+fn summary(
+    status: &'static str,
+    reachability: &'static str,
+    impaired_since: Option<String>,
+) -> InstanceStatusSummary {
+    let details = InstanceStatusDetails {
+        name: "reachability",
+        status: reachability,
+        impaired_since,
+    };
+    InstanceStatusSummary {
+        status,
+        details: Some([details].into_iter().collect()),
     }
 }
 
@@ -100,9 +114,9 @@ impl Described for Health {
             availability_zone: zone.clone(),
             availability_zone_id: scope.region.availability_zone_id(zone),
             instance_state: self.0.state.into(),
-            system_status: self.summary(),
-            instance_status: self.summary(),
-            attached_ebs_status: self.summary(),
+            system_status: self.of_system(),
+            instance_status: self.of_instance(),
+            attached_ebs_status: self.of_system(),
             events_set: ItemSet::default(),
         }
     }

@@ -79,6 +79,11 @@ fn report(region: &mut TestWorld, rng: &mut TestRng) {
                 boot_count,
             },
             Transition::InstanceTerminated { instance_id },
+            Transition::InstanceReachable {
+                instance_id,
+                boot_count,
+                is_reachable: rng.next_u64().is_multiple_of(2),
+            },
         ]);
     }
     for eni in region.world.network_interfaces.iter() {

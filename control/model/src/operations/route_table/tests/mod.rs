@@ -118,6 +118,7 @@ impl Fixture {
             boot_count: 1,
             user_data: None,
             has_run: false,
+            impaired_since: None,
             key_name: None,
             block_devices: alloc::vec::Vec::new(),
             disable_api_termination: false,
