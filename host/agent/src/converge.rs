@@ -113,13 +113,12 @@ impl Knowledge {
             match done {
                 Ok(()) => self.has_done(&step),
                 Err(error) => {
-                    tracing::warn!(step = %step_name(&step), error = %chain(&error), "a step failed");
                     self.doubts_tables = true;
                     let cuts = match &*step {
                         Step::Table(change) => convergence.cuts_without(change),
                         _ => Vec::new(),
                     };
-                    self.failures.add(step.into_owned());
+                    self.has_failed(step.into_owned(), &error);
                     self.cut(tables, &cuts);
                 }
             }
@@ -150,11 +149,14 @@ impl Knowledge {
         let step = Step::Announce(announcement);
         match result.and_then(|()| tables.apply(&step)) {
             Ok(()) => self.has_done(&step),
-            Err(error) => {
-                tracing::warn!(step = %step_name(&step), error = %chain(&error), "a step failed");
-                self.failures.add(step);
-            }
+            Err(error) => self.has_failed(step, &error),
         }
+    }
+
+    /// A step of this lane has failed: it is left out until it is tried again.
+    fn has_failed(&mut self, step: Step, error: &AgentError) {
+        tracing::warn!(step = %step_name(&step), error = %chain(error), "a step failed");
+        self.failures.add(step);
     }
 
     /// Cuts vports at once, as rules that have been removed could not be taken away.

@@ -1,15 +1,18 @@
 //! The tables lane: lowers, plans, writes packet tables, and reports. It never waits for the other lane.
 
+mod due;
+mod restart;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use eni_bpf_loader::Programs;
 use eni_lower::{Lowering, Numbers};
 use eni_model::resource::ResourceKey;
 use eni_model::{Change, Published, Reports, Source};
 use eni_plan::lanes::{Outcome, Urgency, Walk};
-use eni_plan::{Desired, Observed, Plan};
+use eni_plan::{Desired, Plan};
 use eni_services::Askers;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -19,37 +22,13 @@ use crate::announce::Announcer;
 use crate::converge::Knowledge;
 use crate::devices_lane::{DevicesLane, News};
 use crate::ends::Ends;
-use crate::error::chain;
-use crate::machine::{Machine, TablesPart, observe};
+use crate::machine::{Machine, TablesPart};
 use crate::publications::Publications;
 use crate::services_lane::follow_askers;
 use crate::status::KnownVport;
-use crate::supervision::{Lane, LaneState};
+use crate::supervision::Lane;
 use crate::{AdapterService, AgentError, log_failure};
-
-/// How often the devices are looked at if anything was heard of them.
-const LOOK_INTERVAL: Duration = Duration::from_secs(5);
-
-/// How often they are looked at although nothing was: a safety net, as nobody else should touch what is ours.
-const UNPROMPTED_LOOK_INTERVAL: Duration = Duration::from_secs(60);
-
-/// As many instances are lowered again each time it is asked whether anything was heard, though nothing has changed, and compared with what was made of them.
-const CHECKED_AT_ONCE: usize = 16;
-
-/// What only frees resources waits until nothing has been published for this long ...
-const QUIET: Duration = Duration::from_millis(100);
-
-/// ... or, in a region that is never quiet, until it has waited this long.
-const LONGEST_DEFERRAL: Duration = Duration::from_secs(2);
-
-/// How often the region forgets what EC2 forgets with time (terminated instances after an hour).
-const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
-
-/// What failed is tried again after this long, doubled with every failure in a row up to [`LOOK_INTERVAL`].
-const FIRST_RETRY: Duration = Duration::from_millis(50);
-
-/// After so many attempts to start anew, none of which led to a turn that succeeded, the lane ends.
-const MAX_ATTEMPTS: u32 = 8;
+use due::Times;
 
 /// What is asked of the lane.
 pub(crate) enum Request {
@@ -83,18 +62,6 @@ pub(crate) struct TablesLane {
     /// Requests that wait until what was found at the start has been brought to an end.
     early_requests: Option<Vec<oneshot::Sender<Vec<KnownVport>>>>,
     times: Times,
-}
-
-struct Times {
-    last_published: Instant,
-    /// When it was last asked whether anything was heard of devices.
-    last_listening: Instant,
-    last_look: Instant,
-    last_expiry: Instant,
-    /// Since when something waits for a quiet moment.
-    deferred_since: Option<Instant>,
-    /// When to try again what failed, and how long that was waited for.
-    retry: Option<(Instant, Duration)>,
 }
 
 /// Why the lane woke up.
@@ -157,7 +124,6 @@ impl TablesLane {
         let announcer = announcer.map_err(failed)?;
         let devices = DevicesLane::start(devices, instance_maps, devices_lane, wake());
         let devices = devices.map_err(failed)?;
-        let now = Instant::now();
         Ok(Self {
             source,
             reports,
@@ -175,14 +141,7 @@ impl TablesLane {
             seen,
             passes_again: false,
             early_requests: Some(Vec::new()),
-            times: Times {
-                last_published: now,
-                last_listening: now,
-                last_look: now,
-                last_expiry: now,
-                deferred_since: None,
-                retry: None,
-            },
+            times: Times::begin(),
         })
     }
 
@@ -291,15 +250,6 @@ impl TablesLane {
         }
     }
 
-    fn is_time_for_deferred(&mut self, plan: &Plan) -> bool {
-        if plan.deferred.is_empty() {
-            self.times.deferred_since = None;
-            return false;
-        }
-        let since = *self.times.deferred_since.get_or_insert_with(Instant::now);
-        self.times.last_published.elapsed() >= QUIET || since.elapsed() > LONGEST_DEFERRAL
-    }
-
     /// Follows the published world: by what has changed, or as a whole at the start, after a failure, and when it has gone on
     /// too far meanwhile.
     fn lower(&mut self) -> Lowering {
@@ -406,7 +356,7 @@ impl TablesLane {
     }
 
     fn take_unneeded_maps(&mut self, desired: &Desired) {
-        if self.times.last_published.elapsed() < QUIET {
+        if !self.times.are_quiet() {
             return;
         }
         let wanted = desired.tables.vports.values();
@@ -423,167 +373,6 @@ impl TablesLane {
         if self.early_requests.is_some() && self.devices.is_idle() {
             for reply in self.early_requests.take().into_iter().flatten() {
                 drop(reply.send(KnownVport::all(self.knowledge.observed())));
-            }
-        }
-    }
-
-    fn schedule_retry(&mut self) {
-        let now = Instant::now();
-        let Knowledge {
-            doubts_tables,
-            doubts_devices,
-            ..
-        } = self.knowledge;
-        let failing = doubts_tables || doubts_devices || self.knowledge.has_failures();
-        let retry = &mut self.times.retry;
-        *retry = match *retry {
-            _ if !failing => None,
-            None => Some((now + FIRST_RETRY, FIRST_RETRY)),
-            Some((when, delay)) if when <= now => {
-                let delay = (delay * 2).min(LOOK_INTERVAL);
-                Some((now + delay, delay))
-            }
-            waiting => waiting,
-        };
-    }
-
-    /// Does what the clock asks for; whether there is something to plan.
-    fn do_what_is_due(&mut self) -> bool {
-        let now = Instant::now();
-        if now.duration_since(self.times.last_expiry) >= EXPIRY_INTERVAL {
-            self.times.last_expiry = now;
-            self.expire();
-        }
-        let retry = self.times.retry.is_some_and(|(when, _)| when <= now);
-        if retry {
-            if self.knowledge.doubts_tables {
-                log_failure("observe", self.knowledge.read_tables(&self.tables));
-            }
-            self.knowledge.try_again();
-        }
-        if now.duration_since(self.times.last_listening) >= LOOK_INTERVAL {
-            self.times.last_listening = now;
-            self.check();
-            let is_due = now.duration_since(self.times.last_look) >= UNPROMPTED_LOOK_INTERVAL;
-            if is_due || self.devices.machine().has_news() {
-                self.look();
-            }
-        } else if retry && self.knowledge.doubts_devices {
-            self.look();
-        }
-        let deferred = self.times.deferred_since.is_some();
-        retry || deferred && now.duration_since(self.times.last_published) >= QUIET
-    }
-
-    fn look(&mut self) {
-        self.times.last_look = Instant::now();
-        self.devices.look();
-    }
-
-    /// Compares some of what has been followed with what the published world and the machine give, while nothing is left to
-    /// do. What differs is mended by that.
-    fn check(&mut self) {
-        let knowledge = &mut self.knowledge;
-        let Some(lowering) = &mut self.lowering else {
-            return;
-        };
-        if !knowledge.plan(lowering.desired()).is_empty() {
-            return;
-        }
-        let update = lowering.check_next(self.seen.world(), CHECKED_AT_ONCE, &mut knowledge.vports);
-        let desired = lowering.desired();
-        follow_askers(&self.askers, &update.delta, desired);
-        let mut is_right = update.delta.is_empty();
-        if lowering.has_checked_all() {
-            knowledge.convergence.begin(desired);
-            is_right &= knowledge.plan(desired).is_empty();
-        } else {
-            knowledge.convergence.follow(&update.delta, desired);
-        }
-        if !is_right {
-            tracing::error!(
-                delta = ?update.delta,
-                "what was followed is not what the world gives: a mistake of the agent's, mended now"
-            );
-            self.passes_again = true;
-        }
-    }
-
-    fn expire(&mut self) {
-        let published = self.source.published();
-        let ids = published.world().instances.iter();
-        let known = ids.map(|instance| instance.instance_id).collect();
-        self.devices.forget_consoles(known);
-        self.reports.expire();
-    }
-
-    async fn wait(&mut self, ends: &Ends) -> Reason {
-        let now = Instant::now();
-        let times = &self.times;
-        let look = LOOK_INTERVAL.saturating_sub(now - times.last_listening);
-        let retry = times
-            .retry
-            .map(|(when, _)| when.saturating_duration_since(now));
-        // After a failure the retry's delay counts.
-        let deferred = times
-            .deferred_since
-            .filter(|_| retry.is_none())
-            .map(|_| QUIET.saturating_sub(now - times.last_published))
-            .filter(|left| !left.is_zero());
-        let sleep = [Some(look), retry, deferred].into_iter().flatten().min();
-        tokio::select! {
-            biased;
-            () = self.publications.news.notified() => Reason::Published,
-            request = self.inbox.recv() => Reason::Request(request.unwrap_or(Request::Stop)),
-            () = self.news.notified() => Reason::News,
-            () = ends.wait() => Reason::End,
-            () = tokio::time::sleep(sleep.unwrap_or(LOOK_INTERVAL)) => Reason::Clock,
-        }
-    }
-
-    /// After a panic: begins again from what is observed, tables and devices. False once the lane has ended.
-    fn start_anew(&mut self, panics_in_a_row: u32) -> bool {
-        self.lane.is_now(LaneState::Restarting);
-        for attempt in panics_in_a_row..MAX_ATTEMPTS {
-            std::thread::sleep(FIRST_RETRY * attempt);
-            match self.observe_anew() {
-                Ok(()) => {
-                    self.lane.is_now(LaneState::Running);
-                    return true;
-                }
-                Err(error) => self.lane.has_failed(chain(&error)),
-            }
-        }
-        self.lane.is_now(LaneState::Ended);
-        tracing::error!(
-            "the agent's tables lane cannot be started again: the network stays as it is until this process is restarted"
-        );
-        self.wait_for_the_end();
-        false
-    }
-
-    fn observe_anew(&mut self) -> Result<(), AgentError> {
-        // Steps that are under way are observed when they end.
-        self.devices.replace(Default::default(), []);
-        let observed: Observed = observe(&self.tables, self.devices.machine())?;
-        let maps: Vec<u32> = self.knowledge.maps.instances().collect();
-        let vports = std::mem::take(&mut self.knowledge.vports);
-        self.knowledge = Knowledge {
-            // Of a device that is being made only its number is known.
-            vports,
-            doubts_devices: true,
-            ..Knowledge::found(observed, maps)
-        };
-        self.lowering = None;
-        Ok(())
-    }
-
-    /// Answers what is asked of a lane that has ended, until it is asked to stop.
-    fn wait_for_the_end(&mut self) {
-        while let Some(request) = self.inbox.blocking_recv() {
-            match request {
-                Request::Vports(reply) => drop(reply.send(Vec::new())),
-                Request::Stop => return,
             }
         }
     }
