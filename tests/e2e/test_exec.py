@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import pty
 import re
 import select
@@ -14,7 +15,7 @@ import pytest
 import namespaces
 from namespaces import until
 from network import Network
-from region import OPENENI
+from region import OPENENI, region_key
 
 # A command that is told to end has two seconds to do so by itself.
 END_SECONDS = 10
@@ -282,6 +283,59 @@ def test_logs_are_followed_and_bounded(shared_region, net, tmp_path):
     finally:
         follow.kill()
         follow.wait()
+
+
+def test_logs_are_followed_until_the_instance_is_stopped(shared_region, net, tmp_path):
+    instance_id = launch(net, "#!/bin/sh\necho booted\n")
+    until(lambda: "exit code 0" in console(net, instance_id), "the script does not end")
+    with (tmp_path / "followed").open("wb") as output:
+        line = [OPENENI, "logs", "-f", "--data-dir", str(shared_region.data), instance_id]
+        follow = subprocess.Popen(line, stdout=output)
+    try:
+        net.ec2.reboot_instances(InstanceIds=[instance_id])
+        assert shared_region.succeeds(instance_id, "true")
+        assert follow.poll() is None, "a reboot is not the end"
+        net.ec2.stop_instances(InstanceIds=[instance_id])
+        assert follow.wait(END_SECONDS) == 0
+    finally:
+        follow.kill()
+        follow.wait()
+    assert "booted" in (tmp_path / "followed").read_text()
+
+
+def status(net, instance_id):
+    answer = net.ec2.describe_instance_status(InstanceIds=[instance_id])
+    [shown] = answer["InstanceStatuses"]
+    return shown
+
+
+def test_an_instance_whose_processes_have_ended_is_impaired_until_it_boots(shared_region, net):
+    instance_id = launch(net, None)
+    assert status(net, instance_id)["InstanceStatus"]["Status"] == "ok"
+    (cgroup,) = namespaces.region_cgroups(region_key(shared_region.data))
+    first = (pathlib.Path(cgroup) / instance_id / "cgroup.procs").read_text().split()[0]
+    os.kill(int(first), signal.SIGKILL)
+    until(lambda: status(net, instance_id)["InstanceStatus"]["Status"] == "impaired", "it is well")
+    shown = status(net, instance_id)
+    [check] = shown["InstanceStatus"]["Details"]
+    assert (check["Name"], check["Status"]) == ("reachability", "failed") and check["ImpairedSince"]
+    assert shown["SystemStatus"]["Status"] == "ok" and shown["InstanceState"]["Name"] == "running"
+    done = shared_region.openeni("exec", instance_id, "--", "true", check=False)
+    assert f"the processes of {instance_id} have ended" in done.stderr, done
+    assert "impaired" in shared_region.openeni("status", instance_id).stdout
+    # It runs, for EC2: nothing is to be started.
+    [started] = net.ec2.start_instances(InstanceIds=[instance_id])["StartingInstances"]
+    assert started["CurrentState"]["Name"] == "running"
+    assert status(net, instance_id)["InstanceStatus"]["Status"] == "impaired"
+    net.ec2.reboot_instances(InstanceIds=[instance_id])
+    assert shared_region.succeeds(instance_id, "true"), "a reboot is waited for"
+    assert status(net, instance_id)["InstanceStatus"]["Status"] == "ok"
+
+
+def test_a_command_waits_for_an_instance_that_is_rebooted(shared_region, net, instance):
+    for _ in range(10):
+        net.ec2.reboot_instances(InstanceIds=[instance])
+        assert shared_region.succeeds(instance, "true")
 
 
 def test_a_console_that_is_asked_for_is_a_known_instances(net, instance):

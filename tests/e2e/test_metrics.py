@@ -76,6 +76,14 @@ def test_figures_move_with_calls(tmp_path):
         with urllib.request.urlopen(f"http://{SCRAPED}/metrics", timeout=10) as scraped:
             assert scraped.headers["Content-Type"].startswith("text/plain; version=0.0.4")
             assert "openeni_commit_seconds_count" in scraped.read().decode()
+        asked = urllib.request.Request(f"http://{SCRAPED}/metrics", method="HEAD")
+        with urllib.request.urlopen(asked, timeout=10) as head:
+            assert int(head.headers["Content-Length"]) > 0 and head.read() == b""
+        for method in ("POST", "PUT", "DELETE"):
+            asked = urllib.request.Request(f"http://{SCRAPED}/metrics", data=b"x", method=method)
+            with pytest.raises(urllib.error.HTTPError, match="405") as other:
+                urllib.request.urlopen(asked, timeout=10)
+            assert other.value.headers["Allow"] == "GET, HEAD"
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"http://{SCRAPED}/", timeout=10)
 

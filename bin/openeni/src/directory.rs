@@ -46,11 +46,11 @@ pub(crate) enum DirectoryError {
     #[error("{} is not empty and holds no region: name an empty or a new directory by --data-dir", path.display())]
     NotARegion { path: PathBuf },
     /// A file there is not what it should be.
-    #[error("cannot read {}", path.display())]
-    Corrupt {
-        path: PathBuf,
-        source: serde_json::Error,
-    },
+    #[error(
+        "{} is not as a region has written it: put it back from a copy, or remove it, and the next start makes a new one",
+        path.display()
+    )]
+    Corrupt { path: PathBuf },
     /// A file there cannot be used.
     #[error("cannot use {}", path.display())]
     Io { path: PathBuf, source: io::Error },
@@ -257,12 +257,8 @@ impl Directory {
         let mut text = String::new();
         match File::open(path).and_then(|mut file| file.read_to_string(&mut text)) {
             Ok(_) => {
-                serde_json::from_str(&text)
-                    .map(Some)
-                    .map_err(|source| DirectoryError::Corrupt {
-                        path: path.into(),
-                        source,
-                    })
+                let read = serde_json::from_str(&text).map(Some);
+                read.map_err(|_| DirectoryError::Corrupt { path: path.into() })
             }
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(io_error(path)(source)),
@@ -369,6 +365,21 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_key_pair_that_is_not_there_is_made_and_one_that_is_spoilt_is_named() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = Directory::open_or_create(temporary.path()).unwrap();
+        let path = directory.path().join(CREDENTIALS);
+        for spoilt in ["", "{}", "{\"access_key_id\": \"AKIA"] {
+            fs::write(&path, spoilt).unwrap();
+            let said = directory.key_pair().err().unwrap().to_string();
+            let begin = format!("{} is not as a region has written it", path.display());
+            assert!(said.starts_with(&begin), "{said}");
+        }
+        fs::remove_file(&path).unwrap();
+        directory.key_pair().unwrap();
     }
 
     #[test]

@@ -3,14 +3,20 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use eni_instance::{ConsoleFile, InstanceError, RunDirectory};
 use eni_types::{InstanceId, InstanceState};
 
 use crate::cli::{ExecOptions, LogsOptions};
 use crate::directory::{Directory, DirectoryError};
-use crate::status::{InstanceStatus, StatusError, report_of};
+use crate::status::{InstanceStatus, StatusError, boots_of, report_of};
 use crate::{Failure, privilege};
+
+/// How long a command waits for an instance that boots: some 0.1 s, a launch of a hundred a few seconds.
+const BOOT_PATIENCE: Duration = Duration::from_secs(5);
+const BOOT_POLL: Duration = Duration::from_millis(50);
 
 /// Why an instance cannot be entered or shown.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +31,11 @@ pub(crate) enum NoInstance {
         state: InstanceState,
     },
     #[error(
-        "the processes of {0} have ended: try again if it is being rebooted, and otherwise `aws ec2 reboot-instances --instance-ids {0}` boots it anew"
+        "the processes of {0} have ended: `aws ec2 reboot-instances --instance-ids {0}` boots it anew"
     )]
-    Dead(InstanceId),
+    Impaired(InstanceId),
+    #[error("{0} has no processes yet: try again when it has booted")]
+    Booting(InstanceId),
     #[error(transparent)]
     Status(#[from] StatusError),
     #[error(transparent)]
@@ -52,10 +60,22 @@ pub(crate) fn exec(options: &ExecOptions) -> Result<ExitCode, Failure> {
     let directory = Directory::open(&options.directory.data_dir)?;
     let run = directory.run_directory()?;
     let id = find(&directory, &run, &options.instance)?;
-    match eni_instance::exec(&run, &supervisor(), id, &options.command) {
-        Ok(code) => Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))),
-        Err(InstanceError::NotRunning(_)) => Err(why_not_running(&directory, id).into()),
-        Err(error) => Err(error.into()),
+    let deadline = Instant::now() + BOOT_PATIENCE;
+    loop {
+        // Of a region that has been killed the instances run on.
+        let boot = boots_of(&directory)
+            .ok()
+            .and_then(|boots| boots.get(&id).copied());
+        match eni_instance::exec(&run, &supervisor(), id, boot, &options.command) {
+            Ok(code) => return Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))),
+            Err(InstanceError::NotRunning(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match why_not_running(&directory, id) {
+            // It boots, or is about to be booted anew.
+            NoInstance::Booting(_) if Instant::now() < deadline => thread::sleep(BOOT_POLL),
+            why => return Err(why.into()),
+        }
     }
 }
 
@@ -69,8 +89,9 @@ pub(crate) fn logs(options: &LogsOptions) -> Result<(), Failure> {
         let mut output = io::stdout().lock();
         output.write_all(bytes).and_then(|()| output.flush())
     };
+    let place = run.instance(id);
     let printed = match options.follow {
-        true => console.follow(print),
+        true => console.follow(|| place.exists(), print),
         false => console.read().and_then(|kept| match kept {
             Some((bytes, _)) => print(&bytes),
             None => Ok(()),
@@ -132,10 +153,11 @@ fn why_not_running(directory: &Directory, id: InstanceId) -> NoInstance {
         Err(error) => return error.into(),
     };
     let known = report.instances.iter().find(|one| one.instance_id == id);
-    match known.map(|one| one.state) {
+    match known.map(|one| (one.state, one.is_impaired)) {
         None => NoInstance::Unknown(id.to_string()),
-        Some(InstanceState::Running) => NoInstance::Dead(id),
-        Some(state) => NoInstance::NotRunning { id, state },
+        Some((InstanceState::Running, true)) => NoInstance::Impaired(id),
+        Some((InstanceState::Running | InstanceState::Pending, _)) => NoInstance::Booting(id),
+        Some((state, _)) => NoInstance::NotRunning { id, state },
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -25,6 +25,7 @@ const SORT_INTERVAL: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Where Prometheus asks, and in which form it is answered (its text format, version 0.0.4).
 const PATH: &str = "/metrics";
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
 const CONTENT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4");
 
 /// All figures of this process.
@@ -90,11 +91,15 @@ impl Metrics {
 
     fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         let mut response = Response::default();
-        if request.method() == Method::GET && request.uri().path() == PATH {
+        if request.uri().path() != PATH {
+            *response.status_mut() = StatusCode::NOT_FOUND;
+        } else if matches!(*request.method(), Method::GET | Method::HEAD) {
+            // The server leaves the body of an answer to HEAD out, and keeps its length.
             *response.body_mut() = Full::from(self.render());
             response.headers_mut().insert(CONTENT_TYPE, CONTENT);
         } else {
-            *response.status_mut() = StatusCode::NOT_FOUND;
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+            response.headers_mut().insert(ALLOW, METHODS);
         }
         response
     }

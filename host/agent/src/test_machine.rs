@@ -332,6 +332,7 @@ impl Host {
             &run,
             &[example("instance_exec")],
             instance_id(instance),
+            None,
             &command,
         )
         .unwrap()

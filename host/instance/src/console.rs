@@ -77,17 +77,25 @@ impl ConsoleFile {
         Ok(Some((tail(&mut file)?, written)))
     }
 
-    /// Gives `print` what is there, and then what comes, until there is no such console any more, or printing fails.
+    /// Gives `print` what is there, and then what comes, as long as there `is_more` to come, or until printing fails.
     ///
     /// # Errors
     /// When it cannot be read, and what `print` fails with.
-    pub fn follow(&self, mut print: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    pub fn follow(
+        &self,
+        is_more: impl Fn() -> bool,
+        mut print: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut reader = Reader::default();
-        while self.0.exists() {
+        loop {
+            // Asked before it is read: what was printed last is not missed.
+            let is_last = !is_more();
             print(&reader.news(&self.0)?)?;
+            if is_last {
+                return Ok(());
+            }
             thread::sleep(FOLLOW_INTERVAL);
         }
-        Ok(())
     }
 }
 
@@ -167,6 +175,30 @@ mod tests {
         let (kept, _) = file.read().unwrap().unwrap();
         assert_eq!(kept.len(), CONSOLE_BYTES);
         assert!(kept.ends_with(b"round 99"));
+    }
+
+    #[test]
+    fn whoever_follows_sees_the_last_line_and_then_the_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("console");
+        let mut console = Console::open(&path).unwrap();
+        console.append(b"first\n").unwrap();
+        let looks = std::cell::Cell::new(0);
+        let console = std::cell::RefCell::new(console);
+        let is_more = || {
+            looks.set(looks.get() + 1);
+            if looks.get() == 2 {
+                console.borrow_mut().append(b"last\n").unwrap();
+            }
+            looks.get() < 2
+        };
+        let mut followed = Vec::new();
+        let print = |bytes: &[u8]| {
+            followed.extend_from_slice(bytes);
+            Ok(())
+        };
+        ConsoleFile(path.clone()).follow(is_more, print).unwrap();
+        assert_eq!(followed, b"first\nlast\n");
     }
 
     #[test]

@@ -35,7 +35,7 @@ const HANDED_ON: [Signal; 4] = [
 /// Runs `command`, or a shell where it is empty, inside the instance: as root, in its namespaces and its cgroup, with the
 /// caller's standard input and output, but without the caller's environment. A caller who sits at a terminal gives the
 /// command one of its own, as `docker exec -it` does. `supervisor` is the command that calls [`crate::supervisor::run`]
-/// with the arguments added to it.
+/// with the arguments added to it. With a `boot`, in that boot of the instance and in no other, which may be about to end.
 ///
 /// Gives the command's exit code, or 128 and the signal's number, 127 for one that is not found and 126 for one that
 /// cannot be run, as shells do. Signals that would end the caller's process are handed on to the command's process group;
@@ -47,10 +47,12 @@ pub fn exec(
     run: &RunDirectory,
     supervisor: &[OsString],
     id: InstanceId,
+    boot: Option<u64>,
     command: &[OsString],
 ) -> Result<i32, InstanceError> {
     let cgroup = RegionCgroup::open(run)?.instance(id);
     let init = BootRecord::read(&run.instance(id))
+        .filter(|record| boot.is_none_or(|boot| record.boot_count == boot))
         .map(|record| record.process_id)
         .ok_or(InstanceError::NotRunning(id))?;
     let failed = |source| InstanceError::Exec { id, source };

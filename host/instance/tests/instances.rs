@@ -53,7 +53,7 @@ impl Region {
 
     fn shell(&self, id: InstanceId, script: &str) -> i32 {
         let command = ["sh", "-c", script].map(OsString::from);
-        exec(&self.run, &supervisor(), id, &command).unwrap()
+        exec(&self.run, &supervisor(), id, None, &command).unwrap()
     }
 }
 
@@ -193,6 +193,16 @@ fn root_an_instance_outlives_its_driver_and_ends_when_it_is_stopped() {
     // Cargo sets this for every test: what the caller has in its environment stays outside.
     assert_eq!(region.shell(id(), "test -z \"$CARGO_MANIFEST_DIR\""), 0);
     assert_eq!(region.shell(id(), "kill -9 $$"), 137);
+    for (boot, enters) in [(4, true), (5, false)] {
+        let entered = exec(
+            &region.run,
+            &supervisor(),
+            id(),
+            Some(boot),
+            &["true".into()],
+        );
+        assert_eq!(entered.is_ok(), enters, "boot {boot}: {entered:?}");
+    }
     let child = {
         let run = region.run.clone();
         thread::spawn(move || {
@@ -200,6 +210,7 @@ fn root_an_instance_outlives_its_driver_and_ends_when_it_is_stopped() {
                 &run,
                 &supervisor(),
                 id(),
+                None,
                 &["sleep", "1000"].map(OsString::from),
             )
             .unwrap()
@@ -217,7 +228,7 @@ fn root_an_instance_outlives_its_driver_and_ends_when_it_is_stopped() {
     );
     let observed = region.driver.instances().unwrap()[&id()].clone();
     assert_eq!((observed.boot_count, observed.alive), (Some(4), false));
-    let refused = exec(&region.run, &supervisor(), id(), &["true".into()]);
+    let refused = exec(&region.run, &supervisor(), id(), None, &["true".into()]);
     assert!(
         matches!(refused, Err(InstanceError::NotRunning(_))),
         "{refused:?}"

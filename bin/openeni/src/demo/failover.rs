@@ -268,7 +268,7 @@ impl Scene {
             .parse()
             .map_err(|_| DemoError::Nonsense("an instance id"))?;
         let command = ["/bin/sh", "-c", script].map(Into::into);
-        eni_instance::exec(&run, &crate::instance::supervisor(), id, &command)?;
+        eni_instance::exec(&run, &crate::instance::supervisor(), id, None, &command)?;
         Ok(())
     }
 }

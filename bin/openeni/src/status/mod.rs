@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use eni_agent::{Agent, AgentError, VportStatus};
 use eni_region::Region;
+use eni_types::InstanceId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::time::timeout;
@@ -138,6 +139,13 @@ pub(crate) fn report_of(directory: &Directory) -> Result<Report, StatusError> {
     Ok(serde_json::from_str(&document)?)
 }
 
+/// Which boot each instance that is up is in, or about to be in.
+pub(crate) fn boots_of(directory: &Directory) -> Result<BTreeMap<InstanceId, u64>, StatusError> {
+    directory.endpoint()?;
+    let document = read_document(&directory.status_socket(), Question::Boots)?;
+    Ok(serde_json::from_str(&document)?)
+}
+
 /// Prints what the running region has measured of itself.
 pub(crate) fn show_metrics(options: &DataDirectory) -> Result<(), StatusError> {
     let directory = Directory::open(&options.data_dir)?;
@@ -155,6 +163,8 @@ pub(crate) enum Question {
     Status,
     /// What was measured.
     Metrics,
+    /// The boots of the instances.
+    Boots,
 }
 
 impl Question {
@@ -162,6 +172,7 @@ impl Question {
         match self {
             Self::Status => b"",
             Self::Metrics => b"metrics",
+            Self::Boots => b"boots",
         }
     }
 
@@ -172,6 +183,7 @@ impl Question {
         let heard = timeout(QUESTION_PATIENCE, stream.read_to_end(&mut word)).await;
         match heard {
             Ok(Ok(_)) if word == Self::Metrics.word() => Self::Metrics,
+            Ok(Ok(_)) if word == Self::Boots.word() => Self::Boots,
             _ => Self::Status,
         }
     }
@@ -218,6 +230,7 @@ pub(crate) async fn serve(
         let told = match Question::hear(&mut stream).await {
             Question::Status => report(&region, &agent, &adapters).await,
             Question::Metrics => Ok(metrics.render()),
+            Question::Boots => Ok(boots(&region)),
         };
         let text = match told {
             Ok(text) => text,
@@ -249,6 +262,15 @@ async fn report(region: &Region, agent: &Agent, adapters: &Adapters) -> Result<S
     let lanes = status.lanes.into_iter().map(Into::into).collect();
     let report = region.read(|world| Report::new(name, world, interfaces, adapters, ways, lanes));
     Ok(serde_json::to_string(&report).expect("reports have string keys"))
+}
+
+fn boots(region: &Region) -> String {
+    let boots: BTreeMap<InstanceId, u64> = region.read(|world| {
+        let up = world.instances.iter().filter(|instance| instance.is_up());
+        up.map(|instance| (instance.instance_id, instance.boot_count))
+            .collect()
+    });
+    serde_json::to_string(&boots).expect("ids are strings")
 }
 
 fn counters(vport: &VportStatus) -> Counters {
