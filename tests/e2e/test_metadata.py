@@ -1,5 +1,7 @@
 """What an instance is told about itself, by packets to 169.254.169.254."""
 
+import subprocess
+
 from namespaces import until
 from network import EVERYONE, allow
 
@@ -226,6 +228,40 @@ def test_metadata_outlives_the_regions_process(region, network):
     region.restart_after_kill()
     path = "/latest/meta-data/instance-id"
     assert metadata.get(path, token) == instance
+
+
+def test_the_way_to_the_service_is_made_anew_when_it_is_lost(region, network):
+    instance, _ = network.host(network.subnet_a, network.group("web"))
+    metadata = Metadata(region, instance)
+    metadata.meta_data("instance-id")
+    fabric = f"nsenter --net={region.data}/run/fabric".split()
+    subprocess.run([*fabric, "ip", "link", "delete", "services"], check=True)
+    asked = f"curl -sf -m 2 {IMDS}/latest/meta-data/instance-id"
+    assert not region.succeeds(instance, asked)
+    until(lambda: region.succeeds(instance, asked), "it stays lost", 30)
+
+
+def test_what_is_asked_is_measured(region, network):
+    instance, _ = network.host(network.subnet_a, network.group("web"))
+    metadata = Metadata(region, instance)
+    metadata.meta_data("instance-id")
+    metadata.curl("/latest/none")
+    text = region.openeni("metrics").stdout
+    for outcome in ("200", "404"):
+        assert f'openeni_service_request_seconds_count{{service="metadata",outcome="{outcome}"}} 1\n' in text, text
+    assert 'openeni_service_turn_seconds_count{service="metadata"} 2\n' in text, text
+
+
+def test_options_do_not_reach_the_service(region, network):
+    """Its stack would record the route, and show the fabric's own addresses."""
+    instance, interface = network.host(network.subnet_a, network.group("web"))
+    ask = (
+        "import socket; s = socket.socket(); s.settimeout(2);"
+        "s.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, bytes([7, 39, 4] + [0] * 37));"
+        "s.connect(('169.254.169.254', 80))"
+    )
+    region.run(instance, f'python3 -c "{ask}"', check=False)
+    assert region.drops(interface["NetworkInterfaceId"]).get("service_options", 0) > 0
 
 
 def test_link_local_packets_go_nowhere_else(region, network):

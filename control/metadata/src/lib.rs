@@ -153,7 +153,7 @@ fn read(request: &Request<'_>, instance: &Instance, scope: Scope<'_>) -> Answer 
 }
 
 /// The versions that clients name (EC2 User Guide, "Get the available versions of the instance metadata"), but `latest`.
-const VERSIONS: [&str; 23] = [
+const VERSIONS: [&str; 28] = [
     "1.0",
     "2007-01-19",
     "2007-03-01",
@@ -177,6 +177,11 @@ const VERSIONS: [&str; 23] = [
     "2018-09-24",
     "2019-10-01",
     "2020-10-27",
+    "2021-01-03",
+    "2021-03-23",
+    "2021-07-15",
+    "2022-09-24",
+    "2024-04-11",
 ];
 const LATEST: &str = "latest";
 

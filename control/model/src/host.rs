@@ -5,6 +5,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::task::Waker;
 
+use eni_types::Timestamp;
+
 use crate::{ChangeSet, RegionSettings, Transition, World};
 
 /// A world as it was published. It never changes.
@@ -24,6 +26,9 @@ pub trait Published: Send + Sync {
 pub trait Source: Send + Sync {
     /// The region's settings.
     fn settings(&self) -> &RegionSettings;
+
+    /// The region's time.
+    fn now(&self) -> Timestamp;
 
     /// What is published at the moment. Does not wait.
     fn published(&self) -> Arc<dyn Published>;

@@ -8,6 +8,7 @@ use eni_model::{
     plan_transitions,
 };
 use eni_store::Revision;
+use eni_types::Timestamp;
 
 use crate::{Region, Snapshot};
 
@@ -29,6 +30,10 @@ impl Published for Snapshot {
 impl Source for Region {
     fn settings(&self) -> &RegionSettings {
         self.settings()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now()
     }
 
     fn published(&self) -> Arc<dyn Published> {

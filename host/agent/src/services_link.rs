@@ -23,7 +23,9 @@ const LINK_PREFIX: u8 = 30;
 
 /// Guests are called by addresses in 127.0.0.0/8 ([`eni_abi::Service::address`]), which are this namespace's own: its loopback
 /// device says so, and by `route_localnet` they may come in by another. Where packets come from the data plane has checked.
-/// A guest that leaves handshakes unfinished holds their room for a few seconds, and then only cookies.
+/// A guest that leaves handshakes unfinished holds their room for a few seconds, and then only cookies; one that does not
+/// confirm the end of a connection, for one second (the kernel's number of such connections is the whole machine's,
+/// `tcp_max_orphans`).
 const SETTINGS: &[(&str, &str)] = &[
     ("ipv4/ip_forward", "0"),
     ("ipv4/conf/all/route_localnet", "1"),
@@ -31,6 +33,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("ipv4/conf/default/rp_filter", "0"),
     ("ipv4/tcp_synack_retries", "1"),
     ("ipv4/tcp_syncookies", "1"),
+    ("ipv4/tcp_orphan_retries", "1"),
+    ("ipv4/tcp_fin_timeout", "5"),
 ];
 const IPV6_SETTINGS: &[(&str, &str)] = &[
     ("ipv6/conf/all/disable_ipv6", "1"),
@@ -55,6 +59,24 @@ pub(crate) fn open(
     programs.guard(SERVICES_VPORT, fabric)?;
     programs.attach(SERVICES_VPORT, fabric)?;
     Ok(services)
+}
+
+/// Joins the services' namespace to `fabric` again, if somebody has taken the pair, what was set there, or the program away.
+pub(crate) fn mend(
+    run: &RunDirectory,
+    fabric: &Namespace,
+    programs: &Programs,
+    is_attached: bool,
+) -> Result<(), AgentError> {
+    if !Namespace::exists(&run.services()) {
+        return Ok(());
+    }
+    let services = Namespace::open(&run.services())?;
+    if !is_attached || !is_joined(&mut services.netlink()?)? {
+        tracing::warn!("the way to the fabric's services is lost, and made anew");
+        open(run, fabric, programs)?;
+    }
+    Ok(())
 }
 
 /// Takes both away.

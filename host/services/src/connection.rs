@@ -5,10 +5,15 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+/// How long a client may take to agree that its connection has ended.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How many hops what is written may go from now on; 0 while nobody has bounded it.
 #[derive(Clone, Default)]
@@ -23,13 +28,21 @@ impl Reach {
 
 /// A connection, and what has been set of its [`Reach`].
 ///
-/// Dropped before it was shut down, it is reset: closed in order, it would stay in the kernel until its client agrees
-/// (`tcp_close` in the kernel's net/ipv4/tcp.c), where no bound of ours counts it.
+/// Closed in order it would stay in the kernel until its client agrees (`tcp_close` in the kernel's net/ipv4/tcp.c), where no
+/// bound of ours counts it. So to shut it down takes until the client has done the same; dropped before, it is reset.
 pub(crate) struct Connection {
     stream: TcpStream,
     reach: Reach,
     set: u8,
-    is_shut: bool,
+    end: End,
+}
+
+/// How far the end of a connection has come.
+enum End {
+    Open,
+    /// We write no more, and wait so long until the client does not either.
+    Ending(Pin<Box<Sleep>>),
+    Agreed,
 }
 
 impl Connection {
@@ -38,7 +51,7 @@ impl Connection {
             stream,
             reach,
             set: 0,
-            is_shut: false,
+            end: End::Open,
         }
     }
 
@@ -65,7 +78,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if !self.is_shut {
+        if !matches!(self.end, End::Agreed) {
             // It cannot fail for a socket that is open.
             drop(self.stream.set_zero_linger());
         }
@@ -97,9 +110,22 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.is_shut |= matches!(shut, Poll::Ready(Ok(())));
-        shut
+        if matches!(self.end, End::Open) {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            self.end = End::Ending(Box::pin(sleep(LAST_PATIENCE)));
+        }
+        while let End::Ending(patience) = &mut self.end {
+            if patience.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            let mut rest = [0; 512];
+            let mut rest = ReadBuf::new(&mut rest);
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut rest))?;
+            if rest.filled().is_empty() {
+                self.end = End::Agreed;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_write_vectored(
@@ -122,6 +148,7 @@ mod tests {
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -145,10 +172,29 @@ mod tests {
     async fn what_was_shut_down_ends_in_order() {
         let (mut server, mut client) = pair().await;
         server.write_all(b"last").await.unwrap();
-        server.shutdown().await.unwrap();
-        drop(server);
         let mut text = String::new();
-        client.read_to_string(&mut text).await.unwrap();
+        let reads = async {
+            client.read_to_string(&mut text).await.unwrap();
+            // What it had sent already is nobody's any more.
+            client.write_all(b"more").await.unwrap();
+            client.shutdown().await.unwrap();
+        };
+        let (ended, ()) = tokio::join!(server.shutdown(), reads);
+        ended.unwrap();
+        drop(server);
         assert_eq!(text, "last");
+        assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_does_not_agree_to_the_end_is_reset() {
+        let (mut server, mut client) = pair().await;
+        let began = Instant::now();
+        let error = server.shutdown().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(began.elapsed() >= LAST_PATIENCE);
+        drop(server);
+        assert_eq!(client.read(&mut [0]).await.unwrap(), 0, "the end");
+        assert!(client.write_all(b"more").await.is_err());
     }
 }

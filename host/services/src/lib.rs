@@ -5,8 +5,9 @@
 //! knows whose that is, and the published world all else.
 //!
 //! *Whose room.* A guest can fill nothing that others need: connections have a bound for each interface
-//! ([`MAX_CONNECTIONS_PER_INTERFACE`]), requests one of size, of time and of number ([`REQUESTS_PER_SECOND`]), and the data
-//! plane lets only so many packets of an interface through ([`eni_abi::LINK_LOCAL_PACKETS_PER_SECOND`]). Interfaces are
+//! ([`MAX_CONNECTIONS_PER_INTERFACE`], and [`MAX_WAITING_PER_INTERFACE`] beside them that wait), requests one of size, of
+//! time and of number ([`REQUESTS_PER_SECOND`]), and the data plane lets only so many packets of an interface through
+//! ([`eni_abi::LINK_LOCAL_PACKETS_PER_SECOND`]). Interfaces are
 //! answered in turns, one request or datagram of each.
 #![deny(unsafe_code)]
 
@@ -15,6 +16,7 @@ mod clock;
 mod connection;
 mod datagrams;
 mod inbox;
+mod measure;
 mod metadata;
 mod places;
 mod services;
@@ -24,7 +26,7 @@ mod turns;
 
 pub use askers::Askers;
 pub use metadata::MetadataService;
-pub use places::MAX_CONNECTIONS_PER_INTERFACE;
+pub use places::{MAX_CONNECTIONS_PER_INTERFACE, MAX_WAITING_PER_INTERFACE};
 pub use services::Services;
 pub use time::TimeService;
 pub use turns::REQUESTS_PER_SECOND;

@@ -13,7 +13,7 @@ use eni_metadata::{
     Answer, FORWARDED_HEADER, Request, Scope, TOKEN_HEADER, TOKEN_TTL_HEADER, TokenKey, answer,
 };
 use eni_model::Source;
-use eni_types::{InstanceId, Timestamp};
+use eni_types::InstanceId;
 use http::header::{ACCEPT_RANGES, CONTENT_TYPE, HeaderValue, SERVER};
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
@@ -28,9 +28,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use crate::Askers;
 use crate::connection::{Connection, Reach};
+use crate::measure;
 use crate::places::{Place, Places};
-use crate::{Askers, clock};
 
 /// The largest head of a request. A token has 56 bytes.
 const MAX_HEAD_BYTES: usize = 8 << 10;
@@ -104,30 +105,55 @@ impl MetadataService {
         let reach = Reach::default();
         let connection = Connection::new(stream, reach.clone());
         let vport = asker_of(connection.called().ok()?)?;
-        let place: Place = self.places.take(vport)?;
+        let Some(arrival) = self.places.arrive(vport) else {
+            measure::refused();
+            return None;
+        };
         connection.send_at_once().ok()?;
-        let io = TokioIo::new(connection);
         let service = Arc::clone(self);
-        let turns = place.turns();
-        let respond = service_fn(move |request: http::Request<_>| {
-            let (head, _) = request.into_parts();
-            let (service, turns, reach) = (service.clone(), turns.clone(), reach.clone());
-            async move {
-                let make = || service.respond(&head, vport, &reach);
-                Ok::<_, Infallible>(turns.answer(make).await)
-            }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_PATIENCE)
-            .max_buf_size(MAX_HEAD_BYTES)
-            .serve_connection(io, respond);
         Some(async move {
-            if let Ok(Err(error)) = timeout(LONGEST_CONNECTION, connection).await {
+            let Some(place) = arrival.place().await else {
+                measure::refused();
+                return;
+            };
+            let served = service.serve_one(connection, vport, &place, reach);
+            if let Ok(Err(error)) = timeout(LONGEST_CONNECTION, served).await {
                 debug!(%error, vport, "a guest's connection ended early");
             }
             drop(place);
         })
+    }
+
+    /// Answers what comes on a connection, until no more does, or another connection wants its place while it idles.
+    async fn serve_one(
+        self: Arc<Self>,
+        connection: Connection,
+        vport: u32,
+        place: &Place,
+        reach: Reach,
+    ) -> hyper::Result<()> {
+        let turns = place.turns();
+        let respond = service_fn(move |request: http::Request<_>| {
+            let (head, _) = request.into_parts();
+            let (service, turns, reach) = (self.clone(), turns.clone(), reach.clone());
+            async move {
+                let make = || service.respond(&head, vport, &reach);
+                Ok::<_, Infallible>(measure::answered(&turns, make).await)
+            }
+        });
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_PATIENCE)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .serve_connection(TokioIo::new(connection), respond);
+        let mut served = std::pin::pin!(served);
+        tokio::select! {
+            biased;
+            ended = served.as_mut() => return ended,
+            () = place.is_wanted() => {}
+        }
+        served.as_mut().graceful_shutdown();
+        served.await
     }
 
     fn respond(&self, head: &Parts, vport: u32, reach: &Reach) -> Response<Full<Bytes>> {
@@ -146,7 +172,7 @@ impl MetadataService {
             world: published.world(),
             region: self.source.settings(),
             key: &self.key,
-            now: now(),
+            now: self.source.now(),
         };
         match self.instance_at(vport, scope) {
             Some(instance_id) => {
@@ -221,11 +247,6 @@ fn response(answer: Answer) -> Response<Full<Bytes>> {
         headers.insert(TOKEN_TTL_HEADER, HeaderValue::from(ttl.0));
     }
     response
-}
-
-fn now() -> Timestamp {
-    let milliseconds = clock::now().as_millis();
-    Timestamp(i64::try_from(milliseconds).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

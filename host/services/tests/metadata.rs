@@ -7,14 +7,16 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eni_abi::Service;
 use eni_metadata::TokenKey;
 use eni_model::testing::TestWorld;
 use eni_model::{ChangeSet, Published, RegionSettings, Source, World};
-use eni_services::{Askers, MAX_CONNECTIONS_PER_INTERFACE, MetadataService};
-use eni_types::AttachmentId;
+use eni_services::{
+    Askers, MAX_CONNECTIONS_PER_INTERFACE, MAX_WAITING_PER_INTERFACE, MetadataService,
+};
+use eni_types::{AttachmentId, Timestamp};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
@@ -46,12 +48,19 @@ impl Source for Fixed {
         &self.settings
     }
 
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+
     fn published(&self) -> Arc<dyn Published> {
         Arc::clone(&self.world) as _
     }
 
     fn wake_on_publication(&self, _: Waker) {}
 }
+
+/// 2026-11-20, 19:10:54 UTC: not the machine's time.
+const NOW: Timestamp = Timestamp(1_795_201_854_000);
 
 /// Two instances at the vports 3 and 4, and the service on a thread.
 struct Bench {
@@ -228,7 +237,7 @@ fn what_is_too_large_or_no_request_is_refused() {
 #[test]
 fn an_interface_has_only_its_own_connections_to_fill() {
     let bench = Bench::new();
-    let held: Vec<TcpStream> = (0..MAX_CONNECTIONS_PER_INTERFACE)
+    let held: Vec<TcpStream> = (0..MAX_CONNECTIONS_PER_INTERFACE + MAX_WAITING_PER_INTERFACE)
         .map(|_| bench.connect(3))
         .collect();
     // Accepted in order: when one more is reset, all of these are there. Nothing of it stays in the kernel.
@@ -241,6 +250,57 @@ fn an_interface_has_only_its_own_connections_to_fill() {
         ask(&mut bench.connect(3), INSTANCE_ID).starts_with("HTTP/1.1 200 ")
     });
     assert!(freed, "places do not come back");
+}
+
+/// Asks on a connection that stays.
+fn ask_and_stay(stream: &mut TcpStream) {
+    let request = format!("{INSTANCE_ID}Host: 169.254.169.254\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut bytes = [0; 4096];
+    let length = stream.read(&mut bytes).unwrap();
+    assert!(bytes[..length].starts_with(b"HTTP/1.1 200 "));
+}
+
+#[test]
+fn idle_connections_make_room_for_those_that_wait() {
+    let bench = Bench::new();
+    let mut idle: Vec<TcpStream> = Vec::new();
+    for _ in 0..MAX_CONNECTIONS_PER_INTERFACE {
+        idle.push(bench.connect(3));
+        ask_and_stay(idle.last_mut().unwrap());
+    }
+    thread::scope(|scope| {
+        for _ in 0..MAX_WAITING_PER_INTERFACE {
+            scope.spawn(|| {
+                let answer = ask(&mut bench.connect(3), INSTANCE_ID);
+                assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+            });
+        }
+    });
+    // They end in order.
+    assert_eq!(idle[0].read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn a_connection_counts_until_its_client_agrees_that_it_has_ended() {
+    let bench = Bench::new();
+    let mut ended: Vec<TcpStream> = Vec::new();
+    for _ in 0..MAX_CONNECTIONS_PER_INTERFACE {
+        ended.push(bench.connect(3));
+        let answer = ask(ended.last_mut().unwrap(), INSTANCE_ID);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    let began = Instant::now();
+    let answer = ask(&mut bench.connect(3), INSTANCE_ID);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(
+        began.elapsed() > Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+    // Reset by then, the oldest at least.
+    let written = (0..2).map(|_| ended[0].write_all(b"x")).last();
+    assert!(written.unwrap().is_err());
 }
 
 #[test]

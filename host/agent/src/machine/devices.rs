@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use eni_abi::SERVICES_VPORT;
 use eni_bpf_loader::Programs;
 use eni_instance::{InstanceDriver, RunDirectory};
 use eni_netlink::{Namespace, Netlink};
@@ -13,7 +14,7 @@ use eni_types::InstanceId;
 
 use crate::services_link;
 use crate::uplink::{Host, UplinkOwner};
-use crate::{AdapterService, AgentError};
+use crate::{AdapterService, AgentError, log_failure};
 
 /// What changes devices and instances.
 pub(crate) struct DevicesPart {
@@ -67,10 +68,13 @@ impl DevicesPart {
         services_link::open(&self.run, &self.fabric, &self.programs)
     }
 
-    /// All devices and instances as they are.
+    /// All devices and instances as they are. The way to the services is no instance's, and mended by the way.
     pub(crate) fn look(&self) -> Result<SeenDevices, AgentError> {
         let attachments = self.programs.attachments()?;
         let alive = attachments.iter().filter(|attachment| attachment.alive);
+        let is_attached = (alive.clone()).any(|attachment| attachment.vport == SERVICES_VPORT);
+        let mended = services_link::mend(&self.run, &self.fabric, &self.programs, is_attached);
+        log_failure("mend the way to the services", mended);
         Ok(SeenDevices {
             instances: self.driver.instances()?,
             brought: self.driver.brought()?,
