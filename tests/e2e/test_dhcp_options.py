@@ -38,7 +38,7 @@ def test_a_set_of_dhcp_options_is_made_described_and_deleted(ec2):
 def test_instances_follow_their_vpcs_set_of_dhcp_options(shared_region, ec2, net):
     corporate = created(ec2, domain_name=["corp.test"], domain_name_servers=["10.0.1.53", "10.0.2.53"])
     running, _ = net.host(net.subnet_a)
-    assert shared_region.run(running, RESOLVER) == "search ec2.internal\n" + WITHOUT_SERVER
+    assert shared_region.run(running, RESOLVER) == "search ec2.internal\nnameserver 10.0.0.2\n"
 
     ec2.associate_dhcp_options(DhcpOptionsId=corporate, VpcId=net.vpc_id)
     told = "search corp.test\nnameserver 10.0.1.53\nnameserver 10.0.2.53\n"

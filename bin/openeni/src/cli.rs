@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use eni_agent::DnsUpstream;
 use eni_types::Ipv4Cidr;
 
 /// EC2 network interfaces that carry packets, on machines you own.
@@ -107,6 +108,9 @@ pub(crate) struct DevOptions {
     /// Also serve `openeni metrics` over HTTP at /metrics, for Prometheus (only on a loopback address).
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = loopback)]
     pub(crate) metrics: Option<SocketAddr>,
+    /// Who is asked about names that are not the region's: a resolver's address, or none. Whom the host asks, if not given.
+    #[arg(long, value_name = "ADDRESS[:PORT]|none")]
+    pub(crate) dns_upstream: Option<DnsUpstream>,
 }
 
 /// `openeni fabric`.
@@ -272,6 +276,10 @@ mod tests {
             (&["--account-id", "1234"], false),
             (&["--metrics", "127.0.0.1:9464"], true),
             (&["--metrics", "192.0.2.1:9464"], false),
+            (&["--dns-upstream", "9.9.9.9"], true),
+            (&["--dns-upstream", "[::1]:5353"], true),
+            (&["--dns-upstream", "none"], true),
+            (&["--dns-upstream", "dns.example"], false),
             (&["--public-pool", "203.0.113.0/24"], true),
             (&["--public-pool", "203.0.113.0/31"], false),
             (&["--public-pool", "0.0.0.0/0"], false),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use eni_agent::{Agent, AgentSettings, chain};
+use eni_agent::{Agent, AgentSettings, DnsUpstream, chain};
 use eni_ec2_api::{Access, Consoles, Credentials, QueryApi, SecretAccessKey, serve};
 use eni_instance::{ConsoleFile, RunDirectory};
 use eni_metadata::TokenKey;
@@ -255,7 +255,8 @@ async fn start(
         .local_addr()
         .map_err(machine("cannot tell the address listened on"))?;
     let adapters = Arc::new(Adapters::new(directory.run_directory()?));
-    let agent = agent_settings(directory, Arc::clone(&adapters))?;
+    let upstream = options.dns_upstream.clone().unwrap_or_default();
+    let agent = agent_settings(directory, Arc::clone(&adapters), upstream)?;
     Ok(Started {
         interrupt,
         terminate,
@@ -422,6 +423,7 @@ fn tell_of_missing_libraries() -> Result<(), DevError> {
 fn agent_settings(
     directory: &Directory,
     adapters: Arc<Adapters>,
+    dns_upstream: DnsUpstream,
 ) -> Result<AgentSettings, DevError> {
     let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
     let libraries = efa_libraries().map_err(machine("cannot find this program"))?;
@@ -434,6 +436,7 @@ fn agent_settings(
         adapters,
         token_key: TokenKey::from_secret(directory.key_pair()?.secret_access_key.as_bytes()),
         init_command: vec![program.into(), "instance-init".into()],
+        dns_upstream,
     })
 }
 

@@ -9,8 +9,7 @@ use eni_types::{DhcpOption, DomainNameServers, VpcId};
 /// Without a server every look-up fails at once instead of after seconds.
 const WITHOUT_SERVER: &str = "options timeout:1 attempts:1\n";
 
-/// What the VPC's set of DHCP options says, as resolv.conf(5) has it. EC2's own resolver is not here yet: who is given it
-/// has no server.
+/// What the VPC's set of DHCP options says, as resolv.conf(5) has it. EC2's own resolver is the VPC's, where it has one.
 pub(crate) fn of_vpc(world: &World, settings: &RegionSettings, vpc_id: VpcId) -> String {
     let set = world.dhcp_options_of(vpc_id, settings);
     let (mut search, mut servers) = (String::new(), String::new());
@@ -23,8 +22,13 @@ pub(crate) fn of_vpc(world: &World, settings: &RegionSettings, vpc_id: VpcId) ->
                     .map(|server| format!("nameserver {server}\n"));
                 servers = lines.collect();
             }
-            DhcpOption::DomainNameServers(DomainNameServers::AmazonProvided)
-            | DhcpOption::NtpServers(_)
+            DhcpOption::DomainNameServers(DomainNameServers::AmazonProvided) => {
+                let vpc = world.vpcs.get(vpc_id);
+                let resolver = vpc.and_then(|vpc| vpc.resolver_address());
+                let line = resolver.map(|address| format!("nameserver {address}\n"));
+                servers = line.unwrap_or_default();
+            }
+            DhcpOption::NtpServers(_)
             | DhcpOption::NetbiosNameServers(_)
             | DhcpOption::NetbiosNodeType(_)
             | DhcpOption::Ipv6AddressPreferredLeaseTime(_) => {}

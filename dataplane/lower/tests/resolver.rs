@@ -49,8 +49,10 @@ fn an_instance_is_told_what_its_vpcs_set_of_dhcp_options_says() {
             ("MaxCount", "1"),
         ],
     );
+    // The third address of the default VPC's block.
+    let own = "nameserver 172.31.0.2\n";
     let alone = "options timeout:1 attempts:1\n";
-    assert_eq!(told(&model), format!("search ec2.internal\n{alone}"));
+    assert_eq!(told(&model), format!("search ec2.internal\n{own}"));
     let vpc = model.world.default_vpc().unwrap().vpc_id.to_string();
     let corporate = set(
         &mut model,
@@ -66,11 +68,17 @@ fn an_instance_is_told_what_its_vpcs_set_of_dhcp_options_says() {
             corporate.as_str(),
             "search corp.test lab.test\nnameserver 10.0.0.2\nnameserver fd00::53\n",
         ),
-        (&amazon, alone),
+        (&amazon, own),
         ("default", alone),
+        (&amazon, own),
     ] {
         let parameters = [("DhcpOptionsId", id), ("VpcId", vpc.as_str())];
         model.must("AssociateDhcpOptions", &parameters);
         assert_eq!(told(&model), want, "{id}");
     }
+    for name in ["EnableDnsHostnames.Value", "EnableDnsSupport.Value"] {
+        let off = [("VpcId", vpc.as_str()), (name, "false")];
+        model.must("ModifyVpcAttribute", &off);
+    }
+    assert_eq!(told(&model), alone);
 }

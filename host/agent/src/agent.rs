@@ -11,7 +11,7 @@ use eni_instance::{AdapterFiles, RunDirectory};
 use eni_metadata::TokenKey;
 use eni_model::{Reports, Source};
 use eni_priority::Priority;
-use eni_services::{Askers, Services};
+use eni_services::{Askers, DnsUpstream, Services};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
@@ -39,6 +39,8 @@ pub struct AgentSettings {
     pub adapters: Arc<dyn AdapterService>,
     /// What tokens of instance metadata are made with.
     pub token_key: TokenKey,
+    /// Who is asked about names that are not the region's.
+    pub dns_upstream: DnsUpstream,
 }
 
 /// A running agent. Dropping it stops its threads and leaves the network as it is.
@@ -67,6 +69,7 @@ impl Agent {
             adapter_files,
             adapters,
             token_key,
+            dns_upstream,
         } = settings;
         let failed = |action| {
             let path = data_directory.clone();
@@ -88,7 +91,13 @@ impl Agent {
         let lanes = ["tables", "devices", "services"].map(|name| Lane::new(name, &planted));
         let [tables_lane, devices_lane, services_lane] = lanes.clone();
         let askers = Arc::new(Askers::default());
-        let services = Services::new(Arc::clone(&source), Arc::clone(&askers), token_key);
+        let services = Services::new(
+            Arc::clone(&source),
+            Arc::clone(&askers),
+            token_key,
+            dns_upstream,
+        )
+        .map_err(failed("start a thread for"))?;
         let namespace = machine.devices.open_services()?;
         let (requests, inbox) = mpsc::channel(MAX_REQUESTS);
         let lane = TablesLane::new(Parts {

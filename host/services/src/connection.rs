@@ -9,11 +9,19 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep};
+use tracing::warn;
 
 /// How long a client may take to agree that its connection has ended.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait before accepting again where the process has no descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that may wait to be accepted, of all interfaces together: as many as the kernel lets a listener have
+/// (`net.core.somaxconn`, its Documentation/admin-guide/sysctl/net.rst).
+const BACKLOG: u32 = 4_096;
 
 /// How many hops what is written may go from now on; 0 while nobody has bounded it.
 #[derive(Clone, Default)]
@@ -142,12 +150,48 @@ impl AsyncWrite for Connection {
     }
 }
 
+/// Where guests' connections arrive.
+pub(crate) fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    // As tokio's own: the one before may have left connections.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Spawns the life that `connection` gives each connection, until `stop` holds or its sender is gone. All of them end with this
+/// function; one for which there is none is reset.
+pub(crate) async fn accept<F: Future<Output = ()> + Send + 'static>(
+    listener: TcpListener,
+    mut stop: watch::Receiver<bool>,
+    connection: impl Fn(TcpStream) -> Option<F>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    if let Some(life) = connection(stream) {
+                        connections.spawn(life);
+                    }
+                }
+                Err(error) => {
+                    warn!(%error, "cannot accept a guest's connection");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{self, Ipv4Addr};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
     use tokio::time::Instant;
 
     use super::*;
@@ -196,5 +240,17 @@ mod tests {
         drop(server);
         assert_eq!(client.read(&mut [0]).await.unwrap(), 0, "the end");
         assert!(client.write_all(b"more").await.is_err());
+    }
+
+    /// More than the 128 for whom a listener has room unless it is told.
+    #[tokio::test]
+    async fn a_crowd_may_wait_to_be_accepted() {
+        let listener = listen_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        // The kernel answers nobody whom it has no room for: the first would come only after its client's second attempt.
+        let crowd: Result<Vec<_>, _> = (0..300)
+            .map(|_| net::TcpStream::connect_timeout(&address, Duration::from_millis(800)))
+            .collect();
+        assert_eq!(crowd.unwrap().len(), 300);
     }
 }

@@ -18,6 +18,7 @@ mod datagrams;
 mod inbox;
 mod measure;
 mod metadata;
+mod names;
 mod places;
 mod services;
 mod sys;
@@ -26,6 +27,7 @@ mod turns;
 
 pub use askers::Askers;
 pub use metadata::MetadataService;
+pub use names::{DnsUpstream, MalformedUpstream, NameService, NameSockets};
 pub use places::{MAX_CONNECTIONS_PER_INTERFACE, MAX_WAITING_PER_INTERFACE};
 pub use services::Services;
 pub use time::TimeService;

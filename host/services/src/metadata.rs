@@ -22,14 +22,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use percent_encoding::percent_decode_str;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
-use tracing::{debug, warn};
+use tokio::time::timeout;
+use tracing::debug;
 
 use crate::Askers;
-use crate::connection::{Connection, Reach};
+use crate::connection::{Connection, Reach, accept, listen_at};
 use crate::measure;
 use crate::places::{Place, Places};
 
@@ -39,11 +38,6 @@ const MAX_HEAD_BYTES: usize = 8 << 10;
 const HEAD_PATIENCE: Duration = Duration::from_secs(15);
 /// The longest life of a connection: its client opens another.
 const LONGEST_CONNECTION: Duration = Duration::from_secs(300);
-/// How long to wait before accepting again where the process has no descriptors left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Connections that may wait to be accepted, of all interfaces together: as many as the kernel lets a listener have
-/// (`net.core.somaxconn`, its Documentation/admin-guide/sysctl/net.rst).
-const BACKLOG: u32 = 4_096;
 /// What EC2's server calls itself.
 const SERVER_NAME: &str = "EC2ws";
 
@@ -77,27 +71,8 @@ impl MetadataService {
     }
 
     /// Serves until `stop` holds or its sender is gone.
-    pub async fn serve(self: &Arc<Self>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
-        // They end with this function.
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                biased;
-                _ = stop.wait_for(|stop| *stop) => return,
-                Some(_) = connections.join_next() => {}
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        if let Some(connection) = self.connection(stream) {
-                            connections.spawn(connection);
-                        }
-                    }
-                    Err(error) => {
-                        warn!(%error, "cannot accept a guest's connection");
-                        sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-            }
-        }
+    pub async fn serve(self: &Arc<Self>, listener: TcpListener, stop: watch::Receiver<bool>) {
+        accept(listener, stop, |stream| self.connection(stream)).await;
     }
 
     /// A connection's life; `None` where it is reset at once.
@@ -199,14 +174,6 @@ impl MetadataService {
     }
 }
 
-fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = TcpSocket::new_v4()?;
-    // As tokio's own: the one before may have left connections.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
 /// A header's value. Where its lines differ, all of them as a list (RFC 9110, 5.3), which neither a token nor a time is.
 fn combined<'a>(headers: &'a HeaderMap, name: &str) -> Option<Cow<'a, [u8]>> {
     let mut values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
@@ -247,23 +214,4 @@ fn response(answer: Answer) -> Response<Full<Bytes>> {
         headers.insert(TOKEN_TTL_HEADER, HeaderValue::from(ttl.0));
     }
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net;
-
-    use super::*;
-
-    /// More than the 128 for whom a listener has room unless it is told.
-    #[tokio::test]
-    async fn a_crowd_may_wait_to_be_accepted() {
-        let listener = listen_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
-        let address = listener.local_addr().unwrap();
-        // The kernel answers nobody whom it has no room for: the first would come only after its client's second attempt.
-        let crowd: Result<Vec<_>, _> = (0..300)
-            .map(|_| net::TcpStream::connect_timeout(&address, Duration::from_millis(800)))
-            .collect();
-        assert_eq!(crowd.unwrap().len(), 300);
-    }
 }

@@ -7,20 +7,32 @@ use eni_metadata::TokenKey;
 use eni_model::Source;
 use tokio::sync::watch;
 
+use crate::names::{DnsUpstream, NameService, NameSockets};
 use crate::{Askers, MetadataService, TimeService};
 
 /// What guests find at the addresses of [`eni_abi::Service`].
 pub struct Services {
     metadata: Arc<MetadataService>,
+    names: Arc<NameService>,
 }
 
 impl Services {
-    /// Of what `source` publishes, for the attachments that `askers` knows; tokens of instance metadata are by `key`.
-    #[must_use]
-    pub fn new(source: Arc<dyn Source>, askers: Arc<Askers>, key: TokenKey) -> Self {
-        Self {
+    /// Of what `source` publishes, for the attachments that `askers` knows; tokens of instance metadata are by `key`. What names
+    /// are not known there, `upstream` is asked from the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn new(
+        source: Arc<dyn Source>,
+        askers: Arc<Askers>,
+        key: TokenKey,
+        upstream: DnsUpstream,
+    ) -> io::Result<Self> {
+        let names = NameService::new(Arc::clone(&source), Arc::clone(&askers), upstream)?;
+        Ok(Self {
             metadata: Arc::new(MetadataService::new(source, askers, key)),
-        }
+            names: Arc::new(names),
+        })
     }
 
     /// Serves until `stop` holds or its sender is gone. To be called in the services' network namespace.
@@ -30,9 +42,11 @@ impl Services {
     pub async fn serve(&self, stop: watch::Receiver<bool>) -> io::Result<()> {
         let listener = MetadataService::listen().await?;
         let time = TimeService::listen()?;
+        let names = NameSockets::open()?;
         tokio::join!(
             self.metadata.serve(listener, stop.clone()),
-            time.serve(stop),
+            time.serve(stop.clone()),
+            self.names.serve(names, stop),
         );
         Ok(())
     }

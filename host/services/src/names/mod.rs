@@ -1,0 +1,251 @@
+//! Names over DNS, by UDP and TCP.
+
+mod upstream;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use eni_abi::Service;
+use eni_model::Source;
+use eni_names::{Cache, Decision, Forwarded, MAX_QUESTION_BYTES, Scope, Transport, decide};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::debug;
+
+use crate::Askers;
+use crate::connection::{Connection, Reach, accept, listen_at};
+use crate::datagrams::{Datagrams, Question};
+use crate::places::{Place, Places};
+
+use upstream::Upstream;
+pub use upstream::{DnsUpstream, MalformedUpstream};
+
+/// How long a question may take to come, and how long a kept connection may idle (RFC 7766, 6.2.3: some seconds).
+const QUESTION_PATIENCE: Duration = Duration::from_secs(10);
+/// The longest life of a connection: its client opens another.
+const LONGEST_CONNECTION: Duration = Duration::from_secs(120);
+
+/// Answers what instances ask about names.
+pub struct NameService {
+    source: Arc<dyn Source>,
+    askers: Arc<Askers>,
+    upstream: Upstream,
+    cache: Mutex<Cache>,
+    /// The cache's time.
+    since: Instant,
+    places: Places,
+}
+
+/// Where guests ask.
+pub struct NameSockets {
+    datagrams: Arc<Datagrams>,
+    listener: TcpListener,
+}
+
+impl NameSockets {
+    /// To be called in the services' network namespace.
+    ///
+    /// # Errors
+    /// When nobody can be heard there.
+    pub fn open() -> io::Result<Self> {
+        Self::open_at(Service::Resolver.port().number())
+    }
+
+    fn open_at(port: u16) -> io::Result<Self> {
+        let everywhere = Ipv4Addr::UNSPECIFIED;
+        let listener = listen_at(SocketAddr::from((everywhere, port)))?;
+        // The same port, where it was left to the kernel.
+        let port = listener.local_addr()?.port();
+        let address = SocketAddrV4::new(everywhere, port);
+        let datagrams = Arc::new(Datagrams::bind(address, MAX_QUESTION_BYTES)?);
+        Ok(Self {
+            datagrams,
+            listener,
+        })
+    }
+}
+
+impl NameService {
+    /// Of what `source` publishes; what is not known there, `upstream` is asked from the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn new(
+        source: Arc<dyn Source>,
+        askers: Arc<Askers>,
+        upstream: DnsUpstream,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            source,
+            askers,
+            upstream: Upstream::start(upstream)?,
+            cache: Mutex::default(),
+            since: Instant::now(),
+            places: Places::default(),
+        })
+    }
+
+    /// Serves until `stop` holds or its sender is gone.
+    pub async fn serve(self: &Arc<Self>, sockets: NameSockets, stop: watch::Receiver<bool>) {
+        let NameSockets {
+            datagrams,
+            listener,
+        } = sockets;
+        let answer = |question| self.answer_datagram(question, &datagrams);
+        tokio::join!(
+            datagrams.serve(stop.clone(), answer),
+            accept(listener, stop, |stream| self.connection(stream)),
+        );
+    }
+
+    fn answer_datagram(self: &Arc<Self>, question: Question, datagrams: &Arc<Datagrams>) {
+        let Question { caller, bytes, .. } = question;
+        if !is_resolver(caller.service) {
+            return;
+        }
+        match self.decide(&bytes, Transport::Udp, caller.vport) {
+            Decision::Answer(answer) => datagrams.answer(&caller, &answer),
+            Decision::Silence => {}
+            Decision::Forward(asked) => {
+                if let Some(answer) = self.known(&asked) {
+                    datagrams.answer(&caller, &answer);
+                    return;
+                }
+                let (service, datagrams) = (Arc::clone(self), Arc::clone(datagrams));
+                // As many as may be asked upstream: the others are answered at once.
+                tokio::spawn(async move {
+                    if let Some(answer) = service.find_out(asked, caller.vport).await {
+                        datagrams.answer(&caller, &answer);
+                    }
+                });
+            }
+        }
+    }
+
+    /// Decided anew for each question: a vport's number may become another interface's.
+    fn decide(&self, question: &[u8], transport: Transport, vport: u32) -> Decision {
+        let published = self.source.published();
+        let world = published.world();
+        let attachment = self.askers.at(vport);
+        let eni = attachment.and_then(|id| world.network_interface_of_attachment(id));
+        let Some(eni) = eni else {
+            // An interface that has just gone.
+            return Decision::Silence;
+        };
+        let scope = Scope {
+            world,
+            region: self.source.settings(),
+            vpc_id: eni.vpc_id,
+        };
+        decide(question, transport, scope)
+    }
+
+    /// What upstream has answered before.
+    fn known(&self, asked: &Forwarded) -> Option<Vec<u8>> {
+        let (found, age) = self.cache().get(&asked.key(), self.since.elapsed())?;
+        asked.answer(&found, age)
+    }
+
+    /// What upstream says.
+    async fn find_out(&self, asked: Forwarded, vport: u32) -> Option<Vec<u8>> {
+        if !self.upstream.is_there() {
+            return asked.refused();
+        }
+        let asked = Arc::new(asked);
+        let Some(found) = self.upstream.ask(&asked, vport).await else {
+            return asked.unanswered();
+        };
+        let found = Arc::new(found);
+        let now = self.since.elapsed();
+        self.cache().put(asked.key(), &found, vport, now);
+        asked.answer(&found, 0)
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        // What was begun before a panic holds answers all the same.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection's life; `None` where it is reset at once.
+    fn connection(self: &Arc<Self>, stream: TcpStream) -> Option<impl Future<Output = ()> + use<>> {
+        let mut connection = Connection::new(stream, Reach::default());
+        let IpAddr::V4(called) = connection.called().ok()?.ip() else {
+            return None;
+        };
+        let (service, vport) = Service::of_address(called.into())?;
+        if !is_resolver(service) {
+            return None;
+        }
+        let arrival = self.places.arrive(vport)?;
+        connection.send_at_once().ok()?;
+        let service = Arc::clone(self);
+        Some(async move {
+            let Some(place) = arrival.place().await else {
+                return;
+            };
+            let life = service.converse(&mut connection, vport, &place);
+            match timeout(LONGEST_CONNECTION, life).await {
+                Ok(Ok(())) => drop(connection.shutdown().await),
+                Ok(Err(error)) => debug!(%error, vport, "a guest's connection ended early"),
+                Err(_) => {}
+            }
+            drop(place);
+        })
+    }
+
+    /// One question after the other (RFC 7766, 6.2.1), until the client has no more, or another connection wants its place while
+    /// it idles.
+    async fn converse(
+        self: &Arc<Self>,
+        connection: &mut Connection,
+        vport: u32,
+        place: &Place,
+    ) -> io::Result<()> {
+        let mut question = Vec::new();
+        loop {
+            let read = timeout(QUESTION_PATIENCE, read(connection, &mut question));
+            let is_asked = tokio::select! {
+                biased;
+                read = read => matches!(read, Ok(Ok(true))),
+                () = place.is_wanted() => false,
+            };
+            if !is_asked {
+                return Ok(());
+            }
+            let decide = || self.decide(&question, Transport::Tcp, vport);
+            let answer = match place.turns().answer(decide).await {
+                Decision::Silence => return Ok(()),
+                Decision::Answer(answer) => Some(answer),
+                Decision::Forward(asked) => match self.known(&asked) {
+                    Some(answer) => Some(answer),
+                    None => self.find_out(asked, vport).await,
+                },
+            };
+            let Some(answer) = answer else {
+                return Ok(());
+            };
+            let length = u16::try_from(answer.len()).map_err(io::Error::other)?;
+            let message = [&length.to_be_bytes(), &*answer].concat();
+            timeout(QUESTION_PATIENCE, connection.write_all(&message)).await??;
+        }
+    }
+}
+
+/// Reads one question; false for one that is too long.
+async fn read(connection: &mut Connection, question: &mut Vec<u8>) -> io::Result<bool> {
+    let length = usize::from(connection.read_u16().await?);
+    if length > MAX_QUESTION_BYTES {
+        return Ok(false);
+    }
+    question.resize(length, 0);
+    connection.read_exact(question).await?;
+    Ok(true)
+}
+
+fn is_resolver(service: Service) -> bool {
+    matches!(service, Service::Resolver | Service::VpcResolver)
+}
