@@ -189,7 +189,11 @@ fn in_namespace<T: Send>(
     work: impl FnOnce(&str) -> Result<T, DataPlaneError> + Send,
 ) -> Result<T, DataPlaneError> {
     let work_here = || {
-        let name = if_indextoname(vport).map_err(|_| DataPlaneError::NoDevice(vport))?;
+        // For nix a null pointer is no error: the name of a device that is not there is empty.
+        let name = if_indextoname(vport).unwrap_or_default();
+        if name.is_empty() {
+            return Err(DataPlaneError::NoDevice(vport));
+        }
         work(&name.to_string_lossy())
     };
     if is_current(namespace) {

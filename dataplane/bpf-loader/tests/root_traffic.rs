@@ -8,7 +8,7 @@ use eni_abi::{
     Connection, ConnectionKey, ConnectionState, DropReason, Ipv4, Location, Prefix, Vport,
 };
 use eni_bpf_loader::testing::fill;
-use eni_bpf_loader::{DataPlane, InstanceMaps};
+use eni_bpf_loader::{DataPlane, DataPlaneError, InstanceMaps};
 use eni_pipeline::testing::MemoryTables;
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, small_region, tracking_region};
 use std::io::{Read, Write};
@@ -241,6 +241,14 @@ fn root_a_detached_vport_passes_nothing_and_can_be_attached_again() {
         .map(|found| found.vport)
         .collect();
     assert_eq!(dead, [CARL]);
+    // His number is nobody's now.
+    for refused in [
+        data_plane.attach(CARL, lab.fabric_file()),
+        data_plane.guard(CARL, lab.fabric_file()),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, DataPlaneError::NoDevice(CARL)), "{error:?}");
+    }
     drop(data_plane);
     lab.open();
 }
