@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use super::{Packet, Place};
+use super::{Ending, Packet, Place};
 
 /// Which part of a packet a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,6 +80,7 @@ impl Firsts {
                     source_port: first.source_port,
                     destination_port: first.destination_port,
                     opens: false,
+                    ending: Ending::Nothing,
                     quote: None,
                     ..*packet
                 })

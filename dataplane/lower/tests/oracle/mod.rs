@@ -6,9 +6,9 @@
 mod flow;
 mod fragment;
 mod header;
+mod life;
 mod services;
 
-use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use eni_model::World;
@@ -25,6 +25,8 @@ pub(crate) use flow::{Query, Quote, TrackedFlow};
 use flow::{flow_of, is_request, quoted_flow, whole_quote};
 pub(crate) use fragment::{Firsts, Piece};
 pub(crate) use header::{IpOptions, Tag};
+use life::Asks;
+pub(crate) use life::{Ending, Tracked};
 pub(crate) use services::{METADATA, RESOLVER, TIME};
 use services::{answer_of_router, answer_of_services, is_service, question_to_services};
 
@@ -65,6 +67,8 @@ pub(crate) struct Packet {
     pub(crate) destination_port: u16,
     /// TCP's SYN without ACK.
     pub(crate) opens: bool,
+    /// What a segment of TCP ends, that opens nothing.
+    pub(crate) ending: Ending,
     /// What an ICMP error carries.
     pub(crate) quote: Option<Quote>,
     pub(crate) piece: Piece,
@@ -86,7 +90,7 @@ pub(crate) struct Delivery {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Remembered {
     /// The tracked flows.
-    pub(crate) tracked: BTreeSet<TrackedFlow>,
+    pub(crate) tracked: Tracked,
     firsts: Firsts,
 }
 
@@ -168,7 +172,7 @@ pub(crate) fn decide(
 /// The sender's groups, and its subnet's entries where the packet leaves the subnet.
 fn lets_out(
     world: &World,
-    tracked: &mut BTreeSet<TrackedFlow>,
+    tracked: &mut Tracked,
     sender: &NetworkInterface,
     way: &Way,
     packet: &Packet,
@@ -188,7 +192,7 @@ fn lets_out(
 /// The receiver's subnet's entries where the packet enters the subnet, its check, its groups.
 fn lets_in(
     world: &World,
-    tracked: &mut BTreeSet<TrackedFlow>,
+    tracked: &mut Tracked,
     from: Place,
     way: &Way,
     packet: &Packet,
@@ -444,7 +448,7 @@ struct Seen<'a> {
 /// EC2 User Guide, "Security group connection tracking".
 fn security_groups_allow(
     world: &World,
-    tracked: &mut BTreeSet<TrackedFlow>,
+    tracked: &mut Tracked,
     eni: &NetworkInterface,
     seen: &Seen<'_>,
 ) -> bool {
@@ -458,7 +462,8 @@ fn security_groups_allow(
     let ports = (packet.source_port, packet.destination_port);
     let ends = (seen.local.0, seen.remote.0);
     let flow = flow_of(attachment, packet.protocol, seen.is_egress, ends, ports);
-    if flow.is_some_and(|flow| tracked.contains(&flow)) {
+    let asks = flow.and_then(|flow| tracked.follow(&flow, seen.is_egress, packet));
+    if asks == Some(Asks::Nothing) {
         return true;
     }
     let rules: Vec<&SecurityGroupRule> = eni
@@ -496,12 +501,13 @@ fn security_groups_allow(
     }
     // A connection that the middle of a flow began would let an untracked one go on after its rule is revoked.
     let begins = match packet.protocol {
+        _ if asks == Some(Asks::Once) => false,
         TCP => packet.opens,
         ICMP => is_request(packet),
         _ => true,
     };
     if allowed && begins && !(for_everybody && all_to_all(!seen.is_egress)) {
-        tracked.extend(flow);
+        flow.into_iter().for_each(|flow| tracked.begin(flow));
     }
     allowed
 }

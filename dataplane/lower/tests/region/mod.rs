@@ -400,6 +400,12 @@ impl Region {
         NetworkInterface::clone(self.world().network_interfaces.get(id).unwrap())
     }
 
+    /// Lets the next packet of each flow be decided anew, as it would be within a second: the kernel's time cannot be moved.
+    pub(crate) fn forget_verdicts(&mut self) {
+        self.epoch += 1;
+        self.number_rows();
+    }
+
     /// Fills the tables anew, as an agent does after every change.
     fn lower(&mut self) {
         let (world, settings) = (&self.model.world, &self.model.region);
@@ -419,8 +425,12 @@ impl Region {
             port_rules: tables.port_rules,
             ..MemoryTables::default()
         };
-        self.tables.globals.topology_generation = self.epoch;
         self.tables.globals.uplink_vport = UPLINK_VPORT;
+        self.number_rows();
+    }
+
+    fn number_rows(&mut self) {
+        self.tables.globals.topology_generation = self.epoch;
         for row in self.tables.vports.values_mut() {
             row.generation = self.epoch;
         }

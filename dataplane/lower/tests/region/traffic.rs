@@ -13,8 +13,8 @@ use eni_types::AttachmentId;
 
 use super::{EPOCHS, NUMBERS, PORTS, Region, VPC_RESOLVER, public};
 use crate::oracle::{
-    Delivery, IpOptions, METADATA, NextHop, Packet, Piece, Place, Query, Quote, RESOLVER, TIME,
-    Tag, TrackedFlow,
+    Delivery, Ending, IpOptions, METADATA, NextHop, Packet, Piece, Place, Query, Quote, RESOLVER,
+    TIME, Tag, TrackedFlow,
 };
 
 /// Where the region's guests find services.
@@ -253,6 +253,7 @@ impl Region {
             source_port,
             destination_port,
             opens,
+            ending: any_ending(protocol, opens, dice),
             quote: None,
             piece: Piece::Whole,
             tag: any_tag(dice),
@@ -334,6 +335,7 @@ impl Region {
             source_port: 0,
             destination_port: dice.pick(&[3, 3, 3, 4, 5, 11, 12]) << 8 | dice.roll(6) as u16,
             opens: false,
+            ending: Ending::Nothing,
             quote: None,
             piece: Piece::Whole,
             tag: Tag::None,
@@ -379,6 +381,7 @@ impl Region {
             source_port,
             destination_port,
             opens: false,
+            ending: any_ending(packet.protocol, false, dice),
             quote: None,
             piece: Piece::Whole,
             tag: Tag::None,
@@ -389,6 +392,16 @@ impl Region {
             self.next_hop(delivery.to, answer.destination, dice),
             answer,
         )
+    }
+}
+
+/// Of segments of TCP that open nothing, now and then a FIN or an RST.
+fn any_ending(protocol: u8, opens: bool, dice: &mut Dice) -> Ending {
+    match dice.roll(12) {
+        _ if protocol != 6 || opens => Ending::Nothing,
+        0..=2 => Ending::Fin,
+        3 => Ending::Reset,
+        _ => Ending::Nothing,
     }
 }
 
@@ -497,6 +510,7 @@ fn quoted(quote: &Quote) -> Vec<u8> {
         source_port: quote.source_port,
         destination_port: quote.destination_port,
         opens: false,
+        ending: Ending::Nothing,
         quote: None,
         piece: Piece::Whole,
         tag: Tag::None,
@@ -536,10 +550,18 @@ fn payload(packet: &Packet) -> Vec<u8> {
             }
         }
         6 => {
-            let flags = if packet.opens { 0x02 } else { 0x10 };
+            let (flags, sequence) = match packet.ending {
+                Ending::Nothing if packet.opens => (0x02, 1),
+                Ending::Nothing => (0x10, 1),
+                Ending::Fin => (0x11, 1),
+                // Beyond what is acknowledged, in every window.
+                Ending::Reset => (0x04, 3),
+            };
             bytes.extend(packet.source_port.to_be_bytes());
             bytes.extend(packet.destination_port.to_be_bytes());
-            bytes.extend([0, 0, 0, 1, 0, 0, 0, 2, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+            bytes.extend([
+                0, 0, 0, sequence, 0, 0, 0, 2, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0,
+            ]);
         }
         17 => {
             bytes.extend(packet.source_port.to_be_bytes());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use crate::oracle::{IpOptions, METADATA, Packet, Piece, Place, RESOLVER, TIME, Tag};
+use crate::oracle::{Ending, IpOptions, METADATA, Packet, Piece, Place, RESOLVER, TIME, Tag};
 use crate::region::VPC_RESOLVER;
 
 /// First addresses and lengths of the special-purpose registry's blocks (RFC 6890), and of the groups.
@@ -26,7 +26,7 @@ const BLOCKS: [([u8; 4], u32); 16] = [
     ([255, 255, 255, 255], 32),
 ];
 /// Kinds of packets of which each must come up, and whether some of it is to be delivered.
-const KINDS: [(Kind, bool); 26] = [
+const KINDS: [(Kind, bool); 28] = [
     (Kind::ToMetadata, true),
     (Kind::ToTime, true),
     (Kind::ToResolver, true),
@@ -49,6 +49,8 @@ const KINDS: [(Kind, bool); 26] = [
     (Kind::ErrorInFragments, true),
     (Kind::Request, true),
     (Kind::OtherIcmp, true),
+    (Kind::Fin, true),
+    (Kind::Reset, true),
     (Kind::First, true),
     (Kind::Later, true),
     (Kind::TagWithin, false),
@@ -85,6 +87,8 @@ enum Kind {
     ErrorInFragments,
     Request,
     OtherIcmp,
+    Fin,
+    Reset,
     First,
     Later,
     TagWithin,
@@ -241,6 +245,11 @@ fn kinds_of(from: Place, packet: &Packet) -> Vec<Kind> {
         IpOptions::Harmless if is_to_service(&kinds) => kinds.push(Kind::OptionsToServices),
         IpOptions::Harmless => kinds.push(Kind::Options),
         IpOptions::SourceRoute => kinds.push(Kind::SourceRoute),
+    }
+    match packet.ending {
+        Ending::Nothing => {}
+        Ending::Fin => kinds.push(Kind::Fin),
+        Ending::Reset => kinds.push(Kind::Reset),
     }
     match packet.piece {
         Piece::Whole => {}

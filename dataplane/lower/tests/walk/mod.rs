@@ -5,7 +5,7 @@ mod coverage;
 
 use eni_pipeline::testing::scenario::Dice;
 
-use crate::oracle::{Delivery, NextHop, Packet, Piece, Place, Remembered, Tag, decide};
+use crate::oracle::{Delivery, Ending, NextHop, Packet, Piece, Place, Remembered, Tag, decide};
 use crate::region::{EPOCHS, Region};
 pub(crate) use coverage::Coverage;
 
@@ -137,7 +137,11 @@ impl Walk {
         let (delivery, delivered) = got.unzip();
         assert_eq!(delivery, want, "{packet:?} by {next_hop:?} from {from:?}");
         let tracked = region.tracked();
-        assert_eq!(tracked, self.remembered.tracked, "after {packet:?}");
+        assert_eq!(tracked, self.remembered.tracked.flows(), "after {packet:?}");
+        // Who goes on after an end is heard of with its next packet.
+        if packet.ending != Ending::Nothing {
+            region.forget_verdicts();
+        }
         self.coverage.count(from, &packet, delivery.is_some());
         self.sent.push((from, next_hop, packet));
         // Answers and errors are about whole packets.
