@@ -46,6 +46,8 @@ struct State {
     chores: Vec<Chore>,
     /// Whether a worker is looking.
     looks: bool,
+    /// Whether it is to look again then: it may be past what there is to be seen.
+    looks_again: bool,
     maps: MapsWork,
     news: News,
     stop: bool,
@@ -167,14 +169,18 @@ impl DevicesLane {
         state.queues.is_idle() && state.maps.make.is_empty() && state.maps.being_made.is_empty()
     }
 
-    /// Lets a worker look at all devices, if none does already.
+    /// Lets a worker look at all devices: after the look under way, if there is one.
     pub(crate) fn look(&self) {
         let mut state = self.shared.lock();
+        if state.looks {
+            state.looks_again = true;
+            return;
+        }
         let waits = state
             .chores
             .iter()
             .any(|chore| matches!(chore, Chore::Look));
-        if !state.looks && !waits {
+        if !waits {
             self.shared.add(&mut state, Chore::Look);
         }
     }
@@ -310,6 +316,9 @@ impl Shared {
                 state.looks = false;
                 let changed = state.queues.end_look();
                 state.news.seen = Some((seen, changed));
+                if std::mem::take(&mut state.looks_again) {
+                    self.add(&mut state, Chore::Look);
+                }
                 drop(state);
                 (self.wake)();
             }

@@ -318,6 +318,7 @@ impl TablesLane {
         let knowledge = &mut self.knowledge;
         // What was looked at is older than what has ended since.
         if let Some((seen, changed)) = seen {
+            self.times.owes_a_look |= !changed.is_empty();
             match seen {
                 Ok(seen) => knowledge.take_over(seen, &changed),
                 Err(error) => log_failure("observe", Err(error)),

@@ -38,6 +38,9 @@ pub(super) struct Times {
     /// When it was last asked whether anything was heard of devices.
     pub(super) last_listening: Instant,
     pub(super) last_look: Instant,
+    /// Whether the last look has left out what was being changed meanwhile: it may have missed something that is not heard of
+    /// again.
+    pub(super) owes_a_look: bool,
     pub(super) last_expiry: Instant,
     /// Since when something waits for a quiet moment.
     pub(super) deferred_since: Option<Instant>,
@@ -53,6 +56,7 @@ impl Times {
             last_published: now,
             last_listening: now,
             last_look: now,
+            owes_a_look: false,
             last_expiry: now,
             deferred_since: None,
             retry: None,
@@ -113,7 +117,7 @@ impl TablesLane {
             self.times.last_listening = now;
             self.check();
             let is_due = now.duration_since(self.times.last_look) >= UNPROMPTED_LOOK_INTERVAL;
-            if is_due || self.devices.machine().has_news() {
+            if is_due || self.times.owes_a_look || self.devices.machine().has_news() {
                 self.look();
             }
         } else if retry && self.knowledge.doubts_devices {
@@ -125,6 +129,7 @@ impl TablesLane {
 
     pub(super) fn look(&mut self) {
         self.times.last_look = Instant::now();
+        self.times.owes_a_look = false;
         self.devices.look();
     }
 
