@@ -150,6 +150,8 @@ drop_reasons! {
     EgressOnly = 48, "egress_only";
     /// For a service of the fabric, with IP options.
     ServiceOptions = 49, "service_options";
+    /// An answer of DHCP, from port 67 to 68, that a guest has sent: only the fabric gives addresses.
+    DhcpAnswer = 50, "dhcp_answer";
 }
 
 /// Value of [`crate::map::TRAFFIC`], by vport: what was delivered, seen from the interface. Bytes are those of frames.

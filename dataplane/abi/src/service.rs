@@ -27,6 +27,8 @@ pub enum Service {
     Resolver = 3,
     /// The same at [`Vport::resolver_address`]: another service, so that the answer comes from the address that was asked.
     VpcResolver = 4,
+    /// Addresses, port 67 of UDP: DHCP. Asked of everybody on the link, or of the subnet's router, which answers.
+    Dhcp = 5,
 }
 
 /// The first byte of [`Service::address`].
@@ -34,11 +36,12 @@ const LOOPBACK: u8 = 127;
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::InstanceMetadata,
         Self::Time,
         Self::Resolver,
         Self::VpcResolver,
+        Self::Dhcp,
     ];
 
     /// The service that all guests find at `address`.
@@ -64,7 +67,12 @@ impl Service {
         Ipv4(u32::from_ne_bytes([169, 254, 169, 253])),
     ];
 
-    /// The service that the guest behind `guest` finds at `address`.
+    /// Whose packets come to the services' end from a guest that has no address yet: the router's on the way there.
+    pub const ASKER_WITHOUT_ADDRESS: Ipv4 = Ipv4(u32::from_ne_bytes([169, 254, 0, 1]));
+    /// The port of clients of DHCP (RFC 2131, 4.1).
+    pub const DHCP_CLIENT_PORT: Port = Port::new(68);
+
+    /// The service that the guest behind `guest` finds at `address`, whatever it asks: [`Self::Dhcp`] has none to itself.
     #[must_use]
     #[inline(always)]
     pub const fn at(address: Ipv4, guest: &Vport) -> Option<Self> {
@@ -83,7 +91,10 @@ impl Service {
             Self::Time => Some(Self::LINK_LOCAL[1]),
             Self::Resolver if guest.has_resolver() => Some(Self::LINK_LOCAL[2]),
             Self::VpcResolver if guest.has_resolver() => Some(guest.resolver_address),
-            Self::Resolver | Self::VpcResolver => None,
+            Self::Dhcp if guest.router_address.0 != Ipv4::UNSPECIFIED.0 => {
+                Some(guest.router_address)
+            }
+            Self::Resolver | Self::VpcResolver | Self::Dhcp => None,
         }
     }
 
@@ -95,6 +106,7 @@ impl Service {
             Self::InstanceMetadata => Port::new(80),
             Self::Time => Port::new(123),
             Self::Resolver | Self::VpcResolver => Port::new(53),
+            Self::Dhcp => Port::new(67),
         }
     }
 
@@ -104,7 +116,7 @@ impl Service {
     pub const fn is_behind(self, protocol: u8, port: Port) -> bool {
         let speaks = match self {
             Self::InstanceMetadata => protocol == protocol::TCP,
-            Self::Time => protocol == protocol::UDP,
+            Self::Time | Self::Dhcp => protocol == protocol::UDP,
             Self::Resolver | Self::VpcResolver => {
                 protocol == protocol::UDP || protocol == protocol::TCP
             }
@@ -132,6 +144,7 @@ impl Service {
             2 => Self::Time,
             3 => Self::Resolver,
             4 => Self::VpcResolver,
+            5 => Self::Dhcp,
             _ => return None,
         };
         Some((service, u32::from_be_bytes([0, 0, high, low])))
@@ -206,15 +219,17 @@ mod tests {
     #[test]
     fn a_service_is_where_it_is_found() {
         let guest = Vport {
+            router_address: ip([10, 0, 0, 1]),
             resolver_address: ip([10, 0, 0, 2]),
             ..Vport::default()
         };
         for service in Service::ALL {
             let address = service.found_at(&guest).unwrap();
-            assert_eq!(Service::at(address, &guest), Some(service));
+            let at = (service != Service::Dhcp).then_some(service);
+            assert_eq!(Service::at(address, &guest), at);
         }
         let without = Vport::default();
-        for service in [Service::Resolver, Service::VpcResolver] {
+        for service in [Service::Resolver, Service::VpcResolver, Service::Dhcp] {
             assert_eq!(service.found_at(&without), None);
         }
         for other in [[0, 0, 0, 0], [10, 0, 0, 2], [169, 254, 169, 252]] {
@@ -233,6 +248,7 @@ mod tests {
             (Service::Time, 123, false, true),
             (Service::Resolver, 53, true, true),
             (Service::VpcResolver, 53, true, true),
+            (Service::Dhcp, 67, false, true),
         ] {
             assert_eq!(behind(service, protocol::TCP, port), tcp);
             assert_eq!(behind(service, protocol::UDP, port), udp);

@@ -65,6 +65,14 @@ pub(crate) fn receive<F: Frame, T: Tables>(
     if sender.has(Vport::SERVICES) {
         return Ok(Received::FromService);
     }
+    // Who has no address yet asks everybody on the link.
+    if service::asks_for_address(packet, sender) {
+        note_owner(packet, sender, arrival, tables);
+        return Ok(Received::ForService);
+    }
+    if service::gives_address(packet, sender) {
+        return Err(DropReason::DhcpAnswer);
+    }
     refuse_groups(packet, sender)?;
     check_source(packet, sender, arrival, tables)?;
     if service::asked(packet, sender).is_some() {
@@ -182,19 +190,24 @@ fn check_source<T: Tables>(
     arrival: Arrival,
     tables: &T,
 ) -> Result<(), DropReason> {
-    let key = MappingKey {
-        vpc: sender.vpc,
-        address: packet.source,
-    };
-    // The uplink is in no VPC.
-    packet.owns_source = !sender.has(Vport::UPLINK)
-        && tables
-            .mapping(&key)
-            .is_some_and(|mapping| mapping.location.vport_here() == Some(arrival.vport));
+    note_owner(packet, sender, arrival, tables);
     if sender.has(Vport::SOURCE_DEST_CHECK) && !packet.owns_source {
         return Err(DropReason::SpoofedAddress);
     }
     Ok(())
+}
+
+/// Looks up whether the source address is the vport's own. The uplink is in no VPC.
+#[inline(always)]
+fn note_owner<T: Tables>(packet: &mut Packet, sender: &Vport, arrival: Arrival, tables: &T) {
+    let key = MappingKey {
+        vpc: sender.vpc,
+        address: packet.source,
+    };
+    packet.owns_source = !sender.has(Vport::UPLINK)
+        && tables
+            .mapping(&key)
+            .is_some_and(|mapping| mapping.location.vport_here() == Some(arrival.vport));
 }
 
 /// No packet is from or to an address that no router forwards, not even between neighbours: EC2 keeps link-local for its

@@ -5,8 +5,8 @@
 //! Guide, "Network ACL basics" and "Security groups": they filter no traffic to and from instance metadata, the Amazon DNS
 //! server and the Amazon Time Sync Service).
 
-use eni_abi::{DropReason, Ipv4, Location, MappingKey, Ports, SERVICES_VPORT, Service, Vport};
-use eni_wire::FragmentPart;
+use eni_abi::{DropReason, Ipv4, Location, Mac, MappingKey, Ports, SERVICES_VPORT, Service, Vport};
+use eni_wire::{FragmentPart, UDP_LENGTH};
 
 use crate::packet::{Packet, Scratch};
 use crate::rewrite::{self, Translation};
@@ -18,6 +18,27 @@ pub(crate) fn asked(packet: &Packet, sender: &Vport) -> Option<Service> {
     let service = Service::at(packet.destination.last_four(), sender)?;
     let by_router = packet.destination_mac == sender.router_mac && !sender.has(Vport::UPLINK);
     by_router.then_some(service)
+}
+
+/// Whether a guest's packet asks for an address: of everybody on the link, or of the router.
+#[inline(always)]
+pub(crate) fn asks_for_address(packet: &Packet, sender: &Vport) -> bool {
+    let destination = packet.destination.last_four();
+    let to_router = packet.destination_mac == sender.router_mac;
+    let to_all = packet.destination_mac == Mac::BROADCAST || to_router;
+    Service::Dhcp.is_behind(packet.protocol, packet.destination_port)
+        && packet.source_port == Service::DHCP_CLIENT_PORT
+        && !sender.has(Vport::UPLINK)
+        && ((destination == Ipv4::BROADCAST && to_all)
+            || (destination == sender.router_address && to_router))
+}
+
+/// Whether a guest's packet gives an address, which is the fabric's to do: a neighbour might take it, if its rules let it in.
+#[inline(always)]
+pub(crate) fn gives_address(packet: &Packet, sender: &Vport) -> bool {
+    Service::Dhcp.is_behind(packet.protocol, packet.source_port)
+        && packet.destination_port == Service::DHCP_CLIENT_PORT
+        && !sender.has(Vport::UPLINK)
 }
 
 /// Turns a guest's packet into one for the services' end.
@@ -33,9 +54,15 @@ pub(crate) fn hand_over<F: Frame, T: Tables, M: Memory>(
     let destination = packet.destination.last_four();
     let unreachable = DropReason::ServiceUnreachable;
     let sender = tables.vport(arrival.vport).ok_or(unreachable)?;
-    let service = Service::at(destination, sender).ok_or(unreachable)?;
+    let service = if asks_for_address(packet, sender) {
+        Service::Dhcp
+    } else {
+        Service::at(destination, sender).ok_or(unreachable)?
+    };
+    let mut source = packet.source.last_four();
+    let has_none = service == Service::Dhcp && source == Ipv4::UNSPECIFIED;
     // Whoever may forward for others must not ask in their name: the answer is about the interface.
-    if !packet.owns_source {
+    if !packet.owns_source && !has_none {
         return Err(DropReason::SpoofedAddress);
     }
     if !memory.take_link_local(arrival.vport, frame.packets(), arrival.now_ns) {
@@ -53,9 +80,12 @@ pub(crate) fn hand_over<F: Frame, T: Tables, M: Memory>(
     if packet.has_options() {
         return Err(DropReason::ServiceOptions);
     }
-    let source = packet.source.last_four();
+    if has_none {
+        source = Service::ASKER_WITHOUT_ADDRESS;
+    }
     let ends = [source, service.address(arrival.vport)];
-    deliver(frame, scratch, ends, end).ok_or(DropReason::RewriteFailed)?;
+    let macs = [end.mac, end.router_mac];
+    deliver(frame, scratch, ends, macs).ok_or(DropReason::RewriteFailed)?;
     scratch.path.target = SERVICES_VPORT;
     Ok(())
 }
@@ -82,6 +112,17 @@ pub(crate) fn answer<F: Frame, T: Tables>(
     if !guest.has(Vport::PRESENT) || guest.has(Vport::BLOCKED) {
         return Err(stray);
     }
+    if service == Service::Dhcp && packet.destination.last_four() == Service::ASKER_WITHOUT_ADDRESS
+    {
+        if !is_for_client(frame, packet, guest) {
+            return Err(stray);
+        }
+        let ends = [found_at, Ipv4::BROADCAST];
+        let macs = [Mac::BROADCAST, guest.router_mac];
+        deliver(frame, scratch, ends, macs).ok_or(DropReason::RewriteFailed)?;
+        scratch.path.target = vport;
+        return Ok(());
+    }
     // The number may have been another interface's when it asked.
     let key = MappingKey {
         vpc: guest.vpc,
@@ -93,18 +134,30 @@ pub(crate) fn answer<F: Frame, T: Tables>(
     }
     let destination = packet.destination.last_four();
     let ends = [found_at, destination];
-    deliver(frame, scratch, ends, guest).ok_or(DropReason::RewriteFailed)?;
+    let macs = [guest.mac, guest.router_mac];
+    deliver(frame, scratch, ends, macs).ok_or(DropReason::RewriteFailed)?;
     scratch.path.target = vport;
     Ok(())
 }
 
-/// Gives the frame these addresses, and the MACs by which the router sends to `target`.
+/// Whether an answer of DHCP is for the guest's MAC address: the number may have been another interface's when it asked, and this
+/// answer has no address of its own.
+#[inline(always)]
+fn is_for_client<F: Frame>(frame: &F, packet: &Packet, guest: &Vport) -> bool {
+    /// Of `chaddr` in a message (RFC 2131, figure 1).
+    const CLIENT_ADDRESS: u32 = 28;
+    let offset = packet.transport_offset + UDP_LENGTH + CLIENT_ADDRESS;
+    let client: Option<[u16; 3]> = frame.load(offset);
+    client.is_some_and(|client| client == guest.mac.0)
+}
+
+/// Gives the frame these addresses and MACs.
 #[inline(always)]
 fn deliver<F: Frame>(
     frame: &mut F,
     scratch: &Scratch,
     [new_source, new_destination]: [Ipv4; 2],
-    target: &Vport,
+    [new_destination_mac, new_source_mac]: [Mac; 2],
 ) -> Option<()> {
     let packet = &scratch.packet;
     let ports = Ports::new(packet.source_port, packet.destination_port);
@@ -118,6 +171,6 @@ fn deliver<F: Frame>(
         transport_offset: packet.transport_offset,
         protocol: packet.protocol,
     };
-    rewrite::route(frame, target.mac, target.router_mac)?;
+    rewrite::route(frame, new_destination_mac, new_source_mac)?;
     rewrite::translate(frame, &translation)
 }

@@ -330,3 +330,145 @@ fn a_frame_of_many_packets_takes_as_much_as_they() {
     assert_eq!(send(1_000), None);
     assert_eq!(send(10), Some(SERVICES));
 }
+
+const NOBODY: [u8; 4] = [0; 4];
+const EVERYBODY: [u8; 4] = [255; 4];
+const BROADCAST_MAC: [u8; 6] = [0xff; 6];
+
+/// A question of DHCP.
+fn discover(vport: u32, source: [u8; 4], destination: [u8; 4]) -> Datagram {
+    Datagram {
+        source,
+        destination_mac: BROADCAST_MAC,
+        ..udp(vport, destination, (68, 67))
+    }
+}
+
+/// What the service sends to the guest of `vport`, about the client with this MAC address.
+fn offer(vport: u32, to: [u8; 4], client: [u8; 6]) -> Datagram {
+    let mut offer = Datagram {
+        source: service_for(Service::Dhcp, vport),
+        ..udp(SERVICES, to, (67, 68))
+    };
+    offer.payload.resize(8 + 28, 0);
+    offer.payload.extend(client);
+    let length = offer.payload.len() as u16;
+    offer.payload[4..6].copy_from_slice(&length.to_be_bytes());
+    offer
+}
+
+fn router(vport: u32) -> [u8; 4] {
+    let [a, b, c, _] = private(vport);
+    [a, b, c, 1]
+}
+
+#[test]
+fn who_has_no_address_asks_everybody_and_the_fabric_answers_it_alone() {
+    let beyond = Service::ASKER_WITHOUT_ADDRESS.0.to_ne_bytes();
+    for vport in [ANNA, CARL] {
+        let mut bench = Bench::new();
+        // Nobody lets anything in or out.
+        support::set_rules(&mut bench, vport, &[]);
+        let out = format!("{vport} out");
+        let asked = discover(vport, NOBODY, EVERYBODY);
+        let got = bench.step(vport, &asked.bytes(), &[&out, "4095 in"]);
+        let got = got.unwrap();
+        assert_eq!(got[26..30], beyond);
+        assert_eq!(got[30..34], service_for(Service::Dhcp, vport));
+        assert!(checksums_hold(&got));
+        let into = format!("{vport} in");
+        let answer = offer(vport, beyond, mac(vport));
+        let got = bench.step(SERVICES, &answer.bytes(), &["4095 out", &into]);
+        let got = got.unwrap();
+        assert_eq!(
+            (&got[..6], &got[6..12]),
+            (&BROADCAST_MAC[..], &router_mac(vport)[..])
+        );
+        assert_eq!(
+            (&got[26..30], &got[30..34]),
+            (&router(vport)[..], &EVERYBODY[..])
+        );
+        assert!(checksums_hold(&got));
+    }
+}
+
+#[test]
+fn who_has_an_address_renews_it_and_is_answered_there() {
+    let to_router = Datagram {
+        destination_mac: router_mac(ANNA),
+        ..discover(ANNA, private(ANNA), router(ANNA))
+    };
+    let to_all = discover(ANNA, private(ANNA), EVERYBODY);
+    for asked in [to_router, to_all] {
+        let mut bench = Bench::new();
+        let got = bench.step(ANNA, &asked.bytes(), ASKS).unwrap();
+        assert_eq!(got[26..30], private(ANNA));
+        assert_eq!(got[30..34], service_for(Service::Dhcp, ANNA));
+        let answer = offer(ANNA, private(ANNA), mac(ANNA));
+        let got = bench.step(SERVICES, &answer.bytes(), ANSWERED).unwrap();
+        assert_eq!(got[..6], mac(ANNA));
+        assert_eq!(
+            (&got[26..30], &got[30..34]),
+            (&router(ANNA)[..], &private(ANNA)[..])
+        );
+    }
+}
+
+#[test]
+fn no_guest_gives_addresses_and_none_asks_in_anothers_name() {
+    let step = |frame: Datagram, expected: &str| {
+        Bench::new().step(ANNA, &frame.bytes(), &[expected]);
+    };
+    let gives = |destination| Datagram {
+        destination_mac: mac(BERT),
+        ..udp(ANNA, destination, (67, 68))
+    };
+    step(gives(private(BERT)), "10 dhcp_answer");
+    step(gives(EVERYBODY), "10 dhcp_answer");
+    let to_carl = udp(ANNA, private(CARL), (67, 68));
+    step(to_carl, "10 dhcp_answer");
+    let mut bench = Bench::new();
+    let row = bench.tables.vports.get_mut(&ANNA).unwrap();
+    row.flags &= !Vport::SOURCE_DEST_CHECK;
+    bench.step(ANNA, &gives(private(BERT)).bytes(), &["10 dhcp_answer"]);
+    let other = discover(ANNA, private(BERT), EVERYBODY);
+    bench.step(ANNA, &other.bytes(), &["10 spoofed_address"]);
+    // Neither is what is not for the server's port, or not for everybody or the router.
+    let as_client = Datagram {
+        source: NOBODY,
+        ..udp(ANNA, EVERYBODY, (68, 68))
+    };
+    step(as_client, "10 broadcast");
+    let to_neighbour = Datagram {
+        destination_mac: mac(BERT),
+        ..discover(ANNA, NOBODY, EVERYBODY)
+    };
+    step(to_neighbour, "10 broadcast");
+    let first = Datagram {
+        fragment: 0x2000,
+        ..discover(ANNA, NOBODY, EVERYBODY)
+    };
+    step(first, "10 service_unreachable");
+}
+
+#[test]
+fn an_answer_without_an_address_is_for_its_client_alone() {
+    let beyond = Service::ASKER_WITHOUT_ADDRESS.0.to_ne_bytes();
+    let stray: &[&str] = &["4095 stray_answer"];
+    let cut = Datagram {
+        payload: offer(ANNA, beyond, mac(ANNA)).payload[..36].to_vec(),
+        ..offer(ANNA, beyond, mac(ANNA))
+    };
+    for other in [
+        offer(ANNA, beyond, mac(BERT)),
+        offer(ANNA, private(BERT), mac(ANNA)),
+        offer(ANNA, EVERYBODY, mac(ANNA)),
+        offer(77, beyond, mac(ANNA)),
+    ] {
+        Bench::new().step(SERVICES, &other.bytes(), stray);
+    }
+    let truncated = cut.payload.len() as u16;
+    let mut cut = cut;
+    cut.payload[4..6].copy_from_slice(&truncated.to_be_bytes());
+    Bench::new().step(SERVICES, &cut.bytes(), stray);
+}

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use eni_abi::{SERVICES_VPORT, VPC_MTU};
+use eni_abi::{SERVICES_VPORT, Service, VPC_MTU};
 use eni_bpf_loader::Programs;
 use eni_instance::RunDirectory;
 use eni_lower::SERVICES_MAC;
@@ -15,10 +15,9 @@ use crate::AgentError;
 
 /// The name of both ends.
 const NAME: &str = "services";
-/// What the services' end is called, and the router behind it. Nobody beyond the pair hears of them: with a router on the link
-/// the kernel has one neighbour to remember, and not one for each guest.
+/// What the services' end is called; the router behind it is [`Service::ASKER_WITHOUT_ADDRESS`]. Nobody beyond the pair hears of
+/// them: with a router on the link the kernel has one neighbour to remember, and not one for each guest.
 const OWN_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 2);
-const ROUTER_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 1);
 const LINK_PREFIX: u8 = 30;
 
 /// Guests are called by addresses in 127.0.0.0/8 ([`eni_abi::Service::address`]), which are this namespace's own: its loopback
@@ -137,7 +136,7 @@ fn join(
     };
     inside.add_route(Route {
         destination,
-        gateway: Some(ROUTER_ADDRESS),
+        gateway: Some(Service::ASKER_WITHOUT_ADDRESS.into()),
         source: None,
         link_index,
         table: MAIN_TABLE,

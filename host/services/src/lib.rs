@@ -11,6 +11,7 @@
 //! answered in turns, one request or datagram of each.
 #![deny(unsafe_code)]
 
+mod addresses;
 mod askers;
 mod clock;
 mod connection;
@@ -25,6 +26,7 @@ mod sys;
 mod time;
 mod turns;
 
+pub use addresses::{AddressService, AddressSocket};
 pub use askers::Askers;
 pub use metadata::MetadataService;
 pub use names::{DnsUpstream, MalformedUpstream, NameService, NameSockets};

@@ -8,12 +8,13 @@ use eni_model::Source;
 use tokio::sync::watch;
 
 use crate::names::{DnsUpstream, NameService, NameSockets};
-use crate::{Askers, MetadataService, TimeService};
+use crate::{AddressService, AddressSocket, Askers, MetadataService, TimeService};
 
 /// What guests find at the addresses of [`eni_abi::Service`].
 pub struct Services {
     metadata: Arc<MetadataService>,
     names: Arc<NameService>,
+    addresses: AddressService,
 }
 
 impl Services {
@@ -29,9 +30,11 @@ impl Services {
         upstream: DnsUpstream,
     ) -> io::Result<Self> {
         let names = NameService::new(Arc::clone(&source), Arc::clone(&askers), upstream)?;
+        let addresses = AddressService::new(Arc::clone(&source), Arc::clone(&askers));
         Ok(Self {
             metadata: Arc::new(MetadataService::new(source, askers, key)),
             names: Arc::new(names),
+            addresses,
         })
     }
 
@@ -43,10 +46,12 @@ impl Services {
         let listener = MetadataService::listen().await?;
         let time = TimeService::listen()?;
         let names = NameSockets::open()?;
+        let addresses = AddressSocket::open()?;
         tokio::join!(
             self.metadata.serve(listener, stop.clone()),
             time.serve(stop.clone()),
-            self.names.serve(names, stop),
+            self.names.serve(names, stop.clone()),
+            self.addresses.serve(addresses, stop),
         );
         Ok(())
     }
