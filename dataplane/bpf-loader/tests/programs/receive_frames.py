@@ -1,4 +1,5 @@
-"""Prints what arrives on eth0 until standard input has ended and a second is silent: whether a checksum is still to be completed (the flag of a
+"""Prints what arrives on eth0 under the EtherType of the first argument until standard input has ended and a second is silent:
+whether a checksum is still to be completed (the flag of a
 virtio_net_hdr, linux/virtio_net.h), and the frame in hexadecimal. Begins with `ready`."""
 
 import select
@@ -6,12 +7,12 @@ import socket
 import sys
 
 SOL_PACKET, PACKET_VNET_HDR = 263, 15
-IPV4 = 0x0800
 HEADER_LENGTH = 10
 
-with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(IPV4)) as raw:
+ether_type = int(sys.argv[1], 16)
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ether_type)) as raw:
     raw.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-    raw.bind(("eth0", IPV4))
+    raw.bind(("eth0", ether_type))
     print("ready", flush=True)
     sources, patience = [raw, sys.stdin], None
     while ready := select.select(sources, [], [], patience)[0]:

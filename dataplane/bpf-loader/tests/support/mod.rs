@@ -4,11 +4,13 @@
 
 use eni_bpf_loader::{DataPlane, mount_bpffs, unmount_bpffs};
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, SERVICES, UPLINK, mac, private, router_mac};
+use eni_pipeline::testing::region_ipv6::{HOST, ROUTER, VPC_BLOCK, own};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// A fabric namespace with a veth pair for each vport of the small region, its guest end in a namespace of its own.
 pub(crate) struct Lab {
@@ -70,6 +72,48 @@ impl Lab {
             shell(&format!(
                 "ip -n {guest} route add default via {a}.{b}.{c}.1"
             ));
+        }
+    }
+
+    /// Turns IPv6 on in every guest and gives each its address. All else they learn from the link: their router advertises
+    /// itself. The host has a route by it.
+    pub(crate) fn turn_on_ipv6(&self) {
+        for vport in [UPLINK, ANNA, BERT, CARL] {
+            let address = if vport == UPLINK { HOST } else { own(vport) };
+            let on = "sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0 net.ipv6.conf.lo.disable_ipv6=0";
+            self.run_in(
+                vport,
+                &format!("{on} && ip -6 addr add {address}/128 dev eth0"),
+            );
+        }
+        let (block, length) = VPC_BLOCK;
+        let route = format!("ip -6 route add {block}/{length} via {ROUTER} dev eth0 src {HOST}");
+        // The host's address is not to be used before it is known to be nobody else's.
+        self.wait_for(UPLINK, &route, |succeeded, _| succeeded);
+        for vport in [ANNA, BERT, CARL] {
+            let is_there = |_, text: &str| text.contains(&ROUTER.to_string());
+            self.wait_for(vport, "ip -6 route show default", is_there);
+            let is_settled = |_, text: &str| text.trim().is_empty();
+            self.wait_for(vport, "ip -6 addr show tentative", is_settled);
+        }
+    }
+
+    /// Runs a command in a guest's namespace until its success and text are as wanted.
+    #[track_caller]
+    pub(crate) fn wait_for(
+        &self,
+        vport: u32,
+        command: &str,
+        is_wanted: impl Fn(bool, &str) -> bool,
+    ) {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let (succeeded, text) = self.try_in(vport, command);
+            if is_wanted(succeeded, &text) {
+                return;
+            }
+            assert!(Instant::now() < end, "{vport}: {command}: {text}");
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 
@@ -168,12 +212,29 @@ impl Lab {
     /// What arrives at the guest of `vport` while `work` is done, and until it is silent for a second: whether a checksum is
     /// still to be completed, and the frame in hexadecimal.
     pub(crate) fn receive(&self, vport: u32, work: impl FnOnce()) -> Vec<(bool, String)> {
+        self.receive_under("0800", vport, work)
+    }
+
+    /// The same under this EtherType.
+    pub(crate) fn receive_under(
+        &self,
+        ether_type: &str,
+        vport: u32,
+        work: impl FnOnce(),
+    ) -> Vec<(bool, String)> {
         let program = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/programs/receive_frames.py"
         );
         let mut python = Command::new("ip")
-            .args(["netns", "exec", &self.guest(vport), "python3", program])
+            .args([
+                "netns",
+                "exec",
+                &self.guest(vport),
+                "python3",
+                program,
+                ether_type,
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
