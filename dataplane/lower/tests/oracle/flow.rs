@@ -1,21 +1,31 @@
 //! Flows, and what ICMP says about them.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use eni_types::AttachmentId;
 
-use super::{End, ICMP, Packet, Piece, Seen};
+use super::rules::Seen;
+use super::{End, ICMP, ICMPV6, Packet, Piece};
 
 /// The types that ask and answer: RFC 792, RFC 950, RFC 8335. Only they make conversations.
 const QUERIES: [(u8, u8); 5] = [(8, 0), (13, 14), (15, 16), (17, 18), (42, 43)];
+/// The same of IPv6: RFC 4443, RFC 8335.
+const QUERIES_IPV6: [(u8, u8); 2] = [(128, 129), (160, 161)];
 /// The types that quote the packet they are about: RFC 1122 section 3.2.2.
 const ERRORS: [u8; 5] = [3, 4, 5, 11, 12];
+
+/// RFC 4443, section 2.1.
+const ERRORS_IPV6: [u8; 4] = [1, 2, 3, 4];
+
+fn queries(is_ipv6: bool) -> &'static [(u8, u8)] {
+    if is_ipv6 { &QUERIES_IPV6 } else { &QUERIES }
+}
 
 /// What an ICMP error quotes of the packet it is about, as its sender sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quote {
-    pub(crate) source: Ipv4Addr,
-    pub(crate) destination: Ipv4Addr,
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
     pub(crate) protocol: u8,
     pub(crate) source_port: u16,
     pub(crate) destination_port: u16,
@@ -48,7 +58,7 @@ pub(crate) struct Query {
 }
 
 pub(super) fn is_request(packet: &Packet) -> bool {
-    QUERIES
+    queries(packet.is_ipv6())
         .iter()
         .any(|(request, _)| *request == icmp_type(packet.destination_port))
 }
@@ -62,7 +72,7 @@ pub(super) fn flow_of(
     attachment: AttachmentId,
     protocol: u8,
     is_egress: bool,
-    (local, remote): (Ipv4Addr, Ipv4Addr),
+    (local, remote): (IpAddr, IpAddr),
     (source_port, destination_port): (u16, u16),
 ) -> Option<TrackedFlow> {
     let (mut local_port, mut remote_port) = match is_egress {
@@ -70,15 +80,17 @@ pub(super) fn flow_of(
         false => (destination_port, source_port),
     };
     let mut query = None;
-    if protocol == ICMP {
+    let is_ipv6 = remote.is_ipv6();
+    if protocol == if is_ipv6 { ICMPV6 } else { ICMP } {
         let [icmp_type, code] = destination_port.to_be_bytes();
-        let (request, answer) = QUERIES
-            .into_iter()
+        let (request, answer) = queries(is_ipv6)
+            .iter()
+            .copied()
             .find(|(request, answer)| icmp_type == *request || icmp_type == *answer)?;
         query = Some(Query {
             request,
             // RFC 8335: the code of an extended echo's answer is its own.
-            code: if request == 42 { 0 } else { code },
+            code: if matches!(request, 42 | 160) { 0 } else { code },
             guest_asks: is_egress == (icmp_type != answer),
         });
         (local_port, remote_port) = (source_port, 0);
@@ -94,7 +106,11 @@ pub(super) fn flow_of(
 
 /// The quote of an error from which the flow can be told: eight bytes after the IP header (RFC 792), of no later fragment.
 pub(super) fn whole_quote(packet: &Packet) -> Option<Quote> {
-    let is_error = packet.protocol == ICMP && ERRORS.contains(&icmp_type(packet.destination_port));
+    let errors: &[u8] = match packet.is_ipv6() {
+        true => &ERRORS_IPV6,
+        false => &ERRORS,
+    };
+    let is_error = packet.is_icmp() && errors.contains(&icmp_type(packet.destination_port));
     // Of one in fragments the quote may lie in several.
     let is_whole = packet.piece == Piece::Whole;
     packet

@@ -1,7 +1,7 @@
 //! Fragments: the ports that only the first one carries.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::{Ending, Packet, Place};
 
@@ -41,7 +41,7 @@ struct First {
 }
 
 /// Sender, source, destination, protocol and identification.
-type Shared = (Place, Ipv4Addr, Ipv4Addr, u8, u16);
+type Shared = (Place, IpAddr, IpAddr, u8, u16);
 
 impl Firsts {
     /// The packet as its rules are asked: with the ports of its first fragment, which came before and which it does not
@@ -62,6 +62,10 @@ impl Firsts {
                 identification,
                 length,
             } => {
+                // RFC 8200, section 4.5.
+                if packet.is_ipv6() && length % 8 != 0 {
+                    return None;
+                }
                 let first = First {
                     source_port: packet.source_port,
                     destination_port: packet.destination_port,

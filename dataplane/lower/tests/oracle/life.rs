@@ -26,6 +26,7 @@ struct Life {
     /// Whose RST its receiver may not have taken: whether it was the guest's.
     doubted: Option<bool>,
     is_closed: bool,
+    by_guest: bool,
 }
 
 /// What the rules are asked about a packet of a tracked flow.
@@ -47,8 +48,17 @@ impl Tracked {
         self.0.contains_key(flow)
     }
 
-    pub(super) fn begin(&mut self, flow: TrackedFlow) {
-        self.0.insert(flow, Life::default());
+    /// Whether the guest has sent the flow's first packet; false of one that is not tracked.
+    pub(super) fn is_begun_by_guest(&self, flow: &TrackedFlow) -> bool {
+        self.0.get(flow).is_some_and(|life| life.by_guest)
+    }
+
+    pub(super) fn begin(&mut self, flow: TrackedFlow, by_guest: bool) {
+        let life = Life {
+            by_guest,
+            ..Life::default()
+        };
+        self.0.insert(flow, life);
     }
 
     /// A packet of `flow`, from its guest or to it; `None` of one that is not tracked.

@@ -6,27 +6,26 @@
 mod flow;
 mod fragment;
 mod header;
+mod ipv6;
 mod life;
+mod rules;
 mod services;
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use eni_model::World;
-use eni_model::resource::{
-    Attachment, IpProtocol, NetworkAclEntry, NetworkInterface, RouteTarget, RuleAction, RulePeer,
-    SecurityGroupRule, Subnet,
-};
+use eni_model::resource::{Attachment, NetworkInterface, Route, RouteTarget, Subnet};
 use eni_types::{
-    AttachmentStatus, InstanceState, IpCidr, Ipv4Cidr, NetworkInterfaceId, SecurityGroupId,
-    SubnetId, VpcId,
+    AttachmentStatus, InstanceState, IpCidr, Ipv4Cidr, NetworkInterfaceId, SecurityGroupId, VpcId,
 };
 
+use flow::whole_quote;
 pub(crate) use flow::{Query, Quote, TrackedFlow};
-use flow::{flow_of, is_request, quoted_flow, whole_quote};
 pub(crate) use fragment::{Firsts, Piece};
 pub(crate) use header::{IpOptions, Tag};
-use life::Asks;
+pub(crate) use ipv6::ROUTER;
 pub(crate) use life::{Ending, Tracked};
+use rules::{Seen, network_acl_allows, security_groups_allow};
 pub(crate) use services::{METADATA, RESOLVER, TIME};
 use services::{answer_of_router, answer_of_services, is_service, question_to_services};
 
@@ -58,8 +57,8 @@ pub(crate) enum NextHop {
 /// A packet as its sender sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Packet {
-    pub(crate) source: Ipv4Addr,
-    pub(crate) destination: Ipv4Addr,
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
     pub(crate) protocol: u8,
     /// The identifier of ICMP queries; 0 without ports.
     pub(crate) source_port: u16,
@@ -76,14 +75,25 @@ pub(crate) struct Packet {
     pub(crate) options: IpOptions,
 }
 
+impl Packet {
+    pub(crate) fn is_ipv6(&self) -> bool {
+        self.source.is_ipv6()
+    }
+
+    /// Whether it is ICMP, of its family.
+    pub(crate) fn is_icmp(&self) -> bool {
+        self.protocol == if self.is_ipv6() { ICMPV6 } else { ICMP }
+    }
+}
+
 /// A packet as its receiver gets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Delivery {
     pub(crate) to: Place,
-    pub(crate) source: Ipv4Addr,
-    pub(crate) destination: Ipv4Addr,
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
     /// Source and destination of a whole quote.
-    pub(crate) quoted: Option<(Ipv4Addr, Ipv4Addr)>,
+    pub(crate) quoted: Option<(IpAddr, IpAddr)>,
 }
 
 /// What is remembered of earlier packets.
@@ -95,16 +105,20 @@ pub(crate) struct Remembered {
 }
 
 /// An address and a port.
-pub(crate) type End = (Ipv4Addr, u16);
+pub(crate) type End = (IpAddr, u16);
 
 /// Where a packet goes, before any rule is asked.
 struct Way {
     to: Place,
-    source: Ipv4Addr,
-    destination: Ipv4Addr,
+    source: IpAddr,
+    destination: IpAddr,
     leaves_subnet: bool,
     enters_subnet: bool,
     through_gateway: bool,
+    /// Leaves by an egress-only internet gateway.
+    by_egress_only: bool,
+    /// Enters by one.
+    must_answer: bool,
 }
 
 /// What becomes of `packet`; what later packets depend on is remembered.
@@ -123,26 +137,43 @@ pub(crate) fn decide(
         Place::Services(id) => return answer_of_services(world, live(world, id)?, packet),
         Place::Interface(id) => {
             let sender = live(world, id)?;
-            if next_hop == NextHop::Router && is_service(world, sender, packet.destination) {
+            let by_router = next_hop == NextHop::Router;
+            if by_router && is_service(world, sender, packet.destination) {
                 return question_to_services(sender, packet);
             }
-            if !may_send(world, sender, packet) {
+            let may_send = match packet.is_ipv6() {
+                true => ipv6::may_send(world, sender, by_router, packet),
+                false => may_send(world, sender, packet),
+            };
+            if !may_send {
                 return None;
             }
-            subnet_of(world, sender)?.cidr_block?.nth(1)
+            let block = subnet_of(world, sender)?.cidr_block;
+            block.and_then(|block| block.nth(1))
+        }
+        Place::Outside if packet.is_ipv6() => {
+            if !ipv6::may_come_from_outside(packet) {
+                return None;
+            }
+            None
         }
         Place::Outside if stays_home(packet.source) || stays_home(packet.destination) => {
             return None;
         }
         Place::Outside => Some(pool.last()),
     };
-    if next_hop == NextHop::Router && Some(packet.destination) == router {
+    let to_router = match packet.is_ipv6() {
+        true => ipv6::is_router(world, from, packet.destination),
+        false => router.map(IpAddr::V4) == Some(packet.destination),
+    };
+    if next_hop == NextHop::Router && to_router {
         return answer_of_router(from, packet);
     }
     let packet = &remembered.firsts.resolve(from, packet)?;
     let tracked = &mut remembered.tracked;
     let way = match from {
         Place::Interface(id) => way_from(world, pool, live(world, id)?, next_hop, packet)?,
+        Place::Outside if packet.is_ipv6() => ipv6::way_from_outside(world, packet)?,
         Place::Outside | Place::Services(_) => way_from_outside(world, pool, packet)?,
     };
     let may_leave = match from {
@@ -183,6 +214,7 @@ fn lets_out(
         local: (packet.source, packet.source_port),
         remote: (packet.destination, packet.destination_port),
         peer: groups_of_receiver(world, way, packet),
+        by_egress_only: way.by_egress_only,
     };
     security_groups_allow(world, tracked, sender, &egress)
         && (!way.leaves_subnet
@@ -201,7 +233,7 @@ fn lets_in(
         return Some(true);
     };
     let receiver = live(world, id)?;
-    let own = receiver.private_ip_addresses.contains(&way.destination);
+    let own = owns(receiver, way.destination);
     if (way.enters_subnet
         && !network_acl_allows(world, receiver.subnet_id, false, way.source, packet))
         || (receiver.source_dest_check && !own)
@@ -214,6 +246,7 @@ fn lets_in(
         local: (way.destination, packet.destination_port),
         remote: (way.source, packet.source_port),
         peer: groups_of_sender(world, from, way, packet),
+        by_egress_only: way.must_answer,
     };
     Some(security_groups_allow(world, tracked, receiver, &ingress))
 }
@@ -221,14 +254,14 @@ fn lets_in(
 /// Whether the source is the interface's own where that is checked, and neither address is one that stays at home. A VPC
 /// may have a block of those for itself.
 fn may_send(world: &World, eni: &NetworkInterface, packet: &Packet) -> bool {
-    let own = eni.private_ip_addresses.contains(&packet.source);
+    let own = owns(eni, packet.source);
     let inside = |address| {
         let vpc = world.vpcs.get(eni.vpc_id);
-        vpc.is_some_and(|vpc| vpc.ipv4_blocks().any(|block| block.contains(address)))
+        vpc.is_some_and(|vpc| vpc.blocks().any(|block| block.contains(address)))
     };
     // RFC 919: the subnet's last address is its broadcast address.
     let block = subnet_of(world, eni).and_then(|subnet| subnet.cidr_block);
-    if block.is_some_and(|block| block.last() == packet.destination) {
+    if block.is_some_and(|block| IpAddr::V4(block.last()) == packet.destination) {
         return false;
     }
     let strange = |address| stays_home(address) && !inside(address);
@@ -254,12 +287,21 @@ fn attachment(eni: &NetworkInterface) -> &Attachment {
 }
 
 /// The live interface of a VPC that has this private address.
-fn owner(world: &World, vpc_id: VpcId, address: Ipv4Addr) -> Option<&NetworkInterface> {
+fn owner(world: &World, vpc_id: VpcId, address: IpAddr) -> Option<&NetworkInterface> {
     world
         .network_interfaces
         .iter()
-        .find(|eni| eni.vpc_id == vpc_id && eni.private_ip_addresses.contains(&address))
+        .find(|eni| eni.vpc_id == vpc_id && owns(eni, address))
         .and_then(|eni| live(world, eni.network_interface_id))
+}
+
+/// Whether an address is the interface's own, or one of a prefix that it has.
+fn owns(eni: &NetworkInterface, address: IpAddr) -> bool {
+    let own = match address {
+        IpAddr::V4(address) => eni.private_ip_addresses.contains(&address),
+        IpAddr::V6(address) => eni.ipv6_addresses.contains(&address),
+    };
+    own || eni.prefixes().any(|prefix| prefix.contains(address))
 }
 
 fn subnet_of<'a>(world: &'a World, eni: &NetworkInterface) -> Option<&'a Subnet> {
@@ -283,6 +325,8 @@ fn way_from(
             leaves_subnet: crosses,
             enters_subnet: crosses,
             through_gateway: false,
+            by_egress_only: false,
+            must_answer: false,
         }
     };
     let in_subnet = |eni: &&NetworkInterface| eni.subnet_id == sender.subnet_id;
@@ -294,6 +338,35 @@ fn way_from(
         return by_address.filter(|_| refuses).or(neighbour).map(untouched);
     }
     let subnet = subnet_of(world, sender)?;
+    let route = longest_route(world, subnet, packet.destination)?;
+    match route.target {
+        RouteTarget::Local => owner(world, sender.vpc_id, packet.destination).map(untouched),
+        RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => {
+            live(world, id).map(untouched)
+        }
+        RouteTarget::EgressOnlyInternetGateway(id) => {
+            let gateway = world.egress_only_internet_gateways.get(id)?;
+            let way = ipv6::way_by_gateway(world, sender.vpc_id, packet)?;
+            (gateway.vpc_id == sender.vpc_id).then_some(Way {
+                by_egress_only: true,
+                ..way
+            })
+        }
+        RouteTarget::InternetGateway(id) => {
+            let gateway = world.internet_gateways.get(id)?;
+            if gateway.vpc_id != Some(sender.vpc_id) {
+                None
+            } else if packet.is_ipv6() {
+                ipv6::way_by_gateway(world, sender.vpc_id, packet)
+            } else {
+                way_by_gateway(world, pool, sender.vpc_id, packet)
+            }
+        }
+    }
+}
+
+/// The longest route of a subnet's table, its own or its VPC's main one, that contains an address.
+fn longest_route<'a>(world: &'a World, subnet: &Subnet, address: IpAddr) -> Option<&'a Route> {
     let own_table = world.route_tables.iter().find(|table| {
         table
             .associations
@@ -307,26 +380,11 @@ fn way_from(
             .find(|table| table.vpc_id == subnet.vpc_id && table.is_main())
     };
     let table = own_table.or_else(main)?;
-    let route = table
+    table
         .routes
         .iter()
-        .filter(|route| route.destination.contains(packet.destination.into()))
-        .max_by_key(|route| route.destination.prefix_length())?;
-    match route.target {
-        RouteTarget::Local => owner(world, sender.vpc_id, packet.destination).map(untouched),
-        RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => {
-            live(world, id).map(untouched)
-        }
-        RouteTarget::EgressOnlyInternetGateway(_) => None,
-        RouteTarget::InternetGateway(id) => {
-            let gateway = world.internet_gateways.get(id)?;
-            if gateway.vpc_id == Some(sender.vpc_id) {
-                way_by_gateway(world, pool, sender.vpc_id, packet)
-            } else {
-                None
-            }
-        }
-    }
+        .filter(|route| route.destination.contains(address))
+        .max_by_key(|route| route.destination.prefix_length())
 }
 
 /// The internet gateway gives the source its public address; one of the region's own public addresses turns around.
@@ -345,12 +403,14 @@ fn way_by_gateway(world: &World, pool: Ipv4Cidr, vpc_id: VpcId, packet: &Packet)
         leaves_subnet: true,
         enters_subnet: to != Place::Outside,
         through_gateway: true,
+        by_egress_only: false,
+        must_answer: false,
     })
 }
 
 fn way_from_outside(world: &World, pool: Ipv4Cidr, packet: &Packet) -> Option<Way> {
     let (eni, destination) = private_of(world, packet.destination)?;
-    let mut inside = world.vpcs.get(eni.vpc_id)?.ipv4_blocks();
+    let mut inside = world.vpcs.get(eni.vpc_id)?.blocks();
     if is_regions(pool, packet.source) || inside.any(|block| block.contains(packet.source)) {
         return None;
     }
@@ -361,15 +421,20 @@ fn way_from_outside(world: &World, pool: Ipv4Cidr, packet: &Packet) -> Option<Wa
         leaves_subnet: false,
         enters_subnet: true,
         through_gateway: true,
+        by_egress_only: false,
+        must_answer: false,
     })
 }
 
-fn is_regions(pool: Ipv4Cidr, address: Ipv4Addr) -> bool {
-    pool.contains(address) && Some(address) != pool.nth(1)
+fn is_regions(pool: Ipv4Cidr, address: IpAddr) -> bool {
+    IpCidr::V4(pool).contains(address) && Some(address) != pool.nth(1).map(IpAddr::V4)
 }
 
 /// Addresses of a host, of a link, of groups or of nobody: RFC 6890, RFC 1112. None is seen beyond a router.
-fn stays_home(address: Ipv4Addr) -> bool {
+fn stays_home(address: IpAddr) -> bool {
+    let IpAddr::V4(address) = address else {
+        return false;
+    };
     address.octets()[0] == 0
         || address.is_loopback()
         || address.is_link_local()
@@ -377,7 +442,7 @@ fn stays_home(address: Ipv4Addr) -> bool {
 }
 
 /// The public address of a private one, in a VPC with an internet gateway.
-fn public_of(world: &World, eni: &NetworkInterface, private: Ipv4Addr) -> Option<Ipv4Addr> {
+fn public_of(world: &World, eni: &NetworkInterface, private: IpAddr) -> Option<IpAddr> {
     world
         .internet_gateways
         .iter()
@@ -387,25 +452,24 @@ fn public_of(world: &World, eni: &NetworkInterface, private: Ipv4Addr) -> Option
         .iter()
         .find(|address| {
             address.association.as_ref().is_some_and(|association| {
-                (
-                    association.network_interface_id,
-                    association.private_ip_address,
-                ) == (eni.network_interface_id, private)
+                association.network_interface_id == eni.network_interface_id
+                    && IpAddr::V4(association.private_ip_address) == private
             })
         })
-        .map(|address| address.public_ip)
+        .map(|address| address.public_ip.into())
 }
 
 /// The live interface and private address behind a public address.
-fn private_of(world: &World, public: Ipv4Addr) -> Option<(&NetworkInterface, Ipv4Addr)> {
+fn private_of(world: &World, public: IpAddr) -> Option<(&NetworkInterface, IpAddr)> {
     let address = world
         .addresses
         .iter()
-        .find(|address| address.public_ip == public)?;
+        .find(|address| IpAddr::V4(address.public_ip) == public)?;
     let association = address.association.as_ref()?;
     let eni = live(world, association.network_interface_id)?;
-    public_of(world, eni, association.private_ip_address)?;
-    Some((eni, association.private_ip_address))
+    let private = association.private_ip_address.into();
+    public_of(world, eni, private)?;
+    Some((eni, private))
 }
 
 /// Group rules match private addresses of interfaces only, and only if they are the packet's real ends.
@@ -414,7 +478,7 @@ fn groups_of_receiver<'a>(world: &'a World, way: &Way, packet: &Packet) -> &'a [
         Place::Interface(id) if !way.through_gateway => world
             .network_interfaces
             .get(id)
-            .filter(|eni| eni.private_ip_addresses.contains(&packet.destination))
+            .filter(|eni| owns(eni, packet.destination))
             .map_or(&[], |eni| eni.group_ids.as_slice()),
         Place::Interface(_) | Place::Outside | Place::Services(_) => &[],
     }
@@ -430,164 +494,8 @@ fn groups_of_sender<'a>(
         Place::Interface(id) if !way.through_gateway => world
             .network_interfaces
             .get(id)
-            .filter(|eni| eni.private_ip_addresses.contains(&packet.source))
+            .filter(|eni| owns(eni, packet.source))
             .map_or(&[], |eni| eni.group_ids.as_slice()),
         Place::Interface(_) | Place::Outside | Place::Services(_) => &[],
-    }
-}
-
-/// A packet as one interface's security groups see it.
-struct Seen<'a> {
-    packet: &'a Packet,
-    is_egress: bool,
-    local: End,
-    remote: End,
-    peer: &'a [SecurityGroupId],
-}
-
-/// EC2 User Guide, "Security group connection tracking".
-fn security_groups_allow(
-    world: &World,
-    tracked: &mut Tracked,
-    eni: &NetworkInterface,
-    seen: &Seen<'_>,
-) -> bool {
-    let packet = seen.packet;
-    let attachment = attachment(eni).attachment_id;
-    if let Some(about) = quoted_flow(attachment, seen)
-        && tracked.contains(&about)
-    {
-        return true;
-    }
-    let ports = (packet.source_port, packet.destination_port);
-    let ends = (seen.local.0, seen.remote.0);
-    let flow = flow_of(attachment, packet.protocol, seen.is_egress, ends, ports);
-    let asks = flow.and_then(|flow| tracked.follow(&flow, seen.is_egress, packet));
-    if asks == Some(Asks::Nothing) {
-        return true;
-    }
-    let rules: Vec<&SecurityGroupRule> = eni
-        .group_ids
-        .iter()
-        .flat_map(|id| world.security_group_rules.by(id))
-        .map(AsRef::as_ref)
-        .collect();
-    let matching = |is_egress: bool, port: u16| {
-        rules
-            .iter()
-            .filter(move |rule| rule.is_egress == is_egress)
-            .filter(move |rule| names_port(rule, packet.protocol, port))
-            .filter(|rule| names_peer(rule, seen.remote.0, seen.peer))
-    };
-    let all_to_all = |is_egress: bool| {
-        rules.iter().any(|rule| {
-            rule.is_egress == is_egress
-                && is_world(rule)
-                && matches!(packet.protocol, TCP | UDP)
-                && names_all_ports(rule, packet.protocol)
-        })
-    };
-    // The answer of a flow that is not tracked: the flow's first packet went the other way, to the port that this one
-    // comes from, by a rule for everybody; and this way is open for everything.
-    let asked = || matching(!seen.is_egress, packet.source_port).any(|rule| is_world(rule));
-    if !packet.opens && all_to_all(seen.is_egress) && asked() {
-        return true;
-    }
-    let mut allowed = false;
-    let mut for_everybody = false;
-    for rule in matching(seen.is_egress, packet.destination_port) {
-        allowed = true;
-        for_everybody |= is_world(rule);
-    }
-    // A connection that the middle of a flow began would let an untracked one go on after its rule is revoked.
-    let begins = match packet.protocol {
-        _ if asks == Some(Asks::Once) => false,
-        TCP => packet.opens,
-        ICMP => is_request(packet),
-        _ => true,
-    };
-    if allowed && begins && !(for_everybody && all_to_all(!seen.is_egress)) {
-        flow.into_iter().for_each(|flow| tracked.begin(flow));
-    }
-    allowed
-}
-
-fn is_world(rule: &SecurityGroupRule) -> bool {
-    matches!(rule.peer, RulePeer::CidrIpv4(block) if block.prefix_length() == 0)
-}
-
-fn names_peer(rule: &SecurityGroupRule, remote: Ipv4Addr, peer: &[SecurityGroupId]) -> bool {
-    match rule.peer {
-        RulePeer::CidrIpv4(block) => block.contains(remote),
-        RulePeer::SecurityGroup(group) => peer.contains(&group),
-        RulePeer::CidrIpv6(_) => false,
-    }
-}
-
-fn names_port(rule: &SecurityGroupRule, protocol: u8, port: u16) -> bool {
-    match rule.ip_protocol {
-        IpProtocol::All => true,
-        IpProtocol::Number(number) if number != protocol => false,
-        IpProtocol::Number(TCP | UDP) => {
-            rule.from_port == -1 || (rule.from_port..=rule.to_port).contains(&i32::from(port))
-        }
-        IpProtocol::Number(ICMP) => {
-            let [icmp_type, code] = port.to_be_bytes();
-            rule.from_port == -1
-                || (rule.from_port == i32::from(icmp_type)
-                    && (rule.to_port == -1 || rule.to_port == i32::from(code)))
-        }
-        // A type of ICMP for IPv6 is no IPv4 packet's.
-        IpProtocol::Number(ICMPV6) => rule.from_port == -1,
-        IpProtocol::Number(_) => true,
-    }
-}
-
-fn names_all_ports(rule: &SecurityGroupRule, protocol: u8) -> bool {
-    rule.ip_protocol == IpProtocol::All
-        || (rule.ip_protocol == IpProtocol::Number(protocol)
-            && (rule.from_port == -1 || (rule.from_port, rule.to_port) == (0, 65_535)))
-}
-
-/// The lowest matching entry decides; none means no.
-fn network_acl_allows(
-    world: &World,
-    subnet_id: SubnetId,
-    egress: bool,
-    remote: Ipv4Addr,
-    packet: &Packet,
-) -> bool {
-    let acl = world.network_acls.iter().find(|acl| {
-        acl.associations
-            .iter()
-            .any(|association| association.subnet_id == subnet_id)
-    });
-    acl.into_iter()
-        .flat_map(|acl| &acl.entries)
-        .filter(|entry| entry.egress == egress)
-        .filter(|entry| match entry.cidr_block {
-            IpCidr::V4(block) => block.contains(remote),
-            // Packets are of IPv4.
-            IpCidr::V6(_) => false,
-        })
-        .filter(|entry| entry_names_port(entry, packet))
-        .min_by_key(|entry| entry.rule_number)
-        .is_some_and(|entry| entry.rule_action == RuleAction::Allow)
-}
-
-fn entry_names_port(entry: &NetworkAclEntry, packet: &Packet) -> bool {
-    match entry.protocol {
-        IpProtocol::All => true,
-        IpProtocol::Number(number) if number != packet.protocol => false,
-        IpProtocol::Number(TCP | UDP) => entry
-            .port_range
-            .is_none_or(|range| (range.from..=range.to).contains(&packet.destination_port)),
-        IpProtocol::Number(ICMP) => entry.icmp_type_code.is_none_or(|wanted| {
-            let [icmp_type, code] = packet.destination_port.to_be_bytes();
-            wanted.icmp_type == -1
-                || (wanted.icmp_type == i16::from(icmp_type)
-                    && (wanted.code == -1 || wanted.code == i16::from(code)))
-        }),
-        IpProtocol::Number(_) => true,
     }
 }

@@ -1,11 +1,11 @@
 //! Services of the fabric, at link-local addresses, at the VPC's resolver's and at its routers'.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use eni_model::World;
 use eni_model::resource::NetworkInterface;
 
-use super::{Delivery, ICMP, IpOptions, Packet, Piece, Place, TCP, UDP};
+use super::{Delivery, IpOptions, Packet, Piece, Place, TCP, UDP, owns};
 
 /// Where instance metadata, the time and names are.
 pub(crate) const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
@@ -13,7 +13,10 @@ pub(crate) const TIME: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 123);
 pub(crate) const RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
 
 /// Whether a guest finds a service there: Amazon VPC User Guide, "Amazon DNS server", for names.
-pub(super) fn is_service(world: &World, sender: &NetworkInterface, address: Ipv4Addr) -> bool {
+pub(super) fn is_service(world: &World, sender: &NetworkInterface, address: IpAddr) -> bool {
+    let IpAddr::V4(address) = address else {
+        return false;
+    };
     match address {
         METADATA | TIME => true,
         RESOLVER => resolver(world, sender).is_some(),
@@ -29,10 +32,10 @@ fn resolver(world: &World, eni: &NetworkInterface) -> Option<Ipv4Addr> {
 }
 
 /// The protocols and the port of the service at an address.
-fn speaks(service: Ipv4Addr) -> (&'static [u8], u16) {
+fn speaks(service: IpAddr) -> (&'static [u8], u16) {
     match service {
-        METADATA => (&[TCP], 80),
-        TIME => (&[UDP], 123),
+        IpAddr::V4(METADATA) => (&[TCP], 80),
+        IpAddr::V4(TIME) => (&[UDP], 123),
         _ => (&[TCP, UDP], 53),
     }
 }
@@ -40,7 +43,7 @@ fn speaks(service: Ipv4Addr) -> (&'static [u8], u16) {
 /// EC2 User Guide, "Use instance metadata to manage your EC2 instance": every instance asks about itself, whatever its rules.
 /// So it is with the time and with names.
 pub(super) fn question_to_services(sender: &NetworkInterface, packet: &Packet) -> Option<Delivery> {
-    let own = sender.private_ip_addresses.contains(&packet.source);
+    let own = owns(sender, packet.source);
     let (protocols, port) = speaks(packet.destination);
     let asks = protocols.contains(&packet.protocol) && packet.destination_port == port;
     // With options its answer would tell of the machine.
@@ -59,7 +62,7 @@ pub(super) fn answer_of_services(
     receiver: &NetworkInterface,
     packet: &Packet,
 ) -> Option<Delivery> {
-    let own = receiver.private_ip_addresses.contains(&packet.destination);
+    let own = owns(receiver, packet.destination);
     let (protocols, port) = speaks(packet.source);
     let answers = protocols.contains(&packet.protocol) && packet.source_port == port;
     let is_there = is_service(world, receiver, packet.source);
@@ -74,7 +77,8 @@ pub(super) fn answer_of_services(
 
 /// A router answers its subnet's pings, whatever the rules, and nothing else.
 pub(super) fn answer_of_router(from: Place, packet: &Packet) -> Option<Delivery> {
-    let is_ping = packet.protocol == ICMP && packet.destination_port == 8 << 8;
+    let request = if packet.is_ipv6() { 128 } else { 8 };
+    let is_ping = packet.is_icmp() && packet.destination_port == request << 8;
     (is_ping && packet.piece == Piece::Whole).then_some(Delivery {
         to: from,
         source: packet.destination,

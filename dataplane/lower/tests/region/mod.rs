@@ -1,5 +1,7 @@
 //! A small region in both readings: rows for the oracle, lowered tables for the pipeline.
 
+mod draws;
+mod ipv6;
 mod traffic;
 
 use std::net::Ipv4Addr;
@@ -18,7 +20,8 @@ use eni_pipeline::testing::scenario::Dice;
 use eni_pipeline::testing::{MemoryMemory, MemoryTables};
 use eni_types::{
     AllocationId, AssociationId, AttachmentStatus, InstanceState, InternetGatewayId, IpCidr,
-    Ipv4Cidr, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TypedId, VpcId,
+    Ipv4Cidr, Ipv6Cidr, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SubnetId,
+    TypedId, VpcId,
 };
 
 const SUBNETS: [&str; 2] = ["10.0.1.0/24", "10.0.2.0/24"];
@@ -85,10 +88,12 @@ impl Region {
             ids: eni_types::IdSequence::default(),
             model,
         };
+        region.add_ipv6();
         region.add_groups();
         for _ in 0..INSTANCES {
             region.launch(dice);
         }
+        region.give_addresses_of_ipv6();
         region.randomise(dice);
         region.lower();
         region
@@ -160,8 +165,12 @@ impl Region {
         }
         if dice.hits(2) {
             for group_id in self.group_ids.clone() {
-                let world = RulePeer::CidrIpv4(Ipv4Cidr::ANY);
-                self.put_rule(group_id, true, (IpProtocol::All, -1, -1), world);
+                for world in [
+                    RulePeer::CidrIpv4(Ipv4Cidr::ANY),
+                    RulePeer::CidrIpv6(Ipv6Cidr::ANY),
+                ] {
+                    self.put_rule(group_id, true, (IpProtocol::All, -1, -1), world);
+                }
             }
         }
         // Where nothing is allowed, nothing shows.
@@ -170,6 +179,8 @@ impl Region {
                 let block = dice.pick(&["0.0.0.0/0", "10.0.0.0/16", "0.0.0.0/1"]);
                 let peer = RulePeer::CidrIpv4(block.parse().unwrap());
                 self.put_rule(group_id, false, (IpProtocol::All, -1, -1), peer);
+                let peer = RulePeer::CidrIpv6(self.any_block_of_ipv6(dice));
+                self.put_rule(group_id, false, (IpProtocol::All, -1, -1), peer);
             }
         }
         for _ in 0..dice.roll(4) {
@@ -177,6 +188,7 @@ impl Region {
         }
         for _ in 0..2 {
             self.set_route(dice);
+            self.set_route_of_ipv6(dice);
         }
         for _ in 0..3 {
             self.move_public_address(dice);
@@ -194,6 +206,7 @@ impl Region {
             3 => self.add_entry(dice),
             4 => self.remove_entry(dice),
             5 => self.toggle_check(dice),
+            6 if dice.hits(2) => self.set_route_of_ipv6(dice),
             6 => self.set_route(dice),
             7 => self.move_public_address(dice),
             8 => self.toggle_gateway(),
@@ -208,6 +221,8 @@ impl Region {
         let ports = any_ports(dice);
         let peer = if dice.hits(3) {
             RulePeer::SecurityGroup(dice.pick(&self.group_ids))
+        } else if dice.hits(3) {
+            RulePeer::CidrIpv6(self.any_block_of_ipv6(dice))
         } else {
             RulePeer::CidrIpv4(any_block(dice))
         };
@@ -266,8 +281,8 @@ impl Region {
             } else {
                 RuleAction::Deny
             },
-            cidr_block: if dice.hits(8) {
-                IpCidr::V6("::/0".parse().unwrap())
+            cidr_block: if dice.hits(3) {
+                IpCidr::V6(self.any_block_of_ipv6(dice))
             } else {
                 IpCidr::V4(any_block(dice))
             },
@@ -415,6 +430,7 @@ impl Region {
         self.tables = MemoryTables {
             vports: tables.vports,
             mappings: tables.mappings,
+            prefix_mappings: tables.prefix_mappings,
             public_addresses: tables.public_addresses,
             vpc_blocks: tables.vpc_blocks,
             macs: tables.macs,

@@ -1,17 +1,21 @@
 //! Packets through the lowered tables, and packets worth sending.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use eni_abi::{SERVICES_VPORT, Service};
 use eni_lower::UPLINK_VPORT;
+use eni_model::resource::NetworkInterface;
 use eni_pipeline::testing::MemoryFrame;
 use eni_pipeline::testing::frames::{Datagram, checksums_hold};
 use eni_pipeline::testing::scenario::Dice;
 use eni_pipeline::{Arrival, Scratch, process};
 use eni_types::AttachmentId;
 
-use super::{EPOCHS, NUMBERS, PORTS, Region, VPC_RESOLVER, public};
+use super::draws::{
+    answer_to, any_ending, any_options, any_tag, any_type_and_code, inside, pool_end, special,
+};
+use super::{EPOCHS, NUMBERS, PORTS, Region, VPC_RESOLVER, ipv6, public};
 use crate::oracle::{
     Delivery, Ending, IpOptions, METADATA, NextHop, Packet, Piece, Place, Query, Quote, RESOLVER,
     TIME, Tag, TrackedFlow,
@@ -65,21 +69,24 @@ impl Region {
                 offset | if more { MORE_FRAGMENTS } else { 0 },
             ),
         };
-        let service = SERVICES
-            .iter()
-            .find(|(found_at, _)| *found_at == packet.source);
+        let (IpAddr::V4(source), IpAddr::V4(destination)) = (packet.source, packet.destination)
+        else {
+            let macs = (destination_mac, mac_bytes(row.mac));
+            return Some((vport, ipv6::frame(packet, macs)));
+        };
+        let service = SERVICES.iter().find(|(found_at, _)| *found_at == source);
         let source = match (from, service) {
             (Place::Services(id), Some((_, service))) => {
                 let asker = self.vport(Place::Interface(id))?;
                 service.address(asker).into()
             }
-            _ => packet.source,
+            _ => source,
         };
         let frame = Datagram {
             destination_mac,
             source_mac: mac_bytes(row.mac),
             source: source.octets(),
-            destination: packet.destination.octets(),
+            destination: destination.octets(),
             protocol: packet.protocol,
             identification,
             fragment,
@@ -115,6 +122,10 @@ impl Region {
             Some(&mut scratch)
         });
         let (mut to, bytes) = (self.place_of(verdict.target()?), frame.bytes());
+        if packet.is_ipv6() {
+            let delivery = ipv6::delivery(packet, to, &bytes);
+            return Some((delivery, bytes));
+        }
         // Those of fragments are over what other frames hold.
         let holds = packet.piece != Piece::Whole || checksums_hold(&bytes);
         assert!(holds, "{packet:?} arrives damaged");
@@ -140,9 +151,10 @@ impl Region {
         }
         let delivery = Delivery {
             to,
-            source: address(26),
-            destination,
-            quoted: has_quote.then(|| (address(quote_at + 12), address(quote_at + 16))),
+            source: address(26).into(),
+            destination: destination.into(),
+            quoted: has_quote
+                .then(|| (address(quote_at + 12).into(), address(quote_at + 16).into())),
         };
         Some((delivery, bytes))
     }
@@ -161,21 +173,16 @@ impl Region {
                 let mut flow = TrackedFlow {
                     attachment: attachments[&key.vport],
                     protocol: key.protocol as u8,
-                    local: (
-                        key.local_address.last_four().into(),
-                        key.local_port.number(),
-                    ),
-                    remote: (
-                        key.remote_address.last_four().into(),
-                        key.remote_port.number(),
-                    ),
+                    local: (key.local_address.into(), key.local_port.number()),
+                    remote: (key.remote_address.into(), key.remote_port.number()),
                     query: None,
                 };
-                if flow.protocol == 1 {
+                let is_ipv6 = flow.remote.0.is_ipv6();
+                if flow.protocol == if is_ipv6 { 58 } else { 1 } {
                     let [kind, code] = flow.remote.1.to_be_bytes();
                     flow.remote.1 = 0;
                     flow.query = Some(Query {
-                        request: kind >> 1,
+                        request: kind >> 1 | if is_ipv6 { 0x80 } else { 0 },
                         code,
                         guest_asks: kind & 1 == 1,
                     });
@@ -195,6 +202,15 @@ impl Region {
 
     /// A packet that might mean something: from one end of the region to another.
     pub(crate) fn any_packet(&self, dice: &mut Dice) -> (Place, NextHop, Packet) {
+        let is_ipv6 = dice.hits(3);
+        self.any_packet_of(is_ipv6, dice)
+    }
+
+    /// The same of a family.
+    fn any_packet_of(&self, is_ipv6: bool, dice: &mut Dice) -> (Place, NextHop, Packet) {
+        if is_ipv6 {
+            return self.any_packet_of_ipv6(dice);
+        }
         let ids = self.interfaces();
         let from = if dice.hits(5) {
             Place::Outside
@@ -229,7 +245,7 @@ impl Region {
         let asks = from != Place::Outside && dice.hits(16);
         let (service, _) = dice.pick(&SERVICES);
         let destination = if asks { service } else { destination };
-        let next_hop = self.next_hop(from, destination, dice);
+        let next_hop = self.next_hop(from, destination.into(), dice);
         let protocol = match dice.roll(8) {
             1..=6 if asks => dice.pick(&[6, 6, 17]),
             0 => dice.pick(&NUMBERS),
@@ -247,8 +263,8 @@ impl Region {
         };
         let opens = protocol == 6 && !dice.hits(3);
         let packet = Packet {
-            source,
-            destination,
+            source: source.into(),
+            destination: destination.into(),
             protocol,
             source_port,
             destination_port,
@@ -263,7 +279,7 @@ impl Region {
     }
 
     /// By MAC to an address of the own subnet, as a guest's stack does, and now and then the wrong way.
-    fn next_hop(&self, from: Place, destination: Ipv4Addr, dice: &mut Dice) -> NextHop {
+    pub(super) fn next_hop(&self, from: Place, destination: IpAddr, dice: &mut Dice) -> NextHop {
         let Place::Interface(id) = from else {
             return NextHop::Router;
         };
@@ -272,7 +288,7 @@ impl Region {
             let other = self.interface(*other);
             other.subnet_id == subnet_id
                 && other.network_interface_id != id
-                && (other.private_ip_addresses.contains(&destination) || dice.hits(40))
+                && (has_address(&other, destination) || dice.hits(40))
         });
         match neighbour {
             Some(other) if !dice.hits(10) => NextHop::Neighbour(other),
@@ -292,7 +308,10 @@ impl Region {
                 more,
             })
         };
-        let length = payload(packet).len() as u16;
+        let mut length = payload(packet).len() as u16;
+        if packet.is_ipv6() {
+            length = length.next_multiple_of(8);
+        }
         let first = Piece::First {
             identification,
             length,
@@ -319,6 +338,11 @@ impl Region {
         delivery: &Delivery,
         dice: &mut Dice,
     ) -> (Place, NextHop, Packet) {
+        let is_ipv6 = packet.is_ipv6();
+        let errors: &[u16] = match is_ipv6 {
+            true => &[1, 1, 2, 3, 4],
+            false => &[3, 3, 3, 4, 5, 11, 12],
+        };
         let mut quote = Quote {
             source: delivery.source,
             destination: delivery.destination,
@@ -331,9 +355,9 @@ impl Region {
         let mut error = Packet {
             source: delivery.destination,
             destination: delivery.source,
-            protocol: 1,
+            protocol: if is_ipv6 { 58 } else { 1 },
             source_port: 0,
-            destination_port: dice.pick(&[3, 3, 3, 4, 5, 11, 12]) << 8 | dice.roll(6) as u16,
+            destination_port: dice.pick(errors) << 8 | dice.roll(6) as u16,
             opens: false,
             ending: Ending::Nothing,
             quote: None,
@@ -341,7 +365,7 @@ impl Region {
             tag: Tag::None,
             options: IpOptions::None,
         };
-        let (place, _, other) = self.any_packet(dice);
+        let (place, _, other) = self.any_packet_of(is_ipv6, dice);
         let mut from = delivery.to;
         match dice.roll(16) {
             // To somebody else, from somebody else, both swapped, or of one's own packet.
@@ -349,12 +373,12 @@ impl Region {
             2 => (from, error.source) = (place, other.source),
             3 => (error.source, error.destination) = (error.destination, error.source),
             4 => (quote.source, quote.destination) = (quote.destination, quote.source),
-            5 if matches!(quote.protocol, 1 | 6 | 17) => quote.source_port ^= 1,
+            5 if matches!(quote.protocol, 6 | 17) || packet.is_icmp() => quote.source_port ^= 1,
             6 => quote.destination = other.destination,
             7 => quote.bytes = dice.roll(8) as u8,
             8 => quote.later_fragment = true,
-            9 => (quote.protocol, quote.destination_port) = (1, 3 << 8),
-            10 => error.destination_port = any_type_and_code(dice),
+            9 => (quote.protocol, quote.destination_port) = (error.protocol, errors[0] << 8),
+            10 if !is_ipv6 => error.destination_port = any_type_and_code(dice),
             _ => {}
         }
         error.quote = Some(quote);
@@ -369,6 +393,8 @@ impl Region {
         dice: &mut Dice,
     ) -> (Place, NextHop, Packet) {
         let (source_port, destination_port) = match packet.protocol {
+            58 if packet.is_ipv6() => (packet.source_port, ipv6::answer(packet, dice)),
+            1 if packet.is_ipv6() => (0, 0),
             // Now and then another type, with the same identifier.
             1 if dice.hits(4) => (packet.source_port, any_type_and_code(dice)),
             1 => (packet.source_port, answer_to(packet.destination_port)),
@@ -395,25 +421,6 @@ impl Region {
     }
 }
 
-/// Of segments of TCP that open nothing, now and then a FIN or an RST.
-fn any_ending(protocol: u8, opens: bool, dice: &mut Dice) -> Ending {
-    match dice.roll(12) {
-        _ if protocol != 6 || opens => Ending::Nothing,
-        0..=2 => Ending::Fin,
-        3 => Ending::Reset,
-        _ => Ending::Nothing,
-    }
-}
-
-/// Seldom some.
-fn any_options(dice: &mut Dice) -> IpOptions {
-    match dice.roll(50) {
-        0 | 1 => IpOptions::Harmless,
-        2 => IpOptions::SourceRoute,
-        _ => IpOptions::None,
-    }
-}
-
 /// A record of the route, or a loose source route behind a no-operation.
 fn options(packet: &Packet) -> Vec<u8> {
     match packet.options {
@@ -423,82 +430,16 @@ fn options(packet: &Packet) -> Vec<u8> {
     }
 }
 
-/// Seldom one.
-fn any_tag(dice: &mut Dice) -> Tag {
-    match dice.roll(200) {
-        0 => Tag::Within(0x8100),
-        1 => Tag::Within(0x88a8),
-        2 => Tag::Beside,
-        _ => Tag::None,
-    }
-}
-
-/// An address that RFC 6890 says something special about, or that RFC 1112 keeps, and the first and last of each block.
-/// Some may be forwarded (private, shared, documentation, benchmarking), the others may not.
-fn special(dice: &mut Dice) -> Ipv4Addr {
-    let blocks = [
-        ([0, 0, 0, 0], 8),
-        ([10, 0, 0, 0], 8),
-        ([100, 64, 0, 0], 10),
-        ([127, 0, 0, 0], 8),
-        ([169, 254, 0, 0], 16),
-        ([169, 254, 168, 0], 22),
-        ([172, 16, 0, 0], 12),
-        ([192, 0, 0, 0], 24),
-        ([192, 0, 2, 0], 24),
-        ([192, 88, 99, 0], 24),
-        ([192, 168, 0, 0], 16),
-        ([198, 18, 0, 0], 15),
-        ([198, 51, 100, 0], 24),
-        ([203, 0, 113, 0], 24),
-        ([224, 0, 0, 0], 4),
-        ([240, 0, 0, 0], 4),
-        ([255, 255, 255, 255], 32),
-    ];
-    let (first, length) = dice.pick(&blocks);
-    let size = 1_u64 << (32 - length);
-    let offset = dice.pick(&[0, 1 % size, size - 1, size / 3]) as u32;
-    Ipv4Addr::from(u32::from(Ipv4Addr::from(first)) + offset)
-}
-
-/// An address of the VPC that an interface has, that nobody has, or that is the router's.
-fn inside(dice: &mut Dice) -> Ipv4Addr {
-    dice.pick(&[
-        [10, 0, 1, 1],
-        [10, 0, 1, 4],
-        [10, 0, 2, 200],
-        [10, 0, 255, 255],
-    ])
-    .into()
-}
-
-/// The pool's network, the host's address, ones without an association, and the last.
-fn pool_end(dice: &mut Dice) -> Ipv4Addr {
-    Ipv4Addr::new(203, 0, 113, dice.pick(&[0, 1, 2, 200, 255]))
-}
-
-/// The ICMP type and code that answers a query (RFC 792, RFC 950, RFC 8335).
-fn answer_to(type_and_code: u16) -> u16 {
-    match type_and_code >> 8 {
-        8 => type_and_code & 0xff,
-        0 => type_and_code | 8 << 8,
-        13 | 15 | 17 | 42 => type_and_code + (1 << 8),
-        _ => type_and_code,
-    }
-}
-
-/// Mostly a request, else any of all types and codes.
-fn any_type_and_code(dice: &mut Dice) -> u16 {
-    match dice.roll(8) {
-        0 | 1 => dice.roll(1 << 16) as u16,
-        2 => dice.pick(&[0, 14, 16, 18, 43]) << 8,
-        3 => dice.pick(&[13, 15, 17, 42]) << 8 | dice.roll(2) as u16,
-        _ => 8 << 8,
-    }
-}
-
 fn mac_bytes(mac: eni_abi::Mac) -> [u8; 6] {
     mac.to_bytes()
+}
+
+/// Whether an interface has an address.
+fn has_address(eni: &NetworkInterface, address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => eni.private_ip_addresses.contains(&address),
+        IpAddr::V6(address) => eni.ipv6_addresses.contains(&address),
+    }
 }
 
 /// The beginning of the packet that an error is about.
@@ -516,11 +457,14 @@ fn quoted(quote: &Quote) -> Vec<u8> {
         tag: Tag::None,
         options: IpOptions::None,
     };
+    let (IpAddr::V4(source), IpAddr::V4(destination)) = (quote.source, quote.destination) else {
+        return ipv6::quoted(quote, &inner);
+    };
     let mut datagram = Datagram {
         destination_mac: [0; 6],
         source_mac: [0; 6],
-        source: quote.source.octets(),
-        destination: quote.destination.octets(),
+        source: source.octets(),
+        destination: destination.octets(),
         protocol: quote.protocol,
         identification: 7,
         fragment: u16::from(quote.later_fragment),
@@ -533,13 +477,13 @@ fn quoted(quote: &Quote) -> Vec<u8> {
 }
 
 /// The transport header of a packet and ten bytes of payload.
-fn payload(packet: &Packet) -> Vec<u8> {
+pub(super) fn payload(packet: &Packet) -> Vec<u8> {
     let mut bytes = Vec::new();
     if matches!(packet.piece, Piece::Later { .. }) {
         return b"01234567".to_vec();
     }
     match packet.protocol {
-        1 => {
+        _ if packet.is_icmp() => {
             bytes.extend(packet.destination_port.to_be_bytes());
             bytes.extend([0, 0]);
             bytes.extend(packet.source_port.to_be_bytes());

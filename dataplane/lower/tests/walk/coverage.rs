@@ -1,7 +1,7 @@
 //! What a walk has sent, read off the packets themselves: agreeing about what never came up shows nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::oracle::{Ending, IpOptions, METADATA, Packet, Piece, Place, RESOLVER, TIME, Tag};
 use crate::region::VPC_RESOLVER;
@@ -26,7 +26,7 @@ const BLOCKS: [([u8; 4], u32); 16] = [
     ([255, 255, 255, 255], 32),
 ];
 /// Kinds of packets of which each must come up, and whether some of it is to be delivered.
-const KINDS: [(Kind, bool); 28] = [
+const KINDS: [(Kind, bool); 39] = [
     (Kind::ToMetadata, true),
     (Kind::ToTime, true),
     (Kind::ToResolver, true),
@@ -55,6 +55,17 @@ const KINDS: [(Kind, bool); 28] = [
     (Kind::Later, true),
     (Kind::TagWithin, false),
     (Kind::TagBeside, false),
+    (Kind::Ipv6, true),
+    (Kind::Ipv6Outside, true),
+    (Kind::Ipv6First, true),
+    (Kind::Ipv6Later, true),
+    (Kind::Ipv6Request, true),
+    (Kind::Ipv6Link, false),
+    (Kind::Ipv6Options, true),
+    (Kind::Ipv6SourceRoute, false),
+    (Kind::Ipv6Error, true),
+    (Kind::Ipv6ErrorCutShort, true),
+    (Kind::Ipv6ErrorAboutFragment, true),
 ];
 
 /// The last address of the public pool.
@@ -93,6 +104,17 @@ enum Kind {
     Later,
     TagWithin,
     TagBeside,
+    Ipv6,
+    Ipv6Outside,
+    Ipv6First,
+    Ipv6Later,
+    Ipv6Request,
+    Ipv6Link,
+    Ipv6Options,
+    Ipv6SourceRoute,
+    Ipv6Error,
+    Ipv6ErrorCutShort,
+    Ipv6ErrorAboutFragment,
 }
 
 /// Packets sent and delivered.
@@ -200,8 +222,11 @@ impl Coverage {
     }
 }
 
-fn blocks_of(address: Ipv4Addr) -> impl Iterator<Item = usize> {
+fn blocks_of(address: IpAddr) -> impl Iterator<Item = usize> {
     (0..BLOCKS.len()).filter(move |index| {
+        let IpAddr::V4(address) = address else {
+            return false;
+        };
         let (first, length) = BLOCKS[*index];
         let difference = u32::from(address) ^ u32::from(Ipv4Addr::from(first));
         difference.leading_zeros() >= length
@@ -219,10 +244,13 @@ fn is_to_service(kinds: &[Kind]) -> bool {
 }
 
 fn kinds_of(from: Place, packet: &Packet) -> Vec<Kind> {
+    let (IpAddr::V4(source), IpAddr::V4(destination)) = (packet.source, packet.destination) else {
+        return kinds_of_ipv6(from, packet);
+    };
     let mut kinds = Vec::new();
     match from {
         Place::Services(_) => kinds.push(Kind::FromServices),
-        Place::Interface(_) => match packet.destination {
+        Place::Interface(_) => match destination {
             METADATA => kinds.push(Kind::ToMetadata),
             TIME => kinds.push(Kind::ToTime),
             RESOLVER => kinds.push(Kind::ToResolver),
@@ -233,9 +261,9 @@ fn kinds_of(from: Place, packet: &Packet) -> Vec<Kind> {
     }
     if from == Place::Outside {
         kinds.push(Kind::Outside);
-        kinds.push(match packet.source.octets() {
+        kinds.push(match source.octets() {
             // The router out there answers pings, whoever asks.
-            [10, 0, ..] if packet.destination != OUTER_ROUTER => Kind::OutsideFromVpc,
+            [10, 0, ..] if destination != OUTER_ROUTER => Kind::OutsideFromVpc,
             [203, 0, 113, _] => Kind::OutsideFromPool,
             _ => Kind::OutsideFromElsewhere,
         });
@@ -265,6 +293,37 @@ fn kinds_of(from: Place, packet: &Packet) -> Vec<Kind> {
         kinds.extend(icmp_kinds(packet));
     }
     kinds
+}
+
+fn kinds_of_ipv6(from: Place, packet: &Packet) -> Vec<Kind> {
+    let [icmp_type, _] = packet.destination_port.to_be_bytes();
+    let of_type = |types: &[u8]| packet.protocol == 58 && types.contains(&icmp_type);
+    let is_error = of_type(&[1, 2, 3, 4]) && packet.quote.is_some();
+    let quote = packet.quote.filter(|_| is_error);
+    let marks = [
+        (true, Kind::Ipv6),
+        (from == Place::Outside, Kind::Ipv6Outside),
+        (matches!(packet.piece, Piece::First { .. }), Kind::Ipv6First),
+        (matches!(packet.piece, Piece::Later { .. }), Kind::Ipv6Later),
+        (of_type(&[128, 160]), Kind::Ipv6Request),
+        (packet.options == IpOptions::Harmless, Kind::Ipv6Options),
+        (
+            packet.options == IpOptions::SourceRoute,
+            Kind::Ipv6SourceRoute,
+        ),
+        (of_type(&[135]), Kind::Ipv6Link),
+        (is_error, Kind::Ipv6Error),
+        (
+            quote.is_some_and(|quote| quote.bytes < 8),
+            Kind::Ipv6ErrorCutShort,
+        ),
+        (
+            quote.is_some_and(|quote| quote.later_fragment),
+            Kind::Ipv6ErrorAboutFragment,
+        ),
+    ];
+    let marks = marks.into_iter();
+    marks.filter_map(|(is, kind)| is.then_some(kind)).collect()
 }
 
 fn icmp_kinds(packet: &Packet) -> Vec<Kind> {

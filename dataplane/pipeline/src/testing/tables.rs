@@ -112,10 +112,14 @@ fn longest<K: Ord, V>(
     address: Address,
     key: impl Fn(Prefix) -> LpmKey<K>,
 ) -> Option<&V> {
-    let of_family = Prefix::host(address);
-    (0..=Address::BITS)
+    if rows.is_empty() {
+        return None;
+    }
+    let shortest = match address.as_v4() {
+        Some(_) => Address::IPV4_BITS_BEFORE,
+        None => 0,
+    };
+    (shortest..=Address::BITS)
         .rev()
-        .map(|length| Prefix::around(address, length))
-        .filter(|prefix| prefix.is_ipv4() == of_family.is_ipv4())
-        .find_map(|prefix| rows.get(&key(prefix)))
+        .find_map(|length| rows.get(&key(Prefix::around(address, length))))
 }

@@ -1,0 +1,127 @@
+//! What is IPv6's own: its special addresses, its routers, and ways to and from the internet without translation.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use eni_model::World;
+use eni_model::resource::{NetworkInterface, RouteTarget};
+use eni_types::VpcId;
+
+use super::{ICMPV6, Packet, Piece, Place, Way, live, longest_route, owner, owns, subnet_of};
+
+/// Where every subnet's router is (EC2 User Guide).
+pub(crate) const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0xec2, 0, 0, 0, 0, 0, 1);
+
+/// Messages between the nodes of a link: RFC 4890, section 4.3.1. No walk sends a question that the fabric answers.
+fn is_of_link(packet: &Packet) -> bool {
+    let [icmp_type, _] = packet.destination_port.to_be_bytes();
+    let has_type = !matches!(packet.piece, Piece::Later { .. });
+    has_type
+        && packet.protocol == ICMPV6
+        && matches!(icmp_type, 130..=137 | 141..=143 | 148 | 149 | 151..=153)
+}
+
+/// The addresses of a host, of a link, of a site or of groups, those in which addresses of IPv4 are, and EC2's own.
+fn stays_home(address: IpAddr) -> bool {
+    let IpAddr::V6(address) = address else {
+        return true;
+    };
+    let [first, second, ..] = address.segments();
+    first == 0
+        || first == 0x2002
+        || first == 0xfd00 && second == 0xec2
+        || first & 0xff80 == 0xfe80
+        || address.is_multicast()
+}
+
+/// Whether the sender has IPv6, and the packet neither an address that stays at home nor another's source where that is checked.
+/// The router is spoken to on the link.
+pub(super) fn may_send(
+    world: &World,
+    eni: &NetworkInterface,
+    by_router: bool,
+    packet: &Packet,
+) -> bool {
+    let has_ipv6 = !eni.ipv6_addresses.is_empty() || !eni.ipv6_prefixes.is_empty();
+    let own = owns(eni, packet.source);
+    let from = Place::Interface(eni.network_interface_id);
+    let to_router = by_router && is_router(world, from, packet.destination);
+    let is_on_link =
+        matches!(packet.source, IpAddr::V6(source) if source.segments()[0] & 0xffc0 == 0xfe80);
+    let source_passes = if to_router && is_on_link {
+        true
+    } else {
+        !stays_home(packet.source) && (own || !eni.source_dest_check)
+    };
+    has_ipv6
+        && !is_of_link(packet)
+        && source_passes
+        && (to_router || !stays_home(packet.destination))
+}
+
+pub(super) fn may_come_from_outside(packet: &Packet) -> bool {
+    let to_router = packet.destination == IpAddr::V6(ROUTER);
+    let is_on_link =
+        matches!(packet.source, IpAddr::V6(source) if source.segments()[0] & 0xffc0 == 0xfe80);
+    !is_of_link(packet)
+        && (!stays_home(packet.source) || to_router && is_on_link)
+        && (to_router || !stays_home(packet.destination))
+}
+
+/// Whether an address is that of the router of who sends.
+pub(super) fn is_router(world: &World, from: Place, address: IpAddr) -> bool {
+    let first = || {
+        let Place::Interface(id) = from else {
+            return None;
+        };
+        let block = subnet_of(world, live(world, id)?)?.ipv6_cidr_block()?;
+        Some(Ipv6Addr::from_bits(block.network().to_bits() + 1))
+    };
+    address == IpAddr::V6(ROUTER) || first().map(IpAddr::V6) == Some(address)
+}
+
+/// Out under an address that somebody in the VPC has. The region has one VPC, whose own addresses no gateway leads to.
+pub(super) fn way_by_gateway(world: &World, vpc_id: VpcId, packet: &Packet) -> Option<Way> {
+    owner(world, vpc_id, packet.source)?;
+    Some(Way {
+        to: Place::Outside,
+        source: packet.source,
+        destination: packet.destination,
+        leaves_subnet: true,
+        enters_subnet: false,
+        through_gateway: true,
+        by_egress_only: false,
+        must_answer: false,
+    })
+}
+
+/// In by the internet gateway to every address of the VPC, but by the egress-only one where the receiver's subnet answers by
+/// that.
+pub(super) fn way_from_outside(world: &World, packet: &Packet) -> Option<Way> {
+    let vpc = world
+        .vpcs
+        .iter()
+        .find(|vpc| vpc.blocks().any(|block| block.contains(packet.destination)))?;
+    if vpc.blocks().any(|block| block.contains(packet.source)) {
+        return None;
+    }
+    let to = owner(world, vpc.vpc_id, packet.destination)?;
+    let back = longest_route(world, subnet_of(world, to)?, packet.source);
+    let must_answer = back.is_some_and(|route| match route.target {
+        RouteTarget::EgressOnlyInternetGateway(id) => {
+            world.egress_only_internet_gateways.get(id).is_some()
+        }
+        _ => false,
+    });
+    let mut gateways = world.internet_gateways.iter();
+    let takes_all = gateways.any(|gateway| gateway.vpc_id == Some(vpc.vpc_id));
+    (must_answer || takes_all).then_some(Way {
+        to: Place::Interface(to.network_interface_id),
+        source: packet.source,
+        destination: packet.destination,
+        leaves_subnet: false,
+        enters_subnet: true,
+        through_gateway: true,
+        by_egress_only: false,
+        must_answer,
+    })
+}
