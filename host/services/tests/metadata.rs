@@ -2,65 +2,24 @@
 //! 127.0.0.0/8 on its loopback device, so that the services' addresses are here as they are in their namespace.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::task::Waker;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use eni_abi::Service;
 use eni_metadata::TokenKey;
-use eni_model::testing::TestWorld;
-use eni_model::{ChangeSet, Published, RegionSettings, Source, World};
 use eni_services::{
     Askers, MAX_CONNECTIONS_PER_INTERFACE, MAX_WAITING_PER_INTERFACE, MetadataService,
 };
-use eni_types::{AttachmentId, Timestamp};
+use eni_types::AttachmentId;
+use support::{VPORTS, two_instances};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
-
-/// A world that never changes.
-struct Fixed {
-    world: Arc<FixedWorld>,
-    settings: RegionSettings,
-}
-
-struct FixedWorld(World);
-
-impl Published for FixedWorld {
-    fn world(&self) -> &World {
-        &self.0
-    }
-
-    fn revision(&self) -> u64 {
-        1
-    }
-
-    fn changes_since(&self, _: u64) -> Option<Vec<Arc<ChangeSet>>> {
-        None
-    }
-}
-
-impl Source for Fixed {
-    fn settings(&self) -> &RegionSettings {
-        &self.settings
-    }
-
-    fn now(&self) -> Timestamp {
-        NOW
-    }
-
-    fn published(&self) -> Arc<dyn Published> {
-        Arc::clone(&self.world) as _
-    }
-
-    fn wake_on_publication(&self, _: Waker) {}
-}
-
-/// 2026-11-20, 19:10:54 UTC: not the machine's time.
-const NOW: Timestamp = Timestamp(1_795_201_854_000);
 
 /// Two instances at the vports 3 and 4, and the service on a thread.
 struct Bench {
@@ -71,37 +30,10 @@ struct Bench {
     thread: Option<JoinHandle<()>>,
 }
 
-const VPORTS: [u32; 2] = [3, 4];
-
 impl Bench {
     fn new() -> Self {
-        let mut region = TestWorld::bootstrapped();
-        let image = region.make("DescribeImages", &[], "/imagesSet/item/0/imageId");
-        let launch = [
-            ("ImageId", image.as_str()),
-            ("MinCount", "1"),
-            ("MaxCount", "1"),
-        ];
         let askers = Arc::new(Askers::default());
-        let instances = VPORTS.map(|vport| {
-            let answer = region.must("RunInstances", &launch);
-            let text = |pointer: &str| {
-                answer
-                    .pointer(pointer)
-                    .unwrap()
-                    .as_str()
-                    .unwrap()
-                    .to_owned()
-            };
-            let eni = "/instancesSet/item/0/networkInterfaceSet/item/0";
-            let attachment = text(&format!("{eni}/attachment/attachmentId"));
-            askers.add(vport, attachment.parse().unwrap());
-            text("/instancesSet/item/0/instanceId")
-        });
-        let source = Arc::new(Fixed {
-            world: Arc::new(FixedWorld(region.world)),
-            settings: region.region,
-        });
+        let (source, instances) = two_instances(&askers);
         let key = TokenKey::from_secret(b"secret");
         let service = Arc::new(MetadataService::new(source, Arc::clone(&askers), key));
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();

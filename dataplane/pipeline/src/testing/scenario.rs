@@ -199,6 +199,9 @@ pub fn any_frame(dice: &mut Dice) -> (u32, Vec<u8>) {
         datagram.source = service_for(dice.pick(&Service::ALL), asker);
         datagram.destination = dice.pick(&[private(asker), destination]);
     }
+    if dice.hits(16) {
+        datagram = any_dhcp(dice, vport);
+    }
     bend(dice, &mut datagram);
     let mut frame = datagram.bytes();
     if dice.hits(24) {
@@ -212,6 +215,27 @@ pub fn any_frame(dice: &mut Dice) -> (u32, Vec<u8>) {
         frame.truncate(34 + dice.roll(frame.len() as u64 - 34) as usize);
     }
     (vport, frame)
+}
+
+/// DHCP, as clients, false servers and the fabric's service speak it.
+fn any_dhcp(dice: &mut Dice, vport: u32) -> Datagram {
+    if vport == SERVICES {
+        let asker = dice.pick(&[ANNA, BERT, CARL, 77]);
+        let beyond = Service::ASKER_WITHOUT_ADDRESS.0.to_ne_bytes();
+        let mut answer = udp(SERVICES, dice.pick(&[beyond, private(asker)]), (67, 68));
+        answer.source = service_for(Service::Dhcp, asker);
+        // The client's MAC address, behind what matters to nobody here.
+        answer.payload.resize(36, 0);
+        answer.payload.extend(mac(dice.pick(&[asker, asker, ANNA])));
+        return answer;
+    }
+    let ports = dice.pick(&[(68, 67), (68, 67), (67, 68), (68, 68)]);
+    let destination = dice.pick(&[[255; 4], [10, 0, 1, 1], private(BERT)]);
+    Datagram {
+        source: dice.pick(&[[0; 4], private(vport), private(BERT)]),
+        destination_mac: dice.pick(&[[0xff; 6], router_mac(vport)]),
+        ..udp(vport, destination, ports)
+    }
 }
 
 /// A frame of IPv6, mostly sensible, of the guest of `vport`.

@@ -55,7 +55,11 @@ impl NameSockets {
         Self::open_at(Service::Resolver.port().number())
     }
 
-    fn open_at(port: u16) -> io::Result<Self> {
+    /// As [`Self::open`], at another port; at one that the kernel picks for 0.
+    ///
+    /// # Errors
+    /// When nobody can be heard there.
+    pub fn open_at(port: u16) -> io::Result<Self> {
         let everywhere = Ipv4Addr::UNSPECIFIED;
         let listener = listen_at(SocketAddr::from((everywhere, port)))?;
         // The same port, where it was left to the kernel.
@@ -66,6 +70,14 @@ impl NameSockets {
             datagrams,
             listener,
         })
+    }
+
+    /// The port.
+    ///
+    /// # Errors
+    /// When the kernel does not tell it.
+    pub fn port(&self) -> io::Result<u16> {
+        Ok(self.listener.local_addr()?.port())
     }
 }
 
