@@ -3,6 +3,7 @@
 //! Walks the world's rows one after the other. Shares no code with the lowering or the pipeline: where the three agree,
 //! each has read EC2's documentation the same way on its own.
 
+mod dhcp;
 mod flow;
 mod fragment;
 mod header;
@@ -19,6 +20,7 @@ use eni_types::{
     AttachmentStatus, InstanceState, IpCidr, Ipv4Cidr, NetworkInterfaceId, SecurityGroupId, VpcId,
 };
 
+pub(crate) use dhcp::{CLIENT, SERVER};
 use flow::whole_quote;
 pub(crate) use flow::{Query, Quote, TrackedFlow};
 pub(crate) use fragment::{Firsts, Piece};
@@ -138,6 +140,9 @@ pub(crate) fn decide(
         Place::Interface(id) => {
             let sender = live(world, id)?;
             let by_router = next_hop == NextHop::Router;
+            if let Some(decided) = dhcp::of_guest(world, sender, by_router, packet) {
+                return decided;
+            }
             if by_router && is_service(world, sender, packet.destination) {
                 return question_to_services(sender, packet);
             }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use eni_model::World;
 use eni_model::resource::NetworkInterface;
 
-use super::{Delivery, IpOptions, Packet, Piece, Place, TCP, UDP, owns};
+use super::{Delivery, IpOptions, Packet, Piece, Place, TCP, UDP, dhcp, owns};
 
 /// Where instance metadata, the time and names are.
 pub(crate) const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
@@ -62,6 +62,9 @@ pub(super) fn answer_of_services(
     receiver: &NetworkInterface,
     packet: &Packet,
 ) -> Option<Delivery> {
+    if let Some(decided) = dhcp::of_services(world, receiver, packet) {
+        return decided;
+    }
     let own = owns(receiver, packet.destination);
     let (protocols, port) = speaks(packet.source);
     let answers = protocols.contains(&packet.protocol) && packet.source_port == port;

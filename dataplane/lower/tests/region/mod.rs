@@ -2,6 +2,7 @@
 
 mod draws;
 mod ipv6;
+mod services;
 mod traffic;
 
 use std::net::Ipv4Addr;

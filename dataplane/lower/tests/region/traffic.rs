@@ -15,20 +15,14 @@ use eni_types::AttachmentId;
 use super::draws::{
     answer_to, any_ending, any_options, any_tag, any_type_and_code, inside, pool_end, special,
 };
-use super::{EPOCHS, NUMBERS, PORTS, Region, VPC_RESOLVER, ipv6, public};
+use super::services::SERVICES;
+use super::{EPOCHS, NUMBERS, PORTS, Region, ipv6, public};
 use crate::oracle::{
-    Delivery, Ending, IpOptions, METADATA, NextHop, Packet, Piece, Place, Query, Quote, RESOLVER,
-    TIME, Tag, TrackedFlow,
+    Delivery, Ending, IpOptions, NextHop, Packet, Piece, Place, Query, Quote, Tag, TrackedFlow,
 };
 
-/// Where the region's guests find services.
-const SERVICES: [(Ipv4Addr, Service); 4] = [
-    (METADATA, Service::InstanceMetadata),
-    (TIME, Service::Time),
-    (RESOLVER, Service::Resolver),
-    (VPC_RESOLVER, Service::VpcResolver),
-];
-
+/// Where an answer of DHCP has its client's MAC address, behind UDP's header (RFC 2131, figure 1).
+const CLIENT_MAC_AT: usize = 8 + 28;
 /// RFC 791 section 3.1.
 const MORE_FRAGMENTS: u16 = 0x2000;
 
@@ -74,24 +68,30 @@ impl Region {
             let macs = (destination_mac, mac_bytes(row.mac));
             return Some((vport, ipv6::frame(packet, macs)));
         };
-        let service = SERVICES.iter().find(|(found_at, _)| *found_at == source);
-        let source = match (from, service) {
-            (Place::Services(id), Some((_, service))) => {
-                let asker = self.vport(Place::Interface(id))?;
-                service.address(asker).into()
+        let (mut sent, mut payload) = ((source, destination), payload(packet));
+        if let Place::Services(id) = from {
+            let asker = self.vport(Place::Interface(id))?;
+            let service = self.service_at(source, id);
+            let own = service.map(|service| service.address(asker).into());
+            sent.0 = own.unwrap_or(source);
+            if service == Some(Service::Dhcp) {
+                if destination.is_unspecified() {
+                    sent.1 = Service::ASKER_WITHOUT_ADDRESS.into();
+                }
+                payload.resize(CLIENT_MAC_AT, 0);
+                payload.extend(self.interface(id).mac_address.0);
             }
-            _ => source,
-        };
+        }
         let frame = Datagram {
             destination_mac,
             source_mac: mac_bytes(row.mac),
-            source: source.octets(),
-            destination: destination.octets(),
+            source: sent.0.octets(),
+            destination: sent.1.octets(),
             protocol: packet.protocol,
             identification,
             fragment,
             options: options(packet),
-            payload: payload(packet),
+            payload,
         };
         let mut bytes = frame.bytes();
         if let Tag::Within(ether_type) = packet.tag {
@@ -130,7 +130,10 @@ impl Region {
         let holds = packet.piece != Piece::Whole || checksums_hold(&bytes);
         assert!(holds, "{packet:?} arrives damaged");
         if let Place::Interface(id) = to {
-            assert_eq!(bytes[..6], self.interface(id).mac_address.0, "{packet:?}");
+            let to_all = bytes[30..34] == [0xff; 4];
+            let mac = self.interface(id).mac_address.0;
+            let mac = if to_all { [0xff; 6] } else { mac };
+            assert_eq!(bytes[..6], mac, "{packet:?}");
         }
         let quote_at = 14 + usize::from(bytes[14] & 15) * 4 + 8;
         let address =
@@ -140,18 +143,20 @@ impl Region {
             .filter(|_| packet.piece == Piece::Whole)
             .is_some_and(|quote| quote.bytes >= 8 && !quote.later_fragment)
             && matches!(packet.destination_port >> 8, 3 | 4 | 5 | 11 | 12);
-        let mut destination = address(30);
+        let (mut source, mut destination) = (address(26), address(30));
         if verdict.target() == Some(SERVICES_VPORT) {
             let (service, asker) = Service::of_address(destination.into())?;
             let Place::Interface(id) = self.place_of(asker) else {
                 panic!("{packet:?} asks in nobody's name");
             };
-            let (found_at, _) = SERVICES.iter().find(|(_, other)| *other == service)?;
-            (to, destination) = (Place::Services(id), *found_at);
+            (to, destination) = (Place::Services(id), self.found_at(service, id)?);
+            if source == Ipv4Addr::from(Service::ASKER_WITHOUT_ADDRESS) {
+                source = Ipv4Addr::UNSPECIFIED;
+            }
         }
         let delivery = Delivery {
             to,
-            source: address(26).into(),
+            source: source.into(),
             destination: destination.into(),
             quoted: has_quote
                 .then(|| (address(quote_at + 12).into(), address(quote_at + 16).into())),
@@ -202,6 +207,9 @@ impl Region {
 
     /// A packet that might mean something: from one end of the region to another.
     pub(crate) fn any_packet(&self, dice: &mut Dice) -> (Place, NextHop, Packet) {
+        if dice.hits(40) {
+            return self.any_dhcp(dice);
+        }
         let is_ipv6 = dice.hits(3);
         self.any_packet_of(is_ipv6, dice)
     }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::oracle::{Ending, IpOptions, METADATA, Packet, Piece, Place, RESOLVER, TIME, Tag};
+use crate::oracle::{
+    CLIENT, Ending, IpOptions, METADATA, Packet, Piece, Place, RESOLVER, SERVER, TIME, Tag,
+};
 use crate::region::VPC_RESOLVER;
 
 /// First addresses and lengths of the special-purpose registry's blocks (RFC 6890), and of the groups.
@@ -26,8 +28,10 @@ const BLOCKS: [([u8; 4], u32); 16] = [
     ([255, 255, 255, 255], 32),
 ];
 /// Kinds of packets of which each must come up, and whether some of it is to be delivered.
-const KINDS: [(Kind, bool); 39] = [
+const KINDS: [(Kind, bool); 41] = [
     (Kind::ToMetadata, true),
+    (Kind::AsksForAddress, true),
+    (Kind::GivesAddress, false),
     (Kind::ToTime, true),
     (Kind::ToResolver, true),
     (Kind::ToVpcResolver, true),
@@ -77,6 +81,8 @@ const LEAST: u64 = 100_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     ToMetadata,
+    AsksForAddress,
+    GivesAddress,
     ToTime,
     ToResolver,
     ToVpcResolver,
@@ -255,7 +261,11 @@ fn kinds_of(from: Place, packet: &Packet) -> Vec<Kind> {
             TIME => kinds.push(Kind::ToTime),
             RESOLVER => kinds.push(Kind::ToResolver),
             VPC_RESOLVER => kinds.push(Kind::ToVpcResolver),
-            _ => {}
+            _ => match (packet.protocol, packet.source_port, packet.destination_port) {
+                (17, CLIENT, SERVER) => kinds.push(Kind::AsksForAddress),
+                (17, SERVER, CLIENT) => kinds.push(Kind::GivesAddress),
+                _ => {}
+            },
         },
         Place::Outside => {}
     }
