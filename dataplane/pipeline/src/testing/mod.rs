@@ -3,6 +3,7 @@
 //! They keep the promises of the BPF maps: unions are *not* made by the lookups, so a table filled wrongly fails here as
 //! it would there.
 
+pub mod chain;
 mod frame;
 pub mod frames;
 pub mod frames_ipv6;
