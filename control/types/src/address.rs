@@ -215,6 +215,15 @@ pub enum IpCidr {
 }
 
 impl IpCidr {
+    /// The block of one address.
+    #[must_use]
+    pub fn host(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::V4(Ipv4Cidr(Ipv4Net::from(address))),
+            IpAddr::V6(address) => Self::V6(Ipv6Cidr(Ipv6Net::from(address))),
+        }
+    }
+
     /// Bits of the prefix.
     #[must_use]
     pub fn prefix_length(self) -> u8 {

@@ -3,10 +3,12 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use eni_model::resource::UserData;
-use eni_types::{AttachmentId, InstanceId, IpCidr, Ipv4Cidr, MacAddress, NetworkInterfaceId};
+use eni_types::{
+    AttachmentId, InstanceId, IpCidr, Ipv4Cidr, Ipv6Cidr, MacAddress, NetworkInterfaceId,
+};
 
 use crate::Tables;
 
@@ -63,12 +65,24 @@ pub struct DesiredInterface {
     pub router_address: Ipv4Addr,
     /// The interface's private addresses, the primary one first.
     pub private_ip_addresses: Vec<Ipv4Addr>,
-    /// Its IPv6 addresses.
+    /// The subnet's block of IPv6, if it has one.
+    pub ipv6_subnet: Option<Ipv6Cidr>,
+    /// Its IPv6 addresses; none without [`Self::ipv6_subnet`].
     pub ipv6_addresses: Vec<Ipv6Addr>,
     /// The blocks of both families that were delegated to it.
     pub prefixes: Vec<IpCidr>,
     /// Of a secondary interface, the primary one's subnet if that is another one.
     pub primary_subnet: Option<Ipv4Cidr>,
+    /// The same of IPv6.
+    pub primary_ipv6_subnet: Option<Ipv6Cidr>,
+}
+
+impl DesiredInterface {
+    /// The addresses of both families that the guest is given, in the order of the interface.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let ipv4 = self.private_ip_addresses.iter().copied().map(IpAddr::V4);
+        ipv4.chain(self.ipv6_addresses.iter().copied().map(IpAddr::V6))
+    }
 }
 
 /// The veth pair through which the host reaches the region's public addresses.

@@ -137,6 +137,7 @@ impl PluggedInterface<'_> {
 
     /// The device. `primary` is the instance's primary interface's subnet.
     pub(crate) fn device(&self, primary: Option<&Subnet>) -> DesiredInterface {
+        let primary = primary.filter(|primary| primary.subnet_id != self.eni.subnet_id);
         DesiredInterface {
             vport: self.vport,
             instance_id: self.attachment.instance_id,
@@ -147,11 +148,11 @@ impl PluggedInterface<'_> {
             subnet: self.block(),
             router_address: self.router(),
             private_ip_addresses: self.eni.private_ip_addresses.clone(),
+            ipv6_subnet: self.subnet.ipv6_cidr_block(),
             ipv6_addresses: self.eni.ipv6_addresses.clone(),
             prefixes: self.eni.prefixes().collect(),
-            primary_subnet: primary
-                .filter(|primary| primary.subnet_id != self.eni.subnet_id)
-                .and_then(|primary| primary.cidr_block),
+            primary_subnet: primary.and_then(|primary| primary.cidr_block),
+            primary_ipv6_subnet: primary.and_then(Subnet::ipv6_cidr_block),
         }
     }
 

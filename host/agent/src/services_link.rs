@@ -1,6 +1,6 @@
 //! The way to the fabric's services: a veth pair with one end in a network namespace where nothing else is.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -127,16 +127,13 @@ fn join(
     let link_index = own.map_or(0, |link| link.index);
     inside.add_address(Address {
         link_index,
-        address: OWN_ADDRESS,
+        address: IpAddr::V4(OWN_ADDRESS),
         prefix_length: LINK_PREFIX,
         metric: 0,
     })?;
-    let Some(destination) = Ipv4Cidr::new(Ipv4Addr::UNSPECIFIED, 0) else {
-        return Ok(());
-    };
     inside.add_route(Route {
-        destination,
-        gateway: Some(Service::ASKER_WITHOUT_ADDRESS.into()),
+        destination: Ipv4Cidr::ANY.into(),
+        gateway: Some(IpAddr::V4(Service::ASKER_WITHOUT_ADDRESS.into())),
         source: None,
         link_index,
         table: MAIN_TABLE,

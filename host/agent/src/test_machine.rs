@@ -201,9 +201,11 @@ pub(crate) fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers)
             subnet: Ipv4Cidr::new(address, 24).unwrap(),
             router_address: Ipv4Addr::new(10, 0, 0, 1),
             private_ip_addresses: vec![address],
+            ipv6_subnet: None,
             ipv6_addresses: Vec::new(),
             prefixes: Vec::new(),
             primary_subnet: None,
+            primary_ipv6_subnet: None,
         };
         add_rows(&mut desired.tables, &interface);
         desired.interfaces.insert(id, interface);

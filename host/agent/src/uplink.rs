@@ -1,5 +1,6 @@
 //! The way to the host: a veth pair with one end in the host's namespace.
 
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 
 use eni_instance::RunDirectory;
@@ -84,7 +85,7 @@ impl Host {
                 .is_some_and(|link| link.index == index)
         };
         let addresses = self.netlink.addresses()?.into_iter().filter_map(|found| {
-            let block = Ipv4Cidr::new(found.address, found.prefix_length)?;
+            let block = ipv4_block(&found)?;
             Some((
                 block,
                 Some(found.link_index),
@@ -92,9 +93,9 @@ impl Host {
             ))
         });
         let routes = self.netlink.routed_blocks()?.into_iter();
-        let routes = routes.map(|route| {
+        let routes = routes.filter_map(|route| {
             let text = format!("the route {}", route.destination);
-            (route.destination, route.link_index, text)
+            Some((route.destination.ipv4()?, route.link_index, text))
         });
         let taken = addresses.chain(routes).find(|(block, link, _)| {
             block.prefix_length() > WIDEST_WAY_OUT
@@ -145,7 +146,7 @@ impl Host {
         // With the address comes the host's one route, to the pool.
         self.netlink.add_address(Address {
             link_index: link,
-            address: uplink.host_address,
+            address: IpAddr::V4(uplink.host_address),
             prefix_length: uplink.public_pool.prefix_length(),
             metric: 0,
         })?;
@@ -166,11 +167,14 @@ impl Host {
         let addresses = self.netlink.addresses()?;
         let address = addresses
             .iter()
-            .find(|found| found.link_index == link.index);
+            .find(|found| found.link_index == link.index && found.address.is_ipv4());
         Ok(address.and_then(|found| {
+            let IpAddr::V4(host_address) = found.address else {
+                return None;
+            };
             Some(DesiredUplink {
-                host_address: found.address,
-                public_pool: Ipv4Cidr::new(found.address, found.prefix_length)?,
+                host_address,
+                public_pool: ipv4_block(found)?,
                 host_mac_address: link.mac?,
                 mtu_bytes: link.mtu_bytes,
             })
@@ -180,6 +184,14 @@ impl Host {
     fn link(&mut self) -> Result<Option<Link>, NetlinkError> {
         let links = self.netlink.links()?;
         Ok(links.into_iter().find(|link| link.name == UPLINK_NAME))
+    }
+}
+
+/// The block that an IPv4 address lies in on its link.
+fn ipv4_block(found: &Address) -> Option<Ipv4Cidr> {
+    match found.address {
+        IpAddr::V4(address) => Ipv4Cidr::new(address, found.prefix_length),
+        IpAddr::V6(_) => None,
     }
 }
 

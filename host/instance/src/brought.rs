@@ -7,10 +7,10 @@
 
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use eni_types::{AttachmentId, Ipv4Cidr};
+use eni_types::{AttachmentId, IpCidr};
 use serde::{Deserialize, Serialize};
 
 use crate::InstanceError;
@@ -29,26 +29,40 @@ pub(crate) struct Brought {
     pub(crate) vport: u32,
     /// By which rules and tables are numbered.
     pub(crate) device_number: u16,
-    /// The subnet, whose length goes with every address.
-    pub(crate) subnet: Ipv4Cidr,
-    /// The subnet's router.
-    pub(crate) router: Ipv4Addr,
-    /// The addresses that were wanted, in their order.
+    /// The addresses that were wanted, of both families, in their order.
     pub(crate) addresses: Vec<BroughtAddress>,
-    /// The way back for the primary interface's own packets (`interface.rs`).
-    pub(crate) way_back: Option<WayBack>,
-    /// Which of its routes ([`crate::interface`] orders them) are brought again when the kernel has dropped them: those
-    /// that the guest has not taken away.
-    pub(crate) routes: [bool; 3],
+    /// What is of IPv4; none in a subnet of IPv6 only.
+    #[serde(flatten)]
+    pub(crate) ipv4: Option<BroughtFamily>,
+    /// What is of IPv6; none before the interface has had an address.
+    #[serde(default)]
+    pub(crate) ipv6: Option<BroughtFamily>,
+    /// Whether IPv6 was turned on for the device. It is once, as what a guest makes of it then is its own.
+    #[serde(default)]
+    pub(crate) ipv6_is_on: bool,
     /// How often the guest had set the device down ([`eni_netlink::Link::carrier_downs`] of the fabric end) when its
     /// routes were made; none if they could not be, because it was down.
     pub(crate) routed_at: Option<u32>,
 }
 
+/// What goes with the addresses of one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BroughtFamily {
+    /// The subnet, whose length goes with every address.
+    pub(crate) subnet: IpCidr,
+    /// The subnet's router.
+    pub(crate) router: IpAddr,
+    /// The way back for the primary interface's own packets (`interface.rs`).
+    pub(crate) way_back: Option<WayBack>,
+    /// Which of its routes ([`crate::interface`] orders them) are brought again when the kernel has dropped them: those
+    /// that the guest has not taken away.
+    pub(crate) routes: [bool; 3],
+}
+
 /// One address, and who made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BroughtAddress {
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
     /// Of the address on the device.
     pub(crate) on_device: Maker,
     /// Of its rule.
@@ -59,7 +73,7 @@ pub(crate) struct BroughtAddress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WayBack {
     /// The primary interface's subnet.
-    pub(crate) from: Ipv4Cidr,
+    pub(crate) from: IpCidr,
     pub(crate) rules: Maker,
 }
 
@@ -94,7 +108,7 @@ impl Maker {
 
 impl Brought {
     /// The addresses that were brought, as far as that was finished.
-    pub(crate) fn finished(&self) -> Vec<Ipv4Addr> {
+    pub(crate) fn finished(&self) -> Vec<IpAddr> {
         let begun = |one: &&BroughtAddress| [one.on_device, one.rule].contains(&Maker::Begun);
         let all = self.addresses.iter();
         all.filter(|one| !begun(one))

@@ -11,17 +11,21 @@
 //! pass over those routes of table main that lead to secondary interfaces, and ask the primary one's table after it. Not
 //! for what comes in by the primary interface: that a firewall forwards.
 //!
+//! IPv6 is turned on for a device with its first IPv6 address, and its addresses, routes and rules are as those of IPv4. The
+//! router is known, so that none of it is learnt from advertisements; and no address is probed for before it is used (RFC
+//! 4862, section 5.4), as EC2 gives each out once.
+//!
 //! What the guest has added or taken away stays so: only the difference between what was brought and what is wanted is
 //! applied, and what the kernel refuses for the state the guest has put its device in is left alone. What the kernel drops
 //! by itself when a device is set down, the routes, is brought again when it is up, those apart that the guest had deleted.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use eni_netlink::{Address, MAIN_TABLE, Netlink, NetlinkError, Route, Rule};
 use eni_plan::DesiredInterface;
-use eni_types::Ipv4Cidr;
+use eni_types::{IpCidr, Ipv4Cidr, Ipv6Cidr};
 
-use crate::brought::{Brought, BroughtAddress, Maker, WayBack};
+use crate::brought::{Brought, BroughtAddress, BroughtFamily, Maker, WayBack};
 
 /// amazon-ec2-net-utils: the metric of the first default route; the others follow by offset.
 const FIRST_METRIC: u32 = 512;
@@ -37,6 +41,9 @@ const SECONDARY_GROUP: u32 = 10_000;
 
 /// amazon-ec2-net-utils: what a network card adds to the offset.
 const OFFSET_OF_CARD: u32 = 100;
+
+/// Every subnet's router, by the address that EC2's has on the link (VPC User Guide, "Subnet sizing").
+const IPV6_ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0xec2, 0, 0, 0, 0, 0, 1);
 
 /// The device's name in the guest.
 pub(crate) fn device_name(device_number: u16) -> String {
@@ -84,7 +91,7 @@ pub(crate) struct Change {
     /// What is brought when it is done.
     pub(crate) brought: Brought,
     /// What an earlier attempt has begun.
-    again: Vec<Ipv4Addr>,
+    again: Vec<IpAddr>,
     /// What is no longer wanted.
     stale: Vec<BroughtAddress>,
 }
@@ -92,33 +99,37 @@ pub(crate) struct Change {
 impl Change {
     /// From what was brought, if anything was, to what `interface` wants.
     pub(crate) fn between(before: Option<Brought>, interface: &DesiredInterface) -> Self {
-        let way_back = interface.primary_subnet.map(|from| WayBack {
-            from,
-            rules: Maker::Begun,
-        });
         let mut brought = before.unwrap_or(Brought {
             vport: interface.vport,
             device_number: interface.device_number,
-            subnet: interface.subnet,
-            router: interface.router_address,
             addresses: Vec::new(),
-            way_back,
-            routes: [true; 3],
+            ipv4: None,
+            ipv6: None,
+            ipv6_is_on: false,
             routed_at: None,
         });
+        let [ipv4, ipv6] = families_of(interface);
+        if brought.ipv4.is_none() && ipv4.is_some() {
+            brought.ipv4 = ipv4;
+        }
+        if brought.ipv6.is_none() && ipv6.is_some() {
+            brought.ipv6 = ipv6;
+            // Its routes are made with those that the kernel has dropped.
+            brought.routed_at = None;
+        }
         let finished = brought.finished();
         let mut stale = std::mem::take(&mut brought.addresses);
         let mut again = Vec::new();
-        for address in &interface.private_ip_addresses {
-            let known = stale.iter().position(|one| one.address == *address);
+        for address in interface.addresses() {
+            let known = stale.iter().position(|one| one.address == address);
             let known = known.map(|index| stale.remove(index));
             again.extend(
                 known
-                    .filter(|_| !finished.contains(address))
+                    .filter(|_| !finished.contains(&address))
                     .map(|one| one.address),
             );
             let begun = BroughtAddress {
-                address: *address,
+                address,
                 on_device: Maker::Begun,
                 rule: Maker::Begun,
             };
@@ -138,19 +149,64 @@ impl Change {
         begun
     }
 
+    /// Whether IPv6 is to be turned on for the device, which is there, before [`Change::apply`]. Asked once.
+    pub(crate) fn turns_ipv6_on(&mut self) -> bool {
+        let is_due = self.brought.ipv6.is_some() && !self.brought.ipv6_is_on;
+        self.brought.ipv6_is_on |= is_due;
+        is_due
+    }
+
     /// Does it, as far as the device is there.
     pub(crate) fn apply(
         mut self,
         netlink: &mut Netlink,
         device: GuestDevice,
     ) -> Result<Brought, NetlinkError> {
-        let link_index = device.link_index;
         for gone in &self.stale {
-            self.brought.take(netlink, link_index, gone)?;
+            self.brought.take(netlink, device.link_index, gone)?;
         }
-        let numbers = Numbers::of(&self.brought);
+        self.add_addresses(netlink, device.link_index)?;
+        let offset = offset_of(&self.brought);
+        for family in self.brought.families_mut() {
+            let numbers = Numbers {
+                offset,
+                subnet: family.subnet,
+            };
+            if let Some(way_back) = &mut family.way_back
+                && way_back.rules == Maker::Begun
+            {
+                for rule in numbers.way_back(way_back.from) {
+                    unless_refused(netlink.add_rule(&rule))?;
+                }
+                way_back.rules = Maker::Platform;
+            }
+        }
+        let lost_routes = self.brought.routed_at != device.up_after_downs;
+        if let Some(index) = device.link_index
+            && lost_routes
+            && device.up_after_downs.is_some()
+        {
+            for (route, ours) in self.brought.routes_by(index) {
+                if ours {
+                    unless_refused(netlink.add_route(route))?;
+                }
+            }
+        }
+        self.brought.routed_at = device.up_after_downs;
+        Ok(self.brought)
+    }
+
+    fn add_addresses(
+        &mut self,
+        netlink: &mut Netlink,
+        link_index: Option<u32>,
+    ) -> Result<(), NetlinkError> {
+        let [ipv4, ipv6] = [false, true].map(|ipv6| Numbers::of(&self.brought, ipv6));
         for one in &mut self.brought.addresses {
             let again = self.again.contains(&one.address);
+            let Some(numbers) = (if one.address.is_ipv6() { ipv6 } else { ipv4 }) else {
+                continue;
+            };
             if one.on_device == Maker::Begun {
                 let is_new = match link_index {
                     Some(index) => {
@@ -169,33 +225,34 @@ impl Change {
                 one.rule = Maker::found(is_new, again);
             }
         }
-        if let Some(way_back) = &mut self.brought.way_back
-            && way_back.rules == Maker::Begun
-        {
-            for rule in numbers.way_back(way_back.from) {
-                unless_refused(netlink.add_rule(&rule))?;
-            }
-            way_back.rules = Maker::Platform;
-        }
-        let lost_routes = self.brought.routed_at != device.up_after_downs;
-        if let Some(index) = link_index
-            && lost_routes
-            && device.up_after_downs.is_some()
-        {
-            for (route, ours) in self
-                .brought
-                .routes_by(index)
-                .into_iter()
-                .zip(self.brought.routes)
-            {
-                if ours {
-                    unless_refused(netlink.add_route(route))?;
-                }
-            }
-        }
-        self.brought.routed_at = device.up_after_downs;
-        Ok(self.brought)
+        Ok(())
     }
+}
+
+/// What goes with the interface's addresses of IPv4 and of IPv6, where it has any.
+fn families_of(interface: &DesiredInterface) -> [Option<BroughtFamily>; 2] {
+    let family = |subnet, router, primary: Option<IpCidr>| BroughtFamily {
+        subnet,
+        router,
+        way_back: primary.map(|from| WayBack {
+            from,
+            rules: Maker::Begun,
+        }),
+        routes: [true; 3],
+    };
+    let ipv4 = family(
+        IpCidr::V4(interface.subnet),
+        IpAddr::V4(interface.router_address),
+        interface.primary_subnet.map(IpCidr::V4),
+    );
+    let ipv6 = interface.ipv6_subnet.map(|subnet| {
+        let primary = interface.primary_ipv6_subnet.map(IpCidr::V6);
+        family(IpCidr::V6(subnet), IpAddr::V6(IPV6_ROUTER), primary)
+    });
+    [
+        Some(ipv4).filter(|_| interface.subnet != Ipv4Cidr::UNSPECIFIED),
+        ipv6.filter(|_| !interface.ipv6_addresses.is_empty()),
+    ]
 }
 
 impl Brought {
@@ -208,9 +265,15 @@ impl Brought {
         for one in &self.addresses {
             self.take(netlink, link_index, one)?;
         }
-        if let Some(way_back) = self.way_back.filter(|one| one.rules.is_platform()) {
-            for rule in Numbers::of(self).way_back(way_back.from) {
-                netlink.delete_rule(&rule)?;
+        for family in self.families() {
+            let numbers = Numbers {
+                offset: offset_of(self),
+                subnet: family.subnet,
+            };
+            if let Some(way_back) = family.way_back.filter(|one| one.rules.is_platform()) {
+                for rule in numbers.way_back(way_back.from) {
+                    netlink.delete_rule(&rule)?;
+                }
             }
         }
         Ok(())
@@ -223,32 +286,33 @@ impl Brought {
 
     /// Leaves routes that the guest has taken away to it; true if there were any.
     pub(crate) fn leave_routes(&mut self, is_lost: impl Fn(&Route) -> bool) -> bool {
-        let before = self.routes;
-        for (route, ours) in self.routes_by(0).into_iter().zip(&mut self.routes) {
-            *ours &= !is_lost(&route);
+        let before = self.clone();
+        let offset = offset_of(self);
+        for family in self.families_mut() {
+            for (route, ours) in routes_of(*family, offset, 0).iter().zip(&mut family.routes) {
+                *ours &= !is_lost(route);
+            }
         }
-        before != self.routes
+        *self != before
     }
 
-    /// The default route of table main, and those of the interface's table.
-    fn routes_by(&self, link_index: u32) -> [Route; 3] {
-        let numbers = Numbers::of(self);
-        let route = |destination, gateway, table, metric| Route {
-            destination,
-            gateway,
-            source: None,
-            link_index,
-            table,
-            metric,
-        };
-        let table = FIRST_TABLE + numbers.offset;
-        let metric = FIRST_METRIC + numbers.offset;
-        let router = Some(self.router);
-        [
-            route(Ipv4Cidr::ANY, router, MAIN_TABLE, metric),
-            route(self.subnet, None, table, 0),
-            route(Ipv4Cidr::ANY, router, table, 0),
-        ]
+    /// The default routes of table main, and those of the interface's table; with each, whether it is still ours.
+    fn routes_by(&self, link_index: u32) -> Vec<(Route, bool)> {
+        let offset = offset_of(self);
+        self.families()
+            .flat_map(|family| {
+                let routes = routes_of(*family, offset, link_index).into_iter();
+                routes.zip(family.routes)
+            })
+            .collect()
+    }
+
+    fn families(&self) -> impl Iterator<Item = &BroughtFamily> {
+        self.ipv4.iter().chain(&self.ipv6)
+    }
+
+    fn families_mut(&mut self) -> impl Iterator<Item = &mut BroughtFamily> {
+        self.ipv4.iter_mut().chain(&mut self.ipv6)
     }
 
     fn take(
@@ -257,7 +321,9 @@ impl Brought {
         link_index: Option<u32>,
         one: &BroughtAddress,
     ) -> Result<(), NetlinkError> {
-        let numbers = Numbers::of(self);
+        let Some(numbers) = Numbers::of(self, one.address.is_ipv6()) else {
+            return Ok(());
+        };
         if let Some(rule) = numbers.rule(one.address).filter(|_| one.rule.is_platform()) {
             netlink.delete_rule(&rule)?;
         }
@@ -268,23 +334,58 @@ impl Brought {
     }
 }
 
-/// What an interface's routes and rules are numbered by.
+/// Of one family: the default route of table main, and those of the interface's table.
+fn routes_of(family: BroughtFamily, offset: u32, link_index: u32) -> [Route; 3] {
+    let route = |destination, gateway, table, metric| Route {
+        destination,
+        gateway,
+        source: None,
+        link_index,
+        table,
+        metric,
+    };
+    let everywhere = match family.subnet {
+        IpCidr::V4(_) => IpCidr::V4(Ipv4Cidr::ANY),
+        IpCidr::V6(_) => IpCidr::V6(Ipv6Cidr::ANY),
+    };
+    // The kernel gives routes of IPv6 without a metric this one (`IP6_RT_PRIO_USER`).
+    let unranked = match family.subnet {
+        IpCidr::V4(_) => 0,
+        IpCidr::V6(_) => 1024,
+    };
+    let table = FIRST_TABLE + offset;
+    let metric = FIRST_METRIC + offset;
+    let router = Some(family.router);
+    [
+        route(everywhere, router, MAIN_TABLE, metric),
+        route(family.subnet, None, table, unranked),
+        route(everywhere, router, table, unranked),
+    ]
+}
+
+fn offset_of(brought: &Brought) -> u32 {
+    let [card, index] = brought.device_number.to_be_bytes();
+    OFFSET_OF_CARD * u32::from(card) + u32::from(index)
+}
+
+/// What an interface's routes and rules of one family are numbered by.
 #[derive(Clone, Copy)]
 struct Numbers {
     offset: u32,
-    subnet: Ipv4Cidr,
+    subnet: IpCidr,
 }
 
 impl Numbers {
-    fn of(brought: &Brought) -> Self {
-        let [card, index] = brought.device_number.to_be_bytes();
-        Self {
-            offset: OFFSET_OF_CARD * u32::from(card) + u32::from(index),
-            subnet: brought.subnet,
-        }
+    /// None where nothing of the family was brought.
+    fn of(brought: &Brought, ipv6: bool) -> Option<Self> {
+        let family = if ipv6 { brought.ipv6 } else { brought.ipv4 };
+        Some(Self {
+            offset: offset_of(brought),
+            subnet: family?.subnet,
+        })
     }
 
-    fn address(self, address: Ipv4Addr, link_index: u32) -> Address {
+    fn address(self, address: IpAddr, link_index: u32) -> Address {
         Address {
             link_index,
             address,
@@ -294,10 +395,10 @@ impl Numbers {
     }
 
     /// Of a secondary interface's address.
-    fn rule(self, address: Ipv4Addr) -> Option<Rule> {
+    fn rule(self, address: IpAddr) -> Option<Rule> {
         let table = FIRST_TABLE + self.offset;
-        let source = Ipv4Cidr::new(address, 32).filter(|_| self.offset != 0)?;
-        Some(Rule {
+        let source = IpCidr::host(address);
+        (self.offset != 0).then_some(Rule {
             source,
             destination: None,
             incoming: None,
@@ -308,7 +409,7 @@ impl Numbers {
     }
 
     /// From the primary interface's subnet into this one's: see the module's docs.
-    fn way_back(self, from: Ipv4Cidr) -> [Rule; 3] {
+    fn way_back(self, from: IpCidr) -> [Rule; 3] {
         let rule = |incoming, table, except_group| Rule {
             source: from,
             destination: Some(self.subnet),

@@ -57,10 +57,19 @@ const SETTINGS: &[(&str, &str)] = &[
     ("ipv4/conf/default/send_redirects", "0"),
 ];
 
-/// The data plane forwards no IPv6 yet; without it guests do not wait for answers that cannot come.
+/// Without an IPv6 address a guest has no IPv6: it does not wait for answers that cannot come.
 const IPV6_SETTINGS: &[(&str, &str)] = &[
     ("ipv6/conf/all/disable_ipv6", "1"),
     ("ipv6/conf/default/disable_ipv6", "1"),
+    // Addresses and routes are brought, not learnt: the guest may choose otherwise.
+    ("ipv6/conf/all/accept_ra", "0"),
+    ("ipv6/conf/default/accept_ra", "0"),
+    ("ipv6/conf/all/accept_redirects", "0"),
+    ("ipv6/conf/default/accept_redirects", "0"),
+    // As with IPv4: addresses outlive a device that is set down, and its routes go without a word.
+    ("ipv6/conf/all/keep_addr_on_down", "1"),
+    ("ipv6/conf/default/keep_addr_on_down", "1"),
+    ("ipv6/route/skip_notify_on_dev_down", "1"),
 ];
 
 /// Makes instances of namespaces; see the crate's docs.
@@ -298,8 +307,13 @@ impl InstanceDriver for NamespaceDriver {
         self.hear_of_routes(instance_id, &mut guest)?;
         // Asked before anything is done: whatever the guest does meanwhile is seen afterwards.
         let device = self.guest_device(interface.vport, &mut guest)?;
-        let change = Change::between(record.read(), interface);
+        let mut change = Change::between(record.read(), interface);
         record.write(&change.begun())?;
+        if let Some(index) = device.link_index
+            && change.turns_ipv6_on()
+        {
+            turn_ipv6_on(&mut guest, index)?;
+        }
         let brought = change.apply(&mut guest.netlink, device)?;
         record.write(&brought)
     }
@@ -484,6 +498,25 @@ fn prepare(namespace: &Namespace) -> Result<(), InstanceError> {
         }
     }
     Ok(())
+}
+
+/// Lets the device, and the loopback device by which a guest reaches its own addresses, have IPv6.
+fn turn_ipv6_on(guest: &mut Guest, link_index: u32) -> Result<(), InstanceError> {
+    if !Path::new("/proc/sys/net/ipv6").exists() {
+        return Ok(());
+    }
+    let Some(link) = guest.netlink.link(link_index)? else {
+        return Ok(());
+    };
+    let setting = |name: &str| format!("ipv6/conf/{}/{name}", link.name);
+    // Its link-local address is not probed for either.
+    let (probes, off) = (setting("accept_dad"), setting("disable_ipv6"));
+    let settings = [
+        (probes.as_str(), "0"),
+        (&off, "0"),
+        ("ipv6/conf/lo/disable_ipv6", "0"),
+    ];
+    Ok(guest.namespace.write_settings(&settings)?)
 }
 
 /// A device that is gone is so by the guest's doing.

@@ -1,10 +1,11 @@
 //! Prints what the device messages of a plug and an unplug cost, in microseconds (median of 50). Needs root.
 
+use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
 use eni_netlink::{Address, Namespace, NetlinkError, Route, Rule, VethSpec};
-use eni_types::{Ipv4Cidr, MacAddress};
+use eni_types::{IpCidr, Ipv4Cidr, MacAddress};
 
 const ROUNDS: usize = 50;
 
@@ -77,7 +78,7 @@ fn measure(fabric: &Namespace, guest: &Namespace) -> Result<(), NetlinkError> {
 }
 
 fn configure(netlink: &mut eni_netlink::Netlink, index: u32) -> Result<(), NetlinkError> {
-    let ip = [10, 0, 0, 5].into();
+    let ip = Ipv4Addr::new(10, 0, 0, 5).into();
     netlink.add_address(Address {
         link_index: index,
         address: ip,
@@ -86,8 +87,8 @@ fn configure(netlink: &mut eni_netlink::Netlink, index: u32) -> Result<(), Netli
     })?;
     for (table, metric) in [(eni_netlink::MAIN_TABLE, 512), (10_001, 0)] {
         netlink.add_route(Route {
-            destination: Ipv4Cidr::ANY,
-            gateway: Some([10, 0, 0, 1].into()),
+            destination: Ipv4Cidr::ANY.into(),
+            gateway: Some(Ipv4Addr::new(10, 0, 0, 1).into()),
             source: None,
             link_index: index,
             table,
@@ -95,7 +96,7 @@ fn configure(netlink: &mut eni_netlink::Netlink, index: u32) -> Result<(), Netli
         })?;
     }
     netlink.add_rule(&Rule {
-        source: Ipv4Cidr::new(ip, 32).expect("32 bits are a prefix"),
+        source: IpCidr::host(ip),
         destination: None,
         incoming: None,
         table: 10_001,

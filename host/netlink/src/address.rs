@@ -1,31 +1,32 @@
-//! IPv4 addresses of devices.
+//! Addresses of devices.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{
-    AddressAttribute, AddressHeader, AddressMessage, AddressScope,
+    AddressAttribute, AddressHeader, AddressHeaderFlags, AddressMessage, AddressScope,
 };
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use crate::error::{gone_is_fine, whether_new};
-use crate::{Netlink, NetlinkError};
+use crate::{FAMILIES, Netlink, NetlinkError, family_of};
 
-/// An IPv4 address on a device.
+/// An address on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     /// Interface index of the device.
     pub link_index: u32,
     /// The address.
-    pub address: Ipv4Addr,
-    /// Bits of the prefix that is on the link, 0 to 32.
+    pub address: IpAddr,
+    /// Bits of the prefix that is on the link, 0 to 32 or 128.
     pub prefix_length: u8,
     /// Metric of the route to that prefix, which the kernel adds to the main table.
     pub metric: u32,
 }
 
 impl Netlink {
-    /// Adds `address` to its device; false if the device had it, with this prefix, already.
+    /// Adds `address` to its device, without asking its neighbors whether they have it (RFC 4862, section 5.4): whoever gives
+    /// it out knows; false if the device had it, with this prefix, already.
     ///
     /// # Errors
     /// [`NetlinkError::Refused`] when there is no such device.
@@ -49,36 +50,41 @@ impl Netlink {
         )
     }
 
-    /// The IPv4 addresses of the namespace's devices, primary ones before secondary ones of their device.
+    /// The addresses of the namespace's devices, those of IPv4 first, primary ones before secondary ones of their device.
     ///
     /// # Errors
     /// [`NetlinkError::Socket`] or [`NetlinkError::Unreadable`].
     pub fn addresses(&mut self) -> Result<Vec<Address>, NetlinkError> {
-        let mut request = AddressMessage::default();
-        request.header.family = AddressFamily::Inet;
         let mut addresses = Vec::new();
-        self.dump(
-            RouteNetlinkMessage::GetAddress(request),
-            || "list addresses".to_owned(),
-            |object| {
-                if let RouteNetlinkMessage::NewAddress(message) = object {
-                    addresses.extend(address_of(&message));
-                }
-            },
-        )?;
+        for family in FAMILIES {
+            let mut request = AddressMessage::default();
+            request.header.family = family;
+            self.dump(
+                RouteNetlinkMessage::GetAddress(request),
+                || "list addresses".to_owned(),
+                |object| {
+                    if let RouteNetlinkMessage::NewAddress(message) = object {
+                        addresses.extend(address_of(&message));
+                    }
+                },
+            )?;
+        }
         Ok(addresses)
     }
 }
 
 fn message(address: Address) -> AddressMessage {
-    let ip = IpAddr::V4(address.address);
+    let ip = address.address;
     let mut message = AddressMessage::default();
     message.header = AddressHeader {
-        family: AddressFamily::Inet,
+        family: family_of(ip),
         prefix_len: address.prefix_length,
+        flags: match ip {
+            IpAddr::V4(_) => AddressHeaderFlags::empty(),
+            IpAddr::V6(_) => AddressHeaderFlags::Nodad,
+        },
         scope: AddressScope::Universe,
         index: address.link_index,
-        ..AddressHeader::default()
     };
     // IFA_LOCAL is the device's own address, IFA_ADDRESS the prefix (or the peer's on point-to-point links).
     message.attributes = vec![
@@ -90,17 +96,19 @@ fn message(address: Address) -> AddressMessage {
 }
 
 fn address_of(message: &AddressMessage) -> Option<Address> {
-    let (mut local, mut metric) = (None, 0);
+    // IPv6 has no IFA_LOCAL but on point-to-point links.
+    let (mut local, mut on_link, mut metric) = (None, None, 0);
     for attribute in &message.attributes {
         match attribute {
-            AddressAttribute::Local(IpAddr::V4(address)) => local = Some(*address),
+            AddressAttribute::Local(address) => local = Some(*address),
+            AddressAttribute::Address(address @ IpAddr::V6(_)) => on_link = Some(*address),
             AddressAttribute::RoutePriority(value) => metric = *value,
             _ => {}
         }
     }
     Some(Address {
         link_index: message.header.index,
-        address: local?,
+        address: local.or(on_link)?,
         prefix_length: message.header.prefix_len,
         metric,
     })

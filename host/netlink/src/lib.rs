@@ -19,6 +19,11 @@ mod route_watch;
 mod rule;
 mod socket;
 
+use std::net::IpAddr;
+
+use eni_types::{IpCidr, Ipv4Cidr, Ipv6Cidr};
+use netlink_packet_route::AddressFamily;
+
 pub use address::Address;
 pub use error::NetlinkError;
 pub use link::{Link, VethSpec};
@@ -28,6 +33,32 @@ pub use route::{Route, RoutedBlock};
 pub use route_watch::{LostRoutes, RouteWatch};
 pub use rule::Rule;
 pub use socket::{ANSWER_TIMEOUT, Netlink};
+
+/// What is listed of each.
+const FAMILIES: [AddressFamily; 2] = [AddressFamily::Inet, AddressFamily::Inet6];
+
+fn family_of(address: IpAddr) -> AddressFamily {
+    match address {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    }
+}
+
+/// The first address of a block.
+fn first_of(block: IpCidr) -> IpAddr {
+    match block {
+        IpCidr::V4(block) => IpAddr::V4(block.network()),
+        IpCidr::V6(block) => IpAddr::V6(block.network()),
+    }
+}
+
+/// The block of so many bits that holds `address`.
+fn block_around(address: IpAddr, prefix_length: u8) -> Option<IpCidr> {
+    match address {
+        IpAddr::V4(address) => Ipv4Cidr::new(address, prefix_length).map(IpCidr::V4),
+        IpAddr::V6(address) => Ipv6Cidr::new(address, prefix_length).map(IpCidr::V6),
+    }
+}
 
 /// Table `main`: `RT_TABLE_MAIN` in `linux/rtnetlink.h`.
 pub const MAIN_TABLE: u32 = 254;

@@ -1,8 +1,8 @@
-//! IPv4 routes.
+//! Routes.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use eni_types::Ipv4Cidr;
+use eni_types::IpCidr;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -10,17 +10,17 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use crate::error::{gone_is_fine, whether_new};
-use crate::{Netlink, NetlinkError};
+use crate::{FAMILIES, Netlink, NetlinkError, block_around, family_of, first_of};
 
-/// An IPv4 unicast route.
+/// A unicast route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route {
     /// Where packets go.
-    pub destination: Ipv4Cidr,
+    pub destination: IpCidr,
     /// The router; none when the destination is on the link.
-    pub gateway: Option<Ipv4Addr>,
+    pub gateway: Option<IpAddr>,
     /// Source address of the machine's own packets; the kernel's choice if none.
-    pub source: Option<Ipv4Addr>,
+    pub source: Option<IpAddr>,
     /// Interface index of the device.
     pub link_index: u32,
     /// The routing table: [`crate::MAIN_TABLE`] or another.
@@ -57,55 +57,59 @@ impl Netlink {
         )
     }
 
-    /// The IPv4 unicast routes of all tables that were added by hand (not by the kernel for an address).
+    /// The unicast routes of all tables that were added by hand (not by the kernel for an address).
     ///
     /// # Errors
     /// [`NetlinkError::Socket`] or [`NetlinkError::Unreadable`].
     pub fn routes(&mut self) -> Result<Vec<Route>, NetlinkError> {
-        let mut request = RouteMessage::default();
-        request.header.address_family = AddressFamily::Inet;
         let mut routes = Vec::new();
-        self.dump(
-            RouteNetlinkMessage::GetRoute(request),
-            || "list routes".to_owned(),
-            |object| {
-                if let RouteNetlinkMessage::NewRoute(message) = object {
-                    routes.extend(route_of(&message));
-                }
-            },
-        )?;
+        for family in FAMILIES {
+            let mut request = RouteMessage::default();
+            request.header.address_family = family;
+            self.dump(
+                RouteNetlinkMessage::GetRoute(request),
+                || "list routes".to_owned(),
+                |object| {
+                    if let RouteNetlinkMessage::NewRoute(message) = object {
+                        routes.extend(route_of(&message));
+                    }
+                },
+            )?;
+        }
         Ok(routes)
     }
 }
 
-/// An IPv4 route of any kind, as far as it says which addresses are in use where.
+/// A route of any kind, as far as it says which addresses are in use where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoutedBlock {
     /// Which addresses.
-    pub destination: Ipv4Cidr,
+    pub destination: IpCidr,
     /// The device they are reached by; none for routes that end here (`blackhole`) or have several.
     pub link_index: Option<u32>,
 }
 
 impl Netlink {
-    /// The destinations of all IPv4 routes of all tables: also the machine's own addresses, routes that the kernel made
+    /// The destinations of all routes of all tables: also the machine's own addresses, routes that the kernel made
     /// for an address, and those that lead nowhere; but not broadcast addresses.
     ///
     /// # Errors
     /// [`NetlinkError::Socket`] or [`NetlinkError::Unreadable`].
     pub fn routed_blocks(&mut self) -> Result<Vec<RoutedBlock>, NetlinkError> {
-        let mut request = RouteMessage::default();
-        request.header.address_family = AddressFamily::Inet;
         let mut blocks = Vec::new();
-        self.dump(
-            RouteNetlinkMessage::GetRoute(request),
-            || "list routes".to_owned(),
-            |object| {
-                if let RouteNetlinkMessage::NewRoute(message) = object {
-                    blocks.extend(block_of(&message));
-                }
-            },
-        )?;
+        for family in FAMILIES {
+            let mut request = RouteMessage::default();
+            request.header.address_family = family;
+            self.dump(
+                RouteNetlinkMessage::GetRoute(request),
+                || "list routes".to_owned(),
+                |object| {
+                    if let RouteNetlinkMessage::NewRoute(message) = object {
+                        blocks.extend(block_of(&message));
+                    }
+                },
+            )?;
+        }
         Ok(blocks)
     }
 }
@@ -116,13 +120,14 @@ fn block_of(message: &RouteMessage) -> Option<RoutedBlock> {
         return None;
     }
     let mut block = RoutedBlock {
-        destination: Ipv4Cidr::new(Ipv4Addr::UNSPECIFIED, header.destination_prefix_length)?,
+        destination: everything(header)?,
         link_index: None,
     };
     for attribute in &message.attributes {
         match attribute {
-            RouteAttribute::Destination(RouteAddress::Inet(address)) => {
-                block.destination = Ipv4Cidr::new(*address, header.destination_prefix_length)?;
+            RouteAttribute::Destination(address) => {
+                let address = ip(address)?;
+                block.destination = block_around(address, header.destination_prefix_length)?;
             }
             RouteAttribute::Oif(index) => block.link_index = Some(*index),
             _ => {}
@@ -131,17 +136,41 @@ fn block_of(message: &RouteMessage) -> Option<RoutedBlock> {
     Some(block)
 }
 
+/// What a route without a destination of its own is to.
+fn everything(header: &RouteHeader) -> Option<IpCidr> {
+    let address = match header.address_family {
+        AddressFamily::Inet => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        _ => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    block_around(address, header.destination_prefix_length)
+}
+
+fn ip(address: &RouteAddress) -> Option<IpAddr> {
+    match address {
+        RouteAddress::Inet(address) => Some(IpAddr::V4(*address)),
+        RouteAddress::Inet6(address) => Some(IpAddr::V6(*address)),
+        _ => None,
+    }
+}
+
+fn route_address(address: IpAddr) -> RouteAddress {
+    match address {
+        IpAddr::V4(address) => RouteAddress::Inet(address),
+        IpAddr::V6(address) => RouteAddress::Inet6(address),
+    }
+}
+
 fn message(route: Route) -> RouteMessage {
     let mut message = RouteMessage::default();
     message.header = RouteHeader {
-        address_family: AddressFamily::Inet,
+        address_family: family_of(first_of(route.destination)),
         destination_prefix_length: route.destination.prefix_length(),
         // The byte in the header is too small for our tables; RTA_TABLE holds them.
         table: RouteHeader::RT_TABLE_UNSPEC,
         protocol: RouteProtocol::Static,
-        scope: match route.gateway {
-            Some(_) => RouteScope::Universe,
-            None => RouteScope::Link,
+        scope: match (route.gateway, route.destination) {
+            (None, IpCidr::V4(_)) => RouteScope::Link,
+            _ => RouteScope::Universe,
         },
         kind: RouteType::Unicast,
         ..RouteHeader::default()
@@ -150,21 +179,21 @@ fn message(route: Route) -> RouteMessage {
         RouteAttribute::Table(route.table),
         RouteAttribute::Oif(route.link_index),
     ];
-    let destination = route.destination.network();
-    if route.destination != Ipv4Cidr::ANY {
+    if route.destination.prefix_length() != 0 {
+        let destination = route_address(first_of(route.destination));
         message
             .attributes
-            .push(RouteAttribute::Destination(RouteAddress::Inet(destination)));
+            .push(RouteAttribute::Destination(destination));
     }
     if let Some(gateway) = route.gateway {
         message
             .attributes
-            .push(RouteAttribute::Gateway(RouteAddress::Inet(gateway)));
+            .push(RouteAttribute::Gateway(route_address(gateway)));
     }
     if let Some(source) = route.source {
         message
             .attributes
-            .push(RouteAttribute::PrefSource(RouteAddress::Inet(source)));
+            .push(RouteAttribute::PrefSource(route_address(source)));
     }
     if route.metric != 0 {
         message
@@ -180,7 +209,7 @@ pub(crate) fn route_of(message: &RouteMessage) -> Option<Route> {
         return None;
     }
     let mut route = Route {
-        destination: Ipv4Cidr::ANY,
+        destination: everything(header)?,
         gateway: None,
         source: None,
         link_index: 0,
@@ -189,13 +218,12 @@ pub(crate) fn route_of(message: &RouteMessage) -> Option<Route> {
     };
     for attribute in &message.attributes {
         match attribute {
-            RouteAttribute::Destination(RouteAddress::Inet(address)) => {
-                route.destination = Ipv4Cidr::new(*address, header.destination_prefix_length)?;
+            RouteAttribute::Destination(address) => {
+                let address = ip(address)?;
+                route.destination = block_around(address, header.destination_prefix_length)?;
             }
-            RouteAttribute::Gateway(RouteAddress::Inet(address)) => route.gateway = Some(*address),
-            RouteAttribute::PrefSource(RouteAddress::Inet(address)) => {
-                route.source = Some(*address);
-            }
+            RouteAttribute::Gateway(address) => route.gateway = ip(address),
+            RouteAttribute::PrefSource(address) => route.source = ip(address),
             RouteAttribute::Oif(index) => route.link_index = *index,
             RouteAttribute::Table(table) => route.table = *table,
             RouteAttribute::Priority(metric) => route.metric = *metric,

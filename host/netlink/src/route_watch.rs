@@ -12,8 +12,9 @@ use nix::sys::socket::{
 use crate::route::route_of;
 use crate::{NetlinkError, Route};
 
-/// The group of IPv4 routes, as a bit of `sockaddr_nl.nl_groups` (`RTMGRP_IPV4_ROUTE` in `linux/rtnetlink.h`).
-const IPV4_ROUTES: u32 = 0x40;
+/// The groups of routes, as bits of `sockaddr_nl.nl_groups` (`RTMGRP_IPV4_ROUTE`, `RTMGRP_IPV6_ROUTE` in
+/// `linux/rtnetlink.h`).
+const ROUTES: u32 = 0x40 | 0x400;
 
 /// The kernel sends one route in each message. One that is longer than this has many next hops, and is cut off and not
 /// heard of: [`Route`] has one.
@@ -22,8 +23,9 @@ const BUFFER_BYTES: usize = 1024;
 /// Messages read at once. Whoever changes routes faster must not keep the reader here.
 const MAX_MESSAGES: usize = 4096;
 
-/// Hears of the IPv4 routes that are deleted or replaced in the namespace of the thread that opened it. Of those that the
-/// kernel drops by itself, with a device or because it was set down, nothing is heard (`fib_flush` in `net/ipv4`).
+/// Hears of the routes that are deleted or replaced in the namespace of the thread that opened it. Of those of IPv4 that the
+/// kernel drops by itself, with a device or because it was set down, nothing is heard (`fib_flush` in `net/ipv4`); nor of
+/// those of IPv6 where `net.ipv6.route.skip_notify_on_dev_down` is set.
 #[derive(Debug)]
 pub struct RouteWatch {
     socket: OwnedFd,
@@ -52,7 +54,7 @@ impl RouteWatch {
         let protocol = SockProtocol::NetlinkRoute;
         let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol);
         let socket = socket.map_err(failed)?;
-        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, IPV4_ROUTES)).map_err(failed)?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, ROUTES)).map_err(failed)?;
         Ok(Self { socket })
     }
 

@@ -1,22 +1,20 @@
-//! IPv4 policy routing rules.
+//! Policy routing rules.
 
-use std::net::IpAddr;
-
-use eni_types::Ipv4Cidr;
+use eni_types::IpCidr;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use crate::error::{gone_is_fine, whether_new};
-use crate::{Netlink, NetlinkError};
+use crate::{FAMILIES, Netlink, NetlinkError, block_around, family_of, first_of};
 
 /// `from SOURCE lookup TABLE`, and what else narrows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rule {
     /// The source addresses the rule is for.
-    pub source: Ipv4Cidr,
+    pub source: IpCidr,
     /// The destinations the rule is for; all if none.
-    pub destination: Option<Ipv4Cidr>,
+    pub destination: Option<IpCidr>,
     /// The name of the device that packets come in by; any, and what the machine sends itself, if none.
     pub incoming: Option<String>,
     /// The table their packets are routed by.
@@ -52,40 +50,42 @@ impl Netlink {
         )
     }
 
-    /// The IPv4 rules of the namespace that select by source address and lead to a table.
+    /// The rules of the namespace that select by source address and lead to a table.
     ///
     /// # Errors
     /// [`NetlinkError::Socket`] or [`NetlinkError::Unreadable`].
     pub fn rules(&mut self) -> Result<Vec<Rule>, NetlinkError> {
-        let mut request = RuleMessage::default();
-        request.header.family = AddressFamily::Inet;
         let mut rules = Vec::new();
-        self.dump(
-            RouteNetlinkMessage::GetRule(request),
-            || "list rules".to_owned(),
-            |object| {
-                if let RouteNetlinkMessage::NewRule(message) = object {
-                    rules.extend(rule_of(&message));
-                }
-            },
-        )?;
+        for family in FAMILIES {
+            let mut request = RuleMessage::default();
+            request.header.family = family;
+            self.dump(
+                RouteNetlinkMessage::GetRule(request),
+                || "list rules".to_owned(),
+                |object| {
+                    if let RouteNetlinkMessage::NewRule(message) = object {
+                        rules.extend(rule_of(&message));
+                    }
+                },
+            )?;
+        }
         Ok(rules)
     }
 }
 
 fn message(rule: &Rule) -> RuleMessage {
     let mut message = RuleMessage::default();
-    message.header.family = AddressFamily::Inet;
+    message.header.family = family_of(first_of(rule.source));
     message.header.src_len = rule.source.prefix_length();
     message.header.action = RuleAction::ToTable;
     message.attributes = vec![
-        RuleAttribute::Source(IpAddr::V4(rule.source.network())),
+        RuleAttribute::Source(first_of(rule.source)),
         RuleAttribute::Table(rule.table),
         RuleAttribute::Priority(rule.priority),
     ];
     if let Some(destination) = rule.destination {
         message.header.dst_len = destination.prefix_length();
-        let network = IpAddr::V4(destination.network());
+        let network = first_of(destination);
         message.attributes.push(RuleAttribute::Destination(network));
     }
     let incoming = rule.incoming.clone().map(RuleAttribute::Iifname);
@@ -102,11 +102,9 @@ fn rule_of(message: &RuleMessage) -> Option<Rule> {
     let (mut incoming, mut except_group) = (None, None);
     for attribute in &message.attributes {
         match attribute {
-            RuleAttribute::Source(IpAddr::V4(address)) => {
-                source = Ipv4Cidr::new(*address, header.src_len);
-            }
-            RuleAttribute::Destination(IpAddr::V4(address)) => {
-                destination = Ipv4Cidr::new(*address, header.dst_len);
+            RuleAttribute::Source(address) => source = block_around(*address, header.src_len),
+            RuleAttribute::Destination(address) => {
+                destination = block_around(*address, header.dst_len);
             }
             RuleAttribute::Table(value) => table = *value,
             RuleAttribute::Priority(value) => priority = *value,

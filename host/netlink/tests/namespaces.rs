@@ -1,13 +1,13 @@
 //! Every function against the kernel, in network namespaces of the test's own.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 
 use eni_netlink::{
     Address, LostRoutes, MAIN_TABLE, Namespace, Netlink, Route, RouteWatch, Rule, VethSpec,
 };
-use eni_types::{Ipv4Cidr, MacAddress};
+use eni_types::{IpCidr, Ipv4Cidr, MacAddress};
 
 const GUEST_MAC: MacAddress = MacAddress([0x02, 0x1a, 0, 0, 0, 7]);
 
@@ -134,20 +134,20 @@ fn root_addresses_routes_and_rules_come_and_go() {
     let ip = Ipv4Addr::new(10, 0, 0, 5);
     let address = Address {
         link_index: index,
-        address: ip,
+        address: ip.into(),
         prefix_length: 24,
         metric: 512,
     };
     let route = |table, metric| Route {
-        destination: Ipv4Cidr::ANY,
-        gateway: Some(Ipv4Addr::new(10, 0, 0, 1)),
+        destination: Ipv4Cidr::ANY.into(),
+        gateway: Some(Ipv4Addr::new(10, 0, 0, 1).into()),
         source: None,
         link_index: index,
         table,
         metric,
     };
     let rule = Rule {
-        source: Ipv4Cidr::new(ip, 32).unwrap(),
+        source: IpCidr::host(ip.into()),
         destination: None,
         incoming: None,
         table: 10_001,
@@ -155,33 +155,67 @@ fn root_addresses_routes_and_rules_come_and_go() {
         priority: 10_001,
     };
     let narrow = Rule {
-        source: Ipv4Cidr::new(ip, 24).unwrap(),
-        destination: Ipv4Cidr::new(Ipv4Addr::new(10, 0, 2, 0), 24),
+        source: Ipv4Cidr::new(ip, 24).unwrap().into(),
+        destination: Ipv4Cidr::new(Ipv4Addr::new(10, 0, 2, 0), 24).map(IpCidr::V4),
         incoming: Some("eth0".to_owned()),
         table: MAIN_TABLE,
         except_group: Some(7),
         priority: 20_001,
     };
+    let ipv6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, 5);
+    let address_6 = Address {
+        link_index: index,
+        address: ipv6.into(),
+        prefix_length: 64,
+        metric: 512,
+    };
+    let route_6 = Route {
+        destination: "::/0".parse().unwrap(),
+        gateway: Some(Ipv6Addr::new(0xfe80, 0xec2, 0, 0, 0, 0, 0, 1).into()),
+        source: None,
+        link_index: index,
+        table: 10_001,
+        metric: 1024,
+    };
+    let rule_6 = Rule {
+        source: IpCidr::host(ipv6.into()),
+        destination: Some("2001:db8:0:2::/64".parse().unwrap()),
+        ..narrow.clone()
+    };
     for is_new in [true, false] {
+        assert_eq!(guest.add_address(address_6).unwrap(), is_new);
+        assert_eq!(guest.add_route(route_6).unwrap(), is_new);
+        assert_eq!(guest.add_rule(&rule_6).unwrap(), is_new);
         assert_eq!(guest.add_address(address).unwrap(), is_new);
         assert_eq!(guest.add_route(route(MAIN_TABLE, 512)).unwrap(), is_new);
         assert_eq!(guest.add_route(route(10_001, 0)).unwrap(), is_new);
         assert_eq!(guest.add_rule(&rule).unwrap(), is_new);
         assert_eq!(guest.add_rule(&narrow).unwrap(), is_new);
     }
-    assert_eq!(guest.addresses().unwrap(), [address]);
+    // But for those that the kernel makes of MAC addresses.
+    let given = |guest: &mut Netlink| {
+        let mut addresses = guest.addresses().unwrap();
+        addresses
+            .retain(|one| !matches!(one.address, IpAddr::V6(ip) if ip.is_unicast_link_local()));
+        addresses
+    };
+    assert_eq!(given(&mut guest), [address, address_6]);
     let mut routes = guest.routes().unwrap();
     routes.sort();
-    assert_eq!(routes, [route(MAIN_TABLE, 512), route(10_001, 0)]);
-    assert_eq!(guest.rules().unwrap(), [rule.clone(), narrow.clone()]);
+    assert_eq!(routes, [route(MAIN_TABLE, 512), route(10_001, 0), route_6]);
+    let rules = [rule.clone(), narrow.clone(), rule_6.clone()];
+    assert_eq!(guest.rules().unwrap(), rules);
     for _ in 0..2 {
+        guest.delete_rule(&rule_6).unwrap();
+        guest.delete_route(route_6).unwrap();
+        guest.delete_address(address_6).unwrap();
         guest.delete_rule(&rule).unwrap();
         guest.delete_rule(&narrow).unwrap();
         guest.delete_route(route(10_001, 0)).unwrap();
         guest.delete_route(route(MAIN_TABLE, 512)).unwrap();
         guest.delete_address(address).unwrap();
     }
-    assert_eq!(guest.addresses().unwrap(), []);
+    assert_eq!(given(&mut guest), []);
     assert_eq!(guest.routes().unwrap(), []);
     assert_eq!(guest.rules().unwrap(), []);
 }
@@ -196,7 +230,7 @@ fn root_of_routes_that_somebody_deletes_is_heard_and_of_those_the_kernel_drops_i
     guest.set_link_up(index, None).unwrap();
     let mut watch = pair.guest.run(RouteWatch::open).unwrap().unwrap();
     let to = |last: u8| Route {
-        destination: Ipv4Cidr::new(Ipv4Addr::new(10, 9, 0, last), 32).unwrap(),
+        destination: IpCidr::host(Ipv4Addr::new(10, 9, 0, last).into()),
         gateway: None,
         source: None,
         link_index: index,

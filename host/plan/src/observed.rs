@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
 
 use eni_abi::{Globals, Vport};
 use eni_lower::{DesiredInterface, DesiredUplink, Tables, UPLINK_VPORT};
@@ -100,9 +100,7 @@ impl Observed {
                 self.brought.insert(*id, interface.instance_id);
                 let device = self.devices.entry(interface.vport).or_default();
                 device.has_lost_routes = false;
-                device
-                    .configured
-                    .clone_from(&interface.private_ip_addresses);
+                device.configured = interface.addresses().collect();
             }
             Step::Table(change) => self.tables.apply(change),
             Step::WriteGlobals(globals) => self.globals = *globals,
@@ -193,8 +191,8 @@ impl ObservedInstance {
 pub struct ObservedDevice {
     /// Whose it is; none while it is unfinished, as a crash leaves it.
     pub plug: Option<Plug>,
-    /// The private addresses the guest end was last configured with; empty before the first time.
-    pub configured: Vec<Ipv4Addr>,
+    /// The addresses the guest end was last configured with; empty before the first time.
+    pub configured: Vec<IpAddr>,
     /// Whether the guest has set the device down and up since it was configured: the kernel has dropped its routes.
     pub has_lost_routes: bool,
 }

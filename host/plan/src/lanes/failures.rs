@@ -140,9 +140,11 @@ mod tests {
             subnet: "10.0.0.0/24".parse().unwrap(),
             router_address: Ipv4Addr::new(10, 0, 0, 1),
             private_ip_addresses: vec![Ipv4Addr::new(10, 0, 0, 5)],
+            ipv6_subnet: None,
             ipv6_addresses: Vec::new(),
             prefixes: Vec::new(),
             primary_subnet: None,
+            primary_ipv6_subnet: None,
         };
         let id = "eni-attach-00000000000000001".parse().unwrap();
         let mut failures = Failures::default();
