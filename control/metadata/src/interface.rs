@@ -82,14 +82,22 @@ impl<'a> Interface<'a> {
             Text(|interface| Some(interface.eni.network_interface_id.to_string())),
         ),
         ("ipv4-associations", Folder(ipv4_associations)),
+        (
+            "ipv4-prefix",
+            Text(|interface| lines(&interface.eni.ipv4_prefixes)),
+        ),
+        (
+            "ipv6-prefix",
+            Text(|interface| lines(&interface.eni.ipv6_prefixes)),
+        ),
+        (
+            "ipv6s",
+            Text(|interface| lines(&interface.eni.ipv6_addresses)),
+        ),
         ("local-hostname", Text(local_hostname)),
         (
             "local-ipv4s",
-            Text(|interface| {
-                let addresses = &interface.eni.private_ip_addresses;
-                let lines = joined(addresses.iter().map(Ipv4Addr::to_string));
-                (!addresses.is_empty()).then_some(lines)
-            }),
+            Text(|interface| lines(&interface.eni.private_ip_addresses)),
         ),
         (
             "mac",
@@ -129,11 +137,31 @@ impl<'a> Interface<'a> {
             Text(|interface| Some(interface.subnet()?.cidr_block?.to_string())),
         ),
         (
+            "subnet-ipv6-cidr-blocks",
+            Text(|interface| Some(interface.subnet()?.ipv6_cidr_block()?.to_string())),
+        ),
+        (
             "vpc-id",
             Text(|interface| Some(interface.eni.vpc_id.to_string())),
         ),
-        ("vpc-ipv4-cidr-block", Text(vpc_block)),
-        ("vpc-ipv4-cidr-blocks", Text(vpc_block)),
+        (
+            "vpc-ipv4-cidr-block",
+            Text(|interface| Some(interface.vpc()?.cidr_block.to_string())),
+        ),
+        (
+            "vpc-ipv4-cidr-blocks",
+            Text(|interface| {
+                let blocks: Vec<_> = interface.vpc()?.ipv4_blocks().collect();
+                lines(&blocks)
+            }),
+        ),
+        (
+            "vpc-ipv6-cidr-blocks",
+            Text(|interface| {
+                let blocks: Vec<_> = interface.vpc()?.ipv6_blocks().collect();
+                lines(&blocks)
+            }),
+        ),
     ];
 }
 
@@ -141,8 +169,10 @@ fn network_card(interface: &Interface<'_>) -> Option<String> {
     Some(interface.attachment.network_card_index.to_string())
 }
 
-fn vpc_block(interface: &Interface<'_>) -> Option<String> {
-    Some(interface.vpc()?.cidr_block.to_string())
+/// Each in a line of its own; nothing where there is none.
+fn lines<T: ToString>(all: &[T]) -> Option<String> {
+    let lines = joined(all.iter().map(ToString::to_string));
+    (!all.is_empty()).then_some(lines)
 }
 
 /// By public address, the private ones that it leads to.
