@@ -1,5 +1,7 @@
 //! The way to the host: a veth pair with one end in the host's namespace.
 
+mod host_routes;
+
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 
@@ -9,6 +11,8 @@ use eni_plan::{DesiredUplink, UPLINK_VPORT};
 use eni_types::Ipv4Cidr;
 
 use crate::AgentError;
+
+pub(crate) use self::host_routes::HostRoutes;
 
 /// The one device of ours that the host sees.
 pub const UPLINK_NAME: &str = "openeni0";
@@ -49,6 +53,11 @@ impl Host {
             namespace: Namespace::current()?,
             netlink: Netlink::open()?,
         })
+    }
+
+    /// Its routes to VPCs' blocks of IPv6.
+    pub(crate) fn routes(&self) -> Result<HostRoutes, NetlinkError> {
+        HostRoutes::new(&self.namespace)
     }
 
     /// Refuses a host that has an `openeni0` of somebody else. `fabric` is the region's, if it has one already.
@@ -136,7 +145,8 @@ impl Host {
             no_arp: true,
             peer_no_arp: false,
         })?;
-        // A host's own IPv6 chatter would only be counted as drops. Without IPv6 there is nothing to turn off.
+        // Until a VPC has IPv6, the host's own chatter would only be counted as drops. Without IPv6 there is nothing to turn
+        // off.
         let setting = format!("ipv6/conf/{UPLINK_NAME}/disable_ipv6");
         if std::path::Path::new("/proc/sys/net/ipv6").exists() {
             self.namespace.write_settings(&[(&setting, "1")])?;

@@ -13,7 +13,7 @@ use eni_plan::{Step, UPLINK_VPORT};
 use eni_types::InstanceId;
 
 use crate::services_link;
-use crate::uplink::{Host, UplinkOwner};
+use crate::uplink::{Host, HostRoutes, UplinkOwner};
 use crate::{AdapterService, AgentError, log_failure};
 
 /// What changes devices and instances.
@@ -22,6 +22,7 @@ pub(crate) struct DevicesPart {
     fabric: Namespace,
     uplink: Mutex<Uplink>,
     owner: UplinkOwner,
+    host_routes: HostRoutes,
     programs: Arc<Programs>,
     driver: Box<dyn InstanceDriver>,
     adapters: Arc<dyn AdapterService>,
@@ -38,7 +39,7 @@ impl DevicesPart {
         run: RunDirectory,
         fabric: Namespace,
         host: Host,
-        owner: UplinkOwner,
+        (owner, host_routes): (UplinkOwner, HostRoutes),
         programs: Arc<Programs>,
         driver: Box<dyn InstanceDriver>,
         adapters: Arc<dyn AdapterService>,
@@ -52,6 +53,7 @@ impl DevicesPart {
             fabric,
             uplink: Mutex::new(uplink),
             owner,
+            host_routes,
             programs,
             driver,
             adapters,
@@ -110,6 +112,7 @@ impl DevicesPart {
             Step::PlugUplink(uplink) => {
                 self.programs.detach(UPLINK_VPORT)?;
                 self.with_uplink(|Uplink { host, fabric }| host.plug(fabric, uplink, &self.owner))?;
+                log_failure("route to VPCs' blocks", self.host_routes.add_all());
             }
             Step::CreateInstance(id, boot_count) => self.driver.create(*id, *boot_count)?,
             Step::Plug(id, interface) => self.driver.plug(*id, interface)?,

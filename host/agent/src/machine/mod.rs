@@ -74,12 +74,13 @@ impl Machine {
         tell_of(&upgrade);
         let programs: Arc<Programs> = Arc::new(programs);
         let driver = NamespaceDriver::new(run.clone(), &fabric, init_command, adapter_files)?;
-        let tables = TablesPart::new(tables, Arc::clone(&programs), Speaker::new(&fabric)?);
+        let (speaker, routes) = (Speaker::new(&fabric)?, host.routes()?);
+        let tables = TablesPart::new(tables, Arc::clone(&programs), speaker, routes.clone())?;
         let devices = DevicesPart::new(
             run,
             fabric,
             host,
-            owner,
+            (owner, routes),
             programs,
             Box::new(driver),
             adapters,

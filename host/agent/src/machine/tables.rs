@@ -7,23 +7,35 @@ use eni_abi::{LpmKey, Plain};
 use eni_bpf_loader::{DataPlaneError, HashTable, LpmTable, Programs, Tables};
 use eni_plan::{Observed, Step, TableChange};
 
-use crate::AgentError;
 use crate::announce::Speaker;
+use crate::uplink::HostRoutes;
+use crate::{AgentError, log_failure};
 
 /// What writes the packet tables.
 pub(crate) struct TablesPart {
     tables: Tables,
     programs: Arc<Programs>,
     speaker: Arc<Speaker>,
+    host_routes: HostRoutes,
 }
 
 impl TablesPart {
-    pub(crate) fn new(tables: Tables, programs: Arc<Programs>, speaker: Speaker) -> Self {
-        Self {
+    /// The host gets its routes for the rows that an earlier process has written.
+    pub(crate) fn new(
+        tables: Tables,
+        programs: Arc<Programs>,
+        speaker: Speaker,
+        host_routes: HostRoutes,
+    ) -> Result<Self, AgentError> {
+        for (key, _) in tables.vpc_blocks.entries()? {
+            log_failure("route to a VPC's block", host_routes.follow(&key, true));
+        }
+        Ok(Self {
             tables,
             programs,
             speaker: Arc::new(speaker),
-        }
+            host_routes,
+        })
     }
 
     /// The programs' counters, and where they are attached.
@@ -91,7 +103,19 @@ impl TablesPart {
                 set(&mut tables.public_addresses, key, row.as_ref())
             }
             TableChange::VpcBlock(key, row) => {
-                set_prefix(&mut tables.vpc_blocks, key, row.as_ref())
+                let leads = row.is_some();
+                let follow = || {
+                    let followed = self.host_routes.follow(key, leads);
+                    log_failure("route to a VPC's block", followed);
+                };
+                if !leads {
+                    follow();
+                }
+                set_prefix(&mut tables.vpc_blocks, key, row.as_ref())?;
+                if leads {
+                    follow();
+                }
+                Ok(())
             }
             TableChange::Mac(key, row) => set(&mut tables.macs, key, row.as_ref()),
             TableChange::Route(key, row) => set_prefix(&mut tables.routes, key, row.as_ref()),
