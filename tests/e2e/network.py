@@ -131,14 +131,14 @@ class Network:
         """Whether an echo request is answered within a second."""
         return self.region.succeeds(instance_id, f"ping -n -c 1 -W 1 {options} {address}")
 
-    def serve(self, instance_id, text, port=80):
-        """Starts a web server in the instance that answers every request with `text`."""
+    def serve(self, instance_id, text, port=80, address="0.0.0.0"):
+        """Starts a web server in the instance that answers every request with `text`; at `::` those of both families."""
         pages = self.region.directory / f"{instance_id}-{port}"
         pages.mkdir()
         (pages / "index.html").write_text(text)
         self.region.run(
             instance_id,
-            f"cd {pages} && setsid python3 -m http.server {port} </dev/null >/dev/null 2>&1 &",
+            f"cd {pages} && setsid python3 -m http.server --bind {address} {port} </dev/null >/dev/null 2>&1 &",
         )
         until(
             lambda: self.region.succeeds(instance_id, f"curl -sf -m 1 http://127.0.0.1:{port}/ -o /dev/null"),

@@ -377,3 +377,64 @@ fn nothing_is_answered_without_a_token_where_one_is_required_nor_where_the_endpo
     assert_eq!(off.status(&get("/latest/meta-data/")), 403);
     assert_eq!(off.status(&put(Some("60"))), 403);
 }
+
+/// What amazon-ec2-net-utils and the VPC CNI ask for where there is IPv6.
+#[test]
+fn an_interface_with_ipv6_and_prefixes_says_so() {
+    let mut bench = Bench::new(&[("InstanceType", "t3.medium")]);
+    let mac = bench.described("networkInterfaceSet/item/0/macAddress");
+    let eni = bench.described("networkInterfaceSet/item/0/networkInterfaceId");
+    let (vpc, subnet) = (bench.described("vpcId"), bench.described("subnetId"));
+    let at = |name: &str| format!("/latest/meta-data/network/interfaces/macs/{mac}/{name}");
+    let absent = [
+        "ipv4-prefix",
+        "ipv6-prefix",
+        "ipv6s",
+        "subnet-ipv6-cidr-blocks",
+        "vpc-ipv6-cidr-blocks",
+    ];
+    for name in absent {
+        assert_eq!(bench.status(&get(&at(name))), 404, "{name}");
+    }
+    let region = &mut bench.region;
+    let (in_vpc, eni) = (
+        ("VpcId", vpc.as_str()),
+        ("NetworkInterfaceId", eni.as_str()),
+    );
+    region.must(
+        "AssociateVpcCidrBlock",
+        &[in_vpc, ("CidrBlock", "100.64.0.0/16")],
+    );
+    let block = region.make(
+        "AssociateVpcCidrBlock",
+        &[in_vpc, ("AmazonProvidedIpv6CidrBlock", "true")],
+        "/ipv6CidrBlockAssociation/ipv6CidrBlock",
+    );
+    let part = block.replace("/56", "/64");
+    let subnet = [("SubnetId", subnet.as_str()), ("Ipv6CidrBlock", &part)];
+    region.must("AssociateSubnetCidrBlock", &subnet);
+    let address = region.make(
+        "AssignIpv6Addresses",
+        &[eni, ("Ipv6AddressCount", "1")],
+        "/assignedIpv6Addresses/item/0",
+    );
+    let prefix = region.make(
+        "AssignIpv6Addresses",
+        &[eni, ("Ipv6PrefixCount", "1")],
+        "/assignedIpv6PrefixSet/item/0",
+    );
+    let ipv4 = region.make(
+        "AssignPrivateIpAddresses",
+        &[eni, ("Ipv4PrefixCount", "1")],
+        "/assignedIpv4PrefixSet/item/0/ipv4Prefix",
+    );
+    for (name, want) in absent
+        .into_iter()
+        .zip([&ipv4, &prefix, &address, &part, &block])
+    {
+        assert_eq!(bench.get(&at(name)), *want, "{name}");
+    }
+    let blocks = bench.lines(&at("vpc-ipv4-cidr-blocks"));
+    assert_eq!(blocks, ["172.31.0.0/16", "100.64.0.0/16"]);
+    assert_eq!(bench.get(&at("vpc-ipv4-cidr-block")), "172.31.0.0/16");
+}

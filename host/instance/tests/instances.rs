@@ -380,20 +380,15 @@ fn root_ipv6_comes_with_an_address_and_is_then_the_guests() {
     region.driver.start(id(), &instance("", 1)).unwrap();
     let check =
         |region: &Region, script: &str| assert_eq!(region.shell(id(), script), 0, "{script}");
-    check(&region, "! ip -6 addr show eth0 | grep -q inet6");
-    check(&region, "! ip -6 addr show eth1 | grep -q tentative");
-    check(
-        &region,
+    for script in [
+        "! ip -6 addr show eth0 | grep -q inet6",
+        "! ip -6 addr show eth1 | grep -q tentative",
         "ip -6 addr show eth1 | grep -q 2001:db8:0:1::16/64",
-    );
-    check(
-        &region,
         "ip -6 route get 2001:db8:9::9 from 2001:db8:0:1::16 | grep -q 'via fe80:ec2::1 dev eth1 table 10001'",
-    );
-    check(
-        &region,
         "[ $(cat /proc/sys/net/ipv6/conf/eth1/accept_ra) = 0 ]",
-    );
+    ] {
+        check(&region, script);
+    }
     let configure = |region: &Region, index, addresses: &[u16]| {
         let wanted = wanted(index, addresses);
         region.driver.configure(attachment(index), &wanted).unwrap();

@@ -97,6 +97,12 @@ impl Page {
             let public = pair.public_ip_address.map(|address| address.to_string());
             self.words(BELOW_INTERFACE, &format!("{private:15}"), public);
         }
+        for address in &interface.ipv6_addresses {
+            self.words(BELOW_INTERFACE, &address.to_string(), []);
+        }
+        for prefix in &interface.prefixes {
+            self.words(BELOW_INTERFACE, &prefix.to_string(), []);
+        }
         let counters = interface.counters.as_ref();
         if let Some(counters) = counters.filter(|counters| !counters.drops.is_empty()) {
             self.words(BELOW_INTERFACE, "dropped:", drops(&counters.drops));
@@ -182,6 +188,8 @@ mod tests {
             availability_zone: "us-east-1a".into(),
             tags: [("Name".into(), format!("front-{number}"))].into(),
             private_ip_addresses: private.iter().map(|text| text.parse().unwrap()).collect(),
+            ipv6_addresses: vec![format!("2001:db8::{number}").parse().unwrap()],
+            prefixes: vec![format!("10.0.{number}.16/28").parse().unwrap()],
             public_ip_addresses: Vec::new(),
             addresses,
             security_groups: vec![GroupStatus {
@@ -310,6 +318,8 @@ mod tests {
             (&["group-2"], &["2", "1 instances"]),
             (&["sg-00000000000000001"], &["1", "1 instances"]),
             (&["203.0.113.7"], &["1", "1 instances"]),
+            (&["2001:db8::2"], &["2", "1 instances"]),
+            (&["10.0.9.16/28"], &["9", "0 instances"]),
             (&["10.0.1.6", "10.0.9.9"], &["1", "9", "1 instances"]),
             (&["nothing"], &["0 instances"]),
         ] {

@@ -1,13 +1,13 @@
 //! What `openeni status` says.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use eni_agent::LaneStatus;
 use eni_model::World;
 use eni_model::resource::{Attachment, Instance, NetworkInterface};
 use eni_types::{
-    AttachmentId, InstanceId, InstanceState, MacAddress, NetworkInterfaceId,
+    AttachmentId, InstanceId, InstanceState, IpCidr, MacAddress, NetworkInterfaceId,
     NetworkInterfaceStatus, SecurityGroupId, SubnetId, VpcId,
 };
 use serde::{Deserialize, Serialize};
@@ -109,6 +109,9 @@ pub(crate) struct InterfaceStatus {
     /// Each private address, and the public one that leads to it.
     pub(crate) addresses: Vec<AddressPair>,
     pub(crate) private_ip_addresses: Vec<Ipv4Addr>,
+    pub(crate) ipv6_addresses: Vec<Ipv6Addr>,
+    /// Blocks of both families that are delegated to it.
+    pub(crate) prefixes: Vec<IpCidr>,
     pub(crate) public_ip_addresses: Vec<Ipv4Addr>,
     pub(crate) security_groups: Vec<GroupStatus>,
     pub(crate) security_group_ids: Vec<SecurityGroupId>,
@@ -296,6 +299,8 @@ impl InterfaceStatus {
             availability_zone: eni.availability_zone.clone(),
             tags: owned(eni.tags.iter()),
             private_ip_addresses: eni.private_ip_addresses.clone(),
+            ipv6_addresses: eni.ipv6_addresses.clone(),
+            prefixes: eni.prefixes().collect(),
             public_ip_addresses: addresses
                 .iter()
                 .filter_map(|pair| pair.public_ip_address)
@@ -326,6 +331,8 @@ impl InterfaceStatus {
             names.push(pair.private_ip_address.to_string());
             names.extend(pair.public_ip_address.map(|address| address.to_string()));
         }
+        names.extend(self.ipv6_addresses.iter().map(ToString::to_string));
+        names.extend(self.prefixes.iter().map(ToString::to_string));
         for group in &self.security_groups {
             names.extend([group.group_id.to_string(), group.group_name.clone()]);
         }
