@@ -160,3 +160,25 @@ def test_vpcs_with_the_same_addresses_are_told_of_their_own(region, named):
         told.append(udhcpc(region, instance))
     want = [("10.9.0.9", "corp.test"), ("10.9.0.9", "ec2.internal")]
     assert [(one["ip"], one["domain"]) for one in told] == want
+
+
+FLOOD = """
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 68))
+end = time.monotonic() + 8
+while time.monotonic() < end:
+    s.sendto(b"\\1" * 300, (sys.argv[2], 67))
+"""
+
+
+def test_a_flood_of_one_instance_is_counted_and_costs_its_neighbour_nothing(region, named):
+    noisy, eni = named.host(named.subnet_a, named.group("web"))
+    quiet, other = named.host(named.subnet_a, named.group("other"))
+    (region.directory / "flood.py").write_text(FLOOD)
+    command = f"python3 {region.directory}/flood.py {eni['PrivateIpAddress']} 10.0.1.1"
+    region.run(noisy, f"setsid {command} </dev/null >/dev/null 2>&1 &")
+    dropped = lambda: region.drops(eni["NetworkInterfaceId"]).get("linklocal_allowance_exceeded", 0)
+    until(lambda: dropped() > 0, "nothing is dropped")
+    for _ in range(3):
+        assert udhcpc(region, quiet)["ip"] == other["PrivateIpAddress"]
