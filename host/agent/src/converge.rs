@@ -94,7 +94,9 @@ impl Knowledge {
                 ..
             } = self;
             let observed = convergence.observed();
-            let Turn::Tables(step) = walk.turn(step, urgency, observed, maps, failures) else {
+            let is_named = |policy| convergence.names(policy);
+            let turn = walk.turn(step, urgency, observed, maps, failures, is_named);
+            let Turn::Tables(step) = turn else {
                 continue;
             };
             if interrupted() {

@@ -94,7 +94,7 @@ impl Convergence {
             step => self.touched.add_step(step),
         }
         let concerned = Concerned::by(step, &self.observed, &self.index);
-        self.index.forget(&concerned, &self.observed);
+        self.index.forget(step, &concerned, &self.observed);
         self.observed.apply_to(step, &concerned);
         self.index.remember(step, &concerned, &self.observed);
     }
@@ -107,18 +107,24 @@ impl Convergence {
         let Some(policy) = change.policy().filter(|_| change.takes_rules(tables)) else {
             return Vec::new();
         };
-        let named = |row: &Vport| [row.security_policy, row.network_acl_policy].contains(&policy);
-        let rows = tables.vports.iter().filter(|(_, row)| named(row));
-        let passing = rows.filter(|(vport, _)| self.observed.passes(**vport));
-        let cut = |(vport, row): (&u32, &Vport)| {
+        let named = self.index.naming(policy);
+        let rows = named.filter_map(|vport| Some((vport, tables.vports.get(&vport)?)));
+        let passing = rows.filter(|(vport, _)| self.observed.passes(*vport));
+        let cut = |(vport, row): (u32, &Vport)| {
             let cut = Vport {
                 flags: row.flags | Vport::BLOCKED,
                 generation: self.index.last_generation() + 1,
                 ..*row
             };
-            Step::Cut(*vport, cut)
+            Step::Cut(vport, cut)
         };
         passing.map(cut).collect()
+    }
+
+    /// Whether a row of a vport that stands names the policy.
+    #[must_use]
+    pub fn names(&self, policy: u32) -> bool {
+        self.index.naming(policy).next().is_some()
     }
 
     /// Takes over what has been found on the machine, but for the tables, where it is not what was remembered: all but what

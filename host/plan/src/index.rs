@@ -22,6 +22,8 @@ pub(crate) struct Index {
     /// With N of `ethN`.
     devices: Members<InstanceId, (u16, u32)>,
     brought: Members<InstanceId, AttachmentId>,
+    /// By policy, the vports whose observed rows name it.
+    named: Members<u32, u32>,
     last_generation: u64,
 }
 
@@ -80,6 +82,10 @@ impl Index {
         for (id, instance) in &observed.brought {
             self.brought.insert(*instance, *id);
         }
+        self.named = Members::default();
+        for (vport, row) in &observed.tables.vports {
+            self.add_names(*vport, row);
+        }
         let rows = observed.tables.vports.values();
         let generations = rows.map(|row| row.generation & !Vport::IN_TRANSITION);
         let topology = observed.globals.topology_generation;
@@ -117,8 +123,21 @@ impl Index {
         }
     }
 
+    fn add_names(&mut self, vport: u32, row: &Vport) {
+        for policy in names_of(row) {
+            self.named.insert(policy, vport);
+        }
+    }
+
     /// Before a step is taken over: forgets what it concerns.
-    pub(crate) fn forget(&mut self, concerned: &Concerned, observed: &Observed) {
+    pub(crate) fn forget(&mut self, step: &Step, concerned: &Concerned, observed: &Observed) {
+        if let Step::Cut(vport, _) | Step::WriteVport(vport, _) | Step::Forget(vport, _) = step
+            && let Some(row) = observed.tables.vports.get(vport)
+        {
+            for policy in names_of(row) {
+                self.named.remove(policy, vport);
+            }
+        }
         if let Some(vport) = concerned.device
             && let Some(plug) = observed.devices.get(&vport).and_then(|device| device.plug)
         {
@@ -145,7 +164,8 @@ impl Index {
             }
         }
         match step {
-            Step::Cut(_, row) | Step::WriteVport(_, row) | Step::Forget(_, row) => {
+            Step::Cut(vport, row) | Step::WriteVport(vport, row) | Step::Forget(vport, row) => {
+                self.add_names(*vport, row);
                 self.see_generation(row.generation);
             }
             Step::WriteGlobals(globals) => self.see_generation(globals.topology_generation),
@@ -161,6 +181,11 @@ impl Index {
     /// The highest generation of any row, and of the globals.
     pub(crate) fn last_generation(&self) -> u64 {
         self.last_generation
+    }
+
+    /// The vports whose rows stand and name a policy.
+    pub(crate) fn naming(&self, policy: u32) -> impl Iterator<Item = u32> {
+        self.named.of(policy).copied()
     }
 
     /// The desired interface whose vport it is.
@@ -202,6 +227,15 @@ impl Index {
         let mut takers = self.takers.range(all);
         takers.any(|(_, vport)| Some(*vport) != row.location.vport_here())
     }
+}
+
+/// The policies that a row names, if it stands.
+fn names_of(row: &Vport) -> impl Iterator<Item = u32> + use<> {
+    let policies = [row.security_policy, row.network_acl_policy];
+    policies.into_iter().filter({
+        let stands = row.has(Vport::PRESENT);
+        move |_| stands
+    })
 }
 
 /// Sets by key, none of them empty.

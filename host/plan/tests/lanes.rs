@@ -5,6 +5,7 @@ mod machine;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use eni_abi::Vport;
 use eni_plan::lanes::{
     Failures, InstanceMaps, Outcome, Queue, QueuedStep, Queues, Turn, Urgency, Walk,
 };
@@ -78,7 +79,15 @@ impl Lanes {
         for (steps, urgency) in parts {
             for step in steps {
                 let (maps, failures) = (&self.maps, &self.failures);
-                if let Turn::Tables(step) = walk.turn(step, urgency, &self.known, maps, failures) {
+                let rows = &self.known.tables.vports;
+                let is_named = |policy| {
+                    rows.values().any(|row| {
+                        row.has(Vport::PRESENT)
+                            && [row.security_policy, row.network_acl_policy].contains(&policy)
+                    })
+                };
+                let turn = walk.turn(step, urgency, &self.known, maps, failures, is_named);
+                if let Turn::Tables(step) = turn {
                     self.actual.apply(&step);
                     self.known.apply(&step);
                     if let Step::WriteVport(vport, row) | Step::Forget(vport, row) = &*step {

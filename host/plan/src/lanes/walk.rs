@@ -44,8 +44,6 @@ pub struct Walk {
     /// The instances of the interfaces that the plan makes or configures.
     instances: BTreeMap<u32, InstanceId>,
     maps: BTreeSet<u32>,
-    /// Policies that rows name which stand; asked for when a policy is to be removed.
-    named_policies: Option<BTreeSet<u32>>,
 }
 
 impl Walk {
@@ -63,7 +61,6 @@ impl Walk {
             unreleased_instances: BTreeSet::new(),
             instances: BTreeMap::new(),
             maps: BTreeSet::new(),
-            named_policies: None,
         };
         for step in plan.steps() {
             if let Step::Plug(_, interface) | Step::Configure(_, interface) = step {
@@ -77,7 +74,8 @@ impl Walk {
         walk
     }
 
-    /// Whose turn the plan's next step is. `observed` is what stands after the steps before it.
+    /// Whose turn the plan's next step is. `observed` is what stands after the steps before it; `is_named` says whether rows of
+    /// vports that stand there name a policy.
     pub fn turn<'a>(
         &mut self,
         step: &'a Step,
@@ -85,6 +83,7 @@ impl Walk {
         observed: &Observed,
         maps: &InstanceMaps,
         failures: &Failures,
+        is_named: impl Fn(u32) -> bool,
     ) -> Turn<'a> {
         let Some(allowed) = failures.allow(step, observed) else {
             self.leave_out(step);
@@ -113,9 +112,9 @@ impl Walk {
                 owner.is_some_and(|vport| self.unreleased.contains(&vport))
             }
             // Rows that nothing will name go when nothing names them.
-            Step::Table(change) if urgency == Urgency::Then && change.removes() => change
-                .policy()
-                .is_some_and(|policy| self.named_policies(observed).contains(&policy)),
+            Step::Table(change) if urgency == Urgency::Then && change.removes() => {
+                change.policy().is_some_and(is_named)
+            }
             _ => false,
         };
         if waits {
@@ -204,16 +203,6 @@ impl Walk {
         Queue::of_vport(vport, observed)
             .or_else(|| self.instances.get(&vport).copied().map(Queue::Instance))
             .unwrap_or(Queue::Vport(vport))
-    }
-
-    fn named_policies(&mut self, observed: &Observed) -> &BTreeSet<u32> {
-        self.named_policies.get_or_insert_with(|| {
-            let rows = observed.tables.vports.values();
-            let standing = rows.filter(|row| row.has(eni_abi::Vport::PRESENT));
-            standing
-                .flat_map(|row| [row.security_policy, row.network_acl_policy])
-                .collect()
-        })
     }
 }
 
