@@ -12,10 +12,13 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use eni_abi::{Mapping, MappingKey};
+use eni_abi::{Address, Mapping, MappingKey};
 use eni_netlink::Namespace;
 use eni_plan::Announcement;
-use eni_wire::{ArpPacket, ETHERNET_LENGTH, EtherType, EthernetHeader, Ipv4, Mac};
+use eni_wire::{
+    ArpPacket, ETHERNET_LENGTH, EtherType, EthernetHeader, Ipv4, Ipv6Header, Mac, checksum,
+    icmpv6_type, protocol,
+};
 
 use crate::AgentError;
 use crate::supervision::Lane;
@@ -44,12 +47,11 @@ impl Speaker {
             mapping,
             hearers,
         } = announcement;
-        // Addresses of IPv6 are no business of ARP's.
-        let Some(address) = key.address.as_v4() else {
-            return Ok(());
-        };
         for (vport, guest) in hearers {
-            let frame = frame(address, mapping.mac, *guest);
+            let frame = match key.address.as_v4() {
+                Some(address) => frame(address, mapping.mac, *guest).to_vec(),
+                None => neighbor_frame(key.address, mapping.mac, *guest),
+            };
             match sys::send(self.socket.as_fd(), *vport, &frame) {
                 Err(error) if !is_gone(&error) => return Err(failed("send")(error)),
                 _ => {}
@@ -220,10 +222,48 @@ fn frame(address: Ipv4, mac: Mac, guest: Mac) -> [u8; FRAME_LENGTH] {
     bytes
 }
 
+/// The same of IPv6: an advertisement that nobody asked for, which replaces an entry and makes none (RFC 4861, sections 4.4 and
+/// 7.2.6).
+fn neighbor_frame(address: Address, mac: Mac, guest: Mac) -> Vec<u8> {
+    const OVERRIDES: u16 = 0x2000;
+    const TARGET_MAC_OPTION: u16 = 0x0201;
+    let header = EthernetHeader {
+        destination: guest,
+        source: mac,
+        ether_type: EtherType::IPV6,
+    };
+    let mut message = Vec::from([
+        u16::from_ne_bytes([icmpv6_type::NEIGHBOR_ADVERTISEMENT, 0]),
+        0,
+        OVERRIDES.to_be(),
+        0,
+    ]);
+    message.extend(address.to_words());
+    message.push(TARGET_MAC_OPTION.to_be());
+    message.extend(mac.0);
+    let length = 2 * message.len() as u16;
+    let to = Address::ALL_NODES;
+    let pseudo_header = checksum::pseudo_header(address, to, length, protocol::ICMPV6);
+    let sum = message
+        .iter()
+        .fold(pseudo_header, |sum, word| sum + u32::from(*word));
+    message[1] = checksum::finish(sum);
+    let ip = Ipv6Header {
+        payload_length: length.into(),
+        next_header: protocol::ICMPV6,
+        hop_limit: u8::MAX,
+        source: address,
+        destination: to,
+    };
+    let (header, ip) = (header.to_words(), ip.to_words());
+    let words = header.iter().chain(&ip).chain(&message);
+    words.flat_map(|word| word.to_ne_bytes()).collect()
+}
+
 fn failed(action: &'static str) -> impl FnOnce(io::Error) -> AgentError {
     move |source| AgentError::Io {
         action,
-        path: "ARP announcements".into(),
+        path: "announcements".into(),
         source,
     }
 }

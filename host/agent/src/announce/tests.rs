@@ -87,3 +87,28 @@ fn dropped_it_ends_with_what_is_under_way() {
     dropping.join().unwrap();
     assert!(woken.try_iter().count() <= 1);
 }
+
+/// As RFC 4861 has it, for one guest: it overrides what the guest remembers.
+#[test]
+fn an_address_of_ipv6_is_announced_by_an_advertisement() {
+    let address: std::net::Ipv6Addr = "2001:db8::9".parse().unwrap();
+    let (mac, guest) = ([2, 0, 0, 0, 0, 3], [2, 0, 0, 0, 0, 4]);
+    let frame = neighbor_frame(address.into(), Mac::from_bytes(mac), Mac::from_bytes(guest));
+    let (ethernet, rest) = frame.split_at(14);
+    let (ip, message) = rest.split_at(40);
+    assert_eq!(ethernet, [&guest[..], &mac[..], &[0x86, 0xdd][..]].concat());
+    assert_eq!(ip[..8], [0x60, 0, 0, 0, 0, 32, 58, 255]);
+    assert_eq!(ip[8..24], address.octets());
+    assert_eq!(message[..2], [136, 0]);
+    assert_eq!(message[4..8], [0x20, 0, 0, 0]);
+    assert_eq!(message[8..24], address.octets());
+    assert_eq!(message[24..], [&[2, 1][..], &mac].concat());
+    let words = |bytes: &[u8]| -> u32 {
+        let pairs = bytes.chunks(2);
+        pairs
+            .map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])))
+            .sum()
+    };
+    let sum = words(&ip[8..]) + words(message) + 32 + 58;
+    assert_eq!((sum & 0xffff) + (sum >> 16), 0xffff);
+}
