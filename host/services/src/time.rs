@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use eni_abi::Service;
 use tokio::sync::watch;
 
-use crate::datagrams::Datagrams;
+use crate::datagrams::{Datagrams, Question};
 use crate::{clock, sys};
 
 /// The largest question: with what a client may add that is not answered, such as the codes of keys.
@@ -32,7 +32,7 @@ impl TimeService {
     /// Answers until `stop` holds or its sender is gone.
     pub async fn serve(self, stop: watch::Receiver<bool>) {
         let Self(datagrams) = self;
-        let answer = |question: crate::datagrams::Question| {
+        let answer = |question: Question| {
             if question.caller.service != Service::Time {
                 return;
             }

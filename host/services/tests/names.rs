@@ -22,8 +22,11 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long upstream takes for a name that begins with `slow`.
+const SLOW: Duration = Duration::from_millis(500);
 
-/// A resolver upstream that knows every name but those that begin with `silent`, and counts what it is asked.
+/// A resolver upstream that knows every name but those that begin with `silent`, takes its time for those that begin with `slow`,
+/// and counts what it is asked.
 struct Upstream {
     address: SocketAddr,
     asked: Arc<AtomicUsize>,
@@ -46,6 +49,9 @@ impl Upstream {
                 if name.to_ascii().starts_with("silent") {
                     continue;
                 }
+                if name.to_ascii().starts_with("slow") {
+                    thread::sleep(SLOW);
+                }
                 message.metadata.message_type = MessageType::Response;
                 let data = RData::A(A(Ipv4Addr::new(192, 0, 2, 1)));
                 message.add_answer(Record::from_rdata(name, 300, data));
@@ -58,6 +64,7 @@ impl Upstream {
 
 /// Two instances at the vports 3 and 4, and the service on a thread.
 struct Bench {
+    askers: Arc<Askers>,
     port: u16,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
@@ -67,13 +74,15 @@ impl Bench {
     fn new(upstream: DnsUpstream) -> Self {
         let askers = Arc::new(Askers::default());
         let (source, _) = two_instances(&askers);
-        let service = Arc::new(NameService::new(source, askers, upstream).unwrap());
+        let service = NameService::new(source, Arc::clone(&askers), upstream);
+        let service = Arc::new(service.unwrap());
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let sockets = runtime.block_on(async { NameSockets::open_at(0) }).unwrap();
         let port = sockets.port().unwrap();
         let (stop, stopped) = watch::channel(false);
         let thread = thread::spawn(move || runtime.block_on(service.serve(sockets, stopped)));
         Self {
+            askers,
             port,
             stop,
             thread: Some(thread),
@@ -145,6 +154,26 @@ fn upstream_is_asked_once_for_all() {
     let told = converse(&mut bench.connect(3), &question("WWW.example.com.")).unwrap();
     assert_eq!(told.answers[0].name.to_ascii(), "WWW.example.com.");
     assert_eq!(upstream.asked.load(Ordering::Relaxed), 1);
+}
+
+/// The number is another interface's when upstream answers.
+#[test]
+fn an_answer_is_for_who_has_asked_alone() {
+    let upstream = Upstream::new();
+    let bench = Bench::new(DnsUpstream::Server(upstream.address));
+    let [first, second] = VPORTS;
+    let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    client.set_read_timeout(Some(3 * SLOW)).unwrap();
+    let address = bench.address(Service::Resolver, first);
+    client
+        .send_to(&question("slow.example.com."), address)
+        .unwrap();
+    while upstream.asked.load(Ordering::Relaxed) == 0 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    bench.askers.add(first, bench.askers.at(second).unwrap());
+    let error = client.recv(&mut [0; 512]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[test]

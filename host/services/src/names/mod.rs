@@ -128,9 +128,13 @@ impl NameService {
                     return;
                 }
                 let (service, datagrams) = (Arc::clone(self), Arc::clone(datagrams));
+                let asker = self.askers.at(caller.vport);
                 // As many as may be asked upstream: the others are answered at once.
                 tokio::spawn(async move {
-                    if let Some(answer) = service.find_out(asked, caller.vport).await {
+                    let answer = service.find_out(asked, caller.vport).await;
+                    // The number may have become another interface's meanwhile.
+                    let is_same = service.askers.at(caller.vport) == asker;
+                    if let Some(answer) = answer.filter(|_| is_same) {
                         datagrams.answer(&caller, &answer);
                     }
                 });
