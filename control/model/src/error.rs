@@ -92,6 +92,7 @@ macro_rules! error_codes {
 }
 
 error_codes! {
+    ActiveVpcPeeringConnectionPerVpcLimitExceeded = "ActiveVpcPeeringConnectionPerVpcLimitExceeded", 400;
     AddressLimitExceeded = "AddressLimitExceeded", 400;
     AttachmentLimitExceeded = "AttachmentLimitExceeded", 400;
     CannotDelete = "CannotDelete", 400;
@@ -148,6 +149,7 @@ error_codes! {
     InvalidRouteNotFound = "InvalidRoute.NotFound", 400;
     InvalidRouteTableIdNotFound = "InvalidRouteTableID.NotFound", 400;
     InvalidSecurityGroupRuleIdNotFound = "InvalidSecurityGroupRuleId.NotFound", 400;
+    InvalidStateTransition = "InvalidStateTransition", 400;
     InvalidSubnetConflict = "InvalidSubnet.Conflict", 400;
     InvalidSubnetRange = "InvalidSubnet.Range", 400;
     InvalidSubnetIdNotFound = "InvalidSubnetID.NotFound", 400;
@@ -163,6 +165,7 @@ error_codes! {
     NetworkAclLimitExceeded = "NetworkAclLimitExceeded", 400;
     NetworkInterfaceLimitExceeded = "NetworkInterfaceLimitExceeded", 400;
     OperationNotPermitted = "OperationNotPermitted", 400;
+    OutstandingVpcPeeringConnectionLimitExceeded = "OutstandingVpcPeeringConnectionLimitExceeded", 400;
     PrivateIpAddressLimitExceeded = "PrivateIpAddressLimitExceeded", 400;
     RequestLimitExceeded = "RequestLimitExceeded", 503;
     ResourceAlreadyAssociated = "Resource.AlreadyAssociated", 400;
@@ -179,6 +182,7 @@ error_codes! {
     UnsupportedOperation = "UnsupportedOperation", 400;
     VpcIdNotSpecified = "VPCIdNotSpecified", 400;
     VpcLimitExceeded = "VpcLimitExceeded", 400;
+    VpcPeeringConnectionAlreadyExists = "VpcPeeringConnectionAlreadyExists", 400;
 }
 
 impl fmt::Display for ErrorCode {

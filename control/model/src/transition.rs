@@ -11,7 +11,7 @@ use eni_types::{
 };
 
 use crate::operations::address::release;
-use crate::resource::{Instance, NetworkInterface};
+use crate::resource::{Ageing, Instance, NetworkInterface, VpcPeeringConnectionStatus};
 use crate::{ChangeSet, World};
 
 /// Something that has come about on the machine.
@@ -97,6 +97,15 @@ pub fn expire(world: &World, now: Timestamp) -> ChangeSet {
             && now.0 - since.0 > quota::TERMINATED_INSTANCE_SECONDS * 1000
         {
             changes.delete(instance.instance_id);
+        }
+    }
+    for connection in world.vpc_peering_connections.iter() {
+        match connection.ageing(now) {
+            Ageing::None => {}
+            Ageing::Expires => {
+                changes.put(connection.become_at(VpcPeeringConnectionStatus::Expired, now));
+            }
+            Ageing::Vanishes => changes.delete(connection.vpc_peering_connection_id),
         }
     }
     for token in world.client_tokens.iter() {

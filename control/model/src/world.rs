@@ -185,6 +185,10 @@ impl World {
             RouteTarget::EgressOnlyInternetGateway(id) => {
                 self.egress_only_internet_gateway_of(vpc_id) == Some(id)
             }
+            RouteTarget::VpcPeeringConnection(id) => self
+                .vpc_peering_connections
+                .get(id)
+                .is_some_and(|connection| connection.peer_of(vpc_id).is_some()),
             RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => self
                 .network_interfaces
                 .get(id)

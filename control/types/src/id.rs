@@ -259,6 +259,9 @@ typed_ids! { $
     /// Id of an egress-only internet gateway.
     EgressOnlyInternetGatewayId, "eigw", Some("InvalidEgressOnlyInternetGatewayId.Malformed"),
         "InvalidEgressOnlyInternetGatewayId.NotFound", "egressOnlyInternetGateway ID";
+    /// Id of a VPC peering connection.
+    VpcPeeringConnectionId, "pcx", Some("InvalidVpcPeeringConnectionId.Malformed"),
+        "InvalidVpcPeeringConnectionID.NotFound", "vpcPeeringConnection ID";
     /// Id of a route table.
     RouteTableId, "rtb", Some("InvalidRouteTableId.Malformed"), "InvalidRouteTableID.NotFound", "routeTable ID";
     /// Id of the association of a route table with a subnet.

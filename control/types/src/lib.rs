@@ -26,6 +26,7 @@ pub use id::{
     NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, ReservationId, ResourceId,
     RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId,
     SubnetCidrAssociationId, SubnetId, TypedId, VpcCidrAssociationId, VpcId,
+    VpcPeeringConnectionId,
 };
 pub use state::{
     AttachmentStatus, InstanceState, NetworkInterfaceStatus, NetworkInterfaceType, SubnetState,

@@ -46,6 +46,16 @@ pub const ADDRESSES_PER_REGION: usize = 250;
 pub const INTERNET_GATEWAYS_PER_REGION: usize = VPCS_PER_REGION;
 /// Egress-only internet gateways in a region (Amazon VPC quotas: as many as VPCs).
 pub const EGRESS_ONLY_INTERNET_GATEWAYS_PER_REGION: usize = VPCS_PER_REGION;
+/// Active VPC peering connections of a VPC (Amazon VPC quotas).
+pub const ACTIVE_VPC_PEERING_CONNECTIONS_PER_VPC: usize = 50;
+/// Requests for VPC peering connections of a VPC that wait (Amazon VPC quotas).
+pub const OUTSTANDING_VPC_PEERING_CONNECTIONS: usize = 25;
+/// After which a request for a VPC peering connection expires: 7 days (VPC Peering Guide, "lifecycle").
+pub const VPC_PEERING_REQUEST_SECONDS: i64 = 7 * 24 * 3600;
+/// How long a VPC peering connection is seen that has failed or was deleted: 2 hours (as above).
+pub const ENDED_VPC_PEERING_SECONDS: i64 = 2 * 3600;
+/// How long a request for one is seen that was rejected or has expired: 2 days (as above).
+pub const REFUSED_VPC_PEERING_SECONDS: i64 = 2 * 24 * 3600;
 /// Route tables in a VPC (Amazon VPC quotas).
 pub const ROUTE_TABLES_PER_VPC: usize = 200;
 /// Routes in a route table: EC2's default is 50 (now 500), raisable to 1,000.

@@ -152,6 +152,8 @@ drop_reasons! {
     ServiceOptions = 49, "service_options";
     /// An answer of DHCP, from port 67 to 68, that a guest has sent: only the fabric gives addresses.
     DhcpAnswer = 50, "dhcp_answer";
+    /// By a VPC peering connection, with a source that is not in a block of the sender's VPC: nobody passes on what is another's.
+    PeeringTransit = 51, "peering_transit";
 }
 
 /// Value of [`crate::map::TRAFFIC`], by vport: what was delivered, seen from the interface. Bytes are those of frames.

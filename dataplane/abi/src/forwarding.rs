@@ -212,6 +212,9 @@ pub struct Route {
     pub kind: u32,
     /// The target of [`Route::INTERFACE`], else zero.
     pub location: Location,
+    /// The number of the VPC at the other end of [`Route::VPC_PEERING_CONNECTION`]; zero where it has no interface here, and
+    /// of other kinds.
+    pub vpc: u32,
 }
 
 impl Route {
@@ -235,7 +238,7 @@ impl Route {
     pub const LOAD_BALANCER: u32 = 8;
 
     /// The kinds, but [`Route::EGRESS_ONLY_INTERNET_GATEWAY`] among them, that the pipeline knows and carries no packets to.
-    pub const UNSUPPORTED: core::ops::RangeInclusive<u32> = Self::NAT_GATEWAY..=Self::LOAD_BALANCER;
+    pub const UNSUPPORTED: [u32; 3] = [Self::NAT_GATEWAY, Self::VPC_ENDPOINT, Self::LOAD_BALANCER];
 
     /// A route that is known by its kind alone.
     #[must_use]
@@ -243,6 +246,7 @@ impl Route {
         Self {
             kind,
             location: Location::here(0),
+            vpc: 0,
         }
     }
 
@@ -252,6 +256,17 @@ impl Route {
         Self {
             kind: Self::INTERFACE,
             location,
+            vpc: 0,
+        }
+    }
+
+    /// To the VPC of a number, by a peering connection.
+    #[must_use]
+    pub const fn to_peer(vpc: u32) -> Self {
+        Self {
+            kind: Self::VPC_PEERING_CONNECTION,
+            location: Location::here(0),
+            vpc,
         }
     }
 }
@@ -264,5 +279,5 @@ plain! {
     VpcBlockKey { vpc: u32, address: Address }
     MacKey { subnet: u32, mac: Mac, reserved: u16 }
     RouteKey { route_table: u32, destination: Address }
-    Route { kind: u32, location: Location }
+    Route { kind: u32, location: Location, vpc: u32 }
 }

@@ -263,6 +263,7 @@ impl From<Route> for crate::Route {
         Self {
             kind: row.kind,
             location: Location::here(row.vport),
+            vpc: 0,
         }
     }
 }

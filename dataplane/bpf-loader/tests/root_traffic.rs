@@ -429,6 +429,7 @@ fn root_dumps_give_every_entry_once() {
         let route = eni_abi::Route {
             kind: 1,
             location: Location::here(number),
+            vpc: 0,
         };
         let (key, mac) = (
             eni_abi::RouteKey::prefix(7, Prefix::v4(destination, 32)),

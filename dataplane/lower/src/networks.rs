@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use eni_abi::{InternetBlock, Location, Route, RouteKey, VpcBlockKey};
 use eni_model::World;
 use eni_model::resource::{RouteTable, RouteTarget};
-use eni_types::{IpCidr, NetworkInterfaceId, RouteTableId, SubnetId, VpcId};
+use eni_types::{
+    IpCidr, NetworkInterfaceId, RouteTableId, SubnetId, VpcId, VpcPeeringConnectionId,
+};
 
 use crate::delta::Draft;
 use crate::numbers::Numbers;
@@ -100,7 +102,7 @@ impl Networks {
 
     /// Ends an update: rows of what has come are written, those of what has gone removed.
     pub(crate) fn settle(&mut self, world: &World, numbers: &mut Numbers, draft: &mut Draft) {
-        let update = core::mem::take(&mut self.update);
+        let mut update = core::mem::take(&mut self.update);
         for id in update.subnets {
             if forget_unused(&mut self.subnets, id) {
                 numbers.subnets.release(&id);
@@ -124,6 +126,8 @@ impl Networks {
             if forget_unused(&mut self.vpcs, id) {
                 numbers.vpcs.release(&id);
             }
+            // It may have come or gone: routes of peered VPCs name it by its number.
+            update.route_tables.extend(tables_to_peer(world, id));
         }
         for id in update.route_tables {
             let Some(number) = numbers.route_tables.get(&id) else {
@@ -140,7 +144,10 @@ impl Networks {
             used.blocks.clear();
             for route in table.into_iter().flat_map(|table| &table.routes) {
                 used.blocks.push(route.destination);
-                let row = table.map(|table| target(world, table, route.target, &draft.desired));
+                let row = table.map(|table| match route.target {
+                    RouteTarget::VpcPeeringConnection(id) => to_peer(world, table, id, numbers),
+                    other => target(world, table, other, &draft.desired),
+                });
                 draft.change(&TableChange::Route(key(&route.destination), row));
             }
             if forget_unused(&mut self.route_tables, id) {
@@ -195,6 +202,7 @@ fn vpc_rows(vpc: u32, used: &Used, takes_all: bool) -> Vec<TableChange> {
 fn target(world: &World, table: &RouteTable, target: RouteTarget, desired: &Desired) -> Route {
     let to = Route::of_kind;
     match target {
+        RouteTarget::VpcPeeringConnection(_) => to(Route::BLACKHOLE),
         RouteTarget::Local => to(Route::LOCAL),
         RouteTarget::InternetGateway(id) if world.internet_gateway_of(table.vpc_id) == Some(id) => {
             to(Route::INTERNET_GATEWAY)
@@ -211,6 +219,30 @@ fn target(world: &World, table: &RouteTable, target: RouteTarget, desired: &Desi
                 Route::to_interface(Location::here(vport))
             })
         }
+    }
+}
+
+/// The route tables from which a VPC is reached by peering.
+fn tables_to_peer(world: &World, id: VpcId) -> impl Iterator<Item = RouteTableId> {
+    let connections = world.vpc_peering_connections.by(&id);
+    let tables = connections.flat_map(|connection| {
+        let id = connection.vpc_peering_connection_id;
+        world.route_tables.by(&id)
+    });
+    tables.map(|table| table.route_table_id)
+}
+
+/// Where a route to a peering connection leads now.
+fn to_peer(
+    world: &World,
+    table: &RouteTable,
+    id: VpcPeeringConnectionId,
+    numbers: &Numbers,
+) -> Route {
+    let connection = world.vpc_peering_connections.get(id);
+    match connection.and_then(|connection| connection.peer_of(table.vpc_id)) {
+        Some(peer) => Route::to_peer(numbers.vpcs.get(&peer).unwrap_or(0)),
+        None => Route::of_kind(Route::BLACKHOLE),
     }
 }
 

@@ -9,6 +9,7 @@ use eni_model::resource::{Attachment, Instance, NetworkInterface, ResourceKey, R
 use eni_model::{FoundBy, World};
 use eni_types::{
     InstanceId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
+    VpcPeeringConnectionId,
 };
 
 use crate::policy::is_same_rule;
@@ -61,6 +62,7 @@ impl Stale {
                     self.vpcs.insert(vpc);
                 }
             }
+            ResourceKey::VpcPeeringConnection(id) => self.add_peering(*id, before, after),
             ResourceKey::RouteTable(id) => self.add_route_table(*id, before, after),
             ResourceKey::NetworkAcl(id) => self.add_network_acl(*id, before, after),
             // What a group allows is in its rules, who has it in the interfaces.
@@ -127,6 +129,19 @@ impl Stale {
             let instances = after.instances.by(&id);
             self.instances
                 .extend(instances.map(|instance| instance.instance_id));
+        }
+    }
+
+    /// Its ends never change.
+    fn add_peering(&mut self, id: VpcPeeringConnectionId, before: &World, after: &World) {
+        let [was, is] = [before, after].map(|world| {
+            let connection = world.vpc_peering_connections.get(id);
+            connection.is_some_and(|connection| connection.is_active())
+        });
+        if was != is {
+            let tables = after.route_tables.by(&id);
+            self.route_tables
+                .extend(tables.map(|table| table.route_table_id));
         }
     }
 

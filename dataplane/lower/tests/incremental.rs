@@ -138,6 +138,33 @@ fn instances_and_routes_to_their_interfaces_are_followed() {
 }
 
 #[test]
+fn peerings_are_followed_and_who_is_at_their_other_end() {
+    let mut walk = Walk::new();
+    walk.launch();
+    let (vpc, table) = (walk.vpc.clone(), walk.main_route_table());
+    let peer = walk.made("CreateVpc", &[("CidrBlock", "10.9.0.0/16")], "/vpc/vpcId");
+    let pair = [("VpcId", &*vpc), ("PeerVpcId", &peer)];
+    let id = "/vpcPeeringConnection/vpcPeeringConnectionId";
+    let connection = walk.made("CreateVpcPeeringConnection", &pair, id);
+    let named = [("VpcPeeringConnectionId", &*connection)];
+    let route = [
+        ("RouteTableId", &*table),
+        ("DestinationCidrBlock", "10.9.0.0/16"),
+        named[0],
+    ];
+    walk.felt("CreateRoute", &route);
+    walk.felt("AcceptVpcPeeringConnection", &named);
+    let block = [("VpcId", &*peer), ("CidrBlock", "10.9.1.0/24")];
+    let subnet = walk.made("CreateSubnet", &block, "/subnet/subnetId");
+    // The route's row gets the number of the VPC, which has one now.
+    let there = walk.launch_in(&subnet);
+    walk.felt("TerminateInstances", &[("InstanceId.1", &there)]);
+    walk.report(&there);
+    walk.felt("DeleteVpcPeeringConnection", &named);
+    walk.felt("DeleteRoute", &route[..2]);
+}
+
+#[test]
 fn addresses_and_gateways_are_followed() {
     let mut walk = Walk::new();
     let instances = walk.launch();
@@ -376,27 +403,29 @@ impl Walk {
 
     /// Two instances that run.
     fn launch(&mut self) -> [String; 2] {
+        let subnet = self.subnet.clone();
+        [(); 2].map(|()| self.launch_in(&subnet))
+    }
+
+    fn launch_in(&mut self, subnet: &str) -> String {
         let images = self.follower.region.must("DescribeImages", &[]);
         let image = images["imagesSet"]["item"][0].clone();
         let instance_type = match image["architecture"].as_str() {
             Some("arm64") => "t4g.medium",
             _ => "t3.medium",
         };
-        let subnet = self.subnet.clone();
         let launch = [
             ("ImageId", image["imageId"].as_str().unwrap()),
             ("InstanceType", instance_type),
             ("MinCount", "1"),
             ("MaxCount", "1"),
-            ("SubnetId", &subnet),
+            ("SubnetId", subnet),
         ];
-        [(); 2].map(|()| {
-            let id = "/instancesSet/item/0/instanceId";
-            let id = self.follower.region.make("RunInstances", &launch, id);
-            assert!(!self.follower.follow().is_empty());
-            self.report(&id);
-            id
-        })
+        let id = "/instancesSet/item/0/instanceId";
+        let id = self.follower.region.make("RunInstances", &launch, id);
+        assert!(!self.follower.follow().is_empty());
+        self.report(&id);
+        id
     }
 
     fn primary(&self, instance: &str) -> String {

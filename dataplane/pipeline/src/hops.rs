@@ -104,9 +104,18 @@ fn ask_router<T: Tables>(
         .route(sender.route_table, packet.destination)
         .ok_or(DropReason::NoRoute)?;
     match route.kind {
-        Route::LOCAL => {
+        Route::LOCAL | Route::VPC_PEERING_CONNECTION => {
+            let vpc = if route.kind == Route::LOCAL {
+                sender.vpc
+            } else {
+                // From end to end only: a peer is no way to what lies behind it (VPC Peering Guide, "Limitations").
+                if !tables.is_in_vpc(sender.vpc, packet.source) {
+                    return Err(DropReason::PeeringTransit);
+                }
+                route.vpc
+            };
             let key = MappingKey {
-                vpc: sender.vpc,
+                vpc,
                 address: packet.destination,
             };
             let mapping = tables.mapping(&key).ok_or(DropReason::UnknownAddress)?;

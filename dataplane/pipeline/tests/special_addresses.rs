@@ -70,6 +70,7 @@ fn no_route_leads_to_an_address_that_no_router_forwards() {
                 Route {
                     kind,
                     location: Location::here(vport),
+                    vpc: 0,
                 },
             );
             for frame in frames(ANNA, destination) {

@@ -22,6 +22,7 @@ pub(crate) mod tag;
 pub(crate) mod volume;
 pub(crate) mod vpc;
 pub(crate) mod vpc_endpoint_service;
+pub(crate) mod vpc_peering_connection;
 
 pub use account_setting::{
     DescribeVpcBlockPublicAccessOptions, GetAllowedImagesSettings, GetEbsEncryptionByDefault,
@@ -91,6 +92,10 @@ pub use vpc::{
     EnableVpcClassicLinkDnsSupport, ModifyVpcAttribute,
 };
 pub use vpc_endpoint_service::DescribeVpcEndpointServices;
+pub use vpc_peering_connection::{
+    AcceptVpcPeeringConnection, CreateVpcPeeringConnection, DeleteVpcPeeringConnection,
+    DescribeVpcPeeringConnections, RejectVpcPeeringConnection,
+};
 
 /// Calls the macro `callback` with the request types of all operations, by name.
 ///
@@ -104,6 +109,7 @@ pub use vpc_endpoint_service::DescribeVpcEndpointServices;
 macro_rules! for_each_operation {
     ($callback:ident) => {
         $callback! {
+            AcceptVpcPeeringConnection,
             AllocateAddress,
             AssignIpv6Addresses,
             AssignPrivateIpAddresses,
@@ -130,6 +136,7 @@ macro_rules! for_each_operation {
             CreateSubnet,
             CreateTags,
             CreateVpc,
+            CreateVpcPeeringConnection,
             DeleteDhcpOptions,
             DeleteEgressOnlyInternetGateway,
             DeleteInternetGateway,
@@ -142,6 +149,7 @@ macro_rules! for_each_operation {
             DeleteSubnet,
             DeleteTags,
             DeleteVpc,
+            DeleteVpcPeeringConnection,
             DescribeAccountAttributes,
             DescribeAddresses,
             DescribeAddressesAttribute,
@@ -178,6 +186,7 @@ macro_rules! for_each_operation {
             DescribeVpcClassicLink,
             DescribeVpcClassicLinkDnsSupport,
             DescribeVpcEndpointServices,
+            DescribeVpcPeeringConnections,
             DescribeVpcs,
             DetachInternetGateway,
             DetachNetworkInterface,
@@ -207,6 +216,7 @@ macro_rules! for_each_operation {
             ModifySubnetAttribute,
             ModifyVpcAttribute,
             RebootInstances,
+            RejectVpcPeeringConnection,
             ReleaseAddress,
             ReplaceNetworkAclAssociation,
             ReplaceNetworkAclEntry,

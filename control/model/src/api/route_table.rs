@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use eni_query::FromQuery;
 use eni_types::{
     EgressOnlyInternetGatewayId, InstanceId, Ipv4Cidr, Ipv6Cidr, NetworkInterfaceId,
-    RouteTableAssociationId, RouteTableId, SubnetId, VpcId,
+    RouteTableAssociationId, RouteTableId, SubnetId, VpcId, VpcPeeringConnectionId,
 };
 use serde::Serialize;
 
@@ -207,6 +207,13 @@ impl Filtered for RouteTableDescription {
                     }
                 }
             }
+            "route.vpc-peering-connection-id" => {
+                for one in &self.route_set.items {
+                    if let Some(one) = &one.vpc_peering_connection_id {
+                        give(one.to_string());
+                    }
+                }
+            }
             "owner-id" => give(self.owner_id.to_string()),
             "route-table-id" => give(self.route_table_id.to_string()),
             "vpc-id" => give(self.vpc_id.to_string()),
@@ -286,6 +293,8 @@ pub(crate) struct RouteDescription {
     pub(crate) instance_owner_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) network_interface_id: Option<NetworkInterfaceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) vpc_peering_connection_id: Option<VpcPeeringConnectionId>,
     pub(crate) state: RouteState,
     pub(crate) origin: RouteOrigin,
 }
@@ -347,8 +356,8 @@ pub(crate) struct RouteTargetParameters {
     pub(crate) gateway_id: Option<String>,
     pub(crate) instance_id: Option<InstanceId>,
     pub(crate) network_interface_id: Option<NetworkInterfaceId>,
+    pub(crate) vpc_peering_connection_id: Option<VpcPeeringConnectionId>,
     pub(crate) nat_gateway_id: Option<String>,
-    pub(crate) vpc_peering_connection_id: Option<String>,
     pub(crate) transit_gateway_id: Option<String>,
     pub(crate) vpc_endpoint_id: Option<String>,
     pub(crate) local_gateway_id: Option<String>,
@@ -364,7 +373,6 @@ impl RouteTargetParameters {
     /// `UnsupportedOperation`.
     pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
         refuse("NAT gateway", self.nat_gateway_id.is_some())?;
-        refuse("VPC peering", self.vpc_peering_connection_id.is_some())?;
         refuse("Transit gateway", self.transit_gateway_id.is_some())?;
         refuse("VPC endpoint", self.vpc_endpoint_id.is_some())?;
         refuse("Local gateway", self.local_gateway_id.is_some())?;

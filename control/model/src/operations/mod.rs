@@ -37,4 +37,5 @@ pub(crate) mod unsupported;
 pub mod volume;
 pub mod vpc;
 pub mod vpc_endpoint_service;
+mod vpc_peering_connection;
 mod zone;

@@ -13,6 +13,7 @@ mod route_table;
 mod security_group;
 mod user_data;
 mod vpc;
+mod vpc_peering_connection;
 
 use alloc::format;
 use alloc::string::String;
@@ -22,7 +23,7 @@ use alloc::vec::Vec;
 use eni_types::{
     AllocationId, DhcpOptionsId, EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId,
     NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId,
-    VpcId,
+    VpcId, VpcPeeringConnectionId,
 };
 
 use crate::client_token::{ClientToken, ClientTokenKey};
@@ -52,6 +53,8 @@ pub use security_group::{
 };
 pub use user_data::UserData;
 pub use vpc::{AssociatedBlock, EgressOnlyInternetGateway, InternetGateway, Subnet, Vpc};
+pub(crate) use vpc_peering_connection::Ageing;
+pub use vpc_peering_connection::{VpcPeeringConnection, VpcPeeringConnectionStatus};
 
 /// A stored text that is no resource of its kind.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +91,9 @@ macro_rules! each_kind {
                 /// An egress-only internet gateway.
                 egress_only_internet_gateways: EgressOnlyInternetGateway, EgressOnlyInternetGatewayId,
                     "egress-only-internet-gateway", "egress-only-internet-gateway";
+                /// A VPC peering connection.
+                vpc_peering_connections: VpcPeeringConnection, VpcPeeringConnectionId,
+                    "vpc-peering-connection", "vpc-peering-connection";
                 /// A route table with its routes and associations.
                 route_tables: RouteTable, RouteTableId, "route-table", "route-table";
                 /// A network ACL with its entries and associations.

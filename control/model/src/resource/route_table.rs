@@ -5,7 +5,7 @@ use core::fmt;
 
 use eni_types::{
     EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId, IpCidr, NetworkInterfaceId,
-    RouteTableAssociationId, RouteTableId, SubnetId, VpcId,
+    RouteTableAssociationId, RouteTableId, SubnetId, VpcId, VpcPeeringConnectionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,8 @@ pub enum RouteTarget {
     NetworkInterface(NetworkInterfaceId),
     /// To the only network interface of an instance, remembered as both.
     Instance(InstanceId, NetworkInterfaceId),
+    /// To the VPC at the other end of a VPC peering connection.
+    VpcPeeringConnection(VpcPeeringConnectionId),
 }
 
 /// `origin` of a route.
@@ -133,7 +135,19 @@ impl RouteTarget {
     pub fn network_interface_id(self) -> Option<NetworkInterfaceId> {
         match self {
             Self::NetworkInterface(id) | Self::Instance(_, id) => Some(id),
-            Self::Local | Self::InternetGateway(_) | Self::EgressOnlyInternetGateway(_) => None,
+            Self::Local
+            | Self::InternetGateway(_)
+            | Self::EgressOnlyInternetGateway(_)
+            | Self::VpcPeeringConnection(_) => None,
+        }
+    }
+
+    /// The VPC peering connection that packets take, if any.
+    #[must_use]
+    pub fn vpc_peering_connection_id(self) -> Option<VpcPeeringConnectionId> {
+        match self {
+            Self::VpcPeeringConnection(id) => Some(id),
+            _ => None,
         }
     }
 }
@@ -156,4 +170,7 @@ indexes! {
     };
     subnet: SubnetId = |table| table.associations.iter().filter_map(|association| association.subnet_id);
     target: NetworkInterfaceId = |table| table.routes.iter().filter_map(|route| route.target.network_interface_id());
+    peering: VpcPeeringConnectionId = |table| {
+        table.routes.iter().filter_map(|route| route.target.vpc_peering_connection_id())
+    };
 }

@@ -16,6 +16,7 @@ use crate::{Resource, World};
 pub fn check_invariants(world: &World) {
     check_vpcs(world);
     check_subnets(world);
+    check_peerings(world);
     check_security_groups(world);
     check_launches(world);
     check_network_interfaces(world);
@@ -140,6 +141,26 @@ fn overlaps_another(world: &World, subnet: &Subnet) -> bool {
                 .blocks()
                 .any(|own| own.covers(other) || other.covers(own))
         })
+}
+
+fn check_peerings(world: &World) {
+    let mut pairs = BTreeSet::new();
+    for connection in world.vpc_peering_connections.iter() {
+        if !connection.status.is_live() {
+            continue;
+        }
+        let mut pair = [connection.requester_vpc_id, connection.accepter_vpc_id];
+        pair.sort_unstable();
+        assert!(pairs.insert(pair), "another connection of {pair:?}");
+        let [one, other] = pair.map(|id| world.vpcs.get(id).expect("live connections keep VPCs"));
+        if connection.peer_of(one.vpc_id).is_none() {
+            continue;
+        }
+        for block in one.blocks() {
+            let overlaps = |other: IpCidr| block.covers(other) || other.covers(block);
+            assert!(!other.blocks().any(overlaps), "{connection:?}");
+        }
+    }
 }
 
 fn check_security_groups(world: &World) {

@@ -15,7 +15,9 @@ mod services;
 use std::net::IpAddr;
 
 use eni_model::World;
-use eni_model::resource::{Attachment, NetworkInterface, Route, RouteTarget, Subnet};
+use eni_model::resource::{
+    Attachment, NetworkInterface, Route, RouteTarget, Subnet, VpcPeeringConnectionStatus,
+};
 use eni_types::{
     AttachmentStatus, InstanceState, IpCidr, Ipv4Cidr, NetworkInterfaceId, SecurityGroupId, VpcId,
 };
@@ -348,6 +350,19 @@ fn way_from(
         RouteTarget::Local => owner(world, sender.vpc_id, packet.destination).map(untouched),
         RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => {
             live(world, id).map(untouched)
+        }
+        // From an address of this VPC to one of the other, and nowhere beyond.
+        RouteTarget::VpcPeeringConnection(id) => {
+            let connection = world.vpc_peering_connections.get(id)?;
+            let ends = [connection.requester_vpc_id, connection.accepter_vpc_id];
+            let peer = ends.into_iter().find(|end| *end != sender.vpc_id)?;
+            let mut own = world.vpcs.get(sender.vpc_id)?.blocks();
+            let stands = connection.status == VpcPeeringConnectionStatus::Active;
+            if stands && own.any(|block| block.contains(packet.source)) {
+                owner(world, peer, packet.destination).map(untouched)
+            } else {
+                None
+            }
         }
         RouteTarget::EgressOnlyInternetGateway(id) => {
             let gateway = world.egress_only_internet_gateways.get(id)?;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use eni_model::resource::{NetworkInterface, Route, RouteOrigin, RouteTable, RouteTarget};
 use eni_pipeline::testing::frames_ipv6::{self, checksum_holds};
 use eni_pipeline::testing::scenario::Dice;
-use eni_types::{IpCidr, Ipv6Cidr, NetworkInterfaceId};
+use eni_types::{IpCidr, Ipv6Cidr, NetworkInterfaceId, SubnetId, VpcId};
 
 use super::draws::{any_ending, any_options, any_tag};
 use super::traffic::payload;
@@ -21,27 +21,33 @@ const DESTINATION_OPTIONS: u8 = 60;
 const TYPES: [u16; 10] = [128, 128, 128, 128, 129, 160, 161, 2, 135, 200];
 
 impl Region {
-    /// A block for the VPC and each subnet, an egress-only gateway, and addresses for all interfaces but one; one has a prefix
-    /// of each family.
+    /// A block for the VPC and each subnet, and an egress-only gateway.
     pub(super) fn add_ipv6(&mut self) {
+        self.add_ipv6_to(self.vpc_id, &self.subnet_ids.clone());
         let vpc = self.vpc_id.to_string();
+        let of_vpc = [("VpcId", vpc.as_str())];
+        self.model.must("CreateEgressOnlyInternetGateway", &of_vpc);
+    }
+
+    /// A block for a VPC and each of its subnets.
+    pub(super) fn add_ipv6_to(&mut self, vpc_id: VpcId, subnets: &[SubnetId]) {
+        let vpc = vpc_id.to_string();
         let provided = [
             ("VpcId", vpc.as_str()),
             ("AmazonProvidedIpv6CidrBlock", "true"),
         ];
         self.model.must("AssociateVpcCidrBlock", &provided);
-        let block = self.vpc_block();
-        for (number, subnet) in self.subnet_ids.clone().iter().enumerate() {
+        let block = self.block_of_ipv6(vpc_id);
+        for (number, subnet) in subnets.iter().enumerate() {
             let within = block.network().to_bits() | (number as u128 + 1) << 64;
             let within = Ipv6Cidr::new(within.into(), 64).unwrap().to_string();
             let subnet = subnet.to_string();
             let parameters = [("SubnetId", subnet.as_str()), ("Ipv6CidrBlock", &within)];
             self.model.must("AssociateSubnetCidrBlock", &parameters);
         }
-        let of_vpc = [("VpcId", vpc.as_str())];
-        self.model.must("CreateEgressOnlyInternetGateway", &of_vpc);
     }
 
+    /// Addresses for all interfaces but one; one has a prefix of each family.
     pub(super) fn give_addresses_of_ipv6(&mut self) {
         for (number, id) in self.interfaces().into_iter().enumerate() {
             let mut eni = self.interface(id);
@@ -63,8 +69,8 @@ impl Region {
         }
     }
 
-    fn vpc_block(&self) -> Ipv6Cidr {
-        let vpc = self.world().vpcs.get(self.vpc_id).unwrap();
+    pub(super) fn block_of_ipv6(&self, vpc_id: VpcId) -> Ipv6Cidr {
+        let vpc = self.world().vpcs.get(vpc_id).unwrap();
         vpc.ipv6_blocks().next().unwrap()
     }
 
@@ -75,7 +81,7 @@ impl Region {
 
     /// A block that rules may name.
     pub(super) fn any_block_of_ipv6(&self, dice: &mut Dice) -> Ipv6Cidr {
-        let block = self.vpc_block();
+        let block = self.block_of_ipv6(self.vpc_id);
         let within = |bits: u128, length| {
             Ipv6Cidr::new((block.network().to_bits() | bits).into(), length).unwrap()
         };
@@ -92,19 +98,22 @@ impl Region {
         dice.pick(&blocks)
     }
 
-    /// Leads the world, or one place outside, by another gateway or to an interface.
+    /// Leads the world, one place outside or the peered VPC by another gateway or to an interface.
     pub(super) fn set_route_of_ipv6(&mut self, dice: &mut Dice) {
         let mut table = RouteTable::clone(self.world().main_route_table(self.vpc_id).unwrap());
         let outside = Ipv6Cidr::new(HOST, 64).unwrap();
-        let destination = IpCidr::V6(dice.pick(&[Ipv6Cidr::ANY, Ipv6Cidr::ANY, outside]));
+        let peer = self.block_of_ipv6(self.peer_vpc_id);
+        let destination =
+            IpCidr::V6(dice.pick(&[Ipv6Cidr::ANY, Ipv6Cidr::ANY, outside, peer, peer]));
         table
             .routes
             .retain(|route| route.destination != destination);
         let gateways = &self.world().egress_only_internet_gateways;
         let egress_only = gateways.iter().next().unwrap();
-        let target = match dice.roll(6) {
-            0 => RouteTarget::NetworkInterface(dice.pick(&self.interfaces())),
+        let target = match dice.roll(8) {
+            0 => RouteTarget::NetworkInterface(dice.pick(&self.interfaces_but_the_peers())),
             1..=3 => RouteTarget::InternetGateway(self.gateway_id),
+            4 | 5 => RouteTarget::VpcPeeringConnection(self.peering_id),
             _ => {
                 RouteTarget::EgressOnlyInternetGateway(egress_only.egress_only_internet_gateway_id)
             }
@@ -134,7 +143,7 @@ impl Region {
 
     /// What is worth trying besides: nobody, routers, special addresses and the first beyond their blocks.
     fn special_of_ipv6(&self, dice: &mut Dice) -> Ipv6Addr {
-        let block = self.vpc_block().network().to_bits();
+        let block = self.block_of_ipv6(self.vpc_id).network().to_bits();
         let places = [
             block | 1 << 64 | 1,
             block | 2 << 64 | 1,

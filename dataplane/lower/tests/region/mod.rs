@@ -11,7 +11,8 @@ use eni_lower::{Numbers, UPLINK_VPORT, VportNumbers, lower};
 use eni_model::resource::{
     Address, AddressAssociation, Instance, InternetGateway, IpProtocol, NetworkAcl,
     NetworkAclEntry, NetworkInterface, PortRange, Route, RouteOrigin, RouteTable, RouteTarget,
-    RuleAction, RulePeer, SecurityGroup, SecurityGroupRule, Vpc,
+    RuleAction, RulePeer, SecurityGroup, SecurityGroupRule, Vpc, VpcPeeringConnection,
+    VpcPeeringConnectionStatus,
 };
 use eni_model::tags::Tags;
 use eni_model::testing::TestWorld;
@@ -22,10 +23,12 @@ use eni_pipeline::testing::{MemoryMemory, MemoryTables};
 use eni_types::{
     AllocationId, AssociationId, AttachmentStatus, InstanceState, InternetGatewayId, IpCidr,
     Ipv4Cidr, Ipv6Cidr, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SubnetId,
-    TypedId, VpcId,
+    TypedId, VpcId, VpcPeeringConnectionId,
 };
 
 const SUBNETS: [&str; 2] = ["10.0.1.0/24", "10.0.2.0/24"];
+/// Of the peered VPC.
+pub(crate) const PEER: &str = "10.1.0.0/16";
 /// The third address of the VPC's block.
 pub(crate) const VPC_RESOLVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 const INSTANCES: usize = 5;
@@ -42,6 +45,8 @@ pub(crate) struct Region {
     vpc_id: VpcId,
     subnet_ids: Vec<SubnetId>,
     gateway_id: InternetGatewayId,
+    peer_vpc_id: VpcId,
+    peering_id: VpcPeeringConnectionId,
     pub(crate) group_ids: Vec<SecurityGroupId>,
     numbers: Numbers,
     vports: VportNumbers,
@@ -54,7 +59,8 @@ pub(crate) struct Region {
 }
 
 impl Region {
-    /// A VPC of two subnets, an internet gateway, three groups and five instances, with random rules.
+    /// A VPC of two subnets, an internet gateway, three groups and five instances, with random rules; and one that is peered
+    /// with it, of one subnet, the default group and two instances.
     ///
     /// Its tables' generations come after `epoch`.
     pub(crate) fn new(dice: &mut Dice, epoch: u64) -> Self {
@@ -73,11 +79,23 @@ impl Region {
             "AttachInternetGateway",
             &[("InternetGatewayId", &gateway), ("VpcId", &vpc)],
         );
+        let peer = model.make("CreateVpc", &[("CidrBlock", PEER)], "/vpc/vpcId");
+        let peering = model.make(
+            "CreateVpcPeeringConnection",
+            &[("VpcId", &vpc), ("PeerVpcId", &peer)],
+            "/vpcPeeringConnection/vpcPeeringConnectionId",
+        );
+        model.must(
+            "AcceptVpcPeeringConnection",
+            &[("VpcPeeringConnectionId", &peering)],
+        );
         let vpc_id: VpcId = vpc.parse().unwrap();
         let mut region = Self {
             vpc_id,
             subnet_ids: subnets.iter().map(|id| id.parse().unwrap()).collect(),
             gateway_id: gateway.parse().unwrap(),
+            peer_vpc_id: peer.parse().unwrap(),
+            peering_id: peering.parse().unwrap(),
             group_ids: Vec::new(),
             numbers: Numbers::default(),
             vports: VportNumbers::default(),
@@ -92,8 +110,11 @@ impl Region {
         region.add_ipv6();
         region.add_groups();
         for _ in 0..INSTANCES {
-            region.launch(dice);
+            let subnet = dice.pick(&region.subnet_ids);
+            let group = dice.pick(&region.group_ids);
+            region.launch(subnet, group);
         }
+        region.fill_peer(dice);
         region.give_addresses_of_ipv6();
         region.randomise(dice);
         region.lower();
@@ -135,15 +156,44 @@ impl Region {
         }
     }
 
-    fn launch(&mut self, dice: &mut Dice) {
+    /// Two instances, who may be reached from everywhere, and mostly a way back.
+    fn fill_peer(&mut self, dice: &mut Dice) {
+        let peer = self.peer_vpc_id;
+        let block = [("VpcId", &*peer.to_string()), ("CidrBlock", "10.1.1.0/24")];
+        let subnet = self.model.make("CreateSubnet", &block, "/subnet/subnetId");
+        let subnet: SubnetId = subnet.parse().unwrap();
+        self.add_ipv6_to(peer, &[subnet]);
+        let group = self.world().default_security_group(peer).unwrap().group_id;
+        for _ in 0..2 {
+            self.launch(subnet, group);
+        }
+        let block = dice.pick(&["0.0.0.0/0", "10.0.1.0/24"]);
+        let peers = RulePeer::CidrIpv4(block.parse().unwrap());
+        self.put_rule(group, false, (IpProtocol::All, -1, -1), peers);
+        let peers = RulePeer::CidrIpv6(Ipv6Cidr::ANY);
+        self.put_rule(group, false, (IpProtocol::All, -1, -1), peers);
+        let mut table = RouteTable::clone(self.world().main_route_table(peer).unwrap());
+        if !dice.hits(4) {
+            let way_back = IpCidr::V6(self.block_of_ipv6(self.vpc_id));
+            for destination in ["10.0.0.0/8".parse().unwrap(), way_back] {
+                table.routes.push(Route {
+                    destination,
+                    target: RouteTarget::VpcPeeringConnection(self.peering_id),
+                    origin: RouteOrigin::CreateRoute,
+                });
+            }
+        }
+        self.put(table);
+    }
+
+    fn launch(&mut self, subnet: SubnetId, group: SecurityGroupId) {
         let images = self.model.must("DescribeImages", &[]);
         let image = images["imagesSet"]["item"][0].clone();
         let instance_type = match image["architecture"].as_str() {
             Some("arm64") => "t4g.medium",
             _ => "t3.medium",
         };
-        let subnet = dice.pick(&self.subnet_ids).to_string();
-        let group = dice.pick(&self.group_ids).to_string();
+        let (subnet, group) = (subnet.to_string(), group.to_string());
         self.model.must(
             "RunInstances",
             &[
@@ -201,7 +251,7 @@ impl Region {
 
     /// Changes one thing that the data plane must notice.
     pub(crate) fn change(&mut self, dice: &mut Dice) {
-        match dice.roll(11) {
+        match dice.roll(12) {
             0 | 1 => self.remove_rule(dice),
             2 => self.add_rule(dice),
             3 => self.add_entry(dice),
@@ -212,6 +262,7 @@ impl Region {
             7 => self.move_public_address(dice),
             8 => self.toggle_gateway(),
             9 => self.toggle_resolver(),
+            10 => self.toggle_peering(),
             _ => self.disturb(dice),
         }
         self.lower();
@@ -311,9 +362,9 @@ impl Region {
 
     fn set_route(&mut self, dice: &mut Dice) {
         let mut table = RouteTable::clone(self.world().main_route_table(self.vpc_id).unwrap());
-        let eni = dice.pick(&self.interfaces());
+        let eni = dice.pick(&self.interfaces_but_the_peers());
         let destination = dice
-            .pick(&["0.0.0.0/0", "198.51.100.0/24", "10.0.2.0/24"])
+            .pick(&["0.0.0.0/0", "198.51.100.0/24", "10.0.2.0/24", PEER, PEER])
             .parse::<IpCidr>()
             .unwrap();
         table
@@ -321,6 +372,8 @@ impl Region {
             .retain(|route| route.destination != destination);
         let target = if dice.hits(2) {
             RouteTarget::NetworkInterface(eni)
+        } else if dice.hits(2) {
+            RouteTarget::VpcPeeringConnection(self.peering_id)
         } else {
             RouteTarget::InternetGateway(self.gateway_id)
         };
@@ -349,6 +402,17 @@ impl Region {
             None => Some(self.vpc_id),
         };
         self.put(gateway);
+    }
+
+    /// Ends the peering, or begins it again.
+    fn toggle_peering(&mut self) {
+        let connection = self.world().vpc_peering_connections.get(self.peering_id);
+        let mut connection = VpcPeeringConnection::clone(connection.unwrap());
+        connection.status = match connection.status {
+            VpcPeeringConnectionStatus::Active => VpcPeeringConnectionStatus::Deleted,
+            _ => VpcPeeringConnectionStatus::Active,
+        };
+        self.put(connection);
     }
 
     fn toggle_resolver(&mut self) {
@@ -385,6 +449,7 @@ impl Region {
     /// Stops an instance, gives an interface other groups, or detaches it.
     fn disturb(&mut self, dice: &mut Dice) {
         let mut eni = self.interface(dice.pick(&self.interfaces()));
+        let is_peers = eni.vpc_id == self.peer_vpc_id;
         match dice.roll(4) {
             0 => {
                 let id = eni.attachment.as_ref().unwrap().instance_id;
@@ -396,6 +461,7 @@ impl Region {
                 eni.attachment.as_mut().unwrap().status = AttachmentStatus::Detaching;
                 self.put(eni);
             }
+            _ if is_peers => {}
             _ => {
                 eni.group_ids = vec![dice.pick(&self.group_ids), dice.pick(&self.group_ids)];
                 eni.group_ids.dedup();
@@ -410,6 +476,12 @@ impl Region {
             .iter()
             .map(|eni| eni.network_interface_id)
             .collect()
+    }
+
+    /// Routes lead to interfaces of their own VPC only.
+    fn interfaces_but_the_peers(&self) -> Vec<NetworkInterfaceId> {
+        let enis = self.world().network_interfaces.by(&self.vpc_id);
+        enis.map(|eni| eni.network_interface_id).collect()
     }
 
     pub(crate) fn interface(&self, id: NetworkInterfaceId) -> NetworkInterface {
@@ -466,6 +538,7 @@ fn any_block(dice: &mut Dice) -> Ipv4Cidr {
         "10.0.1.0/24",
         "10.0.2.0/24",
         "10.0.1.0/25",
+        PEER,
         "198.51.100.1/32",
         "203.0.113.0/24",
         "203.0.113.11/32",

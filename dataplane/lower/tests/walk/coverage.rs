@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
+use eni_types::Ipv4Cidr;
+
 use crate::oracle::{
     CLIENT, Ending, IpOptions, METADATA, Packet, Piece, Place, RESOLVER, SERVER, TIME, Tag,
 };
-use crate::region::VPC_RESOLVER;
+use crate::region::{PEER, VPC_RESOLVER};
 
 /// First addresses and lengths of the special-purpose registry's blocks (RFC 6890), and of the groups.
 const BLOCKS: [([u8; 4], u32); 16] = [
@@ -28,7 +30,8 @@ const BLOCKS: [([u8; 4], u32); 16] = [
     ([255, 255, 255, 255], 32),
 ];
 /// Kinds of packets of which each must come up, and whether some of it is to be delivered.
-const KINDS: [(Kind, bool); 41] = [
+const KINDS: [(Kind, bool); 42] = [
+    (Kind::ToPeer, true),
     (Kind::ToMetadata, true),
     (Kind::AsksForAddress, true),
     (Kind::GivesAddress, false),
@@ -80,6 +83,7 @@ const LEAST: u64 = 100_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
+    ToPeer,
     ToMetadata,
     AsksForAddress,
     GivesAddress,
@@ -249,6 +253,10 @@ fn is_to_service(kinds: &[Kind]) -> bool {
     kinds.iter().any(|kind| service.contains(kind))
 }
 
+fn is_in_peer(address: Ipv4Addr) -> bool {
+    PEER.parse::<Ipv4Cidr>().unwrap().contains(address)
+}
+
 fn kinds_of(from: Place, packet: &Packet) -> Vec<Kind> {
     let (IpAddr::V4(source), IpAddr::V4(destination)) = (packet.source, packet.destination) else {
         return kinds_of_ipv6(from, packet);
@@ -261,6 +269,7 @@ fn kinds_of(from: Place, packet: &Packet) -> Vec<Kind> {
             TIME => kinds.push(Kind::ToTime),
             RESOLVER => kinds.push(Kind::ToResolver),
             VPC_RESOLVER => kinds.push(Kind::ToVpcResolver),
+            to if is_in_peer(to) && !is_in_peer(source) => kinds.push(Kind::ToPeer),
             _ => match (packet.protocol, packet.source_port, packet.destination_port) {
                 (17, CLIENT, SERVER) => kinds.push(Kind::AsksForAddress),
                 (17, SERVER, CLIENT) => kinds.push(Kind::GivesAddress),

@@ -10,8 +10,8 @@ use eni_wire::protocol::{ICMP, ICMPV6, TCP, UDP};
 
 use super::frames::{Datagram, arp_request, echo, icmp_error, repair, tcp, udp};
 use super::region::{
-    ANNA, BERT, CARL, METADATA, RESOLVER, SERVICES, TIME, UPLINK, VPC_RESOLVER, add_route, ip, mac,
-    private, public, router_mac, service_for,
+    ANNA, BERT, CARL, METADATA, RESOLVER, SERVICES, TIME, UPLINK, VPC, VPC_RESOLVER, add_route, ip,
+    mac, private, public, router_mac, service_for,
 };
 use super::region_ipv6::{self, ROUTER, add_prefix, announce, delegated, dual_region, own};
 use super::{MemoryTables, Remote, Rule, add_policy, frames_ipv6};
@@ -97,6 +97,7 @@ pub fn any_tables(dice: &mut Dice) -> MemoryTables {
         Route::INTERNET_GATEWAY,
         Route::INTERFACE,
         Route::NAT_GATEWAY,
+        Route::VPC_PEERING_CONNECTION,
     ]);
     let (destination, length) = dice.pick(&[
         ([172, 16, 0, 0], 12),
@@ -110,6 +111,7 @@ pub fn any_tables(dice: &mut Dice) -> MemoryTables {
         Route {
             kind,
             location: Location::here(target),
+            vpc: dice.pick(&[0, VPC]),
         },
     );
     tables

@@ -115,6 +115,7 @@ impl RouteDescription {
             instance_id,
             instance_owner_id: instance_id.map(|_| scope.region.account_id.clone()),
             network_interface_id: route.target.network_interface_id(),
+            vpc_peering_connection_id: route.target.vpc_peering_connection_id(),
             state: scope.world.route_state(vpc_id, route.target),
             origin: route.origin,
         }
@@ -128,7 +129,8 @@ pub(super) fn gateway_of(target: RouteTarget) -> Option<String> {
         RouteTarget::InternetGateway(id) => Some(id.to_string()),
         RouteTarget::NetworkInterface(_)
         | RouteTarget::Instance(..)
-        | RouteTarget::EgressOnlyInternetGateway(_) => None,
+        | RouteTarget::EgressOnlyInternetGateway(_)
+        | RouteTarget::VpcPeeringConnection(_) => None,
     }
 }
 

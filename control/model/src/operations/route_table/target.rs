@@ -4,7 +4,9 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::fmt::Display;
 
-use eni_types::{EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId};
+use eni_types::{
+    EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId, VpcPeeringConnectionId,
+};
 
 use super::describe::LOCAL_GATEWAY;
 use crate::api::route_table::RouteTargetParameters;
@@ -37,6 +39,9 @@ impl RouteTargetParameters {
         if let Some(id) = self.instance_id {
             return instance(id, table, world).map(Some);
         }
+        if let Some(id) = self.vpc_peering_connection_id {
+            return peering(id, table, world).map(Some);
+        }
         Ok(None)
     }
 
@@ -49,6 +54,10 @@ impl RouteTargetParameters {
             ("gatewayId", self.gateway_id.is_some()),
             ("instanceId", self.instance_id.is_some()),
             ("networkInterfaceId", self.network_interface_id.is_some()),
+            (
+                "vpcPeeringConnectionId",
+                self.vpc_peering_connection_id.is_some(),
+            ),
         ]
         .into_iter()
         .filter_map(|(name, is_given)| is_given.then_some(name))
@@ -91,6 +100,23 @@ fn egress_only(
         return Err(another_network(table, id));
     }
     Ok(RouteTarget::EgressOnlyInternetGateway(id))
+}
+
+/// A request is a target already, though a blackhole until it is accepted (VPC Peering Guide, "Update your route tables");
+/// what has ended is none any more.
+fn peering(
+    id: VpcPeeringConnectionId,
+    table: &RouteTable,
+    world: &World,
+) -> Result<RouteTarget, Ec2Error> {
+    let connection = world.vpc_peering_connections.known(id)?;
+    if ![connection.requester_vpc_id, connection.accepter_vpc_id].contains(&table.vpc_id) {
+        return Err(another_network(table, id));
+    }
+    if !connection.status.is_live() {
+        return Err(lookup::not_found(id));
+    }
+    Ok(RouteTarget::VpcPeeringConnection(id))
 }
 
 fn another_network(table: &RouteTable, gateway: impl Display) -> Ec2Error {

@@ -3,7 +3,9 @@
 use alloc::format;
 use core::net::Ipv4Addr;
 
-use eni_types::{IpCidr, Ipv4Cidr, Ipv6Cidr, TypedId, VpcCidrAssociationId, VpcId, quota};
+use eni_types::{
+    IpCidr, Ipv4Cidr, Ipv6Cidr, TypedId, VpcCidrAssociationId, VpcId, VpcPeeringConnectionId, quota,
+};
 
 use super::contents::local_route;
 use super::create::{check_block, no_block};
@@ -15,7 +17,7 @@ use crate::api::vpc::{
 };
 use crate::operations::lookup;
 use crate::resource::{AssociatedBlock, RouteOrigin, RouteTable, Vpc};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, Row, World};
 
 /// States of an association, as EC2 spells them.
 pub(super) const ASSOCIATED: &str = "associated";
@@ -149,11 +151,29 @@ fn check_further(block: Ipv4Cidr, vpc: &Vpc, world: &World) -> Result<(), Ec2Err
             "The CIDR '{block}' is equal to or larger than the destination {} of a route of the VPC.",
             route.destination
         )
+    } else if let Some((peer, id)) = conflicting_peer(block, vpc.vpc_id, world) {
+        format!("The CIDR '{block}' conflicts with a CIDR of {peer}, which is peered by {id}.")
     } else {
         let number = vpc.ipv4_blocks().count();
         return check_number(number, quota::IPV4_BLOCKS_PER_VPC, vpc.vpc_id);
     };
     Err(ErrorCode::InvalidVpcRange.with(message))
+}
+
+/// A peered VPC of whose blocks this one would have a part.
+fn conflicting_peer(
+    block: Ipv4Cidr,
+    vpc_id: VpcId,
+    world: &World,
+) -> Option<(VpcId, VpcPeeringConnectionId)> {
+    let connections = world.vpc_peering_connections.by(&vpc_id);
+    let peers =
+        connections.filter_map(|connection| Some((connection.peer_of(vpc_id)?, connection.id())));
+    let mut conflicting = peers.filter(|(peer, _)| {
+        let vpc = world.vpcs.get(*peer);
+        vpc.is_some_and(|vpc| vpc.ipv4_blocks().any(|other| other.overlaps(block)))
+    });
+    conflicting.next()
 }
 
 /// The private ranges of RFC 1918: blocks of one VPC come from one of them at most.

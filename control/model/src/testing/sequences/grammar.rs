@@ -8,7 +8,7 @@ use super::population::{
     address_associations, addresses, attachments, dhcp_options, everything, instances,
     internet_gateways, network_acl_associations, network_acls, network_interfaces,
     private_addresses, route_table_associations, route_tables, security_group_rules,
-    security_groups, subnets, vpcs,
+    security_groups, subnets, vpc_peering_connections, vpcs,
 };
 use crate::World;
 
@@ -121,7 +121,12 @@ const ROUTE: &[(&str, Source)] = &[
     ("GatewayId", Maybe(40, &Of(internet_gateways))),
     ("NetworkInterfaceId", Maybe(40, &Of(network_interfaces))),
     ("InstanceId", Maybe(20, &Of(instances))),
+    (
+        "VpcPeeringConnectionId",
+        Maybe(20, &Of(vpc_peering_connections)),
+    ),
 ];
+const PEERING: &[(&str, Source)] = &[("VpcPeeringConnectionId", Of(vpc_peering_connections))];
 const THE_INSTANCE: &[(&str, Source)] = &[("InstanceId.1", Of(instances))];
 
 /// All rules.
@@ -212,6 +217,14 @@ const GRAMMAR: &[Rule] = &[
         "DeleteInternetGateway",
         &[("InternetGatewayId", Of(internet_gateways))],
     ),
+    rule(
+        4,
+        "CreateVpcPeeringConnection",
+        &[("VpcId", Of(vpcs)), ("PeerVpcId", Of(vpcs))],
+    ),
+    rule(4, "AcceptVpcPeeringConnection", PEERING),
+    rule(1, "RejectVpcPeeringConnection", PEERING),
+    rule(1, "DeleteVpcPeeringConnection", PEERING),
     rule(
         2,
         "CreateRouteTable",

@@ -21,6 +21,10 @@ pub(super) fn dhcp_options(world: &World) -> Vec<String> {
     ids(&world.dhcp_options)
 }
 
+pub(super) fn vpc_peering_connections(world: &World) -> Vec<String> {
+    ids(&world.vpc_peering_connections)
+}
+
 pub(super) fn subnets(world: &World) -> Vec<String> {
     ids(&world.subnets)
 }
@@ -65,6 +69,7 @@ pub(super) fn everything(world: &World) -> Vec<String> {
     [
         vpcs,
         dhcp_options,
+        vpc_peering_connections,
         subnets,
         internet_gateways,
         egress_only_internet_gateways,

@@ -1,0 +1,84 @@
+//! `CreateVpcPeeringConnection`.
+
+use alloc::format;
+
+use eni_types::{TypedId, VpcId, VpcPeeringConnectionId, quota};
+
+use super::describe::{initiating, overlap};
+use crate::api::vpc_peering_connection::{
+    CreateVpcPeeringConnection, CreateVpcPeeringConnectionResponse,
+};
+use crate::operations::create::{check_quota, create};
+use crate::resource::{VpcPeeringConnection, VpcPeeringConnectionStatus};
+use crate::tags::Tags;
+use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
+
+/// Asks the owner of another VPC for a connection. What cannot be is answered like what can, and has failed: VPCs whose
+/// blocks overlap, another account's or region's VPC (VPC Peering Guide, "VPC peering connection lifecycle").
+impl Operation for CreateVpcPeeringConnection {
+    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
+        self.refuse_unsupported()?;
+        let region = context.region;
+        let peer = self
+            .peer_vpc_id
+            .ok_or_else(|| Ec2Error::missing_parameter("peerVpcId"))?;
+        let accepter_owner_id = self.peer_owner_id.unwrap_or(region.account_id.clone());
+        let accepter_region = self.peer_region.unwrap_or(region.region.clone());
+        let make = |context: &mut Context<'_>| {
+            let requester = world.vpcs.known(self.vpc_id)?;
+            if peer == requester.vpc_id {
+                let message = "The requester and the accepter VPC of a VPC peering connection must not be the same VPC.";
+                return Err(ErrorCode::InvalidParameterValue.with(message));
+            }
+            let is_here =
+                accepter_owner_id == region.account_id && accepter_region == region.region;
+            let is_possible = is_here && !overlap(requester, &**world.vpcs.known(peer)?);
+            if is_possible {
+                check_pair(requester.vpc_id, peer, world)?;
+            }
+            let connection = VpcPeeringConnection {
+                vpc_peering_connection_id: VpcPeeringConnectionId::generate(context.ids),
+                requester_vpc_id: requester.vpc_id,
+                accepter_vpc_id: peer,
+                accepter_owner_id,
+                accepter_region,
+                status: if is_possible {
+                    VpcPeeringConnectionStatus::PendingAcceptance
+                } else {
+                    VpcPeeringConnectionStatus::Failed
+                },
+                since: context.now,
+                tags: Tags::for_created("vpc-peering-connection", &self.tag_specifications)?,
+            };
+            Ok((connection, ChangeSet::none()))
+        };
+        let account_id = region.account_id.clone();
+        let answer = |mut vpc_peering_connection| {
+            initiating(&mut vpc_peering_connection, &account_id);
+            CreateVpcPeeringConnectionResponse {
+                vpc_peering_connection,
+            }
+        };
+        let table = &world.vpc_peering_connections;
+        create::<Self, _>(table, None, world, context, make, answer)
+    }
+}
+
+/// Two VPCs have one connection at most, and each so many.
+fn check_pair(requester: VpcId, accepter: VpcId, world: &World) -> Result<(), Ec2Error> {
+    let mut live = world.vpc_peering_connections.by(&requester);
+    if live.any(|other| [other.requester_vpc_id, other.accepter_vpc_id].contains(&accepter)) {
+        let message =
+            format!("A VPC peering connection between {requester} and {accepter} already exists.");
+        return Err(ErrorCode::VpcPeeringConnectionAlreadyExists.with(message));
+    }
+    let waiting = world.vpc_peering_connections.by(&requester);
+    let waiting =
+        waiting.filter(|other| other.status == VpcPeeringConnectionStatus::PendingAcceptance);
+    check_quota(
+        waiting.count(),
+        quota::OUTSTANDING_VPC_PEERING_CONNECTIONS,
+        ErrorCode::OutstandingVpcPeeringConnectionLimitExceeded,
+        "outstanding VPC peering connection requests",
+    )
+}
