@@ -55,6 +55,6 @@ def test_what_is_named_is_not_found(ec2):
 
 def test_what_would_change_a_family_is_not_served(ec2):
     with refused("UnsupportedOperation", "OpenENI does not serve it yet"):
-        ec2.create_egress_only_internet_gateway(VpcId="vpc-0123456789abcdef0")
+        ec2.create_nat_gateway(SubnetId="subnet-0123456789abcdef0")
     with refused("UnsupportedOperation", "OpenENI does not serve it yet"):
         ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData={})
