@@ -15,7 +15,9 @@ use eni_client::{PrivateRegion, median};
 use eni_netlink::{Namespace, Netlink, VethSpec};
 use eni_pipeline::testing::MemoryTables;
 use eni_pipeline::testing::frames::{tcp, udp};
+use eni_pipeline::testing::frames_ipv6;
 use eni_pipeline::testing::region::{ANNA, BERT, private, small_region, tracking_region};
+use eni_pipeline::testing::region_ipv6::{dual_region, own, tracking_dual_region};
 use eni_wire::tcp_flag::SYN;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -129,16 +131,24 @@ fn program_in_fabric(pins: &Path, rounds: u32) -> io::Result<Vec<Cost>> {
     }
     let mut untracked = data_plane(&pins.join("untracked"), &small_region())?;
     let mut tracked = data_plane(&pins.join("tracked"), &tracking_region())?;
+    let mut untracked_ipv6 = data_plane(&pins.join("untracked-ipv6"), &dual_region())?;
+    let mut tracked_ipv6 = data_plane(&pins.join("tracked-ipv6"), &tracking_dual_region())?;
     let redirect = Redirect::load(BERT)?;
     let datagram = udp(ANNA, private(BERT), (1, 2));
     // A SYN never takes the fast way.
     let syn = tcp(ANNA, private(BERT), (1, 2), SYN);
     let [fast, slow] = [datagram.bytes(), syn.bytes()];
+    let datagram = frames_ipv6::udp(ANNA, own(BERT), (1, 2));
+    let syn = frames_ipv6::tcp(ANNA, own(BERT), (1, 2), SYN);
+    let [fast_ipv6, slow_ipv6] = [datagram.bytes(), syn.bytes()];
     let mut costs = [
         "only bpf_redirect_peer",
         "a cached flow",
         "all stages, untracked flow",
         "all stages, tracked flow",
+        "IPv6: a cached flow",
+        "IPv6: all stages, untracked flow",
+        "IPv6: all stages, tracked flow",
     ]
     .map(Cost::new);
     for _ in 0..rounds {
@@ -147,6 +157,9 @@ fn program_in_fabric(pins: &Path, rounds: u32) -> io::Result<Vec<Cost>> {
             time(&mut untracked, &fast)?,
             time(&mut untracked, &slow)?,
             time(&mut tracked, &slow)?,
+            time(&mut untracked_ipv6, &fast_ipv6)?,
+            time(&mut untracked_ipv6, &slow_ipv6)?,
+            time(&mut tracked_ipv6, &slow_ipv6)?,
         ];
         for (cost, time) in costs.iter_mut().zip(times) {
             cost.rounds.push(time.as_nanos() as f64);

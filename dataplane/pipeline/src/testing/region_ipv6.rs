@@ -9,9 +9,10 @@ use eni_abi::{
 };
 
 use super::region::{
-    ANNA, BERT, CARL, OPEN_ACL, OPEN_GROUP, ROUTE_TABLE, UPLINK, VPC, mac, small_region,
+    ANNA, BERT, CARL, OPEN_ACL, OPEN_GROUP, ROUTE_TABLE, TRACKING_GROUP, UPLINK, VPC, mac,
+    small_region,
 };
-use super::{MemoryTables, Rule, add_policy};
+use super::{MemoryTables, Remote, Rule, add_policy};
 
 /// The VPC's block of IPv6.
 pub const VPC_BLOCK: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2001, 0xdb8, 0, 0x100, 0, 0, 0, 0), 56);
@@ -82,6 +83,27 @@ pub fn dual_region() -> MemoryTables {
     ];
     for policy in [OPEN_GROUP, OPEN_ACL] {
         add_policy(&mut tables, policy, &open);
+    }
+    tables
+}
+
+/// [`dual_region`], but everybody's flows of IPv6 are tracked: everything may come and go, though not by rules open to the world.
+#[must_use]
+pub fn tracking_dual_region() -> MemoryTables {
+    let mut tables = dual_region();
+    let halves = [0, 0x8000].map(|first| {
+        let first = Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0);
+        Remote::NetworkIpv6(first.into(), 1)
+    });
+    let rules = halves.map(|remote| {
+        [Ingress, Egress].map(|direction| Rule {
+            remote,
+            ..Rule::everything(direction)
+        })
+    });
+    add_policy(&mut tables, TRACKING_GROUP, &rules.concat());
+    for row in tables.vports.values_mut() {
+        row.security_policy = TRACKING_GROUP;
     }
     tables
 }
