@@ -109,7 +109,7 @@ pub(super) const FAMILIES: &[Rule] = &[
         ],
     ),
     rule(
-        5,
+        12,
         "UnassignIpv6Addresses",
         &[
             ("NetworkInterfaceId", Of(network_interfaces)),

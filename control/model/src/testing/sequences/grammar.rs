@@ -186,7 +186,7 @@ const GRAMMAR: &[Rule] = &[
         ],
     ),
     rule(2, "DeleteSubnet", &[("SubnetId", Of(subnets))]),
-    rule(2, "CreateDefaultSubnet", &[("AvailabilityZone", ZONES)]),
+    rule(4, "CreateDefaultSubnet", &[("AvailabilityZone", ZONES)]),
     rule(
         1,
         "ModifySubnetAttribute",

@@ -59,7 +59,7 @@ fn every_rule_of_the_grammar_leads_to_calls_that_succeed() {
     for seed in 0..12 {
         let mut rng = TestRng::new(seed);
         let mut region = start(seed % 2 == 0);
-        for _ in 0..1500 {
+        for _ in 0..2500 {
             succeeded.extend(random_step(rng.next_u32(), rng.next_u64(), &mut region));
         }
         check_invariants(&region.world);
