@@ -17,12 +17,15 @@ use eni_abi::{DropReason, SERVICES_VPORT};
 use eni_bpf_loader::DataPlane;
 use eni_bpf_loader::testing::refill;
 use eni_pipeline::testing::MemoryTables;
+use eni_pipeline::testing::region::UPLINK;
 use std::collections::BTreeMap;
 use support::{Lab, shell};
 use walk::{Step, Walk, walk_all};
 
 /// The vports of a region: the uplink's and one for each instance. A test run takes only those of devices.
-const VPORTS: std::ops::Range<u32> = 2..8;
+const VPORTS: std::ops::Range<u32> = 2..10;
+/// Those that are no device of the laboratory's.
+const MADE: std::ops::Range<u32> = VPORTS.start..UPLINK;
 
 /// Those, and the services' end.
 fn all_vports() -> impl Iterator<Item = u32> {
@@ -32,10 +35,10 @@ fn all_vports() -> impl Iterator<Item = u32> {
 #[test]
 fn root_the_oracle_the_pipeline_and_the_program_agree_on_every_packet() {
     let lab = Lab::new();
-    for vport in VPORTS.step_by(2) {
-        let (fabric, next) = (lab.fabric(), vport + 1);
+    for vport in MADE {
+        let (fabric, other) = (lab.fabric(), vport + 100);
         shell(&format!(
-            "ip -n {fabric} link add d{vport} index {vport} type veth peer name d{next} index {next}"
+            "ip -n {fabric} link add d{vport} index {vport} type veth peer name d{other} index {other}"
         ));
     }
     lab.in_fabric(|| {

@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn what_is_news_is_found_where_something_has_changed() {
         let mut told = 0;
-        for seed in 0..8 {
+        for seed in 0..16 {
             let mut rng = TestRng::new(seed);
             let mut region = TestWorld::bootstrapped();
             let (settings, observed) = (region.region.clone(), Observed::default());

@@ -128,6 +128,8 @@ fn filled() -> (TestWorld, String) {
     for block in ["10.64.0.0/16", "10.65.0.0/16"] {
         let vpc = region.make("CreateVpc", &[("CidrBlock", block)], "/vpc/vpcId");
         region.must("CreateEgressOnlyInternetGateway", &[("VpcId", &vpc)]);
+        let pair = [in_vpc, ("PeerVpcId", &vpc)];
+        region.must("CreateVpcPeeringConnection", &pair);
     }
     for number in 0..9 {
         let name = format!("group-{number}");
