@@ -97,6 +97,25 @@ def test_packets_pass_while_the_connection_and_both_routes_stand(network, peer):
     assert route_state(network, connection) == {"blackhole"}
 
 
+def test_rules_may_name_groups_of_the_peer(network, peer):
+    ec2 = network.ec2
+    group = network.group("of-the-peer")
+    _, interface = network.host(network.subnet_a, group)
+    address = interface["PrivateIpAddress"]
+    connection = connect(network, peer)
+    assert not network.pings(peer.instance_id, address)
+    rule = allow("icmp", group=peer.group_id)
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+    assert network.pings(peer.instance_id, address)
+    [shown] = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
+    [pair] = shown["UserIdGroupPairs"]
+    assert (pair["VpcPeeringConnectionId"], pair["PeeringStatus"]) == (connection, "active")
+    references = ec2.describe_security_group_references(GroupId=[peer.group_id])["SecurityGroupReferenceSet"]
+    assert [one["ReferencingVpcId"] for one in references] == [network.vpc_id]
+    ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[rule])
+    assert not network.pings(peer.instance_id, address)
+
+
 def test_a_peer_is_no_way_out_for_the_other_vpc(network, peer):
     """The network's VPC has an internet gateway; the peer, whose default route leads there, does not get to it."""
     connection = connect(network, peer)

@@ -11,7 +11,8 @@ use eni_types::{
 use crate::identity::{IdentityNumber, SecurityGroupSet};
 use crate::resource::{
     Address, Attachment, DhcpOptions, GroupName, Ipv6Address, NetworkAcl, NetworkInterface,
-    PrivateAddress, RouteState, RouteTable, RouteTarget, SecurityGroup, Subnet, Vpc, World,
+    PrivateAddress, RouteState, RouteTable, RouteTarget, SecurityGroup, Subnet, Vpc,
+    VpcPeeringConnection, World,
 };
 use crate::{Change, ChangeSet, RegionSettings, Row};
 
@@ -162,6 +163,13 @@ impl World {
         self.egress_only_internet_gateways
             .one(&vpc_id)
             .map(|gateway| gateway.id())
+    }
+
+    /// The active peering connection of two VPCs.
+    #[must_use]
+    pub fn peering_between(&self, one: VpcId, other: VpcId) -> Option<&Arc<VpcPeeringConnection>> {
+        let mut live = self.vpc_peering_connections.by(&one);
+        live.find(|connection| connection.peer_of(one) == Some(other))
     }
 
     /// The route table that a subnet uses: its own, or its VPC's main table.

@@ -10,7 +10,9 @@ use crate::{ItemSet, ReturnTrue};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
-use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId, SecurityGroupRuleId, VpcId};
+use eni_types::{
+    Ipv4Cidr, Ipv6Cidr, SecurityGroupId, SecurityGroupRuleId, VpcId, VpcPeeringConnectionId,
+};
 use serde::Serialize;
 
 /// What `AuthorizeSecurityGroupEgress` is asked.
@@ -109,7 +111,7 @@ pub struct DescribeSecurityGroupReferences {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DescribeSecurityGroupReferencesResponse {
-    pub(crate) security_group_reference_set: ItemSet<String>,
+    pub(crate) security_group_reference_set: ItemSet<SecurityGroupReference>,
 }
 
 impl Action for DescribeSecurityGroupReferences {
@@ -424,6 +426,10 @@ pub(crate) struct ReferencedGroupInfo {
     pub(crate) user_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) vpc_id: Option<VpcId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) vpc_peering_connection_id: Option<VpcPeeringConnectionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) peering_status: Option<&'static str>,
 }
 
 /// `RevokeSecurityGroupEgressResult`, `RevokeSecurityGroupIngressResult` of EC2's model.
@@ -481,6 +487,15 @@ pub(crate) struct SecurityGroupForVpc {
     pub(crate) group_id: SecurityGroupId,
     pub(crate) tag_set: ItemSet<TagItem>,
     pub(crate) primary_vpc_id: VpcId,
+}
+
+/// `SecurityGroupReference` of EC2's model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SecurityGroupReference {
+    pub(crate) group_id: SecurityGroupId,
+    pub(crate) referencing_vpc_id: VpcId,
+    pub(crate) vpc_peering_connection_id: VpcPeeringConnectionId,
 }
 
 /// `SecurityGroupRule` of EC2's model.
@@ -551,6 +566,12 @@ pub(crate) struct UserIdGroupPair {
 pub(crate) struct UserIdGroupPairDescription {
     pub(crate) user_id: String,
     pub(crate) group_id: SecurityGroupId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) vpc_id: Option<VpcId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) vpc_peering_connection_id: Option<VpcPeeringConnectionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) peering_status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) description: Option<String>,
 }

@@ -170,6 +170,10 @@ impl Region {
         let block = dice.pick(&["0.0.0.0/0", "10.0.1.0/24"]);
         let peers = RulePeer::CidrIpv4(block.parse().unwrap());
         self.put_rule(group, false, (IpProtocol::All, -1, -1), peers);
+        if dice.hits(2) {
+            let peers = RulePeer::SecurityGroup(dice.pick(&self.group_ids));
+            self.put_rule(group, false, (IpProtocol::TCP, 0, 65_535), peers);
+        }
         let peers = RulePeer::CidrIpv6(Ipv6Cidr::ANY);
         self.put_rule(group, false, (IpProtocol::All, -1, -1), peers);
         let mut table = RouteTable::clone(self.world().main_route_table(peer).unwrap());
@@ -272,7 +276,9 @@ impl Region {
         let group_id = dice.pick(&self.group_ids);
         let ports = any_ports(dice);
         let peer = if dice.hits(3) {
-            RulePeer::SecurityGroup(dice.pick(&self.group_ids))
+            let peers = self.world().default_security_group(self.peer_vpc_id);
+            let groups = [&self.group_ids[..], &[peers.unwrap().group_id]].concat();
+            RulePeer::SecurityGroup(dice.pick(&groups))
         } else if dice.hits(3) {
             RulePeer::CidrIpv6(self.any_block_of_ipv6(dice))
         } else {

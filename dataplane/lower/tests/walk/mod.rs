@@ -10,7 +10,7 @@ use crate::region::{EPOCHS, Region};
 pub(crate) use coverage::Coverage;
 
 /// Regions, and what happens in each.
-const REGIONS: u64 = 430;
+const REGIONS: u64 = 520;
 const STEPS: usize = 250;
 const LAST_STEP: usize = STEPS - 1;
 

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId};
+use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId, VpcId, VpcPeeringConnectionId};
 
 use super::protocol::ProtocolPorts;
 use super::rule::{Direction, RuleMatch, rules_of};
@@ -13,8 +13,8 @@ use crate::api::security_group::{
     SecurityGroupDescription, SecurityGroupRuleDescription, UserIdGroupPairDescription,
 };
 use crate::describe::Scope;
-use crate::resource::{RulePeer, SecurityGroup, SecurityGroupRule};
-use crate::{ItemSet, RegionSettings};
+use crate::resource::{RulePeer, SecurityGroup, SecurityGroupRule, VpcPeeringConnectionStatus};
+use crate::{ItemSet, World};
 
 impl SecurityGroupDescription {
     pub(crate) fn new(group: &SecurityGroup, scope: Scope<'_>) -> Self {
@@ -22,7 +22,8 @@ impl SecurityGroupDescription {
             permissions(
                 rules_of(group.group_id, direction, scope.world)
                     .map(|rule| (RuleMatch::of(rule), rule.description.clone())),
-                scope.region,
+                group.vpc_id,
+                scope,
             )
         };
         Self {
@@ -42,7 +43,8 @@ impl SecurityGroupDescription {
 /// Rules as permissions: one for each protocol and range of ports, in the order of their first rules.
 pub(crate) fn permissions(
     rules: impl Iterator<Item = (RuleMatch, Option<String>)>,
-    region: &RegionSettings,
+    vpc_id: VpcId,
+    scope: Scope<'_>,
 ) -> ItemSet<IpPermissionDescription> {
     let mut places: BTreeMap<ProtocolPorts, usize> = BTreeMap::new();
     let mut grouped: Vec<(ProtocolPorts, Vec<_>)> = Vec::new();
@@ -55,7 +57,7 @@ pub(crate) fn permissions(
     }
     grouped
         .into_iter()
-        .map(|(ports, peers)| IpPermissionDescription::new(ports, peers, region))
+        .map(|(ports, peers)| IpPermissionDescription::new(ports, peers, vpc_id, scope))
         .collect()
 }
 
@@ -63,7 +65,8 @@ impl IpPermissionDescription {
     fn new(
         ports: ProtocolPorts,
         peers: Vec<(RulePeer, Option<String>)>,
-        region: &RegionSettings,
+        vpc_id: VpcId,
+        scope: Scope<'_>,
     ) -> Self {
         let (from_port, to_port) = ports.shown_ports().unzip();
         let mut made = Self {
@@ -88,9 +91,13 @@ impl IpPermissionDescription {
                     })
                 }
                 RulePeer::SecurityGroup(group_id) => {
+                    let peered = Peered::of(group_id, vpc_id, scope.world);
                     made.groups.items.push(UserIdGroupPairDescription {
-                        user_id: region.account_id.clone(),
+                        user_id: scope.region.account_id.clone(),
                         group_id,
+                        vpc_id: peered.map(|peered| peered.vpc_id),
+                        vpc_peering_connection_id: peered.and_then(|peered| peered.connection),
+                        peering_status: peered.map(|peered| peered.status()),
                         description,
                     });
                 }
@@ -100,17 +107,48 @@ impl IpPermissionDescription {
     }
 }
 
+/// A group of another VPC, as a rule that names it is shown.
+#[derive(Clone, Copy)]
+struct Peered {
+    vpc_id: VpcId,
+    /// By which it is reached; none any more where the rule is stale.
+    connection: Option<VpcPeeringConnectionId>,
+}
+
+impl Peered {
+    /// `None` for a group of the same VPC.
+    fn of(group_id: SecurityGroupId, vpc_id: VpcId, world: &World) -> Option<Self> {
+        let peer = world.security_groups.get(group_id)?.vpc_id;
+        let connection = world.peering_between(vpc_id, peer);
+        (peer != vpc_id).then(|| Self {
+            vpc_id: peer,
+            connection: connection.map(|connection| connection.vpc_peering_connection_id),
+        })
+    }
+
+    fn status(self) -> &'static str {
+        let status = match self.connection {
+            Some(_) => VpcPeeringConnectionStatus::Active,
+            None => VpcPeeringConnectionStatus::Deleted,
+        };
+        status.as_str()
+    }
+}
+
 impl SecurityGroupRuleDescription {
     pub(crate) fn new(rule: &SecurityGroupRule, scope: Scope<'_>) -> Self {
         let account = &scope.region.account_id;
-        let referenced = |group_id| ReferencedGroupInfo {
-            group_id,
-            user_id: account.clone(),
-            vpc_id: scope
-                .world
-                .security_groups
-                .get(group_id)
-                .map(|group| group.vpc_id),
+        let groups = &scope.world.security_groups;
+        let referenced = |group_id| {
+            let own = groups.get(rule.group_id);
+            let peered = own.and_then(|own| Peered::of(group_id, own.vpc_id, scope.world));
+            ReferencedGroupInfo {
+                group_id,
+                user_id: account.clone(),
+                vpc_id: groups.get(group_id).map(|group| group.vpc_id),
+                vpc_peering_connection_id: peered.and_then(|peered| peered.connection),
+                peering_status: peered.map(|peered| peered.status()),
+            }
         };
         let (cidr_ipv4, cidr_ipv6, group_id) = split(rule.peer);
         Self {

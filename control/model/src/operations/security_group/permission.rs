@@ -7,13 +7,13 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::str::FromStr;
 
-use eni_query::{FromQuery, QueryError, QueryNode};
-use eni_types::SecurityGroupId;
+use eni_query::{FromQuery, QueryError, QueryNode, read_id};
+use eni_types::{SecurityGroupId, VpcPeeringConnectionId};
 
 use super::protocol::ProtocolPorts;
 use super::rule::{NamedRule, RuleMatch, check_description};
 use crate::api::security_group::{IpPermission, IpRange, PermissionParameters, UserIdGroupPair};
-use crate::operations::{lookup, prefix_list, unsupported};
+use crate::operations::{lookup, prefix_list};
 use crate::resource::{GroupName, RulePeer, SecurityGroup};
 use crate::{Context, Ec2Error, ErrorCode, World};
 
@@ -157,12 +157,14 @@ impl UserIdGroupPair {
         world: &World,
         context: &Context<'_>,
     ) -> Result<SecurityGroupId, Ec2Error> {
-        unsupported::refuse("VPC peering", self.vpc_peering_connection_id.is_some())?;
         let account = self.user_id.as_deref();
         let is_foreign = account.is_some_and(|account| account != context.region.account_id);
         let peer = match (self.group_id, &self.group_name) {
             (Some(id), _) if is_foreign => return Err(lookup::not_found(id)),
-            (Some(id), _) => return check_peer(id, group, world),
+            (Some(id), _) => {
+                self.check_peering(world)?;
+                return check_peer(id, group, world);
+            }
             (None, Some(name)) => {
                 let key = GroupName::new(group.vpc_id, name);
                 let found = world.security_groups.one(&key).filter(|_| !is_foreign);
@@ -175,9 +177,19 @@ impl UserIdGroupPair {
         };
         Ok(peer.group_id)
     }
+
+    /// The connection that the group is reached by follows from the group; one that is named must exist.
+    fn check_peering(&self, world: &World) -> Result<(), Ec2Error> {
+        if let Some(id) = &self.vpc_peering_connection_id {
+            let id: VpcPeeringConnectionId = read_id(id)?;
+            world.vpc_peering_connections.known(id)?;
+        }
+        Ok(())
+    }
 }
 
-/// Refuses a peer that does not exist or, as there is no peering, lies in another VPC.
+/// Refuses a peer that does not exist or lies in another VPC that is not peered (VPC Peering Guide, "Update your security
+/// groups to reference peer security groups"). What a rule names already it may go on naming, so that it can be revoked.
 ///
 /// # Errors
 /// `InvalidGroup.NotFound`.
@@ -186,7 +198,15 @@ pub(crate) fn check_peer(
     group: &SecurityGroup,
     world: &World,
 ) -> Result<SecurityGroupId, Ec2Error> {
-    if world.security_groups.known(id)?.vpc_id != group.vpc_id {
+    let vpc_id = world.security_groups.known(id)?.vpc_id;
+    let is_named = || {
+        let mut rules = world.security_group_rules.by(&group.group_id);
+        rules.any(|rule| rule.peer == RulePeer::SecurityGroup(id))
+    };
+    if vpc_id != group.vpc_id
+        && world.peering_between(group.vpc_id, vpc_id).is_none()
+        && !is_named()
+    {
         let message = "You have specified two resources that belong to different networks.";
         return Err(ErrorCode::InvalidGroupNotFound.with(message));
     }

@@ -1,24 +1,42 @@
 //! `DescribeSecurityGroupReferences` and `GetSecurityGroupsForVpc`.
 
+use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec;
 
 use crate::api::security_group::{
     DescribeSecurityGroupReferences, DescribeSecurityGroupReferencesResponse,
     GetSecurityGroupsForVpc, GetSecurityGroupsForVpcResponse, SecurityGroupForVpc,
+    SecurityGroupReference,
 };
 use crate::describe::{Filter, Listing, RowListing, Rows, Scope, lists};
-use crate::resource::SecurityGroup;
-use crate::{ChangeSet, Context, Ec2Error, ItemSet, Operation, Planned, World};
+use crate::resource::{PeerSecurityGroup, SecurityGroup};
+use crate::{ChangeSet, Context, Ec2Error, Operation, Planned, World};
 
-/// Describes the peered VPCs whose groups name these groups. There is no peering, so there are none.
+/// Describes the peered VPCs whose groups name these groups.
 impl Operation for DescribeSecurityGroupReferences {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
-        for id in self.group_ids {
-            world.security_groups.known(id)?;
+        let mut found = BTreeMap::new();
+        for group_id in self.group_ids {
+            let own = world.security_groups.known(group_id)?.vpc_id;
+            for rule in world.security_group_rules.by(&PeerSecurityGroup(group_id)) {
+                let referencing = world.security_groups.get(rule.group_id);
+                let peered = referencing.and_then(|group| {
+                    let connection = world.peering_between(own, group.vpc_id)?;
+                    Some((group.vpc_id, connection.vpc_peering_connection_id))
+                });
+                if let Some((referencing_vpc_id, vpc_peering_connection_id)) = peered {
+                    let reference = SecurityGroupReference {
+                        group_id,
+                        referencing_vpc_id,
+                        vpc_peering_connection_id,
+                    };
+                    found.insert((group_id, referencing_vpc_id), reference);
+                }
+            }
         }
         ChangeSet::none().answered(DescribeSecurityGroupReferencesResponse {
-            security_group_reference_set: ItemSet::default(),
+            security_group_reference_set: found.into_values().collect(),
         })
     }
 }

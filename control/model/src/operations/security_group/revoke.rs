@@ -13,6 +13,7 @@ use crate::api::security_group::{
     PermissionParameters, RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
     RevokeSecurityGroupResponse, RevokedSecurityGroupRule,
 };
+use crate::describe::Scope;
 use crate::resource::{SecurityGroup, SecurityGroupRule};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
@@ -60,6 +61,7 @@ impl Revocation<'_> {
         world: &World,
         context: &Context<'_>,
     ) -> Result<(ChangeSet, RevokeSecurityGroupResponse), Ec2Error> {
+        let vpc_id = self.group.vpc_id;
         let (rules, unknown) = match (self.ids.is_empty(), self.permissions.is_empty()) {
             (false, true) => (self.by_id(world)?, Vec::new()),
             (true, false) => self.by_permission(world, context)?,
@@ -87,7 +89,7 @@ impl Revocation<'_> {
             .map(|rule| (rule.matched, rule.description));
         let response = RevokeSecurityGroupResponse {
             r#return: true,
-            unknown_ip_permission_set: permissions(unknown, context.region),
+            unknown_ip_permission_set: permissions(unknown, vpc_id, Scope::new(world, context)),
             revoked_security_group_rule_set: rules
                 .into_iter()
                 .map(RevokedSecurityGroupRule::new)

@@ -1,7 +1,10 @@
 //! `DeleteVpc`.
 
+use eni_types::VpcId;
+
 use crate::api::vpc::DeleteVpc;
 use crate::operations::lookup::has_dependencies;
+use crate::resource::PeerSecurityGroup;
 use crate::{ChangeSet, Context, Operation, Planned, ReturnTrue, World};
 
 /// Deletes a VPC with its main route table, default network ACL and default security group. Everything else in it must
@@ -18,7 +21,8 @@ impl Operation for DeleteVpc {
             || world.vpc_peering_connections.count(&key) > 0
             || world.route_tables.count(&key) > 1
             || world.network_acls.count(&key) > 1
-            || world.security_groups.count(&key) > 1;
+            || world.security_groups.count(&key) > 1
+            || is_named_by_others(id, world);
         if is_needed {
             return Err(has_dependencies("vpc", id));
         }
@@ -38,4 +42,17 @@ impl Operation for DeleteVpc {
         changes.delete(id);
         Ok((changes, ReturnTrue::default()))
     }
+}
+
+/// Whether a rule of another VPC's group names a group of this one: it stays so after the VPCs' peering has ended.
+fn is_named_by_others(id: VpcId, world: &World) -> bool {
+    let groups = world.security_groups.by(&id);
+    let mut rules = groups.flat_map(|group| {
+        let peer = PeerSecurityGroup(group.group_id);
+        world.security_group_rules.by(&peer)
+    });
+    rules.any(|rule| {
+        let group = world.security_groups.get(rule.group_id);
+        group.is_some_and(|group| group.vpc_id != id)
+    })
 }

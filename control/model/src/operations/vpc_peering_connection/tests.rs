@@ -330,3 +330,77 @@ fn connections_are_found_by_every_filter() {
         assert_eq!(found.contains(&id), is_found, "{filter}={value}");
     }
 }
+
+#[test]
+fn rules_name_groups_of_peered_vpcs_and_may_be_revoked_when_they_are_stale() {
+    let (mut region, vpcs, id) = requested();
+    let [own, peer] = vpcs.each_ref().map(|vpc| {
+        let vpc_id = vpc.parse().unwrap();
+        let group = region.world.default_security_group(vpc_id).unwrap();
+        group.group_id.to_string()
+    });
+    let rule = [
+        ("GroupId", &*own),
+        ("IpPermissions.1.IpProtocol", "tcp"),
+        ("IpPermissions.1.FromPort", "443"),
+        ("IpPermissions.1.ToPort", "443"),
+        ("IpPermissions.1.Groups.1.GroupId", &*peer),
+    ];
+    let foreign = "InvalidGroup.NotFound: You have specified two resources that belong to different networks.";
+    assert_eq!(
+        region.refused("AuthorizeSecurityGroupIngress", &rule),
+        foreign
+    );
+    let connection = [("VpcPeeringConnectionId", &*id)];
+    region.must("AcceptVpcPeeringConnection", &connection);
+    let by_connection = ("IpPermissions.1.Groups.1.VpcPeeringConnectionId", &*id);
+    let named = [&rule[..], &[by_connection]].concat();
+    let made = region.must("AuthorizeSecurityGroupIngress", &named);
+    check_invariants(&region.world);
+    let referenced = |status: &str| {
+        let mut shown = json!({
+            "groupId": peer,
+            "userId": "123456789012",
+            "vpcId": vpcs[1],
+            "peeringStatus": status,
+        });
+        if status == "active" {
+            shown["vpcPeeringConnectionId"] = json!(id);
+        }
+        shown
+    };
+    let made = &made["securityGroupRuleSet"]["item"][0]["referencedGroupInfo"];
+    assert_eq!(*made, referenced("active"));
+    let pair = |region: &mut TestWorld| {
+        let groups = region.must("DescribeSecurityGroups", &[("GroupId.1", &own)]);
+        let permissions = &groups["securityGroupInfo"]["item"][0]["ipPermissions"]["item"];
+        let permissions = permissions.as_array().unwrap();
+        let of_443 = permissions
+            .iter()
+            .find(|permission| permission["fromPort"] == 443);
+        of_443.unwrap()["groups"]["item"][0].clone()
+    };
+    assert_eq!(pair(&mut region), referenced("active"));
+    let references = region.must("DescribeSecurityGroupReferences", &[("GroupId.1", &peer)]);
+    assert_eq!(
+        references["securityGroupReferenceSet"]["item"],
+        json!([{"groupId": peer, "referencingVpcId": vpcs[0], "vpcPeeringConnectionId": id}])
+    );
+
+    region.must("DeleteVpcPeeringConnection", &connection);
+    assert_eq!(pair(&mut region), referenced("deleted"));
+    assert_eq!(
+        region.refused("DeleteVpc", &[("VpcId", &vpcs[1])]),
+        format!(
+            "DependencyViolation: The vpc '{}' has dependencies and cannot be deleted.",
+            vpcs[1]
+        )
+    );
+    region.must("RevokeSecurityGroupIngress", &rule);
+    assert_eq!(
+        region.refused("AuthorizeSecurityGroupIngress", &rule),
+        foreign
+    );
+    region.must("DeleteVpc", &[("VpcId", &vpcs[1])]);
+    check_invariants(&region.world);
+}

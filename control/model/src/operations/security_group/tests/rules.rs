@@ -182,7 +182,7 @@ fn what_authorize_refuses_as_a_peer() {
         ),
         (
             ("IpPermissions.1.Groups.1.VpcPeeringConnectionId", "pcx-1"),
-            "UnsupportedOperation: VPC peering is not supported in this region.",
+            "MissingParameter: Source group ID missing.",
         ),
         (
             (
