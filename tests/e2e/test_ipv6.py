@@ -55,6 +55,17 @@ def test_instances_reach_each_other_in_and_between_subnets(region, network, both
     assert "inet6" not in region.run(plain, "ip -6 addr show eth0")
 
 
+def test_a_delegated_block_alone_is_ipv6_that_a_guest_gives_out_itself(region, network, both):
+    """As Kubernetes' network plugins use it: the interface has a block and no address."""
+    client, _ = both.host(network.subnet_a)
+    instance, eni = network.host(network.subnet_b, both.group, Ipv6PrefixCount=1)
+    block = ipaddress.ip_network(eni["Ipv6Prefixes"][0]["Ipv6Prefix"])
+    own = str(block[7])
+    region.run(instance, f"ip -6 addr add {own}/128 dev eth0 nodad")
+    until(lambda: both.pings(region, client, own), f"{own} is not reached")
+    assert region.succeeds(client, f"ping -6 -c 1 -W 2 {own}")
+
+
 def test_an_interface_takes_its_addresses_along(region, network, both):
     client, _ = both.host(network.subnet_a)
     active, _ = network.host(network.subnet_a, both.group)

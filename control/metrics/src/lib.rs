@@ -77,7 +77,7 @@ figures! {
     LOOK "openeni_look_seconds" Seconds []
         "One look at all devices and instances of the machine.";
     SERVICE_REQUEST "openeni_service_request_seconds" Seconds ["service", "outcome"]
-        "A request of a guest to a service of the fabric, from its head to its answer; the outcome is the status, or refused of a connection beyond an interface's bound.";
+        "A request by HTTP of a guest to a service of the fabric, from its head to its answer; the outcome is the status, or refused of a connection beyond an interface's bound.";
     SERVICE_TURN "openeni_service_turn_seconds" Seconds ["service"]
         "How long such a request has waited for its interface's turn and allowance.";
 }

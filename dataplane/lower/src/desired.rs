@@ -83,6 +83,13 @@ impl DesiredInterface {
         let ipv4 = self.private_ip_addresses.iter().copied().map(IpAddr::V4);
         ipv4.chain(self.ipv6_addresses.iter().copied().map(IpAddr::V6))
     }
+
+    /// Whether its guest has an address of IPv6, or a block to take some from.
+    #[must_use]
+    pub fn has_ipv6(&self) -> bool {
+        let mut prefixes = self.prefixes.iter();
+        !self.ipv6_addresses.is_empty() || prefixes.any(|block| block.ipv6().is_some())
+    }
 }
 
 /// The veth pair through which the host reaches the region's public addresses.

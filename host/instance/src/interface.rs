@@ -251,7 +251,7 @@ fn families_of(interface: &DesiredInterface) -> [Option<BroughtFamily>; 2] {
     });
     [
         Some(ipv4).filter(|_| interface.subnet != Ipv4Cidr::UNSPECIFIED),
-        ipv6.filter(|_| !interface.ipv6_addresses.is_empty()),
+        ipv6.filter(|_| interface.has_ipv6()),
     ]
 }
 
