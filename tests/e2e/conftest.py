@@ -5,7 +5,9 @@ import signal
 import pytest
 
 import region as regions
-from network import Network
+from beyond import LAN_MACHINE, PUBLIC, SERVER, neighbour
+from namespaces import ip
+from network import Network, allow
 
 # What is ignored here would be ignored by the programs that are tested, whatever a test sends them: a suite in the
 # background of a shell ignores SIGINT, one under nohup SIGHUP.
@@ -38,3 +40,31 @@ def ec2(shared_region):
 def network(region):
     """A VPC with an internet gateway and two subnets, in a region of its own."""
     return Network(region)
+
+
+@pytest.fixture
+def outside(region):
+    """The internet, at the host's default route, and a LAN; the host in the middle."""
+    assert region
+    with (
+        neighbour("wan0", "192.0.2.1/24", "192.0.2.2/24", f"{SERVER}/32") as internet,
+        neighbour("lan0", f"{LAN_MACHINE}/24", "192.168.7.1/24") as lan,
+    ):
+        ip("route", "add", "default", "via", "192.0.2.1")
+        try:
+            yield internet, lan
+        finally:
+            ip("route", "delete", "default")
+
+
+@pytest.fixture
+def guest(region, network):
+    """An instance with the public address that the document speaks of."""
+    group = network.group("open", allow("tcp", port=80), allow("icmp"))
+    interface = network.interface(network.subnet_a, group)
+    instance_id = network.instance(interface["NetworkInterfaceId"])
+    allocated = network.ec2.allocate_address(Domain="vpc", Address=PUBLIC)
+    network.ec2.associate_address(
+        AllocationId=allocated["AllocationId"], NetworkInterfaceId=interface["NetworkInterfaceId"]
+    )
+    return instance_id

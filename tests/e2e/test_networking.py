@@ -1,26 +1,19 @@
 """The commands of docs/NETWORKING.md do what it says, as they stand there."""
 
-import contextlib
 import os
 import pathlib
 import re
-import secrets
 import subprocess
 import threading
 
-import pytest
-
 import namespaces
 import region as regions
+from beyond import LAN_MACHINE, PAGE, PUBLIC, SERVER, fetch, neighbour, serve
 from namespaces import ip, until
-from network import Network, allow
+from network import Network
 from region import AWS, OPENENI, ROOT
 
 COMMAND_SECONDS = 30
-SERVER = "198.51.100.10"
-LAN_MACHINE = "192.168.7.9"
-PUBLIC = "203.0.113.25"
-PAGE = "served"
 
 
 def commands(heading):
@@ -41,71 +34,6 @@ def run(script, region=None, check=True, **variables):
         ["bash", "-c", prelude + script], env={"PATH": path, "HOME": "/root", "AWS_PAGER": "", **variables},
         capture_output=True, text=True, timeout=COMMAND_SECONDS, check=check, stdin=subprocess.DEVNULL,
     )
-
-
-@contextlib.contextmanager
-def neighbour(device, own, gateway, *more):
-    """A machine beside the host, at its device of this name: its network namespace."""
-    name = f"openeni-e2e-{secrets.token_hex(4)}"
-    ip("netns", "add", name)
-    try:
-        ip("link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", name)
-        ip("addr", "add", gateway, "dev", device)
-        ip("link", "set", device, "up")
-        with namespaces.entered(f"/run/netns/{name}"):
-            ip("link", "set", "lo", "up")
-            ip("link", "set", "eth0", "up")
-            for address in (own, *more):
-                ip("addr", "add", address, "dev", "eth0")
-        yield f"/run/netns/{name}"
-    finally:
-        # The kernel takes a deleted namespace's devices down later; what the host has must be gone with the test.
-        subprocess.run(["ip", "link", "delete", device], check=False)
-        ip("netns", "delete", name)
-
-
-@pytest.fixture
-def outside(region):
-    """The internet, at the host's default route, and a LAN; the host in the middle."""
-    assert region
-    with (
-        neighbour("wan0", "192.0.2.1/24", "192.0.2.2/24", f"{SERVER}/32") as internet,
-        neighbour("lan0", f"{LAN_MACHINE}/24", "192.168.7.1/24") as lan,
-    ):
-        ip("route", "add", "default", "via", "192.0.2.1")
-        try:
-            yield internet, lan
-        finally:
-            ip("route", "delete", "default")
-            run("nft delete table ip openeni 2>/dev/null || true")
-
-
-@pytest.fixture
-def guest(region, network):
-    """An instance with the public address that the document speaks of."""
-    group = network.group("open", allow("tcp", port=80), allow("icmp"))
-    interface = network.interface(network.subnet_a, group)
-    instance_id = network.instance(interface["NetworkInterfaceId"])
-    allocated = network.ec2.allocate_address(Domain="vpc", Address=PUBLIC)
-    network.ec2.associate_address(
-        AllocationId=allocated["AllocationId"], NetworkInterfaceId=interface["NetworkInterfaceId"]
-    )
-    return instance_id
-
-
-def serve(path, directory):
-    """A web server in a namespace beside the host."""
-    (directory / "index.html").write_text(PAGE)
-    with namespaces.entered(path):
-        return subprocess.Popen(
-            ["python3", "-m", "http.server", "80", "--directory", str(directory)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )
-
-
-def fetch(url):
-    done = subprocess.run(["curl", "-sf", "-m", "2", url], capture_output=True, text=True, check=False)
-    return done.stdout
 
 
 def test_an_instance_reaches_the_internet(region, network, guest, outside, tmp_path):
