@@ -43,8 +43,12 @@ def test_an_instance_reaches_the_internet(region, network, guest, outside, tmp_p
         with namespaces.entered(internet):
             until(lambda: fetch(f"http://{SERVER}/") == PAGE, "the server does not serve")
         assert not network.fetches(guest, f"http://{SERVER}/")
-        forward, names = commands("To the internet")
-        run(forward)
+        command, by_hand, names = commands("To the internet")
+        run(command, region)
+        assert until(lambda: network.fetches(guest, f"http://{SERVER}/"), "the internet is not reached") == PAGE
+        run("openeni uplink off", region)
+        assert not network.fetches(guest, f"http://{SERVER}/")
+        run(by_hand)
         assert until(lambda: network.fetches(guest, f"http://{SERVER}/"), "the internet is not reached") == PAGE
     finally:
         server.kill()
@@ -58,7 +62,7 @@ def test_an_instance_reaches_the_internet(region, network, guest, outside, tmp_p
 def test_the_lan_reaches_an_instance(region, network, guest, outside):
     _, lan = outside
     network.serve(guest, PAGE)
-    run(commands("To the internet")[0])
+    run(commands("To the internet")[0], region)
     route, port = commands("From the LAN")
     with namespaces.entered(lan):
         run(route)

@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use eni_agent::DnsUpstream;
 use eni_types::Ipv4Cidr;
 
+use crate::uplink::InterfaceName;
+
 /// EC2 network interfaces that carry packets, on machines you own.
 #[derive(Debug, Parser)]
 #[command(name = "openeni", version, max_term_width = 100)]
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Status(StatusOptions),
     /// Print what the running region has measured of itself, in Prometheus' text form.
     Metrics(DataDirectory),
+    /// Let instances with public addresses reach what is beyond this host, or no longer.
+    Uplink(UplinkOptions),
     /// Run an EFA fabric service without a region, in the foreground.
     Fabric(FabricOptions),
     /// Watch something happen.
@@ -111,6 +115,33 @@ pub(crate) struct DevOptions {
     /// Who is asked about names that are not the region's: a resolver's address, or none. Whom the host asks, if not given.
     #[arg(long, value_name = "ADDRESS[:PORT]|none")]
     pub(crate) dns_upstream: Option<DnsUpstream>,
+    /// Let instances with public addresses reach what is beyond this host by this interface, as `openeni uplink on` does,
+    /// until the region is stopped.
+    #[arg(long, value_name = "INTERFACE")]
+    pub(crate) uplink: Option<InterfaceName>,
+}
+
+/// `openeni uplink`.
+#[derive(Args, Debug)]
+pub(crate) struct UplinkOptions {
+    /// Where the region is kept.
+    #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_DATA_DIRECTORY)]
+    pub(crate) data_dir: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) what: Uplink,
+}
+
+/// `openeni uplink on`, `openeni uplink off`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Uplink {
+    /// Forward what comes from the public pool, with this host's address in place of the pool's; stays on until `off`.
+    On {
+        /// Where it leaves this host: the interface of the default route, if not given.
+        interface: Option<InterfaceName>,
+    },
+    /// Take back what `on` did.
+    Off,
 }
 
 /// `openeni fabric`.
@@ -280,6 +311,9 @@ mod tests {
             (&["--dns-upstream", "[::1]:5353"], true),
             (&["--dns-upstream", "none"], true),
             (&["--dns-upstream", "dns.example"], false),
+            (&["--uplink", "br-lan.7"], true),
+            (&["--uplink", "eth*"], false),
+            (&["--uplink", "a\" accept"], false),
             (&["--public-pool", "203.0.113.0/24"], true),
             (&["--public-pool", "203.0.113.0/31"], false),
             (&["--public-pool", "0.0.0.0/0"], false),

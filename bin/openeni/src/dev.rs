@@ -30,6 +30,7 @@ use crate::cli::{
 use crate::directory::{Directory, DirectoryError, Endpoint};
 use crate::metrics::Metrics;
 use crate::status;
+use crate::uplink::{HeldUplink, UplinkError};
 
 /// Threads that answer calls: planning and committing have their own.
 const API_THREADS: usize = 2;
@@ -79,6 +80,9 @@ pub(crate) enum DevError {
     /// The network cannot be made or unmade.
     #[error(transparent)]
     Agent(#[from] eni_agent::AgentError),
+    /// Nobody gets out of the machine.
+    #[error(transparent)]
+    Uplink(#[from] UplinkError),
     /// The machine refused something.
     #[error("{what}")]
     Machine { what: String, source: io::Error },
@@ -235,6 +239,8 @@ struct Started {
     statuses: UnixListener,
     /// Where Prometheus asks, if it may.
     scrapes: Option<TcpListener>,
+    /// Dropped last: it is off when the network is down.
+    uplink: Option<HeldUplink>,
 }
 
 /// Listens, and makes the region's network.
@@ -257,6 +263,11 @@ async fn start(
     let adapters = Arc::new(Adapters::new(directory.run_directory()?));
     let upstream = options.dns_upstream.clone().unwrap_or_default();
     let agent = agent_settings(directory, Arc::clone(&adapters), upstream)?;
+    let pool = region.settings().public_pool;
+    let uplink = match &options.uplink {
+        Some(interface) => Some(HeldUplink::begin(directory, pool, interface)?),
+        None => None,
+    };
     Ok(Started {
         interrupt,
         terminate,
@@ -264,11 +275,13 @@ async fn start(
         endpoint: Endpoint {
             listen,
             region: region.settings().region.clone(),
+            public_pool: pool,
         },
         agent: Agent::start(Arc::clone(region) as _, Arc::clone(region) as _, agent)?,
         adapters,
         statuses: status_listener(directory)?,
         scrapes,
+        uplink,
     })
 }
 
@@ -300,6 +313,7 @@ async fn serve_region(
         adapters,
         statuses,
         scrapes,
+        uplink: _uplink,
     } = started;
     let agent = Arc::new(agent);
     directory.publish_endpoint(&endpoint)?;

@@ -4,6 +4,7 @@
 //! store.redb     the region's state
 //! credentials    the key pair, mode 0600
 //! lock           held by the running region
+//! uplink.json    what was before `openeni uplink on`, as long as it is on
 //! console/       what instances have printed
 //! run/           derived: sockets, namespaces, pins; the region's endpoint
 //! ```
@@ -18,9 +19,12 @@ use std::time::{Duration, Instant};
 
 use eni_client::KeyPair;
 use eni_instance::{CONSOLES, RunDirectory};
+use eni_types::Ipv4Cidr;
 use nix::fcntl::{Flock, FlockArg};
 use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
+
+use crate::uplink::Record;
 
 /// What can be wrong with a data directory. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -66,10 +70,11 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
 }
 
 /// What a region keeps in its directory: one that has none of it and is not empty is something else's.
-const CONTENTS: [&str; 5] = [STORE, CREDENTIALS, LOCK, RUN, CONSOLES];
+const CONTENTS: [&str; 6] = [STORE, CREDENTIALS, LOCK, UPLINK, RUN, CONSOLES];
 const STORE: &str = "store.redb";
 const CREDENTIALS: &str = "credentials";
 const LOCK: &str = "lock";
+const UPLINK: &str = "uplink.json";
 const RUN: &str = "run";
 /// What a new file system has in it.
 const LOST_AND_FOUND: &str = "lost+found";
@@ -83,6 +88,7 @@ const LOCK_POLL: Duration = Duration::from_millis(10);
 pub(crate) struct Endpoint {
     pub(crate) listen: SocketAddr,
     pub(crate) region: String,
+    pub(crate) public_pool: Ipv4Cidr,
 }
 
 impl Endpoint {
@@ -103,6 +109,11 @@ impl Endpoint {
 #[derive(Clone, Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
+}
+
+/// Held while the uplink is turned on or off.
+pub(crate) struct UplinkLock {
+    _directory: Flock<File>,
 }
 
 /// Held while a region runs; released with the process, however it ends.
@@ -228,6 +239,44 @@ impl Directory {
         Ok(made)
     }
 
+    /// Whether anything of a region's is there.
+    pub(crate) fn holds_region(&self) -> bool {
+        CONTENTS.iter().any(|name| self.path.join(name).exists())
+    }
+
+    /// Waits until nobody else turns the uplink on or off. The directory itself is locked, which leaves nothing in it.
+    pub(crate) fn lock_uplink(&self) -> Result<UplinkLock, DirectoryError> {
+        let directory = File::open(&self.path).map_err(io_error(&self.path))?;
+        match Flock::lock(directory, FlockArg::LockExclusive) {
+            Ok(directory) => Ok(UplinkLock {
+                _directory: directory,
+            }),
+            Err((_, errno)) => Err(io_error(&self.path)(errno.into())),
+        }
+    }
+
+    pub(crate) fn uplink_file(&self) -> PathBuf {
+        self.path.join(UPLINK)
+    }
+
+    /// What was before the uplink was turned on, if it is.
+    pub(crate) fn uplink(&self) -> Result<Option<Record>, DirectoryError> {
+        self.read(&self.uplink_file())
+    }
+
+    pub(crate) fn keep_uplink(&self, record: &Record) -> Result<(), DirectoryError> {
+        write_durably(&self.uplink_file(), record, 0o644)
+    }
+
+    pub(crate) fn forget_uplink(&self) -> Result<(), DirectoryError> {
+        match fs::remove_file(self.uplink_file()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(io_error(&self.uplink_file())(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Says where the region answers.
     pub(crate) fn publish_endpoint(&self, endpoint: &Endpoint) -> Result<(), DirectoryError> {
         let run = self.run();
@@ -335,6 +384,7 @@ mod tests {
             let endpoint = Endpoint {
                 listen: listen.parse().unwrap(),
                 region: "us-east-1".into(),
+                public_pool: "203.0.113.0/24".parse().unwrap(),
             };
             assert_eq!(endpoint.url(), want);
         }
@@ -393,6 +443,7 @@ mod tests {
         let endpoint = Endpoint {
             listen: "127.0.0.1:1".parse().unwrap(),
             region: "us-east-1".into(),
+            public_pool: "203.0.113.0/24".parse().unwrap(),
         };
         directory.publish_endpoint(&endpoint).unwrap();
         assert!(matches!(

@@ -12,6 +12,7 @@ mod log;
 mod metrics;
 mod privilege;
 mod status;
+mod uplink;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,10 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Fabric(options) => fabric::run(&options)?,
         Command::Status(options) => status::show(&options)?,
         Command::Metrics(options) => status::show_metrics(&options)?,
+        Command::Uplink(options) => {
+            privilege::need_root("uplink")?;
+            uplink::run(&options)?;
+        }
         Command::Demo(Demo::Failover(options)) => {
             privilege::need_root("demo failover")?;
             demo::failover(&options)?;
