@@ -6,9 +6,7 @@ use alloc::vec::Vec;
 use eni_abi::{InternetBlock, Location, Route, RouteKey, VpcBlockKey};
 use eni_model::World;
 use eni_model::resource::{RouteTable, RouteTarget};
-use eni_types::{
-    IpCidr, NetworkInterfaceId, RouteTableId, SubnetId, VpcId, VpcPeeringConnectionId,
-};
+use eni_types::{IpCidr, NetworkInterfaceId, RouteTableId, SubnetId, VpcId};
 
 use crate::delta::Draft;
 use crate::numbers::Numbers;
@@ -144,10 +142,8 @@ impl Networks {
             used.blocks.clear();
             for route in table.into_iter().flat_map(|table| &table.routes) {
                 used.blocks.push(route.destination);
-                let row = table.map(|table| match route.target {
-                    RouteTarget::VpcPeeringConnection(id) => to_peer(world, table, id, numbers),
-                    other => target(world, table, other, &draft.desired),
-                });
+                let row =
+                    table.map(|table| target(world, table, route.target, numbers, &draft.desired));
                 draft.change(&TableChange::Route(key(&route.destination), row));
             }
             if forget_unused(&mut self.route_tables, id) {
@@ -199,10 +195,22 @@ fn vpc_rows(vpc: u32, used: &Used, takes_all: bool) -> Vec<TableChange> {
 }
 
 /// Where a route leads now; EC2's `blackhole` where its target has gone or does not run.
-fn target(world: &World, table: &RouteTable, target: RouteTarget, desired: &Desired) -> Route {
+fn target(
+    world: &World,
+    table: &RouteTable,
+    target: RouteTarget,
+    numbers: &Numbers,
+    desired: &Desired,
+) -> Route {
     let to = Route::of_kind;
     match target {
-        RouteTarget::VpcPeeringConnection(_) => to(Route::BLACKHOLE),
+        RouteTarget::VpcPeeringConnection(id) => {
+            let connection = world.vpc_peering_connections.get(id);
+            let peer = connection.and_then(|connection| connection.peer_of(table.vpc_id));
+            peer.map_or(to(Route::BLACKHOLE), |peer| {
+                Route::to_peer(numbers.vpcs.get(&peer).unwrap_or(0))
+            })
+        }
         RouteTarget::Local => to(Route::LOCAL),
         RouteTarget::InternetGateway(id) if world.internet_gateway_of(table.vpc_id) == Some(id) => {
             to(Route::INTERNET_GATEWAY)
@@ -230,20 +238,6 @@ fn tables_to_peer(world: &World, id: VpcId) -> impl Iterator<Item = RouteTableId
         world.route_tables.by(&id)
     });
     tables.map(|table| table.route_table_id)
-}
-
-/// Where a route to a peering connection leads now.
-fn to_peer(
-    world: &World,
-    table: &RouteTable,
-    id: VpcPeeringConnectionId,
-    numbers: &Numbers,
-) -> Route {
-    let connection = world.vpc_peering_connections.get(id);
-    match connection.and_then(|connection| connection.peer_of(table.vpc_id)) {
-        Some(peer) => Route::to_peer(numbers.vpcs.get(&peer).unwrap_or(0)),
-        None => Route::of_kind(Route::BLACKHOLE),
-    }
 }
 
 /// The vport of an interface that is plugged in.
