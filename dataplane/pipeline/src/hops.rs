@@ -1,6 +1,6 @@
 //! Where a packet goes: by MAC inside a subnet, else from hop to hop, as the route tables say.
 
-use eni_abi::{DropReason, Location, MacKey, Mapping, MappingKey, Route, Vport};
+use eni_abi::{Address, DropReason, Location, MacKey, Mapping, MappingKey, Route, Vport};
 
 use crate::Tables;
 use crate::packet::{Path, Scratch};
@@ -287,19 +287,9 @@ fn cross_internet_ipv6<T: Tables>(
         path.internet_takes_all = block.takes_all;
         return Ok(None);
     }
-    if from_outside {
-        return Err(DropReason::UnknownPublicAddress);
-    }
-    let uplink = tables.globals().map_or(0, |globals| globals.uplink_vport);
-    if uplink == 0 {
-        return Err(DropReason::NoUplink);
-    }
-    let row = tables.vport(uplink).ok_or(DropReason::NoUplink)?;
-    if row.is_inside_ipv6(packet.destination) {
-        return Err(DropReason::UnknownPublicAddress);
-    }
-    path.target = uplink;
-    Ok(None)
+    leave_region(scratch, sender, tables, |uplink, destination| {
+        uplink.is_inside_ipv6(destination)
+    })
 }
 
 /// A public address of the region leads to its private one, by the internet gateway there; any other out of the region,
@@ -320,7 +310,21 @@ fn cross_internet<T: Tables>(
         path.target = here(&public.location)?;
         return Ok(None);
     }
-    if from_outside {
+    leave_region(scratch, sender, tables, |uplink, destination| {
+        uplink.is_inside(destination.last_four())
+    })
+}
+
+/// Out of the region by the uplink: not what has come from there, nor to an address of the region's that nobody has.
+#[inline(always)]
+fn leave_region<T: Tables>(
+    scratch: &mut Scratch,
+    sender: &Vport,
+    tables: &T,
+    is_inside: impl Fn(&Vport, Address) -> bool,
+) -> Result<Option<Hop>, DropReason> {
+    let Scratch { packet, path, .. } = scratch;
+    if sender.has(Vport::UPLINK) {
         return Err(DropReason::UnknownPublicAddress);
     }
     let uplink = tables.globals().map_or(0, |globals| globals.uplink_vport);
@@ -328,7 +332,7 @@ fn cross_internet<T: Tables>(
         return Err(DropReason::NoUplink);
     }
     let row = tables.vport(uplink).ok_or(DropReason::NoUplink)?;
-    if row.is_inside(packet.destination.last_four()) {
+    if is_inside(row, packet.destination) {
         return Err(DropReason::UnknownPublicAddress);
     }
     path.target = uplink;
