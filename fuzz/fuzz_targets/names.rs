@@ -19,7 +19,11 @@ const NUMBER: u16 = 0x0102;
 static REGION: LazyLock<TestWorld> = LazyLock::new(|| {
     let mut region = TestWorld::bootstrapped();
     let image = region.make("DescribeImages", &[], "/imagesSet/item/0/imageId");
-    let launch = [("ImageId", image.as_str()), ("MinCount", "1"), ("MaxCount", "1")];
+    let launch = [
+        ("ImageId", image.as_str()),
+        ("MinCount", "1"),
+        ("MaxCount", "1"),
+    ];
     region.must("RunInstances", &launch);
     region
 });
@@ -52,7 +56,10 @@ fuzz_target!(|input: &[u8]| {
             if let Some(question) = asked.question(NUMBER) {
                 let private = b"\x03ec2\x08internal\0";
                 let mut parts = question.windows(private.len());
-                assert!(!parts.any(|part| part == private), "an internal name leaves");
+                assert!(
+                    !parts.any(|part| part == private),
+                    "an internal name leaves"
+                );
             }
             let answers = match asked.read(NUMBER, upstream) {
                 Received::Answer(found) => asked.answer(&found, 9),
