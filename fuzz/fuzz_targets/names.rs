@@ -62,7 +62,7 @@ fuzz_target!(|input: &[u8]| {
                 );
             }
             let answers = match asked.read(NUMBER, upstream) {
-                Received::Answer(found) => asked.answer(&found, 9),
+                Received::Answer(found) => asked.answer(&found, 9, scope),
                 Received::Truncated | Received::Other => asked.unanswered(),
             };
             answers.iter().for_each(|answer| check(answer));

@@ -20,6 +20,7 @@
 extern crate alloc;
 
 mod cache;
+mod chain;
 mod internal;
 mod question;
 mod reverse;

@@ -141,6 +141,13 @@ impl Question {
         &self.query.name
     }
 
+    /// The same question about another name.
+    pub(crate) fn about(&self, name: Name) -> Self {
+        let mut other = self.clone();
+        other.query.name = name;
+        other
+    }
+
     pub(crate) fn is_any(&self) -> bool {
         self.query.query_type == RecordType::ANY
     }

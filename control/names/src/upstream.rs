@@ -7,6 +7,7 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode}
 use hickory_proto::rr::{RData, Record, RecordType};
 
 use crate::question::{Question, Reply};
+use crate::{Scope, chain};
 
 /// The room for an answer that upstream is told of (DNS flag day 2020).
 const ROOM_BYTES: u16 = 1_232;
@@ -50,11 +51,10 @@ impl Key {
 /// What upstream has answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    code: ResponseCode,
-    authentic_data: bool,
-    answers: Vec<Record>,
-    authorities: Vec<Record>,
-    additionals: Vec<Record>,
+    pub(crate) code: ResponseCode,
+    pub(crate) authentic_data: bool,
+    pub(crate) answers: Vec<Record>,
+    pub(crate) authorities: Vec<Record>,
     /// Seconds for which it may be kept.
     pub(crate) life: u32,
     /// About the bytes that it takes.
@@ -75,7 +75,6 @@ impl Found {
             authentic_data: false,
             answers: Vec::new(),
             authorities: Vec::new(),
-            additionals: Vec::new(),
             life,
             bytes,
         }
@@ -163,31 +162,22 @@ impl Forwarded {
             bytes: bytes.len() * MEMORY_PER_BYTE,
             answers: message.answers,
             authorities: message.authorities,
-            additionals: message.additionals,
         })
     }
 
-    /// What the client is told, `age` seconds after it was `found`.
+    /// What the client is told, `age` seconds after it was `found`; what it leads to here is answered as `scope` has it now.
     #[must_use]
-    pub fn answer(&self, found: &Found, age: u32) -> Option<Vec<u8>> {
+    pub fn answer(&self, found: &Found, age: u32, scope: Scope<'_>) -> Option<Vec<u8>> {
         let asked = self.question.name();
-        let older = |records: &[Record]| -> Vec<Record> {
-            let records = records.iter().cloned().map(|mut record| {
-                record.decrement_ttl(age);
-                if record.name == *asked {
-                    record.name = asked.clone();
-                }
-                record
-            });
-            records.collect()
-        };
-        self.question.answer(Reply {
-            code: found.code,
-            answers: older(&found.answers),
-            authorities: older(&found.authorities),
-            additionals: older(&found.additionals),
-            authentic_data: found.authentic_data,
-        })
+        let mut found = found.clone();
+        for record in found.answers.iter_mut().chain(&mut found.authorities) {
+            record.decrement_ttl(age);
+            if record.name == *asked {
+                record.name = asked.clone();
+            }
+        }
+        self.question
+            .answer(chain::told(&self.question, &found, scope))
     }
 
     /// What the client is told where upstream has not answered.

@@ -7,7 +7,7 @@ use eni_model::testing::TestWorld;
 use eni_names::{Decision, Forwarded, Received, Scope, Transport, decide};
 use eni_types::VpcId;
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::rdata::A;
+use hickory_proto::rr::rdata::{A, CNAME, NULL};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use proptest::prelude::{any, proptest};
 
@@ -66,13 +66,16 @@ impl Bench {
     }
 
     fn decide(&self, vpc: usize, question: &[u8]) -> Decision {
+        decide(question, Transport::Udp, self.scope(vpc))
+    }
+
+    fn scope(&self, vpc: usize) -> Scope<'_> {
         let vpc_id: VpcId = self.vpcs[vpc].parse().unwrap();
-        let scope = Scope {
+        Scope {
             world: &self.model.world,
             region: &self.model.region,
             vpc_id,
-        };
-        decide(question, Transport::Udp, scope)
+        }
     }
 
     fn ask(&self, vpc: usize, name: &str, kind: RecordType) -> Message {
@@ -391,13 +394,124 @@ fn upstreams_answer_is_the_clients_as_it_grows_old() {
     else {
         panic!("it is no answer");
     };
-    let answer = Message::from_vec(&forwarded.answer(&found, 40).unwrap()).unwrap();
+    let answer = Message::from_vec(&forwarded.answer(&found, 40, bench.scope(0)).unwrap()).unwrap();
     assert_eq!(code_and_answers(&answer).1, ["192.0.2.0", "192.0.2.1"]);
     assert_eq!((answer.metadata.id, answer.answers[0].ttl), (7, 260));
     assert_eq!(answer.answers[0].name.to_ascii(), "Www.Example.com.");
     assert!(answer.edns.is_none(), "the client has none");
     let failed = Message::from_vec(&forwarded.unanswered().unwrap()).unwrap();
     assert_eq!(failed.metadata.response_code, ResponseCode::ServFail);
+}
+
+/// What a guest of the first VPC is told where upstream answers `name` with `records` and `code`.
+fn told(
+    bench: &Bench,
+    vpc: usize,
+    name: &str,
+    code: ResponseCode,
+    records: &[(&str, RData)],
+) -> Message {
+    let forwarded = bench.forwarded(&question(name, RecordType::A));
+    let mut message = upstream(&forwarded, 0);
+    message.metadata.response_code = code;
+    for (owner, data) in records {
+        let owner = Name::from_ascii(owner).unwrap();
+        message.add_answer(Record::from_rdata(owner, 300, data.clone()));
+    }
+    let Received::Answer(found) = forwarded.read(9, &message.to_vec().unwrap()) else {
+        panic!("it is no answer");
+    };
+    let answer = forwarded.answer(&found, 0, bench.scope(vpc)).unwrap();
+    Message::from_vec(&answer).unwrap()
+}
+
+fn alias(name: &str) -> RData {
+    RData::CNAME(CNAME(Name::from_ascii(name).unwrap()))
+}
+
+fn address(last: u8) -> RData {
+    RData::A(A::new(192, 0, 2, last))
+}
+
+#[test]
+fn an_alias_into_names_of_the_regions_is_followed_here() {
+    let bench = Bench::new();
+    let public = format!("ec2-{}.compute-1.amazonaws.com.", bench.hyphens());
+    let records = [
+        ("www.Example.com.", alias("lb.example.com.")),
+        ("lb.example.com.", alias(&public)),
+        // What the name is outside, if there is one.
+        (public.as_str(), address(66)),
+    ];
+    for (code, count) in [(ResponseCode::NoError, 3), (ResponseCode::NXDomain, 2)] {
+        let inside = told(&bench, 0, "www.example.com.", code, &records[..count]);
+        let want = ["lb.example.com.", &public, "10.0.0.5"].map(str::to_owned);
+        assert_eq!(
+            code_and_answers(&inside),
+            (ResponseCode::NoError, want.into())
+        );
+        assert!(inside.authorities.is_empty() && !inside.metadata.authentic_data);
+    }
+    let elsewhere = told(
+        &bench,
+        1,
+        "www.example.com.",
+        ResponseCode::NoError,
+        &records,
+    );
+    assert_eq!(code_and_answers(&elsewhere).1[2], bench.public.to_string());
+    // One that is not there.
+    let nobody = [("www.example.com.", alias("ip-10-0-0-77.ec2.internal."))];
+    let nobody = told(
+        &bench,
+        0,
+        "www.example.com.",
+        ResponseCode::NoError,
+        &nobody,
+    );
+    assert_eq!(nobody.metadata.response_code, ResponseCode::NXDomain);
+    assert_eq!(nobody.answers.len(), 1);
+}
+
+#[test]
+fn of_upstreams_records_only_those_are_told_that_the_question_leads_to() {
+    let bench = Bench::new();
+    let tell = |records: &[(&str, RData)]| {
+        code_and_answers(&told(
+            &bench,
+            0,
+            "www.example.com.",
+            ResponseCode::NoError,
+            records,
+        ))
+    };
+    let strange = ("ip-10-0-0-5.ec2.internal.", address(66));
+    let own = ("www.example.com.", address(1));
+    let want = (ResponseCode::NoError, vec!["192.0.2.1".to_owned()]);
+    assert_eq!(
+        tell(&[strange.clone(), own.clone(), ("example.org.", address(2))]),
+        want
+    );
+    assert_eq!(tell(&[strange]), (ResponseCode::ServFail, vec![]));
+    assert_eq!(tell(&[]), (ResponseCode::NoError, vec![]));
+    let circle = [
+        ("www.example.com.", alias("a.example.com.")),
+        ("a.example.com.", alias("www.example.com.")),
+    ];
+    let (code, answers) = tell(&circle);
+    assert_eq!(code, ResponseCode::NoError);
+    assert!(answers.len() <= 8, "{answers:?}");
+    // RFC 6672: the domain's own record says why.
+    let dname = RData::Unknown {
+        code: RecordType::Unknown(39),
+        rdata: NULL::with(b"\x07example\x03org\0".to_vec()),
+    };
+    let renamed = [
+        ("example.com.", dname),
+        ("www.example.com.", alias("www.example.org.")),
+        ("www.example.org.", address(3)),
+    ];
+    assert_eq!(tell(&renamed).1.len(), 3);
 }
 
 #[test]
@@ -410,7 +524,7 @@ fn an_answer_is_cut_to_the_clients_room() {
         let Received::Answer(found) = forwarded.read(9, &bytes) else {
             panic!("it is no answer");
         };
-        forwarded.answer(&found, 0).unwrap()
+        forwarded.answer(&found, 0, bench.scope(0)).unwrap()
     };
     let small = answer_to(&asked);
     assert!(small.len() <= 512);
@@ -464,8 +578,10 @@ proptest! {
             let at = (usize::from(*byte) * 7 + at) % question.len();
             question[at] ^= byte;
         }
-        if let Decision::Forward(forwarded) = bench.decide(0, &question) {
-            let _whatever = forwarded.read(9, &bytes);
+        if let Decision::Forward(forwarded) = bench.decide(0, &question)
+            && let Received::Answer(found) = forwarded.read(9, &bytes)
+        {
+            let _whatever = forwarded.answer(&found, 0, bench.scope(0));
         }
     }
 }

@@ -123,7 +123,7 @@ impl NameService {
             Decision::Answer(answer) => datagrams.answer(&caller, &answer),
             Decision::Silence => {}
             Decision::Forward(asked) => {
-                if let Some(answer) = self.known(&asked) {
+                if let Some(answer) = self.known(&asked, caller.vport) {
                     datagrams.answer(&caller, &answer);
                     return;
                 }
@@ -142,28 +142,29 @@ impl NameService {
         }
     }
 
-    /// Decided anew for each question: a vport's number may become another interface's.
     fn decide(&self, question: &[u8], transport: Transport, vport: u32) -> Decision {
+        let decision = self.in_scope(vport, |scope| decide(question, transport, scope));
+        decision.unwrap_or(Decision::Silence)
+    }
+
+    /// What `decide` gives for the interface that is at `vport` now: a number may become another interface's. `None` where it
+    /// has just gone.
+    fn in_scope<T>(&self, vport: u32, decide: impl FnOnce(Scope<'_>) -> T) -> Option<T> {
         let published = self.source.published();
         let world = published.world();
-        let attachment = self.askers.at(vport);
-        let eni = attachment.and_then(|id| world.network_interface_of_attachment(id));
-        let Some(eni) = eni else {
-            // An interface that has just gone.
-            return Decision::Silence;
-        };
-        let scope = Scope {
+        let attachment = self.askers.at(vport)?;
+        let eni = world.network_interface_of_attachment(attachment)?;
+        Some(decide(Scope {
             world,
             region: self.source.settings(),
             vpc_id: eni.vpc_id,
-        };
-        decide(question, transport, scope)
+        }))
     }
 
     /// What upstream has answered before.
-    fn known(&self, asked: &Forwarded) -> Option<Vec<u8>> {
+    fn known(&self, asked: &Forwarded, vport: u32) -> Option<Vec<u8>> {
         let (found, age) = self.cache().get(&asked.key(), self.since.elapsed())?;
-        asked.answer(&found, age)
+        self.in_scope(vport, |scope| asked.answer(&found, age, scope))?
     }
 
     /// What upstream says.
@@ -178,7 +179,7 @@ impl NameService {
         let found = Arc::new(found);
         let now = self.since.elapsed();
         self.cache().put(asked.key(), &found, vport, now);
-        asked.answer(&found, 0)
+        self.in_scope(vport, |scope| asked.answer(&found, 0, scope))?
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
@@ -236,7 +237,7 @@ impl NameService {
             let answer = match place.turns().answer(decide).await {
                 Decision::Silence => return Ok(()),
                 Decision::Answer(answer) => Some(answer),
-                Decision::Forward(asked) => match self.known(&asked) {
+                Decision::Forward(asked) => match self.known(&asked, vport) {
                     Some(answer) => Some(answer),
                     None => self.find_out(asked, vport).await,
                 },
