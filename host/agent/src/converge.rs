@@ -1,10 +1,12 @@
 //! What the tables lane knows, and one walk along a plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use eni_plan::lanes::{Failures, InFlight, InstanceMaps, Queue, SeenDevices, Turn, Urgency, Walk};
-use eni_plan::{Announcement, Convergence, Desired, Observed, Plan, Step, VportNumbers};
+use eni_plan::{
+    Announcement, ChangedPlan, Convergence, Desired, Observed, Plan, Step, VportNumbers,
+};
 use tracing::debug_span;
 
 use crate::AgentError;
@@ -27,6 +29,8 @@ pub(crate) struct Knowledge {
     pub(crate) failures: Failures,
     /// Instances that could not be given maps, left out as well.
     pub(crate) without_maps: BTreeSet<u32>,
+    /// The vports whose rows wait for the maps of an instance.
+    pub(crate) waiting_for_maps: BTreeMap<u32, BTreeSet<u32>>,
     /// A step on a table has failed since the tables were read: what is remembered of them may not be so.
     pub(crate) doubts_tables: bool,
     /// The same of devices.
@@ -50,6 +54,7 @@ impl Knowledge {
             announcements: Vec::new(),
             failures: Failures::default(),
             without_maps: BTreeSet::new(),
+            waiting_for_maps: BTreeMap::new(),
             doubts_tables: false,
             doubts_devices: false,
         }
@@ -60,10 +65,15 @@ impl Knowledge {
         self.convergence.observed()
     }
 
-    /// What is left to do.
+    /// All that is left to do.
     pub(crate) fn plan(&mut self, desired: &Desired) -> Plan {
+        self.convergence.plan(desired)
+    }
+
+    /// What is left to do where something has changed.
+    pub(crate) fn plan_changed(&mut self, desired: &Desired) -> ChangedPlan {
         let _span = debug_span!("plan").entered();
-        eni_metrics::PLANNING.time(|| self.convergence.plan(desired))
+        eni_metrics::PLANNING.time(|| self.convergence.plan_changed(desired))
     }
 
     /// Whether something has failed and is yet to be tried again.
@@ -71,14 +81,57 @@ impl Knowledge {
         !self.failures.is_empty() || !self.without_maps.is_empty()
     }
 
-    /// All is tried again.
+    /// All that has failed is tried again.
     pub(crate) fn try_again(&mut self) {
-        self.failures.clear();
-        self.without_maps.clear();
+        if self.has_failures() {
+            self.failures.clear();
+            self.without_maps.clear();
+            self.convergence.plan_all_again();
+        }
+    }
+
+    /// A step of a queue of the devices lane has failed: it is left out until it is tried again.
+    pub(crate) fn has_failed_in(&mut self, queue: Queue, step: Step) {
+        self.doubts_devices = true;
+        self.convergence.plan_again(&step);
+        self.convergence.plan_again_in(queue);
+        self.failures.add(step);
+    }
+
+    /// A step of a queue of the devices lane is observed to be done.
+    pub(crate) fn has_done_in(&mut self, queue: Queue, step: &Step) {
+        self.convergence.plan_again_in(queue);
+        self.has_done(step);
+    }
+
+    /// Rows wait for the maps of these instances. Those that are to be made, as far as it is not known that they cannot be.
+    pub(crate) fn wait_for_maps(&mut self, maps: BTreeMap<u32, BTreeSet<u32>>) -> Vec<u32> {
+        let mut wanted = Vec::new();
+        for (instance, vports) in maps {
+            let waiting = self.waiting_for_maps.entry(instance).or_default();
+            waiting.extend(vports);
+            if !self.without_maps.contains(&instance) {
+                wanted.push(instance);
+            }
+        }
+        wanted
+    }
+
+    /// An instance has maps.
+    pub(crate) fn has_maps(&mut self, instance: u32) {
+        self.maps.made(instance);
+        let waiting = self.waiting_for_maps.remove(&instance);
+        self.convergence.plan_again_at(waiting.unwrap_or_default());
+    }
+
+    /// An instance could not be given maps.
+    pub(crate) fn lacks_maps(&mut self, instance: u32) {
+        self.waiting_for_maps.remove(&instance);
+        self.without_maps.insert(instance);
     }
 
     /// Walks along some steps of a plan: does those on tables whose turn it is, and leaves the others to `walk`. Once
-    /// `interrupted` holds, the steps on tables are left for the next walk as well.
+    /// `interrupted` holds, the steps on tables are left for the next plan as well.
     pub(crate) fn walk(
         &mut self,
         tables: &mut TablesPart,
@@ -101,6 +154,7 @@ impl Knowledge {
             };
             if interrupted() {
                 walk.hold(&step, observed);
+                convergence.plan_again(&step);
                 continue;
             }
             if let Step::Announce(announcement) = &*step {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use eni_bpf_loader::InstanceMaps;
 use eni_plan::Step;
-use eni_plan::lanes::{InFlight, Outcome, Queue, QueuedStep, Queues, SeenDevices};
+use eni_plan::lanes::{InFlight, Outcome, Queue, QueuedStep, Queues, Scope, SeenDevices};
 use eni_types::InstanceId;
 use tracing::debug_span;
 
@@ -126,15 +126,25 @@ impl DevicesLane {
         })
     }
 
-    /// The newest plan's steps, in place of what waits, and the instances whose maps rows wait for.
+    /// Nothing is wanted any more.
+    pub(crate) fn clear(&self) {
+        let mut state = self.shared.lock();
+        state.queues.replace(&Scope::All, BTreeMap::new());
+    }
+
+    /// The newest plan's steps, in place of what waits in the queues of `scope`; the instances whose maps rows wait for; and
+    /// whether deferred steps wait for now.
     pub(crate) fn replace(
         &self,
+        scope: &Scope,
         steps: BTreeMap<Queue, Vec<QueuedStep>>,
-        make_maps: impl IntoIterator<Item = u32>,
+        make_maps: Vec<u32>,
+        holds_deferred: bool,
     ) {
         let has_steps = !steps.is_empty();
         let mut state = self.shared.lock();
-        state.queues.replace(steps);
+        state.queues.hold_deferred(holds_deferred);
+        state.queues.replace(scope, steps);
         let MapsWork {
             make, being_made, ..
         } = &mut state.maps;

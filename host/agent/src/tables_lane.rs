@@ -12,7 +12,7 @@ use eni_lower::{Lowering, Numbers};
 use eni_model::resource::ResourceKey;
 use eni_model::{Change, Published, Reports, Source};
 use eni_plan::lanes::{Outcome, Urgency, Walk};
-use eni_plan::{Desired, Plan};
+use eni_plan::{ChangedPlan, Desired};
 use eni_services::Askers;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -211,8 +211,11 @@ impl TablesLane {
         self.publications.unseen.store(false, Ordering::Release);
         let lower = || eni_metrics::LOWERING.time(|| self.lower());
         let lowering = debug_span!("lower").in_scope(lower);
-        let plan = self.knowledge.plan(lowering.desired());
-        self.follow(&plan);
+        self.choose_the_time_for_deferred();
+        let next = self.knowledge.plan_changed(lowering.desired());
+        self.times
+            .deferred(self.knowledge.convergence.has_deferred());
+        self.follow(&next);
         let in_flight = self.devices.in_flight();
         let desired = lowering.desired();
         let released = self.knowledge.release_vports(desired, &in_flight);
@@ -224,7 +227,7 @@ impl TablesLane {
     }
 
     /// Does what is the tables' in a plan, and gives the rest to the devices lane.
-    fn follow(&mut self, plan: &Plan) {
+    fn follow(&mut self, ChangedPlan { plan, scope }: &ChangedPlan) {
         let mut walk = Walk::along(plan, &self.devices.in_flight());
         let (knowledge, tables) = (&mut self.knowledge, &mut self.tables);
         knowledge.walk(tables, &mut walk, (&plan.now, Urgency::Now), || false);
@@ -235,16 +238,16 @@ impl TablesLane {
         let published = || publications.unseen.load(Ordering::Acquire);
         let then = (&plan.then[..], Urgency::Then);
         knowledge.walk(&mut self.tables, &mut walk, then, published);
-        if self.is_time_for_deferred(plan) {
+        if self.times.does_deferred {
             let deferred = (&plan.deferred[..], Urgency::Deferred);
             let (knowledge, tables) = (&mut self.knowledge, &mut self.tables);
             knowledge.walk(tables, &mut walk, deferred, || false);
         }
         self.announcer.begin_all(&mut self.knowledge.announcements);
         let (steps, maps) = walk.finish();
-        let without = &self.knowledge.without_maps;
-        let wanted = |instance: &_| !without.contains(instance);
-        self.devices.replace(steps, maps.into_iter().filter(wanted));
+        let maps = self.knowledge.wait_for_maps(maps);
+        let holds_deferred = !self.times.does_deferred;
+        self.devices.replace(scope, steps, maps, holds_deferred);
         if !plan.then.is_empty() {
             self.report();
         }
@@ -324,19 +327,23 @@ impl TablesLane {
                 Err(error) => log_failure("observe", Err(error)),
             }
         }
-        for Outcome { step, result, .. } in outcomes {
+        for Outcome {
+            queue,
+            step,
+            result,
+        } in outcomes
+        {
             match result {
-                Ok(()) => knowledge.has_done(&step),
-                Err(_told) => {
-                    knowledge.doubts_devices = true;
-                    knowledge.failures.add(step);
-                }
+                Ok(()) => knowledge.has_done_in(queue, &step),
+                Err(_told) => knowledge.has_failed_in(queue, step),
             }
         }
         for instance in maps_made {
-            knowledge.maps.made(instance);
+            knowledge.has_maps(instance);
         }
-        knowledge.without_maps.extend(maps_failed);
+        for instance in maps_failed {
+            knowledge.lacks_maps(instance);
+        }
         true
     }
 

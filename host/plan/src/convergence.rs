@@ -7,26 +7,39 @@ use eni_abi::{Globals, Vport};
 use eni_lower::{Delta, Desired, TableChange, TableKey, Tables, VportNumbers};
 
 use crate::index::Index;
-use crate::lanes::{InFlight, Queue, SeenDevices};
+use crate::lanes::{InFlight, Queue, Scope, SeenDevices};
 use crate::observed::Concerned;
 use crate::plan::Comparison;
 use crate::touched::Touched;
 use crate::{Observed, Plan, Step};
 
-/// What is observed, and where it may differ from what is desired. A plan looks there only; a place is looked at until a
-/// plan finds nothing to do for it, whatever became of the steps of the plans before.
+/// What is observed, and where it may differ from what is desired. A plan looks there only: where something has changed
+/// since it was last looked at, and where steps of earlier plans have been done or are to be planned again.
 ///
 /// What is desired is the caller's, and the same in all calls but for what [`Convergence::follow`] is told.
 #[derive(Clone, Debug)]
 pub struct Convergence {
     observed: Observed,
     index: Index,
-    /// What the steps of the last plan are about.
-    planned: Touched,
-    /// What has been touched since.
+    /// What the steps are about that plans have given and that are not known to be done.
+    pending: Touched,
+    /// As much of it as is about deferred steps.
+    deferred: Touched,
+    /// What has been touched since it was last planned.
     touched: Touched,
+    /// Whether the next plan is of all that is pending, too.
+    looks_at_all: bool,
     /// Vports that their interfaces have left: each is free when its device is gone, too.
     left: BTreeSet<u32>,
+}
+
+/// What is left to do where something has changed. Steps of earlier plans elsewhere are wanted as before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChangedPlan {
+    /// The steps.
+    pub plan: Plan,
+    /// The queues that these steps replace.
+    pub scope: Scope,
 }
 
 impl Convergence {
@@ -36,8 +49,10 @@ impl Convergence {
         Self {
             observed,
             index: Index::default(),
-            planned: Touched::default(),
+            pending: Touched::default(),
+            deferred: Touched::default(),
             touched: Touched::default(),
+            looks_at_all: true,
             left: BTreeSet::new(),
         }
     }
@@ -46,6 +61,7 @@ impl Convergence {
     pub fn begin(&mut self, desired: &Desired) {
         self.index = Index::of(desired, &self.observed);
         self.touched = Touched::all(desired, &self.observed);
+        self.looks_at_all = true;
         self.left.extend(self.observed.devices.keys());
     }
 
@@ -63,21 +79,77 @@ impl Convergence {
         self.left.extend(before.map(|interface| interface.vport));
     }
 
-    /// What is left to do.
+    /// All that is left to do. It may be asked for again: the next plan is of all of it.
     pub fn plan(&mut self, desired: &Desired) -> Plan {
+        self.looks_at_all = true;
+        let plan = self.plan_changed(desired).plan;
+        self.looks_at_all = true;
+        plan
+    }
+
+    /// What is left to do where something has changed since it was last planned. The rest of earlier plans stands: what is
+    /// left out of their steps must be planned again ([`Convergence::plan_again`]), but for rows other than vports', which
+    /// are planned until they stand.
+    pub fn plan_changed(&mut self, desired: &Desired) -> ChangedPlan {
         let (observed, index) = (&self.observed, &self.index);
-        self.touched.add(core::mem::take(&mut self.planned));
-        self.touched.add_related(desired, observed, index);
+        let mut touched = core::mem::take(&mut self.touched);
+        let all = core::mem::take(&mut self.looks_at_all);
+        if all {
+            touched.add(core::mem::take(&mut self.pending));
+            self.deferred = Touched::default();
+        } else {
+            touched.rows.append(&mut self.pending.rows);
+        }
+        touched.add_related(desired, observed, index);
         let comparison = Comparison {
             desired,
             observed,
             index,
-            touched: &self.touched,
+            touched: &touched,
         };
         let plan = comparison.plan();
-        self.touched = Touched::default();
-        self.planned = Touched::of_steps(&plan);
-        plan
+        for (left, steps) in [
+            (&mut self.pending, Touched::of_steps(plan.steps())),
+            (&mut self.deferred, Touched::of_steps(&plan.deferred)),
+        ] {
+            left.remove(&touched);
+            left.add(steps);
+        }
+        let scope = if all {
+            Scope::All
+        } else {
+            Scope::Only(touched.queues())
+        };
+        ChangedPlan { plan, scope }
+    }
+
+    /// Whether deferred steps are left to do, as of the last plan.
+    #[must_use]
+    pub fn has_deferred(&self) -> bool {
+        !self.deferred.is_empty()
+    }
+
+    /// The next plan is of all that is left to do.
+    pub fn plan_all_again(&mut self) {
+        self.looks_at_all = true;
+    }
+
+    /// The next plan is of what the step is about, too: it has failed, or was left out for now.
+    pub fn plan_again(&mut self, step: &Step) {
+        self.touched.add_step(step);
+        if let Some(vport) = step.vport() {
+            self.touched.add_vport(vport, &self.observed);
+        }
+    }
+
+    /// The next plan is of these vports, too: something that steps at them wait for has changed.
+    pub fn plan_again_at(&mut self, vports: impl IntoIterator<Item = u32>) {
+        self.touched.vports.extend(vports);
+    }
+
+    /// The next plan is of what is worked on in a queue, too: a step has ended there.
+    pub fn plan_again_in(&mut self, queue: Queue) {
+        self.touched.add_queue(queue);
     }
 
     /// Takes over that a step has been done.
@@ -85,13 +157,13 @@ impl Convergence {
         // A row that stands as the last plan wanted it need not be looked at again for its sake.
         match step {
             Step::Table(change) if !change.is_unannounced() => {
-                self.planned.rows.remove(&change.key());
+                self.pending.rows.remove(&change.key());
             }
             Step::Announce(announcement) => {
                 let key = TableKey::Mapping(announcement.key);
-                self.planned.rows.remove(&key);
+                self.pending.rows.remove(&key);
             }
-            step => self.touched.add_step(step),
+            step => self.plan_again(step),
         }
         let concerned = Concerned::by(step, &self.observed, &self.index);
         self.index.forget(step, &concerned, &self.observed);

@@ -18,7 +18,7 @@ mod step;
 mod touched;
 
 // What plans lead to.
-pub use convergence::Convergence;
+pub use convergence::{ChangedPlan, Convergence};
 pub use eni_lower::{
     Desired, DesiredInstance, DesiredInterface, DesiredUplink, NoFreeVport, TableChange, Tables,
     UPLINK_VPORT, VportNumbers,

@@ -1,12 +1,14 @@
 //! What a plan has to look at.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use eni_lower::{Delta, Desired, TableKey, Tables, UPLINK_VPORT};
 use eni_types::InstanceId;
 
 use crate::index::Index;
-use crate::{Observed, Plan, Step};
+use crate::lanes::Queue;
+use crate::{Observed, Step};
 
 /// Things of which what is desired or what is observed has changed, or for which there may be something left to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,7 +66,13 @@ impl Touched {
             let gone = brought.filter(|(id, instance)| after.brought.get(id) != Some(instance));
             self.instances.extend(gone.map(|(_, instance)| *instance));
         }
-        add_differences(&before.devices, &after.devices, &mut self.vports);
+        let mut devices = BTreeSet::new();
+        add_differences(&before.devices, &after.devices, &mut devices);
+        for vport in devices {
+            for observed in [before, after] {
+                self.add_vport(vport, observed);
+            }
+        }
         let guarded = before.guarded.symmetric_difference(&after.guarded);
         let linked = before.linked.symmetric_difference(&after.linked);
         self.vports.extend(guarded.chain(linked));
@@ -79,11 +87,51 @@ impl Touched {
         before.add_differences(after, &mut self.rows);
     }
 
-    /// What the steps of a plan are about.
-    pub(crate) fn of_steps(plan: &Plan) -> Self {
+    /// What steps are about.
+    pub(crate) fn of_steps<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Self {
         let mut touched = Self::default();
-        plan.steps().for_each(|step| touched.add_step(step));
+        let steps = steps.into_iter();
+        steps.for_each(|step| touched.add_step(step));
         touched
+    }
+
+    /// Leaves out all of `other`.
+    pub(crate) fn remove(&mut self, other: &Self) {
+        // One may be much larger than the other.
+        remove_all(&mut self.instances, &other.instances);
+        remove_all(&mut self.vports, &other.vports);
+        remove_all(&mut self.rows, &other.rows);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.instances.is_empty() && self.vports.is_empty() && self.rows.is_empty()
+    }
+
+    /// Adds a vport, and the instance that its device is in.
+    pub(crate) fn add_vport(&mut self, vport: u32, observed: &Observed) {
+        self.vports.insert(vport);
+        let device = observed.devices.get(&vport);
+        let plug = device.and_then(|device| device.plug);
+        self.instances.extend(plug.map(|plug| plug.instance_id));
+    }
+
+    /// Adds what a queue's steps are about.
+    pub(crate) fn add_queue(&mut self, queue: Queue) {
+        match queue {
+            Queue::Uplink => self.vports.insert(UPLINK_VPORT),
+            Queue::Instance(id) => self.instances.insert(id),
+            Queue::Vport(vport) => self.vports.insert(vport),
+        };
+    }
+
+    /// The queues in which there may be steps about it.
+    pub(crate) fn queues(&self) -> BTreeSet<Queue> {
+        let instances = self.instances.iter().copied().map(Queue::Instance);
+        let vports = self.vports.iter().map(|vport| match *vport {
+            UPLINK_VPORT => Queue::Uplink,
+            vport => Queue::Vport(vport),
+        });
+        instances.chain(vports).collect()
     }
 
     /// Adds what a step is about.
@@ -105,24 +153,40 @@ impl Touched {
     }
 
     /// Adds what decides about the same steps: of a vport the instances that it is in and is to be in, of an instance all
-    /// its vports.
+    /// its vports, and so on. No step is about something of it and something else.
     pub(crate) fn add_related(&mut self, desired: &Desired, observed: &Observed, index: &Index) {
-        for vport in &self.vports {
-            let device = observed.devices.get(vport);
-            let plug = device.and_then(|device| device.plug);
-            self.instances.extend(plug.map(|plug| plug.instance_id));
-            let interface = index.interface_at(*vport);
-            let interface = interface.and_then(|id| desired.interfaces.get(&id));
-            self.instances
-                .extend(interface.map(|interface| interface.instance_id));
-        }
-        for id in &self.instances {
-            let interfaces = index.interfaces_of(*id);
+        let mut vports: Vec<u32> = self.vports.iter().copied().collect();
+        let mut instances: Vec<InstanceId> = self.instances.iter().copied().collect();
+        loop {
+            while let Some(vport) = vports.pop() {
+                let device = observed.devices.get(&vport);
+                let plug = device.and_then(|device| device.plug);
+                let interface = index.interface_at(vport);
+                let interface = interface.and_then(|id| desired.interfaces.get(&id));
+                let here = plug.map(|plug| plug.instance_id);
+                let both = [here, interface.map(|interface| interface.instance_id)];
+                let new = both.into_iter().flatten();
+                instances.extend(new.filter(|id| self.instances.insert(*id)));
+            }
+            let Some(id) = instances.pop() else {
+                return;
+            };
+            let interfaces = index.interfaces_of(id);
             let interfaces = interfaces.filter_map(|id| desired.interfaces.get(&id));
-            self.vports
-                .extend(interfaces.map(|interface| interface.vport));
-            self.vports.extend(index.devices_of(*id));
+            let all = interfaces.map(|interface| interface.vport);
+            let all = all.chain(index.devices_of(id));
+            vports.extend(all.filter(|vport| self.vports.insert(*vport)));
         }
+    }
+}
+
+fn remove_all<K: Ord>(keys: &mut BTreeSet<K>, others: &BTreeSet<K>) {
+    if keys.len() > others.len() {
+        for key in others {
+            keys.remove(key);
+        }
+    } else {
+        keys.retain(|key| !others.contains(key));
     }
 }
 

@@ -6,10 +6,12 @@ mod machine;
 use std::collections::{BTreeMap, BTreeSet};
 
 use eni_abi::Vport;
+use eni_lower::Delta;
 use eni_plan::lanes::{
-    Failures, InstanceMaps, Outcome, Queue, QueuedStep, Queues, Turn, Urgency, Walk,
+    Failures, InstanceMaps, Outcome, Queue, QueuedStep, Queues, Scope, SeenDevices, Turn, Urgency,
+    Walk,
 };
-use eni_plan::{Desired, Observed, Step, VportNumbers, plan};
+use eni_plan::{ChangedPlan, Convergence, Desired, Observed, Plan, Step, VportNumbers, plan};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -18,82 +20,133 @@ use machine::{Machine, Wish, check_settled, instance_id, lower};
 /// What the tables lane knows beside what really is.
 struct Lanes {
     actual: Machine,
-    known: Observed,
+    known: Convergence,
     numbers: VportNumbers,
     maps: InstanceMaps,
-    /// Instances whose maps are being made.
-    asked_for: BTreeSet<u32>,
+    /// Instances whose maps are being made, and the vports whose rows wait for them.
+    asked_for: BTreeMap<u32, BTreeSet<u32>>,
     failures: Failures,
     queues: Queues<()>,
+    does_deferred: bool,
     running: Vec<(Queue, Step)>,
     desired: Desired,
     /// How many of the next device steps fail.
     fail: usize,
 }
 
+/// What a pass comes to if nothing else happens meanwhile: the steps on tables, those that wait in queues, and the instances
+/// that need maps.
+type Passed = (Vec<Step>, BTreeMap<Queue, Vec<Step>>, BTreeSet<u32>);
+
 impl Lanes {
     fn new(fail: usize) -> Self {
         let mut numbers = VportNumbers::default();
+        let desired = want(&[], 1, &mut numbers);
+        let mut known = Convergence::new(Observed::default());
+        known.begin(&desired);
         Self {
             actual: Machine::default(),
-            known: Observed::default(),
-            desired: want(&[], 1, &mut numbers),
+            known,
+            desired,
             numbers,
             maps: InstanceMaps::default(),
-            asked_for: BTreeSet::new(),
+            asked_for: BTreeMap::new(),
             failures: Failures::default(),
             queues: Queues::default(),
+            does_deferred: false,
             running: Vec::new(),
             fail,
         }
     }
 
     fn want(&mut self, wishes: &[Wish], boot_count: u64) {
-        self.failures.clear();
-        self.desired = want(wishes, boot_count, &mut self.numbers);
+        self.try_again();
+        let desired = want(wishes, boot_count, &mut self.numbers);
+        let delta = Delta::between(&self.desired, &desired);
+        self.known.follow(&delta, &desired);
+        self.desired = desired;
+    }
+
+    fn try_again(&mut self) {
+        if !self.failures.is_empty() {
+            self.failures.clear();
+            self.known.plan_all_again();
+        }
     }
 
     fn take_outcomes(&mut self) -> bool {
         let outcomes = self.queues.take_outcomes();
         let any = !outcomes.is_empty();
-        for Outcome { step, result, .. } in outcomes {
+        for Outcome {
+            queue,
+            step,
+            result,
+        } in outcomes
+        {
+            self.known.plan_again_in(queue);
             match result {
-                Ok(()) => self.known.apply(&step),
-                Err(()) => self.failures.add(step),
+                Ok(()) => self.known.done(&step),
+                Err(()) => {
+                    self.known.plan_again(&step);
+                    self.failures.add(step);
+                }
             }
         }
         any
     }
 
-    /// One pass of the tables lane. The devices lane goes on between its parts.
-    fn pass(&mut self, script: &mut Script) {
-        let plan = plan(&self.desired, &self.known);
-        self.work(script.next(2), script);
+    /// One pass of the tables lane. The devices lane goes on between its parts, and what no packet waits for may be
+    /// interrupted; or nothing happens meanwhile, and the pass is to come to what one that plans everything comes to.
+    fn pass(&mut self, does_deferred: bool, script: &mut Script) {
+        let is_alone = script.next(2) == 0;
+        self.pass_with(does_deferred, is_alone, script);
+    }
+
+    fn pass_with(&mut self, does_deferred: bool, is_alone: bool, script: &mut Script) {
+        if does_deferred && !self.does_deferred {
+            self.known.plan_all_again();
+        }
+        self.does_deferred = does_deferred;
+        self.queues.hold_deferred(!does_deferred);
+        let expected = is_alone.then(|| self.pass_over_everything());
+        let ChangedPlan { plan, scope } = self.known.plan_changed(&self.desired);
+        let mut written = Vec::new();
+        if !is_alone {
+            self.work(script.next(2), script);
+        }
         let mut walk = Walk::along(&plan, &self.queues.in_flight());
-        self.work(script.next(2), script);
-        let parts = [
-            (&plan.now, Urgency::Now),
-            (&plan.then, Urgency::Then),
-            (&plan.deferred, Urgency::Deferred),
-        ];
-        for (steps, urgency) in parts {
+        if !is_alone {
+            self.work(script.next(2), script);
+        }
+        for (steps, urgency) in parts(&plan, does_deferred) {
             for step in steps {
+                let observed = self.known.observed();
+                let is_named = |policy| self.known.names(policy);
                 let (maps, failures) = (&self.maps, &self.failures);
-                let rows = &self.known.tables.vports;
-                let is_named = |policy| {
-                    rows.values().any(|row| {
-                        row.has(Vport::PRESENT)
-                            && [row.security_policy, row.network_acl_policy].contains(&policy)
-                    })
+                let turn = walk.turn(step, urgency, observed, maps, failures, is_named);
+                let Turn::Tables(step) = turn else {
+                    continue;
                 };
-                let turn = walk.turn(step, urgency, &self.known, maps, failures, is_named);
-                if let Turn::Tables(step) = turn {
-                    self.actual.apply(&step);
-                    self.known.apply(&step);
-                    if let Step::WriteVport(vport, row) | Step::Forget(vport, row) = &*step {
-                        assert!(self.maps.is_ready(row.instance));
-                        self.maps.row_written(*vport, row.instance);
-                    }
+                if !is_alone && urgency == Urgency::Then && script.next(4) == 0 {
+                    walk.hold(&step, observed);
+                    self.known.plan_again(&step);
+                    continue;
+                }
+                if let Step::Announce(announcement) = &*step {
+                    let owner = announcement.mapping.location.vport_here();
+                    assert!(
+                        owner.is_some_and(|vport| observed.passes(vport)),
+                        "guests are told of an owner that passes nothing"
+                    );
+                }
+                self.actual.apply(&step);
+                self.known.done(&step);
+                if let Step::WriteVport(vport, row) | Step::Forget(vport, row) = &*step {
+                    assert!(self.maps.is_ready(row.instance));
+                    self.maps.row_written(*vport, row.instance);
+                }
+                written.push(step.into_owned());
+                if !is_alone {
                     self.work(script.next(2), script);
                 }
             }
@@ -104,21 +157,97 @@ impl Lanes {
             .values()
             .flatten()
             .for_each(|queued| self.check_boot(&queued.step));
-        self.queues.replace(queues);
-        self.asked_for.extend(maps);
+        if let Scope::Only(scope) = &scope {
+            assert!(queues.keys().all(|queue| scope.contains(queue)));
+        }
+        self.queues.replace(&scope, queues);
+        for (instance, vports) in maps {
+            self.asked_for.entry(instance).or_default().extend(vports);
+        }
+        if let Some((expected, queues, maps)) = expected {
+            assert_eq!(written, expected);
+            assert_eq!(drain(self.queues.clone(), &self.running), queues);
+            assert!(maps.iter().all(|map| self.asked_for.contains_key(map)));
+        }
         let in_flight = self.queues.in_flight();
-        let gone: Vec<_> = self
-            .numbers
-            .iter()
-            .filter(|(id, vport)| {
-                !self.desired.interfaces.contains_key(id)
-                    && !self.known.devices.contains_key(vport)
-                    && !self.known.passes(*vport)
-                    && !in_flight.touches_vport(*vport)
-            })
-            .collect();
-        gone.into_iter()
-            .for_each(|(id, _)| self.numbers.release(id));
+        let numbers = &mut self.numbers;
+        self.known
+            .release_vports(&self.desired, &in_flight, numbers);
+    }
+
+    /// Something of the machine changes by itself, and is seen and planned upon before a step meets it.
+    fn disturb(&mut self, script: &mut Script) {
+        if !self.running.is_empty() {
+            return;
+        }
+        let observed = &mut self.actual.observed;
+        let devices: Vec<u32> = observed.devices.keys().copied().collect();
+        let vport = devices.get(script.next(8)).copied();
+        match (script.next(4), vport) {
+            (0 | 1, Some(vport)) => {
+                observed.devices.remove(&vport);
+                observed.guarded.remove(&vport);
+                observed.linked.remove(&vport);
+            }
+            (2, Some(vport)) => {
+                let device = observed.devices.get_mut(&vport);
+                device.unwrap().has_lost_routes = true;
+            }
+            _ => {
+                let instances = observed.instances.values_mut();
+                instances.for_each(|instance| instance.alive = false);
+            }
+        }
+        self.take_outcomes();
+        self.look();
+        self.pass_with(self.does_deferred, true, script);
+    }
+
+    fn look(&mut self) {
+        self.queues.begin_look();
+        let changed = self.queues.end_look();
+        let observed = self.actual.observed.clone();
+        let seen = SeenDevices {
+            instances: observed.instances,
+            brought: observed.brought,
+            devices: observed.devices,
+            linked: observed.linked,
+            uplink: observed.uplink,
+        };
+        self.known.take_over(seen, &changed);
+    }
+
+    /// What the next pass would come to if it planned everything, whatever has been planned before.
+    fn pass_over_everything(&self) -> Passed {
+        let mut known = self.known.observed().clone();
+        let plan = plan(&self.desired, &known);
+        let mut walk = Walk::along(&plan, &self.queues.in_flight());
+        let mut maps = self.maps.clone();
+        let mut written = Vec::new();
+        for (steps, urgency) in parts(&plan, self.does_deferred) {
+            for step in steps {
+                let rows = &known.tables.vports;
+                let is_named = |policy| {
+                    rows.values().any(|row| {
+                        row.has(Vport::PRESENT)
+                            && [row.security_policy, row.network_acl_policy].contains(&policy)
+                    })
+                };
+                let turn = walk.turn(step, urgency, &known, &maps, &self.failures, is_named);
+                if let Turn::Tables(step) = turn {
+                    known.apply(&step);
+                    if let Step::WriteVport(vport, row) | Step::Forget(vport, row) = &*step {
+                        maps.row_written(*vport, row.instance);
+                    }
+                    written.push(step.into_owned());
+                }
+            }
+        }
+        let (steps, maps) = walk.finish();
+        let mut queues = self.queues.clone();
+        queues.replace(&Scope::All, steps);
+        let queues = drain(queues, &self.running);
+        (written, queues, maps.into_keys().collect())
     }
 
     /// So many things happen in the devices lane.
@@ -130,8 +259,9 @@ impl Lanes {
             } else if let Some((queue, step)) = self.queues.begin() {
                 self.check_begin(queue, &step);
                 self.running.push((queue, step));
-            } else if let Some(instance) = self.asked_for.pop_first() {
+            } else if let Some((instance, vports)) = self.asked_for.pop_first() {
                 self.maps.made(instance);
+                self.known.plan_again_at(vports);
             }
         }
     }
@@ -151,9 +281,10 @@ impl Lanes {
         };
         for interface in self.desired.interfaces.values() {
             let row = Step::WriteVport(interface.vport, Default::default());
-            let failed = self.failures.allow(&row, &self.known).is_none();
+            let known = self.known.observed();
+            let failed = self.failures.allow(&row, known).is_none();
             assert!(
-                interface.instance_id != *id || failed || self.known.passes(interface.vport),
+                interface.instance_id != *id || failed || known.passes(interface.vport),
                 "booted before its interfaces pass"
             );
         }
@@ -178,19 +309,54 @@ impl Lanes {
     fn settle(&mut self, script: &mut Script) {
         for _ in 0..1_000 {
             self.take_outcomes();
-            if !self.failures.is_empty() && self.queues.is_idle() {
-                self.failures.clear();
+            if self.queues.is_idle() {
+                self.try_again();
             }
-            self.pass(script);
-            if self.queues.is_idle() && self.asked_for.is_empty() {
+            self.pass(true, script);
+            // What ended during that pass is for the next one.
+            self.take_outcomes();
+            self.pass_with(true, true, script);
+            let is_idle = self.queues.is_idle() && self.asked_for.is_empty();
+            if is_idle && self.failures.is_empty() {
                 check_settled(&self.actual.observed, &self.desired);
-                assert_eq!(self.actual.observed, self.known);
+                assert_eq!(&self.actual.observed, self.known.observed());
                 return;
             }
             self.work(5, script);
         }
-        panic!("no end: {:?}", plan(&self.desired, &self.known));
+        panic!("no end: {:?}", plan(&self.desired, self.known.observed()));
     }
+}
+
+fn parts(plan: &Plan, does_deferred: bool) -> Vec<(&[Step], Urgency)> {
+    let mut parts = vec![
+        (&plan.now[..], Urgency::Now),
+        (&plan.then[..], Urgency::Then),
+    ];
+    if does_deferred {
+        parts.push((&plan.deferred[..], Urgency::Deferred));
+    }
+    parts
+}
+
+/// The steps that queues come to, when those that run have ended and nobody plans any more.
+fn drain(mut queues: Queues<()>, running: &[(Queue, Step)]) -> BTreeMap<Queue, Vec<Step>> {
+    let mut drained = BTreeMap::<_, Vec<_>>::new();
+    let end = |queues: &mut Queues<()>, queue, step| {
+        queues.end(Outcome {
+            queue,
+            step,
+            result: Ok(()),
+        });
+    };
+    for (queue, step) in running {
+        end(&mut queues, *queue, step.clone());
+    }
+    while let Some((queue, step)) = queues.begin() {
+        drained.entry(queue).or_default().push(step.clone());
+        end(&mut queues, queue, step);
+    }
+    drained
 }
 
 /// Rows name their instances, as lowering has it.
@@ -239,9 +405,13 @@ proptest! {
             lanes.want(wishes, boot_count);
             for _ in 0..*passes {
                 lanes.take_outcomes();
-                lanes.pass(&mut script);
+                let does_deferred = script.next(2) == 0;
+                lanes.pass(does_deferred, &mut script);
                 let times = script.next(6);
                 lanes.work(times, &mut script);
+                if script.next(4) == 0 {
+                    lanes.disturb(&mut script);
+                }
             }
         }
         lanes.settle(&mut script);
@@ -268,14 +438,20 @@ fn steps_begin_by_urgency_and_age_and_idle_ones_one_at_a_time() {
             .map(|(id, urgency)| (queue(*id), vec![step(*id, *urgency)]))
             .collect::<BTreeMap<_, _>>()
     };
-    queues.replace(wanted(&[(1, Urgency::Deferred), (2, Urgency::Deferred)]));
+    queues.replace(
+        &Scope::All,
+        wanted(&[(1, Urgency::Deferred), (2, Urgency::Deferred)]),
+    );
     assert_eq!(queues.begin().unwrap().0, queue(1));
     assert_eq!(queues.begin(), None, "one idle step at a time");
-    queues.replace(wanted(&[
-        (1, Urgency::Deferred),
-        (3, Urgency::Then),
-        (4, Urgency::Now),
-    ]));
+    queues.replace(
+        &Scope::All,
+        wanted(&[
+            (1, Urgency::Deferred),
+            (3, Urgency::Then),
+            (4, Urgency::Now),
+        ]),
+    );
     assert_eq!(queues.begin().unwrap().0, queue(4));
     assert_eq!(queues.begin().unwrap().0, queue(3));
     assert_eq!(
@@ -292,9 +468,9 @@ fn a_queue_rests_while_its_begun_steps_are_not_what_is_wanted() {
         let steps = vec![step(first, Urgency::Now), step(9, Urgency::Then)];
         [(queue(1), steps)].into()
     };
-    queues.replace(boot_next(1));
+    queues.replace(&Scope::All, boot_next(1));
     let (_, begun) = queues.begin().unwrap();
-    queues.replace(boot_next(2));
+    queues.replace(&Scope::All, boot_next(2));
     queues.end(Outcome {
         queue: queue(1),
         step: begun,
@@ -302,7 +478,7 @@ fn a_queue_rests_while_its_begun_steps_are_not_what_is_wanted() {
     });
     assert_eq!(queues.begin(), None);
     assert_eq!(queues.take_outcomes().len(), 1);
-    queues.replace(boot_next(2));
+    queues.replace(&Scope::All, boot_next(2));
     assert_eq!(queues.begin().unwrap().1, Step::Halt(instance_id(2)));
 }
 
@@ -312,7 +488,7 @@ fn a_look_tells_nothing_of_queues_that_change_meanwhile() {
     let all: BTreeMap<_, _> = (1..4)
         .map(|id| (queue(id), vec![step(id, Urgency::Now)]))
         .collect();
-    queues.replace(all);
+    queues.replace(&Scope::All, all);
     let (_, first) = queues.begin().unwrap();
     queues.begin_look();
     queues.begin().unwrap();

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use eni_plan::Plan;
-
 use super::{Reason, Request, TablesLane};
 use crate::converge::Knowledge;
 use crate::ends::Ends;
@@ -44,6 +42,8 @@ pub(super) struct Times {
     pub(super) last_expiry: Instant,
     /// Since when something waits for a quiet moment.
     pub(super) deferred_since: Option<Instant>,
+    /// Whether what waits for a quiet moment is being done.
+    pub(super) does_deferred: bool,
     /// When to try again what failed, and how long that was waited for.
     pub(super) retry: Option<(Instant, Duration)>,
 }
@@ -59,6 +59,7 @@ impl Times {
             owes_a_look: false,
             last_expiry: now,
             deferred_since: None,
+            does_deferred: false,
             retry: None,
         }
     }
@@ -67,16 +68,29 @@ impl Times {
     pub(super) fn are_quiet(&self) -> bool {
         self.last_published.elapsed() >= QUIET
     }
+
+    /// Whether something waits for a quiet moment.
+    pub(super) fn deferred(&mut self, waits: bool) {
+        let since = self.deferred_since.unwrap_or_else(Instant::now);
+        self.deferred_since = waits.then_some(since);
+    }
+
+    fn is_time_for_deferred(&self) -> bool {
+        let since = self.deferred_since;
+        self.are_quiet() || since.is_some_and(|since| since.elapsed() > LONGEST_DEFERRAL)
+    }
 }
 
 impl TablesLane {
-    pub(super) fn is_time_for_deferred(&mut self, plan: &Plan) -> bool {
-        if plan.deferred.is_empty() {
-            self.times.deferred_since = None;
-            return false;
+    /// What is deferred is left out of the queues until its time comes, and is then planned again.
+    pub(super) fn choose_the_time_for_deferred(&mut self) {
+        let is_time = self.times.is_time_for_deferred();
+        let begins = is_time && !self.times.does_deferred;
+        self.times.does_deferred = is_time;
+        let convergence = &mut self.knowledge.convergence;
+        if begins && convergence.has_deferred() {
+            convergence.plan_all_again();
         }
-        let since = *self.times.deferred_since.get_or_insert_with(Instant::now);
-        self.times.are_quiet() || since.elapsed() > LONGEST_DEFERRAL
     }
 
     pub(super) fn schedule_retry(&mut self) {

@@ -37,7 +37,7 @@ impl TablesLane {
 
     fn observe_anew(&mut self) -> Result<(), AgentError> {
         // Steps that are under way are observed when they end.
-        self.devices.replace(Default::default(), []);
+        self.devices.clear();
         let observed: Observed = observe(&self.tables, self.devices.machine())?;
         let maps: Vec<u32> = self.knowledge.maps.instances().collect();
         let vports = std::mem::take(&mut self.knowledge.vports);

@@ -17,5 +17,5 @@ mod walk;
 pub use failures::Failures;
 pub use instance_maps::InstanceMaps;
 pub use look::SeenDevices;
-pub use queues::{InFlight, Outcome, Queue, QueuedStep, Queues, Urgency};
+pub use queues::{InFlight, Outcome, Queue, QueuedStep, Queues, Scope, Urgency};
 pub use walk::{Turn, Walk};

@@ -18,6 +18,15 @@ pub enum Queue {
     Vport(u32),
 }
 
+/// The queues that a plan speaks of: what it does not name there is not wanted any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All.
+    All,
+    /// These.
+    Only(BTreeSet<Queue>),
+}
+
 /// How soon a step is wanted; several queues' steps are begun in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
@@ -69,10 +78,10 @@ impl InFlight {
 
 /// All queues with what waits and what has been begun in them.
 ///
-/// What waits is replaced with every plan, so that a step which a newer plan does not want any more is never begun. What was
+/// What waits is replaced by the plans that speak of it, so that a step which a newer plan does not want any more is never begun. What was
 /// begun stays known until its outcome is taken, so that it is not planned twice; a queue whose begun steps are not what the
 /// newest plan begins with rests until they have been observed and planned upon.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Queues<E> {
     queues: BTreeMap<Queue, State>,
     /// Queues whose next step can begin, most urgent first, then by age.
@@ -82,11 +91,13 @@ pub struct Queues<E> {
     /// Whether a step of [`Urgency::Deferred`] is under way: each holds up every other change of devices, so there is one at a
     /// time.
     deferred_step_runs: bool,
+    /// Whether deferred steps wait for a better time.
+    holds_deferred: bool,
     /// Those with steps that a look at the devices, begun before, may have missed; none if nobody looks.
     changed_since_look: Option<BTreeSet<Queue>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     waiting: VecDeque<QueuedStep>,
     /// Begun and not observed, in their order.
@@ -107,16 +118,23 @@ impl<E> Default for Queues<E> {
             outcomes: Vec::new(),
             next_turn: 0,
             deferred_step_runs: false,
+            holds_deferred: false,
             changed_since_look: None,
         }
     }
 }
 
 impl<E> Queues<E> {
-    /// Replaces what waits by what the newest plan wants, each queue's steps in the plan's order. The plan was made from what
-    /// was observed when [`Queues::take_outcomes`] was last called.
-    pub fn replace(&mut self, mut wanted: BTreeMap<Queue, Vec<QueuedStep>>) {
-        let known: Vec<Queue> = self.queues.keys().copied().collect();
+    /// Replaces what waits in the queues of `scope` by what the newest plan wants, each queue's steps in the plan's order. The
+    /// plan was made from what was observed when [`Queues::take_outcomes`] was last called.
+    pub fn replace(&mut self, scope: &Scope, mut wanted: BTreeMap<Queue, Vec<QueuedStep>>) {
+        let known: Vec<Queue> = match scope {
+            Scope::All => self.queues.keys().copied().collect(),
+            Scope::Only(queues) => {
+                let known = queues.iter().filter(|one| self.queues.contains_key(one));
+                known.copied().collect()
+            }
+        };
         for queue in known {
             let steps = wanted.remove(&queue).unwrap_or_default();
             self.replace_one(queue, steps);
@@ -143,10 +161,15 @@ impl<E> Queues<E> {
         self.settle(queue);
     }
 
+    /// Whether deferred steps wait, whatever else is to do. Those under way go on.
+    pub fn hold_deferred(&mut self, holds: bool) {
+        self.holds_deferred = holds;
+    }
+
     /// Begins the next step that can be done, if there is one.
     pub fn begin(&mut self) -> Option<(Queue, Step)> {
         let (urgency, _, queue) = *self.ready.first()?;
-        if urgency == Urgency::Deferred && self.deferred_step_runs {
+        if urgency == Urgency::Deferred && (self.deferred_step_runs || self.holds_deferred) {
             return None;
         }
         self.ready.pop_first();

@@ -37,13 +37,11 @@ pub struct Walk {
     unconfigured: BTreeSet<u32>,
     /// Vports with steps of the devices lane that are left out.
     left_out: BTreeSet<u32>,
-    /// Vports whose row waits.
-    unreleased: BTreeSet<u32>,
     /// Instances with an interface whose row waits.
     unreleased_instances: BTreeSet<InstanceId>,
     /// The instances of the interfaces that the plan makes or configures.
     instances: BTreeMap<u32, InstanceId>,
-    maps: BTreeSet<u32>,
+    maps: BTreeMap<u32, BTreeSet<u32>>,
 }
 
 impl Walk {
@@ -57,10 +55,9 @@ impl Walk {
             remade: BTreeSet::new(),
             unconfigured: BTreeSet::new(),
             left_out: BTreeSet::new(),
-            unreleased: BTreeSet::new(),
             unreleased_instances: BTreeSet::new(),
             instances: BTreeMap::new(),
-            maps: BTreeSet::new(),
+            maps: BTreeMap::new(),
         };
         for step in plan.steps() {
             if let Step::Plug(_, interface) | Step::Configure(_, interface) = step {
@@ -100,16 +97,17 @@ impl Walk {
         let waits = match &*allowed {
             Step::WriteVport(vport, row) => {
                 if !maps.is_ready(row.instance) {
-                    self.maps.insert(row.instance);
+                    self.maps.entry(row.instance).or_default().insert(*vport);
                 }
                 let unready =
                     self.unfinished.contains_key(vport) || self.unconfigured.contains(vport);
                 let half_made = self.remade.contains(vport) || unready && !observed.passes(*vport);
                 half_made || !maps.is_ready(row.instance)
             }
+            // What guests send there would be lost.
             Step::Announce(announcement) => {
                 let owner = announcement.mapping.location.vport_here();
-                owner.is_some_and(|vport| self.unreleased.contains(&vport))
+                owner.is_some_and(|vport| !observed.passes(vport))
             }
             // Rows that nothing will name go when nothing names them.
             Step::Table(change) if urgency == Urgency::Then && change.removes() => {
@@ -129,7 +127,6 @@ impl Walk {
         let Step::WriteVport(vport, _) = step else {
             return;
         };
-        self.unreleased.insert(*vport);
         let plug = observed.devices.get(vport).and_then(|device| device.plug);
         let instance = self.instances.get(vport).copied();
         let instance = instance.or(plug.map(|plug| plug.instance_id));
@@ -152,9 +149,14 @@ impl Walk {
                 .is_some_and(|vport| self.left_out.contains(&vport))
     }
 
-    /// The steps for the devices lane, and the instances whose connection tables rows wait for.
+    /// The steps for the devices lane, and the instances whose connection tables rows wait for, with those rows' vports.
     #[must_use]
-    pub fn finish(self) -> (BTreeMap<Queue, Vec<QueuedStep>>, BTreeSet<u32>) {
+    pub fn finish(
+        self,
+    ) -> (
+        BTreeMap<Queue, Vec<QueuedStep>>,
+        BTreeMap<u32, BTreeSet<u32>>,
+    ) {
         (self.queues, self.maps)
     }
 
