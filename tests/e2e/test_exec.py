@@ -332,6 +332,47 @@ def test_an_instance_whose_processes_have_ended_is_impaired_until_it_boots(share
     assert status(net, instance_id)["InstanceStatus"]["Status"] == "ok"
 
 
+def state(net, instance_id):
+    [reservation] = net.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"]
+    [shown] = reservation["Instances"]
+    return shown
+
+
+@pytest.mark.parametrize("command", ["busybox poweroff", "busybox poweroff -f", "busybox halt"])
+def test_a_guest_that_powers_itself_off_is_stopped(shared_region, net, command):
+    instance_id = launch(net, None)
+    shared_region.openeni("exec", instance_id, "--", "sh", "-c", f"{command}; sleep 60", check=False)
+    until(lambda: state(net, instance_id)["State"]["Name"] == "stopped", "it runs")
+    shown = state(net, instance_id)
+    assert shown["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown", shown
+    assert shown["StateTransitionReason"] == ""
+    net.ec2.start_instances(InstanceIds=[instance_id])
+    assert shared_region.succeeds(instance_id, "true")
+    assert state(net, instance_id)["State"]["Name"] == "running"
+
+
+def test_a_guest_may_end_itself_for_good(shared_region, net):
+    instance_id = launch(net, None)
+    net.ec2.modify_instance_attribute(
+        InstanceId=instance_id, InstanceInitiatedShutdownBehavior={"Value": "terminate"}
+    )
+    # Protection is from calls.
+    net.ec2.modify_instance_attribute(InstanceId=instance_id, DisableApiTermination={"Value": True})
+    shared_region.openeni("exec", instance_id, "--", "busybox", "poweroff", "-f", check=False)
+    until(lambda: state(net, instance_id)["State"]["Name"] == "terminated", "it is there")
+
+
+@pytest.mark.parametrize("command", ["busybox reboot", "busybox reboot -f"])
+def test_a_guest_that_reboots_runs_again(shared_region, net, command):
+    instance_id = launch(net, None)
+    shared_region.run(instance_id, "touch /run/netns/before")
+    shared_region.openeni("exec", instance_id, "--", "sh", "-c", f"{command}; sleep 60", check=False)
+    rebooted = "test -d /run/netns && ! test -e /run/netns/before"
+    until(lambda: shared_region.succeeds(instance_id, rebooted), "it has not rebooted")
+    assert state(net, instance_id)["State"]["Name"] == "running"
+    assert status(net, instance_id)["InstanceStatus"]["Status"] == "ok"
+
+
 def test_a_command_waits_for_an_instance_that_is_rebooted(shared_region, net, instance):
     for _ in range(10):
         net.ec2.reboot_instances(InstanceIds=[instance])

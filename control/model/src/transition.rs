@@ -11,6 +11,7 @@ use eni_types::{
 };
 
 use crate::operations::address::release;
+use crate::operations::instance::{booted_anew, instance_initiated};
 use crate::resource::{Ageing, Instance, NetworkInterface, VpcPeeringConnectionStatus};
 use crate::{ChangeSet, World};
 
@@ -32,6 +33,20 @@ pub enum Transition {
         boot_count: u64,
         /// Whether it has processes.
         is_reachable: bool,
+    },
+    /// A running instance has powered itself off.
+    GuestPoweredOff {
+        /// Which.
+        instance_id: InstanceId,
+        /// The boot that it has ended.
+        boot_count: u64,
+    },
+    /// A running instance wants to boot anew.
+    GuestRebooted {
+        /// Which.
+        instance_id: InstanceId,
+        /// The boot that it has ended.
+        boot_count: u64,
     },
     /// The instance's processes and devices have gone, to be started again.
     InstanceStopped {
@@ -72,6 +87,14 @@ pub fn plan_transitions(world: &World, transitions: &[Transition], now: Timestam
                 boot_count,
                 is_reachable,
             } => draft.reachable(instance_id, boot_count, is_reachable, now),
+            Transition::GuestPoweredOff {
+                instance_id,
+                boot_count,
+            } => draft.powered_off(instance_id, boot_count, now),
+            Transition::GuestRebooted {
+                instance_id,
+                boot_count,
+            } => draft.rebooted(instance_id, boot_count),
             Transition::InstanceStopped {
                 instance_id,
                 boot_count,
@@ -203,10 +226,31 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// The instance, if it runs in this boot.
+    fn in_boot(&self, id: InstanceId, boot_count: u64) -> Option<&Instance> {
+        let found = self.instance(id)?;
+        let is_in = (found.state, found.boot_count) == (InstanceState::Running, boot_count);
+        is_in.then_some(found)
+    }
+
+    /// What `InstanceInitiatedShutdownBehavior` says comes of it. Protection against termination does not keep an instance from
+    /// ending itself (EC2 User Guide, "Change instance termination protection").
+    fn powered_off(&mut self, id: InstanceId, boot_count: u64, now: Timestamp) {
+        if let Some(instance) = self.in_boot(id, boot_count) {
+            let instance = instance_initiated(instance, now);
+            self.instances.insert(id, instance);
+        }
+    }
+
+    fn rebooted(&mut self, id: InstanceId, boot_count: u64) {
+        if let Some(instance) = self.in_boot(id, boot_count) {
+            let instance = booted_anew(instance);
+            self.instances.insert(id, instance);
+        }
+    }
+
     fn reachable(&mut self, id: InstanceId, boot_count: u64, is_reachable: bool, now: Timestamp) {
-        let running = self.instance(id).filter(|instance| {
-            (instance.state, instance.boot_count) == (InstanceState::Running, boot_count)
-        });
+        let running = self.in_boot(id, boot_count);
         let news = running.filter(|instance| instance.impaired_since.is_none() != is_reachable);
         if let Some(instance) = news {
             let instance = Instance {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use eni_model::resource::{Attachment, Instance};
 use eni_model::{Transition, World};
-use eni_plan::{Observed, Step, VportNumbers};
+use eni_plan::{GuestEnd, Observed, Step, VportNumbers};
 use eni_types::{AttachmentId, AttachmentStatus, InstanceId, InstanceState};
 
 /// Of which instances the region may have to be told something: those that are asked for another state, or for which
@@ -141,6 +141,21 @@ fn of_instance(instance: &Instance, cut: bool, observed: &Observed) -> Option<Tr
         }),
         InstanceState::Running => {
             let is_reachable = alive?;
+            match found.and_then(|found| found.guest_end) {
+                Some(GuestEnd::PoweredOff) if !is_reachable => {
+                    return Some(Transition::GuestPoweredOff {
+                        instance_id,
+                        boot_count,
+                    });
+                }
+                Some(GuestEnd::Rebooted) if !is_reachable => {
+                    return Some(Transition::GuestRebooted {
+                        instance_id,
+                        boot_count,
+                    });
+                }
+                _ => {}
+            }
             let is_news = is_reachable != instance.impaired_since.is_none();
             is_news.then_some(Transition::InstanceReachable {
                 instance_id,
@@ -251,6 +266,36 @@ mod tests {
             assert_eq!(early, [], "{action} is not yet done");
             simulation.pass();
             assert_eq!(simulation.states(), [reached]);
+        }
+    }
+
+    #[test]
+    fn a_guest_that_powers_itself_off_is_stopped_or_terminated_and_one_that_reboots_runs() {
+        for (behavior, end, want) in [
+            ("stop", GuestEnd::PoweredOff, "stopped"),
+            ("terminate", GuestEnd::PoweredOff, "terminated"),
+            ("terminate", GuestEnd::Rebooted, "running"),
+        ] {
+            let mut simulation = Simulation::new();
+            let behavior = ("InstanceInitiatedShutdownBehavior", behavior);
+            let protected = ("DisableApiTermination", "true");
+            simulation.launch(&[behavior, protected]);
+            simulation.pass();
+            for found in simulation.observed.instances.values_mut() {
+                (found.alive, found.guest_end) = (false, Some(end));
+            }
+            simulation.pass();
+            let boots = |simulation: &Simulation| {
+                let instance = simulation.region.world.instances.iter().next().unwrap();
+                assert!(instance.impaired_since.is_none());
+                instance.boot_count
+            };
+            let reboots = u64::from(end == GuestEnd::Rebooted);
+            assert_eq!(boots(&simulation), 1 + reboots, "{behavior:?} {end:?}");
+            simulation.pass();
+            simulation.pass();
+            assert_eq!(simulation.states(), [want], "{behavior:?} {end:?}");
+            assert_eq!(boots(&simulation), 1 + reboots, "once");
         }
     }
 

@@ -1,8 +1,9 @@
 //! The first process of an instance: `openeni instance-init`, a command of ours that users never type.
 //!
-//! It joins the instance's cgroup, enters its network namespace, makes the others, and splits: the parent reports that
-//! the boot went well and ends; the child is process 1 of the instance, runs the boot script, copies what it prints to
-//! the console, reaps what is orphaned, and stays until the cgroup is killed. Nothing ties it to the agent.
+//! It joins the instance's cgroup, enters its network namespace, makes the others, and splits twice. The first process
+//! reports that the boot went well and ends. The second waits for the third, and writes down whether the guest has powered
+//! itself off or rebooted. The third is process 1 of the instance, runs the boot script, copies what it prints to the console,
+//! reaps what is orphaned, and stays until the cgroup is killed or the guest asks it to end. Nothing ties them to the agent.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -17,6 +18,7 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -24,6 +26,7 @@ use nix::unistd::{ForkResult, Pid, sethostname, setsid};
 
 use crate::console::Console;
 use crate::environment::Environment;
+use crate::guest_end::{self, ASKING_SIGNALS};
 use crate::run_directory::{NETWORK_NAMESPACE, USER_DATA};
 use crate::sys;
 use crate::user_data::{self, Kind};
@@ -114,47 +117,76 @@ impl Settings {
     }
 }
 
-/// Returns in the parent only, when the child has come up.
+/// Returns in the process that was started only, when process 1 has come up.
 fn boot(settings: &Settings) -> io::Result<()> {
     fs::write(&settings.processes, "0").map_err(in_words("join the cgroup"))?;
     setsid()?;
+    let (mut ready, tell) = io::pipe()?;
+    match sys::fork_single_threaded()? {
+        ForkResult::Child => {
+            drop(ready);
+            attend(settings, tell)
+        }
+        ForkResult::Parent { child } => {
+            drop(tell);
+            await_word(&mut ready, child);
+            Ok(())
+        }
+    }
+}
+
+/// Waits until `child` tells that it is ready; ends as it does if it never will, since it has said why.
+fn await_word(ready: &mut PipeReader, child: Pid) {
+    if ready.read_exact(&mut [0]).is_err() {
+        let _status = waitpid(child, None);
+        process::exit(1)
+    }
+}
+
+/// Starts process 1 and waits for its end. Ends with it.
+fn attend(settings: &Settings, mut tell: PipeWriter) -> io::Result<()> {
     let network = File::open(settings.directory.join(NETWORK_NAMESPACE))?;
     setns(network, CloneFlags::CLONE_NEWNET).map_err(in_words("enter the network namespace"))?;
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWPID)
         .map_err(in_words("make namespaces"))?;
     sethostname(&settings.hostname)?;
     mount_files(&settings.directory)?;
-    let (mut ready, tell) = io::pipe()?;
+    let (mut ready, first_tell) = io::pipe()?;
     match sys::fork_single_threaded()? {
         ForkResult::Child => {
-            drop(ready);
-            serve(settings, tell)
+            drop((ready, tell));
+            // One without who would see it end is none.
+            set_pdeathsig(Signal::SIGKILL)?;
+            serve(settings, first_tell)
         }
         ForkResult::Parent { child } => {
-            drop(tell);
-            let mut byte = [0];
-            ready
-                .read_exact(&mut byte)
-                .map_err(in_words("the first process ended"))?;
+            drop(first_tell);
+            await_word(&mut ready, child);
             let record = BootRecord {
                 boot_count: settings.boot_count,
                 process_id: child.as_raw(),
             };
-            record.write(&settings.directory)
+            record.write(&settings.directory)?;
+            tell.write_all(&[1])?;
+            drop(tell);
+            if let Some(end) = guest_end::of_status(waitpid(child, None)?) {
+                guest_end::write(&settings.directory, settings.boot_count, end)?;
+            }
+            process::exit(0)
         }
     }
 }
 
-/// Process 1. Ends only by being killed, or by an error before it has told that it is ready.
+/// Process 1. Ends by being killed, by what the guest asks, or by an error before it has told that it is ready.
 fn serve(settings: &Settings, mut tell: PipeWriter) -> io::Result<()> {
     let none: Option<&str> = None;
     mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none)
         .map_err(in_words("mount /proc"))?;
     std::env::set_current_dir("/")?;
-    let mut children = SigSet::empty();
-    children.add(Signal::SIGCHLD);
-    children.thread_block()?;
-    let signals = SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let mut heard = SigSet::from_iter(ASKING_SIGNALS);
+    heard.add(Signal::SIGCHLD);
+    heard.thread_block()?;
+    let signals = SignalFd::with_flags(&heard, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     let mut console = Console::open(&settings.console)?;
     let script = settings.directory.join(USER_DATA);
     let environment = Environment::read(&settings.directory);
@@ -201,7 +233,11 @@ fn watch(
                 length => console.append(bytes.get(..length).unwrap_or_default())?,
             }
         }
-        while signals.read_signal()?.is_some() {}
+        while let Some(signal) = signals.read_signal()? {
+            if let Some(code) = guest_end::exit_code(signal.ssi_signo) {
+                process::exit(code);
+            }
+        }
         reap(console, script)?;
     }
 }
@@ -262,6 +298,31 @@ fn spawn_script(path: &Path, environment: &Environment) -> io::Result<(Child, Pi
     Err(Errno::ETXTBSY.into())
 }
 
+/// Where programs reach what powers the host off, and how they know that it is there: shutdown(8) and systemctl(1) in an
+/// instance must not reach the host's systemd, D-Bus or sysvinit (sd_booted(3), D-Bus Specification, "Well-known Message Bus
+/// Instances", initctl(5)).
+const HOSTS_INIT: [&str; 4] = [
+    "/run/systemd/system",
+    "/run/systemd/private",
+    "/run/dbus/system_bus_socket",
+    "/run/initctl",
+];
+
+/// Puts something empty in the place of `path`, if it is there.
+fn hide(path: &Path) -> io::Result<()> {
+    let none: Option<&str> = None;
+    let hidden = match fs::metadata(path) {
+        Ok(found) if found.is_dir() => {
+            let tmpfs = Some("tmpfs");
+            mount(tmpfs, path, tmpfs, MsFlags::MS_RDONLY, none)
+        }
+        Ok(_) => mount(Some("/dev/null"), path, none, MsFlags::MS_BIND, none),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => return Err(error),
+    };
+    hidden.map_err(in_words("hide what is the host's"))
+}
+
 /// Where ip-netns(8) keeps names.
 const NETNS_DIRECTORY: &str = "/run/netns";
 
@@ -279,6 +340,9 @@ fn mount_files(directory: &Path) -> io::Result<()> {
             mount(Some(&source), &target, none, MsFlags::MS_BIND, none)
                 .map_err(in_words("mount a file on /etc"))?;
         }
+    }
+    for path in HOSTS_INIT {
+        hide(Path::new(path))?;
     }
     mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), none)
         .map_err(in_words("mount /sys"))?;
@@ -300,6 +364,8 @@ fn in_words<E: Into<io::Error>>(words: &'static str) -> impl FnOnce(E) -> io::Er
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::{UnixListener, UnixStream};
+
     use super::*;
 
     #[test]
@@ -315,5 +381,34 @@ mod tests {
         let parsed = Settings::parse(settings.arguments().into_iter()).unwrap();
         assert_eq!(parsed, settings);
         assert!(Settings::parse(std::iter::empty()).is_err());
+    }
+
+    #[test]
+    fn root_what_is_the_hosts_is_reached_by_nobody() {
+        let directory = tempfile::tempdir().unwrap();
+        let (socket, folder) = (
+            directory.path().join("socket"),
+            directory.path().join("folder"),
+        );
+        let _listener = UnixListener::bind(&socket).unwrap();
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("file"), "").unwrap();
+        let missing = directory.path().join("missing");
+        // Mounts of a thread's own, that end with it.
+        let tried = thread::scope(|scope| {
+            let inside = scope.spawn(|| {
+                unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_FS).unwrap();
+                let none: Option<&str> = None;
+                mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SLAVE, none).unwrap();
+                for path in [&socket, &folder, &missing] {
+                    hide(path).unwrap();
+                }
+                let is_empty = fs::read_dir(&folder).unwrap().next().is_none();
+                (UnixStream::connect(&socket).is_err(), is_empty)
+            });
+            inside.join().unwrap()
+        });
+        assert_eq!(tried, (true, true));
+        assert!(UnixStream::connect(&socket).is_ok() && folder.join("file").exists());
     }
 }

@@ -20,6 +20,7 @@ mod environment;
 mod error;
 mod exec;
 mod guest;
+mod guest_end;
 pub mod init;
 mod interface;
 mod namespace_driver;

@@ -22,6 +22,7 @@ use crate::ends::Ends;
 use crate::environment::Environment;
 use crate::error::file_error;
 use crate::guest::{Guest, NetlinkPool, Watch};
+use crate::guest_end;
 use crate::init::{BootRecord, Settings};
 use crate::interface::{self, ANY_DEVICE_NAME, Change, device_name};
 use crate::run_directory::{EFA, NETWORK_BOOT, RESOLVER, USER_DATA};
@@ -477,9 +478,13 @@ impl NamespaceDriver {
         // A record without a cgroup is of before the machine was restarted. One without the namespace is of a process
         // in another mount namespace, whose mounts ended with it: its devices cannot be reached any more.
         let is_here = cgroup.exists() && Namespace::exists(&self.run.network_namespace(id));
+        let boot_count = record.filter(|_| is_here).map(|record| record.boot_count);
+        let guest_end = |boot_count| guest_end::read(&self.run.instance(id), boot_count);
         ObservedInstance {
-            boot_count: record.filter(|_| is_here).map(|record| record.boot_count),
+            boot_count,
             alive: cgroup.is_populated(),
+            // Of the boot that was observed, whatever comes meanwhile.
+            guest_end: boot_count.and_then(guest_end),
             network: self.network_boot(id),
             resolver: fs::read_to_string(self.run.instance(id).join(RESOLVER)).ok(),
         }

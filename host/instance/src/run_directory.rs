@@ -115,6 +115,8 @@ pub(crate) const NETWORK_BOOT: &str = "net.boot";
 pub(crate) const RESOLVER: &str = "resolver";
 pub(crate) const USER_DATA: &str = "user-data";
 pub(crate) const BOOT_RECORD: &str = "boot";
+/// How the guest has ended itself, and in which boot.
+pub(crate) const GUEST_END: &str = "end";
 pub(crate) const ENVIRONMENT: &str = "environment";
 pub(crate) const EFA: &str = "efa";
 

@@ -23,7 +23,7 @@ pub use eni_lower::{
     Desired, DesiredInstance, DesiredInterface, DesiredUplink, NoFreeVport, TableChange, Tables,
     UPLINK_VPORT, VportNumbers,
 };
-pub use observed::{Observed, ObservedDevice, ObservedInstance, Plug};
+pub use observed::{GuestEnd, Observed, ObservedDevice, ObservedInstance, Plug};
 pub use plan::plan;
 pub use planner::Planner;
 pub use step::{Announcement, Plan, Step};

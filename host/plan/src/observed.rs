@@ -157,6 +157,15 @@ impl Concerned {
     }
 }
 
+/// How a guest ends itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuestEnd {
+    /// It has halted or powered off.
+    PoweredOff,
+    /// It wants to boot anew.
+    Rebooted,
+}
+
 /// An instance that has a place on the machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObservedInstance {
@@ -164,6 +173,8 @@ pub struct ObservedInstance {
     pub boot_count: Option<u64>,
     /// Whether any of its processes lives.
     pub alive: bool,
+    /// How the guest has ended this boot by itself, if it has.
+    pub guest_end: Option<GuestEnd>,
     /// The boot that its network namespace was made for; none if it has none, or an unfinished one.
     pub network: Option<u64>,
     /// What it was last told of who resolves its names; what the guest has made of it since does not matter.
@@ -178,6 +189,7 @@ impl ObservedInstance {
             Step::Boot(_, instance) => {
                 self.boot_count = Some(instance.boot_count);
                 self.alive = true;
+                self.guest_end = None;
                 self.resolver = Some(instance.resolver.clone());
             }
             Step::Resolve(_, resolver) => self.resolver = Some(resolver.clone()),

@@ -18,6 +18,7 @@ use crate::api::instance::{
 use crate::api::network_interface::OperatorDescription;
 use crate::describe::Scope;
 use crate::operations::image::Image;
+use crate::operations::instance::state_change::INSTANCE_INITIATED;
 use crate::operations::network_interface::description::{Names, groups_of, owner_of, prefix_set};
 use crate::operations::volume::mapping_of;
 use crate::resource::{Address, Attachment, Instance, MetadataOptions, NetworkInterface};
@@ -119,12 +120,12 @@ pub(super) fn image_of(_instance: &Instance) -> Image {
     image
 }
 
-/// `reason`: `User initiated (2026-11-20 19:40:44 GMT)`; empty while nothing has happened.
+/// `reason`: `User initiated (2026-11-20 19:40:44 GMT)`; empty while nothing has happened, and where the instance has ended itself.
 pub(super) fn state_transition_reason(instance: &Instance) -> String {
     let ended = instance
         .transition
         .as_ref()
-        .filter(|_| !instance.is_up())
+        .filter(|transition| !instance.is_up() && transition.code != INSTANCE_INITIATED)
         .map(|transition| transition.time);
     ended.map_or_else(String::new, |time| {
         format!("User initiated ({})", gmt(time))

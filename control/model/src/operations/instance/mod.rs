@@ -18,6 +18,7 @@ mod status;
 mod subnet_choice;
 
 pub use run::RunInstancesResponse;
+pub(crate) use state_change::{booted_anew, instance_initiated};
 #[cfg(test)]
 mod attribute_tests;
 #[cfg(test)]

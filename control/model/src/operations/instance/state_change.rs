@@ -102,6 +102,37 @@ fn user_initiated(instance: &Instance, state: InstanceState, now: Timestamp) -> 
     }
 }
 
+/// The instance on its way to where its `InstanceInitiatedShutdownBehavior` says, because it has powered itself off (EC2 User
+/// Guide, "Change the instance initiated shutdown behavior").
+pub(crate) fn instance_initiated(instance: &Instance, now: Timestamp) -> Instance {
+    let is_last = instance.instance_initiated_shutdown_behavior == "terminate";
+    let state = match is_last {
+        true => InstanceState::ShuttingDown,
+        false => InstanceState::Stopping,
+    };
+    Instance {
+        state,
+        transition: Some(InstanceTransition {
+            code: INSTANCE_INITIATED.into(),
+            message: "Client.InstanceInitiatedShutdown: Instance initiated shutdown".into(),
+            time: now,
+        }),
+        ..instance.clone()
+    }
+}
+
+/// The state reason's code of an instance that has powered itself off (EC2 API, StateReason).
+pub(super) const INSTANCE_INITIATED: &str = "Client.InstanceInitiatedShutdown";
+
+/// The running instance in another boot.
+pub(crate) fn booted_anew(instance: &Instance) -> Instance {
+    Instance {
+        boot_count: instance.boot_count + 1,
+        impaired_since: None,
+        ..instance.clone()
+    }
+}
+
 /// Starts stopped instances.
 impl Operation for StartInstances {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
@@ -189,11 +220,7 @@ impl Operation for RebootInstances {
             match instance.state {
                 // It boots anyway.
                 InstanceState::Pending => {}
-                InstanceState::Running => changes.put(Instance {
-                    boot_count: instance.boot_count + 1,
-                    impaired_since: None,
-                    ..Instance::clone(instance)
-                }),
+                InstanceState::Running => changes.put(booted_anew(instance)),
                 InstanceState::Stopping
                 | InstanceState::Stopped
                 | InstanceState::ShuttingDown

@@ -78,6 +78,14 @@ fn report(region: &mut TestWorld, rng: &mut TestRng) {
                 instance_id,
                 boot_count,
             },
+            Transition::GuestPoweredOff {
+                instance_id,
+                boot_count,
+            },
+            Transition::GuestRebooted {
+                instance_id,
+                boot_count,
+            },
             Transition::InstanceTerminated { instance_id },
             Transition::InstanceReachable {
                 instance_id,
