@@ -26,6 +26,7 @@ mod operation;
 pub mod operations;
 pub mod persistent;
 pub mod resource;
+mod served;
 mod table;
 pub mod tags;
 #[cfg(any(test, feature = "testing"))]
@@ -45,6 +46,7 @@ pub use index::{Ids, Index};
 pub use items::{ItemSet, ReturnTrue};
 pub use operation::{Action, Await, Console, Listed, Operation, Planned};
 pub use resource::{Resource, ResourceKind, World};
+pub use served::ServedApi;
 pub use table::{FoundBy, IdsOf, Indexed, Indexes, Row, Table};
 pub use transition::{Transition, expire, plan_transitions};
 pub use unserved::read_request;
