@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tracing::Span;
 
-use crate::Fault;
+use crate::{Client, Fault};
 
 /// The log target of the calls' lines, for filters: `openeni::api=warn` turns them off.
 pub const ACCESS_LOG: &str = "openeni::api";
@@ -22,6 +22,8 @@ const OTHER: &str = "other";
 /// waits, leaves a line too.
 pub(crate) struct Record {
     request_id: String,
+    /// Shown at the end of the line.
+    client: String,
     began: Instant,
     action: String,
     served: &'static str,
@@ -33,9 +35,10 @@ pub(crate) struct Record {
 
 impl Record {
     /// A call that begins.
-    pub(crate) fn new(request_id: &str) -> Self {
+    pub(crate) fn new(request_id: &str, client: &Client) -> Self {
         Self {
             request_id: request_id.into(),
+            client: client.to_string(),
             began: Instant::now(),
             action: "-".into(),
             served: OTHER,
@@ -93,6 +96,7 @@ impl Drop for Record {
     fn drop(&mut self) {
         let Self {
             request_id,
+            client,
             began,
             action,
             served,
@@ -105,9 +109,9 @@ impl Drop for Record {
         eni_metrics::CALL.took_for([served, class(*status)], took);
         let milliseconds = took.as_secs_f64() * 1000.0;
         if *code == HUNG_UP {
-            tracing::info!(target: ACCESS_LOG, "{action} - hung up {milliseconds:.1} ms {bytes} bytes {access_key_id} {request_id}");
+            tracing::info!(target: ACCESS_LOG, "{action} - hung up {milliseconds:.1} ms {bytes} bytes {access_key_id} {request_id}{client}");
         } else {
-            tracing::info!(target: ACCESS_LOG, "{action} {status} {code} {milliseconds:.1} ms {bytes} bytes {access_key_id} {request_id}");
+            tracing::info!(target: ACCESS_LOG, "{action} {status} {code} {milliseconds:.1} ms {bytes} bytes {access_key_id} {request_id}{client}");
         }
     }
 }

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod access_log;
+mod client;
 mod credentials;
 mod fault;
 mod long_answer;
@@ -31,8 +32,9 @@ mod workers;
 pub mod xml;
 
 pub use access_log::ACCESS_LOG;
+pub use client::Client;
 pub use credentials::{Access, CredentialStore, Credentials, SecretAccessKey};
 pub use fault::Fault;
 pub use operations::Consoles;
 pub use query_api::{Answer, QueryApi};
-pub use server::serve;
+pub use server::{ServeError, serve, serve_one};

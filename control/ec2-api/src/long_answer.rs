@@ -119,8 +119,9 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
+    use crate::Client;
     use crate::Fault;
-    use crate::turns::{Client, Turns};
+    use crate::turns::Turns;
 
     /// As many pieces of a letter.
     struct Letters(usize);
@@ -141,7 +142,10 @@ mod tests {
     }
 
     async fn long_answer(rest: impl Pieces + 'static, turns: &Turns) -> LongAnswer {
-        let (turn, record) = (turn(turns).await, Record::new("id-1"));
+        let (turn, record) = (
+            turn(turns).await,
+            Record::new("id-1", &Client::new([127, 0, 0, 1].into())),
+        );
         LongAnswer::new("a".into(), Box::new(rest), &Workers::start(), record, turn)
     }
 

@@ -19,9 +19,9 @@ use crate::operations::{self, Call, Consoles, NoConsoles, Served};
 use crate::other_service::{self, OtherService};
 use crate::pieces::Document;
 use crate::sigv4::{Claim, Placement, Refusal, RequestParts, Service, SigningKeys};
-use crate::turns::{Client, Turns};
+use crate::turns::Turns;
 use crate::workers::Workers;
-use crate::{Access, Fault, sts, xml};
+use crate::{Access, Client, Fault, sts, xml};
 
 /// Where the API is.
 pub(crate) const PATH: &str = "/";
@@ -98,13 +98,13 @@ impl QueryApi {
         body: &[u8],
     ) -> Answer<AnswerBody> {
         let request_id = new_request_id();
-        let mut record = Record::new(&request_id);
+        let mut record = Record::new(&request_id, client);
         if let Some(other) = OtherService::of_request(head, body) {
             return other.refuse(head, request_id, &mut record).into_body();
         }
         let mut service = Service::Ec2;
         let answered = self
-            .call(head, body, &request_id, &mut service, &mut record)
+            .call(client, (head, body), &request_id, &mut service, &mut record)
             .instrument(debug_span!("call", request_id, action = Empty))
             .await;
         let body = match answered {
@@ -132,9 +132,9 @@ impl QueryApi {
     }
 
     /// Answers a request that is no call.
-    pub(crate) fn refuse(&self, head: &Parts, fault: &Fault) -> Answer {
+    pub(crate) fn refuse(&self, client: &Client, head: &Parts, fault: &Fault) -> Answer {
         let request_id = new_request_id();
-        let mut record = Record::new(&request_id);
+        let mut record = Record::new(&request_id, client);
         if let Some(other) = OtherService::of_request(head, &[]) {
             return other.refuse(head, request_id, &mut record);
         }
@@ -150,8 +150,8 @@ impl QueryApi {
     /// The document of the answer. `service` is set as soon as it is known, since it decides how errors look.
     async fn call(
         &self,
-        head: &Parts,
-        body: &[u8],
+        client: &Client,
+        (head, body): (&Parts, &[u8]),
         request_id: &str,
         service: &mut Service,
         record: &mut Record,
@@ -164,7 +164,7 @@ impl QueryApi {
         if version.as_deref() == Some(sts::VERSION) {
             *service = Service::Sts;
         }
-        let authenticated = self.authenticate(head, body, *service, record);
+        let authenticated = self.authenticate(client, (head, body), *service, record);
         let caller = authenticated.map_err(|refusal| {
             debug!(%refusal, "a call is refused");
             match refusal {
@@ -198,8 +198,8 @@ impl QueryApi {
 
     fn authenticate(
         &self,
-        head: &Parts,
-        body: &[u8],
+        client: &Client,
+        (head, body): (&Parts, &[u8]),
         service: Service,
         record: &mut Record,
     ) -> Result<Caller, Refusal> {
@@ -208,7 +208,10 @@ impl QueryApi {
         record.access_key_id(&claim.access_key_id);
         let store = match &self.access {
             Access::AnyCredentials { account_id } => {
-                refuse_browsers(&claim, &head.headers)?;
+                // A guest's connection has come by a way that browsers of this machine do not have.
+                if client.instance_id().is_none() {
+                    refuse_browsers(&claim, &head.headers)?;
+                }
                 let account_id = account_id.clone();
                 return Ok(Caller { account_id });
             }

@@ -1,7 +1,5 @@
 //! The HTTP server: connections, their bounds, and their end.
 
-use std::convert::Infallible;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,17 +13,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use crate::Fault;
 use crate::long_answer::AnswerBody;
 use crate::other_service::OtherService;
 use crate::patient::Patient;
 use crate::query_api::{Answer, PATH, QueryApi};
-use crate::turns::Client;
+use crate::{Client, Fault};
 
 /// The largest body. EC2's largest parameter, user data, is 16 KiB; nothing comes near a mebibyte.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -68,13 +66,12 @@ pub async fn serve(listener: TcpListener, api: Arc<QueryApi>, stop: impl Future<
                 continue;
             }
         };
-        let connection = match connection(stream, client.clone(), Arc::clone(&api)) {
-            Ok(connection) => graceful.watch(connection),
-            Err(error) => {
-                debug!(%error, "a connection closed before it began");
-                continue;
-            }
-        };
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "a connection closed before it began");
+            continue;
+        }
+        let connection = connection(stream, client.clone(), Arc::clone(&api));
+        let connection = graceful.watch(connection);
         tokio::spawn(async move {
             tokio::select! {
                 ended = connection => {
@@ -96,32 +93,75 @@ pub async fn serve(listener: TcpListener, api: Arc<QueryApi>, stop: impl Future<
     }
 }
 
-type Connection<S> = http1::Connection<TokioIo<Patient<TcpStream>>, S>;
+/// A connection ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// By its client, or because it was too slow.
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+}
 
-fn connection(
-    stream: TcpStream,
+/// The client may not call any more: its connection ends.
+#[derive(Debug, thiserror::Error)]
+#[error("its client may not call any more")]
+struct NotAdmitted;
+
+/// Serves the API to `client` on `stream`, until the client ends the connection, or is idle once `is_wanted` has completed.
+///
+/// # Errors
+/// When it ends otherwise.
+pub async fn serve_one<S>(
+    stream: S,
     client: Client,
     api: Arc<QueryApi>,
-) -> io::Result<
-    Connection<
-        impl hyper::service::Service<
-            Request<Incoming>,
-            Response = Response<AnswerBody>,
-            Error = Infallible,
-            Future: Send,
-        > + Send,
-    >,
+    is_wanted: impl Future<Output = ()>,
+) -> Result<(), ServeError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut served = std::pin::pin!(connection(stream, client.clone(), api));
+    tokio::select! {
+        biased;
+        ended = served.as_mut() => return Ok(ended?),
+        () = client.to_end() => return Ok(()),
+        () = is_wanted => {}
+    }
+    served.as_mut().graceful_shutdown();
+    tokio::select! {
+        ended = served => Ok(ended?),
+        () = client.to_end() => Ok(()),
+    }
+}
+
+type Connection<T, S> = http1::Connection<TokioIo<Patient<T>>, S>;
+
+fn connection<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: T,
+    client: Client,
+    api: Arc<QueryApi>,
+) -> Connection<
+    T,
+    impl hyper::service::Service<
+        Request<Incoming>,
+        Response = Response<AnswerBody>,
+        Error = NotAdmitted,
+        Future: Send,
+    > + Send,
 > {
-    stream.set_nodelay(true)?;
     let service = service_fn(move |request| {
         let (api, client) = (Arc::clone(&api), client.clone());
-        async move { Ok::<_, Infallible>(respond(&api, &client, request).await) }
+        async move {
+            match client.may_call() {
+                true => Ok(respond(&api, &client, request).await),
+                false => Err(NotAdmitted),
+            }
+        }
     });
-    Ok(http1::Builder::new()
+    http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(Patient::new(stream, WRITE_PATIENCE)), service))
+        .serve_connection(TokioIo::new(Patient::new(stream, WRITE_PATIENCE)), service)
 }
 
 async fn respond(
@@ -132,7 +172,7 @@ async fn respond(
     let (head, body) = request.into_parts();
     let answer = match receive(&head, body).await {
         Ok(body) => api.answer(client, &head, &body).await,
-        Err(fault) => api.refuse(&head, &fault).into_body(),
+        Err(fault) => api.refuse(client, &head, &fault).into_body(),
     };
     let Answer {
         status,

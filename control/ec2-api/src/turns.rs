@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use eni_model::ErrorCode;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use crate::Fault;
+use crate::{Client, Fault};
 
 /// Long answers under way at once; more wait. Each holds two pieces, what the connection buffers, and its moment of the
 /// region.
@@ -29,27 +29,6 @@ const LEAST_RATE: u32 = 512 << 10;
 const CREDIT: Duration = Duration::from_secs(2);
 /// How often who waits looks for clients that have fallen behind.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
-
-/// Whoever is at the other end of a connection.
-#[derive(Clone)]
-pub(crate) struct Client {
-    address: IpAddr,
-    end: Arc<Notify>,
-}
-
-impl Client {
-    pub(crate) fn new(address: IpAddr) -> Self {
-        Self {
-            address,
-            end: Arc::default(),
-        }
-    }
-
-    /// Completes when the connection is to be ended.
-    pub(crate) async fn to_end(&self) {
-        self.end.notified().await;
-    }
-}
 
 /// Those who share their turns: one key pair at one address.
 type Party = (String, IpAddr);
@@ -131,7 +110,7 @@ impl Turns {
     pub(crate) async fn next(&self, access_key_id: &str, client: &Client) -> Result<Turn, Fault> {
         let (sender, mut turn) = oneshot::channel();
         let waiting = Waiting {
-            party: (access_key_id.to_owned(), client.address),
+            party: (access_key_id.to_owned(), client.address()),
             client: client.clone(),
             turn: sender,
         };
@@ -219,7 +198,7 @@ impl State {
             let (access_key_id, address) = &answer.party;
             tracing::info!(access_key_id, %address, "a long answer is ended: it is read slowly, and others wait");
             answer.is_ending = true;
-            answer.client.end.notify_one();
+            answer.client.end();
         }
     }
 }

@@ -4,8 +4,8 @@ use http::Request;
 use http::request::Parts;
 
 use super::{CODE, OtherService, models};
-use crate::Answer;
 use crate::access_log::Record;
+use crate::{Answer, Client};
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
@@ -27,7 +27,7 @@ fn signed_for(service: &str) -> String {
 }
 
 fn answered(head: &Parts, body: &[u8]) -> Option<Answer> {
-    let mut record = Record::new("ID");
+    let mut record = Record::new("ID", &Client::new([127, 0, 0, 1].into()));
     Some(OtherService::of_request(head, body)?.refuse(head, "ID".into(), &mut record))
 }
 
