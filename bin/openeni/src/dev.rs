@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use eni_agent::{Agent, AgentSettings, DnsUpstream, chain};
+use eni_agent::{Agent, AgentSettings, DnsUpstream, GuestApi, chain};
+use eni_authority::{Authority, AuthorityError, server_config};
 use eni_ec2_api::{Access, Consoles, Credentials, QueryApi, SecretAccessKey, serve};
 use eni_instance::{ConsoleFile, RunDirectory};
 use eni_metadata::TokenKey;
@@ -80,6 +81,9 @@ pub(crate) enum DevError {
     /// The network cannot be made or unmade.
     #[error(transparent)]
     Agent(#[from] eni_agent::AgentError),
+    /// There is no authority, or no certificate of it.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// Nobody gets out of the machine.
     #[error(transparent)]
     Uplink(#[from] UplinkError),
@@ -161,6 +165,9 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
         },
     })?);
     let access = access(options, region.settings(), &directory)?;
+    let consoles = ConsoleFiles(directory.run_directory()?);
+    let api = QueryApi::new(Arc::clone(&region), access).with_consoles(consoles);
+    let api = Arc::new(api);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(API_THREADS)
         .on_thread_start(|| Priority::Prompt.take())
@@ -168,12 +175,12 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
         .build()
         .map_err(machine("cannot start threads"))?;
     runtime.block_on(async {
-        let started = start(options, &directory, &region).await;
+        let started = start(options, &directory, &region, &api).await;
         // A region that has never come up is none yet: its settings would be fixed, and those may be what has failed.
         if started.is_err() && is_new {
             fs::remove_file(directory.store()).map_err(machine("cannot remove the new store"))?;
         }
-        serve_region(options, &directory, region, access, started?, metrics).await
+        serve_region(options, &directory, region, api, started?, metrics).await
     })
 }
 
@@ -248,6 +255,7 @@ async fn start(
     options: &DevOptions,
     directory: &Directory,
     region: &Arc<Region>,
+    api: &Arc<QueryApi>,
 ) -> Result<Started, DevError> {
     // Taken first: a signal while the network is being made must still take it down.
     let interrupt = signal(SignalKind::interrupt()).map_err(machine("cannot take signals"))?;
@@ -262,7 +270,8 @@ async fn start(
         .map_err(machine("cannot tell the address listened on"))?;
     let adapters = Arc::new(Adapters::new(directory.run_directory()?));
     let upstream = options.dns_upstream.clone().unwrap_or_default();
-    let agent = agent_settings(directory, Arc::clone(&adapters), upstream)?;
+    let guests = guest_api(directory, region, api)?;
+    let agent = agent_settings(directory, Arc::clone(&adapters), upstream, guests)?;
     let pool = region.settings().public_pool;
     let uplink = match &options.uplink {
         Some(interface) => Some(HeldUplink::begin(directory, pool, interface)?),
@@ -300,7 +309,7 @@ async fn serve_region(
     options: &DevOptions,
     directory: &Directory,
     region: Arc<Region>,
-    access: Access,
+    api: Arc<QueryApi>,
     started: Started,
     metrics: Metrics,
 ) -> Result<(), DevError> {
@@ -318,17 +327,12 @@ async fn serve_region(
     let agent = Arc::new(agent);
     directory.publish_endpoint(&endpoint)?;
 
-    let consoles = ConsoleFiles(directory.run_directory()?);
     let (stop, stopped) = watch::channel(false);
     let until = |mut stopped: watch::Receiver<bool>| async move {
         // The sender lives until both servers have ended.
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    let api = tokio::spawn(serve(
-        listener,
-        Arc::new(QueryApi::new(Arc::clone(&region), access).with_consoles(consoles)),
-        until(stopped.clone()),
-    ));
+    let api = tokio::spawn(serve(listener, api, until(stopped.clone())));
     let status = tokio::spawn(status::serve(
         statuses,
         Arc::clone(&region),
@@ -406,7 +410,7 @@ fn next_command(options: &DevOptions) -> String {
 }
 
 /// A word for a shell.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:@,".contains(&byte);
     if word.bytes().all(plain) {
         return word.into();
@@ -438,6 +442,7 @@ fn agent_settings(
     directory: &Directory,
     adapters: Arc<Adapters>,
     dns_upstream: DnsUpstream,
+    (api, authority): (GuestApi, String),
 ) -> Result<AgentSettings, DevError> {
     let program = std::env::current_exe().map_err(machine("cannot find this program"))?;
     let libraries = efa_libraries().map_err(machine("cannot find this program"))?;
@@ -451,7 +456,24 @@ fn agent_settings(
         token_key: TokenKey::from_secret(directory.key_pair()?.secret_access_key.as_bytes()),
         init_command: vec![program.into(), "instance-init".into()],
         dns_upstream,
+        api: Some(api),
+        authority: Some(authority),
     })
+}
+
+/// The API as instances find it, and the certificate of the authority by which they know it.
+fn guest_api(
+    directory: &Directory,
+    region: &Arc<Region>,
+    api: &Arc<QueryApi>,
+) -> Result<(GuestApi, String), DevError> {
+    let name = &region.settings().region;
+    let authority = Authority::open(directory.path(), name, region.now())?;
+    let certificate = authority.certificate().to_owned();
+    let clock = Arc::clone(region);
+    let tls = server_config(authority, Arc::new(move || clock.now()))?;
+    let (api, tls) = (Arc::clone(api), Arc::new(tls));
+    Ok((GuestApi { api, tls }, certificate))
 }
 
 fn status_listener(directory: &Directory) -> Result<UnixListener, DevError> {

@@ -3,6 +3,8 @@
 //! ```text
 //! store.redb     the region's state
 //! credentials    the key pair, mode 0600
+//! authority.key  the key of the region's certificate authority, mode 0600
+//! authority.pem  its certificate
 //! lock           held by the running region
 //! uplink.json    what was before `openeni uplink on`, as long as it is on
 //! console/       what instances have printed
@@ -70,7 +72,16 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
 }
 
 /// What a region keeps in its directory: one that has none of it and is not empty is something else's.
-const CONTENTS: [&str; 6] = [STORE, CREDENTIALS, LOCK, UPLINK, RUN, CONSOLES];
+const CONTENTS: [&str; 8] = [
+    STORE,
+    CREDENTIALS,
+    eni_authority::KEY,
+    eni_authority::CERTIFICATE,
+    LOCK,
+    UPLINK,
+    RUN,
+    CONSOLES,
+];
 const STORE: &str = "store.redb";
 const CREDENTIALS: &str = "credentials";
 const LOCK: &str = "lock";
@@ -173,6 +184,11 @@ impl Directory {
 
     pub(crate) fn store(&self) -> PathBuf {
         self.path.join(STORE)
+    }
+
+    /// The certificate of the region's authority.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.path.join(eni_authority::CERTIFICATE)
     }
 
     /// Where `openeni status` asks.

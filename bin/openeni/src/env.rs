@@ -1,8 +1,9 @@
 //! `openeni env`: what a shell needs to reach the region.
 
+use crate::dev::quoted;
 use crate::directory::{Directory, DirectoryError};
 
-/// Lines for `eval`. Values hold no character that a shell reads otherwise: the key pair is letters and digits.
+/// Lines for `eval`. But for the path, values hold no character that a shell reads otherwise: the key pair is letters and digits.
 pub(crate) fn exports(directory: &Directory) -> Result<String, DirectoryError> {
     let endpoint = directory.endpoint()?;
     let key_pair = directory.key_pair()?;
@@ -12,6 +13,10 @@ pub(crate) fn exports(directory: &Directory) -> Result<String, DirectoryError> {
         ("AWS_SECRET_ACCESS_KEY", key_pair.secret_access_key),
         ("AWS_REGION", endpoint.region.clone()),
         ("AWS_DEFAULT_REGION", endpoint.region),
+        (
+            "OPENENI_AUTHORITY",
+            quoted(&directory.authority().to_string_lossy()),
+        ),
     ];
     let exports = variables
         .iter()

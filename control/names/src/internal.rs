@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use eni_model::ServedApi;
 use eni_model::resource::{AddressAssociation, NetworkInterface, PublicAddress};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::{A, AAAA, SOA};
@@ -115,7 +116,9 @@ fn find(labels: &[String], scope: Scope<'_>) -> Option<Entry> {
             data: Some(data.into()),
         });
     }
-    public_host(labels, scope).or_else(|| reverse::find(labels, scope))
+    served_api(labels, scope)
+        .or_else(|| public_host(labels, scope))
+        .or_else(|| reverse::find(labels, scope))
 }
 
 /// A name of one label has no address anywhere, but may be the beginning of a private one that a search list completes
@@ -144,6 +147,22 @@ fn private_host(host: &str, scope: Scope<'_>) -> Option<Vec<RData>> {
         .world
         .owner_of_private_address(scope.vpc_id, address)?;
     Some([RData::A(A(address))].into())
+}
+
+/// `ec2.us-east-1.amazonaws.com`, and what else the services have as names that the region serves: each is a zone of its own, as
+/// a VPC endpoint's private name is on EC2, so that nobody outside is asked about anything below either.
+fn served_api(labels: &[String], scope: Scope<'_>) -> Option<Entry> {
+    let region = &scope.region.region;
+    let names = ServedApi::ALL
+        .into_iter()
+        .flat_map(|service| service.names(region));
+    names
+        .filter_map(|name| Some((below(labels, &name)?.is_empty(), name)))
+        .map(|(is_apex, apex)| Entry {
+            apex,
+            data: is_apex.then(|| [RData::A(A(ServedApi::ADDRESS))].into()),
+        })
+        .next()
 }
 
 /// `ec2-203-0-113-25.compute-1.amazonaws.com`, of an address of the region's. Real addresses of EC2's have such names too, which

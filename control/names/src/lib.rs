@@ -6,6 +6,7 @@
 //! - the private names of the asker's VPC, and what its addresses are called;
 //! - the public names of the region's pool: inside the VPC they lead to the private address, elsewhere to the public one
 //!   (Amazon VPC User Guide, "DNS attributes for your VPC");
+//! - the names of AWS's services that the region serves: they lead to its API;
 //! - which names nobody outside is to be asked about: those above, other regions' private names, and what stays on a machine
 //!   or a private network (RFC 6303, RFC 6761).
 //!

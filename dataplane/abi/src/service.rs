@@ -11,6 +11,9 @@ pub const SERVICES_VPORT: u32 = MAX_VPORTS - 1;
 /// "1024 packets per second per network interface", which holds for instance metadata and NTP too). So many may come at once.
 pub const LINK_LOCAL_PACKETS_PER_SECOND: u32 = 1_024;
 
+/// See [`Service::packets_per_allowed`]: 16,384 packets a second are receipts for some 200 MB a second, more than the API gives.
+const API_PACKETS_PER_ALLOWED: u32 = 16;
+
 /// A service of the fabric.
 ///
 /// *Addresses.* Beyond the services' end a service has an address of its own for every vport, [`Service::address`], in
@@ -29,6 +32,8 @@ pub enum Service {
     VpcResolver = 4,
     /// Addresses, port 67 of UDP: DHCP. Asked of everybody on the link, or of the subnet's router, which answers.
     Dhcp = 5,
+    /// The region's API, at 169.254.169.243, port 443 of TCP: TLS. The names of AWS's services that the region serves lead there.
+    Api = 6,
 }
 
 /// The first byte of [`Service::address`].
@@ -36,12 +41,13 @@ const LOOPBACK: u8 = 127;
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::InstanceMetadata,
         Self::Time,
         Self::Resolver,
         Self::VpcResolver,
         Self::Dhcp,
+        Self::Api,
     ];
 
     /// The service that all guests find at `address`.
@@ -51,20 +57,24 @@ impl Service {
         const METADATA: u32 = Service::LINK_LOCAL[0].0;
         const TIME: u32 = Service::LINK_LOCAL[1].0;
         const RESOLVER: u32 = Service::LINK_LOCAL[2].0;
+        const API: u32 = Service::LINK_LOCAL[3].0;
         match address.0 {
             METADATA => Some(Self::InstanceMetadata),
             TIME => Some(Self::Time),
             RESOLVER => Some(Self::Resolver),
+            API => Some(Self::Api),
             _ => None,
         }
     }
 
     /// Where guests find instance metadata, the time and names (EC2 User Guide, "Use instance metadata to manage your EC2
-    /// instance", "Amazon Time Sync Service", and Amazon VPC User Guide, "Amazon DNS server").
-    pub const LINK_LOCAL: [Ipv4; 3] = [
+    /// instance", "Amazon Time Sync Service", and Amazon VPC User Guide, "Amazon DNS server"); and the region's API, at an address
+    /// at which EC2 has nothing (it has Windows' activation and licence servers at 169.254.169.249 to 169.254.169.251).
+    pub const LINK_LOCAL: [Ipv4; 4] = [
         Ipv4(u32::from_ne_bytes([169, 254, 169, 254])),
         Ipv4(u32::from_ne_bytes([169, 254, 169, 123])),
         Ipv4(u32::from_ne_bytes([169, 254, 169, 253])),
+        Ipv4(u32::from_ne_bytes([169, 254, 169, 243])),
     ];
 
     /// Whose packets come to the services' end from a guest that has no address yet: the router's on the way there.
@@ -89,6 +99,7 @@ impl Service {
         match self {
             Self::InstanceMetadata => Some(Self::LINK_LOCAL[0]),
             Self::Time => Some(Self::LINK_LOCAL[1]),
+            Self::Api => Some(Self::LINK_LOCAL[3]),
             Self::Resolver if guest.has_resolver() => Some(Self::LINK_LOCAL[2]),
             Self::VpcResolver if guest.has_resolver() => Some(guest.resolver_address),
             Self::Dhcp if guest.router_address.0 != Ipv4::UNSPECIFIED.0 => {
@@ -107,6 +118,18 @@ impl Service {
             Self::Time => Port::new(123),
             Self::Resolver | Self::VpcResolver => Port::new(53),
             Self::Dhcp => Port::new(67),
+            Self::Api => Port::new(443),
+        }
+    }
+
+    /// How many of its packets take as much of an interface's allowance as one of another service. On EC2 the API is beyond the
+    /// allowance; here it may be asked for long listings, whose receipts alone are thousands of packets a second.
+    #[must_use]
+    #[inline(always)]
+    pub const fn packets_per_allowed(self) -> u32 {
+        match self {
+            Self::Api => API_PACKETS_PER_ALLOWED,
+            _ => 1,
         }
     }
 
@@ -115,7 +138,7 @@ impl Service {
     #[inline(always)]
     pub const fn is_behind(self, protocol: u8, port: Port) -> bool {
         let speaks = match self {
-            Self::InstanceMetadata => protocol == protocol::TCP,
+            Self::InstanceMetadata | Self::Api => protocol == protocol::TCP,
             Self::Time | Self::Dhcp => protocol == protocol::UDP,
             Self::Resolver | Self::VpcResolver => {
                 protocol == protocol::UDP || protocol == protocol::TCP
@@ -145,6 +168,7 @@ impl Service {
             3 => Self::Resolver,
             4 => Self::VpcResolver,
             5 => Self::Dhcp,
+            6 => Self::Api,
             _ => return None,
         };
         Some((service, u32::from_be_bytes([0, 0, high, low])))
@@ -167,15 +191,27 @@ const SECOND_NS: u64 = 1_000_000_000;
 const PACKET_NS: u64 = SECOND_NS / LINK_LOCAL_PACKETS_PER_SECOND as u64;
 
 impl LinkLocalAllowance {
-    /// Takes what so many `packets` need; false, and nothing is taken, where not so much is left.
+    /// Takes what so many `packets` to `service` need; false, and nothing is taken, where not so much is left.
+    #[inline(always)]
+    pub const fn take_for(&mut self, service: Service, packets: u32, now_ns: u64) -> bool {
+        let packet_ns = PACKET_NS / service.packets_per_allowed() as u64;
+        self.take_ns(packet_ns.wrapping_mul(packets as u64), now_ns)
+    }
+
+    /// Takes what so many packets need that are counted in full.
     #[inline(always)]
     pub const fn take(&mut self, packets: u32, now_ns: u64) -> bool {
+        self.take_ns(PACKET_NS.wrapping_mul(packets as u64), now_ns)
+    }
+
+    #[inline(always)]
+    const fn take_ns(&mut self, needed_ns: u64, now_ns: u64) -> bool {
         let begin = if self.spent_until_ns < now_ns {
             now_ns
         } else {
             self.spent_until_ns
         };
-        let end = begin.wrapping_add(PACKET_NS.wrapping_mul(packets as u64));
+        let end = begin.wrapping_add(needed_ns);
         if end > now_ns.wrapping_add(SECOND_NS) {
             return false;
         }
@@ -249,6 +285,7 @@ mod tests {
             (Service::Resolver, 53, true, true),
             (Service::VpcResolver, 53, true, true),
             (Service::Dhcp, 67, false, true),
+            (Service::Api, 443, true, false),
         ] {
             assert_eq!(behind(service, protocol::TCP, port), tcp);
             assert_eq!(behind(service, protocol::UDP, port), udp);
@@ -270,6 +307,15 @@ mod tests {
         assert_eq!(taken(&mut allowance, begin + SECOND_NS / 2), half);
         let later = begin + 50 * SECOND_NS;
         assert_eq!(taken(&mut allowance, later), LINK_LOCAL_PACKETS_PER_SECOND);
+    }
+
+    #[test]
+    fn calls_of_the_api_take_a_sixteenth_and_of_the_same() {
+        let mut allowance = LinkLocalAllowance::default();
+        let mut take = |service, packets| allowance.take_for(service, packets, SECOND_NS);
+        assert!(take(Service::Api, 8 * LINK_LOCAL_PACKETS_PER_SECOND));
+        assert!(take(Service::Time, LINK_LOCAL_PACKETS_PER_SECOND / 2));
+        assert!(!take(Service::Api, 32) && !take(Service::Time, 1));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use eni_abi::{
     Address, Connection, ConnectionKey, DropReason, Flow, FlowKey, FlowKeyIpv6, Fragment,
     FragmentKey, Globals, IdentityKey, InternetBlock, Location, MacKey, Mapping, MappingKey,
     Policy, PolicyKey, Port, PortKey, Prefix, PublicAddress, RemoteKey, Route, RouteKey, RuleBits,
-    RuleProtocol, VpcBlockKey, Vport, counter_index,
+    RuleProtocol, Service, VpcBlockKey, Vport, counter_index,
 };
 use eni_pipeline::{
     Action, Arrival, Frame, Insertion, Manner, Memory, Outcome, Record, Tables, Verdict,
@@ -451,12 +451,12 @@ impl Memory for Maps {
     }
 
     #[inline(always)]
-    fn take_link_local(&mut self, vport: u32, packets: u32, now_ns: u64) -> bool {
+    fn take_link_local(&mut self, vport: u32, service: Service, packets: u32, now_ns: u64) -> bool {
         let Some(allowance) = maps::LINK_LOCAL.get_ptr_mut(vport) else {
             return false;
         };
         // SAFETY: see the module's docs; one word.
-        unsafe { (*allowance).take(packets, now_ns) }
+        unsafe { (*allowance).take_for(service, packets, now_ns) }
     }
 
     #[inline(always)]

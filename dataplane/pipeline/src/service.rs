@@ -65,7 +65,7 @@ pub(crate) fn hand_over<F: Frame, T: Tables, M: Memory>(
     if !packet.owns_source && !has_none {
         return Err(DropReason::SpoofedAddress);
     }
-    if !memory.take_link_local(arrival.vport, frame.packets(), arrival.now_ns) {
+    if !memory.take_link_local(arrival.vport, service, frame.packets(), arrival.now_ns) {
         return Err(DropReason::LinklocalAllowanceExceeded);
     }
     let is_served = service.found_at(sender).is_some()

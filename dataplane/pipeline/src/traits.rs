@@ -4,7 +4,7 @@ use eni_abi::{
     Address, Connection, ConnectionKey, DecidingRule, Direction, DropReason, FiveTuple, Flow,
     FlowKey, FlowKeyIpv6, Fragment, FragmentKey, Globals, IdentityKey, InternetBlock, Ipv4,
     Location, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port, PublicAddress, Route, RuleBits,
-    RuleProtocol, Vport,
+    RuleProtocol, Service, Vport,
 };
 
 /// Where and when a frame arrived.
@@ -214,8 +214,8 @@ pub trait Memory {
     fn fragment(&self, instance: u32, key: &FragmentKey) -> Option<&Fragment>;
     /// Keeps what a first fragment carries; may fail silently.
     fn remember_fragment(&mut self, instance: u32, key: &FragmentKey, fragment: &Fragment);
-    /// Takes what so many `packets` of `vport` to link-local services need of its allowance; false where it is used up.
-    fn take_link_local(&mut self, vport: u32, packets: u32, now_ns: u64) -> bool;
+    /// Takes what so many `packets` of `vport` to a link-local `service` need of its allowance; false where it is used up.
+    fn take_link_local(&mut self, vport: u32, service: Service, packets: u32, now_ns: u64) -> bool;
     /// What became of a frame: called once for each, also for what the router answers itself.
     fn record(&mut self, record: &Record);
 }

@@ -9,8 +9,8 @@ use eni_abi::{
 use eni_pipeline::testing::Rule;
 use eni_pipeline::testing::frames::{Datagram, arp_request, checksums_hold, echo, tcp, udp};
 use eni_pipeline::testing::region::{
-    ANNA, BERT, CARL, METADATA, OPEN_ACL, RESOLVER, SERVICES, TIME, UPLINK, VPC, VPC_RESOLVER, ip,
-    mac, metadata_for, private, public, router_mac, service_for,
+    ANNA, API, BERT, CARL, METADATA, OPEN_ACL, RESOLVER, SERVICES, TIME, UPLINK, VPC, VPC_RESOLVER,
+    ip, mac, metadata_for, private, public, router_mac, service_for,
 };
 use eni_pipeline::testing::{MemoryFrame, add_policy};
 use eni_pipeline::{Arrival, Scratch, process};
@@ -304,6 +304,41 @@ fn an_interface_has_its_own_allowance() {
     bench.step(SERVICES, &answers.bytes(), ANSWERED);
     bench.pass_seconds(1);
     ask(&mut bench, ANNA);
+}
+
+#[test]
+fn the_api_is_asked_over_tls_alone_and_answers_from_where_it_was_asked() {
+    let mut bench = Bench::new();
+    let got = bench.step(ANNA, &tcp(ANNA, API, (40_000, 443), SYN).bytes(), ASKS);
+    assert_eq!(got.unwrap()[30..34], service_for(Service::Api, ANNA));
+    let answers = Datagram {
+        source: service_for(Service::Api, ANNA),
+        ..tcp(SERVICES, private(ANNA), (443, 40_000), SYN | ACK)
+    };
+    let got = bench.step(SERVICES, &answers.bytes(), ANSWERED).unwrap();
+    assert_eq!(got[26..30], API);
+    for other in [
+        tcp(ANNA, API, (40_000, 80), SYN),
+        udp(ANNA, API, (40_000, 443)),
+    ] {
+        bench.step(ANNA, &other.bytes(), &["10 service_unreachable"]);
+    }
+}
+
+/// Receipts for a long listing leave room for questions of names.
+#[test]
+fn packets_to_the_api_take_a_sixteenth() {
+    let mut bench = Bench::new();
+    let receipt = tcp(ANNA, API, (40_000, 443), ACK).bytes();
+    for _ in 0..8 * LINK_LOCAL_PACKETS_PER_SECOND {
+        bench.step(ANNA, &receipt, ASKS);
+    }
+    for _ in 0..LINK_LOCAL_PACKETS_PER_SECOND / 2 {
+        bench.step(ANNA, &question(ANNA, ACK).bytes(), ASKS);
+    }
+    let exceeded: &[&str] = &["10 linklocal_allowance_exceeded"];
+    bench.step(ANNA, &receipt, exceeded);
+    bench.step(ANNA, &question(ANNA, ACK).bytes(), exceeded);
 }
 
 /// Segmentation offload: one frame for many packets, whose checksum a device is to complete.

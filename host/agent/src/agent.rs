@@ -11,7 +11,7 @@ use eni_instance::{AdapterFiles, RunDirectory};
 use eni_metadata::TokenKey;
 use eni_model::{Reports, Source};
 use eni_priority::Priority;
-use eni_services::{Askers, DnsUpstream, Services};
+use eni_services::{Askers, DnsUpstream, GuestApi, Services};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
@@ -41,6 +41,10 @@ pub struct AgentSettings {
     pub token_key: TokenKey,
     /// Who is asked about names that are not the region's.
     pub dns_upstream: DnsUpstream,
+    /// The region's API, as guests find it; `None` where they find none.
+    pub api: Option<GuestApi>,
+    /// The certificate of the region's authority, in PEM, which instances trust beside those that the host trusts.
+    pub authority: Option<String>,
 }
 
 /// A running agent. Dropping it stops its threads and leaves the network as it is.
@@ -70,6 +74,8 @@ impl Agent {
             adapters,
             token_key,
             dns_upstream,
+            api,
+            authority,
         } = settings;
         let failed = |action| {
             let path = data_directory.clone();
@@ -82,7 +88,8 @@ impl Agent {
         let run = RunDirectory::of(&data_directory).map_err(failed("find"))?;
         let pool = source.settings().public_pool;
         let service = Arc::clone(&adapters);
-        let machine = Machine::open(run, init_command, adapter_files, service, pool)?;
+        let trusted = authority.as_deref();
+        let machine = Machine::open(run, init_command, adapter_files, service, pool, trusted)?;
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -96,6 +103,7 @@ impl Agent {
             Arc::clone(&askers),
             token_key,
             dns_upstream,
+            api,
         )
         .map_err(failed("start a thread for"))?;
         let namespace = machine.devices.open_services()?;

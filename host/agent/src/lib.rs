@@ -47,7 +47,7 @@ mod uplink;
 pub use adapters::{AdapterService, AdapterServiceError, NoAdapterService};
 pub use agent::{Agent, AgentSettings};
 pub use eni_instance::RunDirectory;
-pub use eni_services::{DnsUpstream, MalformedUpstream};
+pub use eni_services::{DnsUpstream, GuestApi, MalformedUpstream};
 pub use error::{AgentError, chain};
 pub use status::{Status, VportStatus};
 pub use supervision::{LaneState, LaneStatus, PANIC_VARIABLE, Panicked};

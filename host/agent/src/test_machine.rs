@@ -58,7 +58,7 @@ fn example(name: &str) -> OsString {
 
 pub(crate) fn open_machine(run: RunDirectory, init: Vec<OsString>) -> Result<Machine, AgentError> {
     let (files, service) = (Arc::new(NoAdapterFiles), Arc::new(NoAdapterService));
-    Machine::open(run, init, files, service, pool())
+    Machine::open(run, init, files, service, pool(), None)
 }
 
 /// Does the steps of plans one after the other, on the test's own thread.

@@ -28,6 +28,7 @@ mod run_directory;
 pub mod supervisor;
 mod sys;
 mod terminal;
+mod trust;
 mod user_data;
 
 pub use adapter_files::{AdapterFiles, AdapterFilesError, NoAdapterFiles};

@@ -26,7 +26,7 @@ use crate::guest_end;
 use crate::init::{BootRecord, Settings};
 use crate::interface::{self, ANY_DEVICE_NAME, Change, device_name};
 use crate::run_directory::{EFA, NETWORK_BOOT, RESOLVER, USER_DATA};
-use crate::{AdapterFiles, InstanceDriver, InstanceError, RunDirectory, console};
+use crate::{AdapterFiles, InstanceDriver, InstanceError, RunDirectory, console, trust};
 
 /// The first process only makes namespaces and mounts: milliseconds, or seconds on a machine that is overloaded.
 const BOOT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -89,7 +89,7 @@ pub struct NamespaceDriver {
 impl NamespaceDriver {
     /// A driver whose interfaces' fabric ends are in `fabric`. `init_command` is the command that calls
     /// [`crate::init::run`] with the arguments added to it; `adapter_files` lays out what programs reach Elastic Fabric
-    /// Adapters by.
+    /// Adapters by. Instances trust the certificate `authority` (in PEM) beside those that the host trusts.
     ///
     /// # Errors
     /// Without cgroup v2, or without the right to use it.
@@ -98,6 +98,7 @@ impl NamespaceDriver {
         fabric: &Namespace,
         init_command: Vec<OsString>,
         adapter_files: Arc<dyn AdapterFiles>,
+        authority: Option<&str>,
     ) -> Result<Self, InstanceError> {
         let directory = run.instances();
         fs::create_dir_all(&directory).map_err(file_error("make", directory))?;
@@ -107,6 +108,10 @@ impl NamespaceDriver {
             .mode(0o700)
             .create(&directory);
         made.map_err(file_error("make", directory))?;
+        if let Some(authority) = authority {
+            let written = trust::write(&run, authority);
+            written.map_err(file_error("write whom instances trust in", run.path()))?;
+        }
         let cgroup = RegionCgroup::open(&run)?;
         let ends = Ends::new().map_err(file_error("listen for ends in", run.path()))?;
         // Those that run already, of an earlier process.
@@ -143,17 +148,17 @@ impl NamespaceDriver {
             .map_err(file_error("change mode of", user_data))
     }
 
-    /// Lays out what reaches the instance's adapters, and keeps what its programs' environment must say of it.
-    fn lay_out_adapter_files(&self, id: InstanceId, devices: usize) -> Result<(), InstanceError> {
+    /// Lays out what reaches the instance's adapters, and whom its programs trust, and keeps what their environment must say of it.
+    fn lay_out_surroundings(&self, id: InstanceId, devices: usize) -> Result<(), InstanceError> {
         let directory = self.run.instance(id);
-        let mut environment = Environment::default();
+        let given = trust::give(&self.run, &directory);
+        given.map_err(file_error("write in", &directory))?;
+        let mut variables = trust::variables(&directory);
         if devices > 0 {
-            let variables = self.adapter_files.lay_out(&directory.join(EFA), devices);
-            environment = variables
-                .map_err(InstanceError::AdapterFiles)?
-                .into_iter()
-                .collect();
+            let of_adapters = self.adapter_files.lay_out(&directory.join(EFA), devices);
+            variables.extend(of_adapters.map_err(InstanceError::AdapterFiles)?);
         }
+        let environment: Environment = variables.into_iter().collect();
         environment
             .write(&directory)
             .map_err(file_error("write in", directory))
@@ -220,7 +225,7 @@ impl InstanceDriver for NamespaceDriver {
     fn start(&self, id: InstanceId, instance: &DesiredInstance) -> Result<(), InstanceError> {
         self.stop(id)?;
         self.write_files(id, instance)?;
-        self.lay_out_adapter_files(id, instance.efa_devices)?;
+        self.lay_out_surroundings(id, instance.efa_devices)?;
         let cgroup = self.cgroup.instance(id);
         cgroup.create()?;
         self.ends.listen(id, &cgroup.events());

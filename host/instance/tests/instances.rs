@@ -28,7 +28,8 @@ struct Region {
 }
 
 fn driver(run: &RunDirectory, fabric: &Namespace, init_command: Vec<OsString>) -> NamespaceDriver {
-    NamespaceDriver::new(run.clone(), fabric, init_command, Arc::new(NoAdapterFiles)).unwrap()
+    let files = Arc::new(NoAdapterFiles);
+    NamespaceDriver::new(run.clone(), fabric, init_command, files, None).unwrap()
 }
 
 impl Region {

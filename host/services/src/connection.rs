@@ -170,7 +170,7 @@ pub(crate) async fn accept<F: Future<Output = ()> + Send + 'static>(
     loop {
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = ended(&mut stop) => return,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
@@ -185,6 +185,12 @@ pub(crate) async fn accept<F: Future<Output = ()> + Send + 'static>(
             },
         }
     }
+}
+
+/// Completes when `stop` holds, or its sender is gone.
+async fn ended(stop: &mut watch::Receiver<bool>) {
+    // What is seen of it is let go before anybody else waits.
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 #![deny(unsafe_code)]
 
 mod addresses;
+mod api;
 mod askers;
 mod clock;
 mod connection;
@@ -27,6 +28,7 @@ mod time;
 mod turns;
 
 pub use addresses::{AddressService, AddressSocket};
+pub use api::{ApiService, GuestApi};
 pub use askers::Askers;
 pub use metadata::MetadataService;
 pub use names::{DnsUpstream, MalformedUpstream, NameService, NameSockets};

@@ -1,4 +1,4 @@
-//! What is measured of requests for instance metadata.
+//! What is measured of requests by HTTP.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,15 @@ use http::{Response, StatusCode};
 
 use crate::turns::Turns;
 
-/// The service, as figures name it.
-const METADATA: &str = "metadata";
+/// The services, as figures name them: instance metadata.
+pub(crate) const METADATA: &str = "metadata";
 
-/// A connection is reset, as its interface has as many as it may.
-pub(crate) fn refused() {
-    SERVICE_REQUEST.took_for([METADATA, "refused"], Duration::ZERO);
+/// The region's API.
+pub(crate) const API: &str = "api";
+
+/// A connection is reset, as its interface has as many as it may, or may not have any.
+pub(crate) fn refused(service: &'static str) {
+    SERVICE_REQUEST.took_for([service, "refused"], Duration::ZERO);
 }
 
 /// What `make` answers, when it is this request's turn.

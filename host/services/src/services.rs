@@ -8,18 +8,21 @@ use eni_model::Source;
 use tokio::sync::watch;
 
 use crate::names::{DnsUpstream, NameService, NameSockets};
-use crate::{AddressService, AddressSocket, Askers, MetadataService, TimeService};
+use crate::{
+    AddressService, AddressSocket, ApiService, Askers, GuestApi, MetadataService, TimeService,
+};
 
 /// What guests find at the addresses of [`eni_abi::Service`].
 pub struct Services {
     metadata: Arc<MetadataService>,
     names: Arc<NameService>,
     addresses: AddressService,
+    api: Option<ApiService>,
 }
 
 impl Services {
     /// Of what `source` publishes, for the attachments that `askers` knows; tokens of instance metadata are by `key`. What names
-    /// are not known there, `upstream` is asked from the calling thread's network namespace.
+    /// are not known there, `upstream` is asked from the calling thread's network namespace. Where there is an `api`, guests find it.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -28,13 +31,18 @@ impl Services {
         askers: Arc<Askers>,
         key: TokenKey,
         upstream: DnsUpstream,
+        api: Option<GuestApi>,
     ) -> io::Result<Self> {
         let names = NameService::new(Arc::clone(&source), Arc::clone(&askers), upstream)?;
         let addresses = AddressService::new(Arc::clone(&source), Arc::clone(&askers));
+        let api = api
+            .map(|api| ApiService::new(Arc::clone(&source), Arc::clone(&askers), api))
+            .transpose()?;
         Ok(Self {
             metadata: Arc::new(MetadataService::new(source, askers, key)),
             names: Arc::new(names),
             addresses,
+            api,
         })
     }
 
@@ -47,7 +55,18 @@ impl Services {
         let time = TimeService::listen()?;
         let names = NameSockets::open()?;
         let addresses = AddressSocket::open()?;
+        let calls = match &self.api {
+            Some(api) => Some((api, ApiService::listen()?)),
+            None => None,
+        };
+        let calls_stop = stop.clone();
+        let calls = async {
+            if let Some((api, listener)) = calls {
+                api.serve(listener, calls_stop).await;
+            }
+        };
         tokio::join!(
+            calls,
             self.metadata.serve(listener, stop.clone()),
             time.serve(stop.clone()),
             self.names.serve(names, stop.clone()),

@@ -30,7 +30,7 @@ pub(crate) use header::{IpOptions, Tag};
 pub(crate) use ipv6::ROUTER;
 pub(crate) use life::{Ending, Tracked};
 use rules::{Seen, network_acl_allows, security_groups_allow};
-pub(crate) use services::{METADATA, RESOLVER, TIME};
+pub(crate) use services::{API, METADATA, RESOLVER, TIME};
 use services::{answer_of_router, answer_of_services, is_service, question_to_services};
 
 const ICMP: u8 = 1;

@@ -11,6 +11,8 @@ use super::{Delivery, IpOptions, Packet, Piece, Place, TCP, UDP, dhcp, owns};
 pub(crate) const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 pub(crate) const TIME: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 123);
 pub(crate) const RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
+/// Where the region's API is.
+pub(crate) const API: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 243);
 
 /// Whether a guest finds a service there: Amazon VPC User Guide, "Amazon DNS server", for names.
 pub(super) fn is_service(world: &World, sender: &NetworkInterface, address: IpAddr) -> bool {
@@ -18,7 +20,7 @@ pub(super) fn is_service(world: &World, sender: &NetworkInterface, address: IpAd
         return false;
     };
     match address {
-        METADATA | TIME => true,
+        METADATA | TIME | API => true,
         RESOLVER => resolver(world, sender).is_some(),
         other => resolver(world, sender) == Some(other),
     }
@@ -36,6 +38,7 @@ fn speaks(service: IpAddr) -> (&'static [u8], u16) {
     match service {
         IpAddr::V4(METADATA) => (&[TCP], 80),
         IpAddr::V4(TIME) => (&[UDP], 123),
+        IpAddr::V4(API) => (&[TCP], 443),
         _ => (&[TCP, UDP], 53),
     }
 }

@@ -9,13 +9,14 @@ use eni_types::NetworkInterfaceId;
 use super::draws::{any_options, any_tag};
 use super::{Region, VPC_RESOLVER};
 use crate::oracle::{
-    CLIENT, Ending, METADATA, NextHop, Packet, Piece, Place, RESOLVER, SERVER, TIME,
+    API, CLIENT, Ending, METADATA, NextHop, Packet, Piece, Place, RESOLVER, SERVER, TIME,
 };
 
 /// Where the region's guests find services.
-pub(super) const SERVICES: [(Ipv4Addr, Service); 4] = [
+pub(super) const SERVICES: [(Ipv4Addr, Service); 5] = [
     (METADATA, Service::InstanceMetadata),
     (TIME, Service::Time),
+    (API, Service::Api),
     (RESOLVER, Service::Resolver),
     (VPC_RESOLVER, Service::VpcResolver),
 ];

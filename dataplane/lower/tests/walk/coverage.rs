@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use eni_types::Ipv4Cidr;
 
 use crate::oracle::{
-    CLIENT, Ending, IpOptions, METADATA, Packet, Piece, Place, RESOLVER, SERVER, TIME, Tag,
+    API, CLIENT, Ending, IpOptions, METADATA, Packet, Piece, Place, RESOLVER, SERVER, TIME, Tag,
 };
 use crate::region::{PEER, VPC_RESOLVER};
 
@@ -30,12 +30,13 @@ const BLOCKS: [([u8; 4], u32); 16] = [
     ([255, 255, 255, 255], 32),
 ];
 /// Kinds of packets of which each must come up, and whether some of it is to be delivered.
-const KINDS: [(Kind, bool); 42] = [
+const KINDS: [(Kind, bool); 43] = [
     (Kind::ToPeer, true),
     (Kind::ToMetadata, true),
     (Kind::AsksForAddress, true),
     (Kind::GivesAddress, false),
     (Kind::ToTime, true),
+    (Kind::ToApi, true),
     (Kind::ToResolver, true),
     (Kind::ToVpcResolver, true),
     (Kind::FromServices, true),
@@ -88,6 +89,7 @@ enum Kind {
     AsksForAddress,
     GivesAddress,
     ToTime,
+    ToApi,
     ToResolver,
     ToVpcResolver,
     FromServices,
@@ -247,6 +249,7 @@ fn is_to_service(kinds: &[Kind]) -> bool {
     let service = [
         Kind::ToMetadata,
         Kind::ToTime,
+        Kind::ToApi,
         Kind::ToResolver,
         Kind::ToVpcResolver,
     ];
@@ -267,6 +270,7 @@ fn kinds_of(from: Place, packet: &Packet) -> Vec<Kind> {
         Place::Interface(_) => match destination {
             METADATA => kinds.push(Kind::ToMetadata),
             TIME => kinds.push(Kind::ToTime),
+            API => kinds.push(Kind::ToApi),
             RESOLVER => kinds.push(Kind::ToResolver),
             VPC_RESOLVER => kinds.push(Kind::ToVpcResolver),
             to if is_in_peer(to) && !is_in_peer(source) => kinds.push(Kind::ToPeer),

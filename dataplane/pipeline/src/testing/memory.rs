@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use eni_abi::{
     Connection, ConnectionKey, DropReason, Flow, FlowKey, FlowKeyIpv6, Fragment, FragmentKey,
-    LinkLocalAllowance, Traffic, map::CONNECTION_ALLOWANCE,
+    LinkLocalAllowance, Service, Traffic, map::CONNECTION_ALLOWANCE,
 };
 
 use crate::{Insertion, Memory, Outcome, Record};
@@ -116,11 +116,9 @@ impl Memory for MemoryMemory {
         self.fragments.insert(*key, *fragment);
     }
 
-    fn take_link_local(&mut self, vport: u32, packets: u32, now_ns: u64) -> bool {
-        self.link_local
-            .entry(vport)
-            .or_default()
-            .take(packets, now_ns)
+    fn take_link_local(&mut self, vport: u32, service: Service, packets: u32, now_ns: u64) -> bool {
+        let allowance = self.link_local.entry(vport).or_default();
+        allowance.take_for(service, packets, now_ns)
     }
 
     fn record(&mut self, record: &Record) {

@@ -23,6 +23,8 @@ pub const SERVICES: u32 = SERVICES_VPORT;
 pub const METADATA: [u8; 4] = [169, 254, 169, 254];
 /// Where guests reach the time.
 pub const TIME: [u8; 4] = [169, 254, 169, 123];
+/// The region's API.
+pub const API: [u8; 4] = [169, 254, 169, 243];
 /// Where guests of any VPC reach who resolves names.
 pub const RESOLVER: [u8; 4] = [169, 254, 169, 253];
 /// Where those of the only VPC reach it as well.

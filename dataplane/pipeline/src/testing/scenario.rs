@@ -10,8 +10,8 @@ use eni_wire::protocol::{ICMP, ICMPV6, TCP, UDP};
 
 use super::frames::{Datagram, arp_request, echo, icmp_error, repair, tcp, udp};
 use super::region::{
-    ANNA, BERT, CARL, METADATA, RESOLVER, SERVICES, TIME, UPLINK, VPC, VPC_RESOLVER, add_route, ip,
-    mac, private, public, router_mac, service_for,
+    ANNA, API, BERT, CARL, METADATA, RESOLVER, SERVICES, TIME, UPLINK, VPC, VPC_RESOLVER,
+    add_route, ip, mac, private, public, router_mac, service_for,
 };
 use super::region_ipv6::{self, ROUTER, add_prefix, announce, delegated, dual_region, own};
 use super::{MemoryTables, Remote, Rule, add_policy, frames_ipv6};
@@ -189,6 +189,7 @@ pub fn any_frame(dice: &mut Dice) -> (u32, Vec<u8>) {
         TIME,
         RESOLVER,
         VPC_RESOLVER,
+        API,
     ];
     let destination = dice.pick(&destinations);
     if dice.hits(12) {

@@ -52,6 +52,7 @@ impl Machine {
         adapter_files: Arc<dyn AdapterFiles>,
         adapters: Arc<dyn AdapterService>,
         public_pool: Ipv4Cidr,
+        authority: Option<&str>,
     ) -> Result<Self, AgentError> {
         let mut host = Host::current()?;
         let owner = UplinkOwner::of(&run);
@@ -73,7 +74,8 @@ impl Machine {
         } = DataPlane::open(&run.bpf())?;
         tell_of(&upgrade);
         let programs: Arc<Programs> = Arc::new(programs);
-        let driver = NamespaceDriver::new(run.clone(), &fabric, init_command, adapter_files)?;
+        let driver =
+            NamespaceDriver::new(run.clone(), &fabric, init_command, adapter_files, authority)?;
         let (speaker, routes) = (Speaker::new(&fabric)?, host.routes()?);
         let tables = TablesPart::new(tables, Arc::clone(&programs), speaker, routes.clone())?;
         let devices = DevicesPart::new(

@@ -1,0 +1,234 @@
+//! The region's API over TLS, for the region's own instances.
+//!
+//! What answers is what answers on the host's listener. Calls of guests have threads of their own, so that neither a long
+//! listing nor a flood of handshakes keeps the fabric's other services, or the host's clients, waiting.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use eni_abi::Service;
+use eni_ec2_api::{Client, QueryApi, serve_one};
+use eni_model::{Source, World};
+use eni_types::{AttachmentId, InstanceId};
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tracing::{debug, info, warn};
+
+use crate::Askers;
+use crate::connection::{Connection, Reach, accept, listen_at};
+use crate::measure;
+use crate::places::{Arrival, Places};
+
+/// Threads that serve guests' calls.
+const THREADS: usize = 2;
+/// How long a handshake may take.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+/// Handshakes of an interface that are worked on at once: each takes some 0.3 ms of a thread.
+const MAX_HANDSHAKES: usize = 2;
+/// The longest life of a connection: its client opens another. The longest answer takes as long
+/// (`eni_ec2_api::long_answer`).
+const LONGEST_CONNECTION: Duration = Duration::from_secs(600);
+/// How often it is told that an interface is refused.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
+/// How the region's API is served to guests.
+#[derive(Clone)]
+pub struct GuestApi {
+    /// What answers.
+    pub api: Arc<QueryApi>,
+    /// What the server shows that it is.
+    pub tls: Arc<ServerConfig>,
+}
+
+/// Answers the calls of this machine's instances.
+pub struct ApiService {
+    guests: Arc<Guests>,
+    /// Threads of its own; `None` only while it is dropped.
+    runtime: Option<Runtime>,
+}
+
+struct Guests {
+    source: Arc<dyn Source>,
+    askers: Arc<Askers>,
+    api: Arc<QueryApi>,
+    acceptor: TlsAcceptor,
+    places: Places,
+    handshakes: Mutex<BTreeMap<u32, Arc<Semaphore>>>,
+    /// When it was told last that this attachment is refused.
+    told: Mutex<BTreeMap<AttachmentId, Instant>>,
+}
+
+impl ApiService {
+    /// Of the attachments that `askers` knows, in the world that `source` publishes.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn new(
+        source: Arc<dyn Source>,
+        askers: Arc<Askers>,
+        GuestApi { api, tls }: GuestApi,
+    ) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("guests-calls")
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            guests: Arc::new(Guests {
+                source,
+                askers,
+                api,
+                acceptor: TlsAcceptor::from(tls),
+                places: Places::default(),
+                handshakes: Mutex::default(),
+                told: Mutex::default(),
+            }),
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Where guests' connections arrive. To be called in the services' network namespace.
+    ///
+    /// # Errors
+    /// When nobody can listen there.
+    pub fn listen() -> io::Result<TcpListener> {
+        let port = Service::Api.port().number();
+        listen_at(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?.into_std()
+    }
+
+    /// Serves until `stop` holds or its sender is gone.
+    pub async fn serve(&self, listener: TcpListener, stop: watch::Receiver<bool>) {
+        let Some(runtime) = &self.runtime else {
+            return;
+        };
+        let guests = Arc::clone(&self.guests);
+        let served = runtime.spawn(async move {
+            // Here, so that these threads hear of its connections.
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => accept(listener, stop, |stream| guests.connection(stream)).await,
+                Err(error) => warn!(%error, "guests' calls are not heard"),
+            }
+        });
+        if let Err(error) = served.await {
+            warn!(%error, "guests' calls are not served any more");
+        }
+    }
+}
+
+impl Drop for ApiService {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Others may be about to be dropped on a thread that must not wait.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Guests {
+    /// A connection's life; `None` where it is reset at once.
+    fn connection(
+        self: &Arc<Self>,
+        stream: TcpStream,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let connection = Connection::new(stream, Reach::default());
+        let IpAddr::V4(called) = connection.called().ok()?.ip() else {
+            return None;
+        };
+        let (service, vport) = Service::of_address(called.into())?;
+        if service != Service::Api {
+            return None;
+        }
+        let Some(instance_id) = self.caller(vport) else {
+            self.refuse(vport);
+            return None;
+        };
+        let Some(arrival) = self.places.arrive(vport) else {
+            measure::refused(measure::API);
+            return None;
+        };
+        connection.send_at_once().ok()?;
+        let guests = Arc::clone(self);
+        let client = Client::guest(called.into(), instance_id, {
+            let guests = Arc::clone(self);
+            move || guests.caller(vport) == Some(instance_id)
+        });
+        Some(async move {
+            let served = guests.serve_one(connection, arrival, vport, client);
+            if timeout(LONGEST_CONNECTION, served).await.is_err() {
+                debug!(vport, "a guest's connection has lasted long enough");
+            }
+        })
+    }
+
+    async fn serve_one(
+        &self,
+        connection: Connection,
+        arrival: Arrival,
+        vport: u32,
+        client: Client,
+    ) {
+        let Some(place) = arrival.place().await else {
+            measure::refused(measure::API);
+            return;
+        };
+        let handshake = async {
+            let _turn = self.handshakes_of(vport).acquire_owned().await.ok()?;
+            place.turns().answer(|| ()).await;
+            self.acceptor.accept(connection).await.ok()
+        };
+        let Ok(Some(stream)) = timeout(HANDSHAKE_PATIENCE, handshake).await else {
+            debug!(vport, "a guest's handshake has failed");
+            return;
+        };
+        let api = Arc::clone(&self.api);
+        if let Err(error) = serve_one(stream, client, api, place.is_wanted()).await {
+            debug!(%error, vport, "a guest's connection ended early");
+        }
+    }
+
+    fn handshakes_of(&self, vport: u32) -> Arc<Semaphore> {
+        let mut all = self
+            .handshakes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Semaphore::new(MAX_HANDSHAKES));
+        Arc::clone(all.entry(vport).or_insert_with(new))
+    }
+
+    /// The instance whose interface is at a vport, if it may call. Asked anew for each call: a vport's number may become another
+    /// interface's, and what an instance may do can change.
+    fn caller(&self, vport: u32) -> Option<InstanceId> {
+        let attachment = self.askers.at(vport)?;
+        let published = self.source.published();
+        let world = published.world();
+        let eni = world.network_interface_of_attachment(attachment)?;
+        let instance_id = eni.attachment.as_ref()?.instance_id;
+        may_call(world, instance_id).then_some(instance_id)
+    }
+
+    /// Tells that somebody is refused who may not call, and not again for a while.
+    fn refuse(&self, vport: u32) {
+        measure::refused(measure::API);
+        let Some(attachment) = self.askers.at(vport) else {
+            return;
+        };
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        told.retain(|_, last| now.duration_since(*last) < TELL_AGAIN);
+        if told.insert(attachment, now).is_none() {
+            info!("the API is closed to the interface of {attachment}: its instance has no role");
+        }
+    }
+}
+
+/// Whether an instance may call the API by the fabric's own address. Interface endpoints are another way, with rules of their own.
+fn may_call(world: &World, instance_id: InstanceId) -> bool {
+    world.instances.get(instance_id).is_some()
+}
