@@ -166,8 +166,10 @@ async fn run<O: Operation>(mut call: Call<'_>) -> Result<Document, Fault> {
     } else {
         let asked = request.awaits();
         let plan = |world: &World, context: &mut Context<'_>| request.plan(world, context);
-        let response = call.region.submit(call.caller, fingerprint, plan).await?;
-        if O::AWAITS_TABLES && !call.region.wait_until_followed(TABLES_PATIENCE).await {
+        let submission = call.region.submit(call.caller, fingerprint, plan);
+        let (response, revision) = submission.await?;
+        let tables = call.region.wait_until_followed(revision, TABLES_PATIENCE);
+        if O::AWAITS_TABLES && !tables.await {
             tracing::warn!(
                 action = O::NAME,
                 "answered before the packet tables followed"

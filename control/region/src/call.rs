@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
 use eni_model::{Caller, ChangeSet, Context, Ec2Error, RegionSettings, World};
+use eni_store::Revision;
 use eni_types::{IdSequence, Timestamp};
 use rand::Rng;
 use tokio::sync::oneshot;
@@ -29,8 +30,8 @@ pub(crate) trait Call: Send {
     fn plan(&mut self, world: &World, surroundings: &mut Surroundings<'_>) -> ChangeSet;
     /// Replaces the kept answer.
     fn fail(&mut self, error: Ec2Error);
-    /// Gives the kept answer to the caller, who may have gone.
-    fn answer(self: Box<Self>);
+    /// Gives the kept answer to the caller, who may have gone, with the revision that shows what it tells of.
+    fn answer(self: Box<Self>, published: Revision);
 }
 
 struct TypedCall<T> {
@@ -38,8 +39,11 @@ struct TypedCall<T> {
     fingerprint: u128,
     plan: Option<Plan<T>>,
     answer: Result<T, Ec2Error>,
-    reply: oneshot::Sender<Result<T, Ec2Error>>,
+    reply: oneshot::Sender<Answered<T>>,
 }
+
+/// What a call gives.
+type Answered<T> = Result<(T, Revision), Ec2Error>;
 
 /// A call for the queue, and what its caller waits with.
 pub(crate) fn call<T: Send + 'static>(
@@ -94,20 +98,21 @@ impl<T: Send + 'static> Call for TypedCall<T> {
         self.answer = Err(error);
     }
 
-    fn answer(self: Box<Self>) {
+    fn answer(self: Box<Self>, published: Revision) {
+        let answer = self.answer.map(|answer| (answer, published));
         // A caller who has hung up wants no answer; the change stands.
-        let _ = self.reply.send(self.answer);
+        let _ = self.reply.send(answer);
     }
 }
 
-/// The answer to come. Dropping it does not take the call back.
+/// The answer to come, and the published revision that shows what it tells of. Dropping it does not take the call back.
 #[derive(Debug)]
 #[must_use = "a call is made whether or not its answer is awaited, but it may have failed"]
 pub struct Submission<T>(State<T>);
 
 #[derive(Debug)]
 enum State<T> {
-    Waiting(oneshot::Receiver<Result<T, Ec2Error>>),
+    Waiting(oneshot::Receiver<Answered<T>>),
     /// Refused before it reached the writer; `None` once answered.
     Refused(Option<Ec2Error>),
 }
@@ -128,16 +133,18 @@ impl<T> Submission<T> {
     /// Inside an async task, as the tokio runtime forbids blocking there.
     pub fn wait(self) -> Result<T, Ec2Error> {
         match self.0 {
-            State::Waiting(answer) => answer
-                .blocking_recv()
-                .unwrap_or_else(|_| Err(unavailable())),
+            State::Waiting(answer) => {
+                let received = answer.blocking_recv();
+                let answered = received.unwrap_or_else(|_| Err(unavailable()));
+                answered.map(|(answer, _)| answer)
+            }
             State::Refused(error) => Err(error.unwrap_or_else(unavailable)),
         }
     }
 }
 
 impl<T> Future for Submission<T> {
-    type Output = Result<T, Ec2Error>;
+    type Output = Answered<T>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Self::Output> {
         match &mut self.0 {

@@ -224,13 +224,12 @@ impl Region {
         });
     }
 
-    /// Waits until the host's packet tables have followed what is published now, for `timeout` at most; whether they have.
-    /// Does not wait where no host follows the region.
-    pub async fn wait_until_followed(&self, timeout: Duration) -> bool {
+    /// Waits until the host's packet tables have followed `wanted`, for `timeout` at most; whether they have. Does not wait
+    /// where no host follows the region.
+    pub async fn wait_until_followed(&self, wanted: Revision, timeout: Duration) -> bool {
         if self.shared.wakers.lock().is_empty() {
             return true;
         }
-        let wanted = self.snapshot().revision();
         let mut followed = self.shared.followed.subscribe();
         let reached = followed.wait_for(|last| *last >= wanted);
         matches!(tokio::time::timeout(timeout, reached).await, Ok(Ok(_)))

@@ -135,7 +135,7 @@ impl Writer {
                 .for_each(Waker::wake_by_ref);
         }
         for call in calls {
-            call.answer();
+            call.answer(revision);
         }
         self.shared.revisions.send_if_modified(|last| {
             let changed = *last != revision;
