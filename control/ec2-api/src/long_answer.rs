@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::access_log::Record;
-use crate::pieces::Pieces;
+use crate::pieces::{PIECE_BYTES, Pieces};
 use crate::turns::Turn;
 use crate::workers::{Workers, Written};
 
@@ -20,13 +20,16 @@ use crate::workers::{Workers, Written};
 /// region in memory all along.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(300);
 
+/// Bytes that a client takes at once: a member of an answer may be much longer, as a large launch is.
+const MOST_AT_ONCE: usize = 2 * PIECE_BYTES;
+
 /// A whole answer, or a long one.
 pub(crate) type AnswerBody = Either<Full<Bytes>, LongAnswer>;
 
-/// A document that is written while it is sent, one piece ahead.
+/// A document that is written while it is sent, one piece ahead; or that was made whole, and is long.
 pub(crate) struct LongAnswer {
     /// Written, and not yet taken.
-    ready: Option<String>,
+    ready: Bytes,
     coming: Option<oneshot::Receiver<Written>>,
     workers: Workers,
     deadline: Instant,
@@ -38,14 +41,14 @@ impl LongAnswer {
     /// The document that begins with `begun`.
     pub(crate) fn new(
         begun: String,
-        rest: Box<dyn Pieces>,
+        rest: Option<Box<dyn Pieces>>,
         workers: &Workers,
         record: Record,
         turn: Turn,
     ) -> Self {
         Self {
-            ready: Some(begun),
-            coming: Some(workers.write(rest, turn.progress())),
+            ready: begun.into(),
+            coming: rest.map(|rest| workers.write(rest, turn.progress())),
             workers: workers.clone(),
             deadline: Instant::now() + ANSWER_PATIENCE,
             record,
@@ -53,14 +56,15 @@ impl LongAnswer {
         }
     }
 
-    /// The next piece that is not empty; `None` after the last.
-    fn piece(&mut self, task: &mut Context<'_>) -> Poll<Option<io::Result<String>>> {
+    /// The next piece that is not empty, and no longer than the client is to take at once; `None` after the last.
+    fn piece(&mut self, task: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         if Instant::now() > self.deadline {
             return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
         }
         loop {
-            if let Some(text) = self.ready.take().filter(|text| !text.is_empty()) {
-                return Poll::Ready(Some(Ok(text)));
+            if !self.ready.is_empty() {
+                let bytes = self.ready.len().min(MOST_AT_ONCE);
+                return Poll::Ready(Some(Ok(self.ready.split_to(bytes))));
             }
             let Some(coming) = &mut self.coming else {
                 return Poll::Ready(None);
@@ -69,7 +73,7 @@ impl LongAnswer {
             self.coming = None;
             match written {
                 Ok(Ok((text, rest))) => {
-                    self.ready = Some(text);
+                    self.ready = text.into();
                     self.coming = rest.map(|rest| self.workers.write(rest, self.turn.progress()));
                 }
                 Ok(Err(fault)) => {
@@ -98,18 +102,18 @@ impl Body for LongAnswer {
             self.turn.waits_for_us();
         }
         Poll::Ready(std::task::ready!(piece).map(|piece| {
-            let text = piece.inspect_err(|_| self.coming = None)?;
-            self.record.wrote(text.len());
-            self.turn.took(text.len());
-            if self.coming.is_none() && self.ready.is_none() {
+            let piece = piece.inspect_err(|_| self.coming = None)?;
+            self.record.wrote(piece.len());
+            self.turn.took(piece.len());
+            if self.is_end_stream() {
                 self.record.succeeded();
             }
-            Ok(Frame::data(Bytes::from(text)))
+            Ok(Frame::data(piece))
         }))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ready.is_none() && self.coming.is_none()
+        self.ready.is_empty() && self.coming.is_none()
     }
 }
 
@@ -141,12 +145,14 @@ mod tests {
         turns.next("AKID", &client).await.expect("a turn")
     }
 
+    fn record() -> Record {
+        Record::new("id-1", &Client::new([127, 0, 0, 1].into()))
+    }
+
     async fn long_answer(rest: impl Pieces + 'static, turns: &Turns) -> LongAnswer {
-        let (turn, record) = (
-            turn(turns).await,
-            Record::new("id-1", &Client::new([127, 0, 0, 1].into())),
-        );
-        LongAnswer::new("a".into(), Box::new(rest), &Workers::start(), record, turn)
+        let (turn, record) = (turn(turns).await, record());
+        let rest = Some(Box::new(rest) as Box<dyn Pieces>);
+        LongAnswer::new("a".into(), rest, &Workers::start(), record, turn)
     }
 
     async fn next(answer: &mut LongAnswer) -> Option<io::Result<Bytes>> {
@@ -167,6 +173,22 @@ mod tests {
         }
         let broken = long_answer(Broken, &turns).await;
         assert!(broken.collect().await.is_err());
+        assert_eq!(turns.under_way(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_was_made_whole_is_taken_in_pieces_and_keeps_its_turn_until_then() {
+        let turns = Turns::default();
+        let whole = "x".repeat(2 * MOST_AT_ONCE + 1);
+        let (turn, record) = (turn(&turns).await, record());
+        let mut answer = LongAnswer::new(whole, None, &Workers::start(), record, turn);
+        for want in [MOST_AT_ONCE, MOST_AT_ONCE, 1] {
+            assert!(!answer.is_end_stream());
+            let piece = next(&mut answer).await.expect("more").expect("a piece");
+            assert_eq!((piece.len(), turns.under_way()), (want, 1));
+        }
+        assert!(answer.is_end_stream());
+        drop(answer);
         assert_eq!(turns.under_way(), 0);
     }
 

@@ -192,7 +192,10 @@ async fn run<O: Operation>(mut call: Call<'_>) -> Result<Document, Fault> {
         O::show_console(&mut response, &console);
     }
     let document = xml::ec2_response(O::NAME, call.request_id, &response);
-    document
-        .map(Document::Whole)
-        .map_err(|error| Fault::internal(&error))
+    let document = document.map_err(|error| Fault::internal(&error))?;
+    Ok(if O::MUTATES {
+        Document::Done(document)
+    } else {
+        Document::Whole(document)
+    })
 }

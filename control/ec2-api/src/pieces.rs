@@ -10,7 +10,7 @@ use eni_region::{Region, Snapshot};
 use crate::{Fault, xml};
 
 /// A piece is complete when it is as long: some forty interfaces, which take a fraction of a millisecond.
-const PIECE_BYTES: usize = 64 << 10;
+pub(crate) const PIECE_BYTES: usize = 64 << 10;
 /// A piece is also complete after so many rows have been looked at, of which filters may let few pass: about as long.
 const PIECE_ROWS: usize = 2_048;
 /// Rows that are looked at before a piece's length is asked again.
@@ -20,6 +20,8 @@ const STEP_ROWS: usize = 16;
 pub(crate) enum Document {
     /// All of it.
     Whole(String),
+    /// All of it, of a call that has changed something: it is not refused any more.
+    Done(String),
     /// Its beginning, and what writes the rest.
     Begun(String, Box<dyn Pieces>),
 }

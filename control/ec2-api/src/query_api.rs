@@ -17,7 +17,7 @@ use crate::access_log::Record;
 use crate::long_answer::{AnswerBody, LongAnswer};
 use crate::operations::{self, Call, Consoles, NoConsoles, Served};
 use crate::other_service::{self, OtherService};
-use crate::pieces::Document;
+use crate::pieces::{Document, PIECE_BYTES};
 use crate::sigv4::{Claim, Placement, Refusal, RequestParts, Service, SigningKeys};
 use crate::turns::Turns;
 use crate::workers::Workers;
@@ -107,20 +107,30 @@ impl QueryApi {
             .call(client, (head, body), &request_id, &mut service, &mut record)
             .instrument(debug_span!("call", request_id, action = Empty))
             .await;
-        let body = match answered {
-            Ok(Document::Whole(document)) => {
+        let (document, rest, is_done) = match answered {
+            Ok(Document::Whole(document)) => (document, None, false),
+            Ok(Document::Done(document)) => (document, None, true),
+            Ok(Document::Begun(begun, rest)) => (begun, Some(rest), false),
+            Err(fault) => return refused(service, request_id, &fault, &mut record).into_body(),
+        };
+        let is_long = rest.is_some() || document.len() > PIECE_BYTES;
+        let turn = match is_long {
+            true => Some(self.turns.next(record.key(), client).await),
+            false => None,
+        };
+        let body = match turn {
+            Some(Ok(turn)) => {
+                let long = LongAnswer::new(document, rest, &self.workers, record, turn);
+                AnswerBody::Right(long)
+            }
+            Some(Err(fault)) if !is_done => {
+                return refused(service, request_id, &fault, &mut record).into_body();
+            }
+            Some(Err(_)) | None => {
                 record.wrote(document.len());
                 record.succeeded();
                 AnswerBody::Left(document.into())
             }
-            Ok(Document::Begun(begun, rest)) => match self.turns.next(record.key(), client).await {
-                Ok(turn) => {
-                    let long = LongAnswer::new(begun, rest, &self.workers, record, turn);
-                    AnswerBody::Right(long)
-                }
-                Err(fault) => return refused(service, request_id, &fault, &mut record).into_body(),
-            },
-            Err(fault) => return refused(service, request_id, &fault, &mut record).into_body(),
         };
         Answer {
             status: 200,

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::{self, Vec};
+use core::ops::RangeInclusive;
 
 use eni_types::{TypedId, quota};
 
@@ -14,6 +15,9 @@ use crate::{Ec2Error, Indexed, ItemSet, RegionSettings, Table, World};
 
 /// A row that is made to be shown.
 pub(crate) trait Made: Described {
+    /// How many of them an answer may be asked to have.
+    const PAGE_SIZES: RangeInclusive<u32> = quota::PAGE_SIZES;
+
     /// Where it stands among all, which go by this text.
     fn key(&self) -> String;
 }
@@ -24,7 +28,10 @@ pub(crate) trait Maker: Send {
     type Row: Made;
 
     /// Looks at the next place where a row may be; `None` after the last, `Some(None)` where none is.
-    fn look(&mut self, world: &World) -> Option<Option<Self::Row>>;
+    fn look(&mut self, scope: Scope<'_>) -> Option<Option<Self::Row>>;
+
+    /// Passes over what comes before a key, where that takes no look at each.
+    fn skip_to(&mut self, _key: &str) {}
 }
 
 /// The listing of made rows, each as its answer shows it.
@@ -48,18 +55,22 @@ impl<M: Maker, T> MadeListing<M, T> {
     /// `InvalidParameterValue` for an unknown filter or a page size out of range, `InvalidParameterCombination` for a
     /// page size together with ids, `InvalidNextToken`.
     pub(crate) fn asked_for(
-        maker: M,
+        mut maker: M,
         has_ids: bool,
         page: &Page,
         answer: fn(Members<M>, Option<String>) -> T,
     ) -> Result<Self, Ec2Error> {
         check_filters::<M::Row>(&page.filters)?;
-        check_page::<M::Row>(page, has_ids, &quota::PAGE_SIZES)?;
+        check_page::<M::Row>(page, has_ids, &M::Row::PAGE_SIZES)?;
         let token = page.next_token.as_deref();
+        let from: Option<String> = token.map(decode_token).transpose()?;
+        if let Some(key) = &from {
+            maker.skip_to(key);
+        }
         Ok(Self {
             maker,
             filters: page.filters.clone(),
-            from: token.map(decode_token).transpose()?,
+            from,
             room: page
                 .max_results
                 .map_or(usize::MAX, |results| results as usize),
@@ -78,7 +89,7 @@ impl<M: Maker, T> Listing<T> for MadeListing<M, T> {
             is_last,
         };
         for _ in 0..rows {
-            let Some(place) = self.maker.look(world) else {
+            let Some(place) = self.maker.look(scope) else {
                 return part(true, None, members);
             };
             let Some(row) = place else {
@@ -161,8 +172,8 @@ where
 {
     type Row = V;
 
-    fn look(&mut self, world: &World) -> Option<Option<V>> {
-        let row = self.cursor.next((self.table)(world))?;
+    fn look(&mut self, scope: Scope<'_>) -> Option<Option<V>> {
+        let row = self.cursor.next((self.table)(scope.world))?;
         Some((self.view)(row))
     }
 }

@@ -12,14 +12,12 @@ use crate::testing::TestWorld;
 use crate::{Action, Ec2Error, Operation, read_request};
 
 /// The calls that change nothing and are answered whole: about one thing, or about what a region has few of.
-const WHOLE: [&str; 32] = [
+const WHOLE: [&str; 30] = [
     "DescribeAccountAttributes",
     "DescribeAvailabilityZones",
     "DescribeDhcpOptions",
     "DescribeImages",
     "DescribeInstanceAttribute",
-    "DescribeInstanceTypeOfferings",
-    "DescribeInstanceTypes",
     "DescribeKeyPairs",
     "DescribeManagedPrefixLists",
     "DescribeNetworkInterfaceAttribute",
@@ -214,16 +212,18 @@ fn parts_of_any_size_say_what_the_whole_says() {
         };
         let all = check(&[], &STEPS).unwrap();
         assert!(members(&all) > 1, "{action}: {all:#}");
-        for line in FILTERS.lines() {
-            if let Some((_, name)) = line.split_once('\t').filter(|(of, _)| *of == action) {
-                let filter = [("Filter.1.Name", name), ("Filter.1.Value.1", "*")];
-                check(&filter, &STEPS[1..2]).unwrap();
-            }
+        // EC2's instance types are many, and each is long.
+        let is_large = members(&all) > 1_000;
+        let filters = FILTERS.lines().filter_map(|line| line.split_once('\t'));
+        let filters = filters.filter(|(of, _)| *of == action);
+        for (_, name) in filters.take(if is_large { 1 } else { usize::MAX }) {
+            let filter = [("Filter.1.Name", name), ("Filter.1.Value.1", "*")];
+            check(&filter, &STEPS[1..2]).unwrap();
         }
         let unknown = [("Filter.1.Name", "colour"), ("Filter.1.Value.1", "red")];
         check(&unknown, &STEPS).unwrap_err();
         let mut token = None;
-        loop {
+        for _ in 0..if is_large { 3 } else { usize::MAX } {
             let mut page = Vec::from([("MaxResults", "5")]);
             page.extend(token.as_deref().map(|token| ("NextToken", token)));
             let Ok(answer) = check(&page, &STEPS) else {

@@ -4,31 +4,66 @@ use super::description::InstanceTypeDescription;
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::vec::{self, Vec};
+use core::ops::RangeInclusive;
 
 use eni_types::quota;
 
 use crate::api::instance_type::{DescribeInstanceTypes, DescribeInstanceTypesResponse};
-use crate::describe::{Described, Scope, answer_among};
+use crate::describe::{Described, Listing, Made, MadeListing, Maker, Scope, lists};
 use crate::instance_types::{InstanceType, texts_of};
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
+use crate::{Ec2Error, ErrorCode, World};
 
-/// Describes instance types and their limits.
-impl Operation for DescribeInstanceTypes {
-    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
-        let scope = Scope::new(world, context);
-        let sizes = &quota::INSTANCE_TYPE_PAGE_SIZES;
-        let name = |row: &&InstanceType| row.name.to_string();
-        let (instance_type_set, next_token) = if self.instance_types.is_empty() {
-            answer_among(InstanceType::all(), false, name, &self.page, sizes, scope)?
+impl DescribeInstanceTypes {
+    fn listed(
+        &self,
+        _: &World,
+    ) -> Result<impl Listing<DescribeInstanceTypesResponse> + use<>, Ec2Error> {
+        let has_names = !self.instance_types.is_empty();
+        let rows = if has_names {
+            named(&self.instance_types)?
         } else {
-            let named = named(&self.instance_types)?;
-            answer_among(named.into_iter(), true, name, &self.page, sizes, scope)?
+            InstanceType::all().collect()
         };
-        ChangeSet::none().answered(DescribeInstanceTypesResponse {
-            instance_type_set,
-            next_token,
-        })
+        let types = Types(rows.into_iter());
+        MadeListing::asked_for(
+            types,
+            has_names,
+            &self.page,
+            |instance_type_set, next_token| DescribeInstanceTypesResponse {
+                instance_type_set,
+                next_token,
+            },
+        )
+    }
+}
+
+lists! {
+    /// Describes instance types and their limits.
+    DescribeInstanceTypes
+}
+
+/// Goes over types, by name.
+struct Types(vec::IntoIter<&'static InstanceType>);
+
+impl Maker for Types {
+    type Row = &'static InstanceType;
+
+    fn look(&mut self, _: Scope<'_>) -> Option<Option<Self::Row>> {
+        self.0.next().map(Some)
+    }
+
+    fn skip_to(&mut self, key: &str) {
+        let before = self.0.as_slice().partition_point(|row| row.name < key);
+        self.0.by_ref().take(before).for_each(drop);
+    }
+}
+
+impl Made for &'static InstanceType {
+    const PAGE_SIZES: RangeInclusive<u32> = quota::INSTANCE_TYPE_PAGE_SIZES;
+
+    fn key(&self) -> String {
+        self.name.into()
     }
 }
 

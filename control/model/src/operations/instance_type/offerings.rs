@@ -2,50 +2,89 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::vec;
-use alloc::vec::Vec;
-
-use eni_types::quota;
+use alloc::vec::{self, Vec};
 
 use crate::api::instance_type::{
     DescribeInstanceTypeOfferings, DescribeInstanceTypeOfferingsResponse, Offering,
 };
-use crate::describe::{Described, Scope, answer_among};
+use crate::describe::{Described, Listing, Made, MadeListing, Maker, Scope, lists};
 use crate::instance_types::InstanceType;
-use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, RegionSettings, World};
+use crate::{Ec2Error, ErrorCode, RegionSettings, World};
 
-/// Says where instance types can be launched: everywhere, as all zones are on one machine.
-impl Operation for DescribeInstanceTypeOfferings {
-    fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
+impl DescribeInstanceTypeOfferings {
+    fn listed(
+        &self,
+        _: &World,
+    ) -> Result<impl Listing<DescribeInstanceTypeOfferingsResponse> + use<>, Ec2Error> {
         let location_type = self.location_type.as_deref().unwrap_or("region");
-        let locations = locations(location_type, context.region)?;
-        let offerings = InstanceType::all().flat_map(|row| {
-            locations.iter().map(move |location| Offering {
-                instance_type: row.name,
-                location_type: location_type.into(),
-                location: location.clone(),
-            })
-        });
-        let key = |row: &Offering| format!("{} {}", row.instance_type, row.location);
-        let scope = Scope::new(world, context);
-        let (instance_type_offering_set, next_token) =
-            answer_among(offerings, false, key, &self.page, &quota::PAGE_SIZES, scope)?;
-        ChangeSet::none().answered(DescribeInstanceTypeOfferingsResponse {
-            instance_type_offering_set,
-            next_token,
-        })
+        let offerings = Offerings {
+            types: InstanceType::all().collect::<Vec<_>>().into_iter(),
+            location_type: location_type.into(),
+            locations: locations(location_type)?,
+            location: 0,
+        };
+        MadeListing::asked_for(
+            offerings,
+            false,
+            &self.page,
+            |instance_type_offering_set, next_token| DescribeInstanceTypeOfferingsResponse {
+                instance_type_offering_set,
+                next_token,
+            },
+        )
     }
 }
 
-fn locations(location_type: &str, region: &RegionSettings) -> Result<Vec<String>, Ec2Error> {
-    let zones = &region.availability_zones;
+lists! {
+    /// Says where instance types can be launched: everywhere, as all zones are on one machine.
+    DescribeInstanceTypeOfferings
+}
+
+/// Goes over types by name, and over the locations of each.
+struct Offerings {
+    types: vec::IntoIter<&'static InstanceType>,
+    location_type: String,
+    locations: Locations,
+    /// The next of the first type's.
+    location: usize,
+}
+
+impl Maker for Offerings {
+    type Row = Offering;
+
+    fn look(&mut self, scope: Scope<'_>) -> Option<Option<Offering>> {
+        let first = self.types.as_slice().first()?;
+        let Some(location) = (self.locations)(scope.region, self.location) else {
+            self.types.next();
+            self.location = 0;
+            return Some(None);
+        };
+        self.location += 1;
+        Some(Some(Offering {
+            instance_type: first.name,
+            location_type: self.location_type.clone(),
+            location,
+        }))
+    }
+}
+
+impl Made for Offering {
+    fn key(&self) -> String {
+        format!("{} {}", self.instance_type, self.location)
+    }
+}
+
+/// The location with this number, if there are so many.
+type Locations = fn(&RegionSettings, usize) -> Option<String>;
+
+fn locations(location_type: &str) -> Result<Locations, Ec2Error> {
     match location_type {
-        "region" => Ok(vec![region.region.clone()]),
-        "availability-zone" => Ok(zones.clone()),
-        "availability-zone-id" => Ok(zones
-            .iter()
-            .map(|zone| region.availability_zone_id(zone))
-            .collect()),
+        "region" => Ok(|region, number| (number == 0).then(|| region.region.clone())),
+        "availability-zone" => Ok(|region, number| region.availability_zones.get(number).cloned()),
+        "availability-zone-id" => Ok(|region, number| {
+            let zone = region.availability_zones.get(number)?;
+            Some(region.availability_zone_id(zone))
+        }),
         other => {
             let message = format!("Value ({other}) for parameter locationType is invalid.");
             Err(ErrorCode::InvalidParameterValue.with(message))

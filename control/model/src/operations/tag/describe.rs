@@ -31,7 +31,8 @@ struct TagRows {
 impl Maker for TagRows {
     type Row = TagRow;
 
-    fn look(&mut self, world: &World) -> Option<Option<TagRow>> {
+    fn look(&mut self, scope: Scope<'_>) -> Option<Option<TagRow>> {
+        let world = scope.world;
         if let Some((resource_id, number)) = self.at
             && let Some(tagged) = tagged(world, resource_id)
             && let Some((key, value)) = tagged.tags.iter().nth(number)

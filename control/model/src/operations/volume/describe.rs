@@ -65,7 +65,8 @@ impl Volumes {
 impl Maker for Volumes {
     type Row = Volume;
 
-    fn look(&mut self, world: &World) -> Option<Option<Volume>> {
+    fn look(&mut self, scope: Scope<'_>) -> Option<Option<Volume>> {
+        let world = scope.world;
         let (number, cursor, has_more) = match self {
             Self::All {
                 number,

@@ -34,8 +34,8 @@ struct Healths(Volumes);
 impl Maker for Healths {
     type Row = Health;
 
-    fn look(&mut self, world: &World) -> Option<Option<Health>> {
-        Some(self.0.look(world)?.map(Health))
+    fn look(&mut self, scope: Scope<'_>) -> Option<Option<Health>> {
+        Some(self.0.look(scope)?.map(Health))
     }
 }
 
