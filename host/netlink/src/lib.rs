@@ -5,7 +5,7 @@
 //! what is gone are successes, so that a step repeated after a crash does no harm. The exception is [`Netlink::add_veth`],
 //! where "there already" may be a device of somebody else's: see [`NetlinkError::is_already_there`].
 //!
-//! *Limitations.* IPv4 only; blocking, one request at a time for each socket.
+//! *Limitations.* Blocking, one request at a time for each socket.
 #![forbid(unsafe_code)]
 
 mod address;
@@ -13,7 +13,9 @@ mod error;
 mod link;
 mod link_watch;
 mod namespace;
+mod namespace_cookie;
 mod namespace_id;
+mod netfilter;
 mod route;
 mod route_watch;
 mod rule;
@@ -29,6 +31,7 @@ pub use error::NetlinkError;
 pub use link::{Link, VethSpec};
 pub use link_watch::LinkWatch;
 pub use namespace::Namespace;
+pub use netfilter::{Connection, Netfilter};
 pub use route::{Route, RoutedBlock};
 pub use route_watch::{LostRoutes, RouteWatch};
 pub use rule::Rule;

@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use eni_types::MacAddress;
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
     InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, Prop,
@@ -11,6 +11,9 @@ use netlink_packet_route::link::{
 
 use crate::error::{gone_is_fine, whether_new};
 use crate::{Netlink, NetlinkError};
+
+/// `IFLA_ALT_IFNAME` in `linux/if_link.h`.
+const ALT_IFNAME: u16 = 53;
 
 /// A veth pair whose first end is made in the socket's namespace and whose second end is made in another one.
 #[derive(Clone, Copy, Debug)]
@@ -219,6 +222,29 @@ impl Netlink {
         let found = self.get(
             RouteNetlinkMessage::GetLink(message),
             || format!("find link {index}"),
+            |object| {
+                if let RouteNetlinkMessage::NewLink(message) = object {
+                    link = Some(link_of(message));
+                }
+            },
+        );
+        gone_is_fine(found)?;
+        Ok(link)
+    }
+
+    /// The device of this name, or of this alternative name; none if there is no such device.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Socket`] or [`NetlinkError::Unreadable`].
+    pub fn link_named(&mut self, name: &str) -> Result<Option<Link>, NetlinkError> {
+        let mut message = LinkMessage::default();
+        // Taken for a name of either kind (`rtnl_dev_get` in the kernel's net/core/rtnetlink.c), and may be a long one.
+        let text = name.bytes().chain([0]).collect();
+        message.attributes = vec![LinkAttribute::Other(DefaultNla::new(ALT_IFNAME, text))];
+        let mut link = None;
+        let found = self.get(
+            RouteNetlinkMessage::GetLink(message),
+            || format!("find the link {name}"),
             |object| {
                 if let RouteNetlinkMessage::NewLink(message) = object {
                     link = Some(link_of(message));

@@ -80,6 +80,53 @@ impl Netlink {
     }
 }
 
+impl Netlink {
+    /// Asks the kernel by which device a packet would leave: one of the machine's own, or, with `incoming`, one that comes in
+    /// by that device and is forwarded. Rules, metrics, routes that lead nowhere and the settings of `incoming` are all
+    /// asked, as for a packet; none is sent.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`] with what the kernel says of a packet that goes nowhere (`EHOSTUNREACH`, `ENETUNREACH`,
+    /// `EACCES`, `EINVAL`, or `EXDEV` of a source that is not looked for by `incoming`).
+    ///
+    /// # Source
+    /// `inet_rtm_getroute` in the kernel's net/ipv4/route.c.
+    pub fn leaves_by(
+        &mut self,
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        incoming: Option<u32>,
+    ) -> Result<Option<u32>, NetlinkError> {
+        let mut request = RouteMessage::default();
+        request.header.address_family = AddressFamily::Inet;
+        request.header.source_prefix_length = 32;
+        request.header.destination_prefix_length = 32;
+        request.attributes = vec![
+            RouteAttribute::Source(RouteAddress::Inet(source)),
+            RouteAttribute::Destination(RouteAddress::Inet(destination)),
+        ];
+        let incoming = incoming.map(RouteAttribute::Iif);
+        request.attributes.extend(incoming);
+        let mut device = None;
+        self.get(
+            RouteNetlinkMessage::GetRoute(request),
+            || format!("find the way from {source} to {destination}"),
+            |object| {
+                if let RouteNetlinkMessage::NewRoute(message) = object {
+                    device = message
+                        .attributes
+                        .iter()
+                        .find_map(|attribute| match attribute {
+                            RouteAttribute::Oif(index) => Some(*index),
+                            _ => None,
+                        });
+                }
+            },
+        )?;
+        Ok(device)
+    }
+}
+
 /// A route of any kind, as far as it says which addresses are in use where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoutedBlock {

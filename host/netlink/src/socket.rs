@@ -1,10 +1,11 @@
-//! A blocking rtnetlink socket.
+//! A blocking netlink socket.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload, NetlinkSerializable,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::errno::Errno;
@@ -37,6 +38,11 @@ impl Netlink {
     /// # Errors
     /// [`NetlinkError::Socket`] when the kernel gives no socket.
     pub fn open() -> Result<Self, NetlinkError> {
+        Self::open_to(SockProtocol::NetlinkRoute)
+    }
+
+    /// Opens a socket to another part of the kernel.
+    pub(crate) fn open_to(part: SockProtocol) -> Result<Self, NetlinkError> {
         let failed = |errno| NetlinkError::Socket {
             request: "open a netlink socket".to_owned(),
             errno,
@@ -45,7 +51,7 @@ impl Netlink {
             AddressFamily::Netlink,
             SockType::Raw,
             SockFlag::SOCK_CLOEXEC,
-            SockProtocol::NetlinkRoute,
+            part,
         )
         .map_err(failed)?;
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0)).map_err(failed)?;
@@ -88,12 +94,18 @@ impl Netlink {
         self.exchange(message, NLM_F_DUMP, words, each)
     }
 
-    fn exchange(
+    /// The socket's descriptor.
+    pub(crate) fn descriptor(&self) -> &OwnedFd {
+        &self.socket
+    }
+
+    /// Sends `message` and hands every object of the answer to `each`, until the kernel says that this was all.
+    pub(crate) fn exchange<M: NetlinkSerializable + NetlinkDeserializable>(
         &mut self,
-        message: RouteNetlinkMessage,
+        message: M,
         flags: u16,
         words: impl FnOnce() -> String,
-        mut each: impl FnMut(RouteNetlinkMessage),
+        mut each: impl FnMut(M),
     ) -> Result<(), NetlinkError> {
         match self.try_exchange(message, flags, &mut each) {
             Ok(()) => Ok(()),
@@ -112,17 +124,17 @@ impl Netlink {
         }
     }
 
-    fn try_exchange(
+    fn try_exchange<M: NetlinkSerializable + NetlinkDeserializable>(
         &mut self,
-        message: RouteNetlinkMessage,
+        message: M,
         flags: u16,
-        each: &mut impl FnMut(RouteNetlinkMessage),
+        each: &mut impl FnMut(M),
     ) -> Result<(), Failure> {
         self.sequence_number = self.sequence_number.wrapping_add(1);
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | flags;
         header.sequence_number = self.sequence_number;
-        let mut packet = NetlinkMessage::new(header, NetlinkPayload::from(message));
+        let mut packet = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(message));
         packet.finalize();
         let mut bytes = vec![0; packet.buffer_len()];
         packet.serialize(&mut bytes);
@@ -132,7 +144,10 @@ impl Netlink {
     }
 
     /// Reads one datagram; true when the exchange is over.
-    fn receive(&mut self, each: &mut impl FnMut(RouteNetlinkMessage)) -> Result<bool, Failure> {
+    fn receive<M: NetlinkDeserializable>(
+        &mut self,
+        each: &mut impl FnMut(M),
+    ) -> Result<bool, Failure> {
         let length = loop {
             match recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::empty()) {
                 Err(Errno::EINTR) => {}
@@ -141,8 +156,7 @@ impl Netlink {
         };
         let mut rest = self.buffer.get(..length).unwrap_or_default();
         while !rest.is_empty() {
-            let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest)
-                .map_err(Failure::Unreadable)?;
+            let answer = NetlinkMessage::<M>::deserialize(rest).map_err(Failure::Unreadable)?;
             let taken = usize::try_from(answer.header.length).unwrap_or(usize::MAX);
             rest = rest.get(taken.next_multiple_of(4)..).unwrap_or_default();
             if answer.header.sequence_number != self.sequence_number {

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 
 use eni_netlink::{
-    Address, LostRoutes, MAIN_TABLE, Namespace, Netlink, Route, RouteWatch, Rule, VethSpec,
+    Address, LostRoutes, MAIN_TABLE, Namespace, Netfilter, Netlink, NetlinkError, Route,
+    RouteWatch, Rule, VethSpec,
 };
 use eni_types::{IpCidr, Ipv4Cidr, MacAddress};
 
@@ -289,4 +290,109 @@ fn root_settings_are_those_of_the_namespace() {
         .unwrap();
     assert_eq!(pair.fabric.run(read).unwrap().trim(), "0");
     assert!(pair.guest.write_settings(&[("ipv4/no_such", "1")]).is_err());
+}
+
+#[test]
+fn root_a_device_is_found_by_either_name() {
+    let pair = Pair::new();
+    let mut fabric = pair.fabric.netlink().unwrap();
+    pair.add_veth(&mut fabric).unwrap();
+    let long = "the-device-with-the-number-seventy-seven";
+    fabric.add_alternative_name(77, long).unwrap();
+    for name in ["eni77", long] {
+        assert_eq!(fabric.link_named(name).unwrap().unwrap().index, 77);
+    }
+    assert_eq!(fabric.link_named("eni78").unwrap(), None);
+}
+
+#[test]
+fn root_a_namespaces_cookie_is_its_own() {
+    let pair = Pair::new();
+    let cookie = |namespace: &Namespace| namespace.netlink().unwrap().namespace_cookie().unwrap();
+    assert_eq!(cookie(&pair.fabric), cookie(&pair.fabric));
+    assert_ne!(cookie(&pair.fabric), cookie(&pair.guest));
+}
+
+#[test]
+fn root_the_kernel_says_where_a_packet_leaves() {
+    let pair = Pair::new();
+    let mut fabric = pair.fabric.netlink().unwrap();
+    pair.add_veth(&mut fabric).unwrap();
+    let mut guest = pair.guest.netlink().unwrap();
+    let index = guest.links().unwrap().last().unwrap().index;
+    guest.set_link_up(index, None).unwrap();
+    let own = Ipv4Addr::new(192, 0, 2, 1);
+    guest
+        .add_address(Address {
+            link_index: index,
+            address: IpAddr::V4(own),
+            prefix_length: 24,
+            metric: 0,
+        })
+        .unwrap();
+    let (near, far) = (Ipv4Addr::new(192, 0, 2, 2), Ipv4Addr::new(198, 51, 100, 1));
+    assert_eq!(guest.leaves_by(own, near, None).unwrap(), Some(index));
+    let refused = guest.leaves_by(own, far, None).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            NetlinkError::Refused {
+                errno: nix::errno::Errno::ENETUNREACH,
+                ..
+            }
+        ),
+        "{refused:?}"
+    );
+    // What would have to be forwarded, where nothing is.
+    let refused = guest.leaves_by(near, far, Some(index)).unwrap_err();
+    assert!(
+        matches!(refused, NetlinkError::Refused { .. }),
+        "{refused:?}"
+    );
+}
+
+/// In a namespace that tracks connections, as any rule about their state makes it.
+#[test]
+fn root_tables_are_found_and_connections_forgotten() {
+    let pair = Pair::new();
+    pair.fabric
+        .run(|| {
+            let mut netlink = Netlink::open().unwrap();
+            netlink.set_link_up(1, None).unwrap();
+            let mut netfilter = Netfilter::open().unwrap();
+            assert!(!netfilter.has_table("openeni-test").unwrap());
+            rules("table ip openeni-test { chain c { type filter hook output priority 0; ct state new accept; }; }");
+            assert!(netfilter.has_table("openeni-test").unwrap());
+            assert!(!netfilter.has_table("openeni").unwrap());
+
+            let here = |number| Ipv4Addr::new(127, 0, 0, number);
+            let send = |from, to| {
+                let socket = std::net::UdpSocket::bind((from, 0)).unwrap();
+                socket.send_to(b"x", (to, 9)).unwrap();
+            };
+            send(here(1), here(2));
+            send(here(3), here(2));
+            let from = |source| move |from, _to| from == source;
+            let one = netfilter.connections(from(here(1))).unwrap();
+            let [connection] = &one[..] else { panic!("{one:?}") };
+            assert_eq!((connection.source, connection.destination), (here(1), here(2)));
+            netfilter.delete_connection(connection).unwrap();
+            netfilter.delete_connection(connection).unwrap();
+            assert_eq!(netfilter.connections(from(here(1))).unwrap(), []);
+            assert_eq!(netfilter.connections(from(here(3))).unwrap().len(), 1);
+        })
+        .unwrap();
+}
+
+fn rules(text: &str) {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let mut nft = Command::new("/usr/sbin/nft");
+    let mut nft = nft.args(["-f", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    nft.stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    assert!(nft.wait().unwrap().success());
 }
