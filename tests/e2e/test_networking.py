@@ -62,8 +62,8 @@ def test_an_instance_reaches_the_internet(region, network, guest, outside, tmp_p
 def test_the_lan_reaches_an_instance(region, network, guest, outside):
     _, lan = outside
     network.serve(guest, PAGE)
-    run(commands("To the internet")[0], region)
-    route, port = commands("From the LAN")
+    forward, route, port = commands("From the LAN")
+    run(forward, region)
     with namespaces.entered(lan):
         run(route)
         until(lambda: fetch(f"http://{PUBLIC}/") == PAGE, "the route does not lead there")

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use eni_agent::DnsUpstream;
 use eni_types::Ipv4Cidr;
 
-use crate::uplink::InterfaceName;
+use crate::uplink::GivenName;
 
 /// EC2 network interfaces that carry packets, on machines you own.
 #[derive(Debug, Parser)]
@@ -118,7 +118,7 @@ pub(crate) struct DevOptions {
     /// Let instances with public addresses reach what is beyond this host by this interface, as `openeni uplink on` does,
     /// until the region is stopped.
     #[arg(long, value_name = "INTERFACE")]
-    pub(crate) uplink: Option<InterfaceName>,
+    pub(crate) uplink: Option<GivenName>,
 }
 
 /// `openeni uplink`.
@@ -127,21 +127,23 @@ pub(crate) struct UplinkOptions {
     /// Where the region is kept.
     #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_DATA_DIRECTORY)]
     pub(crate) data_dir: PathBuf,
-    /// What to do.
+    /// What to do: `status`, if not given.
     #[command(subcommand)]
-    pub(crate) what: Uplink,
+    pub(crate) what: Option<Uplink>,
 }
 
-/// `openeni uplink on`, `openeni uplink off`.
+/// `openeni uplink on`, `openeni uplink off`, `openeni uplink status`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Uplink {
     /// Forward what comes from the public pool, with this host's address in place of the pool's; stays on until `off`.
     On {
         /// Where it leaves this host: the interface of the default route, if not given.
-        interface: Option<InterfaceName>,
+        interface: Option<GivenName>,
     },
     /// Take back what `on` did.
     Off,
+    /// Say whether it is on, by which interface, and why nothing gets out, if so.
+    Status,
 }
 
 /// `openeni fabric`.

@@ -334,7 +334,7 @@ async fn serve_region(
     };
     let api = tokio::spawn(serve(listener, api, until(stopped.clone())));
     let status = tokio::spawn(status::serve(
-        statuses,
+        (directory.clone(), statuses),
         Arc::clone(&region),
         Arc::clone(&agent),
         adapters,

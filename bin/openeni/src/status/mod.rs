@@ -30,6 +30,7 @@ use crate::adapters::Adapters;
 use crate::cli::{DataDirectory, Output, StatusOptions};
 use crate::directory::{Directory, DirectoryError};
 use crate::metrics::Metrics;
+use crate::uplink::{self, WayOut};
 
 /// How long a region may take to tell its status, and a reader to take it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -211,7 +212,7 @@ pub(crate) fn read_document(socket: &Path, question: Question) -> Result<String,
 
 /// Answers every connection with the region's status, or with what was measured, until `stop` completes.
 pub(crate) async fn serve(
-    listener: UnixListener,
+    (directory, listener): (Directory, UnixListener),
     region: Arc<Region>,
     agent: Arc<Agent>,
     adapters: Arc<Adapters>,
@@ -228,7 +229,7 @@ pub(crate) async fn serve(
             continue;
         };
         let told = match Question::hear(&mut stream).await {
-            Question::Status => report(&region, &agent, &adapters).await,
+            Question::Status => report(&directory, &region, &agent, &adapters).await,
             Question::Metrics => Ok(metrics.render()),
             Question::Boots => Ok(boots(&region)),
         };
@@ -244,7 +245,27 @@ pub(crate) async fn serve(
     }
 }
 
-async fn report(region: &Region, agent: &Agent, adapters: &Adapters) -> Result<String, AgentError> {
+/// What `openeni uplink` has turned on; one that cannot be told is said so.
+async fn way_out(directory: &Directory) -> Option<WayOut> {
+    let directory = directory.clone();
+    let told = tokio::task::spawn_blocking(move || uplink::way_out(&directory)).await;
+    let untold = |problem: String| WayOut {
+        interface: String::from("-"),
+        problems: vec![problem],
+    };
+    match told {
+        Ok(Ok(way)) => way,
+        Ok(Err(error)) => Some(untold(eni_agent::chain(&error))),
+        Err(error) => Some(untold(error.to_string())),
+    }
+}
+
+async fn report(
+    directory: &Directory,
+    region: &Region,
+    agent: &Agent,
+    adapters: &Adapters,
+) -> Result<String, AgentError> {
     let (mut interfaces, mut ways) = (BTreeMap::new(), Ways::default());
     let status = agent.status().await?;
     for vport in status.vports {
@@ -260,7 +281,9 @@ async fn report(region: &Region, agent: &Agent, adapters: &Adapters) -> Result<S
         .collect();
     let name = &region.settings().region;
     let lanes = status.lanes.into_iter().map(Into::into).collect();
-    let report = region.read(|world| Report::new(name, world, interfaces, adapters, ways, lanes));
+    let mut report =
+        region.read(|world| Report::new(name, world, interfaces, adapters, ways, lanes));
+    report.way_out = way_out(directory).await;
     Ok(serde_json::to_string(&report).expect("reports have string keys"))
 }
 

@@ -24,6 +24,12 @@ impl Report {
             width: width.max(LEAST_WIDTH),
             text: format!("region {}\n", self.region),
         };
+        if let Some(way) = &self.way_out {
+            page.words(0, "uplink", [way.interface.clone()]);
+            for problem in &way.problems {
+                page.sentence(INTERFACE, problem);
+            }
+        }
         for instance in &self.instances {
             page.text.push('\n');
             page.instance(instance);
@@ -127,6 +133,23 @@ impl Page {
                 line.push_str(GAP);
             }
             line.push_str(&word);
+        }
+        self.line(&line);
+    }
+
+    /// On as many lines as it takes.
+    fn sentence(&mut self, indent: usize, sentence: &str) {
+        let mut line = " ".repeat(indent);
+        let mut gap = "";
+        for word in sentence.split(' ') {
+            if line.chars().count() + gap.len() + word.chars().count() > self.width {
+                self.line(&line);
+                line = " ".repeat(indent);
+                gap = "";
+            }
+            line.push_str(gap);
+            line.push_str(word);
+            gap = " ";
         }
         self.line(&line);
     }
@@ -250,6 +273,7 @@ mod tests {
                 panics: 0,
                 last_error: None,
             }],
+            way_out: None,
         }
     }
 
@@ -280,6 +304,19 @@ mod tests {
             "{text}"
         );
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn an_uplink_that_is_on_is_shown_with_what_keeps_packets_from_it() {
+        let mut report = report();
+        report.way_out = Some(crate::uplink::WayOut {
+            interface: "wan0".into(),
+            problems: vec!["no packet gets out ".repeat(9).trim().into()],
+        });
+        let text = report.render(DEFAULT_WIDTH);
+        let begin = "region us-east-1\nuplink  wan0\n  no packet gets out no packet";
+        assert!(text.starts_with(begin), "{text}");
+        assert_eq!(text.matches("packet").count(), 9, "{text}");
     }
 
     #[test]

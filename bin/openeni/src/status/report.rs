@@ -13,6 +13,7 @@ use eni_types::{
 use serde::{Deserialize, Serialize};
 
 use super::adapter::AdapterCounters;
+use crate::uplink::WayOut;
 
 /// What one interface has carried and dropped since it was attached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,9 @@ pub(crate) struct Report {
     pub(crate) ways: Ways,
     /// What brings all of it about.
     pub(crate) lanes: Vec<Lane>,
+    /// What `openeni uplink` has turned on.
+    #[serde(default)]
+    pub(crate) way_out: Option<WayOut>,
 }
 
 /// The ways that lead out of the fabric but to interfaces.
@@ -167,6 +171,7 @@ impl Report {
                 .collect(),
             ways,
             lanes,
+            way_out: None,
         }
     }
 

@@ -1,32 +1,58 @@
 //! What the machine says of its way out, and the steps of a plan carried out in it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 
 use eni_agent::UPLINK_NAME;
-use eni_netlink::{Link, MAIN_TABLE, Netlink};
-use serde_json::Value;
+use eni_netlink::{Link, MAIN_TABLE, Netfilter, Netlink, NetlinkError};
+use eni_types::Ipv4Cidr;
+use tracing::warn;
 
-use super::plan::{FORWARDING, Found, InterfaceName, Place, REDIRECTS, Setting, Step};
+use super::check::{Facts, Way};
+use super::nft::nft;
+use super::plan::{
+    FORWARDING, Found, GivenName, InterfaceName, Place, REDIRECTS, Record, Setting, Step,
+};
 use super::{UplinkError, machine};
-use crate::directory::Directory;
+use crate::directory::{Directory, DirectoryError};
 
 const SETTINGS: &str = "/proc/sys/net/ipv4";
 const DEVICES: &str = "conf";
 /// Not a device of its own: what is written to it is [`FORWARDING`].
 const ALL_DEVICES: &str = "all";
-/// Where `nft` is on machines whose root has not these directories in its PATH, as after `su`.
-const SYSTEM_PROGRAMS: &str = "/usr/sbin:/sbin";
+/// An address of the internet, to ask the kernel for the way to it: a.root-servers.net. Nothing is sent there.
+const FAR: Ipv4Addr = Ipv4Addr::new(198, 41, 0, 4);
+
+/// What was before the way out was turned on, if it is.
+pub(super) fn record(directory: &Directory) -> Result<Option<Record>, UplinkError> {
+    match directory.uplink() {
+        Err(DirectoryError::Corrupt { path }) => Err(UplinkError::Damaged(path)),
+        other => Ok(other?),
+    }
+}
 
 /// What there is, with the table of this name.
 pub(super) fn look(directory: &Directory, table: &str) -> Result<Found, UplinkError> {
+    let record = record(directory)?;
+    let mut netfilter = Netfilter::open()?;
+    let mut tables = Vec::new();
+    for table in Found::tables_of(record.as_ref(), table) {
+        if netfilter.has_table(&table)? {
+            tables.push(table);
+        }
+    }
+    let links = Netlink::open()?.links()?;
+    let devices = links.into_iter().map(|link| (link.index, link.name));
+    let devices: BTreeMap<u32, String> = devices.collect();
     Ok(Found {
-        has_table: has_table(table)?,
         place: place()?,
-        settings: settings()?,
-        record: directory.uplink()?,
+        settings: settings(&devices)?,
+        devices,
+        tables,
+        record,
     })
 }
 
@@ -38,91 +64,64 @@ fn place() -> Result<Place, UplinkError> {
     Ok(Place {
         boot: boot.trim().into(),
         network_namespace: namespace.to_string_lossy().into_owned(),
+        cookie: Some(Netlink::open()?.namespace_cookie()?),
     })
 }
 
 /// Forwarding, and what changes along with it.
-fn settings() -> Result<Vec<Setting>, UplinkError> {
+fn settings(links: &BTreeMap<u32, String>) -> Result<Vec<Setting>, UplinkError> {
     let failed = || machine(format!("cannot read {SETTINGS}"));
-    let mut names = vec![FORWARDING.to_owned(), REDIRECTS.to_owned()];
+    let mut settings = vec![Setting::new(FORWARDING, ""), Setting::new(REDIRECTS, "")];
     let devices = fs::read_dir(Path::new(SETTINGS).join(DEVICES)).map_err(failed())?;
     for device in devices {
         let device = device.map_err(failed())?.file_name();
         if device != ALL_DEVICES {
-            names.push(format!("{DEVICES}/{}/forwarding", device.to_string_lossy()));
+            let device = device.to_string_lossy();
+            let found = links.iter().find(|(_, name)| **name == device);
+            let index = found.map(|(index, _)| *index);
+            settings.push(Setting::forwarding_of(&device, index, ""));
         }
     }
-    let mut settings = Vec::new();
-    for name in names {
-        match fs::read_to_string(setting_file(&name)) {
-            Ok(value) => settings.push(Setting::new(name, value.trim())),
+    let mut read = Vec::new();
+    for setting in settings {
+        match fs::read_to_string(setting_file(&setting.name)) {
+            Ok(value) => read.push(Setting {
+                value: value.trim().to_owned(),
+                ..setting
+            }),
             // A device that has gone meanwhile.
             Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(failed()(source)),
         }
     }
-    Ok(settings)
+    Ok(read)
 }
 
 fn setting_file(name: &str) -> PathBuf {
     Path::new(SETTINGS).join(name)
 }
 
-fn has_table(table: &str) -> Result<bool, UplinkError> {
-    let listed = nft(&["-j", "list", "tables", "ip"], "")?;
-    let listed: Value = serde_json::from_slice(&listed.stdout)
-        .map_err(|error| machine("cannot read what nft lists")(error.into()))?;
-    let tables = listed["nftables"].as_array().into_iter().flatten();
-    Ok(tables
-        .filter_map(|object| object["table"]["name"].as_str())
-        .any(|name| name == table))
-}
-
 /// Whether the kernel would take these commands; changes nothing.
 pub(super) fn check_rules(commands: &str) -> Result<(), UplinkError> {
-    nft(&["-c", "-f", "-"], commands).map(drop)
+    nft(&["-c", "-f", "-"], commands)
 }
 
-fn nft(arguments: &[&str], commands: &str) -> Result<Output, UplinkError> {
-    let failed = || machine("cannot run nft");
-    let path = std::env::var("PATH").unwrap_or_default();
-    let child = Command::new("nft")
-        .env("PATH", format!("{path}:{SYSTEM_PROGRAMS}"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = child.map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => UplinkError::NoNft,
-        _ => failed()(source),
-    })?;
-    if let Some(mut input) = child.stdin.take() {
-        match input.write_all(commands.as_bytes()) {
-            // It has ended without reading, and says why.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            other => other.map_err(failed())?,
-        }
+/// The interface of this name, or of this alternative one. Refuses one that there is not, or that leads to no other machine.
+pub(super) fn interface(given: &GivenName) -> Result<InterfaceName, UplinkError> {
+    let Some(link) = Netlink::open()?.link_named(given.as_str())? else {
+        return Err(UplinkError::NoSuchInterface(given.clone()));
+    };
+    if link.loopback || link.name == UPLINK_NAME {
+        return Err(UplinkError::NotOutward(given.clone()));
     }
-    let output = child.wait_with_output().map_err(failed())?;
-    match output.status.success() {
-        true => Ok(output),
-        false => Err(UplinkError::Nft {
-            said: String::from_utf8_lossy(&output.stderr).trim().into(),
-        }),
-    }
+    name_of(link)
 }
 
-/// Refuses an interface that there is not, or that leads to no other machine.
-pub(super) fn check_interface(name: &InterfaceName) -> Result<(), UplinkError> {
-    let links = Netlink::open()?.links()?;
-    match links.iter().find(|link| link.name == name.as_str()) {
-        None => Err(UplinkError::NoSuchInterface(name.clone())),
-        Some(link) if link.loopback || link.name == UPLINK_NAME => {
-            Err(UplinkError::NotOutward(name.clone()))
-        }
-        Some(_) => Ok(()),
-    }
+fn name_of(link: Link) -> Result<InterfaceName, UplinkError> {
+    link.name.parse().map_err(|rule| UplinkError::Unnameable {
+        name: link.name,
+        rule,
+    })
 }
 
 /// Refuses a host whose forwarding cannot be turned on from here; to open the file changes nothing.
@@ -143,10 +142,48 @@ pub(super) fn default_interface() -> Result<InterfaceName, UplinkError> {
         .filter(|route| route.table == MAIN_TABLE && route.destination.to_string() == "0.0.0.0/0")
         .min_by_key(|route| route.metric)
         .ok_or(UplinkError::NoDefaultRoute)?;
+    // The kernel tells no device of a route that has several next hops.
+    if route.link_index == 0 {
+        return Err(UplinkError::SeveralDefaultRoutes);
+    }
     let link = netlink.link(route.link_index)?;
-    let name = link.ok_or(UplinkError::NoDefaultRoute)?.name;
-    name.parse()
-        .map_err(|rule| UplinkError::Unnameable { name, rule })
+    name_of(link.ok_or(UplinkError::NoDefaultRoute)?)
+}
+
+/// What there is of a way out by `interface` for what comes from `pool`, as the kernel would have it now.
+pub(super) fn facts(
+    interface: &InterfaceName,
+    pool: Ipv4Cidr,
+    found: &Found,
+) -> Result<Facts, UplinkError> {
+    let mut netlink = Netlink::open()?;
+    let uplink = netlink.link_named(interface.as_str())?;
+    let region = netlink.link_named(UPLINK_NAME)?;
+    // The first address is the host's own.
+    let guest = pool.nth(2).unwrap_or(pool.network());
+    let mut way = |source, destination, incoming: &Option<Link>| {
+        let Some(incoming) = incoming else {
+            return Ok(None);
+        };
+        match netlink.leaves_by(source, destination, Some(incoming.index)) {
+            Ok(Some(index)) => Ok(Some(Way::By(
+                netlink
+                    .link(index)?
+                    .map_or_else(String::new, |link| link.name),
+            ))),
+            Ok(None) => Ok(None),
+            Err(NetlinkError::Refused { errno, .. }) => Ok(Some(Way::Refused(errno.into()))),
+            Err(other) => Err(other),
+        }
+    };
+    Ok(Facts {
+        has_table: !found.tables.is_empty(),
+        forwards: found.forwards(),
+        has_region: region.is_some(),
+        out: way(guest, FAR, &region)?,
+        back: way(FAR, guest, &uplink)?,
+        uplink: uplink.map(|link| (link.up, link.carrier)),
+    })
 }
 
 /// Refuses a network namespace in which the region of this directory has no device.
@@ -172,8 +209,9 @@ pub(super) fn carry_out(steps: &[Step], directory: &Directory) -> Result<(), Upl
     for step in steps {
         match step {
             Step::Remember(record) => directory.keep_uplink(record)?,
-            Step::Rules(commands) => drop(nft(&["-f", "-"], commands)?),
-            Step::Set(Setting { name, value }) => {
+            Step::Rules(commands) => nft(&["-f", "-"], commands)?,
+            Step::ForgetConnections(pool) => forget_connections(*pool),
+            Step::Set(Setting { name, value, .. }) => {
                 let file = setting_file(name);
                 match fs::write(&file, value) {
                     Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
@@ -186,4 +224,23 @@ pub(super) fn carry_out(steps: &[Step], directory: &Directory) -> Result<(), Upl
         }
     }
     Ok(())
+}
+
+/// Without this, connections keep the translation they began with, or none. A kernel that does not tell its connections,
+/// or not to us, ends them in its own time.
+fn forget_connections(pool: Ipv4Cidr) {
+    let forget = || -> Result<(), NetlinkError> {
+        let mut netfilter = Netfilter::open()?;
+        let outward = |from, to| pool.contains(from) && !pool.contains(to);
+        for connection in netfilter.connections(outward)? {
+            netfilter.delete_connection(&connection)?;
+        }
+        Ok(())
+    };
+    if let Err(error) = forget() {
+        warn!(
+            "connections that there are go on as they began: {}",
+            eni_agent::chain(&error)
+        );
+    }
 }
