@@ -58,7 +58,6 @@ CODES = {
     "LaunchTemplateName": "InvalidLaunchTemplateName.NotFoundException",
     "LocalGatewayId": "InvalidLocalGatewayID.NotFound",
     "LocalGatewayRouteTableId": "InvalidLocalGatewayRouteTableID.NotFound",
-    "NatGatewayId": "NatGatewayNotFound",
     "PoolId": "InvalidPoolID.NotFound",
     "ReservedInstancesId": "InvalidReservedInstancesId",
     "ServiceId": "InvalidVpcEndpointServiceId.NotFound",

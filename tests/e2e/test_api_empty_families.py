@@ -37,24 +37,24 @@ def test_a_listing_is_empty_or_names_what_is_not_there(ec2, name):
 
 
 def test_pages_of_nothing_end(ec2):
-    for name in ("describe_nat_gateways", "describe_vpc_endpoints", "describe_transit_gateways", "describe_ipams"):
+    for name in ("describe_carrier_gateways", "describe_vpc_endpoints", "describe_transit_gateways", "describe_ipams"):
         pages = list(ec2.get_paginator(name).paginate(PaginationConfig={"PageSize": 5}))
         assert len(pages) == 1
 
 
 def test_what_is_named_is_not_found(ec2):
-    with refused("NatGatewayNotFound", "NatGateway nat-0123456789abcdef0 was not found"):
-        ec2.describe_nat_gateways(NatGatewayIds=["nat-0123456789abcdef0"])
+    with refused("InvalidCarrierGatewayID.NotFound"):
+        ec2.describe_carrier_gateways(CarrierGatewayIds=["cagw-0123456789abcdef0"])
     with refused("InvalidVpcPeeringConnectionID.NotFound"):
         ec2.describe_vpc_peering_connections(VpcPeeringConnectionIds=["pcx-0123456789abcdef0"])
     with refused("DryRunOperation"):
-        ec2.describe_nat_gateways(DryRun=True)
+        ec2.describe_carrier_gateways(DryRun=True)
     with refused("InvalidParameterValue", "The filter 'colour' is invalid"):
-        ec2.describe_nat_gateways(Filters=[{"Name": "colour", "Values": ["red"]}])
+        ec2.describe_carrier_gateways(Filters=[{"Name": "colour", "Values": ["red"]}])
 
 
 def test_what_would_change_a_family_is_not_served(ec2):
     with refused("UnsupportedOperation", "OpenENI does not serve it yet"):
-        ec2.create_nat_gateway(SubnetId="subnet-0123456789abcdef0")
+        ec2.create_carrier_gateway(VpcId="vpc-0123456789abcdef0")
     with refused("UnsupportedOperation", "OpenENI does not serve it yet"):
         ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData={})

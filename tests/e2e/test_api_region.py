@@ -106,8 +106,8 @@ def test_classic_link_is_retired(ec2):
 
 
 def test_an_operation_of_ec2_that_is_not_here_is_told_from_a_typing_error(shared_region, ec2):
-    with refused("UnsupportedOperation", "EC2 has the action CreateNatGateway, but OpenENI does not serve it yet."):
-        ec2.create_nat_gateway(SubnetId="subnet-0123456789abcdef0")
+    with refused("UnsupportedOperation", "EC2 has the action CreateCarrierGateway, but OpenENI does not serve it yet."):
+        ec2.create_carrier_gateway(VpcId="vpc-0123456789abcdef0")
     with refused("UnsupportedOperation", "EC2 has the action CreateVpnGateway"):
         ec2.create_vpn_gateway(Type="ipsec.1", DryRun=True)
     form = "Action=CreateNatGatway&Version=2016-11-15"

@@ -19,6 +19,8 @@ KNOWN_DEVIATIONS = {
     # An attached internet gateway is `available`; the model has the states of other attachments.
     "DescribeInternetGateways/internetGatewaySet/item/attachmentSet/item/state: 'available'",
     "CreateInternetGateway/internetGateway/attachmentSet/item/state: 'available'",
+    # The model spells it `natGateway`; EC2 answers what its filter's documentation has.
+    "DescribeNetworkInterfaces/networkInterfaceSet/item/interfaceType: 'nat_gateway'",
     # EC2 is ahead of its model.
     "DescribeInstanceTypes/instanceTypeSet/item/processorInfo/supportedFeatures/item: 'metal-compatibility'",
 }

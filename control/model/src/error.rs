@@ -95,6 +95,7 @@ error_codes! {
     ActiveVpcPeeringConnectionPerVpcLimitExceeded = "ActiveVpcPeeringConnectionPerVpcLimitExceeded", 400;
     AddressLimitExceeded = "AddressLimitExceeded", 400;
     AttachmentLimitExceeded = "AttachmentLimitExceeded", 400;
+    AuthFailure = "AuthFailure", 400;
     CannotDelete = "CannotDelete", 400;
     CidrLimitExceeded = "CidrLimitExceeded", 400;
     DefaultSubnetAlreadyExistsInAvailabilityZone = "DefaultSubnetAlreadyExistsInAvailabilityZone", 400;
@@ -134,6 +135,7 @@ error_codes! {
     InvalidInternetGatewayIdNotFound = "InvalidInternetGatewayID.NotFound", 400;
     InvalidIpAddressInUse = "InvalidIPAddress.InUse", 400;
     InvalidKeyPairNotFound = "InvalidKeyPair.NotFound", 400;
+    InvalidNatGatewayIdNotFound = "InvalidNatGatewayID.NotFound", 400;
     InvalidNetworkAclEntryNotFound = "InvalidNetworkAclEntry.NotFound", 400;
     InvalidNetworkAclIdNotFound = "InvalidNetworkAclID.NotFound", 400;
     InvalidNetworkInterfaceInUse = "InvalidNetworkInterface.InUse", 400;
@@ -160,6 +162,7 @@ error_codes! {
     MalformedQueryString = "MalformedQueryString", 400;
     MissingInput = "MissingInput", 400;
     MissingParameter = "MissingParameter", 400;
+    NatGatewayLimitExceeded = "NatGatewayLimitExceeded", 400;
     NetworkAclEntryAlreadyExists = "NetworkAclEntryAlreadyExists", 400;
     NetworkAclEntryLimitExceeded = "NetworkAclEntryLimitExceeded", 400;
     NetworkAclLimitExceeded = "NetworkAclLimitExceeded", 400;

@@ -109,9 +109,13 @@ impl<'a> Numbering<'a> {
         }
     }
 
+    /// Who is in no group has no identity: no rule can name it.
     fn number(&mut self, eni: &NetworkInterface) {
         let set = eni.security_group_set();
-        if self.world.identity_of(&set).is_some() || self.new.contains_key(&set) {
+        if eni.group_ids.is_empty()
+            || self.world.identity_of(&set).is_some()
+            || self.new.contains_key(&set)
+        {
             return;
         }
         if let Some(last) = last_of(self.world).filter(|_| self.new.is_empty()) {

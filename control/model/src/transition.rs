@@ -107,7 +107,7 @@ pub fn plan_transitions(world: &World, transitions: &[Transition], now: Timestam
     draft.into_changes()
 }
 
-/// Forgets what EC2 forgets with time: terminated instances and client tokens.
+/// Forgets what EC2 forgets with time: terminated instances, NAT gateways that are gone and client tokens.
 #[must_use]
 pub fn expire(world: &World, now: Timestamp) -> ChangeSet {
     let mut changes = ChangeSet::none();
@@ -129,6 +129,11 @@ pub fn expire(world: &World, now: Timestamp) -> ChangeSet {
                 changes.put(connection.become_at(VpcPeeringConnectionStatus::Expired, now));
             }
             Ageing::Vanishes => changes.delete(connection.vpc_peering_connection_id),
+        }
+    }
+    for gateway in world.nat_gateways.iter() {
+        if gateway.has_vanished(now) {
+            changes.delete(gateway.nat_gateway_id);
         }
     }
     for token in world.client_tokens.iter() {

@@ -193,6 +193,10 @@ impl World {
             RouteTarget::EgressOnlyInternetGateway(id) => {
                 self.egress_only_internet_gateway_of(vpc_id) == Some(id)
             }
+            RouteTarget::NatGateway(id) => self
+                .nat_gateways
+                .get(id)
+                .is_some_and(|gateway| gateway.interface().is_some() && gateway.vpc_id == vpc_id),
             RouteTarget::VpcPeeringConnection(id) => self
                 .vpc_peering_connections
                 .get(id)

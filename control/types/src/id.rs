@@ -262,6 +262,8 @@ typed_ids! { $
     /// Id of a VPC peering connection.
     VpcPeeringConnectionId, "pcx", Some("InvalidVpcPeeringConnectionId.Malformed"),
         "InvalidVpcPeeringConnectionID.NotFound", "vpcPeeringConnection ID";
+    /// Id of a NAT gateway.
+    NatGatewayId, "nat", Some("NatGatewayMalformed"), "NatGatewayNotFound", "NatGateway";
     /// Id of a route table.
     RouteTableId, "rtb", Some("InvalidRouteTableId.Malformed"), "InvalidRouteTableID.NotFound", "routeTable ID";
     /// Id of the association of a route table with a subnet.

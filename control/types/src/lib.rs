@@ -22,7 +22,7 @@ pub use dhcp_option::{DhcpOption, DomainNameServers, MalformedDhcpOption};
 pub use hash::fnv1a;
 pub use id::{
     AllocationId, AssociationId, AttachmentId, DhcpOptionsId, EgressOnlyInternetGatewayId,
-    IdErrors, IdSequence, ImageId, InstanceId, InternetGatewayId, MalformedId,
+    IdErrors, IdSequence, ImageId, InstanceId, InternetGatewayId, MalformedId, NatGatewayId,
     NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, ReservationId, ResourceId,
     RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId,
     SubnetCidrAssociationId, SubnetId, TypedId, VpcCidrAssociationId, VpcId,

@@ -56,6 +56,14 @@ pub const VPC_PEERING_REQUEST_SECONDS: i64 = 7 * 24 * 3600;
 pub const ENDED_VPC_PEERING_SECONDS: i64 = 2 * 3600;
 /// How long a request for one is seen that was rejected or has expired: 2 days (as above).
 pub const REFUSED_VPC_PEERING_SECONDS: i64 = 2 * 24 * 3600;
+/// NAT gateways in an Availability Zone (Amazon VPC quotas).
+pub const NAT_GATEWAYS_PER_AVAILABILITY_ZONE: usize = 5;
+/// Elastic IP addresses of a public NAT gateway: EC2's default is 2, raisable to 8 (Amazon VPC quotas).
+pub const ELASTIC_IP_ADDRESSES_PER_NAT_GATEWAY: usize = 8;
+/// Private IPv4 addresses of a private NAT gateway (Amazon VPC quotas).
+pub const PRIVATE_ADDRESSES_PER_NAT_GATEWAY: usize = 8;
+/// How long a NAT gateway is described that has failed or is deleted: about an hour (Amazon VPC User Guide, "NAT gateways").
+pub const ENDED_NAT_GATEWAY_SECONDS: i64 = 3600;
 /// Route tables in a VPC (Amazon VPC quotas).
 pub const ROUTE_TABLES_PER_VPC: usize = 200;
 /// Routes in a route table: EC2's default is 50 (now 500), raisable to 1,000.

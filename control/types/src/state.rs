@@ -91,6 +91,8 @@ wire_enums! {
         Efa = "efa",
         /// Only an Elastic Fabric Adapter, without IP.
         EfaOnly = "efa-only",
+        /// A NAT gateway's own.
+        NatGateway = "nat_gateway",
     }
     /// State of an instance.
     InstanceState {

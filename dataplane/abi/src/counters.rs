@@ -154,6 +154,18 @@ drop_reasons! {
     DhcpAnswer = 50, "dhcp_answer";
     /// By a VPC peering connection, with a source that is not in a block of the sender's VPC: nobody passes on what is another's.
     PeeringTransit = 51, "peering_transit";
+    /// The NAT gateway has no port left for the destination (EC2's metric `ErrorPortAllocation`).
+    NatPortAllocation = 52, "nat_port_allocation";
+    /// For a NAT gateway, but no answer to what has gone through it.
+    NatUnsolicited = 53, "nat_unsolicited";
+    /// TCP through a NAT gateway, of a connection that it does not know or knows no more: answered with an RST, unless it is one.
+    NatIdle = 54, "nat_idle";
+    /// Through a NAT gateway, but neither TCP, UDP nor a question of ICMP or an error about what has gone through it.
+    NatProtocol = 55, "nat_protocol";
+    /// A fragment of TCP or ICMP at a NAT gateway.
+    NatFragment = 56, "nat_fragment";
+    /// The NAT gateway carries as many flows as it may, or the kernel has no memory for another.
+    NatTableFull = 57, "nat_table_full";
 }
 
 /// Value of [`crate::map::TRAFFIC`], by vport: what was delivered, seen from the interface. Bytes are those of frames.

@@ -10,11 +10,32 @@ use crate::{Address, LpmKey, Mac, Prefix};
 pub struct Location {
     /// The tunnel address of the other host, or [`Address::NONE`] on this one.
     pub host: Address,
-    /// The vport's number there.
+    /// The vport's number there; with [`Location::NAT_GATEWAY`] that of a NAT gateway.
     pub vport: u32,
 }
 
 impl Location {
+    /// In [`Location::vport`]: what is there is a NAT gateway. No vport has such a number.
+    pub const NAT_GATEWAY: u32 = 1 << 31;
+
+    /// A NAT gateway of this host.
+    #[must_use]
+    #[inline(always)]
+    pub const fn nat_gateway(number: u32) -> Self {
+        Self::here(number | Self::NAT_GATEWAY)
+    }
+
+    /// The number of the NAT gateway, if it is one of this host.
+    #[must_use]
+    #[inline(always)]
+    pub const fn nat_gateway_here(&self) -> Option<u32> {
+        if self.host.is_none() && self.vport & Self::NAT_GATEWAY != 0 {
+            Some(self.vport & !Self::NAT_GATEWAY)
+        } else {
+            None
+        }
+    }
+
     /// A vport of this host.
     #[must_use]
     #[inline(always)]
@@ -25,7 +46,7 @@ impl Location {
         }
     }
 
-    /// The vport, if it is one of this host.
+    /// The vport, if it is one of this host. That of a NAT gateway is nobody's.
     #[must_use]
     #[inline(always)]
     pub const fn vport_here(&self) -> Option<u32> {
@@ -210,7 +231,7 @@ impl RouteKey {
 pub struct Route {
     /// [`Route::BLACKHOLE`] and the other kinds below; an unknown kind is a blackhole.
     pub kind: u32,
-    /// The target of [`Route::INTERFACE`], else zero.
+    /// The target of [`Route::INTERFACE`] and [`Route::NAT_GATEWAY`], else zero.
     pub location: Location,
     /// The number of the VPC at the other end of [`Route::VPC_PEERING_CONNECTION`]; zero where it has no interface here, and
     /// of other kinds.
@@ -238,7 +259,7 @@ impl Route {
     pub const LOAD_BALANCER: u32 = 8;
 
     /// The kinds, but [`Route::EGRESS_ONLY_INTERNET_GATEWAY`] among them, that the pipeline knows and carries no packets to.
-    pub const UNSUPPORTED: [u32; 3] = [Self::NAT_GATEWAY, Self::VPC_ENDPOINT, Self::LOAD_BALANCER];
+    pub const UNSUPPORTED: [u32; 2] = [Self::VPC_ENDPOINT, Self::LOAD_BALANCER];
 
     /// A route that is known by its kind alone.
     #[must_use]
@@ -256,6 +277,16 @@ impl Route {
         Self {
             kind: Self::INTERFACE,
             location,
+            vpc: 0,
+        }
+    }
+
+    /// To the NAT gateway of a number.
+    #[must_use]
+    pub const fn to_nat_gateway(number: u32) -> Self {
+        Self {
+            kind: Self::NAT_GATEWAY,
+            location: Location::nat_gateway(number),
             vpc: 0,
         }
     }

@@ -41,6 +41,7 @@ mod forwarding;
 pub mod layout_7;
 pub mod map;
 mod memory;
+mod nat;
 mod plain;
 mod policy;
 mod prefix;
@@ -58,6 +59,7 @@ pub use memory::{
     Connection, ConnectionKey, ConnectionState, Flow, FlowKey, FlowKeyIpv6, Fragment, FragmentKey,
     Ports, Tracked,
 };
+pub use nat::{NatEntry, NatGateway, NatKey};
 pub use plain::{LpmKey, Plain};
 pub use policy::{
     Direction, DirectionPolicy, IdentityKey, MAX_RULES, Policy, PolicyKey, PortKey, RemoteKey,
@@ -72,7 +74,7 @@ pub use vport::{Globals, Vport};
 ///
 /// Pinned maps of another version are converted if they are those of [`layout_7`], else removed and made anew; never
 /// reinterpreted.
-pub const ABI_VERSION: u32 = 11;
+pub const ABI_VERSION: u32 = 12;
 
 /// Beyond an internet gateway packets are at most this large, in bytes (EC2 User Guide, "Network MTU for your EC2 instance").
 pub const INTERNET_MTU: u32 = 1_500;
@@ -86,6 +88,10 @@ pub const SMALLEST_IPV6_MTU: u32 = 1_280;
 
 /// Inside a VPC packets are at most this large, in bytes (the same page).
 pub const VPC_MTU: u32 = 9_001;
+
+/// Numbers of NAT gateways are below this, and not 0. EC2's quota is 5 in a zone; numbers come again only when all have been
+/// given.
+pub const MAX_NAT_GATEWAYS: u32 = 1_024;
 
 /// Vport numbers are below this. Vport 0 does not exist (interface indexes start at 1).
 ///

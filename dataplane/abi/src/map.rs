@@ -19,12 +19,14 @@
 //! | `FLOWS` | LRU hash | [`crate::FlowKey`] → [`crate::Flow`] |
 //! | `FLOWS_IPV6` | LRU hash | [`crate::FlowKeyIpv6`] → [`crate::Flow`] |
 //! | `FRAGMENTS` | array of LRU hashes | instance → [`crate::FragmentKey`] → [`crate::Fragment`] |
+//! | `NAT_GATEWAYS` | hash | number → [`crate::NatGateway`] |
+//! | `NAT_FLOWS` | array of hashes | NAT gateway → [`crate::NatKey`] → [`crate::NatEntry`] |
 //! | `COUNTERS` | per-CPU array | [`crate::counter_index`] → `u64` |
 //! | `TRAFFIC` | per-CPU array | vport → [`crate::Traffic`] |
 //! | `LINK_LOCAL` | array | vport → [`crate::LinkLocalAllowance`] |
 //!
 //! **Whose room.** What a guest can fill has room of the guest's own: an instance's connections and fragments lie in maps
-//! that nobody else writes ([`crate::Vport::instance`]), counters have a place for each vport. The cached flows are the one
+//! that nobody else writes ([`crate::Vport::instance`]), the flows through a NAT gateway in its own, counters have a place for each vport. The cached flows are the one
 //! table that guests push each other out of: a flow that is not cached is decided again, which costs time and changes
 //! nothing.
 
@@ -63,6 +65,10 @@ pub const FLOWS_IPV6: &str = "FLOWS_IPV6";
 /// See [the module](self).
 pub const FRAGMENTS: &str = "FRAGMENTS";
 /// See [the module](self).
+pub const NAT_GATEWAYS: &str = "NAT_GATEWAYS";
+/// See [the module](self).
+pub const NAT_FLOWS: &str = "NAT_FLOWS";
+/// See [the module](self).
 pub const COUNTERS: &str = "COUNTERS";
 /// See [the module](self).
 pub const TRAFFIC: &str = "TRAFFIC";
@@ -89,6 +95,9 @@ pub const MAX_POLICY_ENTRIES: u32 = 1_048_576;
 /// number, only the counter `conntrack_allowance_exceeded`. The kernel takes memory for flows as they come: 1 MiB for an
 /// instance without any, 7 MiB for one that has its allowance.
 pub const CONNECTION_ALLOWANCE: u32 = 65_536;
+/// Entries of one NAT gateway: two for each flow, so that about 130,000 flows go through one at once, to two destinations as many
+/// as EC2 lets go there by one address. A bound of ours: 4 MiB for a gateway without any, 36 MiB for one that is full.
+pub const NAT_ROOM: u32 = 262_144;
 /// Cached flows of a family, counted once for each direction.
 pub const MAX_FLOWS: u32 = 131_072;
 /// Fragmented packets of one instance under way; the next pushes the least recently used one out.

@@ -5,7 +5,7 @@ use crate::counters::Counters;
 use crate::table::Tables;
 use crate::test_run::{Context, Program};
 use crate::upgrade::{OldDataPlane, Upgrade};
-use crate::{Attachment, DataPlaneError, InstanceMaps};
+use crate::{Attachment, DataPlaneError, InstanceMaps, NatMaps};
 use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
 use eni_abi::{ABI_VERSION, DropReason, Traffic, map};
@@ -13,7 +13,7 @@ use std::io;
 use std::ops::Deref;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Built by `cargo xtask ebpf build` from `dataplane/bpf`, checked by `cargo xtask ebpf check`.
@@ -21,9 +21,10 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../openeni.bpf.o");
 
 pub(crate) const INGRESS: &str = "eni_ingress";
 const COLLECT: &str = "eni_collect";
+const COLLECT_NAT: &str = "eni_collect_nat";
 
 /// Every map that outlives the process.
-pub(crate) const PINNED: [&str; 20] = [
+pub(crate) const PINNED: [&str; 22] = [
     map::GLOBALS,
     map::VPORTS,
     map::MAPPINGS,
@@ -41,6 +42,8 @@ pub(crate) const PINNED: [&str; 20] = [
     map::FLOWS,
     map::FLOWS_IPV6,
     map::FRAGMENTS,
+    map::NAT_GATEWAYS,
+    map::NAT_FLOWS,
     map::COUNTERS,
     map::TRAFFIC,
     map::LINK_LOCAL,
@@ -53,6 +56,8 @@ pub struct DataPlane {
     pub tables: Tables,
     /// What is remembered for each instance.
     pub instance_maps: InstanceMaps,
+    /// What is remembered for each NAT gateway.
+    pub nat_maps: Arc<NatMaps>,
     /// The program, where it is attached, and what it has counted.
     pub programs: Programs,
     /// What was made of an older layout's data plane.
@@ -96,11 +101,18 @@ impl DataPlane {
         let mut ebpf = loader.load(OBJECT)?;
         classifier(&mut ebpf, INGRESS)?.load()?;
         classifier(&mut ebpf, COLLECT)?.load()?;
+        classifier(&mut ebpf, COLLECT_NAT)?.load()?;
         let collect = Program::new(descriptor_of(&mut ebpf, COLLECT)?);
+        let collect_nat = Program::new(descriptor_of(&mut ebpf, COLLECT_NAT)?);
         let mut tables = Tables::take(|name| ebpf.take_map(name))?;
         let mut take = |name| ebpf.take_map(name).ok_or(DataPlaneError::Missing(name));
         let counters = Counters::new(take(map::COUNTERS)?, take(map::TRAFFIC)?)?;
-        let mut instance_maps = InstanceMaps::new(take, collect.try_clone()?)?;
+        let rows = tables.nat_gateways.entries()?;
+        let in_use = rows.into_iter().map(|(number, _)| number).collect();
+        let nat_maps = NatMaps::new(take(map::NAT_FLOWS)?, collect_nat, &in_use)?;
+        let nat_maps = Arc::new(nat_maps);
+        let mut instance_maps =
+            InstanceMaps::new(take, collect.try_clone()?, Arc::clone(&nat_maps))?;
         let links = Links::new(links);
         let program = classifier(&mut ebpf, INGRESS)?;
         links.replace_program(program)?;
@@ -117,6 +129,7 @@ impl DataPlane {
             upgrade,
             tables,
             instance_maps,
+            nat_maps,
             programs: Programs {
                 ebpf: Mutex::new(ebpf),
                 linked: Mutex::new(linked),

@@ -1,11 +1,13 @@
 //! What is remembered for each instance: its connections, and fragments under way.
 
-use crate::DataPlaneError;
+use std::sync::Arc;
+
 use crate::collection::{Collection, Look};
 use crate::instance_table::InstanceTable;
 use crate::sys;
 use crate::table::ArrayTable;
 use crate::test_run::Program;
+use crate::{DataPlaneError, NatMaps};
 use aya::maps::Map;
 use eni_abi::{Connection, ConnectionKey, Fragment, FragmentKey, MAX_VPORTS, Tracked, map};
 
@@ -20,12 +22,14 @@ pub struct InstanceMaps {
     pub tracked: ArrayTable<Tracked>,
     collect: Program,
     collection: Collection,
+    nat: Arc<NatMaps>,
 }
 
 impl InstanceMaps {
     pub(crate) fn new(
         mut take: impl FnMut(&'static str) -> Result<Map, DataPlaneError>,
         collect: Program,
+        nat: Arc<NatMaps>,
     ) -> Result<Self, DataPlaneError> {
         let connections = InstanceTable::new(
             map::CONNECTIONS,
@@ -49,6 +53,7 @@ impl InstanceMaps {
             tracked: ArrayTable::new(map::TRACKED, take(map::TRACKED)?)?,
             collect,
             collection: Collection::default(),
+            nat,
         })
     }
 
@@ -78,12 +83,13 @@ impl InstanceMaps {
         Ok(())
     }
 
-    /// Removes expired connections of the instances whose turn it is; how many. To be called about once a second: those
+    /// Removes expired connections of the instances whose turn it is; how many. Flows through NAT gateways as well. To be called about once a second: those
     /// that ended count against their instance's allowance until then.
     ///
     /// # Errors
     /// [`DataPlaneError`].
     pub fn collect_expired(&mut self) -> Result<u32, DataPlaneError> {
+        self.nat.collect_expired()?;
         self.collection.next_turn();
         let now_ns = sys::monotonic_ns();
         let mut removed = 0;

@@ -19,6 +19,7 @@ mod counters;
 mod data_plane;
 mod instance_maps;
 mod instance_table;
+mod nat_maps;
 mod sys;
 mod table;
 mod test_run;
@@ -31,6 +32,7 @@ pub use bpffs::{mount_bpffs, unmount_bpffs};
 pub use data_plane::{DataPlane, Programs};
 pub use instance_maps::InstanceMaps;
 pub use instance_table::InstanceTable;
+pub use nat_maps::NatMaps;
 pub use table::{ArrayTable, HashTable, LpmTable, Tables};
 pub use upgrade::Upgrade;
 

@@ -6,8 +6,8 @@ use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use eni_abi::{
     Address, Flow, FlowKey, FlowKeyIpv6, Globals, IdentityKey, Location, LpmKey, MacKey, Mapping,
-    MappingKey, Plain, Policy, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits,
-    VpcBlockKey, Vport, map,
+    MappingKey, NatGateway, Plain, Policy, PortKey, PublicAddress, RemoteKey, Route, RouteKey,
+    RuleBits, VpcBlockKey, Vport, map,
 };
 
 use std::io;
@@ -25,6 +25,7 @@ pub struct Tables {
     pub vpc_blocks: LpmTable<VpcBlockKey, u32>,
     pub macs: HashTable<MacKey, Location>,
     pub routes: LpmTable<RouteKey, Route>,
+    pub nat_gateways: HashTable<u32, NatGateway>,
     pub policies: HashTable<u32, Policy>,
     pub remote_rules: LpmTable<RemoteKey, RuleBits>,
     pub identity_rules: HashTable<IdentityKey, RuleBits>,
@@ -48,6 +49,7 @@ impl Tables {
             vpc_blocks: LpmTable::new(map::VPC_BLOCKS, map(map::VPC_BLOCKS)?)?,
             macs: HashTable::new(map::MACS, map(map::MACS)?)?,
             routes: LpmTable::new(map::ROUTES, map(map::ROUTES)?)?,
+            nat_gateways: HashTable::new(map::NAT_GATEWAYS, map(map::NAT_GATEWAYS)?)?,
             policies: HashTable::new(map::POLICIES, map(map::POLICIES)?)?,
             remote_rules: LpmTable::new(map::REMOTE_RULES, map(map::REMOTE_RULES)?)?,
             identity_rules: HashTable::new(map::IDENTITY_RULES, map(map::IDENTITY_RULES)?)?,

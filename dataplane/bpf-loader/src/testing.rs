@@ -31,6 +31,9 @@ pub fn refill(
     let known = instances(before);
     let new: Vec<u32> = instances(after).difference(&known).copied().collect();
     data_plane.instance_maps.create(&new)?;
+    for gateway in after.nat_gateways.keys() {
+        data_plane.nat_maps.create(*gateway)?;
+    }
     let to = &mut data_plane.tables;
     each_change(&before.vports, &after.vports, |vport, row| {
         to.replace_vport(*vport, row.unwrap_or(&Vport::default()))
@@ -44,7 +47,7 @@ pub fn refill(
         )+};
     }
     tables! {
-        mappings prefix_mappings public_addresses vpc_blocks macs routes policies remote_rules identity_rules port_rules
+        nat_gateways mappings prefix_mappings public_addresses vpc_blocks macs routes policies remote_rules identity_rules port_rules
     }
     to.globals.set(0, &after.globals)
 }

@@ -12,6 +12,7 @@
 mod cut;
 mod frame;
 mod maps;
+mod nat;
 mod recent;
 mod sys;
 
@@ -31,6 +32,12 @@ pub fn eni_ingress(ctx: TcContext) -> i32 {
 #[classifier]
 pub fn eni_collect(ctx: TcContext) -> i32 {
     sys::collect(&ctx)
+}
+
+/// Removes the expired flows of the NAT gateway `skb->priority`; run as [`eni_collect`]. Returns how many are left.
+#[classifier]
+pub fn eni_collect_nat(ctx: TcContext) -> i32 {
+    nat::sys::collect_nat(&ctx)
 }
 
 /// The kernel gates some helpers by license; none of those is used.

@@ -6,9 +6,9 @@ use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use eni_abi::{
     Address, Connection, ConnectionKey, DROP_REASON_SLOTS, Flow, FlowKey, FlowKeyIpv6, Fragment,
-    FragmentKey, Globals, IdentityKey, LinkLocalAllowance, Location, MAX_VPORTS, MacKey, Mapping,
-    MappingKey, Policy, PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, Tracked,
-    Traffic, VpcBlockKey, Vport, map,
+    FragmentKey, Globals, IdentityKey, LinkLocalAllowance, Location, MAX_NAT_GATEWAYS, MAX_VPORTS,
+    MacKey, Mapping, MappingKey, NatEntry, NatGateway, NatKey, Policy, PortKey, PublicAddress,
+    RemoteKey, Route, RouteKey, RuleBits, Tracked, Traffic, VpcBlockKey, Vport, map,
 };
 use eni_pipeline::Scratch;
 
@@ -70,6 +70,15 @@ pub(crate) static FLOWS_IPV6: LruHashMap<FlowKeyIpv6, Flow> =
 type Fragments = btf_maps::LruHashMap<FragmentKey, Fragment, { map::FRAGMENT_ALLOWANCE as usize }>;
 #[btf_map]
 pub(crate) static FRAGMENTS: ArrayOfMaps<Fragments, { MAX_VPORTS as usize }> = ArrayOfMaps::new();
+#[map]
+pub(crate) static NAT_GATEWAYS: HashMap<u32, NatGateway> =
+    HashMap::with_max_entries(MAX_NAT_GATEWAYS, BPF_F_NO_PREALLOC);
+/// One NAT gateway's part of [`NAT_FLOWS`].
+pub(crate) type NatFlows =
+    btf_maps::HashMap<NatKey, NatEntry, { map::NAT_ROOM as usize }, { BPF_F_NO_PREALLOC as usize }>;
+#[btf_map]
+pub(crate) static NAT_FLOWS: ArrayOfMaps<NatFlows, { MAX_NAT_GATEWAYS as usize }> =
+    ArrayOfMaps::new();
 #[map]
 pub(crate) static COUNTERS: PerCpuArray<u64> =
     PerCpuArray::with_max_entries(MAX_VPORTS * DROP_REASON_SLOTS, 0);

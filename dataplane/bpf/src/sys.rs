@@ -10,20 +10,22 @@ use core::ffi::c_void;
 use core::hint::black_box;
 
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::bindings::{__sk_buff, TC_ACT_SHOT};
+use aya_ebpf::bindings::{__sk_buff, BPF_NOEXIST, TC_ACT_SHOT};
 use aya_ebpf::helpers::{
-    bpf_for_each_map_elem, bpf_ktime_get_coarse_ns, bpf_map_delete_elem, bpf_redirect_peer,
+    bpf_for_each_map_elem, bpf_get_prandom_u32, bpf_ktime_get_coarse_ns, bpf_map_delete_elem,
+    bpf_redirect_peer,
 };
 use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::programs::TcContext;
 use eni_abi::{
     Address, Connection, ConnectionKey, DropReason, Flow, FlowKey, FlowKeyIpv6, Fragment,
     FragmentKey, Globals, IdentityKey, InternetBlock, Location, MacKey, Mapping, MappingKey,
-    Policy, PolicyKey, Port, PortKey, Prefix, PublicAddress, RemoteKey, Route, RouteKey, RuleBits,
-    RuleProtocol, Service, VpcBlockKey, Vport, counter_index,
+    NatEntry, NatGateway, NatKey, Policy, PolicyKey, Port, PortKey, Prefix, PublicAddress,
+    RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, Service, VpcBlockKey, Vport, counter_index,
 };
 use eni_pipeline::{
-    Action, Arrival, Frame, Insertion, Manner, Memory, Outcome, Record, Tables, Verdict,
+    Action, Arrival, Frame, Insertion, Manner, Memory, NatInsertion, Outcome, Record, Tables,
+    Verdict,
 };
 
 use crate::frame::sys::SocketBuffer;
@@ -154,6 +156,8 @@ unsafe extern "C" fn sweep_one(
 
 /// What a hash map that is full answers to another key (Linux' `htab_map_update_elem`): `-E2BIG`.
 const FULL: i32 = -7;
+/// What a map answers to a key that it has, where it must not: `-EEXIST`.
+const EXISTS: i32 = -17;
 
 /// All maps: they are statics, so there is nothing to hold.
 pub(crate) struct Maps;
@@ -222,7 +226,7 @@ fn acquire() {
     unsafe { fetch_add(&raw mut word, 0) };
 }
 
-/// Adds to `word`, after all reading and writing before and before all after, by the compiler and by the processor.
+/// Adds to `word` and gives what it was, after all reading and writing before and before all after, by the compiler and by the processor.
 ///
 /// An atomic addition that fetches orders both on every processor and kernel: the JIT makes it `lock xadd` or `ldaddal`, or
 /// puts it before a barrier (Linux' "atomic_t", "ordering": what returns a value is fully ordered).
@@ -230,15 +234,17 @@ fn acquire() {
 /// # Safety
 /// `word` is valid and aligned; what other CPUs do to it meanwhile is atomic.
 #[inline(always)]
-unsafe fn fetch_add(word: *mut u64, addend: u64) {
+pub(crate) unsafe fn fetch_add(word: *mut u64, addend: u64) -> u64 {
+    let before: u64;
     // SAFETY: see above.
     unsafe {
         asm!(
             "{value} = atomic_fetch_add((u64 *)({word} + 0), {value})",
-            value = inout(reg) addend => _,
+            value = inout(reg) addend => before,
             word = in(reg) word,
         );
     }
+    before
 }
 
 impl Tables for Maps {
@@ -300,6 +306,12 @@ impl Tables for Maps {
     fn route(&self, route_table: u32, destination: Address) -> Option<&Route> {
         let key = RouteKey::prefix(route_table, Prefix::host(destination));
         maps::ROUTES.get(&Key::new(key.prefix_length, key.data))
+    }
+
+    #[inline(always)]
+    fn nat_gateway(&self, number: u32) -> Option<&NatGateway> {
+        // SAFETY: see the module's docs.
+        unsafe { maps::NAT_GATEWAYS.get(&number) }
     }
 
     #[inline(always)]
@@ -448,6 +460,46 @@ impl Memory for Maps {
         if let Some(fragments) = maps::FRAGMENTS.get(instance) {
             let _ = fragments.insert(key, fragment, 0);
         }
+    }
+
+    #[inline(always)]
+    fn nat_entry(&mut self, gateway: u32, key: &NatKey) -> Option<&mut NatEntry> {
+        let entry = maps::NAT_FLOWS.get_value_ptr_mut(gateway, key)?;
+        // SAFETY: see the module's docs; as with connections.
+        Some(unsafe { &mut *entry })
+    }
+
+    #[inline(always)]
+    fn insert_nat_entry(&mut self, gateway: u32, key: &NatKey, entry: &NatEntry) -> NatInsertion {
+        let Some(flows) = maps::NAT_FLOWS.get(gateway) else {
+            return NatInsertion::NoRoom;
+        };
+        match flows.insert(key, entry, u64::from(BPF_NOEXIST)) {
+            Ok(()) => NatInsertion::Done,
+            Err(EXISTS) => NatInsertion::Taken,
+            Err(_) => NatInsertion::NoRoom,
+        }
+    }
+
+    #[inline(always)]
+    fn remove_nat_entry(&mut self, gateway: u32, key: &NatKey) {
+        if let Some(flows) = maps::NAT_FLOWS.get(gateway) {
+            // Absent is what is wanted.
+            let _ = flows.remove(key);
+        }
+    }
+
+    #[inline(always)]
+    fn add_nat_flows(&mut self, gateway: u32, key: &NatKey, addend: i64) -> Option<u64> {
+        let entry = maps::NAT_FLOWS.get_value_ptr_mut(gateway, key)?;
+        // SAFETY: a value of the map, aligned as its type, and only ever added to.
+        Some(unsafe { fetch_add(&raw mut (*entry).flows, addend as u64) })
+    }
+
+    #[inline(always)]
+    fn random(&mut self) -> u32 {
+        // SAFETY: the helper has no preconditions.
+        unsafe { bpf_get_prandom_u32() }
     }
 
     #[inline(always)]

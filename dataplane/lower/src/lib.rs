@@ -22,6 +22,7 @@ mod edit;
 mod interface;
 mod layout;
 mod lowering;
+mod nat_gateways;
 mod networks;
 mod numbers;
 mod policies;

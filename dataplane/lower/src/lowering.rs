@@ -17,6 +17,7 @@ use eni_types::{
 
 use crate::delta::Draft;
 use crate::interface::{InterfaceNumbers, PluggedInterface, removals};
+use crate::nat_gateways::NatGateways;
 use crate::networks::Networks;
 use crate::numbers::Numbers;
 use crate::policies::Policies;
@@ -33,6 +34,7 @@ pub struct Lowering {
     /// What each plugged interface of an instance uses.
     plugged: BTreeMap<InstanceId, Vec<Uses>>,
     networks: Networks,
+    nat_gateways: NatGateways,
     policies: Policies,
     draft: Draft,
     /// Instances that are up with Elastic Fabric Adapters.
@@ -93,6 +95,7 @@ impl Lowering {
             numbers,
             plugged: BTreeMap::new(),
             networks: Networks::default(),
+            nat_gateways: NatGateways::default(),
             policies: Policies::default(),
             draft: Draft::new(desired),
             with_adapters: BTreeSet::new(),
@@ -101,11 +104,17 @@ impl Lowering {
         };
         let all = Stale {
             instances: world.instances.iter().map(|one| one.instance_id).collect(),
+            nat_gateways: world
+                .nat_gateways
+                .iter()
+                .map(|one| one.nat_gateway_id)
+                .collect(),
             ..Stale::default()
         };
         let update = lowering.lower_again(all, world, vports);
         lowering.policies.forget_others(&mut lowering.numbers);
         lowering.networks.forget_others(&mut lowering.numbers);
+        lowering.nat_gateways.forget_others(&mut lowering.numbers);
         (lowering, update)
     }
 
@@ -174,6 +183,12 @@ impl Lowering {
             self.checked = None;
             (stale.groups, stale.network_acls) = self.policies.in_use();
             (stale.vpcs, stale.route_tables) = self.networks.in_use();
+            stale.nat_gateways = self.nat_gateways.in_use();
+            let of_world = world.nat_gateways.iter();
+            let of_world = of_world.filter(|gateway| gateway.interface().is_some());
+            stale
+                .nat_gateways
+                .extend(of_world.map(|gateway| gateway.nat_gateway_id));
         }
         self.lower_again(stale, world, vports)
     }
@@ -204,6 +219,11 @@ impl Lowering {
             update.adapters |= self.with_adapters.remove(id);
             self.unplug_all(*id, &mut before);
         }
+        for id in &stale.nat_gateways {
+            let (networks, policies) = (&mut self.networks, &mut self.policies);
+            self.nat_gateways
+                .take_back(*id, networks, policies, &mut self.draft);
+        }
         self.policies
             .read_network_acls_again(&stale.network_acls, world, &mut self.numbers);
         for id in &stale.instances {
@@ -212,6 +232,12 @@ impl Lowering {
                 self.with_adapters.insert(*id);
                 update.adapters = true;
             }
+        }
+        for id in &stale.nat_gateways {
+            let (networks, policies) = (&mut self.networks, &mut self.policies);
+            let (numbers, draft) = (&mut self.numbers, &mut self.draft);
+            self.nat_gateways
+                .lower(*id, world, networks, policies, numbers, draft);
         }
         // Routes lead to interfaces that are there.
         self.draft.let_go();

@@ -222,6 +222,14 @@ fn target(
             to(Route::EGRESS_ONLY_INTERNET_GATEWAY)
         }
         RouteTarget::EgressOnlyInternetGateway(_) => to(Route::BLACKHOLE),
+        RouteTarget::NatGateway(id) => {
+            let is_own = |_: &u32| {
+                let gateway = world.nat_gateways.get(id);
+                gateway.is_some_and(|gateway| gateway.vpc_id == table.vpc_id)
+            };
+            let number = numbers.nat_gateways.get(&id).filter(is_own);
+            number.map_or(to(Route::BLACKHOLE), Route::to_nat_gateway)
+        }
         RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => {
             vport_of(world, id, desired).map_or(to(Route::BLACKHOLE), |vport| {
                 Route::to_interface(Location::here(vport))

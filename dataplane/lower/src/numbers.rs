@@ -8,7 +8,8 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
-use eni_types::{RouteTableId, SubnetId, VpcId};
+use eni_abi::MAX_NAT_GATEWAYS;
+use eni_types::{NatGatewayId, RouteTableId, SubnetId, VpcId};
 
 use crate::layout::Layout;
 use crate::policy::Content;
@@ -23,6 +24,7 @@ pub struct Numbers {
     pub(crate) vpcs: Register<VpcId>,
     pub(crate) subnets: Register<SubnetId>,
     pub(crate) route_tables: Register<RouteTableId>,
+    pub(crate) nat_gateways: Register<NatGatewayId, { MAX_NAT_GATEWAYS - 1 }>,
     pub(crate) policies: Register<Arc<Content>>,
     /// Those of policies that are not as they were when they got their number.
     pub(crate) layouts: BTreeMap<u32, Layout>,
@@ -37,16 +39,16 @@ impl Numbers {
     }
 }
 
-/// The numbers of things of one kind: 1 to 2³⁰ − 1, as zero stands for nothing. No two things share one.
+/// The numbers of things of one kind: 1 to 2³⁰ − 1 or another highest, as zero stands for nothing. No two things share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Register<T: Ord> {
+pub(crate) struct Register<T: Ord, const MOST: u32 = HIGHEST> {
     numbers: BTreeMap<T, u32>,
     things: BTreeMap<u32, T>,
     /// The last one given.
     last: u32,
 }
 
-impl<T: Ord> Default for Register<T> {
+impl<T: Ord, const MOST: u32> Default for Register<T, MOST> {
     fn default() -> Self {
         Self {
             numbers: BTreeMap::new(),
@@ -56,7 +58,7 @@ impl<T: Ord> Default for Register<T> {
     }
 }
 
-impl<T: Ord + Clone> Register<T> {
+impl<T: Ord + Clone, const MOST: u32> Register<T, MOST> {
     /// The number of a thing that has one.
     pub(crate) fn get(&self, thing: &T) -> Option<u32> {
         self.numbers.get(thing).copied()
@@ -68,9 +70,9 @@ impl<T: Ord + Clone> Register<T> {
             return number;
         }
         // There is far less room in any table than there are numbers.
-        let mut number = self.last % HIGHEST + 1;
+        let mut number = self.last % MOST + 1;
         while self.things.contains_key(&number) {
-            number = number % HIGHEST + 1;
+            number = number % MOST + 1;
         }
         self.last = number;
         self.things.insert(number, thing.clone());
@@ -78,9 +80,15 @@ impl<T: Ord + Clone> Register<T> {
         number
     }
 
+    /// [`Register::assign`], where there may be as many things as numbers: `None` when all are taken.
+    pub(crate) fn assign_if_free(&mut self, thing: &T) -> Option<u32> {
+        let has_free = self.things.len() < MOST as usize;
+        (has_free || self.numbers.contains_key(thing)).then(|| self.assign(thing))
+    }
+
     /// Remembers the number that a thing had before a restart, unless either is taken already.
     pub(crate) fn adopt(&mut self, thing: &T, number: u32) {
-        let is_legal = (1..=HIGHEST).contains(&number);
+        let is_legal = (1..=MOST).contains(&number);
         if is_legal && !self.numbers.contains_key(thing) && !self.things.contains_key(&number) {
             self.things.insert(number, thing.clone());
             self.numbers.insert(thing.clone(), number);
@@ -89,7 +97,7 @@ impl<T: Ord + Clone> Register<T> {
 
     /// Gives no number up to this one before all after it.
     pub(crate) fn skip(&mut self, number: u32) {
-        if number <= HIGHEST {
+        if number <= MOST {
             self.last = self.last.max(number);
         }
     }
@@ -116,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_thing_keeps_its_number_and_no_other_gets_it_soon() {
-        let mut register = Register::default();
+        let mut register: Register<char> = Register::default();
         assert_eq!((register.assign(&'a'), register.assign(&'b')), (1, 2));
         assert_eq!(register.assign(&'a'), 1);
         register.release(&'a');
@@ -126,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_is_adopted_is_not_given_again() {
-        let mut register = Register::default();
+        let mut register: Register<char> = Register::default();
         register.adopt(&'a', 2);
         register.adopt(&'b', 2);
         register.adopt(&'a', 3);
@@ -138,7 +146,7 @@ mod tests {
 
     #[test]
     fn after_the_last_number_comes_the_first_that_is_free() {
-        let mut register = Register::default();
+        let mut register: Register<char> = Register::default();
         register.adopt(&'a', 1);
         register.skip(HIGHEST - 1);
         assert_eq!((register.assign(&'b'), register.assign(&'c')), (HIGHEST, 2));

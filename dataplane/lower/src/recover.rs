@@ -8,9 +8,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use eni_abi::{IdentityKey, PolicyKey, RuleBits, Vport};
+use eni_abi::{IdentityKey, NatGateway, PolicyKey, RuleBits, Vport};
 use eni_model::resource::NetworkInterface;
 use eni_model::{IdentityNumber, World};
+use eni_types::MacAddress;
 
 use crate::layout::{DIRECTIONS, Layout};
 use crate::numbers::Numbers;
@@ -41,6 +42,27 @@ impl Numbers {
                 numbers.route_tables.adopt(id, row.route_table);
             }
         }
+        let gateways: Vec<(&NetworkInterface, &NatGateway)> = tables
+            .nat_gateways
+            .iter()
+            .filter_map(|(number, row)| {
+                let mac = MacAddress(row.mac.to_bytes());
+                let eni = world.network_interfaces.one(&mac)?;
+                let gateway = world.nat_gateways.one(&eni.network_interface_id)?;
+                let id = gateway.nat_gateway_id;
+                numbers.nat_gateways.adopt(&id, *number);
+                Some((&**eni, row))
+            })
+            .collect();
+        for (eni, row) in &gateways {
+            numbers.vpcs.adopt(&eni.vpc_id, row.vpc);
+            numbers.subnets.adopt(&eni.subnet_id, row.subnet);
+            let subnet = world.subnets.get(eni.subnet_id);
+            if let Some(table) = subnet.and_then(|subnet| world.route_table_of(subnet)) {
+                let id = &table.route_table_id;
+                numbers.route_tables.adopt(id, row.route_table);
+            }
+        }
         let standing = StandingPolicies::of(tables);
         let (mut sets, mut acls) = (BTreeSet::new(), BTreeSet::new());
         for (eni, row) in &rows {
@@ -49,11 +71,16 @@ impl Numbers {
                 let content = Content::of_groups(world, &set);
                 standing.adopt(world, content, row.security_policy, &mut numbers);
             }
+        }
+        let of_rows = rows.iter().map(|(eni, row)| (eni, row.network_acl_policy));
+        let of_gateways = gateways.iter();
+        let of_gateways = of_gateways.map(|(eni, row)| (eni, row.network_acl_policy));
+        for (eni, policy) in of_rows.chain(of_gateways) {
             if let Some(acl) = world.network_acl_of(eni.subnet_id)
-                && acls.insert((acl.network_acl_id, row.network_acl_policy))
+                && acls.insert((acl.network_acl_id, policy))
             {
                 let content = Content::of_network_acl(acl);
-                standing.adopt(world, content, row.network_acl_policy, &mut numbers);
+                standing.adopt(world, content, policy, &mut numbers);
             }
         }
         numbers
@@ -62,6 +89,12 @@ impl Numbers {
     /// New things get numbers that no row names.
     fn skip_all_in(&mut self, tables: &Tables) {
         for row in tables.vports.values() {
+            self.vpcs.skip(row.vpc);
+            self.subnets.skip(row.subnet);
+            self.route_tables.skip(row.route_table);
+        }
+        for (number, row) in &tables.nat_gateways {
+            self.nat_gateways.skip(*number);
             self.vpcs.skip(row.vpc);
             self.subnets.skip(row.subnet);
             self.route_tables.skip(row.route_table);

@@ -8,8 +8,8 @@ use alloc::collections::BTreeSet;
 use eni_model::resource::{Attachment, Instance, NetworkInterface, ResourceKey, RouteTable, Vpc};
 use eni_model::{FoundBy, World};
 use eni_types::{
-    InstanceId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
-    VpcPeeringConnectionId,
+    AllocationId, InstanceId, NatGatewayId, NetworkAclId, NetworkInterfaceId, NetworkInterfaceType,
+    RouteTableId, SecurityGroupId, SubnetId, VpcId, VpcPeeringConnectionId,
 };
 
 use crate::policy::is_same_rule;
@@ -27,6 +27,8 @@ pub(crate) struct Stale {
     pub(crate) route_tables: BTreeSet<RouteTableId>,
     /// The blocks of these.
     pub(crate) vpcs: BTreeSet<VpcId>,
+    /// Their rows.
+    pub(crate) nat_gateways: BTreeSet<NatGatewayId>,
 }
 
 impl Stale {
@@ -36,6 +38,7 @@ impl Stale {
             && self.network_acls.is_empty()
             && self.route_tables.is_empty()
             && self.vpcs.is_empty()
+            && self.nat_gateways.is_empty()
     }
 
     /// Adds what the change of one row concerns. Of rows that have changed as well, only what they had before need be
@@ -63,6 +66,7 @@ impl Stale {
                 }
             }
             ResourceKey::VpcPeeringConnection(id) => self.add_peering(*id, before, after),
+            ResourceKey::NatGateway(id) => self.add_nat_gateway(*id, before, after),
             ResourceKey::RouteTable(id) => self.add_route_table(*id, before, after),
             ResourceKey::NetworkAcl(id) => self.add_network_acl(*id, before, after),
             // What a group allows is in its rules, who has it in the interfaces.
@@ -82,24 +86,11 @@ impl Stale {
                 let enis = [before, after].map(|world| world.network_interfaces.get(*id));
                 let [was, is] = enis.map(|eni| eni.map(|eni| read_of_interface(eni)));
                 if was != is {
-                    let attachments = enis.into_iter().flatten();
-                    let attachments = attachments.filter_map(|eni| eni.attachment.as_ref());
-                    self.instances
-                        .extend(attachments.map(|attachment| attachment.instance_id));
+                    let enis = enis.into_iter().flatten();
+                    enis.for_each(|eni| self.add_user_of(eni, after));
                 }
             }
-            ResourceKey::Address(id) => {
-                let [was, is] = [before, after].map(|world| {
-                    let address = world.addresses.get(*id)?;
-                    let association = address.association.as_ref()?;
-                    let private = association.private_ip_address;
-                    Some((association.network_interface_id, private, address.public_ip))
-                });
-                if was != is {
-                    let enis = [was, is].into_iter().flatten();
-                    enis.for_each(|(eni, ..)| self.add_interface(eni, after));
-                }
-            }
+            ResourceKey::Address(id) => self.add_address(*id, before, after),
             ResourceKey::Instance(id) => {
                 let [was, is] = [before, after]
                     .map(|world| world.instances.get(*id).map(|one| read_of_instance(one)));
@@ -132,6 +123,33 @@ impl Stale {
         }
     }
 
+    fn add_address(&mut self, id: AllocationId, before: &World, after: &World) {
+        let [was, is] = [before, after].map(|world| {
+            let address = world.addresses.get(id)?;
+            let association = address.association.as_ref()?;
+            let private = association.private_ip_address;
+            Some((association.network_interface_id, private, address.public_ip))
+        });
+        if was != is {
+            let enis = [was, is].into_iter().flatten();
+            enis.for_each(|(eni, ..)| self.add_interface(eni, after));
+        }
+    }
+
+    /// What is read of it beside its interface: whether it carries packets. Routes lead there as long as it does.
+    fn add_nat_gateway(&mut self, id: NatGatewayId, before: &World, after: &World) {
+        let [was, is] = [before, after].map(|world| {
+            let gateway = world.nat_gateways.get(id);
+            gateway.and_then(|gateway| gateway.interface())
+        });
+        if was != is {
+            self.nat_gateways.insert(id);
+            let tables = after.route_tables.by(&id);
+            self.route_tables
+                .extend(tables.map(|table| table.route_table_id));
+        }
+    }
+
     /// Its ends never change.
     fn add_peering(&mut self, id: VpcPeeringConnectionId, before: &World, after: &World) {
         let [was, is] = [before, after].map(|world| {
@@ -156,10 +174,21 @@ impl Stale {
     }
 
     fn add_interface(&mut self, id: NetworkInterfaceId, world: &World) {
-        let eni = world.network_interfaces.get(id);
-        let attachment = eni.and_then(|eni| eni.attachment.as_ref());
+        if let Some(eni) = world.network_interfaces.get(id) {
+            self.add_user_of(eni, world);
+        }
+    }
+
+    /// The instance, or the NAT gateway, that has the interface.
+    fn add_user_of(&mut self, eni: &NetworkInterface, world: &World) {
+        let attachment = eni.attachment.as_ref();
         self.instances
             .extend(attachment.map(|attachment| attachment.instance_id));
+        if eni.interface_type == NetworkInterfaceType::NatGateway {
+            let gateway = world.nat_gateways.one(&eni.network_interface_id);
+            self.nat_gateways
+                .extend(gateway.map(|gateway| gateway.nat_gateway_id));
+        }
     }
 
     fn add_interfaces<K: Ord>(&mut self, key: &K, world: &World)
@@ -167,9 +196,7 @@ impl Stale {
         NetworkInterface: FoundBy<K>,
     {
         let enis = world.network_interfaces.by(key);
-        let attachments = enis.filter_map(|eni| eni.attachment.as_ref());
-        self.instances
-            .extend(attachments.map(|attachment| attachment.instance_id));
+        enis.for_each(|eni| self.add_user_of(eni, world));
     }
 
     fn add_subnet(&mut self, id: SubnetId, world: &World) {

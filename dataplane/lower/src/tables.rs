@@ -3,8 +3,8 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use eni_abi::{
-    Address, IdentityKey, Location, LpmKey, MacKey, Mapping, MappingKey, Policy, PortKey,
-    PublicAddress, RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey, Vport,
+    Address, IdentityKey, Location, LpmKey, MacKey, Mapping, MappingKey, NatGateway, Policy,
+    PortKey, PublicAddress, RemoteKey, Route, RouteKey, RuleBits, VpcBlockKey, Vport,
 };
 
 macro_rules! tables {
@@ -111,6 +111,8 @@ tables! {
     port_rules: PortRule(LpmKey<PortKey> => RuleBits),
     /// Policies, by number.
     policies: Policy(u32 => Policy),
+    /// NAT gateways, by number.
+    nat_gateways: NatGateway(u32 => NatGateway),
     /// Where private addresses live.
     mappings: Mapping(MappingKey => Mapping),
     /// Where the addresses of interfaces' prefixes live.

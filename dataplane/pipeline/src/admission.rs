@@ -118,8 +118,10 @@ fn judge<T: Tables>(scratch: &mut Scratch, vport: &Vport, tables: &T) -> Result<
         (protocol::UDP, true) => DirectionPolicy::ALL_OPEN_UDP_IPV6,
         _ => 0,
     };
-    // What leaves by an egress-only internet gateway comes back by what is remembered of it.
-    let is_remembered = scratch.side.egress && scratch.path.by_egress_only;
+    // What leaves by an egress-only internet gateway comes back by what is remembered of it, and so what leaves by a NAT gateway
+    // (EC2 User Guide, "Automatically tracked connections").
+    let is_remembered =
+        scratch.side.egress && (scratch.path.by_egress_only || scratch.path.nat_outward);
     // An answer of an untracked flow has no entry to follow: it is one if its flow's first packet would be allowed and
     // left untracked now. A SYN answers nothing.
     let may_answer = scratch.packet.tcp_flags & (SYN | ACK) != SYN && !is_remembered;
@@ -177,6 +179,7 @@ fn is_related<M: Memory>(
         source_port,
         destination_port,
         protocol,
+        ..
     } = packet.embedded;
     if source != packet.destination {
         return false;

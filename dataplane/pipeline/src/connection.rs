@@ -24,6 +24,33 @@ const OTHER_SECONDS: u32 = 600;
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
+/// How long connections may be idle that are neither being begun nor ended, in seconds.
+pub(crate) trait IdleSeconds {
+    /// TCP.
+    fn tcp_established(&self) -> u32;
+    /// UDP of more than one request and answer.
+    fn udp_stream(&self) -> u32;
+    /// Other UDP.
+    fn udp_single(&self) -> u32;
+}
+
+impl IdleSeconds for Vport {
+    #[inline(always)]
+    fn tcp_established(&self) -> u32 {
+        self.tcp_established_seconds
+    }
+
+    #[inline(always)]
+    fn udp_stream(&self) -> u32 {
+        self.udp_stream_seconds
+    }
+
+    #[inline(always)]
+    fn udp_single(&self) -> u32 {
+        self.udp_single_seconds
+    }
+}
+
 /// The state after the first packet of a connection; TCP's is a SYN.
 #[inline(always)]
 pub(crate) fn first_state(packet: &Packet) -> ConnectionState {
@@ -44,7 +71,7 @@ pub(crate) fn advance(
     connection: &mut Connection,
     direction: Direction,
     packet: &Packet,
-    vport: &Vport,
+    idle: &impl IdleSeconds,
     now_ns: u64,
 ) -> ConnectionState {
     let before = ConnectionState::from_number(connection.state).unwrap_or(ConnectionState::Other);
@@ -58,7 +85,7 @@ pub(crate) fn advance(
         let timeout = if after == ConnectionState::Doubted && in_handshake {
             u64::from(TCP_CLOSED_SECONDS) * NANOSECONDS
         } else {
-            timeout_ns(after, vport)
+            timeout_ns(after, idle)
         };
         let expires_ns = now_ns.wrapping_add(timeout);
         // An end never prolongs.
@@ -229,16 +256,16 @@ fn fin(connection: &mut Connection, direction: Direction) -> ConnectionState {
 
 /// How long a connection may be idle in `state`, in nanoseconds.
 #[inline(always)]
-pub(crate) fn timeout_ns(state: ConnectionState, vport: &Vport) -> u64 {
+pub(crate) fn timeout_ns(state: ConnectionState, idle: &impl IdleSeconds) -> u64 {
     let seconds = match state {
         ConnectionState::SynSent => TCP_SYN_SENT_SECONDS,
         ConnectionState::SynReceived => TCP_SYN_RECEIVED_SECONDS,
-        ConnectionState::Established => vport.tcp_established_seconds,
+        ConnectionState::Established => idle.tcp_established(),
         ConnectionState::Closing => TCP_CLOSING_SECONDS,
         ConnectionState::Closed => TCP_CLOSED_SECONDS,
         ConnectionState::Doubted => TCP_DOUBTED_SECONDS,
-        ConnectionState::UdpRequest | ConnectionState::UdpAnswered => vport.udp_single_seconds,
-        ConnectionState::UdpStream => vport.udp_stream_seconds,
+        ConnectionState::UdpRequest | ConnectionState::UdpAnswered => idle.udp_single(),
+        ConnectionState::UdpStream => idle.udp_stream(),
         ConnectionState::Icmp => ICMP_SECONDS,
         ConnectionState::Other => OTHER_SECONDS,
     };

@@ -35,21 +35,44 @@ pub(crate) fn walk<T: Tables>(
     } else {
         return deliver_by_mac(scratch, sender, tables);
     };
-    go(first, |hop| match hop {
-        Hop::Router => ask_router(scratch, sender, tables),
+    let (route_table, vpc) = (sender.route_table, sender.vpc);
+    go(first, MOST_HOPS, |hop| match hop {
+        Hop::Router => ask_router(scratch, route_table, vpc, tables),
         Hop::Internet if scratch.packet.is_ipv6 => cross_internet_ipv6(scratch, sender, tables),
         Hop::Internet => cross_internet(scratch, sender, tables),
     })
 }
 
-/// Goes from hop to hop, until one has no next.
+/// Goes on from the NAT gateway that [`walk`] has come to, by its subnet's routes: its hop and the one that led there are behind.
+/// A second one is no next.
+#[inline(never)]
+pub(crate) fn walk_on<T: Tables>(
+    scratch: &mut Scratch,
+    sender: &Vport,
+    tables: &T,
+) -> Result<(), DropReason> {
+    scratch.path.nat_gateway = 0;
+    scratch.path.routed = true;
+    let (route_table, vpc) = (scratch.nat.gateway.route_table, scratch.nat.gateway.vpc);
+    go(Hop::Router, MOST_HOPS - 2, |hop| match hop {
+        Hop::Router => ask_router(scratch, route_table, vpc, tables),
+        Hop::Internet => cross_internet(scratch, sender, tables),
+    })?;
+    if scratch.path.nat_gateway != 0 {
+        return Err(DropReason::TooManyHops);
+    }
+    Ok(())
+}
+
+/// Goes from hop to hop, at most so many, until one has no next.
 #[inline(always)]
 fn go(
     first: Hop,
+    most: usize,
     mut next: impl FnMut(Hop) -> Result<Option<Hop>, DropReason>,
 ) -> Result<(), DropReason> {
     let mut hop = first;
-    for _ in 0..MOST_HOPS {
+    for _ in 0..most {
         match next(hop)? {
             Some(next) => hop = next,
             None => return Ok(()),
@@ -81,6 +104,9 @@ fn begin(scratch: &mut Scratch, sender: &Vport) {
     path.internet_takes_all = false;
     path.must_answer = false;
     path.reaches_owner = false;
+    path.nat_gateway = 0;
+    path.nat_outward = false;
+    path.translates_quote = false;
 }
 
 /// The vport at `location`.
@@ -96,27 +122,28 @@ fn here(location: &Location) -> Result<u32, DropReason> {
 #[inline(always)]
 fn ask_router<T: Tables>(
     scratch: &mut Scratch,
-    sender: &Vport,
+    route_table: u32,
+    own_vpc: u32,
     tables: &T,
 ) -> Result<Option<Hop>, DropReason> {
     let Scratch { packet, path, .. } = scratch;
     let route = tables
-        .route(sender.route_table, packet.destination)
+        .route(route_table, path.new_destination)
         .ok_or(DropReason::NoRoute)?;
     match route.kind {
         Route::LOCAL | Route::VPC_PEERING_CONNECTION => {
             let vpc = if route.kind == Route::LOCAL {
-                sender.vpc
+                own_vpc
             } else {
                 // From end to end only: a peer is no way to what lies behind it (VPC Peering Guide, "Limitations").
-                if !tables.is_in_vpc(sender.vpc, packet.source) {
+                if !tables.is_in_vpc(own_vpc, path.new_source) {
                     return Err(DropReason::PeeringTransit);
                 }
                 route.vpc
             };
             let key = MappingKey {
                 vpc,
-                address: packet.destination,
+                address: path.new_destination,
             };
             let mapping = tables.mapping(&key).ok_or(DropReason::UnknownAddress)?;
             deliver_to_owner(path, mapping)?;
@@ -124,21 +151,29 @@ fn ask_router<T: Tables>(
         }
         Route::INTERFACE => {
             path.target = here(&route.location)?;
-            recognise_owner(scratch, sender.vpc, tables);
+            recognise_owner(scratch, own_vpc, tables);
             Ok(None)
         }
         Route::INTERNET_GATEWAY => {
-            if scratch.packet.is_ipv6 {
-                leave_untranslated(scratch, sender.vpc, tables)?;
+            if packet.is_ipv6 {
+                leave_untranslated(scratch, own_vpc, tables)?;
             } else {
-                leave_by_internet_gateway(scratch, sender.vpc, tables)?;
+                leave_by_internet_gateway(scratch, own_vpc, tables)?;
             }
             Ok(Some(Hop::Internet))
         }
-        Route::EGRESS_ONLY_INTERNET_GATEWAY if scratch.packet.is_ipv6 => {
-            leave_untranslated(scratch, sender.vpc, tables)?;
+        Route::EGRESS_ONLY_INTERNET_GATEWAY if packet.is_ipv6 => {
+            leave_untranslated(scratch, own_vpc, tables)?;
             scratch.path.by_egress_only = true;
             Ok(Some(Hop::Internet))
+        }
+        Route::NAT_GATEWAY if !packet.is_ipv6 => {
+            path.nat_gateway = route
+                .location
+                .nat_gateway_here()
+                .ok_or(DropReason::OtherHost)?;
+            path.nat_outward = true;
+            Ok(None)
         }
         kind if Route::UNSUPPORTED.contains(&kind) => Err(DropReason::UnsupportedTarget),
         _ => Err(DropReason::Blackhole),
@@ -148,6 +183,10 @@ fn ask_router<T: Tables>(
 /// The packet goes to who owns its destination.
 #[inline(always)]
 fn deliver_to_owner(path: &mut Path, owner: &Mapping) -> Result<(), DropReason> {
+    if let Some(gateway) = owner.location.nat_gateway_here() {
+        path.nat_gateway = gateway;
+        return Ok(());
+    }
     path.target = here(&owner.location)?;
     path.target_identity = owner.identity;
     path.reaches_owner = true;
@@ -211,7 +250,7 @@ fn refuses_others<T: Tables>(target: Option<&Location>, tables: &T) -> bool {
 fn recognise_owner<T: Tables>(scratch: &mut Scratch, vpc: u32, tables: &T) {
     let key = MappingKey {
         vpc,
-        address: scratch.packet.destination,
+        address: scratch.path.new_destination,
     };
     if let Some(mapping) = tables.mapping(&key)
         && mapping.location.vport_here() == Some(scratch.path.target)
@@ -228,10 +267,10 @@ fn leave_by_internet_gateway<T: Tables>(
     vpc: u32,
     tables: &T,
 ) -> Result<(), DropReason> {
-    let Scratch { packet, path, .. } = scratch;
+    let path = &mut scratch.path;
     let key = MappingKey {
         vpc,
-        address: packet.source,
+        address: path.new_source,
     };
     let mapping = tables.mapping(&key).ok_or(DropReason::NoPublicAddress)?;
     if mapping.public_address.is_none() {
@@ -307,7 +346,10 @@ fn cross_internet<T: Tables>(
             return Err(DropReason::InsideSource);
         }
         path.new_destination = public.private_address;
-        path.target = here(&public.location)?;
+        match public.location.nat_gateway_here() {
+            Some(gateway) => path.nat_gateway = gateway,
+            None => path.target = here(&public.location)?,
+        }
         return Ok(None);
     }
     leave_region(scratch, sender, tables, |uplink, destination| {
@@ -369,7 +411,7 @@ mod tests {
     fn a_walk_ends_where_no_hop_is_next_or_after_so_many() {
         for length in 0..10 {
             let mut hops = 0;
-            let result = go(Hop::Router, |hop| {
+            let result = go(Hop::Router, MOST_HOPS, |hop| {
                 hops += 1;
                 Ok((hops <= length).then_some(hop))
             });

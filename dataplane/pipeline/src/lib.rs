@@ -4,8 +4,8 @@
 //! connections, cached flows, fragments and counters through [`Memory`], and reads and rewrites the packet through
 //! [`Frame`]. Nothing else reaches in: the time is an argument.
 //!
-//! Order: parse → anti-spoof → services of the router and of the fabric → a walk over hops → egress security group → egress network ACL → MTU →
-//! ingress network ACL → destination check → ingress security group → rewrite → deliver. Where the packet goes is
+//! Order: parse → anti-spoof → services of the router and of the fabric → a walk over hops → egress security group → egress network ACL →
+//! a NAT gateway on the way, and the walk from there → MTU → ingress network ACL → destination check → ingress security group → rewrite → deliver. Where the packet goes is
 //! asked before the security group, because an egress rule whose destination is a group matches the receiver.
 //!
 //! **Written for BPF.** Loops are bounded, nothing indexes or divides by an unknown, functions that stay functions take
@@ -31,6 +31,8 @@ mod header;
 mod hops;
 mod icmp;
 mod icmpv6;
+mod nat;
+mod nat_reset;
 mod neighbor;
 mod network_acl;
 mod offload;
@@ -56,8 +58,8 @@ pub use packet::Scratch;
 pub use piece::{LONGEST_PIECE, Piece, piece};
 pub use slow::{FLOW_REFRESH_NS, decide};
 pub use traits::{
-    AllowingRules, Arrival, ChecksumKind, Covered, Frame, Insertion, Memory, Outcome, Record,
-    Tables,
+    AllowingRules, Arrival, ChecksumKind, Covered, Frame, Insertion, Memory, NatInsertion, Outcome,
+    Record, Tables,
 };
 pub use verdict::{Action, Manner, Verdict};
 

@@ -2,7 +2,7 @@
 
 use eni_abi::{
     Address, ConnectionKey, DecidingRule, DropReason, FiveTuple, Flow, Fragment, FragmentKey, Ipv4,
-    Mac, Port, RuleBits,
+    Mac, NatEntry, NatGateway, NatKey, Port, RuleBits,
 };
 use eni_wire::{
     ETHERNET_LENGTH, FragmentPart, ICMP_LENGTH, IPV4_LENGTH, IPV6_LENGTH, IPV6_WORDS, IcmpHeader,
@@ -35,6 +35,17 @@ pub struct Scratch {
     pub(crate) addressee: Addressee,
     /// Whom a solicitation asks for.
     pub(crate) neighbor: Neighbor,
+    /// The NAT gateway on the way; left over from another packet where there is none.
+    pub(crate) nat: Nat,
+}
+
+/// A NAT gateway on a packet's way, and what it is looking for.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Nat {
+    pub(crate) gateway: NatGateway,
+    pub(crate) key: NatKey,
+    pub(crate) entry: NatEntry,
 }
 
 /// Whom a packet is for.
@@ -112,6 +123,8 @@ pub(crate) struct Embedded {
     /// As in [`Packet`].
     pub(crate) destination_port: Port,
     pub(crate) protocol: u8,
+    /// Of IPv4: offset of its transport header in the frame.
+    pub(crate) transport_offset: u32,
 }
 
 /// Where the packet goes and what becomes of it on the way.
@@ -145,6 +158,13 @@ pub(crate) struct Path {
     pub(crate) internet_takes_all: bool,
     /// Enters by an egress-only internet gateway: it must answer a connection that the receiver has begun.
     pub(crate) must_answer: bool,
+    /// The NAT gateway that the way leads to next, or 0.
+    pub(crate) nat_gateway: u32,
+    /// From whom it serves outward; else from outside, as an answer.
+    pub(crate) nat_outward: bool,
+    /// It is an error about what has gone through the NAT gateway: a port of its quote was this one before.
+    pub(crate) translates_quote: bool,
+    pub(crate) quoted_port: Port,
     /// Leaves the region.
     pub(crate) outside: bool,
     /// The receiver was found to own the address that the packet reaches it under.
@@ -436,6 +456,7 @@ impl Packet {
         embedded.source = Address::v4(ip.source);
         embedded.destination = Address::v4(ip.destination);
         embedded.protocol = ip.protocol;
+        embedded.transport_offset = offset + ip.header_length;
         let transport = frame.load(offset + ip.header_length)?;
         match ip.protocol {
             protocol::TCP | protocol::UDP => {

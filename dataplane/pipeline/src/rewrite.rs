@@ -1,6 +1,6 @@
 //! Writing the decision into the frame.
 
-use eni_abi::{Ipv4, Mac, Ports};
+use eni_abi::{Ipv4, Mac, Port, Ports};
 use eni_wire::{ETHERNET_LENGTH, protocol};
 
 use crate::packet::{Embedded, Scratch};
@@ -12,6 +12,10 @@ const HEADER_CHECKSUM: u32 = 10;
 const TCP_CHECKSUM: u32 = 16;
 /// Of UDP, UDP-Lite and DCCP.
 const UDP_CHECKSUM: u32 = 6;
+
+const DESTINATION_PORT: u32 = 2;
+const ICMP_CHECKSUM: u32 = 2;
+const ICMP_IDENTIFIER: u32 = 4;
 
 /// Addresses and ports before and after, and whose checksum covers them.
 #[derive(Clone, Copy)]
@@ -71,6 +75,13 @@ pub(crate) fn translate<F: Frame>(frame: &mut F, translation: &Translation) -> O
             frame.store(transport_offset, &Ipv4(new_ports.0).to_words())?;
         }
     }
+    // The identifier of a question of ICMP, or of its answer.
+    if protocol == protocol::ICMP && ports != new_ports {
+        let checksum = transport_offset + ICMP_CHECKSUM;
+        frame.replace_checksum(checksum, ports.0, new_ports.0, ChecksumKind::Header)?;
+        let [identifier, _] = Ipv4(new_ports.0).to_words();
+        frame.store(transport_offset + ICMP_IDENTIFIER, &[identifier])?;
+    }
     replace_addresses(
         frame,
         ETHERNET_LENGTH,
@@ -127,11 +138,15 @@ pub(crate) fn translate_embedded<F: Frame>(frame: &mut F, scratch: &Scratch) -> 
     } else {
         source
     };
-    let new_destination = if destination == packet.source {
+    let outward = path.translates_quote && path.nat_outward;
+    let new_destination = if destination == packet.source || outward {
         path.new_source
     } else {
         destination
     };
+    if path.translates_quote {
+        translate_quoted_port(frame, scratch)?;
+    }
     replace_addresses(
         frame,
         packet.transport_offset + eni_wire::ICMP_LENGTH,
@@ -140,13 +155,33 @@ pub(crate) fn translate_embedded<F: Frame>(frame: &mut F, scratch: &Scratch) -> 
     )
 }
 
+/// Writes the quoted port that a NAT gateway has translated. The quoted checksum is left, as above; that of the error covers the
+/// port.
+#[inline(always)]
+fn translate_quoted_port<F: Frame>(frame: &mut F, scratch: &Scratch) -> Option<()> {
+    let Scratch { packet, path, .. } = scratch;
+    let embedded = &packet.embedded;
+    let is_identifier = embedded.protocol == protocol::ICMP;
+    let (place, port) = if is_identifier {
+        (ICMP_IDENTIFIER, embedded.source_port)
+    } else if path.nat_outward {
+        (DESTINATION_PORT, embedded.destination_port)
+    } else {
+        (0, embedded.source_port)
+    };
+    let word = |port: Port| Ipv4::from_words(port.0, 0).0;
+    let checksum = packet.transport_offset + ICMP_CHECKSUM;
+    let (from, to) = (word(path.quoted_port), word(port));
+    frame.replace_checksum(checksum, from, to, ChecksumKind::Header)?;
+    frame.store(embedded.transport_offset + place, &[port.0])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::MemoryFrame;
     use crate::testing::frames::{Datagram, tcp, udp};
     use crate::testing::region::{ANNA, CARL, ip, private};
-    use eni_abi::Port;
     use proptest::prelude::*;
 
     proptest! {

@@ -12,7 +12,7 @@ use crate::receive::{Received, receive};
 use crate::rewrite::{self, Translation};
 use crate::{
     Action, AllowingRules, Arrival, Frame, Manner, Memory, Outcome, Record, Tables, Verdict,
-    admission, fast, hops, icmp, icmpv6, network_acl, service,
+    admission, fast, hops, icmp, icmpv6, nat, network_acl, service,
 };
 
 /// How long a cached verdict goes unasked: so long a connection's age may lag, and so often a flow pays the slow way.
@@ -49,8 +49,10 @@ pub fn decide<F: Frame, T: Tables, M: Memory>(
             },
         };
         record(frame, arrival, scratch, outcome, memory);
-        // A packet that was too large may have become the router's answer, which is delivered like any other.
-        if reason != DropReason::MtuExceeded || scratch.path.target != arrival.vport {
+        // A packet that was too large, or of a connection that a NAT gateway knows no more, may have become an answer, which is
+        // delivered like any other.
+        let may_answer = matches!(reason, DropReason::MtuExceeded | DropReason::NatIdle);
+        if !may_answer || scratch.path.target != arrival.vport {
             return Verdict::DROP;
         }
     }
@@ -138,18 +140,16 @@ fn forward<F: Frame, T: Tables, M: Memory>(
         .packet
         .resolve_fragment(memory, sender.instance, arrival)?;
     hops::walk(scratch, sender, tables)?;
-    let target_vport = scratch.path.target;
-    let target = tables
-        .vport(target_vport)
-        .ok_or(DropReason::ReceiverBlocked)?;
-    // Nothing that the verdict rests on was read of this row before.
-    scratch.flow.target_generation = target.generation;
-    let target = tables.ordered(target);
-    if !target.has(Vport::PRESENT) || target.has(Vport::BLOCKED) {
-        return Err(DropReason::ReceiverBlocked);
-    }
+    let gateway = scratch.path.nat_gateway;
+    let mut target = sender;
+    let next_subnet = if gateway == 0 {
+        target = find_target(scratch, tables)?;
+        target.subnet
+    } else {
+        nat::find(scratch, tables)?
+    };
     let path = &mut scratch.path;
-    path.crosses_subnets = path.by_gateway || target.subnet != sender.subnet;
+    path.crosses_subnets = path.by_gateway || next_subnet != sender.subnet;
     scratch.path.rules_are_known = true;
     if sender.has(Vport::UPLINK) {
         scratch.path.rules.egress = DecidingRule::NONE;
@@ -168,15 +168,44 @@ fn forward<F: Frame, T: Tables, M: Memory>(
             return Err(DropReason::NetworkAclEgress);
         }
     }
+    if gateway != 0 {
+        nat::enter(scratch, tables)?;
+        if scratch.path.nat_outward {
+            nat::translate_outward(frame, sender, arrival, memory, scratch)?;
+        } else {
+            nat::translate_inward(arrival, memory, scratch)?;
+        }
+        hops::walk_on(scratch, sender, tables)?;
+        target = find_target(scratch, tables)?;
+        nat::leave(scratch, target, tables)?;
+    }
     check_size(frame, sender, target, scratch)?;
     if target.has(Vport::UPLINK) {
         scratch.path.rules.ingress = DecidingRule::NONE;
     } else {
-        scratch.charged_vport = target_vport;
+        scratch.charged_vport = scratch.path.target;
         enter(target, arrival, tables, memory, scratch)?;
         scratch.charged_vport = arrival.vport;
     }
     finish(frame, arrival, target, scratch, memory)
+}
+
+/// The receiver that the walk has found, if it takes packets.
+#[inline(always)]
+fn find_target<'a, T: Tables>(
+    scratch: &mut Scratch,
+    tables: &'a T,
+) -> Result<&'a Vport, DropReason> {
+    let target = tables
+        .vport(scratch.path.target)
+        .ok_or(DropReason::ReceiverBlocked)?;
+    // Nothing that the verdict rests on was read of this row before.
+    scratch.flow.target_generation = target.generation;
+    let target = tables.ordered(target);
+    if !target.has(Vport::PRESENT) || target.has(Vport::BLOCKED) {
+        return Err(DropReason::ReceiverBlocked);
+    }
+    Ok(target)
 }
 
 /// The receiver's subnet, its destination check, its security groups.

@@ -3,8 +3,8 @@
 use eni_abi::{
     Address, Connection, ConnectionKey, DecidingRule, Direction, DropReason, FiveTuple, Flow,
     FlowKey, FlowKeyIpv6, Fragment, FragmentKey, Globals, IdentityKey, InternetBlock, Ipv4,
-    Location, MacKey, Mapping, MappingKey, Policy, PolicyKey, Port, PublicAddress, Route, RuleBits,
-    RuleProtocol, Service, Vport,
+    Location, MacKey, Mapping, MappingKey, NatEntry, NatGateway, NatKey, Policy, PolicyKey, Port,
+    PublicAddress, Route, RuleBits, RuleProtocol, Service, Vport,
 };
 
 /// Where and when a frame arrived.
@@ -109,6 +109,8 @@ pub trait Tables {
     fn mac(&self, key: &MacKey) -> Option<&Location>;
     /// The route of the longest prefix that contains `destination`.
     fn route(&self, route_table: u32, destination: Address) -> Option<&Route>;
+    /// A NAT gateway.
+    fn nat_gateway(&self, number: u32) -> Option<&NatGateway>;
     /// A policy.
     fn policy(&self, policy: u32) -> Option<&Policy>;
     /// The rules of the longest prefix that contains `remote`.
@@ -132,6 +134,17 @@ pub enum Insertion {
     /// Its instance has as many as it may.
     AllowanceExceeded,
     /// There is no memory for it.
+    NoRoom,
+}
+
+/// What became of an entry that a NAT gateway was to have if none has its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NatInsertion {
+    /// It has.
+    Done,
+    /// Another one has the key.
+    Taken,
+    /// It has as many as it may, or there is no memory for it.
     NoRoom,
 }
 
@@ -214,6 +227,17 @@ pub trait Memory {
     fn fragment(&self, instance: u32, key: &FragmentKey) -> Option<&Fragment>;
     /// Keeps what a first fragment carries; may fail silently.
     fn remember_fragment(&mut self, instance: u32, key: &FragmentKey, fragment: &Fragment);
+    /// An entry of a NAT gateway, expired ones included.
+    fn nat_entry(&mut self, gateway: u32, key: &NatKey) -> Option<&mut NatEntry>;
+    /// Gives a NAT gateway an entry if none has its key, of any number that try at once to one.
+    #[must_use]
+    fn insert_nat_entry(&mut self, gateway: u32, key: &NatKey, entry: &NatEntry) -> NatInsertion;
+    /// Takes an entry of a NAT gateway away.
+    fn remove_nat_entry(&mut self, gateway: u32, key: &NatKey);
+    /// Adds to [`NatEntry::flows`] of an entry, at once for all who do; what there was before, `None` where there is no entry.
+    fn add_nat_flows(&mut self, gateway: u32, key: &NatKey, addend: i64) -> Option<u64>;
+    /// A number that nobody outside foresees.
+    fn random(&mut self) -> u32;
     /// Takes what so many `packets` of `vport` to a link-local `service` need of its allowance; false where it is used up.
     fn take_link_local(&mut self, vport: u32, service: Service, packets: u32, now_ns: u64) -> bool;
     /// What became of a frame: called once for each, also for what the router answers itself.

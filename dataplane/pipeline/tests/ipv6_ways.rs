@@ -148,7 +148,8 @@ fn routes_lead_to_interfaces_and_into_holes() {
     bench.step(ANNA, &packet, TO_CARL);
     for (kind, reason) in [
         (Route::BLACKHOLE, "10 blackhole"),
-        (Route::NAT_GATEWAY, "10 unsupported_target"),
+        (Route::NAT_GATEWAY, "10 blackhole"),
+        (Route::VPC_ENDPOINT, "10 unsupported_target"),
     ] {
         bench.tables.routes.insert(key, Route::of_kind(kind));
         bench.tables.globals.topology_generation += 1;

@@ -5,8 +5,8 @@ use std::cell::Cell;
 
 use eni_abi::Direction::Egress;
 use eni_abi::{
-    Address, Globals, IdentityKey, InternetBlock, Location, MacKey, Mapping, MappingKey, Policy,
-    PolicyKey, Port, PublicAddress, Route, RuleBits, RuleProtocol, Vport,
+    Address, Globals, IdentityKey, InternetBlock, Location, MacKey, Mapping, MappingKey,
+    NatGateway, Policy, PolicyKey, Port, PublicAddress, Route, RuleBits, RuleProtocol, Vport,
 };
 use eni_pipeline::testing::frames::udp;
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, add_route, private, small_region};
@@ -64,6 +64,9 @@ impl Tables for ChangingTables {
     }
     fn route(&self, route_table: u32, destination: Address) -> Option<&Route> {
         self.now().route(route_table, destination)
+    }
+    fn nat_gateway(&self, number: u32) -> Option<&NatGateway> {
+        self.now().nat_gateway(number)
     }
     fn policy(&self, policy: u32) -> Option<&Policy> {
         self.now().policy(policy)

@@ -11,6 +11,7 @@ pub(crate) mod instance;
 pub(crate) mod instance_type;
 pub(crate) mod internet_gateway;
 pub(crate) mod key_pair;
+pub(crate) mod nat_gateway;
 pub(crate) mod network_acl;
 pub(crate) mod network_interface;
 pub(crate) mod prefix_list;
@@ -53,6 +54,10 @@ pub use internet_gateway::{
     DetachInternetGateway,
 };
 pub use key_pair::DescribeKeyPairs;
+pub use nat_gateway::{
+    AssignPrivateNatGatewayAddress, AssociateNatGatewayAddress, CreateNatGateway, DeleteNatGateway,
+    DescribeNatGateways, DisassociateNatGatewayAddress, UnassignPrivateNatGatewayAddress,
+};
 pub use network_acl::{
     CreateNetworkAcl, CreateNetworkAclEntry, DeleteNetworkAcl, DeleteNetworkAclEntry,
     DescribeNetworkAcls, ReplaceNetworkAclAssociation, ReplaceNetworkAclEntry,
@@ -113,8 +118,10 @@ macro_rules! for_each_operation {
             AllocateAddress,
             AssignIpv6Addresses,
             AssignPrivateIpAddresses,
+            AssignPrivateNatGatewayAddress,
             AssociateAddress,
             AssociateDhcpOptions,
+            AssociateNatGatewayAddress,
             AssociateRouteTable,
             AssociateSubnetCidrBlock,
             AssociateVpcCidrBlock,
@@ -127,6 +134,7 @@ macro_rules! for_each_operation {
             CreateDhcpOptions,
             CreateEgressOnlyInternetGateway,
             CreateInternetGateway,
+            CreateNatGateway,
             CreateNetworkAcl,
             CreateNetworkAclEntry,
             CreateNetworkInterface,
@@ -140,6 +148,7 @@ macro_rules! for_each_operation {
             DeleteDhcpOptions,
             DeleteEgressOnlyInternetGateway,
             DeleteInternetGateway,
+            DeleteNatGateway,
             DeleteNetworkAcl,
             DeleteNetworkAclEntry,
             DeleteNetworkInterface,
@@ -167,6 +176,7 @@ macro_rules! for_each_operation {
             DescribeInternetGateways,
             DescribeKeyPairs,
             DescribeManagedPrefixLists,
+            DescribeNatGateways,
             DescribeNetworkAcls,
             DescribeNetworkInterfaceAttribute,
             DescribeNetworkInterfaces,
@@ -193,6 +203,7 @@ macro_rules! for_each_operation {
             DisableVpcClassicLink,
             DisableVpcClassicLinkDnsSupport,
             DisassociateAddress,
+            DisassociateNatGatewayAddress,
             DisassociateRouteTable,
             DisassociateSubnetCidrBlock,
             DisassociateVpcCidrBlock,
@@ -232,6 +243,7 @@ macro_rules! for_each_operation {
             TerminateInstances,
             UnassignIpv6Addresses,
             UnassignPrivateIpAddresses,
+            UnassignPrivateNatGatewayAddress,
             UpdateSecurityGroupRuleDescriptionsEgress,
             UpdateSecurityGroupRuleDescriptionsIngress,
         }

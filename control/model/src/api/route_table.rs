@@ -12,7 +12,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use eni_types::{
-    EgressOnlyInternetGatewayId, InstanceId, Ipv4Cidr, Ipv6Cidr, NetworkInterfaceId,
+    EgressOnlyInternetGatewayId, InstanceId, Ipv4Cidr, Ipv6Cidr, NatGatewayId, NetworkInterfaceId,
     RouteTableAssociationId, RouteTableId, SubnetId, VpcId, VpcPeeringConnectionId,
 };
 use serde::Serialize;
@@ -207,6 +207,13 @@ impl Filtered for RouteTableDescription {
                     }
                 }
             }
+            "route.nat-gateway-id" => {
+                for one in &self.route_set.items {
+                    if let Some(one) = &one.nat_gateway_id {
+                        give(one.to_string());
+                    }
+                }
+            }
             "route.vpc-peering-connection-id" => {
                 for one in &self.route_set.items {
                     if let Some(one) = &one.vpc_peering_connection_id {
@@ -292,6 +299,8 @@ pub(crate) struct RouteDescription {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) instance_owner_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) nat_gateway_id: Option<NatGatewayId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) network_interface_id: Option<NetworkInterfaceId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) vpc_peering_connection_id: Option<VpcPeeringConnectionId>,
@@ -355,9 +364,9 @@ pub(crate) struct RouteTargetParameters {
     pub(crate) egress_only_internet_gateway_id: Option<EgressOnlyInternetGatewayId>,
     pub(crate) gateway_id: Option<String>,
     pub(crate) instance_id: Option<InstanceId>,
+    pub(crate) nat_gateway_id: Option<NatGatewayId>,
     pub(crate) network_interface_id: Option<NetworkInterfaceId>,
     pub(crate) vpc_peering_connection_id: Option<VpcPeeringConnectionId>,
-    pub(crate) nat_gateway_id: Option<String>,
     pub(crate) transit_gateway_id: Option<String>,
     pub(crate) vpc_endpoint_id: Option<String>,
     pub(crate) local_gateway_id: Option<String>,
@@ -372,7 +381,6 @@ impl RouteTargetParameters {
     /// # Errors
     /// `UnsupportedOperation`.
     pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
-        refuse("NAT gateway", self.nat_gateway_id.is_some())?;
         refuse("Transit gateway", self.transit_gateway_id.is_some())?;
         refuse("VPC endpoint", self.vpc_endpoint_id.is_some())?;
         refuse("Local gateway", self.local_gateway_id.is_some())?;

@@ -129,6 +129,10 @@ fn filled() -> (TestWorld, String) {
         let pair = [in_vpc, ("PeerVpcId", &vpc)];
         region.must("CreateVpcPeeringConnection", &pair);
     }
+    for _ in 0..3 {
+        let private = [("SubnetId", &*subnet), ("ConnectivityType", "private")];
+        region.must("CreateNatGateway", &private);
+    }
     for number in 0..9 {
         let name = format!("group-{number}");
         let group = [in_vpc, ("GroupName", &name), ("GroupDescription", "many")];

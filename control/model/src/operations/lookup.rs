@@ -4,10 +4,37 @@ use alloc::format;
 use alloc::sync::Arc;
 use core::fmt::Display;
 
-use eni_types::{AttachmentId, IdErrors, InstanceId, TypedId, VpcId};
+use eni_types::{
+    AttachmentId, IdErrors, InstanceId, NatGatewayId, NetworkInterfaceId, TypedId, VpcId,
+};
 
 use crate::resource::NetworkInterface;
 use crate::{Ec2Error, ErrorCode, Indexed, Table, World};
+
+/// The interface `id`, for a call that changes it or uses it for something else.
+///
+/// # Errors
+/// As [`refuse_managed`], and for an id that nothing has.
+pub(crate) fn own_interface(
+    world: &World,
+    id: NetworkInterfaceId,
+) -> Result<&Arc<NetworkInterface>, Ec2Error> {
+    let eni = world.network_interfaces.known(id)?;
+    refuse_managed(eni)?;
+    Ok(eni)
+}
+
+/// Refuses an interface that a service manages (EC2 User Guide, "Requester-managed network interfaces").
+///
+/// # Errors
+/// `AuthFailure`.
+pub(crate) fn refuse_managed(eni: &NetworkInterface) -> Result<(), Ec2Error> {
+    if eni.is_managed() {
+        let message = "You do not have permission to access the specified resource.";
+        return Err(ErrorCode::AuthFailure.with(message));
+    }
+    Ok(())
+}
 
 /// The interface that has the attachment `id`.
 pub(crate) fn attached(
@@ -40,7 +67,11 @@ pub(crate) fn not_found<I: TypedId>(id: I) -> Ec2Error {
 
 /// As [`not_found`], for an id of the kind with these errors.
 pub(crate) fn nothing_has(id: impl Display, errors: IdErrors) -> Ec2Error {
-    let message = format!("The {} '{id}' does not exist", errors.noun);
+    let message = if errors.not_found == NatGatewayId::ERRORS.not_found {
+        format!("NatGateway {id} was not found")
+    } else {
+        format!("The {} '{id}' does not exist", errors.noun)
+    };
     Ec2Error::new(ErrorCode::of_id(errors.not_found), message)
 }
 

@@ -21,6 +21,7 @@ pub mod key_pair;
 #[cfg(test)]
 mod listing_tests;
 pub(crate) mod lookup;
+mod nat_gateway;
 pub mod network_acl;
 pub mod network_interface;
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod block_device;
 mod dhcp_options;
 mod instance;
 mod metadata_defaults;
+mod nat_gateway;
 mod network_acl;
 mod network_interface;
 mod route_table;
@@ -22,8 +23,8 @@ use alloc::vec::Vec;
 
 use eni_types::{
     AllocationId, DhcpOptionsId, EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId,
-    NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId,
-    VpcId, VpcPeeringConnectionId,
+    NatGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId,
+    SecurityGroupRuleId, SubnetId, VpcId, VpcPeeringConnectionId,
 };
 
 use crate::client_token::{ClientToken, ClientTokenKey};
@@ -38,6 +39,9 @@ pub(crate) use block_device::{
 pub use dhcp_options::DhcpOptions;
 pub use instance::{Instance, InstanceTransition, MetadataOptions};
 pub use metadata_defaults::{AccountId, MetadataDefaults};
+pub use nat_gateway::{
+    ConnectivityType, NatGateway, NatGatewayAddress, NatGatewayFailure, NatGatewayStatus,
+};
 pub use network_acl::{
     IcmpTypeCode, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, PortRange, RuleAction,
 };
@@ -94,6 +98,8 @@ macro_rules! each_kind {
                 /// A VPC peering connection.
                 vpc_peering_connections: VpcPeeringConnection, VpcPeeringConnectionId,
                     "vpc-peering-connection", "vpc-peering-connection";
+                /// A NAT gateway.
+                nat_gateways: NatGateway, NatGatewayId, "nat-gateway", "natgateway";
                 /// A route table with its routes and associations.
                 route_tables: RouteTable, RouteTableId, "route-table", "route-table";
                 /// A network ACL with its entries and associations.

@@ -47,7 +47,7 @@ pub struct NetworkInterface {
     /// IPv6 blocks that were delegated to it, /80.
     #[serde(default)]
     pub ipv6_prefixes: Vec<Ipv6Cidr>,
-    /// Its security groups, at least one.
+    /// Its security groups, at least one; none of a NAT gateway's.
     pub group_ids: Vec<SecurityGroupId>,
     /// Whether it may only send from, and receive for, its own addresses.
     pub source_dest_check: bool,
@@ -114,6 +114,12 @@ impl NetworkInterface {
         self.requester_id.as_deref().unwrap_or(&region.account_id)
     }
 
+    /// Whether a service manages it: then users may tag it and nothing else.
+    #[must_use]
+    pub fn is_managed(&self) -> bool {
+        self.requester_id.is_some()
+    }
+
     /// The primary private IPv4 address; `None` only for `efa-only` and in a subnet of IPv6 only.
     #[must_use]
     pub fn primary_private_ip_address(&self) -> Option<Ipv4Addr> {
@@ -152,9 +158,12 @@ impl NetworkInterface {
         ipv4.chain(self.ipv6_prefixes.iter().copied().map(IpCidr::V6))
     }
 
-    /// The status that follows from the attachment.
+    /// The status that follows from the attachment; a NAT gateway's own is in use as long as it is there.
     #[must_use]
     pub fn status(&self) -> NetworkInterfaceStatus {
+        if self.interface_type == NetworkInterfaceType::NatGateway {
+            return NetworkInterfaceStatus::InUse;
+        }
         match self.attachment.as_ref().map(|attachment| attachment.status) {
             None | Some(AttachmentStatus::Detached) => NetworkInterfaceStatus::Available,
             Some(AttachmentStatus::Attaching) => NetworkInterfaceStatus::Attaching,

@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use eni_types::{
-    EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId, IpCidr, NetworkInterfaceId,
-    RouteTableAssociationId, RouteTableId, SubnetId, VpcId, VpcPeeringConnectionId,
+    EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId, IpCidr, NatGatewayId,
+    NetworkInterfaceId, RouteTableAssociationId, RouteTableId, SubnetId, VpcId,
+    VpcPeeringConnectionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,8 @@ pub enum RouteTarget {
     NetworkInterface(NetworkInterfaceId),
     /// To the only network interface of an instance, remembered as both.
     Instance(InstanceId, NetworkInterfaceId),
+    /// To a NAT gateway: of IPv4 only.
+    NatGateway(NatGatewayId),
     /// To the VPC at the other end of a VPC peering connection.
     VpcPeeringConnection(VpcPeeringConnectionId),
 }
@@ -138,7 +141,17 @@ impl RouteTarget {
             Self::Local
             | Self::InternetGateway(_)
             | Self::EgressOnlyInternetGateway(_)
+            | Self::NatGateway(_)
             | Self::VpcPeeringConnection(_) => None,
+        }
+    }
+
+    /// The NAT gateway that packets go through, if any.
+    #[must_use]
+    pub fn nat_gateway_id(self) -> Option<NatGatewayId> {
+        match self {
+            Self::NatGateway(id) => Some(id),
+            _ => None,
         }
     }
 
@@ -170,6 +183,7 @@ indexes! {
     };
     subnet: SubnetId = |table| table.associations.iter().filter_map(|association| association.subnet_id);
     target: NetworkInterfaceId = |table| table.routes.iter().filter_map(|route| route.target.network_interface_id());
+    nat_gateway: NatGatewayId = |table| table.routes.iter().filter_map(|route| route.target.nat_gateway_id());
     peering: VpcPeeringConnectionId = |table| {
         table.routes.iter().filter_map(|route| route.target.vpc_peering_connection_id())
     };

@@ -4,9 +4,9 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use eni_types::{IpCidr, SubnetId, VpcId};
+use eni_types::{IpCidr, NetworkInterfaceType, SubnetId, VpcId};
 
-use crate::resource::{DhcpOptions, NetworkInterface, RulePeer, Subnet};
+use crate::resource::{ConnectivityType, DhcpOptions, NetworkInterface, RulePeer, Subnet};
 use crate::{Resource, World};
 
 /// Checks everything that must hold between the rows of a world.
@@ -17,6 +17,7 @@ pub fn check_invariants(world: &World) {
     check_vpcs(world);
     check_subnets(world);
     check_peerings(world);
+    check_nat_gateways(world);
     check_security_groups(world);
     check_launches(world);
     check_network_interfaces(world);
@@ -163,6 +164,27 @@ fn check_peerings(world: &World) {
     }
 }
 
+fn check_nat_gateways(world: &World) {
+    for gateway in world.nat_gateways.iter() {
+        assert_eq!(
+            gateway.interface().is_some(),
+            gateway.end_time.is_none(),
+            "{gateway:?}"
+        );
+        let Some(id) = gateway.interface() else {
+            continue;
+        };
+        let eni = world.network_interfaces.get(id);
+        let eni = eni.unwrap_or_else(|| panic!("{gateway:?} has no interface"));
+        assert_eq!(eni.subnet_id, gateway.subnet_id, "{gateway:?}");
+        for private in &eni.private_ip_addresses {
+            let is_public = gateway.connectivity_type == ConnectivityType::Public;
+            let has_public = world.public_address_of(id, *private).is_some();
+            assert_eq!(has_public, is_public, "{gateway:?}");
+        }
+    }
+}
+
 fn check_security_groups(world: &World) {
     let mut names = BTreeSet::new();
     for group in world.security_groups.iter() {
@@ -230,7 +252,7 @@ fn check_network_interfaces(world: &World) {
             !eni.interface_type.carries_ip() || subnet.is_ipv6_native(),
             "{eni:?}"
         );
-        assert!(!eni.group_ids.is_empty(), "{eni:?}");
+        check_gateways_own(world, eni);
         for group_id in &eni.group_ids {
             let group = world.security_groups.get(*group_id);
             assert!(
@@ -261,6 +283,18 @@ fn check_network_interfaces(world: &World) {
     check_prefixes(&addresses, &prefixes);
 }
 
+/// A NAT gateway has one interface, in no group and attached to nothing; all others are in one at least.
+fn check_gateways_own(world: &World, eni: &NetworkInterface) {
+    let is_gateways = eni.interface_type == NetworkInterfaceType::NatGateway;
+    assert_eq!(eni.group_ids.is_empty(), is_gateways, "{eni:?}");
+    let gateways = world.nat_gateways.count(&eni.network_interface_id);
+    assert_eq!(gateways, usize::from(is_gateways), "{eni:?}");
+    assert!(
+        !is_gateways || eni.is_managed() && eni.attachment.is_none(),
+        "{eni:?}"
+    );
+}
+
 fn addresses_of(eni: &NetworkInterface) -> impl Iterator<Item = IpAddr> {
     let ipv4 = eni.private_ip_addresses.iter().copied().map(IpAddr::V4);
     ipv4.chain(eni.ipv6_addresses.iter().copied().map(IpAddr::V6))
@@ -283,7 +317,8 @@ fn subnet_of(world: &World, id: SubnetId) -> &Subnet {
 }
 
 fn check_identities(world: &World) {
-    for eni in world.network_interfaces.iter() {
+    let enis = world.network_interfaces.iter();
+    for eni in enis.filter(|eni| !eni.group_ids.is_empty()) {
         let identity = world.identity_of(&eni.security_group_set());
         assert!(identity.is_some(), "{eni:?} has no identity");
     }

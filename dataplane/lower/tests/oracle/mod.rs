@@ -364,6 +364,8 @@ fn way_from(
                 None
             }
         }
+        // No region of the walks has one.
+        RouteTarget::NatGateway(_) => None,
         RouteTarget::EgressOnlyInternetGateway(id) => {
             let gateway = world.egress_only_internet_gateways.get(id)?;
             let way = ipv6::way_by_gateway(world, sender.vpc_id, packet)?;

@@ -514,6 +514,7 @@ impl Region {
             vpc_blocks: tables.vpc_blocks,
             macs: tables.macs,
             routes: tables.routes,
+            nat_gateways: tables.nat_gateways,
             policies: tables.policies,
             remote_rules: tables.remote_rules,
             identity_rules: tables.identity_rules,

@@ -3,10 +3,11 @@
 use alloc::collections::BTreeMap;
 use eni_abi::{
     Connection, ConnectionKey, DropReason, Flow, FlowKey, FlowKeyIpv6, Fragment, FragmentKey,
-    LinkLocalAllowance, Service, Traffic, map::CONNECTION_ALLOWANCE,
+    LinkLocalAllowance, NatEntry, NatKey, Service, Traffic, map::CONNECTION_ALLOWANCE,
+    map::NAT_ROOM,
 };
 
-use crate::{Insertion, Memory, Outcome, Record};
+use crate::{Insertion, Memory, NatInsertion, Outcome, Record};
 
 /// Connections, flows, fragments and counters.
 #[derive(Clone, Debug)]
@@ -23,6 +24,10 @@ pub struct MemoryMemory {
     pub drops: BTreeMap<(u32, DropReason), u64>,
     pub traffic: BTreeMap<u32, Traffic>,
     pub link_local: BTreeMap<u32, LinkLocalAllowance>,
+    /// By NAT gateway and key.
+    pub nat_flows: BTreeMap<(u32, NatKey), NatEntry>,
+    /// The last number that was drawn.
+    pub drawn: u64,
     pub last_record: Option<Record>,
 }
 
@@ -38,6 +43,8 @@ impl Default for MemoryMemory {
             drops: BTreeMap::new(),
             traffic: BTreeMap::new(),
             link_local: BTreeMap::new(),
+            nat_flows: BTreeMap::new(),
+            drawn: 0,
             last_record: None,
         }
     }
@@ -114,6 +121,40 @@ impl Memory for MemoryMemory {
 
     fn remember_fragment(&mut self, _instance: u32, key: &FragmentKey, fragment: &Fragment) {
         self.fragments.insert(*key, *fragment);
+    }
+
+    fn nat_entry(&mut self, gateway: u32, key: &NatKey) -> Option<&mut NatEntry> {
+        self.nat_flows.get_mut(&(gateway, *key))
+    }
+
+    fn insert_nat_entry(&mut self, gateway: u32, key: &NatKey, entry: &NatEntry) -> NatInsertion {
+        if self.nat_flows.contains_key(&(gateway, *key)) {
+            return NatInsertion::Taken;
+        }
+        if self.nat_flows.len() >= NAT_ROOM as usize {
+            return NatInsertion::NoRoom;
+        }
+        self.nat_flows.insert((gateway, *key), *entry);
+        NatInsertion::Done
+    }
+
+    fn remove_nat_entry(&mut self, gateway: u32, key: &NatKey) {
+        self.nat_flows.remove(&(gateway, *key));
+    }
+
+    fn add_nat_flows(&mut self, gateway: u32, key: &NatKey, addend: i64) -> Option<u64> {
+        let entry = self.nat_flows.get_mut(&(gateway, *key))?;
+        let before = entry.flows;
+        entry.flows = before.wrapping_add_signed(addend);
+        Some(before)
+    }
+
+    /// As SplitMix64 does.
+    fn random(&mut self) -> u32 {
+        self.drawn = self.drawn.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.drawn ^ (self.drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) >> 32) as u32
     }
 
     fn take_link_local(&mut self, vport: u32, service: Service, packets: u32, now_ns: u64) -> bool {

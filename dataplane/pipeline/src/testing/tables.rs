@@ -6,8 +6,8 @@ use core::sync::atomic::{Ordering, fence};
 
 use eni_abi::{
     Address, Globals, IdentityKey, InternetBlock, Location, LpmKey, MacKey, Mapping, MappingKey,
-    Policy, PolicyKey, Port, PortKey, Prefix, PublicAddress, RemoteKey, Route, RouteKey, RuleBits,
-    RuleProtocol, VpcBlockKey, Vport,
+    NatGateway, Policy, PolicyKey, Port, PortKey, Prefix, PublicAddress, RemoteKey, Route,
+    RouteKey, RuleBits, RuleProtocol, VpcBlockKey, Vport,
 };
 
 use crate::Tables;
@@ -24,6 +24,7 @@ pub struct MemoryTables {
     pub vpc_blocks: BTreeMap<LpmKey<VpcBlockKey>, u32>,
     pub macs: BTreeMap<MacKey, Location>,
     pub routes: BTreeMap<LpmKey<RouteKey>, Route>,
+    pub nat_gateways: BTreeMap<u32, NatGateway>,
     pub policies: BTreeMap<u32, Policy>,
     pub remote_rules: BTreeMap<LpmKey<RemoteKey>, RuleBits>,
     pub identity_rules: BTreeMap<IdentityKey, RuleBits>,
@@ -76,6 +77,10 @@ impl Tables for MemoryTables {
         longest(&self.routes, destination, |prefix| {
             RouteKey::prefix(route_table, prefix)
         })
+    }
+
+    fn nat_gateway(&self, number: u32) -> Option<&NatGateway> {
+        self.nat_gateways.get(&number)
     }
 
     fn policy(&self, policy: u32) -> Option<&Policy> {

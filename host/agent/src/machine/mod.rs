@@ -69,6 +69,7 @@ impl Machine {
         let DataPlane {
             tables,
             instance_maps,
+            nat_maps,
             programs,
             upgrade,
         } = DataPlane::open(&run.bpf())?;
@@ -77,7 +78,8 @@ impl Machine {
         let driver =
             NamespaceDriver::new(run.clone(), &fabric, init_command, adapter_files, authority)?;
         let (speaker, routes) = (Speaker::new(&fabric)?, host.routes()?);
-        let tables = TablesPart::new(tables, Arc::clone(&programs), speaker, routes.clone())?;
+        let of_tables = Arc::clone(&programs);
+        let tables = TablesPart::new(tables, nat_maps, of_tables, speaker, routes.clone())?;
         let devices = DevicesPart::new(
             run,
             fabric,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use eni_abi::{LpmKey, Plain};
-use eni_bpf_loader::{DataPlaneError, HashTable, LpmTable, Programs, Tables};
+use eni_bpf_loader::{DataPlaneError, HashTable, LpmTable, NatMaps, Programs, Tables};
 use eni_plan::{Observed, Step, TableChange};
 
 use crate::announce::Speaker;
@@ -14,6 +14,7 @@ use crate::{AgentError, log_failure};
 /// What writes the packet tables.
 pub(crate) struct TablesPart {
     tables: Tables,
+    nat_maps: Arc<NatMaps>,
     programs: Arc<Programs>,
     speaker: Arc<Speaker>,
     host_routes: HostRoutes,
@@ -23,6 +24,7 @@ impl TablesPart {
     /// The host gets its routes for the rows that an earlier process has written.
     pub(crate) fn new(
         tables: Tables,
+        nat_maps: Arc<NatMaps>,
         programs: Arc<Programs>,
         speaker: Speaker,
         host_routes: HostRoutes,
@@ -32,6 +34,7 @@ impl TablesPart {
         }
         Ok(Self {
             tables,
+            nat_maps,
             programs,
             speaker: Arc::new(speaker),
             host_routes,
@@ -62,6 +65,7 @@ impl TablesPart {
                 vpc_blocks: all_prefixes(&tables.vpc_blocks)?,
                 macs: all(&tables.macs)?,
                 routes: all_prefixes(&tables.routes)?,
+                nat_gateways: all(&tables.nat_gateways)?,
                 policies: all(&tables.policies)?,
                 remote_rules: all_prefixes(&tables.remote_rules)?,
                 identity_rules: all(&tables.identity_rules)?,
@@ -95,6 +99,17 @@ impl TablesPart {
     fn change_table(&mut self, change: &TableChange) -> Result<(), DataPlaneError> {
         let tables = &mut self.tables;
         match change {
+            // What it remembers is there before its row, which is a wait of 10 to 20 ms, once in its life; and goes later.
+            TableChange::NatGateway(number, row) => {
+                if row.is_some() {
+                    self.nat_maps.create(*number)?;
+                }
+                set(&mut tables.nat_gateways, number, row.as_ref())?;
+                if row.is_none() {
+                    self.nat_maps.forget(*number);
+                }
+                Ok(())
+            }
             TableChange::Mapping(key, row) => set(&mut tables.mappings, key, row.as_ref()),
             TableChange::PrefixMapping(key, row) => {
                 set_prefix(&mut tables.prefix_mappings, key, row.as_ref())

@@ -22,6 +22,9 @@ impl Operation for AssociateAddress {
         let address = named(self.allocation_id, self.public_ip, world)?;
         let eni = self.interface(world)?;
         let private = self.private_address(eni)?;
+        if let Some(association) = &address.association {
+            check_own(association, world)?;
+        }
         if world.internet_gateway_of(eni.vpc_id).is_none() {
             let message = format!(
                 "Network {} is not attached to any internet gateway",
@@ -72,7 +75,7 @@ impl Operation for AssociateAddress {
 impl AssociateAddress {
     fn interface<'a>(&self, world: &'a World) -> Result<&'a NetworkInterface, Ec2Error> {
         match (self.instance_id, self.network_interface_id) {
-            (None, Some(id)) => Ok(world.network_interfaces.known(id)?),
+            (None, Some(id)) => Ok(lookup::own_interface(world, id)?),
             (Some(id), None) => only_interface(id, world),
             (None, None) => {
                 let message = "Either instance ID or network interface ID must be specified.";
@@ -130,6 +133,14 @@ fn only_interface(id: InstanceId, world: &World) -> Result<&NetworkInterface, Ec
     }
 }
 
+/// Refuses to end what a service has made of an address.
+fn check_own(association: &AddressAssociation, world: &World) -> Result<(), Ec2Error> {
+    let eni = world
+        .network_interfaces
+        .get(association.network_interface_id);
+    eni.map_or(Ok(()), |eni| lookup::refuse_managed(eni))
+}
+
 fn refuse_associated(address: &Address) -> Result<(), Ec2Error> {
     let Some(association) = &address.association else {
         return Ok(());
@@ -169,6 +180,7 @@ impl Operation for DisassociateAddress {
         };
         let mut changes = ChangeSet::none();
         if let Some(association) = &address.association {
+            check_own(association, world)?;
             release::disassociate(address, &mut changes);
             pool::lend_again(association, world, context, &mut changes);
         }
@@ -189,6 +201,7 @@ impl Operation for ReleaseAddress {
         }
         let mut changes = ChangeSet::none();
         if let Some(association) = &address.association {
+            check_own(association, world)?;
             check_releasable(address, association, world)?;
             pool::lend_again(association, world, context, &mut changes);
         }

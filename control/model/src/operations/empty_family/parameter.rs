@@ -129,7 +129,6 @@ impl Parameter {
                 "At least one of the launch templates specified in the request does not exist."
                     .into()
             }
-            "NatGatewayId" => format!("NatGateway {id} was not found"),
             "SnapshotId" => format!("The snapshot '{id}' does not exist."),
             "VolumeId" => format!("The volume '{id}' does not exist."),
             "VpcEndpointId" => format!("The Vpc Endpoint Id '{id}' does not exist"),

@@ -56,10 +56,10 @@ fn what_a_listing_names_is_not_found_under_the_familys_code() {
     let mut region = TestWorld::bootstrapped();
     for (action, parameter, id, want) in [
         (
-            "DescribeNatGateways",
-            "NatGatewayId.1",
-            "nat-0123456789abcdef0",
-            "NatGatewayNotFound: NatGateway nat-0123456789abcdef0 was not found",
+            "DescribeCarrierGateways",
+            "CarrierGatewayId.1",
+            "cagw-1",
+            "InvalidCarrierGatewayID.NotFound: The carrierGateway ID 'cagw-1' does not exist",
         ),
         (
             "DescribeVpnGateways",
@@ -137,34 +137,34 @@ fn a_listing_is_checked_as_others_are() {
         ("tag:Name", "x"),
         ("tag-key", "x"),
     ] {
-        region.must("DescribeNatGateways", &filter(name, value));
+        region.must("DescribeCarrierGateways", &filter(name, value));
     }
     // EC2's model lists no filters of this one.
     region.must("DescribeIpams", &filter("description", "x"));
-    region.must("DescribeNatGateways", &[("MaxResults", "5")]);
+    region.must("DescribeCarrierGateways", &[("MaxResults", "5")]);
     for (action, parameters, want) in [
         (
-            "DescribeNatGateways",
+            "DescribeCarrierGateways",
             &filter("colour", "red")[..],
             "InvalidParameterValue: The filter 'colour' is invalid",
         ),
         (
-            "DescribeNatGateways",
+            "DescribeCarrierGateways",
             &[("MaxResults", "4")],
             "InvalidParameterValue: Value ( 4 ) for parameter maxResults is invalid. Expecting a value greater than 5.",
         ),
         (
-            "DescribeNatGateways",
+            "DescribeCarrierGateways",
             &[("NextToken", "more")],
             "InvalidNextToken: The token provided is invalid.",
         ),
         (
-            "DescribeNatGateways",
+            "DescribeCarrierGateways",
             &[("Color", "red")],
             "UnknownParameter: The parameter Color is not recognized",
         ),
         (
-            "DescribeNatGateways",
+            "DescribeCarrierGateways",
             &[("DryRun", "perhaps")],
             "InvalidParameterValue: Value (perhaps) for parameter dryRun is invalid. A boolean is expected.",
         ),
@@ -186,7 +186,7 @@ fn a_dry_run_is_known_where_ec2_has_it() {
         .collect();
     assert!(without.contains(&"DescribeHosts".into()), "{without:?}");
     assert!(
-        !without.contains(&"DescribeNatGateways".into()),
+        !without.contains(&"DescribeCarrierGateways".into()),
         "{without:?}"
     );
 }

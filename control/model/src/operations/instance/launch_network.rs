@@ -19,6 +19,7 @@ use crate::api::instance::{LaunchNetworkInterface, RunInstances};
 use crate::instance_types::InstanceType;
 use crate::operations::address::pool;
 use crate::operations::claims::Claims;
+use crate::operations::lookup;
 use crate::operations::network_interface::attach::in_use;
 use crate::operations::network_interface::ipv6_addresses::{Ipv6Parameters, Ipv6Request};
 use crate::operations::network_interface::private_addresses::{
@@ -405,7 +406,7 @@ fn existing<'a>(
     given: &LaunchNetworkInterface,
     world: &'a World,
 ) -> Result<&'a Arc<NetworkInterface>, Ec2Error> {
-    let eni = world.network_interfaces.known(id)?;
+    let eni = lookup::own_interface(world, id)?;
     if eni.attachment.is_some() {
         return Err(in_use(id));
     }

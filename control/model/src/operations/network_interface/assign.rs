@@ -17,6 +17,7 @@ use crate::api::network_interface::{
 };
 use crate::operations::address::release;
 use crate::operations::claims::Claims;
+use crate::operations::lookup;
 use crate::resource::{Address, NetworkInterface};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
@@ -26,7 +27,7 @@ impl Operation for AssignPrivateIpAddresses {
 
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let count = self.check_parameters()?;
-        let eni = world.network_interfaces.known(self.network_interface_id)?;
+        let eni = lookup::own_interface(world, self.network_interface_id)?;
         efa::check_carries_ip(eni)?;
         let subnet = world.subnets.known(eni.subnet_id)?;
         let mut moves = Moves::new(eni, self.allow_reassignment == Some(true));
@@ -208,7 +209,7 @@ impl Operation for UnassignPrivateIpAddresses {
             return Err(Ec2Error::missing_parameter("privateIpAddresses"));
         }
         let id = self.network_interface_id;
-        let mut eni = NetworkInterface::clone(world.network_interfaces.known(id)?);
+        let mut eni = NetworkInterface::clone(lookup::own_interface(world, id)?);
         for address in &self.private_ip_addresses {
             let message = if eni.primary_private_ip_address() == Some(*address) {
                 format!("The primary private IP address {address} cannot be unassigned.")

@@ -12,6 +12,7 @@ use crate::api::network_interface::{
     UnassignIpv6AddressesResponse,
 };
 use crate::operations::claims::Claims;
+use crate::operations::lookup;
 use crate::resource::NetworkInterface;
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
@@ -22,7 +23,7 @@ impl Operation for AssignIpv6Addresses {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let request = self.request()?;
         let mut eni =
-            NetworkInterface::clone(world.network_interfaces.known(self.network_interface_id)?);
+            NetworkInterface::clone(lookup::own_interface(world, self.network_interface_id)?);
         efa::check_carries_ip(&eni)?;
         let subnet = world.subnets.known(eni.subnet_id)?;
         let taken = request.take(subnet, &mut Claims::default(), world, context)?;
@@ -89,7 +90,7 @@ impl Operation for UnassignIpv6Addresses {
             return Err(Ec2Error::missing_parameter("ipv6Addresses"));
         }
         let id = self.network_interface_id;
-        let mut eni = NetworkInterface::clone(world.network_interfaces.known(id)?);
+        let mut eni = NetworkInterface::clone(lookup::own_interface(world, id)?);
         let subnet = world.subnets.known(eni.subnet_id)?;
         let has_all = self
             .ipv6_addresses

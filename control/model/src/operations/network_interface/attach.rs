@@ -9,7 +9,7 @@ use eni_types::{
 
 use super::{efa, limits};
 use crate::api::network_interface::{AttachNetworkInterface, AttachNetworkInterfaceResponse};
-use crate::operations::unsupported;
+use crate::operations::{lookup, unsupported};
 use crate::resource::{Attachment, Instance, NetworkInterface};
 use crate::{Await, ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
@@ -24,7 +24,7 @@ impl Operation for AttachNetworkInterface {
             "Setting the number of ENA queues",
             self.ena_queue_count.is_some(),
         )?;
-        let eni = world.network_interfaces.known(self.network_interface_id)?;
+        let eni = lookup::own_interface(world, self.network_interface_id)?;
         let instance = world.instances.known(self.instance_id)?;
         let status = status_at(instance)?;
         efa::check_stopped(eni, instance)?;

@@ -28,7 +28,7 @@ impl Operation for ModifyNetworkInterfaceAttribute {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         self.check_only_one()?;
         let mut eni =
-            NetworkInterface::clone(world.network_interfaces.known(self.network_interface_id)?);
+            NetworkInterface::clone(lookup::own_interface(world, self.network_interface_id)?);
         let mut changes = ChangeSet::none();
         if let Some(description) = self.description {
             check_description(&description.value)?;
@@ -224,7 +224,7 @@ impl Operation for ResetNetworkInterfaceAttribute {
 
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         only_one(&[("sourceDestCheck", self.source_dest_check.is_some())])?;
-        let eni = world.network_interfaces.known(self.network_interface_id)?;
+        let eni = lookup::own_interface(world, self.network_interface_id)?;
         Ok((
             ChangeSet::putting(NetworkInterface {
                 source_dest_check: true,

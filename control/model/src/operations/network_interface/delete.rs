@@ -12,7 +12,7 @@ impl Operation for DeleteNetworkInterface {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let id = self.network_interface_id;
         let eni = world.network_interfaces.known(id)?;
-        if eni.attachment.is_some() {
+        if eni.attachment.is_some() || eni.is_managed() {
             let message = format!("Network interface '{id}' is currently in use.");
             return Err(ErrorCode::InvalidParameterValue.with(message));
         }

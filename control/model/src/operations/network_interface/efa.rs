@@ -22,7 +22,10 @@ pub(crate) fn requested_type(given: Option<&str>) -> Result<NetworkInterfaceType
     let text = given.unwrap_or(NetworkInterfaceType::Interface.as_str());
     let is_absent = matches!(text, "trunk" | "branch");
     unsupported::refuse(&format!("The interface type '{text}'"), is_absent)?;
-    text.parse().map_err(|_| {
+    let parsed = text.parse().ok();
+    // Services make theirs themselves.
+    let of_users = parsed.filter(|given| *given != NetworkInterfaceType::NatGateway);
+    of_users.ok_or_else(|| {
         let message = format!("Value ({text}) for parameter interfaceType is invalid.");
         ErrorCode::InvalidParameterValue.with(message)
     })

@@ -220,7 +220,7 @@ pub(crate) fn take_free(
 ///
 /// # Errors
 /// As [`check_in_subnet`]; `InvalidIPAddress.InUse`; `InvalidParameterValue` for an address named twice.
-fn take_named(
+pub(crate) fn take_named(
     address: Ipv4Addr,
     subnet: &Subnet,
     claims: &mut Claims,

@@ -114,6 +114,7 @@ impl RouteDescription {
             gateway_id: gateway_of(route.target),
             instance_id,
             instance_owner_id: instance_id.map(|_| scope.region.account_id.clone()),
+            nat_gateway_id: route.target.nat_gateway_id(),
             network_interface_id: route.target.network_interface_id(),
             vpc_peering_connection_id: route.target.vpc_peering_connection_id(),
             state: scope.world.route_state(vpc_id, route.target),
@@ -130,6 +131,7 @@ pub(super) fn gateway_of(target: RouteTarget) -> Option<String> {
         RouteTarget::NetworkInterface(_)
         | RouteTarget::Instance(..)
         | RouteTarget::EgressOnlyInternetGateway(_)
+        | RouteTarget::NatGateway(_)
         | RouteTarget::VpcPeeringConnection(_) => None,
     }
 }

@@ -6,6 +6,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use eni_types::{IpCidr, Ipv4Cidr, Ipv6Cidr, VpcId, quota};
 
 use crate::api::route_table::{CreateRoute, DeleteRoute, ReplaceRoute, RouteDestinationParameters};
+use crate::operations::unsupported;
 use crate::resource::{Route, RouteOrigin, RouteTable, RouteTarget};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
 
@@ -145,7 +146,7 @@ fn check_destination(destination: IpCidr) -> Result<(), Ec2Error> {
     Ok(())
 }
 
-/// An egress-only internet gateway is of IPv6 only.
+/// An egress-only internet gateway is of IPv6 only; a NAT gateway translates IPv6 to IPv4 in EC2, which is not here.
 fn check_family(destination: IpCidr, target: RouteTarget) -> Result<(), Ec2Error> {
     match (destination, target) {
         (IpCidr::V4(block), RouteTarget::EgressOnlyInternetGateway(id)) => {
@@ -154,12 +155,15 @@ fn check_family(destination: IpCidr, target: RouteTarget) -> Result<(), Ec2Error
             );
             Err(ErrorCode::InvalidParameterValue.with(message))
         }
+        (IpCidr::V6(_), RouteTarget::NatGateway(_)) => {
+            unsupported::refuse("A NAT gateway for IPv6 (NAT64)", true)
+        }
         _ => Ok(()),
     }
 }
 
-/// Within the VPC's own blocks, only a whole block may be local, and a more specific route must be to an interface and
-/// match a whole subnet ("Routing for a middlebox appliance"). Outside, nothing is local.
+/// Within the VPC's own blocks, only a whole block may be local, and a more specific route must be to an interface or a
+/// NAT gateway and match a whole subnet ("Routing for a middlebox appliance"). Outside, nothing is local.
 fn check_within_vpc(
     destination: IpCidr,
     target: RouteTarget,
@@ -169,7 +173,7 @@ fn check_within_vpc(
     let vpc = world.vpcs.known(vpc_id)?;
     let is_own = vpc.blocks().any(|own| own == destination);
     let is_inside = vpc.blocks().any(|own| own.covers(destination));
-    let to_interface = target.network_interface_id().is_some();
+    let to_interface = target.network_interface_id().is_some() || target.nat_gateway_id().is_some();
     let is_subnet = || {
         world.subnets.by(&vpc_id).any(|subnet| match destination {
             IpCidr::V4(block) => subnet.cidr_block == Some(block),
@@ -187,7 +191,7 @@ fn check_within_vpc(
         return Ok(());
     } else if !to_interface {
         format!(
-            "The destination CIDR block {destination} is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance."
+            "The destination CIDR block {destination} is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface, an instance or a NAT gateway."
         )
     } else if !is_own && !is_subnet() {
         format!("Route destination {destination} doesn't match any subnet CIDR blocks")

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use core::fmt::Display;
 
 use eni_types::{
-    EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId, VpcPeeringConnectionId,
+    EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId, NatGatewayId,
+    VpcPeeringConnectionId,
 };
 
 use super::describe::LOCAL_GATEWAY;
@@ -31,13 +32,16 @@ impl RouteTargetParameters {
             return egress_only(id, table, world).map(Some);
         }
         if let Some(id) = self.network_interface_id {
-            let eni = world.network_interfaces.known(id)?;
+            let eni = lookup::own_interface(world, id)?;
             check_network(eni, table)?;
             efa::check_carries_ip(eni)?;
             return Ok(Some(RouteTarget::NetworkInterface(id)));
         }
         if let Some(id) = self.instance_id {
             return instance(id, table, world).map(Some);
+        }
+        if let Some(id) = self.nat_gateway_id {
+            return nat_gateway(id, table, world).map(Some);
         }
         if let Some(id) = self.vpc_peering_connection_id {
             return peering(id, table, world).map(Some);
@@ -53,6 +57,7 @@ impl RouteTargetParameters {
             ),
             ("gatewayId", self.gateway_id.is_some()),
             ("instanceId", self.instance_id.is_some()),
+            ("natGatewayId", self.nat_gateway_id.is_some()),
             ("networkInterfaceId", self.network_interface_id.is_some()),
             (
                 "vpcPeeringConnectionId",
@@ -100,6 +105,23 @@ fn egress_only(
         return Err(another_network(table, id));
     }
     Ok(RouteTarget::EgressOnlyInternetGateway(id))
+}
+
+/// A NAT gateway that is not available is no target (EC2 has a code of its own for it here).
+fn nat_gateway(
+    id: NatGatewayId,
+    table: &RouteTable,
+    world: &World,
+) -> Result<RouteTarget, Ec2Error> {
+    let gateway = world.nat_gateways.get(id);
+    let Some(gateway) = gateway.filter(|gateway| gateway.interface().is_some()) else {
+        let message = format!("The natGateway ID '{id}' does not exist");
+        return Err(ErrorCode::InvalidNatGatewayIdNotFound.with(message));
+    };
+    if gateway.vpc_id != table.vpc_id {
+        return Err(another_network(table, id));
+    }
+    Ok(RouteTarget::NatGateway(id))
 }
 
 /// A request is a target already, though a blackhole until it is accepted (VPC Peering Guide, "Update your route tables");

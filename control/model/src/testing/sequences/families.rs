@@ -1,9 +1,10 @@
-//! Calls about IPv6, further blocks and delegated prefixes.
+//! Calls about IPv6, further blocks, delegated prefixes and NAT gateways.
 
 use super::grammar::{Rule, Source, rule};
 use super::population::{
-    egress_only_internet_gateways, free_ipv6_addresses, instances, internet_gateways,
-    ipv4_prefixes, ipv6_addresses, ipv6_blocks, ipv6_prefixes, network_interfaces, route_tables,
+    egress_only_internet_gateways, free_addresses, free_ipv6_addresses, further_nat_associations,
+    instances, internet_gateways, ipv4_prefixes, ipv6_addresses, ipv6_blocks, ipv6_prefixes,
+    large_nat_gateways, nat_gateways, network_interfaces, private_addresses, route_tables,
     subnet_cidr_associations, subnets, vpc_cidr_associations, vpcs,
 };
 
@@ -179,6 +180,61 @@ pub(super) const FAMILIES: &[Rule] = &[
         &[
             ("RouteTableId", Of(route_tables)),
             ("DestinationIpv6CidrBlock", DESTINATIONS),
+        ],
+    ),
+    rule(
+        8,
+        "CreateNatGateway",
+        &[
+            ("SubnetId", Of(subnets)),
+            ("AllocationId", Of(free_addresses)),
+            ("SecondaryAllocationId.1", Maybe(30, &Of(free_addresses))),
+            ("ClientToken", Maybe(10, &TOKENS)),
+        ],
+    ),
+    rule(
+        4,
+        "CreateNatGateway",
+        &[
+            ("SubnetId", Of(subnets)),
+            ("ConnectivityType", Any(&["private"])),
+            (
+                "SecondaryPrivateIpAddressCount",
+                Maybe(30, &Any(&["1", "7"])),
+            ),
+        ],
+    ),
+    rule(2, "DeleteNatGateway", &[("NatGatewayId", Of(nat_gateways))]),
+    rule(
+        4,
+        "AssociateNatGatewayAddress",
+        &[
+            ("NatGatewayId", Of(nat_gateways)),
+            ("AllocationId.1", Of(free_addresses)),
+        ],
+    ),
+    rule(
+        3,
+        "DisassociateNatGatewayAddress",
+        &[
+            ("NatGatewayId", Of(large_nat_gateways)),
+            ("AssociationId.1", Of(further_nat_associations)),
+        ],
+    ),
+    rule(
+        4,
+        "AssignPrivateNatGatewayAddress",
+        &[
+            ("NatGatewayId", Of(nat_gateways)),
+            ("PrivateIpAddressCount", Any(&["1", "2"])),
+        ],
+    ),
+    rule(
+        3,
+        "UnassignPrivateNatGatewayAddress",
+        &[
+            ("NatGatewayId", Of(nat_gateways)),
+            ("PrivateIpAddress.1", Of(private_addresses)),
         ],
     ),
     rule(1, "StopInstances", &[("InstanceId.1", Of(instances))]),

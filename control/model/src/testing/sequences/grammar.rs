@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::families::FAMILIES;
 use super::population::{
     address_associations, addresses, attachments, dhcp_options, everything, instances,
-    internet_gateways, network_acl_associations, network_acls, network_interfaces,
+    internet_gateways, nat_gateways, network_acl_associations, network_acls, network_interfaces,
     private_addresses, route_table_associations, route_tables, security_group_rules,
     security_groups, subnets, vpc_peering_connections, vpcs,
 };
@@ -121,6 +121,7 @@ const ROUTE: &[(&str, Source)] = &[
     ("GatewayId", Maybe(40, &Of(internet_gateways))),
     ("NetworkInterfaceId", Maybe(40, &Of(network_interfaces))),
     ("InstanceId", Maybe(20, &Of(instances))),
+    ("NatGatewayId", Maybe(20, &Of(nat_gateways))),
     (
         "VpcPeeringConnectionId",
         Maybe(20, &Of(vpc_peering_connections)),

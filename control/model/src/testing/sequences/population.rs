@@ -25,6 +25,47 @@ pub(super) fn vpc_peering_connections(world: &World) -> Vec<String> {
     ids(&world.vpc_peering_connections)
 }
 
+pub(super) fn nat_gateways(world: &World) -> Vec<String> {
+    ids(&world.nat_gateways)
+}
+
+/// Those with more than one public address.
+pub(super) fn large_nat_gateways(world: &World) -> Vec<String> {
+    let large = world.nat_gateways.iter().filter(|gateway| {
+        let eni = gateway.interface();
+        eni.is_some_and(|eni| world.addresses.count(&eni) > 1)
+    });
+    large
+        .map(|gateway| gateway.nat_gateway_id.to_string())
+        .collect()
+}
+
+/// Of addresses that a NAT gateway can do without.
+pub(super) fn further_nat_associations(world: &World) -> Vec<String> {
+    let addresses = world.addresses.iter();
+    let associations = addresses.filter_map(|address| address.association.as_ref());
+    let further = associations.filter(|association| {
+        let eni = world
+            .network_interfaces
+            .get(association.network_interface_id);
+        eni.is_some_and(|eni| {
+            let primary = eni.primary_private_ip_address();
+            eni.is_managed() && primary != Some(association.private_ip_address)
+        })
+    });
+    further
+        .map(|association| association.association_id.to_string())
+        .collect()
+}
+
+/// Those that are not associated.
+pub(super) fn free_addresses(world: &World) -> Vec<String> {
+    let free = world.addresses.iter();
+    let free = free.filter(|address| address.association.is_none());
+    free.map(|address| address.allocation_id.to_string())
+        .collect()
+}
+
 pub(super) fn subnets(world: &World) -> Vec<String> {
     ids(&world.subnets)
 }
@@ -70,6 +111,7 @@ pub(super) fn everything(world: &World) -> Vec<String> {
         vpcs,
         dhcp_options,
         vpc_peering_connections,
+        nat_gateways,
         subnets,
         internet_gateways,
         egress_only_internet_gateways,

@@ -107,7 +107,7 @@ fn targets_that_a_route_cannot_have() {
         ),
         (
             ("NatGatewayId", "nat-12345678"),
-            "UnsupportedOperation: NAT gateway is not supported in this region.".into(),
+            "InvalidNatGatewayID.NotFound: The natGateway ID 'nat-12345678' does not exist".into(),
         ),
     ] {
         assert_eq!(fixture.route("CreateRoute", "1.0.0.0/8", target), Err(error));
@@ -139,7 +139,7 @@ fn destinations_that_a_route_cannot_have() {
             "CreateRoute",
             "10.0.1.0/24",
             gateway,
-            "InvalidParameterValue: The destination CIDR block 10.0.1.0/24 is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance.",
+            "InvalidParameterValue: The destination CIDR block 10.0.1.0/24 is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface, an instance or a NAT gateway.",
         ),
         (
             "CreateRoute",
@@ -157,7 +157,7 @@ fn destinations_that_a_route_cannot_have() {
             "ReplaceRoute",
             "10.0.0.0/16",
             gateway,
-            "InvalidParameterValue: The destination CIDR block 10.0.0.0/16 is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance.",
+            "InvalidParameterValue: The destination CIDR block 10.0.0.0/16 is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface, an instance or a NAT gateway.",
         ),
         (
             "ReplaceRoute",

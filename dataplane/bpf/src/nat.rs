@@ -1,0 +1,3 @@
+//! Collecting the flows of NAT gateways.
+
+pub(crate) mod sys;
