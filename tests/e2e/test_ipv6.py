@@ -66,6 +66,49 @@ def test_a_delegated_block_alone_is_ipv6_that_a_guest_gives_out_itself(region, n
     assert region.succeeds(client, f"ping -6 -c 1 -W 2 {own}")
 
 
+def test_a_guest_answers_from_blocks_of_a_secondary_interface_that_come_while_it_runs(region, network, both):
+    """What is sent from a delegated block leaves by its interface: by the primary one it would be dropped as spoofed."""
+    client, _ = both.host(network.subnet_a)
+    instance, _ = network.host(network.subnet_a, both.group)
+    second = network.interface(network.subnet_b, both.group)
+    eni = second["NetworkInterfaceId"]
+    network.attach(eni, instance)
+    [ipv4] = network.ec2.assign_private_ip_addresses(NetworkInterfaceId=eni, Ipv4PrefixCount=1)["AssignedIpv4Prefixes"]
+    [ipv6] = network.ec2.assign_ipv6_addresses(NetworkInterfaceId=eni, Ipv6PrefixCount=1)["AssignedIpv6Prefixes"]
+    blocks = [ipv4["Ipv4Prefix"], ipv6]
+    owns = [str(ipaddress.ip_network(block)[7]) for block in blocks]
+
+    def rules():
+        return region.run(instance, "ip rule; ip -6 rule")
+
+    until(lambda: all(f"from {block} lookup 10001" in rules() for block in blocks), "there is no rule for a block")
+    assert "via fe80:ec2::1" in region.run(instance, "ip -6 route show default dev eth1")
+    region.run(instance, f"ip addr add {owns[0]}/32 dev eth1; ip -6 addr add {owns[1]}/128 dev eth1 nodad")
+    for own in owns:
+        until(lambda own=own: region.succeeds(client, f"ping -c 1 -W 2 {own}"), f"{own} does not answer")
+    assert "spoofed_address" not in region.drops(eni)
+
+    # As well after a restart of the region, and they go with the blocks.
+    region.restart_after_kill()
+    for own in owns:
+        until(lambda own=own: region.succeeds(client, f"ping -c 1 -W 2 {own}"), f"{own} does not answer any more")
+    network.ec2.unassign_private_ip_addresses(NetworkInterfaceId=eni, Ipv4Prefixes=blocks[:1])
+    network.ec2.unassign_ipv6_addresses(NetworkInterfaceId=eni, Ipv6Prefixes=blocks[1:])
+    until(lambda: not any(block in rules() for block in blocks), "a rule outlives its block")
+
+
+def test_a_block_brings_ipv6_to_an_instance_that_runs(region, network, both):
+    client, _ = both.host(network.subnet_a)
+    instance, eni = network.host(network.subnet_b, both.group)
+    assert "inet6" not in region.run(instance, "ip -6 addr show eth0")
+    name = eni["NetworkInterfaceId"]
+    [block] = network.ec2.assign_ipv6_addresses(NetworkInterfaceId=name, Ipv6PrefixCount=1)["AssignedIpv6Prefixes"]
+    until(lambda: "via fe80:ec2::1" in region.run(instance, "ip -6 route show default"), "there is no way out by IPv6")
+    own = str(ipaddress.ip_network(block)[7])
+    region.run(instance, f"ip -6 addr add {own}/128 dev eth0 nodad")
+    until(lambda: both.pings(region, client, own), f"{own} does not answer")
+
+
 def test_an_interface_takes_its_addresses_along(region, network, both):
     client, _ = both.host(network.subnet_a)
     active, _ = network.host(network.subnet_a, both.group)

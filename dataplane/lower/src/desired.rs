@@ -84,6 +84,12 @@ impl DesiredInterface {
         ipv4.chain(self.ipv6_addresses.iter().copied().map(IpAddr::V6))
     }
 
+    /// What the guest is given ways for: the addresses, each a block of its own, and the blocks that are delegated to it.
+    pub fn blocks(&self) -> impl Iterator<Item = IpCidr> {
+        let addresses = self.addresses().map(IpCidr::host);
+        addresses.chain(self.prefixes.iter().copied())
+    }
+
     /// Whether its guest has an address of IPv6, or a block to take some from.
     #[must_use]
     pub fn has_ipv6(&self) -> bool {

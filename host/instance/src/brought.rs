@@ -31,6 +31,9 @@ pub(crate) struct Brought {
     pub(crate) device_number: u16,
     /// The addresses that were wanted, of both families, in their order.
     pub(crate) addresses: Vec<BroughtAddress>,
+    /// The blocks that were delegated to the interface, in their order.
+    #[serde(default)]
+    pub(crate) prefixes: Vec<BroughtPrefix>,
     /// What is of IPv4; none in a subnet of IPv6 only.
     #[serde(flatten)]
     pub(crate) ipv4: Option<BroughtFamily>,
@@ -66,6 +69,13 @@ pub(crate) struct BroughtAddress {
     /// Of the address on the device.
     pub(crate) on_device: Maker,
     /// Of its rule.
+    pub(crate) rule: Maker,
+}
+
+/// One delegated block, and who made its rule: which of its addresses are used, and where, is the guest's to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BroughtPrefix {
+    pub(crate) block: IpCidr,
     pub(crate) rule: Maker,
 }
 
@@ -107,12 +117,15 @@ impl Maker {
 }
 
 impl Brought {
-    /// The addresses that were brought, as far as that was finished.
-    pub(crate) fn finished(&self) -> Vec<IpAddr> {
-        let begun = |one: &&BroughtAddress| [one.on_device, one.rule].contains(&Maker::Begun);
-        let all = self.addresses.iter();
-        all.filter(|one| !begun(one))
-            .map(|one| one.address)
+    /// The addresses and blocks that were brought, as far as that was finished.
+    pub(crate) fn finished(&self) -> Vec<IpCidr> {
+        let addresses = self.addresses.iter();
+        let addresses = addresses.filter(|one| ![one.on_device, one.rule].contains(&Maker::Begun));
+        let prefixes = self.prefixes.iter();
+        let prefixes = prefixes.filter(|one| one.rule != Maker::Begun);
+        addresses
+            .map(|one| IpCidr::host(one.address))
+            .chain(prefixes.map(|one| one.block))
             .collect()
     }
 }

@@ -11,9 +11,12 @@
 //! pass over those routes of table main that lead to secondary interfaces, and ask the primary one's table after it. Not
 //! for what comes in by the primary interface: that a firewall forwards.
 //!
-//! IPv6 is turned on for a device with its first IPv6 address, and its addresses, routes and rules are as those of IPv4. The
+//! IPv6 is turned on for a device with its first IPv6 address or block, and its addresses, routes and rules are as those of IPv4. The
 //! router is known, so that none of it is learnt from advertisements; and no address is probed for before it is used (RFC
 //! 4862, section 5.4), as EC2 gives each out once.
+//!
+//! A block that is delegated to a secondary interface has a rule like an address's, and no address: which of its own the
+//! guest uses, and where, is its to say.
 //!
 //! What the guest has added or taken away stays so: only the difference between what was brought and what is wanted is
 //! applied, and what the kernel refuses for the state the guest has put its device in is left alone. What the kernel drops
@@ -25,7 +28,7 @@ use eni_netlink::{Address, MAIN_TABLE, Netlink, NetlinkError, Route, Rule};
 use eni_plan::DesiredInterface;
 use eni_types::{IpCidr, Ipv4Cidr, Ipv6Cidr};
 
-use crate::brought::{Brought, BroughtAddress, BroughtFamily, Maker, WayBack};
+use crate::brought::{Brought, BroughtAddress, BroughtFamily, BroughtPrefix, Maker, WayBack};
 
 /// amazon-ec2-net-utils: the metric of the first default route; the others follow by offset.
 const FIRST_METRIC: u32 = 512;
@@ -91,9 +94,10 @@ pub(crate) struct Change {
     /// What is brought when it is done.
     pub(crate) brought: Brought,
     /// What an earlier attempt has begun.
-    again: Vec<IpAddr>,
+    again: Vec<IpCidr>,
     /// What is no longer wanted.
     stale: Vec<BroughtAddress>,
+    stale_prefixes: Vec<BroughtPrefix>,
 }
 
 impl Change {
@@ -103,6 +107,7 @@ impl Change {
             vport: interface.vport,
             device_number: interface.device_number,
             addresses: Vec::new(),
+            prefixes: Vec::new(),
             ipv4: None,
             ipv6: None,
             ipv6_is_on: false,
@@ -123,10 +128,11 @@ impl Change {
         for address in interface.addresses() {
             let known = stale.iter().position(|one| one.address == address);
             let known = known.map(|index| stale.remove(index));
+            let block = IpCidr::host(address);
             again.extend(
                 known
-                    .filter(|_| !finished.contains(&address))
-                    .map(|one| one.address),
+                    .map(|_| block)
+                    .filter(|block| !finished.contains(block)),
             );
             let begun = BroughtAddress {
                 address,
@@ -135,10 +141,26 @@ impl Change {
             };
             brought.addresses.push(known.unwrap_or(begun));
         }
+        let mut stale_prefixes = std::mem::take(&mut brought.prefixes);
+        for block in interface.prefixes.iter().copied() {
+            let known = stale_prefixes.iter().position(|one| one.block == block);
+            let known = known.map(|index| stale_prefixes.remove(index));
+            again.extend(
+                known
+                    .map(|_| block)
+                    .filter(|block| !finished.contains(block)),
+            );
+            let begun = BroughtPrefix {
+                block,
+                rule: Maker::Begun,
+            };
+            brought.prefixes.push(known.unwrap_or(begun));
+        }
         Self {
             brought,
             again,
             stale,
+            stale_prefixes,
         }
     }
 
@@ -146,6 +168,7 @@ impl Change {
     pub(crate) fn begun(&self) -> Brought {
         let mut begun = self.brought.clone();
         begun.addresses.extend(&self.stale);
+        begun.prefixes.extend(&self.stale_prefixes);
         begun
     }
 
@@ -165,7 +188,11 @@ impl Change {
         for gone in &self.stale {
             self.brought.take(netlink, device.link_index, gone)?;
         }
+        for gone in &self.stale_prefixes {
+            self.brought.take_prefix(netlink, gone)?;
+        }
         self.add_addresses(netlink, device.link_index)?;
+        self.add_prefixes(netlink, device.link_index)?;
         let offset = offset_of(&self.brought);
         for family in self.brought.families_mut() {
             let numbers = Numbers {
@@ -203,7 +230,7 @@ impl Change {
     ) -> Result<(), NetlinkError> {
         let [ipv4, ipv6] = [false, true].map(|ipv6| Numbers::of(&self.brought, ipv6));
         for one in &mut self.brought.addresses {
-            let again = self.again.contains(&one.address);
+            let again = self.again.contains(&IpCidr::host(one.address));
             let Some(numbers) = (if one.address.is_ipv6() { ipv6 } else { ipv4 }) else {
                 continue;
             };
@@ -218,11 +245,29 @@ impl Change {
                 one.on_device = Maker::found(is_new, again && link_index.is_some());
             }
             if one.rule == Maker::Begun {
-                let is_new = match numbers.rule(one.address) {
-                    Some(rule) if link_index.is_some() => unless_refused(netlink.add_rule(&rule))?,
-                    _ => false,
-                };
-                one.rule = Maker::found(is_new, again);
+                let rule = numbers.rule(IpCidr::host(one.address));
+                one.rule = add_rule(netlink, rule.filter(|_| link_index.is_some()), again)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_prefixes(
+        &mut self,
+        netlink: &mut Netlink,
+        link_index: Option<u32>,
+    ) -> Result<(), NetlinkError> {
+        let [ipv4, ipv6] = [false, true].map(|ipv6| Numbers::of(&self.brought, ipv6));
+        for one in &mut self.brought.prefixes {
+            let numbers = if one.block.ipv6().is_some() {
+                ipv6
+            } else {
+                ipv4
+            };
+            if let Some(numbers) = numbers.filter(|_| one.rule == Maker::Begun) {
+                let again = self.again.contains(&one.block);
+                let rule = numbers.rule(one.block).filter(|_| link_index.is_some());
+                one.rule = add_rule(netlink, rule, again)?;
             }
         }
         Ok(())
@@ -264,6 +309,9 @@ impl Brought {
     ) -> Result<(), NetlinkError> {
         for one in &self.addresses {
             self.take(netlink, link_index, one)?;
+        }
+        for one in &self.prefixes {
+            self.take_prefix(netlink, one)?;
         }
         for family in self.families() {
             let numbers = Numbers {
@@ -324,7 +372,8 @@ impl Brought {
         let Some(numbers) = Numbers::of(self, one.address.is_ipv6()) else {
             return Ok(());
         };
-        if let Some(rule) = numbers.rule(one.address).filter(|_| one.rule.is_platform()) {
+        let rule = numbers.rule(IpCidr::host(one.address));
+        if let Some(rule) = rule.filter(|_| one.rule.is_platform()) {
             netlink.delete_rule(&rule)?;
         }
         if let Some(index) = link_index.filter(|_| one.on_device.is_platform()) {
@@ -332,6 +381,24 @@ impl Brought {
         }
         Ok(())
     }
+
+    fn take_prefix(&self, netlink: &mut Netlink, one: &BroughtPrefix) -> Result<(), NetlinkError> {
+        let numbers = Numbers::of(self, one.block.ipv6().is_some());
+        let rule = numbers.and_then(|numbers| numbers.rule(one.block));
+        match rule.filter(|_| one.rule.is_platform()) {
+            Some(rule) => netlink.delete_rule(&rule),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Adds a rule, if there is one to be added, and says whose it is.
+fn add_rule(netlink: &mut Netlink, rule: Option<Rule>, again: bool) -> Result<Maker, NetlinkError> {
+    let is_new = match rule {
+        Some(rule) => unless_refused(netlink.add_rule(&rule))?,
+        None => false,
+    };
+    Ok(Maker::found(is_new, again))
 }
 
 /// Of one family: the default route of table main, and those of the interface's table.
@@ -394,10 +461,9 @@ impl Numbers {
         }
     }
 
-    /// Of a secondary interface's address.
-    fn rule(self, address: IpAddr) -> Option<Rule> {
+    /// Of a secondary interface's address or block.
+    fn rule(self, source: IpCidr) -> Option<Rule> {
         let table = FIRST_TABLE + self.offset;
-        let source = IpCidr::host(address);
         (self.offset != 0).then_some(Rule {
             source,
             destination: None,

@@ -3,11 +3,10 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::IpAddr;
 
 use eni_abi::{Globals, Vport};
 use eni_lower::{DesiredInterface, DesiredUplink, Tables, UPLINK_VPORT};
-use eni_types::{AttachmentId, InstanceId};
+use eni_types::{AttachmentId, InstanceId, IpCidr};
 
 use crate::Step;
 use crate::index::Index;
@@ -100,7 +99,7 @@ impl Observed {
                 self.brought.insert(*id, interface.instance_id);
                 let device = self.devices.entry(interface.vport).or_default();
                 device.has_lost_routes = false;
-                device.configured = interface.addresses().collect();
+                device.configured = interface.blocks().collect();
             }
             Step::Table(change) => self.tables.apply(change),
             Step::WriteGlobals(globals) => self.globals = *globals,
@@ -203,8 +202,8 @@ impl ObservedInstance {
 pub struct ObservedDevice {
     /// Whose it is; none while it is unfinished, as a crash leaves it.
     pub plug: Option<Plug>,
-    /// The addresses the guest end was last configured with; empty before the first time.
-    pub configured: Vec<IpAddr>,
+    /// What the guest end was last configured with ([`DesiredInterface::blocks`]); empty before the first time.
+    pub configured: Vec<IpCidr>,
     /// Whether the guest has set the device down and up since it was configured: the kernel has dropped its routes.
     pub has_lost_routes: bool,
 }

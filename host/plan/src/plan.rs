@@ -257,7 +257,7 @@ impl<'a> Comparison<'a> {
     fn is_configured(&self, interface: &DesiredInterface) -> bool {
         let device = self.observed.devices.get(&interface.vport);
         device.is_some_and(|device| {
-            interface.addresses().eq(device.configured.iter().copied()) && !device.has_lost_routes
+            interface.blocks().eq(device.configured.iter().copied()) && !device.has_lost_routes
         })
     }
 

@@ -197,6 +197,25 @@ fn a_device_that_lost_its_routes_is_configured_again_and_nothing_else_is_done() 
     settle(&mut machine, &wanted);
 }
 
+#[test]
+fn a_block_that_is_delegated_or_taken_back_is_brought_like_an_address() {
+    let mut machine = Machine::default();
+    let mut numbers = VportNumbers::default();
+    let without = lower(&[(1, 0, 1, 5, 1), (1, 1, 2, 6, 1)], 1, &mut numbers);
+    let second = attachment_id(2, 1, 1);
+    let mut with = without.clone();
+    let interface = with.interfaces.get_mut(&second).unwrap();
+    interface.prefixes = vec!["10.0.0.32/28".parse().unwrap()];
+    settle(&mut machine, &without);
+    for wanted in [&with, &without] {
+        let plan = plan(wanted, &machine.observed);
+        let steps: Vec<_> = plan.steps().collect();
+        let again = Step::Configure(second, wanted.interfaces[&second].clone());
+        assert_eq!(steps, [&again]);
+        settle(&mut machine, wanted);
+    }
+}
+
 fn name_of(step: &Step) -> String {
     let text = format!("{step:?}");
     text.split(['(', ' ']).next().unwrap().to_owned()

@@ -1,8 +1,10 @@
 //! The namespace driver against the kernel, each test with a region of its own.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod families;
+
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -341,7 +343,7 @@ fn root_an_interface_is_configured_and_reconfigured_where_it_is_plugged() {
             device_number: 1
         })
     );
-    assert_eq!(device.configured, [Ipv4Addr::new(10, 0, 0, 6)]);
+    assert_eq!(device.configured, ["10.0.0.6/32".parse().unwrap()]);
     region
         .driver
         .configure(one, &interface(1, &[6, 7]))
@@ -358,69 +360,6 @@ fn root_an_interface_is_configured_and_reconfigured_where_it_is_plugged() {
         region.driver.devices().unwrap().keys().collect::<Vec<_>>(),
         [&3]
     );
-}
-
-/// The platform brings IPv6 with the first address, and then leaves to the guest what the guest has made of it.
-#[test]
-fn root_ipv6_comes_with_an_address_and_is_then_the_guests() {
-    let mut region = Region::new();
-    region.driver.create(id(), 1).unwrap();
-    let subnet = "2001:db8:0:1::/64".parse().unwrap();
-    let address = |last: u16| Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, last);
-    let wanted = |index, addresses: &[u16]| DesiredInterface {
-        ipv6_subnet: Some(subnet),
-        ipv6_addresses: addresses.iter().copied().map(address).collect(),
-        ..interface(index, &[5 + index])
-    };
-    let attachment = |index| format!("eni-attach-{index:017x}").parse().unwrap();
-    for (index, addresses) in [(0, &[][..]), (1, &[0x16])] {
-        let (id, wanted) = (attachment(index), wanted(index, addresses));
-        region.driver.plug(id, &wanted).unwrap();
-        region.driver.configure(id, &wanted).unwrap();
-    }
-    region.driver.start(id(), &instance("", 1)).unwrap();
-    let check =
-        |region: &Region, script: &str| assert_eq!(region.shell(id(), script), 0, "{script}");
-    for script in [
-        "! ip -6 addr show eth0 | grep -q inet6",
-        "! ip -6 addr show eth1 | grep -q tentative",
-        "ip -6 addr show eth1 | grep -q 2001:db8:0:1::16/64",
-        "ip -6 route get 2001:db8:9::9 from 2001:db8:0:1::16 | grep -q 'via fe80:ec2::1 dev eth1 table 10001'",
-        "[ $(cat /proc/sys/net/ipv6/conf/eth1/accept_ra) = 0 ]",
-    ] {
-        check(&region, script);
-    }
-    let configure = |region: &Region, index, addresses: &[u16]| {
-        let wanted = wanted(index, addresses);
-        region.driver.configure(attachment(index), &wanted).unwrap();
-    };
-    configure(&region, 0, &[0x15]);
-    check(
-        &region,
-        "ip -6 route get 2001:db8:9::9 | grep -q 'via fe80:ec2::1 dev eth0 .*src 2001:db8:0:1::15'",
-    );
-    // A device that is set down and up keeps its addresses, and gets its routes again.
-    check(&region, "ip link set eth0 down; ip link set eth0 up");
-    configure(&region, 0, &[0x15]);
-    check(
-        &region,
-        "ip -6 route | grep -q 'default via fe80:ec2::1 dev eth0'",
-    );
-    check(&region, "ip -6 addr show eth0 | grep -q 2001:db8:0:1::15");
-    // What the guest takes away stays so.
-    check(&region, "ip -6 route del default dev eth0");
-    check(
-        &region,
-        "echo 1 > /proc/sys/net/ipv6/conf/eth1/disable_ipv6",
-    );
-    region.restart();
-    configure(&region, 0, &[0x15, 0x17]);
-    configure(&region, 1, &[0x16, 0x18]);
-    check(&region, "! ip -6 route | grep -q default");
-    check(&region, "ip -6 addr show eth0 | grep -q 2001:db8:0:1::17");
-    check(&region, "! ip -6 addr show eth1 | grep -q inet6");
-    region.driver.withdraw(attachment(1), id()).unwrap();
-    check(&region, "! ip -6 rule | grep -q 10001");
 }
 
 #[test]
