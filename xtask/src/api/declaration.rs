@@ -1,6 +1,6 @@
-//! What the files under `control/model/api` declare: which of EC2's operations and members are served, and by which types.
+//! What the files under `control/model/api` declare: which operations and members are served, and by which types.
 
-use super::model::{Model, Side};
+use super::model::{Models, Service, Side};
 use crate::repository::{self, Failure};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +9,8 @@ use std::path::Path;
 /// One file: the operations of a family and the structures that they take and answer, by name.
 pub(super) struct Family {
     pub(super) name: String,
+    /// Whose operations they are.
+    pub(super) service: Service,
     /// As the documentation calls it.
     pub(super) title: String,
     /// What the documentation says besides.
@@ -20,6 +22,8 @@ pub(super) struct Family {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Heading {
+    #[serde(default)]
+    service: Service,
     title: String,
     note: Option<String>,
 }
@@ -92,15 +96,19 @@ pub(super) enum Kind {
 }
 
 impl Family {
-    pub(super) fn read(path: &Path, model: &Model) -> Result<Self, Failure> {
+    pub(super) fn read(path: &Path, models: &Models) -> Result<Self, Failure> {
         let wrong = |why: String| Failure::Other(format!("{}: {why}", path.display()));
         let text = repository::text(path)?.ok_or_else(|| wrong("not text".into()))?;
         let mut tables: BTreeMap<String, toml::Value> =
             toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         let heading = tables.remove("family");
         let heading = heading.ok_or_else(|| wrong("there is no table [family]".into()))?;
-        let Heading { title, note } =
-            Heading::deserialize(heading).map_err(|error| wrong(format!("family: {error}")))?;
+        let Heading {
+            service,
+            title,
+            note,
+        } = Heading::deserialize(heading).map_err(|error| wrong(format!("family: {error}")))?;
+        let model = models.of(service);
         let (mut operations, mut structures) = (BTreeMap::new(), BTreeMap::new());
         for (name, table) in tables {
             let read = Declaration::deserialize(table);
@@ -108,7 +116,8 @@ impl Family {
             if model.operation(&name).is_some() && declared.of.is_empty() {
                 operations.insert(name, declared);
             } else if declared.of.is_empty() {
-                return Err(wrong(format!("EC2's model has no operation {name}")));
+                let service = service.name();
+                return Err(wrong(format!("{service}'s model has no operation {name}")));
             } else {
                 structures.insert(name, declared);
             }
@@ -116,6 +125,7 @@ impl Family {
         let name = path.file_stem().unwrap_or_default();
         Ok(Self {
             name: name.to_string_lossy().into_owned(),
+            service,
             title,
             note,
             operations,

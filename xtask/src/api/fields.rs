@@ -1,7 +1,7 @@
 //! The fields of requests and answers.
 
 use super::declaration::{Declaration, Entry, Kind};
-use super::model::{Model, Side};
+use super::model::{Models, Service, Side};
 use super::types::Types;
 use crate::repository::Failure;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ pub(super) struct Field {
     pub(super) base: String,
     pub(super) is_list: bool,
     pub(super) is_optional: bool,
-    /// What EC2 calls it: on the wire, and in the model.
+    /// What the service calls it: on the wire, and in the model.
     pub(super) spellings: [String; 2],
     /// What goes before it.
     pub(super) attribute: Option<String>,
@@ -23,7 +23,7 @@ pub(super) struct Field {
 /// What fields follow from.
 #[derive(Clone, Copy)]
 pub(super) struct Sources<'a> {
-    pub(super) model: &'a Model,
+    pub(super) models: &'a Models,
     pub(super) types: &'a Types,
 }
 
@@ -57,15 +57,16 @@ impl Sources<'_> {
         declared: &Declaration,
         shapes: &[String],
         side: Side,
+        service: Service,
     ) -> Result<Vec<Field>, Failure> {
         let mut fields = Vec::new();
         for entry in declared.entries(side).into_iter().flatten() {
             fields.push(match entry.kind {
                 Kind::Spread => spread(&entry),
-                Kind::Unlisted => unlisted(&entry),
+                Kind::Unlisted => unlisted(&entry, service),
                 Kind::Member => {
                     let keeps_empty = declared.keeps_empty.iter().any(|kept| kept == entry.member);
-                    self.field(name, &entry, shapes, side, keeps_empty)?
+                    self.field(name, &entry, shapes, (side, service), keeps_empty)?
                 }
             });
         }
@@ -78,13 +79,14 @@ impl Sources<'_> {
         name: &str,
         entry: &Entry<'_>,
         shapes: &[String],
-        side: Side,
+        (side, service): (Side, Service),
         keeps_empty: bool,
     ) -> Result<Field, Failure> {
+        let model = self.models.of(service);
         let mut wires = BTreeSet::new();
         let mut found = None;
         for shape_name in shapes {
-            let shape = self.model.shape(shape_name)?;
+            let shape = model.shape(shape_name)?;
             let mut members = entry.member.split('|');
             let known = members.find_map(|name| Some((name, shape.members.get(name)?)));
             let (own, member) = known.ok_or_else(|| {
@@ -93,7 +95,7 @@ impl Sources<'_> {
                     entry.member
                 ))
             })?;
-            wires.insert(member.wire_name(own, side));
+            wires.insert(member.wire_name(own, side, service));
             found = Some((member, shape.required.iter().any(|name| name == own)));
         }
         let ((member, is_required), Some(wire), 1) = (
@@ -104,21 +106,22 @@ impl Sources<'_> {
             let why = format!("{name}: {} has several spellings: {wires:?}", entry.member);
             return Err(Failure::Other(why));
         };
-        let (_, is_list) = self.model.held(member)?;
+        let (_, is_list) = model.held(member)?;
         let base = match entry.of_type {
             Some(given) => given.to_owned(),
             None => self
                 .types
-                .of_member(entry.member, member, side, self.model)?,
+                .of_member(entry.member, member, side, service, model)?,
         };
         let base = base.replace("&str", "&'static str");
         let is_optional = entry
             .optional
             .unwrap_or(side == Side::Request && !is_required && !is_list);
-        let listed = match (is_list, side) {
-            (true, Side::Request) => format!("Vec<{base}>"),
-            (true, Side::Answer) => format!("ItemSet<{base}>"),
-            (false, _) => base.clone(),
+        let listed = match (is_list, service, side) {
+            (true, Service::Ec2, Side::Request) => format!("Vec<{base}>"),
+            (true, Service::Ec2, Side::Answer) => format!("ItemSet<{base}>"),
+            (true, Service::Iam, _) => format!("Members<{base}>"),
+            (false, ..) => base.clone(),
         };
         let of_type = if is_optional {
             format!("Option<{listed}>")
@@ -132,7 +135,7 @@ impl Sources<'_> {
         };
         let attribute = match side {
             Side::Request => query_attribute(&own, wire, keeps_empty),
-            Side::Answer => serde_attribute(&own, wire, is_optional),
+            Side::Answer => serde_attribute(&own, wire, is_optional, service),
         };
         Ok(Field {
             name: raw(own),
@@ -159,7 +162,7 @@ fn spread(entry: &Entry<'_>) -> Field {
     }
 }
 
-fn unlisted(entry: &Entry<'_>) -> Field {
+fn unlisted(entry: &Entry<'_>, service: Service) -> Field {
     let name = snake_case(entry.member);
     let of_type = entry
         .of_type
@@ -167,7 +170,7 @@ fn unlisted(entry: &Entry<'_>) -> Field {
         .replace("&str", "&'static str");
     let is_optional = entry.optional == Some(true);
     Field {
-        attribute: serde_attribute(&name, entry.member, is_optional),
+        attribute: serde_attribute(&name, entry.member, is_optional, service),
         name: raw(name),
         of_type: if is_optional {
             format!("Option<{of_type}>")
@@ -188,11 +191,14 @@ fn query_attribute(field: &str, wire: &str, keeps_empty: bool) -> Option<String>
     (!arguments.is_empty()).then(|| format!("#[query({})]", arguments.join(", ")))
 }
 
-fn serde_attribute(field: &str, wire: &str, is_optional: bool) -> Option<String> {
+fn serde_attribute(field: &str, wire: &str, is_optional: bool, service: Service) -> Option<String> {
     let (first, rest) = wire.split_at(1);
-    let name = (first != first.to_ascii_lowercase()
-        || pascal_case(field) != first.to_ascii_uppercase() + rest)
-        .then(|| format!("rename = \"{wire}\""));
+    let usual = match service {
+        Service::Ec2 => first.to_ascii_lowercase() + rest,
+        Service::Iam => wire.to_owned(),
+    };
+    let is_usual = usual == wire && pascal_case(field) == first.to_ascii_uppercase() + rest;
+    let name = (!is_usual).then(|| format!("rename = \"{wire}\""));
     let skipped = is_optional.then(|| "skip_serializing_if = \"Option::is_none\"".to_owned());
     let arguments: Vec<String> = name.into_iter().chain(skipped).collect();
     (!arguments.is_empty()).then(|| format!("#[serde({})]", arguments.join(", ")))

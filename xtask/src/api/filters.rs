@@ -1,8 +1,8 @@
-//! The filters of listings: EC2's documentation names them, and where their values are follows from the answer.
+//! The filters of EC2's listings: its documentation names them, and where their values are follows from the answer.
 
 use super::declaration::{Declaration, Family};
 use super::fields::{Field, Sources};
-use super::model::Side;
+use super::model::{Service, Side};
 use crate::repository::{self, Failure};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -144,9 +144,13 @@ impl<'a> Filters<'a> {
         let Some(declared) = declared.filter(|declared| declared.gives.is_some()) else {
             return Ok(None);
         };
-        let fields = self
-            .sources
-            .fields(structure, declared, &declared.of, Side::Answer)?;
+        let fields = self.sources.fields(
+            structure,
+            declared,
+            &declared.of,
+            Side::Answer,
+            Service::Ec2,
+        )?;
         Ok(Some(fields))
     }
 
@@ -155,15 +159,16 @@ impl<'a> Filters<'a> {
         if declared.filtered.is_some() {
             return Ok(declared.filtered.clone());
         }
-        let output = self.sources.model.operation(operation);
+        let model = self.sources.models.of(Service::Ec2);
+        let output = model.operation(operation);
         let output = output.and_then(|operation| operation.output.as_ref());
         let shapes: Vec<String> = output
             .map(|output| output.shape.clone())
             .into_iter()
             .collect();
-        let fields = self
-            .sources
-            .fields(operation, declared, &shapes, Side::Answer)?;
+        let fields =
+            self.sources
+                .fields(operation, declared, &shapes, Side::Answer, Service::Ec2)?;
         let mut lists = fields.into_iter().filter(|field| field.is_list);
         let list = lists.find(|field| field.base != "String");
         Ok(list.map(|field| field.base))

@@ -1,4 +1,4 @@
-//! Writes the requests and answers of the operations served, from the declarations in `control/model/api` and EC2's model.
+//! Writes the requests and answers of the operations served, from the declarations in `control/model/api` and AWS's models.
 //!
 //! A declaration names the members that OpenENI reads and answers; spelling, lists, what is required and whether there are
 //! dry runs follow from the model. What is written is committed, reviewed as source is, and never edited by hand.
@@ -14,7 +14,7 @@ use crate::repository::{self, Failure};
 use declaration::Family;
 use fields::Sources;
 use filters::Filters;
-use model::Model;
+use model::Models;
 use render::Source;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -38,18 +38,18 @@ pub(crate) struct Options {
     /// Writes nothing; fails where a committed file is not what the declarations give.
     #[arg(long)]
     check: bool,
-    /// EC2's model, as JSON; else that of the botocore in `.venv`.
+    /// The services' models, as JSON, by `ec2` and `iam`; else those of the botocore in `.venv`.
     #[arg(long)]
     model: Option<PathBuf>,
 }
 
 /// Runs the task.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let model = Model::read(options.model.as_deref())?;
-    let families = families(&model)?;
+    let models = Models::read(options.model.as_deref())?;
+    let families = families(&models)?;
     let types = Types::read(&families)?;
     let sources = Sources {
-        model: &model,
+        models: &models,
         types: &types,
     };
     let filters = Filters::read(&families, sources)?;
@@ -82,12 +82,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     repository::conclude("api", findings)
 }
 
-fn families(model: &Model) -> Result<Vec<Family>, Failure> {
+fn families(models: &Models) -> Result<Vec<Family>, Failure> {
     let files = repository::files()?;
     let declared = files.iter().filter(|path| {
         path.starts_with(DECLARATIONS) && path.file_name().is_some_and(|name| name != "types.toml")
     });
-    declared.map(|path| Family::read(path, model)).collect()
+    declared.map(|path| Family::read(path, models)).collect()
 }
 
 /// The module that holds the families, and the table of operations.

@@ -1,4 +1,4 @@
-//! EC2's model as botocore carries it: operations, and the shapes that they take and answer.
+//! The services' models as botocore carries them: operations, and the shapes that they take and answer.
 
 use crate::repository::{self, Failure};
 use serde::Deserialize;
@@ -6,10 +6,68 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Prints the model of the botocore that the end-to-end tests use.
-const PRINT_MODEL: &str = "import botocore.session, json
+/// Prints the models of the botocore that the end-to-end tests use.
+const PRINT_MODELS: &str = "import botocore.session, json
 loader = botocore.session.get_session().get_component('data_loader')
-print(json.dumps(loader.load_service_model('ec2', 'service-2', '2016-11-15')))";
+versions = {'ec2': '2016-11-15', 'iam': '2010-05-08'}
+load = lambda name: loader.load_service_model(name, 'service-2', versions[name])
+print(json.dumps({name: load(name) for name in versions}))";
+
+/// A service of AWS that is declared here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Service {
+    #[default]
+    Ec2,
+    Iam,
+}
+
+impl Service {
+    /// As texts call it, and as its variant is called.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Ec2 => "EC2",
+            Self::Iam => "IAM",
+        }
+    }
+
+    /// How serde renames the fields of its answers.
+    pub(super) const fn case(self) -> &'static str {
+        match self {
+            Self::Ec2 => "camelCase",
+            Self::Iam => "PascalCase",
+        }
+    }
+}
+
+/// The model of each service.
+#[derive(Deserialize)]
+pub(super) struct Models {
+    ec2: Model,
+    iam: Model,
+}
+
+impl Models {
+    /// Reads the file, or else asks the Python of the end-to-end tests for its botocore's.
+    pub(super) fn read(path: Option<&Path>) -> Result<Self, Failure> {
+        let text = match path {
+            Some(path) => std::fs::read_to_string(path).map_err(|source| Failure::Read {
+                path: path.to_owned(),
+                source,
+            })?,
+            None => repository::output(Command::new(python()).args(["-c", PRINT_MODELS]))?,
+        };
+        serde_json::from_str(&text)
+            .map_err(|error| Failure::Other(format!("the models cannot be read: {error}")))
+    }
+
+    pub(super) fn of(&self, service: Service) -> &Model {
+        match service {
+            Service::Ec2 => &self.ec2,
+            Service::Iam => &self.iam,
+        }
+    }
+}
 
 /// What a structure is for: the two sides are spelt differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +84,7 @@ pub(super) struct Model {
 
 #[derive(Deserialize)]
 pub(super) struct Operation {
-    pub(super) input: Reference,
+    pub(super) input: Option<Reference>,
     pub(super) output: Option<Reference>,
 }
 
@@ -54,19 +112,6 @@ pub(super) struct Shape {
 }
 
 impl Model {
-    /// Reads the file, or else asks the Python of the end-to-end tests for its botocore's.
-    pub(super) fn read(path: Option<&Path>) -> Result<Self, Failure> {
-        let text = match path {
-            Some(path) => std::fs::read_to_string(path).map_err(|source| Failure::Read {
-                path: path.to_owned(),
-                source,
-            })?,
-            None => repository::output(Command::new(python()).args(["-c", PRINT_MODEL]))?,
-        };
-        serde_json::from_str(&text)
-            .map_err(|error| Failure::Other(format!("EC2's model cannot be read: {error}")))
-    }
-
     pub(super) fn operation(&self, name: &str) -> Option<&Operation> {
         self.operations.get(name)
     }
@@ -74,7 +119,7 @@ impl Model {
     pub(super) fn shape(&self, name: &str) -> Result<&Shape, Failure> {
         self.shapes
             .get(name)
-            .ok_or_else(|| Failure::Other(format!("EC2's model has no shape {name}")))
+            .ok_or_else(|| Failure::Other(format!("the model has no shape {name}")))
     }
 
     /// The shape of what `member` holds, through lists, and whether it is a list.
@@ -90,11 +135,12 @@ impl Model {
 }
 
 impl Reference {
-    /// How the EC2 flavour of the Query protocol spells the member `name`.
-    pub(super) fn wire_name(&self, name: &str, side: Side) -> String {
+    /// How the Query protocol spells the member `name`; EC2 has a flavour of its own.
+    pub(super) fn wire_name(&self, name: &str, side: Side, service: Service) -> String {
         let spelt = self.location_name.as_deref().unwrap_or(name);
         match (side, &self.query_name) {
             (Side::Answer, _) => spelt.into(),
+            (Side::Request, _) if service != Service::Ec2 => spelt.into(),
             (Side::Request, Some(name)) => name.clone(),
             (Side::Request, None) => {
                 let (first, rest) = spelt.split_at(1);

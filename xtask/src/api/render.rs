@@ -3,7 +3,7 @@
 use super::declaration::{Declaration, Entry, Family, Refusal};
 use super::fields::{Field, Sources};
 use super::filters::Filters;
-use super::model::Side;
+use super::model::{Model, Service, Side};
 use crate::repository::Failure;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -49,11 +49,16 @@ impl<'a> Source<'a> {
         Ok(file)
     }
 
+    fn model(&self) -> &'a Model {
+        self.sources.models.of(self.family.service)
+    }
+
     fn operation(&mut self, name: &str, declared: &Declaration) -> Result<(), Failure> {
         let wrong = |why: &str| Failure::Other(format!("{name}: {why}"));
-        let operation = self.sources.model.operation(name);
+        let operation = self.model().operation(name);
         let operation = operation.ok_or_else(|| wrong("unknown"))?;
-        let input = &operation.input.shape;
+        let input = operation.input.as_ref();
+        let input = &input.ok_or_else(|| wrong("it takes nothing"))?.shape;
         let fields = self.fields(name, declared, slice::from_ref(input), Side::Request)?;
         self.import("eni_query", "FromQuery");
         let doc = format!("What `{name}` is asked.");
@@ -67,24 +72,29 @@ impl<'a> Source<'a> {
                 self.response(name, declared, &output.shape)?
             }
             (Some(shared), None) => self.of_family(shared.clone())?,
-            (None, None) => self.of_family("ReturnTrue".into())?,
+            (None, None) => match self.family.service {
+                Service::Ec2 => self.of_family("ReturnTrue".into())?,
+                Service::Iam => "()".into(),
+            },
         };
         self.import("crate::operation", "Action");
-        let has_dry_run = self
-            .sources
-            .model
-            .shape(input)?
-            .members
-            .contains_key("DryRun");
-        let reads = ["Describe", "Get"]
+        let has_dry_run = self.model().shape(input)?.members.contains_key("DryRun");
+        let reads = ["Describe", "Get", "List"]
             .iter()
             .any(|verb| name.starts_with(verb));
         let mutates = declared.mutates.unwrap_or(!reads);
+        let service = match self.family.service {
+            Service::Ec2 => "",
+            Service::Iam => {
+                self.import("crate::operation", "ApiService");
+                "    const SERVICE: ApiService = ApiService::Iam;\n"
+            }
+        };
         write!(
             self.text,
             "
 impl Action for {name} {{
-    const NAME: &'static str = \"{name}\";
+{service}    const NAME: &'static str = \"{name}\";
     const MUTATES: bool = {mutates};
     const HAS_DRY_RUN: bool = {has_dry_run};
     type Response = {response};
@@ -144,7 +154,11 @@ impl Action for {name} {{
         let is_copied = fields
             .iter()
             .all(|field| self.sources.types.is_copied(&field.of_type));
-        let doc = format!("`{}` of EC2's model.", declared.of.join("`, `"));
+        let doc = format!(
+            "`{}` of {}'s model.",
+            declared.of.join("`, `"),
+            self.family.service.name()
+        );
         let mut operations = self.family.operations.values();
         let is_answer = operations.any(|operation| operation.answer.as_deref() == Some(name));
         let visibility = if is_answer { "pub" } else { "pub(crate)" };
@@ -176,9 +190,12 @@ impl Action for {name} {{
         all.extend(derives);
         write!(self.text, "\n/// {doc}\n#[derive({})]\n", all.join(", "))
             .expect("a String is written");
-        let renames = fields.iter().any(|field| field.name.contains('_'));
+        let renames = fields
+            .iter()
+            .any(|field| field.name.contains('_') || self.family.service != Service::Ec2);
         if derives.contains(&"Serialize") && renames {
-            self.text.push_str("#[serde(rename_all = \"camelCase\")]\n");
+            let case = self.family.service.case();
+            writeln!(self.text, "#[serde(rename_all = \"{case}\")]").expect("a String is written");
         }
         if fields.is_empty() {
             writeln!(self.text, "{visibility} struct {name} {{}}").expect("a String is written");
@@ -254,7 +271,8 @@ impl {name} {{
         shapes: &[String],
         side: Side,
     ) -> Result<Vec<Field>, Failure> {
-        let fields = self.sources.fields(name, declared, shapes, side)?;
+        let service = self.family.service;
+        let fields = self.sources.fields(name, declared, shapes, side, service)?;
         for field in &fields {
             let imports = self
                 .sources

@@ -1,7 +1,7 @@
-//! Which of our types stands for which shape of EC2's model.
+//! Which of our types stands for which shape of a service's model.
 
 use super::declaration::Family;
-use super::model::{Model, Reference, Side};
+use super::model::{Model, Reference, Service, Side};
 use crate::repository::{self, Failure};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,14 +15,14 @@ const BUILT_IN: [&str; 8] = ["Option", "bool", "i32", "i64", "u16", "u32", "u64"
 pub(super) struct Types {
     /// Where a type that is written by hand lies, by its name.
     paths: BTreeMap<String, String>,
-    /// Types that stand for scalar shapes of another name.
+    /// Types that stand for scalar shapes of another name; those of IAM after `IAM.`.
     shapes: BTreeMap<String, String>,
     /// Types that stand for members that the model calls strings, by the member's name.
     members: BTreeMap<String, String>,
     /// Types of which a value can be copied bit by bit.
     copied: BTreeSet<String>,
     /// The structure that stands for a shape on one side, where it is the only one.
-    structures: BTreeMap<(String, Side), Vec<String>>,
+    structures: BTreeMap<(Service, String, Side), Vec<String>>,
     /// The family that declares a structure.
     families: BTreeMap<String, String>,
 }
@@ -59,7 +59,7 @@ impl Types {
                 for shape in &declared.of {
                     for side in [Side::Request, Side::Answer] {
                         if declared.entries(side).is_some() {
-                            let key = (shape.clone(), side);
+                            let key = (family.service, shape.clone(), side);
                             types.structures.entry(key).or_default().push(name.clone());
                         }
                     }
@@ -75,15 +75,20 @@ impl Types {
         name: &str,
         member: &Reference,
         side: Side,
+        service: Service,
         model: &Model,
     ) -> Result<String, Failure> {
         let (shape_name, _) = model.held(member)?;
         let shape = model.shape(shape_name)?;
-        if let Some(known) = self.shapes.get(&format!("{shape_name}/{side:?}")) {
+        let listed = match service {
+            Service::Ec2 => shape_name.to_owned(),
+            other => format!("{}.{shape_name}", other.name()),
+        };
+        if let Some(known) = self.shapes.get(&format!("{listed}/{side:?}")) {
             return Ok(known.clone());
         }
         if shape.kind == "structure" {
-            let key = (shape_name.to_owned(), side);
+            let key = (service, shape_name.to_owned(), side);
             return match self.structures.get(&key).map(Vec::as_slice) {
                 Some([only]) => Ok(only.clone()),
                 _ if self.paths.contains_key(shape_name) => Ok(shape_name.into()),
@@ -95,7 +100,7 @@ impl Types {
                 ))),
             };
         }
-        if let Some(known) = self.shapes.get(shape_name) {
+        if let Some(known) = self.shapes.get(&listed) {
             return Ok(known.clone());
         }
         if shape_name != "String" && self.paths.contains_key(shape_name) {
