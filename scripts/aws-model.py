@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 API = ROOT / "control/ec2-api/aws"
 MODEL = ROOT / "control/model"
 OPERATIONS = MODEL / "src/api/mod.rs"
-SERVED = ("ec2", "sts")
+SERVED = ("ec2", "sts", "iam")
 
 # Which actions of EC2 list, or look up, resources.
 LISTING = re.compile(r"(Describe|Get|List|Search)[A-Z]")
@@ -45,7 +45,6 @@ CODES = {
     "ConversionTaskId": "InvalidConversionTaskId",
     "CustomerGatewayId": "InvalidCustomerGatewayID.NotFound",
     "DescribeClientVpnTargetNetworks/AssociationId": "InvalidClientVpnAssociationId.NotFound",
-    "DescribeIamInstanceProfileAssociations/AssociationId": "InvalidAssociationID.NotFound",
     "DescribeIpv6Pools/PoolId": "InvalidPoolID.NotFound",
     "DescribePlacementGroups/GroupId": "InvalidPlacementGroupId.NotFound",
     "DescribePlacementGroups/GroupName": "InvalidPlacementGroup.Unknown",
@@ -101,19 +100,21 @@ def services(session):
     return "".join("\t".join(row) + "\n" for row in [heading, *(row for _, row in sorted(rows))])
 
 
-def served_operations():
-    """The operations that have code of their own."""
+def served_operations(model):
+    """The operations of a service that have code of their own."""
     table = OPERATIONS.read_text().split("macro_rules! for_each_operation", 1)[1]
-    return re.findall(r"^ {12}(\w+),$", table, re.MULTILINE)
+    names = re.findall(r"^ {12}(\w+),$", table, re.MULTILINE)
+    return [name for name in names if name in model.operation_names]
 
 
 def parameters(session):
     """One line for each parameter of the operations served, but `DryRun`; `N` is the number of a list's member."""
-    model = session.get_service_model("ec2")
     rows = [("action", "parameter")]
-    for action in served_operations():
-        names = leaves(model.operation_model(action).input_shape)
-        rows += [(action, name) for name in names if name != "DryRun"]
+    for service in ("ec2", "iam"):
+        model = session.get_service_model(service)
+        for action in served_operations(model):
+            names = leaves(model.operation_model(action).input_shape, service)
+            rows += [(action, name) for name in names if name != "DryRun"]
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
@@ -121,28 +122,30 @@ def filters(session):
     """One line for each filter that the documentation of a served operation lists, but for those by tags."""
     model = session.get_service_model("ec2")
     rows = [("action", "filter")]
-    for action in served_operations():
+    for action in served_operations(model):
         for shape in model.operation_model(action).input_shape.members.values():
             if shape.type_name == "list" and shape.member.name == "Filter":
                 rows += [(action, name) for name in dict.fromkeys(filters_of(shape))]
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
-def leaves(shape, prefix=""):
+def leaves(shape, service, prefix=""):
     """The full names of what `shape` takes."""
     if shape.type_name == "structure":
         for name, member in shape.members.items():
-            yield from leaves(member, prefix + "." * bool(prefix) + query_name(name, member))
+            spelt = query_name(name, member) if service == "ec2" else name
+            yield from leaves(member, service, prefix + "." * bool(prefix) + spelt)
     elif shape.type_name == "list":
-        yield from leaves(shape.member, f"{prefix}.N")
+        list_prefix = f"{prefix}.N" if service == "ec2" else f"{prefix}.member.N"
+        yield from leaves(shape.member, service, list_prefix)
     else:
         yield prefix
 
 
 def empty_families(session):
     """One line for each listing of EC2 whose families have no members here: how it is called and answered."""
-    served = set(served_operations())
     model = session.get_service_model("ec2")
+    served = set(served_operations(model))
     rows = []
     for action in sorted(model.operation_names):
         if action not in served and LISTING.match(action) and not NOT_EMPTY.fullmatch(action):

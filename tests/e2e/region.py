@@ -108,7 +108,7 @@ class Region:
             "config": config,
         }
         client = boto3.session.Session().client(service, **(settings | options))
-        if service == "ec2":
+        if service in wire_shape.SERVICES:
             wire_shape.watch(client)
         return client
 

@@ -105,7 +105,6 @@ def test_a_launch_refuses_what_would_have_no_effect(ec2, net):
     launch = {"ImageId": net.image_id, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1, "SubnetId": net.subnet_a}
     for asked in (
         {"Monitoring": {"Enabled": True}},
-        {"IamInstanceProfile": {"Name": "web"}},
         {"CpuOptions": {"CoreCount": 1, "ThreadsPerCore": 1}},
         {"PrivateDnsNameOptions": {"HostnameType": "resource-name"}},
     ):

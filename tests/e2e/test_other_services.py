@@ -12,7 +12,9 @@ import pytest
 
 from region import AWS, ROOT, refused
 
-SENTENCE = "OpenENI does not serve {}. It serves the networking of Amazon EC2, and GetCallerIdentity of AWS STS."
+SENTENCE = (
+    "OpenENI does not serve {}. It serves the networking of Amazon EC2, roles and instance profiles of AWS IAM, and AWS STS."
+)
 # The AWS CLI starts in seconds on a busy machine. Its retries, with their pauses, would take longer than this.
 AT_ONCE_SECONDS = 20
 
@@ -25,7 +27,7 @@ def calls():
         model = session.get_service_model(service)
         metadata = model.metadata
         # A bearer's token names no service.
-        if service in ("ec2", "sts") or metadata.get("signatureVersion") == "bearer":
+        if service in ("ec2", "sts", "iam") or metadata.get("signatureVersion") == "bearer":
             continue
         kinds = (metadata["protocol"], metadata.get("jsonVersion"), metadata.get("signatureVersion"))
         for name in model.operation_names:
@@ -56,7 +58,6 @@ def test_a_call_of_each_protocol_is_refused_as_its_sdk_expects(shared_region, se
     [
         ("elbv2 describe-load-balancers", "Elastic Load Balancing"),
         ("elb describe-load-balancers", "Elastic Load Balancing"),
-        ("iam list-users", "AWS Identity and Access Management"),
         ("autoscaling describe-auto-scaling-groups", "Auto Scaling"),
         ("cloudwatch list-metrics", "Amazon CloudWatch"),
         ("logs describe-log-groups", "Amazon CloudWatch Logs"),
@@ -102,8 +103,13 @@ def test_what_is_sent_along_is_read_past(shared_region, tmp_path):
 
 def test_other_actions_of_sts_are_told_from_typing_errors(shared_region):
     sts = shared_region.client("sts")
-    with refused("UnsupportedOperation", "AWS STS has the action AssumeRole, but OpenENI does not serve it yet."):
-        sts.assume_role(RoleArn="arn:aws:iam::123456789012:role/role", RoleSessionName="session")
+    with refused("UnsupportedOperation", "AWS STS has the action GetSessionToken, but OpenENI does not serve it yet."):
+        sts.get_session_token()
+
+
+def test_other_actions_of_iam_are_told_from_typing_errors(shared_region):
+    with refused("UnsupportedOperation", "IAM has the action ListUsers, but OpenENI does not serve it yet."):
+        shared_region.client("iam").list_users()
 
 
 @pytest.mark.parametrize(

@@ -31,18 +31,19 @@ def send(url, data=None, headers=()):
             return answer.status, xml.etree.ElementTree.fromstring(answer.read()).tag
     except urllib.error.HTTPError as error:
         with contextlib.closing(error):
-            code = xml.etree.ElementTree.fromstring(error.read()).find("./Errors/Error/Code")
-            return error.code, None if code is None else code.text
+            document = xml.etree.ElementTree.fromstring(error.read())
+            codes = [element.text for element in document.iter() if element.tag.rpartition("}")[2] == "Code"]
+            return error.code, codes[0] if codes else None
 
 
-def signed(region, form=FORM, **other):
+def signed(region, form=FORM, service="ec2", **other):
     request = botocore.awsrequest.AWSRequest(
         "POST",
         f"{region.endpoint}/",
         data=form,
         headers={"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"},
     )
-    botocore.auth.SigV4Auth(credentials(region, **other), "ec2", "us-east-1").add_auth(request)
+    botocore.auth.SigV4Auth(credentials(region, **other), service, "us-east-1").add_auth(request)
     return request.prepare()
 
 

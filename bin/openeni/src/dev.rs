@@ -12,7 +12,7 @@ use eni_agent::{Agent, AgentSettings, DnsUpstream, GuestApi, chain};
 use eni_authority::{Authority, AuthorityError, server_config};
 use eni_ec2_api::{Access, Consoles, Credentials, QueryApi, SecretAccessKey, serve};
 use eni_instance::{ConsoleFile, RunDirectory};
-use eni_metadata::TokenKey;
+use eni_metadata::Keys;
 use eni_model::{Console, RegionSettings};
 use eni_priority::Priority;
 use eni_region::{Region, SettingDifference};
@@ -166,7 +166,9 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
     })?);
     let access = access(options, region.settings(), &directory)?;
     let consoles = ConsoleFiles(directory.run_directory()?);
-    let api = QueryApi::new(Arc::clone(&region), access).with_consoles(consoles);
+    let api = QueryApi::new(Arc::clone(&region), access)
+        .with_consoles(consoles)
+        .with_sessions(metadata_keys(&directory)?.sessions);
     let api = Arc::new(api);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(API_THREADS)
@@ -438,6 +440,12 @@ fn tell_of_missing_libraries() -> Result<(), DevError> {
     Ok(())
 }
 
+/// The keys of instance metadata, which follow from the region's own key pair.
+fn metadata_keys(directory: &Directory) -> Result<Keys, DirectoryError> {
+    let key_pair = directory.key_pair()?;
+    Ok(Keys::from_secret(key_pair.secret_access_key.as_bytes()))
+}
+
 fn agent_settings(
     directory: &Directory,
     adapters: Arc<Adapters>,
@@ -453,7 +461,7 @@ fn agent_settings(
             socket: directory.run_directory()?.efa_socket(),
         }),
         adapters,
-        token_key: TokenKey::from_secret(directory.key_pair()?.secret_access_key.as_bytes()),
+        metadata_keys: metadata_keys(directory)?,
         init_command: vec![program.into(), "instance-init".into()],
         dns_upstream,
         api: Some(api),

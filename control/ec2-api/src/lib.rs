@@ -25,6 +25,7 @@ mod patient;
 mod pieces;
 mod query_api;
 mod server;
+mod sessions;
 pub mod sigv4;
 mod sts;
 mod turns;

@@ -1,16 +1,19 @@
-//! The table of EC2 operations: from a name to the code that reads, plans and writes the answer.
+//! The table of operations: from a service and a name to the code that reads, plans and writes the answer.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use eni_model::operations::empty_family::EmptyFamily;
-use eni_model::{Action, Await, Caller, Console, Context, Ec2Error, ErrorCode, Operation, World};
+use eni_model::{
+    Action, ApiService, Await, Caller, Console, Context, Ec2Error, ErrorCode, Operation, World,
+};
 use eni_query::QueryTree;
 use eni_region::Region;
 use eni_types::InstanceId;
 
 use crate::pieces::{self, Document, guarded};
+use crate::sigv4::Service;
 use crate::{Fault, xml};
 
 /// How long an answer waits for what the agent is to bring about: an instance takes some 0.1 s, a launch of a hundred a
@@ -23,6 +26,8 @@ const TABLES_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Every action of EC2's API, one a line (`scripts/aws-model.py`).
 const EC2_ACTIONS: &str = include_str!("../aws/ec2-actions.txt");
+/// Every action of IAM's API, likewise.
+const IAM_ACTIONS: &str = include_str!("../aws/iam-actions.txt");
 
 /// Where instances' consoles are read.
 pub trait Consoles: Send + Sync + 'static {
@@ -56,15 +61,16 @@ pub(crate) type Handler = for<'a> fn(Call<'a>) -> Answering<'a>;
 macro_rules! handlers {
     ($($operation:ident,)*) => {
         [$((
+            <eni_model::api::$operation as Action>::SERVICE,
             <eni_model::api::$operation as Action>::NAME,
             |call| Box::pin(run::<eni_model::api::$operation>(call)),
         ),)*]
     };
 }
 
-const HANDLERS: &[(&str, Handler)] = &eni_model::for_each_operation!(handlers);
+const HANDLERS: &[(ApiService, &str, Handler)] = &eni_model::for_each_operation!(handlers);
 
-/// An action of EC2 that is served.
+/// An action that is served.
 #[derive(Clone, Copy)]
 pub(crate) enum Served {
     Operation(&'static str, Handler),
@@ -72,12 +78,21 @@ pub(crate) enum Served {
 }
 
 impl Served {
-    /// The one of this name.
-    pub(crate) fn find(action: &str) -> Option<Self> {
-        let operation = HANDLERS.iter().find(|(name, _)| *name == action);
-        let family = || EmptyFamily::find(action).map(Self::Family);
+    /// The one of this name; those of STS are not among them.
+    pub(crate) fn find(service: Service, action: &str) -> Option<Self> {
+        let api = match service {
+            Service::Ec2 => ApiService::Ec2,
+            Service::Iam => ApiService::Iam,
+            Service::Sts => return None,
+        };
+        let mut operations = HANDLERS.iter();
+        let operation = operations.find(|(of, name, _)| (*of, *name) == (api, action));
+        let family = || {
+            let family = EmptyFamily::find(action).filter(|_| api == ApiService::Ec2);
+            family.map(Self::Family)
+        };
         operation
-            .map(|(name, handler)| Self::Operation(name, *handler))
+            .map(|(_, name, handler)| Self::Operation(name, *handler))
             .or_else(family)
     }
 
@@ -98,13 +113,27 @@ impl Served {
     }
 }
 
-/// Why there is no operation `action`: EC2 has no such action, or OpenENI does not serve it.
-pub(crate) fn missing(action: &str) -> Fault {
-    if EC2_ACTIONS.lines().any(|name| name == action) {
-        let message = format!("EC2 has the action {action}, but OpenENI does not serve it yet.");
+/// Why there is no operation `action`: EC2 or IAM has no such action, or OpenENI does not serve it.
+pub(crate) fn missing(service: Service, action: &str) -> Fault {
+    let (name, actions) = match service {
+        Service::Iam => ("IAM", IAM_ACTIONS),
+        Service::Ec2 | Service::Sts => ("EC2", EC2_ACTIONS),
+    };
+    if actions.lines().any(|known| known == action) {
+        let message = format!("{name} has the action {action}, but OpenENI does not serve it yet.");
         return Ec2Error::new(ErrorCode::UnsupportedOperation, message).into();
     }
-    let message = format!("The action {action} is not valid for this web service.");
+    let message = match service {
+        Service::Iam => {
+            format!(
+                "Could not find operation {action} for version {}",
+                service.version()
+            )
+        }
+        Service::Ec2 | Service::Sts => {
+            format!("The action {action} is not valid for this web service.")
+        }
+    };
     Ec2Error::new(ErrorCode::InvalidAction, message).into()
 }
 
@@ -191,7 +220,10 @@ async fn run<O: Operation>(mut call: Call<'_>) -> Result<Document, Fault> {
     {
         O::show_console(&mut response, &console);
     }
-    let document = xml::ec2_response(O::NAME, call.request_id, &response);
+    let document = match O::SERVICE {
+        ApiService::Ec2 => xml::ec2_response(O::NAME, call.request_id, &response),
+        ApiService::Iam => xml::iam_response(O::NAME, call.request_id, &response),
+    };
     let document = document.map_err(|error| Fault::internal(&error))?;
     Ok(if O::MUTATES {
         Document::Done(document)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use eni_model::Caller;
 use eni_query::{QueryError, QueryTree};
 use eni_region::Region;
+use eni_sessions::SessionKey;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
@@ -21,12 +22,10 @@ use crate::pieces::{Document, PIECE_BYTES};
 use crate::sigv4::{Claim, Placement, Refusal, RequestParts, Service, SigningKeys};
 use crate::turns::Turns;
 use crate::workers::Workers;
-use crate::{Access, Client, Fault, sts, xml};
+use crate::{Access, Client, Fault, sessions, sts, xml};
 
 /// Where the API is.
 pub(crate) const PATH: &str = "/";
-/// The version of the EC2 API, which all SDKs have sent since 2016.
-const EC2_VERSION: &str = "2016-11-15";
 /// What the query parameters of a presigned request begin with; they are none of the operation's.
 const SIGNATURE_PARAMETERS: &str = "X-Amz-";
 
@@ -57,11 +56,13 @@ impl Answer {
     }
 }
 
-/// EC2's and STS's Query APIs in front of a region.
+/// EC2's, IAM's and STS's Query APIs in front of a region.
 pub struct QueryApi {
     region: Arc<Region>,
     access: Access,
     consoles: Box<dyn Consoles>,
+    /// What temporary credentials are made with.
+    sessions: Option<SessionKey>,
     signing_keys: SigningKeys,
     workers: Workers,
     turns: Turns,
@@ -75,6 +76,7 @@ impl QueryApi {
             region,
             access,
             consoles: Box::new(NoConsoles),
+            sessions: None,
             signing_keys: SigningKeys::default(),
             workers: Workers::start(),
             turns: Turns::default(),
@@ -86,6 +88,15 @@ impl QueryApi {
     pub fn with_consoles(self, consoles: impl Consoles) -> Self {
         Self {
             consoles: Box::new(consoles),
+            ..self
+        }
+    }
+
+    /// Takes and gives temporary credentials made with `key`; without this there are none.
+    #[must_use]
+    pub fn with_sessions(self, key: SessionKey) -> Self {
+        Self {
+            sessions: Some(key),
             ..self
         }
     }
@@ -169,11 +180,10 @@ impl QueryApi {
         let mut tree = read_parameters(head, body)?;
         let version: Option<String> = tree.take("Version")?;
         let action: Option<String> = tree.take("Action")?;
-        let served = action.as_deref().and_then(Served::find);
+        *service = Service::of_version(version.as_deref());
+        let served = action.as_deref();
+        let served = served.and_then(|action| Served::find(*service, action));
         record.action(action.as_deref(), served.map(Served::name));
-        if version.as_deref() == Some(sts::VERSION) {
-            *service = Service::Sts;
-        }
         let authenticated = self.authenticate(client, (head, body), *service, record);
         let caller = authenticated.map_err(|refusal| {
             debug!(%refusal, "a call is refused");
@@ -184,10 +194,16 @@ impl QueryApi {
         })?;
         let action = action.ok_or_else(no_call)?;
         if *service == Service::Sts {
-            return sts::answer(&action, &tree, &caller, request_id).map(Document::Whole);
+            let asked = sts::Asked {
+                caller: &caller,
+                region: &self.region,
+                sessions: self.sessions.as_ref(),
+                request_id,
+            };
+            return asked.answer(&action, &tree).map(Document::Whole);
         }
         let version = version.ok_or_else(|| QueryError::missing("Version"))?;
-        if version != EC2_VERSION {
+        if version != service.version() {
             return Err(Fault::client(
                 "NoSuchVersion",
                 format!("The requested version ({version}) of service AmazonEC2 does not exist"),
@@ -202,10 +218,11 @@ impl QueryApi {
         };
         match served {
             Some(served) => served.answer(call).await,
-            None => Err(operations::missing(&action)),
+            None => Err(operations::missing(*service, &action)),
         }
     }
 
+    /// Who calls. With temporary credentials that is a session of a role, also where no signature is looked at.
     fn authenticate(
         &self,
         client: &Client,
@@ -216,21 +233,27 @@ impl QueryApi {
         let query = head.uri.query().unwrap_or_default();
         let claim = Claim::read(&head.headers, query)?;
         record.access_key_id(&claim.access_key_id);
+        let session = || sessions::caller(&claim, self.sessions.as_ref(), &self.region);
         let store = match &self.access {
             Access::AnyCredentials { account_id } => {
                 // A guest's connection has come by a way that browsers of this machine do not have.
                 if client.instance_id().is_none() {
                     refuse_browsers(&claim, &head.headers)?;
                 }
-                let account_id = account_id.clone();
-                return Ok(Caller { account_id });
+                let session = session().ok().flatten();
+                return Ok(session.map_or_else(|| Caller::root(account_id), |(caller, _)| caller));
             }
             Access::Verified(store) => store,
         };
         claim.check_scope(service, &self.region.settings().region, self.region.now())?;
-        let credentials = store
-            .find(&claim.access_key_id)
-            .ok_or(Refusal::UnknownAccessKey)?;
+        let (caller, credentials) = match session()? {
+            Some(session) => session,
+            None => {
+                let found = store.find(&claim.access_key_id);
+                let credentials = found.ok_or(Refusal::UnknownAccessKey)?;
+                (Caller::root(&credentials.account_id), credentials)
+            }
+        };
         let key = self.signing_keys.get(
             &credentials.access_key_id,
             credentials.secret_access_key.reveal(),
@@ -244,8 +267,7 @@ impl QueryApi {
             body,
         };
         claim.verify(&parts, &key)?;
-        let account_id = credentials.account_id;
-        Ok(Caller { account_id })
+        Ok(caller)
     }
 }
 

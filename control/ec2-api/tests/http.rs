@@ -153,8 +153,8 @@ async fn what_is_no_call_of_ours_is_refused_with_ec2s_code() {
             "400 InvalidAction: Could not find operation AssumeMole for version 2011-06-15",
         ),
         (
-            "AssumeRole",
-            "400 UnsupportedOperation: AWS STS has the action AssumeRole, but OpenENI does not serve it yet.",
+            "GetSessionToken",
+            "400 UnsupportedOperation: AWS STS has the action GetSessionToken, but OpenENI does not serve it yet.",
         ),
     ] {
         let form = IDENTITY.replace("GetCallerIdentity", action);
@@ -384,4 +384,64 @@ async fn a_stopped_server_ends_although_a_client_keeps_its_connection() {
     stop.send(()).unwrap();
     timeout(PATIENCE, server).await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn iam_answers_in_its_own_xml() {
+    let endpoint = Endpoint::start().await;
+    // Whatever region a client signs for.
+    let signer = Signer::new(credentials(), "eu-west-1", Service::Iam);
+    let trust = "%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%22*%22%2C%22Action%22%3A%22sts%3A\
+                 AssumeRole%22%7D%7D";
+    let create = format!(
+        "Action=CreateRole&Version=2010-05-08&RoleName=web&AssumeRolePolicyDocument={trust}"
+    );
+    let call = async |rest: &str| {
+        let form = format!("Action={rest}");
+        endpoint.post(&signer, &form).await
+    };
+    let (status, document) = endpoint.post(&signer, &create).await;
+    assert_eq!(status, 200, "{document}");
+    let start = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<CreateRoleResponse \
+                 xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><CreateRoleResult><Role><Path>/</Path><RoleName>web</RoleName>";
+    assert!(document.starts_with(start), "{document}");
+    for (rest, want) in [
+        (
+            "ListRolePolicies&Version=2010-05-08&RoleName=web",
+            "<ListRolePoliciesResult><PolicyNames/><IsTruncated>false</IsTruncated></ListRolePoliciesResult>",
+        ),
+        (
+            "UpdateRole&Version=2010-05-08&RoleName=web&Description=one",
+            "<UpdateRoleResult/>",
+        ),
+        ("DeleteRole&Version=2010-05-08&RoleName=web", ""),
+    ] {
+        let (status, document) = call(rest).await;
+        assert_eq!(status, 200, "{document}");
+        let (_, after) = document.split_once("2010-05-08/\">").unwrap();
+        let (result, _) = after.split_once("<ResponseMetadata><RequestId>").unwrap();
+        assert_eq!(result, want);
+    }
+    for (rest, status, code) in [
+        (
+            "GetRole&Version=2010-05-08&RoleName=web",
+            404,
+            "NoSuchEntity",
+        ),
+        ("ListUsers&Version=2010-05-08", 400, "UnsupportedOperation"),
+        ("DescribeVpcs&Version=2010-05-08", 400, "InvalidAction"),
+    ] {
+        let (found, document) = call(rest).await;
+        assert_eq!(found, status, "{document}");
+        let error = "<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><Error><Type>Sender</Type><Code>";
+        assert!(
+            document.contains(&format!("{error}{code}</Code>")),
+            "{document}"
+        );
+    }
+    // No operation of one service under the version of another.
+    let answer = endpoint
+        .call("Action=GetRole&Version=2016-11-15&RoleName=web")
+        .await;
+    assert_eq!(code(&answer), "400 InvalidAction");
 }

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use eni_model::operations::iam::whole_seconds;
 use eni_model::operations::image::Image;
 use serde_json::Value;
 
@@ -49,10 +50,7 @@ fn document(asked: &Asked<'_>) -> String {
         ("instanceId", text(&instance.instance_id.to_string())),
         ("instanceType", text(instance.instance_type.name)),
         ("kernelId", Value::Null),
-        (
-            "pendingTime",
-            text(&whole_seconds(&instance.launch_time.to_string())),
-        ),
+        ("pendingTime", text(&whole_seconds(instance.launch_time))),
         (
             "privateIp",
             private_ip.map_or(Value::Null, |ip| ip.to_string().into()),
@@ -61,12 +59,12 @@ fn document(asked: &Asked<'_>) -> String {
         ("region", text(&scope.region.region)),
         ("version", text(VERSION)),
     ];
-    let lines = members.map(|(name, value)| format!("  \"{name}\" : {value}"));
-    format!("{{\n{}\n}}", Vec::from(lines).join(",\n"))
+    object(&members)
 }
 
-/// `2026-11-20T19:10:54Z` of `2026-11-20T19:10:54.007Z`.
-fn whole_seconds(time: &str) -> String {
-    let seconds = time.split('.').next().unwrap_or(time);
-    format!("{seconds}Z")
+/// An object as EC2's metadata writes it.
+pub(crate) fn object(members: &[(&str, Value)]) -> String {
+    let lines = members.iter();
+    let lines = lines.map(|(name, value)| format!("  \"{name}\" : {value}"));
+    format!("{{\n{}\n}}", lines.collect::<Vec<_>>().join(",\n"))
 }

@@ -9,6 +9,7 @@ use eni_model::resource::{Instance, NetworkInterface};
 
 use crate::Scope;
 use crate::interface::{self, Interface};
+use crate::profile;
 use crate::tree::Entry::{Folder, Text};
 use crate::tree::{Entries, Node, look, look_among};
 
@@ -65,6 +66,7 @@ impl<'a> Asked<'a> {
             Folder(|asked, path| look(Self::EVENTS, asked, path)),
         ),
         ("hostname", Text(local_hostname)),
+        ("iam", Folder(profile::iam)),
         ("instance-action", Text(|_| Some("none".to_owned()))),
         (
             "instance-id",

@@ -5,7 +5,7 @@
 //! what clients rely on.
 //!
 //! *Limitations.* All versions have the same tree, the newest. Items that nothing here has (signatures of the identity
-//! document, spot, roles, public keys) are not there, as on an instance of EC2's without them.
+//! document, spot, public keys) are not there, as on an instance of EC2's without them.
 //!
 //! *Invariant*: nothing here knows HTTP connections, or how it is found out who asks.
 #![no_std]
@@ -17,6 +17,7 @@ mod document;
 mod instance;
 mod interface;
 mod page;
+mod profile;
 mod token;
 mod tree;
 
@@ -27,6 +28,7 @@ use eni_model::resource::Instance;
 use eni_model::{RegionSettings, World};
 use eni_types::{InstanceId, Timestamp};
 
+pub use eni_sessions::SessionKey;
 pub use token::{Seconds, TokenKey};
 
 use crate::page::{BAD_REQUEST, FORBIDDEN, NOT_ALLOWED, NOT_FOUND, UNAUTHORIZED};
@@ -58,6 +60,26 @@ pub struct Request<'a> {
     pub is_forwarded: bool,
 }
 
+/// What a region gives to its instances is made with these.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// For tokens of instance metadata.
+    pub tokens: TokenKey,
+    /// For the credentials of roles.
+    pub sessions: SessionKey,
+}
+
+impl Keys {
+    /// The keys that follow from a secret of the region's.
+    #[must_use]
+    pub fn from_secret(secret: &[u8]) -> Self {
+        Self {
+            tokens: TokenKey::from_secret(secret),
+            sessions: SessionKey::from_secret(secret),
+        }
+    }
+}
+
 /// Of what a request is answered.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
@@ -65,8 +87,8 @@ pub struct Scope<'a> {
     pub world: &'a World,
     /// The region's settings.
     pub region: &'a RegionSettings,
-    /// The region's key of tokens.
-    pub key: &'a TokenKey,
+    /// The region's keys.
+    pub keys: &'a Keys,
     /// The time.
     pub now: Timestamp,
 }
@@ -126,7 +148,10 @@ fn give_token(request: &Request<'_>, instance: &Instance, scope: Scope<'_>) -> A
     let Some(ttl) = request.token_ttl.and_then(Seconds::of_token) else {
         return BAD_REQUEST.answer();
     };
-    let token = scope.key.token(instance.instance_id, scope.now, ttl);
+    let token = scope
+        .keys
+        .tokens
+        .token(instance.instance_id, scope.now, ttl);
     Answer {
         token_ttl: Some(ttl),
         hop_limit: Some(instance.metadata_options.http_put_response_hop_limit),
@@ -136,7 +161,11 @@ fn give_token(request: &Request<'_>, instance: &Instance, scope: Scope<'_>) -> A
 
 fn read(request: &Request<'_>, instance: &Instance, scope: Scope<'_>) -> Answer {
     let token_ttl = match request.token {
-        Some(token) => match scope.key.verify(token, instance.instance_id, scope.now) {
+        Some(token) => match scope
+            .keys
+            .tokens
+            .verify(token, instance.instance_id, scope.now)
+        {
             Some(left) => Some(left),
             None => return UNAUTHORIZED.answer(),
         },

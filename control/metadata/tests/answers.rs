@@ -1,7 +1,7 @@
 //! What instances are answered, after calls as a client makes them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use eni_metadata::{Answer, Request, Scope, TokenKey, answer};
+use eni_metadata::{Answer, Keys, Request, Scope, answer};
 use eni_model::testing::TestWorld;
 use eni_types::{InstanceId, Timestamp};
 
@@ -9,7 +9,7 @@ use eni_types::{InstanceId, Timestamp};
 struct Bench {
     region: TestWorld,
     instance: String,
-    key: TokenKey,
+    keys: Keys,
 }
 
 const ONE: [(&str, &str); 3] = [
@@ -33,7 +33,7 @@ impl Bench {
         Self {
             region,
             instance,
-            key: TokenKey::from_secret(b"secret"),
+            keys: Keys::from_secret(b"secret"),
         }
     }
 
@@ -46,7 +46,7 @@ impl Bench {
         let scope = Scope {
             world: &self.region.world,
             region: &self.region.region,
-            key: &self.key,
+            keys: &self.keys,
             now: self.region.now,
         };
         answer(request, id, scope)

@@ -8,12 +8,7 @@ use core::net::Ipv4Addr;
 use eni_types::{IdSequence, Ipv4Cidr, Timestamp};
 use rand_core::Rng;
 
-/// Who calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// Twelve digits.
-    pub account_id: String,
-}
+use crate::Caller;
 
 /// What is fixed for a region's life.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -378,13 +378,17 @@ pub(crate) fn check_size(results: u32, sizes: &RangeInclusive<u32>) -> Result<()
 
 /// A token is the id that the next answer starts with and its checksum, in hex: opaque, valid even if that row has gone,
 /// and nothing that a caller would make up.
-fn encode_token(id: impl Display) -> String {
+pub(crate) fn encode_token(id: impl Display) -> String {
     let text = format!("{id}");
     let checksum = token_checksum(text.as_bytes());
     hex::encode(text) + &hex::encode(checksum)
 }
 
-fn decode_token<I: FromStr>(token: &str) -> Result<I, Ec2Error> {
+/// The id in a token.
+///
+/// # Errors
+/// `InvalidNextToken`.
+pub(crate) fn decode_token<I: FromStr>(token: &str) -> Result<I, Ec2Error> {
     let bytes = hex::decode(token).map_err(|_| no_such_token())?;
     let (text, checksum) = bytes.split_last_chunk().ok_or_else(no_such_token)?;
     if *checksum != token_checksum(text) {

@@ -5,7 +5,7 @@ use core::fmt;
 
 use eni_query::QueryError;
 
-/// An error as EC2 answers it: [`ErrorCode`] is the contract programs rely on, the message is for people.
+/// An error as EC2, or IAM, answers it: [`ErrorCode`] is the contract programs rely on, the message is for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Ec2Error {
@@ -51,7 +51,8 @@ impl From<QueryError> for Ec2Error {
 
 macro_rules! error_codes {
     ($($variant:ident = $code:literal, $status:literal;)*) => {
-        /// EC2's error codes (EC2 API reference, "Error codes"). Variants are the codes without punctuation.
+        /// EC2's error codes (EC2 API reference, "Error codes") and IAM's (IAM API reference, "Common Error Types" and "Errors"
+        /// of each action). Variants are the codes without punctuation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[allow(missing_docs, reason = "each variant is spelled as its code")]
         pub enum ErrorCode {
@@ -101,10 +102,12 @@ error_codes! {
     DefaultSubnetAlreadyExistsInAvailabilityZone = "DefaultSubnetAlreadyExistsInAvailabilityZone", 400;
     DefaultVpcAlreadyExists = "DefaultVpcAlreadyExists", 400;
     DefaultVpcDoesNotExist = "DefaultVpcDoesNotExist", 400;
+    DeleteConflict = "DeleteConflict", 409;
     DependencyViolation = "DependencyViolation", 400;
     DhcpOptionsLimitExceeded = "DhcpOptionsLimitExceeded", 400;
     DryRunOperation = "DryRunOperation", 412;
     EgressOnlyInternetGatewayLimitExceeded = "EgressOnlyInternetGatewayLimitExceeded", 400;
+    EntityAlreadyExists = "EntityAlreadyExists", 409;
     GatewayNotAttached = "Gateway.NotAttached", 400;
     IdempotentParameterMismatch = "IdempotentParameterMismatch", 400;
     IncorrectInstanceState = "IncorrectInstanceState", 400;
@@ -127,6 +130,7 @@ error_codes! {
     InvalidGroupDuplicate = "InvalidGroup.Duplicate", 400;
     InvalidGroupNotFound = "InvalidGroup.NotFound", 400;
     InvalidId = "InvalidID", 400;
+    InvalidInput = "InvalidInput", 400;
     InvalidInstanceAttributeValue = "InvalidInstanceAttributeValue", 400;
     InvalidInstanceId = "InvalidInstanceID", 400;
     InvalidInstanceIdNotFound = "InvalidInstanceID.NotFound", 400;
@@ -159,6 +163,8 @@ error_codes! {
     InvalidVolumeNotFound = "InvalidVolume.NotFound", 400;
     InvalidVpcRange = "InvalidVpc.Range", 400;
     InvalidVpcIdNotFound = "InvalidVpcID.NotFound", 400;
+    LimitExceeded = "LimitExceeded", 409;
+    MalformedPolicyDocument = "MalformedPolicyDocument", 400;
     MalformedQueryString = "MalformedQueryString", 400;
     MissingInput = "MissingInput", 400;
     MissingParameter = "MissingParameter", 400;
@@ -167,6 +173,7 @@ error_codes! {
     NetworkAclEntryLimitExceeded = "NetworkAclEntryLimitExceeded", 400;
     NetworkAclLimitExceeded = "NetworkAclLimitExceeded", 400;
     NetworkInterfaceLimitExceeded = "NetworkInterfaceLimitExceeded", 400;
+    NoSuchEntity = "NoSuchEntity", 404;
     OperationNotPermitted = "OperationNotPermitted", 400;
     OutstandingVpcPeeringConnectionLimitExceeded = "OutstandingVpcPeeringConnectionLimitExceeded", 400;
     PrivateIpAddressLimitExceeded = "PrivateIpAddressLimitExceeded", 400;
@@ -183,6 +190,7 @@ error_codes! {
     Unavailable = "Unavailable", 503;
     UnknownParameter = "UnknownParameter", 400;
     UnsupportedOperation = "UnsupportedOperation", 400;
+    ValidationError = "ValidationError", 400;
     VpcIdNotSpecified = "VPCIdNotSpecified", 400;
     VpcLimitExceeded = "VpcLimitExceeded", 400;
     VpcPeeringConnectionAlreadyExists = "VpcPeeringConnectionAlreadyExists", 400;

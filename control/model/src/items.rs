@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use eni_query::{FromQuery, QueryError, QueryNode};
 use serde::Serialize;
 
 /// A list as EC2 writes it: `<groupSet><item>…</item><item>…</item></groupSet>`; without members, `<groupSet/>`.
@@ -29,6 +30,37 @@ impl<T> FromIterator<T> for ItemSet<T> {
         Self {
             items: members.into_iter().collect(),
         }
+    }
+}
+
+/// A list as the services of the plain Query protocol read and write it: `Roles.member.1`, and
+/// `<Roles><member>…</member></Roles>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Members<T> {
+    /// The members.
+    #[serde(rename = "member")]
+    pub items: Vec<T>,
+}
+
+impl<T> Default for Members<T> {
+    fn default() -> Self {
+        Self { items: Vec::new() }
+    }
+}
+
+impl<T> FromIterator<T> for Members<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(members: I) -> Self {
+        Self {
+            items: members.into_iter().collect(),
+        }
+    }
+}
+
+impl<T: FromQuery> FromQuery for Members<T> {
+    fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
+        QueryNode::check_names(node, path, |name| name == "member")?;
+        let items = QueryNode::read_child(node, path, "member")?;
+        Ok(Self { items })
     }
 }
 

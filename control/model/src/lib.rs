@@ -12,6 +12,7 @@ extern crate alloc;
 
 pub mod api;
 mod bootstrap;
+mod caller;
 mod change;
 mod client_token;
 mod context;
@@ -36,15 +37,16 @@ mod unserved;
 mod world;
 
 pub use bootstrap::bootstrap;
+pub use caller::{Caller, Principal};
 pub use change::{Change, ChangeSet};
 pub use client_token::ClientToken;
-pub use context::{Caller, Context, RegionSettings};
+pub use context::{Context, RegionSettings};
 pub use error::{Ec2Error, ErrorCode};
 pub use host::{Published, Reports, Source};
 pub use identity::{Identity, IdentityNumber, SecurityGroupSet};
 pub use index::{Ids, Index};
-pub use items::{ItemSet, ReturnTrue};
-pub use operation::{Action, Await, Console, Listed, Operation, Planned};
+pub use items::{ItemSet, Members, ReturnTrue};
+pub use operation::{Action, ApiService, Await, Console, Listed, Operation, Planned};
 pub use resource::{Resource, ResourceKind, World};
 pub use served::ServedApi;
 pub use table::{FoundBy, IdsOf, Indexed, Indexes, Row, Table};

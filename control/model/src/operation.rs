@@ -12,8 +12,30 @@ use crate::describe::Listing;
 use crate::resource::Instance;
 use crate::{ChangeSet, Context, Ec2Error, World};
 
-/// A request, as EC2's model has it: what `cargo xtask api` writes.
+/// Whose operation a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiService {
+    /// Elastic Compute Cloud.
+    Ec2,
+    /// Identity and Access Management.
+    Iam,
+}
+
+impl ApiService {
+    /// As texts call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ec2 => "EC2",
+            Self::Iam => "IAM",
+        }
+    }
+}
+
+/// A request, as its service's model has it: what `cargo xtask api` writes.
 pub trait Action: FromQuery + Send + 'static {
+    /// Whose it is.
+    const SERVICE: ApiService = ApiService::Ec2;
     /// The `Action`, such as `CreateSubnet`.
     const NAME: &'static str;
     /// Whether planning may change the world. Describes do not: they run at once against the published world.

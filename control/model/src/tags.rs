@@ -181,7 +181,8 @@ impl Tags {
         self.0.binary_search_by(|tag| (*tag.key).cmp(key))
     }
 
-    fn set(&mut self, tag: Tag) {
+    /// Adds or overwrites a tag that is known to be legal.
+    pub(crate) fn set(&mut self, tag: Tag) {
         match self.position(&tag.key) {
             Ok(at) => self.0[at] = tag,
             Err(at) => self.0.insert(at, tag),

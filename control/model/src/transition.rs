@@ -150,8 +150,8 @@ struct Draft<'a> {
     instances: BTreeMap<InstanceId, Instance>,
     /// `None` for a deleted interface.
     network_interfaces: BTreeMap<NetworkInterfaceId, Option<NetworkInterface>>,
-    /// Changes to public addresses, which only one transition of a list can make.
-    addresses: ChangeSet,
+    /// Changes to public addresses and instance profiles, which only one transition of a list can make.
+    others: ChangeSet,
 }
 
 impl<'a> Draft<'a> {
@@ -160,7 +160,7 @@ impl<'a> Draft<'a> {
             world,
             instances: BTreeMap::new(),
             network_interfaces: BTreeMap::new(),
-            addresses: ChangeSet::none(),
+            others: ChangeSet::none(),
         }
     }
 
@@ -175,7 +175,7 @@ impl<'a> Draft<'a> {
                 None => changes.delete(id),
             }
         }
-        changes.append(self.addresses);
+        changes.append(self.others);
         changes
     }
 
@@ -293,6 +293,9 @@ impl<'a> Draft<'a> {
         let Some(instance) = ending else { return };
         let instance = moved_on(instance, InstanceState::Terminated, now);
         self.instances.insert(id, instance);
+        for association in self.world.iam_instance_profile_associations.by(&id) {
+            self.others.delete(association.association_id);
+        }
         for mut eni in self.of_instance(id) {
             let goes = eni
                 .attachment
@@ -342,7 +345,7 @@ impl<'a> Draft<'a> {
     fn release_lent(&mut self, id: NetworkInterfaceId) {
         for address in self.world.addresses.by(&id) {
             if address.lent {
-                self.addresses.delete(address.allocation_id);
+                self.others.delete(address.allocation_id);
             }
         }
     }
@@ -350,7 +353,7 @@ impl<'a> Draft<'a> {
     /// Leaves no public address at an interface that goes.
     fn release_all(&mut self, id: NetworkInterfaceId) {
         for address in self.world.addresses.by(&id) {
-            release::disassociate(address, &mut self.addresses);
+            release::disassociate(address, &mut self.others);
         }
     }
 }

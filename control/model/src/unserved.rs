@@ -1,33 +1,40 @@
-//! Parameters that EC2 has, but that no code here reads.
+//! Parameters that a service has, but that no code here reads.
 
 use alloc::format;
 
 use eni_query::{ANY_MEMBER, QueryError, QueryTree};
 
-use crate::{Ec2Error, ErrorCode, Operation};
+use crate::{ApiService, Ec2Error, ErrorCode, Operation};
 
-/// Every parameter that EC2 has for the operations served: action and full name, with `N` for the number of a list's
+/// Every parameter that the services have for the operations served: action and full name, with `N` for the number of a list's
 /// member (`scripts/aws-model.py`).
 const PARAMETERS: &str = include_str!("../parameters.tsv");
 
-/// Reads the request of an operation. What EC2 has and OpenENI does not serve is told from what nobody has; given with
+/// Reads the request of an operation. What its service has and OpenENI does not serve is told from what nobody has; given with
 /// an empty value it counts as not given, and is taken out.
 ///
 /// # Errors
-/// `UnsupportedOperation` for a parameter that is not served; else what reading `O` gives.
+/// `UnsupportedOperation` for a parameter that is not served; else what reading `O` gives, which IAM calls a
+/// `ValidationError`.
 pub fn read_request<O: Operation>(tree: &mut QueryTree) -> Result<O, Ec2Error> {
     loop {
         let unknown = match tree.read() {
             Err(QueryError::Unknown { parameter }) => parameter,
+            Err(error) if O::SERVICE == ApiService::Iam => return Err(of_iam(&error)),
             read => return Ok(read?),
         };
         let Some(pattern) = pattern_of(O::NAME, &unknown) else {
-            return Err(QueryError::Unknown { parameter: unknown }.into());
+            let error = QueryError::Unknown { parameter: unknown };
+            return Err(match O::SERVICE {
+                ApiService::Ec2 => error.into(),
+                ApiService::Iam => of_iam(&error),
+            });
         };
         // Each round takes out all parameters of one pattern, so that there are no more rounds than patterns.
         if !tree.remove_empty(pattern) {
             let message = format!(
-                "EC2 has the parameter {unknown} of {}, but OpenENI does not serve it yet.",
+                "{} has the parameter {unknown} of {}, but OpenENI does not serve it yet.",
+                O::SERVICE.name(),
                 O::NAME
             );
             return Err(ErrorCode::UnsupportedOperation.with(message));
@@ -35,7 +42,20 @@ pub fn read_request<O: Operation>(tree: &mut QueryTree) -> Result<O, Ec2Error> {
     }
 }
 
-/// How EC2's model writes `parameter`, which may be one with others below it.
+/// What IAM says of a parameter that is wrong (IAM API reference, "Common Error Types"). What it does not know IAM passes
+/// over; here that is refused as by EC2.
+fn of_iam(error: &QueryError) -> Ec2Error {
+    let message = match error {
+        QueryError::Unknown { .. } => return error.clone().into(),
+        QueryError::Missing { parameter } => format!(
+            "1 validation error detected: Value null at '{parameter}' failed to satisfy constraint: Member must not be null"
+        ),
+        other => format!("{other}"),
+    };
+    ErrorCode::ValidationError.with(message)
+}
+
+/// How the service's model writes `parameter`, which may be one with others below it.
 fn pattern_of(action: &str, parameter: &str) -> Option<&'static str> {
     let of_action = PARAMETERS.lines().filter_map(|line| {
         let (its_action, name) = line.split_once('\t')?;

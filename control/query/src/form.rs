@@ -1,9 +1,10 @@
 //! The form encoding (`application/x-www-form-urlencoded`) that requests arrive in.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
 use crate::QueryError;
 
@@ -13,6 +14,12 @@ pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'.')
     .remove(b'~');
+
+/// `text` with all but the unreserved characters of RFC 3986 encoded, as IAM answers policy documents.
+#[must_use]
+pub fn percent_encoded(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).collect()
+}
 
 /// The decoded names and values of a form, in order. A plus is a space; a percent sign that no two hexadecimal digits
 /// follow stands for itself; empty pairs are passed over.

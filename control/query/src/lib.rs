@@ -34,7 +34,7 @@ mod unread;
 
 pub use eni_query_derive::FromQuery;
 pub use error::QueryError;
-pub use form::form_pairs;
+pub use form::{form_pairs, percent_encoded};
 pub use scalar::read_id;
 pub use tree::{ANY_MEMBER, MAX_DEPTH, MAX_PARAMETERS, QueryNode, QueryTree};
 pub use unread::Unread;

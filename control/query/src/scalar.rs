@@ -10,6 +10,7 @@ use core::str::FromStr;
 
 use eni_types::{Ipv4Cidr, Ipv6Cidr, MalformedId, NetworkInterfaceType, SecurityGroupId, TypedId};
 
+use crate::error::spelled;
 use crate::{FromQuery, QueryError, QueryNode};
 
 fn text<'a>(node: Option<&'a QueryNode>, path: &str) -> Result<&'a str, QueryError> {
@@ -137,6 +138,22 @@ macro_rules! read_ids {
 }
 
 eni_types::each_id!(read_ids);
+
+macro_rules! read_iam_texts {
+    ($($name:ident),*) => {
+        $(impl FromQuery for eni_types::iam::$name {
+            fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {
+                let value = text(node, path)?;
+                let read = value.parse();
+                read.map_err(|reason: eni_types::iam::MalformedIamText| QueryError::Worded {
+                    message: reason.message(&spelled(path), value),
+                })
+            }
+        })*
+    };
+}
+
+eni_types::each_iam_text!(read_iam_texts);
 
 impl<T: FromQuery> FromQuery for Option<T> {
     fn from_query(node: Option<&QueryNode>, path: &str) -> Result<Self, QueryError> {

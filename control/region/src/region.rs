@@ -121,9 +121,7 @@ impl Region {
     /// The account that owns the region, as whom the agent reports.
     #[must_use]
     pub fn owner(&self) -> Caller {
-        Caller {
-            account_id: self.shared.settings.account_id.clone(),
-        }
+        Caller::root(self.shared.settings.account_id.clone())
     }
 
     /// Hands a call to the writer, at once. `fingerprint` is the request's (`Context::fingerprint`). The answer comes

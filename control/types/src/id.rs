@@ -272,6 +272,8 @@ typed_ids! { $
     NetworkAclId, "acl", Some("InvalidNetworkAclId.Malformed"), "InvalidNetworkAclID.NotFound", "networkAcl ID";
     /// Id of the association of a network ACL with a subnet.
     NetworkAclAssociationId, "aclassoc", None, "InvalidAssociationID.NotFound", "association ID";
+    /// Id of the association of an instance profile with an instance.
+    IamInstanceProfileAssociationId, "iip-assoc", None, "InvalidAssociationID.NotFound", "association ID";
     /// Id of an instance.
     InstanceId, "i", Some("InvalidInstanceID.Malformed"), "InvalidInstanceID.NotFound", "instance ID";
     /// Id of the reservation that launched instances together.

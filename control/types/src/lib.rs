@@ -9,6 +9,7 @@ extern crate alloc;
 mod address;
 mod dhcp_option;
 mod hash;
+pub mod iam;
 mod id;
 pub mod quota;
 mod state;
@@ -22,10 +23,10 @@ pub use dhcp_option::{DhcpOption, DomainNameServers, MalformedDhcpOption};
 pub use hash::fnv1a;
 pub use id::{
     AllocationId, AssociationId, AttachmentId, DhcpOptionsId, EgressOnlyInternetGatewayId,
-    IdErrors, IdSequence, ImageId, InstanceId, InternetGatewayId, MalformedId, NatGatewayId,
-    NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, ReservationId, ResourceId,
-    RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId,
-    SubnetCidrAssociationId, SubnetId, TypedId, VpcCidrAssociationId, VpcId,
+    IamInstanceProfileAssociationId, IdErrors, IdSequence, ImageId, InstanceId, InternetGatewayId,
+    MalformedId, NatGatewayId, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId,
+    ReservationId, ResourceId, RouteTableAssociationId, RouteTableId, SecurityGroupId,
+    SecurityGroupRuleId, SubnetCidrAssociationId, SubnetId, TypedId, VpcCidrAssociationId, VpcId,
     VpcPeeringConnectionId,
 };
 pub use state::{

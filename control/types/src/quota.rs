@@ -74,6 +74,28 @@ pub const NETWORK_ACLS_PER_VPC: usize = 200;
 pub const RULES_PER_NETWORK_ACL: usize = 40;
 /// Sets of DHCP options in a region: AWS's guides name no limit; a bound of ours.
 pub const DHCP_OPTIONS_PER_REGION: usize = 1_000;
+/// Roles in an account (IAM User Guide, "IAM and AWS STS quotas", as all that follow).
+pub const ROLES: usize = 1_000;
+/// Instance profiles in an account.
+pub const INSTANCE_PROFILES: usize = 1_000;
+/// Roles in an instance profile.
+pub const ROLES_PER_INSTANCE_PROFILE: usize = 1;
+/// Managed policies that an account makes.
+pub const POLICIES: usize = 1_500;
+/// Managed policies that are attached to a role: IAM's default is 10, raisable to 25.
+pub const POLICIES_PER_ROLE: usize = 25;
+/// Versions of a managed policy.
+pub const VERSIONS_PER_POLICY: usize = 5;
+/// Characters of a managed policy's document, white space apart.
+pub const POLICY_CHARACTERS: usize = 6_144;
+/// Characters of all inline policies of a role, white space apart.
+pub const INLINE_POLICY_CHARACTERS: usize = 10_240;
+/// Characters of a role's trust policy, white space apart: IAM's default is 2,048, raisable to 8,192.
+pub const TRUST_POLICY_CHARACTERS: usize = 8_192;
+/// Characters of the description of a role or a policy (IAM API reference, `CreateRole`).
+pub const IAM_DESCRIPTION_CHARACTERS: usize = 1_000;
+/// How long sessions of a role may last that ask for it, in seconds (IAM API reference, `CreateRole`).
+pub const SESSION_DURATIONS: core::ops::RangeInclusive<u32> = 3_600..=43_200;
 /// Tags on a resource (EC2 User Guide, "Tag restrictions").
 pub const TAGS_PER_RESOURCE: usize = 50;
 /// Characters in a tag's key.

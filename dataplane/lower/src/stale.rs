@@ -102,7 +102,11 @@ impl Stale {
             ResourceKey::DhcpOptions(_)
             | ResourceKey::Identity(_)
             | ResourceKey::ClientToken(_)
-            | ResourceKey::MetadataDefaults(_) => {}
+            | ResourceKey::IamInstanceProfileAssociation(_)
+            | ResourceKey::InstanceProfile(_)
+            | ResourceKey::MetadataDefaults(_)
+            | ResourceKey::Policy(_)
+            | ResourceKey::Role(_) => {}
         }
     }
 
@@ -289,6 +293,7 @@ fn read_of_interface(eni: &NetworkInterface) -> impl PartialEq {
         connection_tracking,
         map_public_ip_on_launch: _,
         requester_id: _,
+        created_by: _,
         tags: _,
     } = eni;
     (

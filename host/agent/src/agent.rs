@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use eni_bpf_loader::Programs;
 use eni_instance::{AdapterFiles, RunDirectory};
-use eni_metadata::TokenKey;
+use eni_metadata::Keys;
 use eni_model::{Reports, Source};
 use eni_priority::Priority;
 use eni_services::{Askers, DnsUpstream, GuestApi, Services};
@@ -37,8 +37,8 @@ pub struct AgentSettings {
     pub adapter_files: Arc<dyn AdapterFiles>,
     /// Serves the Elastic Fabric Adapters.
     pub adapters: Arc<dyn AdapterService>,
-    /// What tokens of instance metadata are made with.
-    pub token_key: TokenKey,
+    /// What instance metadata gives is made with these.
+    pub metadata_keys: Keys,
     /// Who is asked about names that are not the region's.
     pub dns_upstream: DnsUpstream,
     /// The region's API, as guests find it; `None` where they find none.
@@ -72,7 +72,7 @@ impl Agent {
             init_command,
             adapter_files,
             adapters,
-            token_key,
+            metadata_keys,
             dns_upstream,
             api,
             authority,
@@ -101,7 +101,7 @@ impl Agent {
         let services = Services::new(
             Arc::clone(&source),
             Arc::clone(&askers),
-            token_key,
+            metadata_keys,
             dns_upstream,
             api,
         )

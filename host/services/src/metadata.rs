@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use eni_abi::Service;
 use eni_metadata::{
-    Answer, FORWARDED_HEADER, Request, Scope, TOKEN_HEADER, TOKEN_TTL_HEADER, TokenKey, answer,
+    Answer, FORWARDED_HEADER, Keys, Request, Scope, TOKEN_HEADER, TOKEN_TTL_HEADER, answer,
 };
 use eni_model::Source;
 use eni_types::InstanceId;
@@ -45,18 +45,18 @@ const SERVER_NAME: &str = "EC2ws";
 pub struct MetadataService {
     source: Arc<dyn Source>,
     askers: Arc<Askers>,
-    key: TokenKey,
+    keys: Keys,
     places: Places,
 }
 
 impl MetadataService {
-    /// Of what `source` publishes, with tokens by `key`.
+    /// Of what `source` publishes, with tokens and credentials by `keys`.
     #[must_use]
-    pub fn new(source: Arc<dyn Source>, askers: Arc<Askers>, key: TokenKey) -> Self {
+    pub fn new(source: Arc<dyn Source>, askers: Arc<Askers>, keys: Keys) -> Self {
         Self {
             source,
             askers,
-            key,
+            keys,
             places: Places::default(),
         }
     }
@@ -146,7 +146,7 @@ impl MetadataService {
         let scope = Scope {
             world: published.world(),
             region: self.source.settings(),
-            key: &self.key,
+            keys: &self.keys,
             now: self.source.now(),
         };
         match self.instance_at(vport, scope) {

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use eni_metadata::TokenKey;
+use eni_metadata::Keys;
 use eni_model::Source;
 use tokio::sync::watch;
 
@@ -21,7 +21,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// Of what `source` publishes, for the attachments that `askers` knows; tokens of instance metadata are by `key`. What names
+    /// Of what `source` publishes, for the attachments that `askers` knows; what instance metadata gives is made with `keys`. What names
     /// are not known there, `upstream` is asked from the calling thread's network namespace. Where there is an `api`, guests find it.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ impl Services {
     pub fn new(
         source: Arc<dyn Source>,
         askers: Arc<Askers>,
-        key: TokenKey,
+        keys: Keys,
         upstream: DnsUpstream,
         api: Option<GuestApi>,
     ) -> io::Result<Self> {
@@ -39,7 +39,7 @@ impl Services {
             .map(|api| ApiService::new(Arc::clone(&source), Arc::clone(&askers), api))
             .transpose()?;
         Ok(Self {
-            metadata: Arc::new(MetadataService::new(source, askers, key)),
+            metadata: Arc::new(MetadataService::new(source, askers, keys)),
             names: Arc::new(names),
             addresses,
             api,

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use eni_abi::Service;
-use eni_metadata::TokenKey;
+use eni_metadata::Keys;
 use eni_services::{
     Askers, MAX_CONNECTIONS_PER_INTERFACE, MAX_WAITING_PER_INTERFACE, MetadataService,
 };
@@ -34,7 +34,7 @@ impl Bench {
     fn new() -> Self {
         let askers = Arc::new(Askers::default());
         let (source, instances) = two_instances(&askers);
-        let key = TokenKey::from_secret(b"secret");
+        let key = Keys::from_secret(b"secret");
         let service = Arc::new(MetadataService::new(source, Arc::clone(&askers), key));
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));

@@ -58,8 +58,9 @@ impl OtherService {
                 None => Self::of_version(head, body),
             };
         };
-        let served = [Service::Ec2, Service::Sts].map(Service::signing_name);
-        if served.contains(&signing_name.as_str()) {
+        let served = Service::ALL.map(Service::signing_name);
+        let is_served = served.contains(&signing_name.as_str());
+        if is_served && head.uri.path() == PATH {
             return None;
         }
         let alike: Vec<_> = models()
@@ -67,6 +68,9 @@ impl OtherService {
             .collect();
         if let Some(model) = best(&alike, target.as_deref(), dialect) {
             return Some(Self::new(model, dialect));
+        }
+        if is_served {
+            return None;
         }
         // A service younger than the table, unless the request could be meant for EC2.
         if head.uri.path() != PATH || matches!(dialect, Some(Dialect::Json | Dialect::Cbor)) {
@@ -85,7 +89,7 @@ impl OtherService {
         }
     }
 
-    /// The services of the Query protocol that have the version that the request asks for, and EC2 and STS do not.
+    /// The services of the Query protocol that have the version that the request asks for, and none of those served does.
     fn of_version(head: &Parts, body: &[u8]) -> Option<Self> {
         let query = head.uri.query().unwrap_or_default().as_bytes();
         let (_, version) = form_pairs(query)
@@ -115,7 +119,7 @@ impl OtherService {
 
     fn fault(&self, head: &Parts) -> Fault {
         let message = format!(
-            "OpenENI does not serve {}. It serves the networking of Amazon EC2, and GetCallerIdentity of AWS STS.",
+            "OpenENI does not serve {}. It serves the networking of Amazon EC2, roles and instance profiles of AWS IAM, and AWS STS.",
             self.name
         );
         // An answer to HEAD has no body: clients print the status instead.

@@ -5,6 +5,7 @@ use http::request::Parts;
 
 use super::{CODE, OtherService, models};
 use crate::access_log::Record;
+use crate::sigv4::Service;
 use crate::{Answer, Client};
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
@@ -121,8 +122,8 @@ fn a_request_names_its_service_in_one_of_several_ways() {
         (
             "/",
             &[],
-            b"Action=ListUsers&Version=2010-05-08",
-            Some("AWS Identity and Access Management"),
+            b"Action=DescribeStacks&Version=2010-05-15",
+            Some("AWS CloudFormation"),
         ),
         (
             "/?Action=ListTopics&Version=2010-03-31",
@@ -167,14 +168,14 @@ fn a_request_names_its_service_in_one_of_several_ways() {
 }
 
 #[test]
-fn what_is_signed_for_ec2_or_sts_is_for_no_other_service() {
-    for service in ["ec2", "sts"] {
+fn what_is_signed_for_a_served_service_is_for_no_other() {
+    for service in Service::ALL.map(Service::signing_name) {
         let authorization = signed_for(service);
         let headers = [
             ("authorization", authorization.as_str()),
             ("content-type", FORM),
         ];
-        let found = OtherService::of_request(&head("POST", "/", &headers), b"Version=2010-05-08");
+        let found = OtherService::of_request(&head("POST", "/", &headers), b"Version=2010-05-15");
         assert_eq!(found, None);
     }
 }

@@ -41,7 +41,8 @@ pub struct Claim<'a> {
     /// `host;x-amz-date`.
     signed_headers: Cow<'a, str>,
     signature: [u8; 32],
-    has_session_token: bool,
+    /// What goes with temporary credentials.
+    pub session_token: Option<Cow<'a, str>>,
 }
 
 /// The parts of a signature as found, before they are looked into.
@@ -107,8 +108,12 @@ impl<'a> Claim<'a> {
         let at = ClaimedTime::from_basic(date)
             .or_else(|| ClaimedTime::from_http_date(date).filter(|_| date_name == "date"))
             .ok_or_else(|| not_basic(date))?;
-        let has_session_token = headers.contains_key("x-amz-security-token");
-        Self::check(found, at, Placement::Header, has_session_token)
+        let session_token = headers.get("x-amz-security-token").map(|token| {
+            let token = token.to_str();
+            token.map_err(|_| incomplete("X-Amz-Security-Token header is not ASCII."))
+        });
+        let session_token = session_token.transpose()?.map(Into::into);
+        Self::check(found, at, Placement::Header, session_token)
     }
 
     fn from_query(query: &'a str) -> Result<Self, Refusal> {
@@ -118,7 +123,7 @@ impl<'a> Claim<'a> {
             signature: None,
         };
         let (mut algorithm, mut date, mut expires) = (None, None, None);
-        let mut has_session_token = false;
+        let mut session_token = None;
         for (name, value) in form_pairs(query.as_bytes()) {
             let slot = match &*name {
                 b"X-Amz-Algorithm" => &mut algorithm,
@@ -127,10 +132,7 @@ impl<'a> Claim<'a> {
                 b"X-Amz-Expires" => &mut expires,
                 b"X-Amz-SignedHeaders" => &mut found.signed_headers,
                 b"X-Amz-Signature" => &mut found.signature,
-                b"X-Amz-Security-Token" => {
-                    has_session_token = true;
-                    continue;
-                }
+                b"X-Amz-Security-Token" => &mut session_token,
                 _ => continue,
             };
             let value = into_text(value)
@@ -166,14 +168,14 @@ impl<'a> Claim<'a> {
                 ))
             })?;
         let placement = Placement::Presigned { expires_seconds };
-        Self::check(found, at, placement, has_session_token)
+        Self::check(found, at, placement, session_token)
     }
 
     fn check(
         found: Found<'a>,
         at: ClaimedTime,
         placement: Placement,
-        has_session_token: bool,
+        session_token: Option<Cow<'a, str>>,
     ) -> Result<Self, Refusal> {
         let credential = found.credential.unwrap_or_default();
         if credential.split('/').count() != 5 || credential.starts_with('/') {
@@ -203,7 +205,7 @@ impl<'a> Claim<'a> {
             scope,
             signed_headers,
             signature,
-            has_session_token,
+            session_token,
         })
     }
 
@@ -217,7 +219,7 @@ impl<'a> Claim<'a> {
     /// Checks everything that needs no secret: the scope, the time, the headers that must be signed.
     ///
     /// # Errors
-    /// [`Refusal::Scope`], [`Refusal::Expired`], [`Refusal::NotYetCurrent`], [`Refusal::UnknownSessionToken`].
+    /// [`Refusal::Scope`], [`Refusal::Expired`], [`Refusal::NotYetCurrent`].
     pub fn check_scope(
         &self,
         service: Service,
@@ -238,8 +240,13 @@ impl<'a> Claim<'a> {
                 service.signing_name()
             ));
         }
-        // STS has a global endpoint, for which the SDKs sign with us-east-1.
-        let global = service == Service::Sts && claimed_region == "us-east-1";
+        // STS has a global endpoint, for which the SDKs sign with us-east-1, and IAM no other: there clients that are told an
+        // endpoint sign with whatever region they have.
+        let global = match service {
+            Service::Ec2 => false,
+            Service::Sts => claimed_region == "us-east-1",
+            Service::Iam => true,
+        };
         if claimed_region != region && !global {
             return scope(format!(
                 "Credential should be scoped to a valid region, not '{claimed_region}'. "
@@ -268,9 +275,6 @@ impl<'a> Claim<'a> {
             Untimely::Past => Refusal::Expired { at, now },
             Untimely::Future => Refusal::NotYetCurrent { at, now },
         })?;
-        if self.has_session_token {
-            return Err(Refusal::UnknownSessionToken);
-        }
         Ok(())
     }
 

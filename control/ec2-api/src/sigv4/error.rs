@@ -10,6 +10,8 @@ pub enum Service {
     Ec2,
     /// Security Token Service.
     Sts,
+    /// Identity and Access Management.
+    Iam,
 }
 
 impl Service {
@@ -19,6 +21,26 @@ impl Service {
         match self {
             Self::Ec2 => "ec2",
             Self::Sts => "sts",
+            Self::Iam => "iam",
+        }
+    }
+
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Ec2, Self::Sts, Self::Iam];
+
+    /// The one whose API has this version; EC2 for a version that none has.
+    pub(crate) fn of_version(version: Option<&str>) -> Self {
+        let mut all = Self::ALL.into_iter();
+        let found = all.find(|service| version == Some(service.version()));
+        found.unwrap_or(Self::Ec2)
+    }
+
+    /// The version of its API, which all SDKs send.
+    pub(crate) const fn version(self) -> &'static str {
+        match self {
+            Self::Ec2 => "2016-11-15",
+            Self::Sts => "2011-06-15",
+            Self::Iam => "2010-05-08",
         }
     }
 }
@@ -38,9 +60,12 @@ pub enum Refusal {
     /// Nobody has this access key.
     #[error("the access key is unknown")]
     UnknownAccessKey,
-    /// It carries a session token, and this region issues none.
-    #[error("session tokens are not issued here")]
+    /// It carries a session token that this region has not issued, or not for this access key, or of a role that is gone.
+    #[error("the session token is none of this region's")]
     UnknownSessionToken,
+    /// Its session has expired.
+    #[error("the session has expired")]
+    ExpiredSession,
     /// The signature is not the one computed here.
     #[error("the signature does not match")]
     SignatureMismatch,
@@ -73,7 +98,7 @@ const MISMATCH: &str = "The request signature we calculated does not match the s
     Secret Access Key and signing method. Consult the service documentation for details.";
 
 impl Refusal {
-    /// What `service` answers. EC2 does not tell a wrong secret from an unknown key (both are `AuthFailure`), STS does.
+    /// What `service` answers. EC2 does not tell a wrong secret from an unknown key (both are `AuthFailure`), STS and IAM do.
     #[must_use]
     pub fn fault(&self, service: Service) -> Fault {
         let (code, message, status) = match (service, self) {
@@ -83,9 +108,10 @@ impl Refusal {
                 "The request must contain the parameter AWSAccessKeyId".into(),
                 400,
             ),
-            (Service::Ec2, Self::Expired { .. } | Self::NotYetCurrent { .. }) => {
-                ("RequestExpired", "Request has expired.".into(), 400)
-            }
+            (
+                Service::Ec2,
+                Self::Expired { .. } | Self::NotYetCurrent { .. } | Self::ExpiredSession,
+            ) => ("RequestExpired", "Request has expired.".into(), 400),
             (
                 Service::Ec2,
                 Self::UnknownAccessKey
@@ -93,23 +119,28 @@ impl Refusal {
                 | Self::SignatureMismatch
                 | Self::Scope { .. },
             ) => ("AuthFailure", NOT_VALIDATED.into(), 401),
-            (Service::Sts, Self::Unsigned) => (
+            (Service::Sts | Service::Iam, Self::Unsigned) => (
                 "MissingAuthenticationToken",
                 "Request is missing Authentication Token".into(),
                 403,
             ),
-            (Service::Sts, Self::UnknownAccessKey | Self::UnknownSessionToken) => (
+            (Service::Sts | Service::Iam, Self::UnknownAccessKey | Self::UnknownSessionToken) => (
                 "InvalidClientTokenId",
                 "The security token included in the request is invalid.".into(),
                 403,
             ),
-            (Service::Sts, Self::SignatureMismatch) => {
+            (Service::Sts | Service::Iam, Self::ExpiredSession) => (
+                "ExpiredToken",
+                "The security token included in the request is expired".into(),
+                403,
+            ),
+            (Service::Sts | Service::Iam, Self::SignatureMismatch) => {
                 ("SignatureDoesNotMatch", MISMATCH.into(), 403)
             }
-            (Service::Sts, Self::Scope { reason }) => {
+            (Service::Sts | Service::Iam, Self::Scope { reason }) => {
                 ("SignatureDoesNotMatch", reason.clone(), 403)
             }
-            (Service::Sts, Self::Expired { at, now }) => (
+            (Service::Sts | Service::Iam, Self::Expired { at, now }) => (
                 "SignatureDoesNotMatch",
                 format!(
                     "Signature expired: {at} is now earlier than {} ({now} - 15 min.)",
@@ -117,7 +148,7 @@ impl Refusal {
                 ),
                 403,
             ),
-            (Service::Sts, Self::NotYetCurrent { at, now }) => (
+            (Service::Sts | Service::Iam, Self::NotYetCurrent { at, now }) => (
                 "SignatureDoesNotMatch",
                 format!(
                     "Signature not yet current: {at} is still later than {} ({now} + 15 min.)",

@@ -12,6 +12,7 @@ use crate::Credentials;
 /// Signs for one key pair, region and service.
 pub struct Signer {
     credentials: Credentials,
+    session_token: Option<String>,
     region: String,
     service: Service,
     keys: SigningKeys,
@@ -23,16 +24,26 @@ impl Signer {
     pub fn new(credentials: Credentials, region: impl Into<String>, service: Service) -> Self {
         Self {
             credentials,
+            session_token: None,
             region: region.into(),
             service,
             keys: SigningKeys::default(),
         }
     }
 
-    /// Adds `X-Amz-Date` and `Authorization` to the headers of a `method` request for `/?query`. `headers` holds `Host`.
+    /// The same with temporary credentials, of which `token` is a part.
+    #[must_use]
+    pub fn with_session_token(self, token: impl Into<String>) -> Self {
+        Self {
+            session_token: Some(token.into()),
+            ..self
+        }
+    }
+
+    /// Adds `X-Amz-Date`, `Authorization` and, where there is one, the session token to the headers of a `method` request for `/?query`. `headers` holds `Host`.
     ///
     /// # Errors
-    /// An access key or region that no header can carry.
+    /// An access key, token or region that no header can carry.
     pub fn sign(
         &self,
         method: &str,
@@ -47,11 +58,15 @@ impl Signer {
         let service = self.service.signing_name();
         let region = self.region.as_str();
         headers.insert("x-amz-date", HeaderValue::try_from(&date_time)?);
-        let signed_headers = if headers.contains_key(CONTENT_TYPE) {
-            "content-type;host;x-amz-date"
-        } else {
-            "host;x-amz-date"
-        };
+        let mut signed_headers = vec!["host", "x-amz-date"];
+        if headers.contains_key(CONTENT_TYPE) {
+            signed_headers.insert(0, "content-type");
+        }
+        if let Some(token) = &self.session_token {
+            headers.insert("x-amz-security-token", HeaderValue::try_from(token)?);
+            signed_headers.push("x-amz-security-token");
+        }
+        let signed_headers = signed_headers.join(";");
         let parts = RequestParts {
             method,
             path: "/",
@@ -66,7 +81,7 @@ impl Signer {
             [date, region, service],
         );
         let mut mac = key.authenticator();
-        string_to_sign(&mut mac, at, &scope, &parts.hash(signed_headers, None));
+        string_to_sign(&mut mac, at, &scope, &parts.hash(&signed_headers, None));
         let authorization = format!(
             "{ALGORITHM} Credential={}/{scope}, SignedHeaders={signed_headers}, Signature={}",
             self.credentials.access_key_id,

@@ -17,6 +17,7 @@ pub const CONTENT_TYPE: &str = "text/xml;charset=UTF-8";
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 const EC2_NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+const IAM_NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 
 /// The answer of the EC2 operation `action`: the fields of `response` follow the request's id.
 ///
@@ -67,7 +68,7 @@ pub fn ec2_response_part(
     Ok(())
 }
 
-/// The answer of the STS operation `action`: the fields of `result` in an element of their own, then the request's id.
+/// The answer of the STS operation `action`, as [`iam_response`].
 ///
 /// # Errors
 /// As [`ec2_response`].
@@ -76,7 +77,30 @@ pub fn sts_response(
     request_id: &str,
     result: &impl Serialize,
 ) -> Result<String, XmlError> {
-    let mut out = format!("{DECLARATION}<{action}Response xmlns=\"{STS_NAMESPACE}\">");
+    query_response(STS_NAMESPACE, action, request_id, result)
+}
+
+/// The answer of the IAM operation `action`: the fields of `result` in an element of their own, unless it is a unit, then
+/// the request's id.
+///
+/// # Errors
+/// As [`ec2_response`].
+pub fn iam_response(
+    action: &str,
+    request_id: &str,
+    result: &impl Serialize,
+) -> Result<String, XmlError> {
+    query_response(IAM_NAMESPACE, action, request_id, result)
+}
+
+/// What the plain Query protocol answers.
+fn query_response(
+    namespace: &str,
+    action: &str,
+    request_id: &str,
+    result: &impl Serialize,
+) -> Result<String, XmlError> {
+    let mut out = format!("{DECLARATION}<{action}Response xmlns=\"{namespace}\">");
     result.serialize(Element::new(&mut out, &format!("{action}Result")))?;
     out += &format!(
         "<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{action}Response>"
@@ -104,6 +128,9 @@ impl From<Service> for ErrorShape {
             Service::Ec2 => Self::Listed,
             Service::Sts => Self::Wrapped {
                 namespace: Some(STS_NAMESPACE),
+            },
+            Service::Iam => Self::Wrapped {
+                namespace: Some(IAM_NAMESPACE),
             },
         }
     }

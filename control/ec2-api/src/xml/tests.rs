@@ -61,7 +61,7 @@ fn an_answer_has_the_shape_of_ec2s() {
 fn errors_have_the_shape_of_their_service() {
     let fault = Fault::client("InvalidParameterValue", "Value (<&>) is invalid.");
     insta::assert_snapshot!(
-        [Service::Ec2, Service::Sts]
+        Service::ALL
             .map(|service| error(service, "id-1", &fault))
             .join("\n")
     );

@@ -17,6 +17,7 @@ use eni_ec2_api::{Access, Credentials, QueryApi, SecretAccessKey, serve};
 use eni_model::RegionSettings;
 use eni_model::testing::TestRng;
 use eni_region::{Environment, Region};
+use eni_sessions::SessionKey;
 use eni_store::MemoryStore;
 use eni_types::Timestamp;
 use http::{HeaderMap, HeaderValue, Request};
@@ -25,6 +26,8 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
+/// What temporary credentials are made with.
+pub const SECRET: &[u8] = b"secret";
 pub const NOW: Timestamp = Timestamp(1_795_201_854_000);
 pub const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
@@ -53,7 +56,8 @@ impl Endpoint {
         let region = region(&now);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let api = Arc::new(QueryApi::new(Arc::clone(&region), access));
+        let api = QueryApi::new(Arc::clone(&region), access);
+        let api = Arc::new(api.with_sessions(SessionKey::from_secret(SECRET)));
         tokio::spawn(serve(listener, api, pending()));
         Self {
             address,

@@ -2,6 +2,7 @@
 //!
 //! Written by `cargo xtask api` from `control/model/api/instance.toml`.
 
+use super::iam_instance_profile_association::{IamInstanceProfile, IamInstanceProfileDescription};
 use super::network_interface::{
     ConnectionTrackingSpecification, EnaSrdSpecification, GroupIdentifier, Ipv4PrefixParameter,
     Ipv6AddressParameter, Ipv6PrefixParameter, OperatorDescription, PrivateIpAddressSpecification,
@@ -576,9 +577,6 @@ impl RunInstances {
         self.monitoring
             .iter()
             .try_for_each(Monitoring::refuse_unsupported)?;
-        self.iam_instance_profile
-            .iter()
-            .try_for_each(IamInstanceProfile::refuse_unsupported)?;
         self.private_dns_name_options
             .iter()
             .try_for_each(PrivateDnsNameOptions::refuse_unsupported)?;
@@ -784,27 +782,6 @@ pub(crate) struct HibernationOptionsDescription {
     pub(crate) configured: bool,
 }
 
-/// `IamInstanceProfileSpecification` of EC2's model.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
-pub(crate) struct IamInstanceProfile {
-    pub(crate) arn: Option<String>,
-    pub(crate) name: Option<String>,
-}
-
-impl IamInstanceProfile {
-    /// Refuses what this region does not have.
-    ///
-    /// # Errors
-    /// `UnsupportedOperation`.
-    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
-        refuse(
-            "An instance profile",
-            self.arn.is_some() || self.name.is_some(),
-        )?;
-        Ok(())
-    }
-}
-
 /// `ImageMetadata` of EC2's model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -862,6 +839,8 @@ pub(crate) struct InstanceDescription {
     pub(crate) tag_set: Option<ItemSet<TagItem>>,
     pub(crate) hypervisor: &'static str,
     pub(crate) network_interface_set: ItemSet<InterfaceDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) iam_instance_profile: Option<IamInstanceProfileDescription>,
     pub(crate) ebs_optimized: bool,
     pub(crate) ena_support: bool,
     pub(crate) cpu_options: CpuOptionsDescription,

@@ -134,7 +134,6 @@ fn filters_for_what_no_instance_has_find_none() {
     launched(&mut region, &[]);
     for name in [
         "host-id",
-        "iam-instance-profile.arn",
         "kernel-id",
         "network-interface.addresses.association.allocation-id",
         "network-interface.addresses.association.carrier-ip",

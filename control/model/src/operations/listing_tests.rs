@@ -12,7 +12,7 @@ use crate::testing::TestWorld;
 use crate::{Action, Ec2Error, Operation, read_request};
 
 /// The calls that change nothing and are answered whole: about one thing, or about what a region has few of.
-const WHOLE: [&str; 30] = [
+const WHOLE: [&str; 45] = [
     "DescribeAccountAttributes",
     "DescribeAvailabilityZones",
     "DescribeDhcpOptions",
@@ -39,10 +39,25 @@ const WHOLE: [&str; 30] = [
     "GetEbsEncryptionByDefault",
     "GetImageBlockPublicAccessState",
     "GetInstanceMetadataDefaults",
+    "GetInstanceProfile",
     "GetManagedPrefixListAssociations",
     "GetManagedPrefixListEntries",
+    "GetPolicy",
+    "GetPolicyVersion",
+    "GetRole",
+    "GetRolePolicy",
     "GetSerialConsoleAccessStatus",
     "GetSnapshotBlockPublicAccessState",
+    "ListAttachedRolePolicies",
+    "ListInstanceProfileTags",
+    "ListInstanceProfiles",
+    "ListInstanceProfilesForRole",
+    "ListPolicies",
+    "ListPolicyTags",
+    "ListPolicyVersions",
+    "ListRolePolicies",
+    "ListRoleTags",
+    "ListRoles",
 ];
 /// As many rows are looked at for a part.
 const STEPS: [usize; 4] = [1, 2, 7, 1_000];
@@ -133,6 +148,7 @@ fn filled() -> (TestWorld, String) {
         let private = [("SubnetId", &*subnet), ("ConnectivityType", "private")];
         region.must("CreateNatGateway", &private);
     }
+    region.must("CreateInstanceProfile", &[("InstanceProfileName", "web")]);
     for number in 0..9 {
         let name = format!("group-{number}");
         let group = [in_vpc, ("GroupName", &name), ("GroupDescription", "many")];
@@ -164,6 +180,7 @@ fn filled() -> (TestWorld, String) {
             ("TagSpecification.2.Tag.1.Key", "Name"),
             ("TagSpecification.2.Tag.1.Value", "web"),
         ]);
+        launch.push(("IamInstanceProfile.Name", "web"));
         if number % 3 == 0 {
             launch.extend([
                 ("BlockDeviceMapping.1.DeviceName", "/dev/sdf"),

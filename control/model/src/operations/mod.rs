@@ -13,6 +13,8 @@ pub mod egress_only_internet_gateway;
 pub mod empty_family;
 #[cfg(test)]
 mod filter_tests;
+pub mod iam;
+mod iam_instance_profile_association;
 pub mod image;
 pub mod instance;
 pub mod instance_type;

@@ -6,10 +6,13 @@ mod address;
 mod block_device;
 mod dhcp_options;
 mod instance;
+mod instance_profile;
 mod metadata_defaults;
 mod nat_gateway;
 mod network_acl;
 mod network_interface;
+mod policy;
+mod role;
 mod route_table;
 mod security_group;
 mod user_data;
@@ -21,10 +24,11 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use eni_types::iam::{InstanceProfileName, PolicyName, RoleName};
 use eni_types::{
-    AllocationId, DhcpOptionsId, EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId,
-    NatGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId,
-    SecurityGroupRuleId, SubnetId, VpcId, VpcPeeringConnectionId,
+    AllocationId, DhcpOptionsId, EgressOnlyInternetGatewayId, IamInstanceProfileAssociationId,
+    InstanceId, InternetGatewayId, NatGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId,
+    SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId, VpcPeeringConnectionId,
 };
 
 use crate::client_token::{ClientToken, ClientTokenKey};
@@ -38,6 +42,7 @@ pub(crate) use block_device::{
 };
 pub use dhcp_options::DhcpOptions;
 pub use instance::{Instance, InstanceTransition, MetadataOptions};
+pub use instance_profile::{IamInstanceProfileAssociation, InstanceProfile};
 pub use metadata_defaults::{AccountId, MetadataDefaults};
 pub use nat_gateway::{
     ConnectivityType, NatGateway, NatGatewayAddress, NatGatewayFailure, NatGatewayStatus,
@@ -48,6 +53,8 @@ pub use network_acl::{
 pub use network_interface::{
     Attachment, ConnectionTracking, DelegatedPrefix, Ipv6Address, NetworkInterface, PrivateAddress,
 };
+pub use policy::{Policy, PolicyVersion};
+pub use role::{AttachedPolicyArn, Role};
 pub use route_table::{
     Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,
 };
@@ -121,6 +128,15 @@ macro_rules! each_kind {
                 identities: Identity, IdentityNumber, "identity";
                 /// What an account sets of instance metadata at launch.
                 metadata_defaults: MetadataDefaults, AccountId, "metadata-defaults";
+                /// A role of IAM.
+                roles: Role, RoleName, "role";
+                /// An instance profile of IAM.
+                instance_profiles: InstanceProfile, InstanceProfileName, "instance-profile";
+                /// A managed policy of IAM.
+                policies: Policy, PolicyName, "policy";
+                /// The association of an instance profile with an instance.
+                iam_instance_profile_associations: IamInstanceProfileAssociation, IamInstanceProfileAssociationId,
+                    "iam-instance-profile-association";
                 /// A client token and what it made.
                 client_tokens: ClientToken, ClientTokenKey, "client-token";
             }

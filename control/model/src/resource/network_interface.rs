@@ -62,6 +62,9 @@ pub struct NetworkInterface {
     /// The service that made it, if not the user did.
     #[serde(default)]
     pub requester_id: Option<String>,
+    /// The unique id of the role's session that made it; the account's root user did, where there is none.
+    #[serde(default)]
+    pub created_by: Option<String>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -107,11 +110,12 @@ pub struct ConnectionTracking {
 }
 
 impl NetworkInterface {
-    /// Who asked for it: the service that manages it, or the account's root user, who every caller here is. The root
-    /// user's id is the account's.
+    /// Who asked for it: the service that manages it, the role's session that made it, or the account's root user, whose
+    /// id is the account's.
     #[must_use]
     pub fn requester_id<'a>(&'a self, region: &'a RegionSettings) -> &'a str {
-        self.requester_id.as_deref().unwrap_or(&region.account_id)
+        let asked = self.requester_id.as_deref().or(self.created_by.as_deref());
+        asked.unwrap_or(&region.account_id)
     }
 
     /// Whether a service manages it: then users may tag it and nothing else.

@@ -23,7 +23,35 @@ pub fn check_invariants(world: &World) {
     check_network_interfaces(world);
     check_identities(world);
     check_addresses(world);
+    check_instance_profiles(world);
     check_stored_form(world);
+}
+
+fn check_instance_profiles(world: &World) {
+    for association in world.iam_instance_profile_associations.iter() {
+        let id = association.instance_id;
+        let instance = world.instances.get(id);
+        assert!(
+            instance.is_some_and(|instance| !instance.is_terminated()),
+            "{association:?} is of {instance:?}"
+        );
+        let count = world.iam_instance_profile_associations.count(&id);
+        assert_eq!(count, 1, "instance profiles of {id}");
+    }
+    for profile in world.instance_profiles.iter() {
+        if let Some(role) = &profile.role_name {
+            assert!(world.roles.get(role.clone()).is_some(), "{profile:?}");
+        }
+    }
+    for policy in world.policies.iter() {
+        let mut numbers = policy.versions.iter().map(|version| version.number);
+        assert!(
+            numbers.any(|number| number == policy.default_version),
+            "{policy:?}"
+        );
+        let last = policy.versions.iter().map(|version| version.number).max();
+        assert!(last <= Some(policy.last_version), "{policy:?}");
+    }
 }
 
 fn check_vpcs(world: &World) {

@@ -48,6 +48,8 @@ pub struct TestWorld {
     pub region: RegionSettings,
     /// The time of the next call; nothing moves it but the test.
     pub now: Timestamp,
+    /// Who calls; the region's owner, where there is none.
+    pub caller: Option<Caller>,
     /// What the last call changed; empty after one that failed.
     pub changes: ChangeSet,
     rng: TestRng,
@@ -68,6 +70,7 @@ impl TestWorld {
                 public_pool: "203.0.113.0/24".parse().expect("a literal block"),
             },
             now: START,
+            caller: None,
             changes: ChangeSet::none(),
             rng: TestRng::new(0),
             ids: IdSequence::new(START, 0),
@@ -109,6 +112,12 @@ impl TestWorld {
             };
         }
         crate::for_each_operation!(dispatch)
+    }
+
+    /// Who calls: the region's owner, unless a test says otherwise.
+    fn caller(&self) -> Caller {
+        let owner = || Caller::root(self.region.account_id.clone());
+        self.caller.clone().unwrap_or_else(owner)
     }
 
     fn list_nothing(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Value, Ec2Error> {
@@ -172,9 +181,7 @@ impl TestWorld {
         self.changes = ChangeSet::none();
         let mut tree = QueryTree::from_pairs(parameters.iter().copied())?;
         let request: O = read_request(&mut tree)?;
-        let caller = Caller {
-            account_id: self.region.account_id.clone(),
-        };
+        let caller = self.caller();
         self.ids.advance_to(self.now, 0);
         let mut context = Context {
             caller: &caller,

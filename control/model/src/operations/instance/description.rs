@@ -17,6 +17,7 @@ use crate::api::instance::{
 };
 use crate::api::network_interface::OperatorDescription;
 use crate::describe::Scope;
+use crate::operations::iam_instance_profile_association;
 use crate::operations::image::Image;
 use crate::operations::instance::state_change::INSTANCE_INITIATED;
 use crate::operations::network_interface::description::{Names, groups_of, owner_of, prefix_set};
@@ -86,6 +87,10 @@ impl InstanceDescription {
             tag_set: instance.tags.to_items_if_any(),
             hypervisor: "xen",
             network_interface_set: interfaces_of(instance, scope),
+            iam_instance_profile: iam_instance_profile_association::shown_at(
+                instance.instance_id,
+                scope,
+            ),
             ebs_optimized: instance.ebs_optimized,
             ena_support: true,
             cpu_options: CpuOptionsDescription::of(instance),

@@ -125,6 +125,15 @@ fn own_values<'a>(
         "client-token" => give(instance.client_token.as_deref().unwrap_or_default().into()),
         "ena-support" => give("true".into()),
         "hypervisor" => give("xen".into()),
+        "iam-instance-profile.arn" | "iam-instance-profile.id" => {
+            let associations = &scope.world.iam_instance_profile_associations;
+            if let Some(association) = associations.one(&instance.instance_id) {
+                give(match name {
+                    "iam-instance-profile.arn" => association.instance_profile_arn.as_str().into(),
+                    _ => association.instance_profile_id.to_string().into(),
+                });
+            }
+        }
         "image-id" => give(instance.image_id.to_string().into()),
         "instance-id" => give(instance.instance_id.to_string().into()),
         "instance-state-code" => give(instance.state.code().to_string().into()),

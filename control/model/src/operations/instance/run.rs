@@ -13,9 +13,12 @@ use crate::describe::Scope;
 use crate::instance_types::InstanceType;
 use crate::operations::claims::Claims;
 use crate::operations::{image, instance_type, volume};
-use crate::resource::{Address, Instance, SecurityGroup, Vpc};
+use crate::resource::{
+    Address, IamInstanceProfileAssociation, Instance, InstanceProfile, SecurityGroup, Vpc,
+};
 use crate::{
-    Action, Await, ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, Operation, Planned, World,
+    Action, Await, Change, ChangeSet, ClientToken, Context, Ec2Error, ErrorCode, Operation,
+    Planned, Resource, World,
 };
 
 /// The type that EC2 launches where none is named.
@@ -38,7 +41,15 @@ impl Operation for RunInstances {
         self.refuse_other_processors(instance_type)?;
         let network = LaunchNetwork::check(&self, count, instance_type, world, context)?;
         let template = self.template(instance_type, &network, world, context)?;
+        let profile = self.iam_instance_profile.as_ref();
+        let profile = profile.filter(|given| !given.is_empty());
+        let profile = profile
+            .map(|given| given.known(world, context.region))
+            .transpose()?;
         let mut changes = launch(&template, &network, count, world, context)?;
+        if let Some(profile) = profile {
+            associate(profile, &mut changes, context);
+        }
         if let Some(token) = token {
             let made = template.reservation_id;
             changes.put(ClientToken::record(Self::NAME, token, made, context));
@@ -77,6 +88,20 @@ fn launch(
         }
     }
     Ok(changes)
+}
+
+/// Gives the profile to all instances that `changes` make.
+fn associate(profile: &InstanceProfile, changes: &mut ChangeSet, context: &mut Context<'_>) {
+    let made: Vec<InstanceId> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Put(Resource::Instance(instance)) => Some(instance.instance_id),
+            _ => None,
+        })
+        .collect();
+    for id in made {
+        changes.put(IamInstanceProfileAssociation::new(id, profile, context));
+    }
 }
 
 /// What `changes` make, beside what their description refers to in `world`.

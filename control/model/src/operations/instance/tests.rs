@@ -269,12 +269,6 @@ fn a_launch_refuses_what_would_have_no_effect_here() {
     let mut region = TestWorld::bootstrapped();
     let reservation = "CapacityReservationSpecification.CapacityReservationPreference";
     let cases = [
-        ("IamInstanceProfile.Name", "web", "An instance profile"),
-        (
-            "IamInstanceProfile.Arn",
-            "arn:aws:iam::123456789012:instance-profile/web",
-            "An instance profile",
-        ),
         ("Monitoring.Enabled", "true", "Detailed monitoring"),
         ("LaunchTemplate.Version", "1", "Launching from a template"),
         (

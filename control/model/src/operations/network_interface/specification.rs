@@ -126,6 +126,7 @@ pub(crate) fn build(
                 .associate_public_ip_address
                 .unwrap_or(subnet.map_public_ip_on_launch),
         requester_id: None,
+        created_by: context.caller.session_id(),
         tags: specification.tags,
     })
 }

@@ -10,6 +10,7 @@ use super::population::{
     private_addresses, route_table_associations, route_tables, security_group_rules,
     security_groups, subnets, vpc_peering_connections, vpcs,
 };
+use super::profiles::PROFILES;
 use crate::World;
 
 /// A call that sequences make: how often, and where its parameters come from.
@@ -132,7 +133,7 @@ const THE_INSTANCE: &[(&str, Source)] = &[("InstanceId.1", Of(instances))];
 
 /// All rules.
 pub(super) fn rules() -> impl Iterator<Item = &'static Rule> {
-    GRAMMAR.iter().chain(FAMILIES)
+    GRAMMAR.iter().chain(FAMILIES).chain(PROFILES)
 }
 
 const GRAMMAR: &[Rule] = &[

@@ -3,6 +3,7 @@
 mod families;
 mod grammar;
 mod population;
+mod profiles;
 #[cfg(test)]
 mod tests;
 

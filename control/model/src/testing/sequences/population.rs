@@ -234,3 +234,22 @@ pub(super) fn ipv6_prefixes(world: &World) -> Vec<String> {
         .map(ToString::to_string)
         .collect()
 }
+
+pub(super) fn roles(world: &World) -> Vec<String> {
+    ids(&world.roles)
+}
+
+pub(super) fn instance_profiles(world: &World) -> Vec<String> {
+    ids(&world.instance_profiles)
+}
+
+pub(super) fn associations_of_profiles(world: &World) -> Vec<String> {
+    ids(&world.iam_instance_profile_associations)
+}
+
+/// By ARN; the account is the test world's.
+pub(super) fn policies(world: &World) -> Vec<String> {
+    let names = ids(&world.policies).into_iter();
+    let arns = names.map(|name| alloc::format!("arn:aws:iam::123456789012:policy/{name}"));
+    arns.collect()
+}
