@@ -1,6 +1,7 @@
 //! The tables lane: lowers, plans, writes packet tables, and reports. It never waits for the other lane.
 
 mod due;
+mod reports;
 mod restart;
 
 use std::sync::Arc;
@@ -201,6 +202,8 @@ impl TablesLane {
         if has_news || is_due || self.passes_again || self.lowering.is_none() {
             let _span = debug_span!("pass").entered();
             eni_metrics::PASS.time(|| self.pass());
+        } else if self.times.reports.are_over(Instant::now()) {
+            self.report();
         }
         false
     }
@@ -345,22 +348,6 @@ impl TablesLane {
             knowledge.lacks_maps(instance);
         }
         true
-    }
-
-    /// Tells the region what it does not know yet, without waiting for the commit. What is lost is told again.
-    fn report(&mut self) {
-        let Knowledge {
-            convergence,
-            vports,
-            news,
-            ..
-        } = &mut self.knowledge;
-        let published = self.source.published();
-        let news = news.transitions(published.world(), convergence.observed(), vports);
-        if news.is_empty() {
-            return;
-        }
-        self.reports.report(news);
     }
 
     fn take_unneeded_maps(&mut self, desired: &Desired) {

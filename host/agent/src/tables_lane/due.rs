@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::reports::ReportTimes;
 use super::{Reason, Request, TablesLane};
 use crate::converge::Knowledge;
 use crate::ends::Ends;
@@ -44,6 +45,7 @@ pub(super) struct Times {
     pub(super) deferred_since: Option<Instant>,
     /// Whether what waits for a quiet moment is being done.
     pub(super) does_deferred: bool,
+    pub(super) reports: ReportTimes,
     /// When to try again what failed, and how long that was waited for.
     pub(super) retry: Option<(Instant, Duration)>,
 }
@@ -60,6 +62,7 @@ impl Times {
             last_expiry: now,
             deferred_since: None,
             does_deferred: false,
+            reports: ReportTimes::default(),
             retry: None,
         }
     }
@@ -197,7 +200,10 @@ impl TablesLane {
             .filter(|_| retry.is_none())
             .map(|_| QUIET.saturating_sub(now - times.last_published))
             .filter(|left| !left.is_zero());
-        let sleep = [Some(look), retry, deferred].into_iter().flatten().min();
+        let report = times.reports.due;
+        let report = report.map(|when| when.saturating_duration_since(now));
+        let sleep = [Some(look), retry, deferred, report].into_iter();
+        let sleep = sleep.flatten().min();
         tokio::select! {
             biased;
             () = self.publications.news.notified() => Reason::Published,
