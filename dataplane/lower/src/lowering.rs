@@ -41,8 +41,17 @@ pub struct Lowering {
     with_adapters: BTreeSet<InstanceId>,
     /// Instances with interfaces that wait for a vport to be free.
     waiting: BTreeSet<InstanceId>,
-    /// The last instance that [`Lowering::check_next`] has come to.
-    checked: Option<InstanceId>,
+    /// What [`Lowering::check_next`] has come to.
+    checked: Checked,
+}
+
+/// How far a check of everything has come.
+#[derive(Clone, Copy, Debug)]
+enum Checked {
+    /// To the instances after this one.
+    Instances(Option<InstanceId>),
+    /// To what they share: so much of it has been looked at. Where some goes meanwhile, the next check finds what is missed.
+    Shared(usize),
 }
 
 /// What an update gives.
@@ -100,7 +109,7 @@ impl Lowering {
             draft: Draft::new(desired),
             with_adapters: BTreeSet::new(),
             waiting: BTreeSet::new(),
-            checked: None,
+            checked: Checked::Instances(None),
         };
         let all = Stale {
             instances: world.instances.iter().map(|one| one.instance_id).collect(),
@@ -128,12 +137,6 @@ impl Lowering {
     #[must_use]
     pub fn into_parts(self) -> (Desired, Numbers) {
         (self.draft.desired, self.numbers)
-    }
-
-    /// Whether [`Lowering::check_next`] has come to the end, and begins anew.
-    #[must_use]
-    pub fn has_checked_all(&self) -> bool {
-        self.checked.is_none()
     }
 
     /// Whether an interface has no vport, because none was free.
@@ -164,13 +167,27 @@ impl Lowering {
         self.lower_again(stale, after, vports)
     }
 
-    /// Lowers the next `count` instances of the world last followed again although nothing has changed, and with the last
-    /// ones everything else. A delta is a mistake of [`Lowering::update`], and is mended by it.
+    /// Lowers the next `count` instances of the world last followed again although nothing has changed, or as much of what they
+    /// share. A delta is a mistake of [`Lowering::update`], and is mended by it.
     pub fn check_next(&mut self, world: &World, count: usize, vports: &mut VportNumbers) -> Update {
         let mut stale = Stale::default();
-        let is_next = |id: &InstanceId| Some(*id) > self.checked;
-        let of_world: Vec<InstanceId> = match self.checked {
-            Some(checked) => ids(world.instances.iter_from(checked), is_next, count),
+        self.checked = match self.checked {
+            Checked::Instances(last) => self.add_instances_after(last, count, world, &mut stale),
+            Checked::Shared(from) => self.add_shared_from(from, count, world, &mut stale),
+        };
+        self.lower_again(stale, world, vports)
+    }
+
+    fn add_instances_after(
+        &self,
+        last: Option<InstanceId>,
+        count: usize,
+        world: &World,
+        stale: &mut Stale,
+    ) -> Checked {
+        let is_next = |id: &InstanceId| Some(*id) > last;
+        let of_world: Vec<InstanceId> = match last {
+            Some(last) => ids(world.instances.iter_from(last), is_next, count),
             None => ids(world.instances.iter(), is_next, count),
         };
         let here = self.plugged.keys().copied().filter(is_next).take(count);
@@ -178,19 +195,40 @@ impl Lowering {
         while stale.instances.len() > count {
             stale.instances.pop_last();
         }
-        self.checked = stale.instances.last().copied();
-        if stale.instances.len() < count {
-            self.checked = None;
-            (stale.groups, stale.network_acls) = self.policies.in_use();
-            (stale.vpcs, stale.route_tables) = self.networks.in_use();
-            stale.nat_gateways = self.nat_gateways.in_use();
-            let of_world = world.nat_gateways.iter();
-            let of_world = of_world.filter(|gateway| gateway.interface().is_some());
-            stale
-                .nat_gateways
-                .extend(of_world.map(|gateway| gateway.nat_gateway_id));
+        match stale.instances.last() {
+            Some(last) if stale.instances.len() == count => Checked::Instances(Some(*last)),
+            _ => Checked::Shared(0),
         }
-        self.lower_again(stale, world, vports)
+    }
+
+    fn add_shared_from(
+        &self,
+        from: usize,
+        count: usize,
+        world: &World,
+        stale: &mut Stale,
+    ) -> Checked {
+        let (groups, network_acls) = self.policies.in_use();
+        let (vpcs, route_tables) = self.networks.in_use();
+        let groups = groups.into_iter().map(ResourceKey::SecurityGroup);
+        let network_acls = network_acls.into_iter().map(ResourceKey::NetworkAcl);
+        let vpcs = vpcs.into_iter().map(ResourceKey::Vpc);
+        let route_tables = route_tables.into_iter().map(ResourceKey::RouteTable);
+        let of_world = world.nat_gateways.iter();
+        let of_world = of_world.filter(|gateway| gateway.interface().is_some());
+        let mut nat_gateways = self.nat_gateways.in_use();
+        nat_gateways.extend(of_world.map(|gateway| gateway.nat_gateway_id));
+        let nat_gateways = nat_gateways.into_iter().map(ResourceKey::NatGateway);
+        let all = groups.chain(network_acls).chain(vpcs);
+        let all = all.chain(route_tables).chain(nat_gateways);
+        let mut left = all.skip(from);
+        for key in left.by_ref().take(count) {
+            stale.add_shared(key);
+        }
+        match left.next() {
+            Some(_) => Checked::Shared(from + count),
+            None => Checked::Instances(None),
+        }
     }
 
     fn lower_again(

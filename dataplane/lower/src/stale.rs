@@ -41,6 +41,18 @@ impl Stale {
             && self.nat_gateways.is_empty()
     }
 
+    /// Adds what interfaces share, whatever has become of it.
+    pub(crate) fn add_shared(&mut self, key: ResourceKey) {
+        match key {
+            ResourceKey::SecurityGroup(id) => _ = self.groups.insert(id),
+            ResourceKey::NetworkAcl(id) => _ = self.network_acls.insert(id),
+            ResourceKey::Vpc(id) => _ = self.vpcs.insert(id),
+            ResourceKey::RouteTable(id) => _ = self.route_tables.insert(id),
+            ResourceKey::NatGateway(id) => _ = self.nat_gateways.insert(id),
+            _ => {}
+        }
+    }
+
     /// Adds what the change of one row concerns. Of rows that have changed as well, only what they had before need be
     /// found: they are added on their own.
     pub(crate) fn add(&mut self, key: &ResourceKey, before: &World, after: &World) {

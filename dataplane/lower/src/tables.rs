@@ -1,6 +1,8 @@
 //! The packet tables, as the lowering decides them.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::ops::Bound;
 
 use eni_abi::{
     Address, IdentityKey, Location, LpmKey, MacKey, Mapping, MappingKey, NatGateway, Policy,
@@ -63,6 +65,28 @@ macro_rules! tables {
             /// The keys of all rows but those of vports.
             pub fn keys(&self) -> impl Iterator<Item = TableKey> {
                 core::iter::empty()$(.chain(self.$field.keys().map(|key| TableKey::$variant(*key))))*
+            }
+
+            /// The first `count` of these keys after one of them, in their order.
+            #[must_use]
+            pub fn keys_after(&self, last: Option<TableKey>, count: usize) -> Vec<TableKey> {
+                let mut keys = Vec::new();
+                let mut is_past = last.is_none();
+                $(
+                    let from = match last {
+                        Some(TableKey::$variant(key)) => {
+                            is_past = true;
+                            Bound::Excluded(key)
+                        }
+                        _ => Bound::Unbounded,
+                    };
+                    if is_past {
+                        let left = count - keys.len();
+                        let rows = self.$field.range((from, Bound::Unbounded)).take(left);
+                        keys.extend(rows.map(|(key, _)| TableKey::$variant(*key)));
+                    }
+                )*
+                keys
             }
 
             /// Adds the keys at which `other` has another row, or none, or the only one.

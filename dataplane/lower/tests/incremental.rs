@@ -99,7 +99,12 @@ proptest! {
         follower.follow();
         for count in [1, 2, 1_000] {
             let Follower { lowering, seen, vports, .. } = &mut follower;
-            for _ in 0..seen.instances.len() + 2 {
+            let shared = seen.security_groups.len()
+                + seen.network_acls.len()
+                + seen.vpcs.len()
+                + seen.route_tables.len()
+                + seen.nat_gateways.len();
+            for _ in 0..seen.instances.len() + shared + 2 {
                 let update = lowering.check_next(seen, count, vports);
                 let waited = update.delta.interfaces.values().all(Option::is_none);
                 prop_assert!(update.delta.is_empty() || waited, "{update:?}");

@@ -132,18 +132,20 @@ impl DevicesLane {
         state.queues.replace(&Scope::All, BTreeMap::new());
     }
 
-    /// The newest plan's steps, in place of what waits in the queues of `scope`; the instances whose maps rows wait for; and
-    /// whether deferred steps wait for now.
+    /// Whether deferred steps wait for now, whatever else is to do.
+    pub(crate) fn hold_deferred(&self, holds: bool) {
+        self.shared.lock().queues.hold_deferred(holds);
+    }
+
+    /// The newest plan's steps, in place of what waits in the queues of `scope`, and the instances whose maps rows wait for.
     pub(crate) fn replace(
         &self,
         scope: &Scope,
         steps: BTreeMap<Queue, Vec<QueuedStep>>,
         make_maps: Vec<u32>,
-        holds_deferred: bool,
     ) {
         let has_steps = !steps.is_empty();
         let mut state = self.shared.lock();
-        state.queues.hold_deferred(holds_deferred);
         state.queues.replace(scope, steps);
         let MapsWork {
             make, being_made, ..

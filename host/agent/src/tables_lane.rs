@@ -215,14 +215,19 @@ impl TablesLane {
         let lower = || eni_metrics::LOWERING.time(|| self.lower());
         let lowering = debug_span!("lower").in_scope(lower);
         self.choose_the_time_for_deferred();
-        let next = self.knowledge.plan_changed(lowering.desired());
-        self.times
-            .deferred(self.knowledge.convergence.has_deferred());
-        self.follow(&next);
-        let in_flight = self.devices.in_flight();
         let desired = lowering.desired();
-        let released = self.knowledge.release_vports(desired, &in_flight);
-        self.passes_again = released && lowering.lacks_vports();
+        if self.knowledge.convergence.has_changed() {
+            let next = self.knowledge.plan_changed(desired);
+            self.times
+                .deferred(self.knowledge.convergence.has_deferred());
+            self.follow(&next);
+            let in_flight = self.devices.in_flight();
+            let released = self.knowledge.release_vports(desired, &in_flight);
+            self.passes_again = released && lowering.lacks_vports();
+        } else {
+            self.reports.followed(self.seen.revision());
+            self.report();
+        }
         self.take_unneeded_maps(desired);
         self.lowering = Some(lowering);
         self.answer_early_requests();
@@ -249,8 +254,7 @@ impl TablesLane {
         self.announcer.begin_all(&mut self.knowledge.announcements);
         let (steps, maps) = walk.finish();
         let maps = self.knowledge.wait_for_maps(maps);
-        let holds_deferred = !self.times.does_deferred;
-        self.devices.replace(scope, steps, maps, holds_deferred);
+        self.devices.replace(scope, steps, maps);
         if !plan.then.is_empty() {
             self.report();
         }

@@ -1,10 +1,12 @@
 //! The way from observed to desired, as both change.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 use eni_abi::{Globals, Vport};
 use eni_lower::{Delta, Desired, TableChange, TableKey, Tables, VportNumbers};
+use eni_types::InstanceId;
 
 use crate::index::Index;
 use crate::lanes::{InFlight, Queue, Scope, SeenDevices};
@@ -31,6 +33,8 @@ pub struct Convergence {
     looks_at_all: bool,
     /// Vports that their interfaces have left: each is free when its device is gone, too.
     left: BTreeSet<u32>,
+    /// The last row that [`Convergence::check_next`] has come to, and the last vport.
+    checked: (Option<TableKey>, Option<u32>),
 }
 
 /// What is left to do where something has changed. Steps of earlier plans elsewhere are wanted as before.
@@ -54,6 +58,7 @@ impl Convergence {
             touched: Touched::default(),
             looks_at_all: true,
             left: BTreeSet::new(),
+            checked: (None, None),
         }
     }
 
@@ -121,6 +126,51 @@ impl Convergence {
             Scope::Only(touched.queues())
         };
         ChangedPlan { plan, scope }
+    }
+
+    /// Looks again at the next `count` vports and the next `count` other rows, and at some instances, although nothing has
+    /// changed there: the next plan is of them, too, and is empty if nothing was left out before. Whether they are found as
+    /// they should be; if not, that is mended.
+    pub fn check_next(
+        &mut self,
+        instances: &BTreeSet<InstanceId>,
+        count: usize,
+        desired: &Desired,
+    ) -> bool {
+        let (last_row, last_vport) = &mut self.checked;
+        let (wanted, found) = (&desired.tables, &self.observed.tables);
+        let rows = [wanted, found].map(|tables| tables.keys_after(*last_row, count));
+        let rows = first(rows.into_iter().flatten(), count, last_row);
+        let after = (
+            last_vport.map_or(Bound::Unbounded, Bound::Excluded),
+            Bound::Unbounded,
+        );
+        let rows_of = |vports: &BTreeMap<u32, Vport>| -> Vec<u32> {
+            let vports = vports.range(after).take(count);
+            vports.map(|(vport, _)| *vport).collect()
+        };
+        let vports = rows_of(&wanted.vports)
+            .into_iter()
+            .chain(rows_of(&found.vports));
+        let devices = self.observed.devices.range(after).take(count);
+        let vports = vports.chain(devices.map(|(vport, _)| *vport));
+        let vports = first(vports, count, last_vport);
+        let agrees = |vport: &u32| self.index.agrees_at(*vport, desired, &self.observed);
+        let is_right = vports.iter().all(agrees);
+        if is_right {
+            self.touched.rows.extend(rows);
+            self.touched.vports.extend(vports);
+            self.touched.instances.extend(instances);
+        } else {
+            self.begin(desired);
+        }
+        is_right
+    }
+
+    /// Whether there is anything to plan: something has changed, or is to be planned again.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        self.looks_at_all || !self.touched.is_empty() || !self.pending.rows.is_empty()
     }
 
     /// Whether deferred steps are left to do, as of the last plan.
@@ -254,6 +304,20 @@ impl Convergence {
     }
 }
 
+/// The first `count` of the keys, which are after the `last` ones; none after the end, where the next begin anew.
+fn first<K: Ord + Copy>(
+    keys: impl Iterator<Item = K>,
+    count: usize,
+    last: &mut Option<K>,
+) -> BTreeSet<K> {
+    let mut keys: BTreeSet<K> = keys.collect();
+    while keys.len() > count {
+        keys.pop_last();
+    }
+    *last = keys.last().copied().filter(|_| keys.len() == count);
+    keys
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::string::ToString;
@@ -314,10 +378,68 @@ mod tests {
                     let whole = Index::of(lowering.desired(), convergence.observed());
                     prop_assert_eq!(&convergence.index, &whole, "after {:?}", step);
                 }
+                prop_assert!(checks_all(&mut convergence, lowering.desired()));
                 let whole = Index::of(lowering.desired(), convergence.observed());
                 prop_assert_eq!(&convergence.index, &whole, "after {:?}", keys);
                 convergence.release_vports(lowering.desired(), &InFlight::default(), &mut vports);
             }
+        }
+    }
+
+    /// Checks everything, in pieces.
+    fn checks_all(convergence: &mut Convergence, desired: &Desired) -> bool {
+        loop {
+            let is_right = convergence.check_next(&BTreeSet::new(), 7, desired);
+            if !is_right || convergence.checked == (None, None) {
+                return is_right;
+            }
+        }
+    }
+
+    #[test]
+    fn a_check_in_pieces_finds_what_was_not_told() {
+        let region = eni_model::testing::region_of(20);
+        let settings = region.region.clone();
+        let (mut vports, numbers) = (VportNumbers::default(), Numbers::default());
+        let (lowering, _) = Lowering::new(&region.world, &settings, numbers, &mut vports);
+        let desired = lowering.desired();
+        let mut settled = Convergence::new(Observed::default());
+        settled.begin(desired);
+        for step in settled.plan(desired).steps() {
+            settled.done(step);
+        }
+        assert!(settled.plan(desired).is_empty());
+        assert!(checks_all(&mut settled, desired));
+        assert!(settled.plan(desired).is_empty());
+
+        let rows = settled.observed.tables.keys().count();
+        assert!(rows > 50, "{rows} rows are one piece");
+        for row in settled.observed.tables.keys() {
+            let mut lost = settled.clone();
+            lost.observed.tables.apply(&Tables::default().change(row));
+            assert!(checks_all(&mut lost, desired));
+            let steps = lost.plan(desired);
+            assert!(steps.now.contains(&Step::Table(desired.tables.change(row))));
+        }
+        for vport in settled.observed.devices.keys() {
+            let mut lost = settled.clone();
+            lost.observed.linked.remove(vport);
+            lost.observed.tables.vports.remove(vport);
+            lost.index.read_observed(&lost.observed);
+            assert!(checks_all(&mut lost, desired));
+            let steps = lost.plan(desired);
+            assert!(steps.deferred.contains(&Step::Link(*vport)));
+            assert!(matches!(&*steps.now, [Step::WriteVport(at, _)] if at == vport));
+        }
+        let nothing = Observed::default();
+        for index in [
+            Index::of_observed(&settled.observed),
+            Index::of(desired, &nothing),
+        ] {
+            let mut wrong = settled.clone();
+            wrong.index = index;
+            assert!(!checks_all(&mut wrong, desired));
+            assert_eq!(wrong.index, settled.index, "mended");
         }
     }
 

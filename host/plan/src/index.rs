@@ -40,6 +40,36 @@ impl Index {
         index
     }
 
+    /// Whether it finds what is desired and observed at a vport.
+    pub(crate) fn agrees_at(&self, vport: u32, desired: &Desired, observed: &Observed) -> bool {
+        let interface = self.interface_at(vport).map(|id| {
+            let interface = desired.interfaces.get(&id);
+            interface.is_some_and(|interface| {
+                let member = (interface.device_number, id);
+                interface.vport == vport && self.interfaces.contains(interface.instance_id, &member)
+            })
+        });
+        let row = desired.tables.vports.get(&vport);
+        let guest = row.filter(|row| !row.has(Vport::UPLINK) && !row.has(Vport::SERVICES));
+        let guest = guest.map(|row| {
+            let takes = self.takers.contains(&(row.subnet, vport));
+            self.guests.get(&(row.vpc, row.subnet, vport)) == Some(&row.mac)
+                && takes != row.has(Vport::SOURCE_DEST_CHECK)
+        });
+        let device = observed.devices.get(&vport);
+        let device = device.and_then(|device| device.plug).map(|plug| {
+            let member = (plug.device_number, vport);
+            self.devices.contains(plug.instance_id, &member)
+        });
+        let found = observed.tables.vports.get(&vport);
+        let mut names = found.into_iter().flat_map(names_of);
+        let named = names.all(|policy| self.named.contains(policy, &vport));
+        let all = [interface, guest, device, Some(named)];
+        all.into_iter().flatten().all(|agrees| agrees)
+            // Each interface has its vport.
+            && self.interfaces_by_vport.len() == desired.interfaces.len()
+    }
+
     /// Of what is observed only.
     pub(crate) fn of_observed(observed: &Observed) -> Self {
         let mut index = Self::default();
@@ -260,6 +290,11 @@ impl<K: Ord, M: Ord> Members<K, M> {
                 self.0.remove(&key);
             }
         }
+    }
+
+    fn contains(&self, key: K, member: &M) -> bool {
+        let members = self.0.get(&key);
+        members.is_some_and(|members| members.contains(member))
     }
 
     fn of(&self, key: K) -> impl Iterator<Item = &M> {

@@ -19,6 +19,10 @@ const UNPROMPTED_LOOK_INTERVAL: Duration = Duration::from_secs(60);
 /// compared with what was made of them.
 const CHECKED_AT_ONCE: usize = 16;
 
+/// As many rows of packet tables are compared with what is desired each time: a fraction of a millisecond. A group of 990 rules
+/// has some thousands.
+const ROWS_CHECKED_AT_ONCE: usize = 512;
+
 /// What only frees resources waits until nothing has been published for this long ...
 const QUIET: Duration = Duration::from_millis(100);
 
@@ -85,13 +89,17 @@ impl Times {
 }
 
 impl TablesLane {
-    /// What is deferred is left out of the queues until its time comes, and is then planned again.
+    /// What is deferred is left out of the queues until its time comes, and is then planned again. What is in them when
+    /// that time is over waits for the next.
     pub(super) fn choose_the_time_for_deferred(&mut self) {
         let is_time = self.times.is_time_for_deferred();
-        let begins = is_time && !self.times.does_deferred;
-        self.times.does_deferred = is_time;
+        let was_time = std::mem::replace(&mut self.times.does_deferred, is_time);
         let convergence = &mut self.knowledge.convergence;
-        if begins && convergence.has_deferred() {
+        if is_time == was_time || !convergence.has_deferred() {
+            return;
+        }
+        self.devices.hold_deferred(!is_time);
+        if is_time {
             convergence.plan_all_again();
         }
     }
@@ -163,13 +171,10 @@ impl TablesLane {
         let update = lowering.check_next(self.seen.world(), CHECKED_AT_ONCE, &mut knowledge.vports);
         let desired = lowering.desired();
         follow_askers(&self.askers, &update.delta, desired);
-        let mut is_right = update.delta.is_empty();
-        if lowering.has_checked_all() {
-            knowledge.convergence.begin(desired);
-            is_right &= knowledge.plan(desired).is_empty();
-        } else {
-            knowledge.convergence.follow(&update.delta, desired);
-        }
+        let convergence = &mut knowledge.convergence;
+        convergence.follow(&update.delta, desired);
+        let is_found = convergence.check_next(&update.instances, ROWS_CHECKED_AT_ONCE, desired);
+        let is_right = update.delta.is_empty() && is_found && knowledge.plan(desired).is_empty();
         if !is_right {
             tracing::error!(
                 delta = ?update.delta,
