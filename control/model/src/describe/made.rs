@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::{self, Vec};
 use core::ops::RangeInclusive;
+use core::str::FromStr;
 
 use eni_types::{TypedId, quota};
 
@@ -114,6 +115,8 @@ impl<M: Maker, T> Listing<T> for MadeListing<M, T> {
 pub(crate) enum Cursor<Id> {
     /// All from the first, or after the one with this id.
     After(Option<Id>),
+    /// All from the one with this id, or what comes next.
+    From(Id),
     /// These.
     Ids(vec::IntoIter<Id>),
 }
@@ -142,16 +145,24 @@ impl<Id: TypedId> Cursor<Id> {
     where
         R: Indexed<Id = Id>,
     {
+        let row = match *self {
+            Self::After(Some(last)) => table.iter_from(last).find(|row| row.id() != last)?,
+            Self::After(None) => table.iter().next()?,
+            Self::From(id) => table.iter_from(id).next()?,
+            Self::Ids(ref mut ids) => return ids.find_map(|id| table.get(id)),
+        };
+        *self = Self::After(Some(row.id()));
+        Some(row)
+    }
+
+    /// Passes over the rows before the one with this id. None has been given yet.
+    fn skip_to(&mut self, id: Id) {
         match self {
-            Self::After(last) => {
-                let row = match *last {
-                    Some(last) => table.iter_from(last).find(|row| row.id() != last)?,
-                    None => table.iter().next()?,
-                };
-                *last = Some(row.id());
-                Some(row)
+            Self::After(_) | Self::From(_) => *self = Self::From(id),
+            Self::Ids(ids) => {
+                let before = ids.as_slice().partition_point(|other| *other < id);
+                ids.by_ref().take(before).for_each(drop);
             }
-            Self::Ids(ids) => ids.find_map(|id| table.get(id)),
         }
     }
 }
@@ -167,10 +178,17 @@ pub(crate) struct Views<R: Indexed, V> {
 impl<R, V> Maker for Views<R, V>
 where
     R: Indexed,
-    R::Id: TypedId + Send,
+    R::Id: TypedId + FromStr + Send,
     V: Made,
 {
     type Row = V;
+
+    /// Views go by the ids of their rows.
+    fn skip_to(&mut self, key: &str) {
+        if let Ok(id) = key.parse() {
+            self.cursor.skip_to(id);
+        }
+    }
 
     fn look(&mut self, scope: Scope<'_>) -> Option<Option<V>> {
         let row = self.cursor.next((self.table)(scope.world))?;
