@@ -116,6 +116,28 @@ def test_rules_may_name_groups_of_the_peer(network, peer):
     assert not network.pings(peer.instance_id, address)
 
 
+def test_a_group_of_the_peer_that_is_deleted_lets_nobody_in(network, peer):
+    ec2 = network.ec2
+    group = network.group("of-the-peer")
+    _, interface = network.host(network.subnet_a, group)
+    address = interface["PrivateIpAddress"]
+    connection = connect(network, peer)
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[allow("icmp", group=peer.group_id)])
+    assert network.pings(peer.instance_id, address)
+    other = ec2.create_security_group(GroupName="other", Description="other", VpcId=peer.vpc_id)["GroupId"]
+    with refused("DependencyViolation"):
+        ec2.delete_security_group(GroupId=peer.group_id)
+    filters = [{"Name": "group-id", "Values": [peer.group_id]}]
+    [worn] = ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
+    ec2.modify_network_interface_attribute(NetworkInterfaceId=worn["NetworkInterfaceId"], Groups=[other])
+    ec2.delete_security_group(GroupId=peer.group_id)
+    assert not network.pings(peer.instance_id, address)
+    [stale] = ec2.describe_stale_security_groups(VpcId=network.vpc_id)["StaleSecurityGroupSet"]
+    [pair] = stale["StaleIpPermissions"][0]["UserIdGroupPairs"]
+    assert (stale["GroupId"], pair["GroupId"]) == (group, peer.group_id)
+    assert (pair["VpcId"], pair["VpcPeeringConnectionId"]) == (peer.vpc_id, connection)
+
+
 def test_a_peer_is_no_way_out_for_the_other_vpc(network, peer):
     """The network's VPC has an internet gateway; the peer, whose default route leads there, does not get to it."""
     connection = connect(network, peer)

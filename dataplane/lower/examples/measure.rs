@@ -122,6 +122,7 @@ fn any_rule(
             0 => RulePeer::SecurityGroup(peer),
             _ => RulePeer::CidrIpv4(block.parse().expect("a literal block")),
         },
+        peering: None,
         description: None,
         tags: Tags::default(),
     }

@@ -104,8 +104,8 @@ pub use route_table::{
 pub use security_group::{
     AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, CreateSecurityGroup,
     DeleteSecurityGroup, DescribeSecurityGroupReferences, DescribeSecurityGroupRules,
-    DescribeSecurityGroups, GetSecurityGroupsForVpc, ModifySecurityGroupRules,
-    RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
+    DescribeSecurityGroups, DescribeStaleSecurityGroups, GetSecurityGroupsForVpc,
+    ModifySecurityGroupRules, RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
     UpdateSecurityGroupRuleDescriptionsEgress, UpdateSecurityGroupRuleDescriptionsIngress,
 };
 pub use subnet::{
@@ -223,6 +223,7 @@ macro_rules! for_each_operation {
             DescribeSecurityGroupReferences,
             DescribeSecurityGroupRules,
             DescribeSecurityGroups,
+            DescribeStaleSecurityGroups,
             DescribeSubnets,
             DescribeTags,
             DescribeVolumeAttribute,

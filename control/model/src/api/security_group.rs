@@ -214,6 +214,30 @@ impl Filtered for SecurityGroupDescription {
     ];
 }
 
+/// What `DescribeStaleSecurityGroups` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct DescribeStaleSecurityGroups {
+    pub(crate) vpc_id: VpcId,
+    pub(crate) max_results: Option<u32>,
+    pub(crate) next_token: Option<String>,
+}
+
+/// What `DescribeStaleSecurityGroups` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeStaleSecurityGroupsResponse {
+    pub(crate) stale_security_group_set: ItemSet<StaleSecurityGroup>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_token: Option<String>,
+}
+
+impl Action for DescribeStaleSecurityGroups {
+    const NAME: &'static str = "DescribeStaleSecurityGroups";
+    const MUTATES: bool = false;
+    const HAS_DRY_RUN: bool = true;
+    type Response = DescribeStaleSecurityGroupsResponse;
+}
+
 /// What `GetSecurityGroupsForVpc` is asked.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
 pub struct GetSecurityGroupsForVpc {
@@ -546,6 +570,30 @@ pub(crate) struct SecurityGroupRuleRequest {
 pub(crate) struct SecurityGroupRuleUpdate {
     pub(crate) security_group_rule_id: SecurityGroupRuleId,
     pub(crate) security_group_rule: SecurityGroupRuleRequest,
+}
+
+/// `StaleIpPermission` of EC2's model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StaleIpPermission {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) from_port: Option<i32>,
+    pub(crate) ip_protocol: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) to_port: Option<i32>,
+    pub(crate) groups: ItemSet<UserIdGroupPairDescription>,
+}
+
+/// `StaleSecurityGroup` of EC2's model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StaleSecurityGroup {
+    pub(crate) description: String,
+    pub(crate) group_id: SecurityGroupId,
+    pub(crate) group_name: String,
+    pub(crate) stale_ip_permissions: ItemSet<StaleIpPermission>,
+    pub(crate) stale_ip_permissions_egress: ItemSet<StaleIpPermission>,
+    pub(crate) vpc_id: VpcId,
 }
 
 /// `UserIdGroupPair` of EC2's model.

@@ -131,6 +131,22 @@ fn joined(parts: Vec<Value>) -> Value {
     Value::Object(whole)
 }
 
+/// A group of a VPC that is peered with this one.
+fn group_of_a_peer(region: &mut TestWorld, vpc: &str) -> String {
+    let peer = region.make("CreateVpc", &[("CidrBlock", "10.66.0.0/16")], "/vpc/vpcId");
+    let pair = [("VpcId", vpc), ("PeerVpcId", &*peer)];
+    let connection = "/vpcPeeringConnection/vpcPeeringConnectionId";
+    let connection = region.make("CreateVpcPeeringConnection", &pair, connection);
+    let connection = [("VpcPeeringConnectionId", &*connection)];
+    region.must("AcceptVpcPeeringConnection", &connection);
+    let group = [
+        ("VpcId", &*peer),
+        ("GroupName", "peer"),
+        ("GroupDescription", "gone"),
+    ];
+    region.make("CreateSecurityGroup", &group, "/groupId")
+}
+
 /// A region with several of everything that is listed.
 fn filled() -> (TestWorld, String) {
     let mut region = TestWorld::bootstrapped();
@@ -149,10 +165,17 @@ fn filled() -> (TestWorld, String) {
         region.must("CreateNatGateway", &private);
     }
     region.must("CreateInstanceProfile", &[("InstanceProfileName", "web")]);
+    let peer = group_of_a_peer(&mut region, &vpc);
     for number in 0..9 {
         let name = format!("group-{number}");
         let group = [in_vpc, ("GroupName", &name), ("GroupDescription", "many")];
-        region.must("CreateSecurityGroup", &group);
+        let group = region.make("CreateSecurityGroup", &group, "/groupId");
+        let rule = [
+            ("GroupId", &*group),
+            ("IpPermissions.1.IpProtocol", "-1"),
+            ("IpPermissions.1.Groups.1.GroupId", &peer),
+        ];
+        region.must("AuthorizeSecurityGroupIngress", &rule);
         region.must("CreateRouteTable", &[in_vpc]);
         region.must("CreateNetworkAcl", &[in_vpc]);
         region.must("CreateInternetGateway", &[]);
@@ -189,6 +212,7 @@ fn filled() -> (TestWorld, String) {
         }
         launched(&mut region, &launch);
     }
+    region.must("DeleteSecurityGroup", &[("GroupId", &peer)]);
     (region, vpc)
 }
 
@@ -198,7 +222,7 @@ fn calls() -> impl Iterator<Item = Call> {
 
 fn required<'a>(action: &str, vpc: &'a str) -> Vec<(&'static str, &'a str)> {
     match action {
-        "GetSecurityGroupsForVpc" => Vec::from([("VpcId", vpc)]),
+        "DescribeStaleSecurityGroups" | "GetSecurityGroupsForVpc" => Vec::from([("VpcId", vpc)]),
         "DescribeInstanceStatus" => Vec::from([("IncludeAllInstances", "true")]),
         "DescribeAddressesAttribute" => Vec::from([("Attribute", "domain-name")]),
         _ => Vec::new(),

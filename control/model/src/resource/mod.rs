@@ -59,8 +59,8 @@ pub use route_table::{
     Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,
 };
 pub use security_group::{
-    GroupName, IpProtocol, PeerSecurityGroup, RulePeer, SecurityGroup, SecurityGroupRule,
-    UnknownProtocol,
+    GroupName, IpProtocol, PeerSecurityGroup, RulePeer, RulePeering, SecurityGroup,
+    SecurityGroupRule, UnknownProtocol,
 };
 pub use user_data::UserData;
 pub use vpc::{AssociatedBlock, EgressOnlyInternetGateway, InternetGateway, Subnet, Vpc};

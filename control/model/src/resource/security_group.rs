@@ -5,7 +5,9 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::str::FromStr;
 
-use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId, SecurityGroupRuleId, VpcId};
+use eni_types::{
+    Ipv4Cidr, Ipv6Cidr, SecurityGroupId, SecurityGroupRuleId, VpcId, VpcPeeringConnectionId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Row;
@@ -89,10 +91,23 @@ pub struct SecurityGroupRule {
     pub to_port: i32,
     /// The other side.
     pub peer: RulePeer,
+    /// Of a group of a peered VPC, where it is, or was: kept, as the group may be deleted and the rule stays. None in rules of
+    /// earlier versions, whose group is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peering: Option<RulePeering>,
     /// Its description.
     pub description: Option<String>,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// Where the peer of a rule is, if it is a group of a peered VPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulePeering {
+    /// The group's VPC.
+    pub vpc_id: VpcId,
+    /// By which it was reached last.
+    pub vpc_peering_connection_id: Option<VpcPeeringConnectionId>,
 }
 
 /// The other side of a rule.

@@ -229,7 +229,17 @@ fn check_security_groups(world: &World) {
             "{rule:?}"
         );
         if let RulePeer::SecurityGroup(peer) = rule.peer {
-            assert!(world.security_groups.get(peer).is_some(), "{rule:?}");
+            let own = world.security_groups.get(rule.group_id);
+            let own = own.map(|own| own.vpc_id);
+            match (world.security_groups.get(peer), rule.peering) {
+                (Some(peer), Some(peering)) => assert_eq!(peer.vpc_id, peering.vpc_id, "{rule:?}"),
+                (Some(peer), None) => assert_eq!(Some(peer.vpc_id), own, "{rule:?}"),
+                // Of a peered VPC, and deleted since.
+                (None, peering) => assert!(
+                    peering.is_some_and(|peering| Some(peering.vpc_id) != own),
+                    "{rule:?}"
+                ),
+            }
         }
         let matched = (
             rule.group_id,

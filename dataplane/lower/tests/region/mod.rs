@@ -303,6 +303,7 @@ impl Region {
             from_port,
             to_port,
             peer,
+            peering: None,
             description: None,
             tags: Tags::default(),
         });

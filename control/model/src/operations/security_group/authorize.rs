@@ -7,6 +7,7 @@ use eni_types::{SecurityGroupRuleId, TypedId, quota};
 
 use super::membership::{NewRules, check_rules, too_many_rules};
 use super::named::named;
+use super::permission::Naming;
 use super::rule::{Direction, RuleMatch, rules_of};
 use crate::api::security_group::{
     AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, AuthorizeSecurityGroupResponse,
@@ -61,7 +62,7 @@ fn authorize(
     world: &World,
     context: &mut Context<'_>,
 ) -> Result<(ChangeSet, AuthorizeSecurityGroupResponse), Ec2Error> {
-    let asked = permissions.resolve(group, world, context)?;
+    let asked = permissions.resolve(group, Naming::ForNew, world, context)?;
     if asked.is_empty() {
         return Err(Ec2Error::missing_parameter("ipPermissions"));
     }
@@ -79,8 +80,9 @@ fn authorize(
             tags: tags.clone(),
             ..rule.matched.into_rule(
                 SecurityGroupRuleId::generate(context.ids),
-                group.group_id,
+                group,
                 direction,
+                world,
             )
         })
         .collect();

@@ -13,7 +13,10 @@ use crate::api::security_group::{
     SecurityGroupDescription, SecurityGroupRuleDescription, UserIdGroupPairDescription,
 };
 use crate::describe::Scope;
-use crate::resource::{RulePeer, SecurityGroup, SecurityGroupRule, VpcPeeringConnectionStatus};
+use crate::resource::{
+    PeerSecurityGroup, RulePeer, RulePeering, SecurityGroup, SecurityGroupRule,
+    VpcPeeringConnectionStatus,
+};
 use crate::{ItemSet, World};
 
 impl SecurityGroupDescription {
@@ -109,30 +112,55 @@ impl IpPermissionDescription {
 
 /// A group of another VPC, as a rule that names it is shown.
 #[derive(Clone, Copy)]
-struct Peered {
+pub(super) struct Peered {
     vpc_id: VpcId,
-    /// By which it is reached; none any more where the rule is stale.
+    /// By which it is reached, or was last.
     connection: Option<VpcPeeringConnectionId>,
+    is_reached: bool,
+    is_deleted: bool,
 }
 
 impl Peered {
     /// `None` for a group of the same VPC.
-    fn of(group_id: SecurityGroupId, vpc_id: VpcId, world: &World) -> Option<Self> {
-        let peer = world.security_groups.get(group_id)?.vpc_id;
-        let connection = world.peering_between(vpc_id, peer);
+    pub(super) fn of(group_id: SecurityGroupId, vpc_id: VpcId, world: &World) -> Option<Self> {
+        let kept = kept_peering(group_id, vpc_id, world);
+        let group = world.security_groups.get(group_id);
+        let peer =
+            group.map_or_else(|| kept.map(|kept| kept.vpc_id), |group| Some(group.vpc_id))?;
+        let live = world.peering_between(vpc_id, peer);
+        let live = live.map(|connection| connection.vpc_peering_connection_id);
         (peer != vpc_id).then(|| Self {
             vpc_id: peer,
-            connection: connection.map(|connection| connection.vpc_peering_connection_id),
+            connection: live.or_else(|| kept?.vpc_peering_connection_id),
+            is_reached: live.is_some(),
+            is_deleted: group.is_none(),
         })
     }
 
+    /// Whether a rule that names it matches nothing: it is deleted, or its VPC is not peered any more.
+    pub(super) fn is_stale(self) -> bool {
+        self.is_deleted || !self.is_reached
+    }
+
     fn status(self) -> &'static str {
-        let status = match self.connection {
-            Some(_) => VpcPeeringConnectionStatus::Active,
-            None => VpcPeeringConnectionStatus::Deleted,
+        let status = match self.is_reached {
+            true => VpcPeeringConnectionStatus::Active,
+            false => VpcPeeringConnectionStatus::Deleted,
         };
         status.as_str()
     }
+}
+
+/// Where a group is or was, as rules of the VPC that name it have kept it.
+fn kept_peering(group_id: SecurityGroupId, vpc_id: VpcId, world: &World) -> Option<RulePeering> {
+    let mut rules = world
+        .security_group_rules
+        .by(&PeerSecurityGroup(group_id))
+        .filter(|rule| {
+            let own = world.security_groups.get(rule.group_id);
+            own.is_some_and(|own| own.vpc_id == vpc_id)
+        });
+    rules.find_map(|rule| rule.peering)
 }
 
 impl SecurityGroupRuleDescription {
@@ -145,7 +173,9 @@ impl SecurityGroupRuleDescription {
             ReferencedGroupInfo {
                 group_id,
                 user_id: account.clone(),
-                vpc_id: groups.get(group_id).map(|group| group.vpc_id),
+                vpc_id: peered
+                    .map(|peered| peered.vpc_id)
+                    .or_else(|| Some(groups.get(group_id)?.vpc_id)),
                 vpc_peering_connection_id: peered.and_then(|peered| peered.connection),
                 peering_status: peered.map(|peered| peered.status()),
             }

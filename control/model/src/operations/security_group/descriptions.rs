@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use eni_types::SecurityGroupId;
 
 use super::named::named;
+use super::permission::Naming;
 use super::revoke::no_such_rule;
 use super::rule::{Direction, RuleMatch, check_description, rule_of, rules_of};
 use crate::api::security_group::{
@@ -81,7 +82,7 @@ impl DescriptionUpdate {
             ip_permissions: self.ip_permissions,
             ..PermissionParameters::default()
         };
-        for asked in named.resolve(group, world, context)? {
+        for asked in named.resolve(group, Naming::OfExisting, world, context)? {
             let rule = there.get(&asked.matched).ok_or_else(no_such_rule)?;
             describe(rule, asked.description);
         }

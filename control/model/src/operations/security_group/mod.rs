@@ -15,5 +15,8 @@ mod protocol;
 mod references;
 mod revoke;
 mod rule;
+mod stale;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use self::delete::outlive;

@@ -5,9 +5,9 @@ use alloc::format;
 
 use eni_types::SecurityGroupRuleId;
 
-use super::permission::{check_peer, no_prefix_list};
+use super::permission::{Naming, check_peer, no_prefix_list};
 use super::protocol::ProtocolPorts;
-use super::rule::{Direction, RuleMatch, check_description, rule_of, rules_of};
+use super::rule::{Direction, RuleMatch, check_description, peering, rule_of, rules_of};
 use crate::api::security_group::{ModifySecurityGroupRules, SecurityGroupRuleRequest};
 use crate::resource::{IpProtocol, RulePeer, SecurityGroup, SecurityGroupRule};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
@@ -52,13 +52,14 @@ impl SecurityGroupRuleRequest {
         let peer = self.peer()?;
         check_description(self.description.as_deref())?;
         if let RulePeer::SecurityGroup(id) = peer {
-            check_peer(id, group, world)?;
+            check_peer(id, group, Naming::ForNew, world)?;
         }
         Ok(SecurityGroupRule {
             ip_protocol: ports.protocol,
             from_port: ports.from_port,
             to_port: ports.to_port,
             peer,
+            peering: peering(peer, group, world),
             description: self.description,
             ..rule.clone()
         })

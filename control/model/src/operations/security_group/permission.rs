@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::str::FromStr;
 
 use eni_query::{FromQuery, QueryError, QueryNode, read_id};
-use eni_types::{SecurityGroupId, VpcPeeringConnectionId};
+use eni_types::{SecurityGroupId, VpcId, VpcPeeringConnectionId};
 
 use super::protocol::ProtocolPorts;
 use super::rule::{NamedRule, RuleMatch, check_description};
@@ -16,6 +16,24 @@ use crate::api::security_group::{IpPermission, IpRange, PermissionParameters, Us
 use crate::operations::{lookup, prefix_list};
 use crate::resource::{GroupName, RulePeer, SecurityGroup};
 use crate::{Context, Ec2Error, ErrorCode, World};
+
+/// What rules are named for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// To make them.
+    ForNew,
+    /// To find those there are, whatever has become of the groups that they name.
+    OfExisting,
+}
+
+/// What rules are named in.
+#[derive(Clone, Copy)]
+struct Of<'a, 'c> {
+    group: &'a SecurityGroup,
+    naming: Naming,
+    world: &'a World,
+    context: &'a Context<'c>,
+}
 
 /// A block as the peer of a rule, for which EC2 has words of its own where it is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +61,20 @@ impl PermissionParameters {
     pub(crate) fn resolve(
         self,
         group: &SecurityGroup,
+        naming: Naming,
         world: &World,
         context: &Context<'_>,
     ) -> Result<Vec<NamedRule>, Ec2Error> {
+        let of = Of {
+            group,
+            naming,
+            world,
+            context,
+        };
         let permissions = self.into_permissions()?;
         let mut named = Vec::new();
         for permission in permissions {
-            permission.resolve(group, world, context, &mut named)?;
+            permission.resolve(of, &mut named)?;
         }
         let mut seen = BTreeSet::new();
         if !named.iter().all(|rule| seen.insert(rule.matched)) {
@@ -111,13 +136,7 @@ impl PermissionParameters {
 }
 
 impl IpPermission {
-    fn resolve(
-        self,
-        group: &SecurityGroup,
-        world: &World,
-        context: &Context<'_>,
-        named: &mut Vec<NamedRule>,
-    ) -> Result<(), Ec2Error> {
+    fn resolve(self, of: Of<'_, '_>, named: &mut Vec<NamedRule>) -> Result<(), Ec2Error> {
         let protocol = self.ip_protocol.as_deref();
         let ports = ProtocolPorts::new(protocol, self.from_port, self.to_port)?;
         let before = named.len();
@@ -139,7 +158,7 @@ impl IpPermission {
             return Err(no_prefix_list(&list.prefix_list_id));
         }
         for pair in self.groups {
-            let peer = pair.resolve(group, world, context)?;
+            let peer = pair.resolve(of)?;
             add(RulePeer::SecurityGroup(peer), pair.description)?;
         }
         if named.len() == before {
@@ -151,66 +170,89 @@ impl IpPermission {
 }
 
 impl UserIdGroupPair {
-    fn resolve(
-        &self,
-        group: &SecurityGroup,
-        world: &World,
-        context: &Context<'_>,
-    ) -> Result<SecurityGroupId, Ec2Error> {
+    fn resolve(&self, of: Of<'_, '_>) -> Result<SecurityGroupId, Ec2Error> {
+        let Of { group, world, .. } = of;
         let account = self.user_id.as_deref();
-        let is_foreign = account.is_some_and(|account| account != context.region.account_id);
-        let peer = match (self.group_id, &self.group_name) {
-            (Some(id), _) if is_foreign => return Err(lookup::not_found(id)),
+        let is_foreign = account.is_some_and(|account| account != of.context.region.account_id);
+        match (self.group_id, &self.group_name) {
+            (Some(id), _) if is_foreign => Err(lookup::not_found(id)),
             (Some(id), _) => {
-                self.check_peering(world)?;
-                return check_peer(id, group, world);
+                if is_named(id, group, of.naming, world) {
+                    return Ok(id);
+                }
+                self.check_place(id, group, world)?;
+                check_peer(id, group, of.naming, world)
             }
             (None, Some(name)) => {
                 let key = GroupName::new(group.vpc_id, name);
                 let found = world.security_groups.one(&key).filter(|_| !is_foreign);
-                found.ok_or_else(|| lookup::no_security_group_named(name, group.vpc_id))?
+                let found =
+                    found.ok_or_else(|| lookup::no_security_group_named(name, group.vpc_id))?;
+                self.check_place(found.group_id, group, world)?;
+                Ok(found.group_id)
             }
             (None, None) => {
                 let message = "Source group ID missing.";
-                return Err(ErrorCode::MissingParameter.with(message));
+                Err(ErrorCode::MissingParameter.with(message))
             }
-        };
-        Ok(peer.group_id)
+        }
     }
 
-    /// The connection that the group is reached by follows from the group; one that is named must exist.
-    fn check_peering(&self, world: &World) -> Result<(), Ec2Error> {
+    /// The VPC of a group, and the connection by which it is reached, follow from its id; what is said of them must be so.
+    fn check_place(
+        &self,
+        id: SecurityGroupId,
+        group: &SecurityGroup,
+        world: &World,
+    ) -> Result<(), Ec2Error> {
+        let peer = world.security_groups.known(id)?;
+        if let Some(vpc_id) = &self.vpc_id {
+            let vpc_id: VpcId = read_id(vpc_id)?;
+            if world.vpcs.known(vpc_id)?.vpc_id != peer.vpc_id {
+                return Err(different_networks());
+            }
+        }
         if let Some(id) = &self.vpc_peering_connection_id {
             let id: VpcPeeringConnectionId = read_id(id)?;
-            world.vpc_peering_connections.known(id)?;
+            let connection = world.vpc_peering_connections.known(id)?;
+            if connection.peer_of(group.vpc_id) != Some(peer.vpc_id) {
+                return Err(different_networks());
+            }
         }
         Ok(())
     }
 }
 
 /// Refuses a peer that does not exist or lies in another VPC that is not peered (VPC Peering Guide, "Update your security
-/// groups to reference peer security groups"). What a rule names already it may go on naming, so that it can be revoked.
+/// groups to reference peer security groups"). What a rule names already may be named to revoke or describe the rule.
 ///
 /// # Errors
 /// `InvalidGroup.NotFound`.
 pub(crate) fn check_peer(
     id: SecurityGroupId,
     group: &SecurityGroup,
+    naming: Naming,
     world: &World,
 ) -> Result<SecurityGroupId, Ec2Error> {
+    if is_named(id, group, naming, world) {
+        return Ok(id);
+    }
     let vpc_id = world.security_groups.known(id)?.vpc_id;
-    let is_named = || {
-        let mut rules = world.security_group_rules.by(&group.group_id);
-        rules.any(|rule| rule.peer == RulePeer::SecurityGroup(id))
-    };
-    if vpc_id != group.vpc_id
-        && world.peering_between(group.vpc_id, vpc_id).is_none()
-        && !is_named()
-    {
-        let message = "You have specified two resources that belong to different networks.";
-        return Err(ErrorCode::InvalidGroupNotFound.with(message));
+    if vpc_id != group.vpc_id && world.peering_between(group.vpc_id, vpc_id).is_none() {
+        return Err(different_networks());
     }
     Ok(id)
+}
+
+/// Whether rules are named that there are, and one of them has this peer.
+fn is_named(id: SecurityGroupId, group: &SecurityGroup, naming: Naming, world: &World) -> bool {
+    let mut rules = world.security_group_rules.by(&group.group_id);
+    naming == Naming::OfExisting && rules.any(|rule| rule.peer == RulePeer::SecurityGroup(id))
+}
+
+fn different_networks() -> Ec2Error {
+    let message = "You have specified two resources that belong to different networks.";
+    ErrorCode::InvalidGroupNotFound.with(message)
 }
 
 /// The error for a prefix list: rules take none.

@@ -8,6 +8,7 @@ use eni_types::SecurityGroupRuleId;
 
 use super::description::{permissions, split};
 use super::named::named;
+use super::permission::Naming;
 use super::rule::{Direction, NamedRule, RuleMatch, rule_of, rules_of};
 use crate::api::security_group::{
     PermissionParameters, RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
@@ -120,7 +121,10 @@ impl Revocation<'_> {
             .get(self.group.vpc_id)
             .is_some_and(|vpc| vpc.is_default);
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
-        for asked in self.permissions.resolve(self.group, world, context)? {
+        for asked in self
+            .permissions
+            .resolve(self.group, Naming::OfExisting, world, context)?
+        {
             match there.get(&asked.matched) {
                 Some(rule) => known.push(*rule),
                 None if is_lenient => unknown.push(asked),

@@ -7,7 +7,7 @@ use eni_types::{SecurityGroupId, SecurityGroupRuleId, quota};
 
 use super::protocol::ProtocolPorts;
 use crate::operations::lookup;
-use crate::resource::{RulePeer, SecurityGroup, SecurityGroupRule};
+use crate::resource::{RulePeer, RulePeering, SecurityGroup, SecurityGroupRule};
 use crate::tags::Tags;
 use crate::{Ec2Error, ErrorCode, World};
 
@@ -50,21 +50,23 @@ impl RuleMatch {
         }
     }
 
-    /// The row of such a rule.
+    /// The row of such a rule of `group`.
     pub(crate) fn into_rule(
         self,
         id: SecurityGroupRuleId,
-        group_id: SecurityGroupId,
+        group: &SecurityGroup,
         direction: Direction,
+        world: &World,
     ) -> SecurityGroupRule {
         SecurityGroupRule {
             security_group_rule_id: id,
-            group_id,
+            group_id: group.group_id,
             is_egress: direction.is_egress(),
             ip_protocol: self.ports.protocol,
             from_port: self.ports.from_port,
             to_port: self.ports.to_port,
             peer: self.peer,
+            peering: peering(self.peer, group, world),
             description: None,
             tags: Tags::default(),
         }
@@ -92,6 +94,19 @@ impl RuleMatch {
             format!("the specified rule \"peer: {peer}, {protocol}{ports}, ALLOW\" already exists");
         ErrorCode::InvalidPermissionDuplicate.with(message)
     }
+}
+
+/// Where the peer of a rule of `group` is, if that is a group of another VPC.
+pub(crate) fn peering(peer: RulePeer, group: &SecurityGroup, world: &World) -> Option<RulePeering> {
+    let RulePeer::SecurityGroup(id) = peer else {
+        return None;
+    };
+    let vpc_id = world.security_groups.get(id)?.vpc_id;
+    let connection = world.peering_between(group.vpc_id, vpc_id);
+    (vpc_id != group.vpc_id).then(|| RulePeering {
+        vpc_id,
+        vpc_peering_connection_id: connection.map(|found| found.vpc_peering_connection_id),
+    })
 }
 
 /// The rules of a group in one direction, by id.

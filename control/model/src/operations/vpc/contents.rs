@@ -121,6 +121,7 @@ pub(crate) fn allow_all(
         from_port: -1,
         to_port: -1,
         peer,
+        peering: None,
         description: None,
         tags: Tags::default(),
     }

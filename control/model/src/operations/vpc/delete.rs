@@ -1,10 +1,8 @@
 //! `DeleteVpc`.
 
-use eni_types::VpcId;
-
 use crate::api::vpc::DeleteVpc;
 use crate::operations::lookup::has_dependencies;
-use crate::resource::PeerSecurityGroup;
+use crate::operations::security_group::outlive;
 use crate::{ChangeSet, Context, Operation, Planned, ReturnTrue, World};
 
 /// Deletes a VPC with its main route table, default network ACL and default security group. Everything else in it must
@@ -21,8 +19,7 @@ impl Operation for DeleteVpc {
             || world.vpc_peering_connections.count(&key) > 0
             || world.route_tables.count(&key) > 1
             || world.network_acls.count(&key) > 1
-            || world.security_groups.count(&key) > 1
-            || is_named_by_others(id, world);
+            || world.security_groups.count(&key) > 1;
         if is_needed {
             return Err(has_dependencies("vpc", id));
         }
@@ -37,22 +34,10 @@ impl Operation for DeleteVpc {
             for rule in world.security_group_rules.by(&group.group_id) {
                 changes.delete(rule.security_group_rule_id);
             }
+            outlive(group, world, &mut changes);
             changes.delete(group.group_id);
         }
         changes.delete(id);
         Ok((changes, ReturnTrue::default()))
     }
-}
-
-/// Whether a rule of another VPC's group names a group of this one: it stays so after the VPCs' peering has ended.
-fn is_named_by_others(id: VpcId, world: &World) -> bool {
-    let groups = world.security_groups.by(&id);
-    let mut rules = groups.flat_map(|group| {
-        let peer = PeerSecurityGroup(group.group_id);
-        world.security_group_rules.by(&peer)
-    });
-    rules.any(|rule| {
-        let group = world.security_groups.get(rule.group_id);
-        group.is_some_and(|group| group.vpc_id != id)
-    })
 }

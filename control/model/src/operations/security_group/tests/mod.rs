@@ -1,5 +1,6 @@
 mod groups;
 mod rules;
+mod stale;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
