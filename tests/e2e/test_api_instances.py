@@ -188,7 +188,12 @@ def test_instance_attributes(ec2, running, group):
         ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="colour")
 
 
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFI7HH1XT/2e4InAXC3F+AEgT3fT/XEyjWKE+iHd4Lt test"
+
+
 def test_what_an_instance_names_can_be_described(ec2, net, group):
+    imported = ec2.import_key_pair(KeyName="mine", PublicKeyMaterial=PUBLIC_KEY)
+    assert imported["KeyFingerprint"] == "PO53Jrn+Q45tAha4lO95nmJtKSEI1bFH/GD0YgJg1wI="
     (launched,) = ec2.run_instances(
         ImageId=net.image_id,
         InstanceType="t3.micro",
@@ -216,7 +221,12 @@ def test_what_an_instance_names_can_be_described(ec2, net, group):
     with refused("UnsupportedOperation", "Tagging volumes"):
         ec2.create_tags(Resources=[volume["VolumeId"]], Tags=[{"Key": "a", "Value": "b"}])
     (key,) = ec2.describe_key_pairs(KeyNames=[found["KeyName"]])["KeyPairs"]
-    assert key["KeyName"] == "mine"
+    assert (key["KeyName"], key["KeyType"]) == ("mine", "ed25519")
+    with refused("InvalidKeyPair.Duplicate"):
+        ec2.import_key_pair(KeyName="mine", PublicKeyMaterial=PUBLIC_KEY)
+    assert ec2.delete_key_pair(KeyName="mine")["KeyPairId"] == key["KeyPairId"]
+    with refused("InvalidKeyPair.NotFound"):
+        ec2.describe_key_pairs(KeyNames=["mine"])
     attribute = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="blockDeviceMapping")
     assert attribute["BlockDeviceMappings"] == found["BlockDeviceMappings"]
     mapping = {"DeviceName": "/dev/xvda", "Ebs": {"DeleteOnTermination": False}}

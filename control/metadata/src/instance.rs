@@ -114,6 +114,7 @@ impl<'a> Asked<'a> {
                 })
             }),
         ),
+        ("public-keys", Folder(public_keys)),
         (
             "reservation-id",
             Text(|asked| Some(asked.instance.reservation_id.to_string())),
@@ -178,6 +179,23 @@ impl<'a> Asked<'a> {
 
 fn local_hostname(asked: &Asked<'_>) -> Option<String> {
     asked.of_primary(interface::local_hostname)
+}
+
+/// The key pair by its number and name, and below the number its public key with its name behind it, in OpenSSH's form (EC2
+/// User Guide, "Instance metadata categories").
+fn public_keys(asked: &Asked<'_>, path: &[&str]) -> Option<Node> {
+    let name = asked.instance.key_name.as_ref()?;
+    let key = asked.instance.public_key.as_ref()?;
+    match path {
+        [] => Some(Node::Text(alloc::format!("0={name}"))),
+        ["0"] => Some(Node::Folder(Vec::from(["openssh-key".to_owned()]))),
+        ["0", "openssh-key"] => {
+            let mut words = key.split_ascii_whitespace();
+            let (kind, encoded) = (words.next()?, words.next()?);
+            Some(Node::Text(alloc::format!("{kind} {encoded} {name}")))
+        }
+        _ => None,
+    }
 }
 
 /// The root twice, under the names that EC2 gives it, and the others by number.

@@ -5,7 +5,7 @@
 //! what clients rely on.
 //!
 //! *Limitations.* All versions have the same tree, the newest. Items that nothing here has (signatures of the identity
-//! document, spot, public keys) are not there, as on an instance of EC2's without them.
+//! document, spot) are not there, as on an instance of EC2's without them.
 //!
 //! *Invariant*: nothing here knows HTTP connections, or how it is found out who asks.
 #![no_std]

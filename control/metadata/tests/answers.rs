@@ -438,3 +438,25 @@ fn an_interface_with_ipv6_and_prefixes_says_so() {
     assert_eq!(blocks, ["172.31.0.0/16", "100.64.0.0/16"]);
     assert_eq!(bench.get(&at("vpc-ipv4-cidr-block")), "172.31.0.0/16");
 }
+
+#[test]
+fn the_public_key_is_there_where_the_launch_names_a_key_pair() {
+    // `ssh-ed25519 AAAA… test`, in base64.
+    let material = "c3NoLWVkMjU1MTkgQUFBQUMzTnphQzFsWkRJMU5URTVBQUFBSUdGSTdISDFYVC8yZTRJbkFYQzNGK0FFZ1QzZlQvWEV5aldLRStpSGQ0THQgdGVzdA==";
+    let mut region = TestWorld::bootstrapped();
+    let key = [("KeyName", "mine"), ("PublicKeyMaterial", material)];
+    region.must("ImportKeyPair", &key);
+    let instance = launch(&mut region, &[("KeyName", "mine")]);
+    let bench = Bench {
+        region,
+        instance,
+        keys: Keys::from_secret(b"secret"),
+    };
+    assert_eq!(bench.get("/latest/meta-data/public-keys/"), "0=mine");
+    assert_eq!(bench.get("/latest/meta-data/public-keys/0/"), "openssh-key");
+    let found = bench.get("/latest/meta-data/public-keys/0/openssh-key");
+    assert!(found.starts_with("ssh-ed25519 AAAA"), "{found}");
+    assert!(found.ends_with(" mine"), "{found}");
+    let without = Bench::new(&[]);
+    assert_eq!(without.status(&get("/latest/meta-data/public-keys/")), 404);
+}

@@ -138,6 +138,8 @@ error_codes! {
     InvalidInterfaceIpAddressLimitExceeded = "InvalidInterface.IpAddressLimitExceeded", 400;
     InvalidInternetGatewayIdNotFound = "InvalidInternetGatewayID.NotFound", 400;
     InvalidIpAddressInUse = "InvalidIPAddress.InUse", 400;
+    InvalidKeyFormat = "InvalidKey.Format", 400;
+    InvalidKeyPairDuplicate = "InvalidKeyPair.Duplicate", 400;
     InvalidKeyPairNotFound = "InvalidKeyPair.NotFound", 400;
     InvalidNatGatewayIdNotFound = "InvalidNatGatewayID.NotFound", 400;
     InvalidNetworkAclEntryNotFound = "InvalidNetworkAclEntry.NotFound", 400;
@@ -163,6 +165,7 @@ error_codes! {
     InvalidVolumeNotFound = "InvalidVolume.NotFound", 400;
     InvalidVpcRange = "InvalidVpc.Range", 400;
     InvalidVpcIdNotFound = "InvalidVpcID.NotFound", 400;
+    KeyPairLimitExceeded = "KeyPairLimitExceeded", 400;
     LimitExceeded = "LimitExceeded", 409;
     MalformedPolicyDocument = "MalformedPolicyDocument", 400;
     MalformedQueryString = "MalformedQueryString", 400;

@@ -274,6 +274,8 @@ typed_ids! { $
     NetworkAclAssociationId, "aclassoc", None, "InvalidAssociationID.NotFound", "association ID";
     /// Id of the association of an instance profile with an instance.
     IamInstanceProfileAssociationId, "iip-assoc", None, "InvalidAssociationID.NotFound", "association ID";
+    /// Id of a key pair.
+    KeyPairId, "key", None, "InvalidKeyPair.NotFound", "key pair ID";
     /// Id of an instance.
     InstanceId, "i", Some("InvalidInstanceID.Malformed"), "InvalidInstanceID.NotFound", "instance ID";
     /// Id of the reservation that launched instances together.

@@ -24,10 +24,10 @@ pub use hash::fnv1a;
 pub use id::{
     AllocationId, AssociationId, AttachmentId, DhcpOptionsId, EgressOnlyInternetGatewayId,
     IamInstanceProfileAssociationId, IdErrors, IdSequence, ImageId, InstanceId, InternetGatewayId,
-    MalformedId, NatGatewayId, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId,
-    ReservationId, ResourceId, RouteTableAssociationId, RouteTableId, SecurityGroupId,
-    SecurityGroupRuleId, SubnetCidrAssociationId, SubnetId, TypedId, VpcCidrAssociationId, VpcId,
-    VpcPeeringConnectionId,
+    KeyPairId, MalformedId, NatGatewayId, NetworkAclAssociationId, NetworkAclId,
+    NetworkInterfaceId, ReservationId, ResourceId, RouteTableAssociationId, RouteTableId,
+    SecurityGroupId, SecurityGroupRuleId, SubnetCidrAssociationId, SubnetId, TypedId,
+    VpcCidrAssociationId, VpcId, VpcPeeringConnectionId,
 };
 pub use state::{
     AttachmentStatus, InstanceState, NetworkInterfaceStatus, NetworkInterfaceType, SubnetState,

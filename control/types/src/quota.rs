@@ -74,6 +74,10 @@ pub const NETWORK_ACLS_PER_VPC: usize = 200;
 pub const RULES_PER_NETWORK_ACL: usize = 40;
 /// Sets of DHCP options in a region: AWS's guides name no limit; a bound of ours.
 pub const DHCP_OPTIONS_PER_REGION: usize = 1_000;
+/// Characters in a key pair's name (EC2 API reference, `ImportKeyPair`).
+pub const KEY_NAME_CHARACTERS: usize = 255;
+/// Key pairs in a region (Quotas for Amazon EC2).
+pub const KEY_PAIRS_PER_REGION: usize = 5_000;
 /// Roles in an account (IAM User Guide, "IAM and AWS STS quotas", as all that follow).
 pub const ROLES: usize = 1_000;
 /// Instance profiles in an account.

@@ -116,6 +116,7 @@ impl Stale {
             | ResourceKey::ClientToken(_)
             | ResourceKey::IamInstanceProfileAssociation(_)
             | ResourceKey::InstanceProfile(_)
+            | ResourceKey::KeyPair(_)
             | ResourceKey::MetadataDefaults(_)
             | ResourceKey::Policy(_)
             | ResourceKey::Role(_) => {}
@@ -356,6 +357,7 @@ fn read_of_instance(instance: &Instance) -> impl PartialEq {
         impaired_since,
         user_data,
         key_name: _,
+        public_key: _,
         disable_api_termination: _,
         instance_initiated_shutdown_behavior: _,
         ebs_optimized: _,

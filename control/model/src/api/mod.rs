@@ -77,7 +77,7 @@ pub use internet_gateway::{
     AttachInternetGateway, CreateInternetGateway, DeleteInternetGateway, DescribeInternetGateways,
     DetachInternetGateway,
 };
-pub use key_pair::DescribeKeyPairs;
+pub use key_pair::{DeleteKeyPair, DescribeKeyPairs, ImportKeyPair};
 pub use nat_gateway::{
     AssignPrivateNatGatewayAddress, AssociateNatGatewayAddress, CreateNatGateway, DeleteNatGateway,
     DescribeNatGateways, DisassociateNatGatewayAddress, UnassignPrivateNatGatewayAddress,
@@ -180,6 +180,7 @@ macro_rules! for_each_operation {
             DeleteEgressOnlyInternetGateway,
             DeleteInstanceProfile,
             DeleteInternetGateway,
+            DeleteKeyPair,
             DeleteNatGateway,
             DeleteNetworkAcl,
             DeleteNetworkAclEntry,
@@ -264,6 +265,7 @@ macro_rules! for_each_operation {
             GetSecurityGroupsForVpc,
             GetSerialConsoleAccessStatus,
             GetSnapshotBlockPublicAccessState,
+            ImportKeyPair,
             ListAttachedRolePolicies,
             ListInstanceProfileTags,
             ListInstanceProfiles,

@@ -47,8 +47,11 @@ pub struct Instance {
     pub impaired_since: Option<Timestamp>,
     /// The boot script, stored as base64.
     pub user_data: Option<UserData>,
-    /// The key pair's name, as given; described, without effect.
+    /// The key pair's name.
     pub key_name: Option<String>,
+    /// Its public key, which the instance keeps when the key pair is deleted.
+    #[serde(default)]
+    pub public_key: Option<String>,
     /// Attribute `disableApiTermination`.
     pub disable_api_termination: bool,
     /// Attribute `instanceInitiatedShutdownBehavior`: `stop` or `terminate`.

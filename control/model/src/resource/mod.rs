@@ -7,6 +7,7 @@ mod block_device;
 mod dhcp_options;
 mod instance;
 mod instance_profile;
+mod key_pair;
 mod metadata_defaults;
 mod nat_gateway;
 mod network_acl;
@@ -27,8 +28,8 @@ use alloc::vec::Vec;
 use eni_types::iam::{InstanceProfileName, PolicyName, RoleName};
 use eni_types::{
     AllocationId, DhcpOptionsId, EgressOnlyInternetGatewayId, IamInstanceProfileAssociationId,
-    InstanceId, InternetGatewayId, NatGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId,
-    SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId, VpcPeeringConnectionId,
+    InstanceId, InternetGatewayId, KeyPairId, NatGatewayId, NetworkAclId, NetworkInterfaceId,
+    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId, VpcPeeringConnectionId,
 };
 
 use crate::client_token::{ClientToken, ClientTokenKey};
@@ -43,6 +44,7 @@ pub(crate) use block_device::{
 pub use dhcp_options::DhcpOptions;
 pub use instance::{Instance, InstanceTransition, MetadataOptions};
 pub use instance_profile::{IamInstanceProfileAssociation, InstanceProfile};
+pub use key_pair::{KeyName, KeyPair};
 pub use metadata_defaults::{AccountId, MetadataDefaults};
 pub use nat_gateway::{
     ConnectivityType, NatGateway, NatGatewayAddress, NatGatewayFailure, NatGatewayStatus,
@@ -120,6 +122,8 @@ macro_rules! each_kind {
                 network_interfaces: NetworkInterface, NetworkInterfaceId, "network-interface", "network-interface";
                 /// A public address with its association.
                 addresses: Address, AllocationId, "address", "elastic-ip";
+                /// A key pair.
+                key_pairs: KeyPair, KeyPairId, "key-pair", "key-pair";
                 /// An instance.
                 instances: Instance, InstanceId, "instance", "instance";
             }

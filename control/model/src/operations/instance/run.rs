@@ -12,7 +12,7 @@ use crate::api::instance::{ReservationDescription, RunInstances};
 use crate::describe::Scope;
 use crate::instance_types::InstanceType;
 use crate::operations::claims::Claims;
-use crate::operations::{image, instance_type, volume};
+use crate::operations::{image, instance_type, key_pair, volume};
 use crate::resource::{
     Address, IamInstanceProfileAssociation, Instance, InstanceProfile, SecurityGroup, Vpc,
 };
@@ -198,6 +198,8 @@ impl RunInstances {
         if let Some(credits) = &cpu_credits {
             check_choice("cpuCredits", credits, &["standard", "unlimited"])?;
         }
+        let key = self.key_name.as_deref();
+        let key = key.map(|name| key_pair::named(world, name)).transpose()?;
         let user_data = self.user_data.as_deref().map(read_user_data).transpose()?;
         let subnet = network.primary_subnet();
         let tags = tags_of("instance", &self.tag_specifications)?;
@@ -218,6 +220,7 @@ impl RunInstances {
             has_run: false,
             impaired_since: None,
             user_data: user_data.flatten(),
+            public_key: key.map(|pair| pair.public_key.clone()),
             key_name: self.key_name.clone(),
             disable_api_termination: self.disable_api_termination.unwrap_or(false),
             disable_api_stop: self.disable_api_stop.unwrap_or(false),

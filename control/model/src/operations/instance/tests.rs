@@ -8,7 +8,7 @@ use crate::testing::{TestWorld, check_invariants};
 use serde_json::Value;
 
 /// A launch of one instance with these further parameters.
-pub(super) fn launch<'a>(
+pub(crate) fn launch<'a>(
     image: &'a str,
     parameters: &[(&'a str, &'a str)],
 ) -> Vec<(&'a str, &'a str)> {
@@ -23,7 +23,7 @@ pub(super) fn launch<'a>(
     all
 }
 
-pub(super) fn image() -> String {
+pub(crate) fn image() -> String {
     Image::all()[0].image_id.to_string()
 }
 

@@ -10,7 +10,7 @@ use super::taggable::{not_taggable, with_tags};
 use crate::api::tag::{CreateTags, DeleteTags};
 use crate::operations::instance::metadata_options::check_tags;
 use crate::operations::unsupported::refuse;
-use crate::operations::{image, key_pair, lookup, volume};
+use crate::operations::{image, lookup, volume};
 use crate::resource::DhcpOptions;
 use crate::tags::Tags;
 use crate::{
@@ -90,7 +90,6 @@ fn refuse_without_tags(id: &str, world: &World) -> Result<(), Ec2Error> {
         Some(("dopt", _)) if id.parse() == Ok(DhcpOptions::default_id()) => {
             "the default DHCP options set"
         }
-        Some(("key", _)) => key_pair::check_known(id, world).map(|()| "key pairs")?,
         Some(("vol", _)) => volume::check_known(id, world).map(|()| "volumes")?,
         _ => return Ok(()),
     };

@@ -212,27 +212,6 @@ fn volumes_that_ebs_does_not_have_are_refused() {
 }
 
 #[test]
-fn a_key_pair_is_a_name_that_instances_carry() {
-    let mut region = TestWorld::bootstrapped();
-    let one = launched(&mut region, &[("KeyName", "mine")]);
-    launched(&mut region, &[("KeyName", "mine")]);
-    launched(&mut region, &[]);
-    let answer = region.must("DescribeKeyPairs", &[("KeyName.1", "mine")]);
-    assert_eq!(TestWorld::texts(&answer, "/keySet", "/keyName"), ["mine"]);
-    let ids = TestWorld::texts(&answer, "/keySet", "/keyPairId");
-    let by_id = region.must("DescribeKeyPairs", &[("KeyPairId.1", &ids[0])]);
-    assert_eq!(by_id, answer);
-    assert_eq!(
-        region.refused("DescribeKeyPairs", &[("KeyName.1", "yours")]),
-        "InvalidKeyPair.NotFound: The key pair 'yours' does not exist"
-    );
-    let filter = [("Filter.1.Name", "key-name"), ("Filter.1.Value.1", "y*")];
-    let answer = region.must("DescribeKeyPairs", &filter);
-    assert!(TestWorld::texts(&answer, "/keySet", "/keyName").is_empty());
-    assert_eq!(one["keyName"], "mine");
-}
-
-#[test]
 fn a_volume_is_well_and_has_the_attributes_of_a_new_one() {
     let mut region = TestWorld::bootstrapped();
     let instance = launched(&mut region, &[]);

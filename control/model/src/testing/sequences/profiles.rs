@@ -1,4 +1,4 @@
-//! Calls about roles, instance profiles and policies.
+//! Calls about roles, instance profiles, policies and key pairs.
 
 use super::grammar::{Rule, Source, rule};
 use super::population::{associations_of_profiles, instance_profiles, instances, policies, roles};
@@ -12,6 +12,10 @@ const TRUST: Source = Any(&[
 const DOCUMENTS: Source = Any(&[
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"*"}}"#,
     r#"{"Version":"2012-10-17","Statement":[]}"#,
+]);
+/// `ssh-ed25519 AAAA… test`, in base64.
+const PUBLIC_KEY: Source = Any(&[
+    "c3NoLWVkMjU1MTkgQUFBQUMzTnphQzFsWkRJMU5URTVBQUFBSUdGSTdISDFYVC8yZTRJbkFYQzNGK0FFZ1QzZlQvWEV5aldLRStpSGQ0THQgdGVzdA==",
 ]);
 const VERSIONS: Source = Any(&["v1", "v2", "v3"]);
 const KEYS: Source = Any(&["Name", "name", "Team"]);
@@ -101,6 +105,12 @@ pub(super) const PROFILES: &[Rule] = &[
         &[THE_POLICY, ("VersionId", VERSIONS)],
     ),
     rule(
+        1,
+        "ImportKeyPair",
+        &[("KeyName", NAMES), ("PublicKeyMaterial", PUBLIC_KEY)],
+    ),
+    rule(1, "DeleteKeyPair", &[("KeyName", NAMES)]),
+    rule(
         4,
         "AssociateIamInstanceProfile",
         &[NAMED, ("InstanceId", Of(instances))],
@@ -123,6 +133,7 @@ pub(super) const PROFILES: &[Rule] = &[
             ("InstanceType", Any(&["t3.micro"])),
             ("MinCount", Any(&["1"])),
             ("MaxCount", Any(&["1", "2"])),
+            ("KeyName", Maybe(30, &NAMES)),
             NAMED,
         ],
     ),

@@ -120,6 +120,7 @@ impl Fixture {
             has_run: false,
             impaired_since: None,
             key_name: None,
+            public_key: None,
             block_devices: alloc::vec::Vec::new(),
             disable_api_termination: false,
             instance_initiated_shutdown_behavior: "stop".into(),

@@ -1,0 +1,26 @@
+//! Key pairs: public keys that instances find in their metadata.
+
+mod delete;
+mod describe;
+mod import;
+mod public_key;
+#[cfg(test)]
+mod tests;
+
+use alloc::format;
+use alloc::sync::Arc;
+
+use crate::resource::{KeyName, KeyPair};
+use crate::{Ec2Error, ErrorCode, World};
+
+/// The key pair with this name.
+///
+/// # Errors
+/// `InvalidKeyPair.NotFound`.
+pub(crate) fn named<'a>(world: &'a World, name: &str) -> Result<&'a Arc<KeyPair>, Ec2Error> {
+    let found = world.key_pairs.one(&KeyName(name.into()));
+    found.ok_or_else(|| {
+        let message = format!("The key pair '{name}' does not exist");
+        ErrorCode::InvalidKeyPairNotFound.with(message)
+    })
+}
