@@ -303,6 +303,24 @@ def test_logs_are_followed_until_the_instance_is_stopped(shared_region, net, tmp
     assert "booted" in (tmp_path / "followed").read_text()
 
 
+def test_who_follows_logs_hears_that_the_region_is_dead_and_that_it_runs_again(region, tmp_path):
+    network = Network(region)
+    instance_id, _ = network.host(network.subnet_a, network.group("plain"))
+    line = [OPENENI, "logs", "-f", "--data-dir", str(region.data), instance_id]
+    told = tmp_path / "told"
+    with told.open("wb") as errors:
+        follow = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=errors)
+    try:
+        region.kill()
+        until(lambda: "does not run" in told.read_text(), "the region's end is not told")
+        assert follow.poll() is None, "the instance lives"
+        region.start()
+        until(lambda: "runs again" in told.read_text(), "the region's start is not told")
+    finally:
+        follow.kill()
+        follow.wait()
+
+
 def status(net, instance_id):
     answer = net.ec2.describe_instance_status(InstanceIds=[instance_id])
     [shown] = answer["InstanceStatuses"]

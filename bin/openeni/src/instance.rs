@@ -1,5 +1,6 @@
 //! `openeni exec` and `openeni logs`.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use eni_instance::{ConsoleFile, InstanceError, RunDirectory};
 use eni_types::{InstanceId, InstanceState};
+use tracing::warn;
 
 use crate::cli::{ExecOptions, LogsOptions};
 use crate::directory::{Directory, DirectoryError};
@@ -17,6 +19,8 @@ use crate::{Failure, privilege};
 /// How long a command waits for an instance that boots: some 0.1 s, a launch of a hundred a few seconds.
 const BOOT_PATIENCE: Duration = Duration::from_secs(5);
 const BOOT_POLL: Duration = Duration::from_millis(50);
+/// How often whoever follows an instance asks whether its region runs.
+const REGION_POLL: Duration = Duration::from_secs(1);
 
 /// Why an instance cannot be entered or shown.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +95,14 @@ pub(crate) fn logs(options: &LogsOptions) -> Result<(), Failure> {
     };
     let place = run.instance(id);
     let printed = match options.follow {
-        true => console.follow(|| place.exists(), print),
+        true => {
+            let watch = RegionWatch::new(&directory);
+            let goes_on = || {
+                watch.tell();
+                place.exists()
+            };
+            console.follow(goes_on, print)
+        }
         false => console.read().and_then(|kept| match kept {
             Some((bytes, _)) => print(&bytes),
             None => Ok(()),
@@ -101,6 +112,40 @@ pub(crate) fn logs(options: &LogsOptions) -> Result<(), Failure> {
         // As of `openeni logs INSTANCE | head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
+    }
+}
+
+/// Whether the region runs, for whoever follows an instance of it: those of a killed region run on, but nothing tells
+/// when they end.
+struct RegionWatch<'a> {
+    directory: &'a Directory,
+    /// What was told last, and when it was asked.
+    told: Cell<(bool, Option<Instant>)>,
+}
+
+impl<'a> RegionWatch<'a> {
+    fn new(directory: &'a Directory) -> Self {
+        let told = Cell::new((true, None));
+        Self { directory, told }
+    }
+
+    /// Says on standard error what has changed.
+    fn tell(&self) {
+        let (told, asked) = self.told.get();
+        if asked.is_some_and(|asked: Instant| asked.elapsed() < REGION_POLL) {
+            return;
+        }
+        // One that cannot be asked is as it was.
+        let runs = self.directory.is_running().unwrap_or(told);
+        self.told.set((runs, Some(Instant::now())));
+        let path = self.directory.path().display();
+        match (told, runs) {
+            (true, false) => warn!(
+                "the region of {path} does not run: what the instance prints is shown as long as it lives"
+            ),
+            (false, true) => warn!("the region of {path} runs again"),
+            _ => {}
+        }
     }
 }
 

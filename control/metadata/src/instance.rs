@@ -80,6 +80,10 @@ impl<'a> Asked<'a> {
             "instance-type",
             Text(|asked| Some(asked.instance.instance_type.name.to_owned())),
         ),
+        (
+            "ipv6",
+            Text(|asked| Some(asked.primary()?.ipv6_addresses.first()?.to_string())),
+        ),
         ("local-hostname", Text(local_hostname)),
         (
             "local-ipv4",

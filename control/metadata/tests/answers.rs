@@ -418,6 +418,8 @@ fn an_interface_with_ipv6_and_prefixes_says_so() {
         &[eni, ("Ipv6AddressCount", "1")],
         "/assignedIpv6Addresses/item/0",
     );
+    assert_eq!(bench.get("/latest/meta-data/ipv6"), address);
+    let region = &mut bench.region;
     let prefix = region.make(
         "AssignIpv6Addresses",
         &[eni, ("Ipv6PrefixCount", "1")],

@@ -18,6 +18,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Display;
+use core::net::Ipv6Addr;
 use core::ops::RangeInclusive;
 use core::str::FromStr;
 
@@ -202,8 +203,14 @@ pub(crate) fn refused_value(name: &str) -> Ec2Error {
 pub(crate) fn passes<R: Described>(row: &R, filters: &[Filter], scope: Scope<'_>) -> bool {
     filters.iter().all(|filter| {
         let mut matched = false;
+        let is_of_ipv6 = filter.name.ends_with("ipv6-address");
+        // Shown in one of the forms that it may be written in.
+        let fits = |pattern: &str, value: &str| match pattern.parse::<Ipv6Addr>() {
+            Ok(address) if is_of_ipv6 => value.parse() == Ok(address),
+            _ => matches(pattern, value),
+        };
         let mut give = |value: Cow<'_, str>| {
-            matched |= filter.values.iter().any(|pattern| matches(pattern, &value))
+            matched |= filter.values.iter().any(|pattern| fits(pattern, &value))
         };
         if let Some(key) = filter.name.strip_prefix("tag:") {
             row.tag_set()

@@ -137,6 +137,12 @@ impl NetworkInterface {
         first.filter(|_| self.has_primary_ipv6_address)
     }
 
+    /// Whether blocks are delegated to it.
+    #[must_use]
+    pub fn has_blocks(&self) -> bool {
+        !self.ipv4_prefixes.is_empty() || !self.ipv6_prefixes.is_empty()
+    }
+
     /// IPv4 addresses and delegated blocks: what instance types limit, a block being as good as an address.
     #[must_use]
     pub fn ipv4_slots(&self) -> usize {

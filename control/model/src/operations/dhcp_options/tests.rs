@@ -190,3 +190,22 @@ fn a_set_that_a_vpc_uses_stays() {
     let refused = region.refused("DeleteDhcpOptions", &[("DhcpOptionsId", &default)]);
     assert!(refused.starts_with("DependencyViolation: "), "{refused}");
 }
+
+#[test]
+fn a_set_has_options_and_each_of_them_once() {
+    let mut region = TestWorld::bootstrapped();
+    assert_eq!(
+        region.refused("CreateDhcpOptions", &[]),
+        "MissingParameter: The request must contain the parameter dhcpConfigurations"
+    );
+    let twice = [
+        ("DhcpConfiguration.1.Key", "domain-name"),
+        ("DhcpConfiguration.1.Value.1", "one.internal"),
+        ("DhcpConfiguration.2.Key", "domain-name"),
+        ("DhcpConfiguration.2.Value.1", "two.internal"),
+    ];
+    assert_eq!(
+        region.refused("CreateDhcpOptions", &twice),
+        "InvalidParameterValue: The DHCP option 'domain-name' must not be specified more than once."
+    );
+}

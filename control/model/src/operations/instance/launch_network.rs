@@ -95,6 +95,9 @@ impl<'a> LaunchNetwork<'a> {
                 let planned =
                     PlannedInterface::check(request, given, instance_type, world, context)?;
                 limits::check_addresses(instance_type, place, planned.address_counts())?;
+                let is_ipv6_native = planned.subnet.is_ipv6_native();
+                let has_blocks = planned.has_blocks();
+                limits::check_hypervisor(instance_type, is_ipv6_native, has_blocks)?;
                 Ok(planned)
             })
             .collect::<Result<Vec<_>, Ec2Error>>()?;
@@ -187,6 +190,17 @@ impl<'a> PlannedInterface<'a> {
         })
     }
 
+    /// Whether blocks are delegated to it.
+    fn has_blocks(&self) -> bool {
+        match &self.source {
+            Source::Existing(eni) => eni.has_blocks(),
+            Source::New(new) => {
+                let ipv4 = new.private_addresses.as_ref();
+                ipv4.is_some_and(PrivateAddressRequest::has_blocks) || new.ipv6.has_blocks()
+            }
+        }
+    }
+
     /// Of IPv4 and of IPv6.
     fn address_counts(&self) -> [usize; 2] {
         match &self.source {
@@ -235,6 +249,13 @@ impl NewInterface {
         subnet: &Subnet,
         group_ids: Vec<SecurityGroupId>,
     ) -> Result<Self, Ec2Error> {
+        if given.associate_public_ip_address == Some(true) && subnet.is_ipv6_native() {
+            let message = format!(
+                "The subnet '{}' is an IPv6-only subnet: a public IPv4 address cannot be associated.",
+                subnet.subnet_id
+            );
+            return Err(ErrorCode::InvalidParameterCombination.with(message));
+        }
         Ok(Self {
             description: given.description.clone().unwrap_or_default(),
             group_ids,

@@ -9,6 +9,7 @@ use eni_types::{IpCidr, Ipv4Cidr, NetworkInterfaceId, quota};
 
 use super::efa;
 use super::ipv6_addresses::check_only_one;
+use super::limits::check_hypervisor;
 use super::prefixes::{PrefixRequest, delegated};
 use super::private_addresses::{check_in_subnet, check_number, named_twice, take_free};
 use crate::api::network_interface::{
@@ -30,6 +31,14 @@ impl Operation for AssignPrivateIpAddresses {
         let eni = lookup::own_interface(world, self.network_interface_id)?;
         efa::check_carries_ip(eni)?;
         let subnet = world.subnets.known(eni.subnet_id)?;
+        if subnet.is_ipv6_native() {
+            let message = format!(
+                "The interface {} is in an IPv6-only subnet: private IPv4 addresses cannot be assigned.",
+                eni.network_interface_id
+            );
+            return Err(ErrorCode::InvalidParameterCombination.with(message));
+        }
+        check_type(eni, self.prefixes().number() > 0, world)?;
         let mut moves = Moves::new(eni, self.allow_reassignment == Some(true));
         for address in &self.private_ip_addresses {
             check_in_subnet(*address, subnet)?;
@@ -112,6 +121,19 @@ impl AssignPrivateIpAddresses {
 }
 
 /// Private addresses that one interface may have: as many as its instance's type says, or any type.
+/// Refuses blocks for an interface on an instance whose type takes none.
+pub(super) fn check_type(
+    eni: &NetworkInterface,
+    has_blocks: bool,
+    world: &World,
+) -> Result<(), Ec2Error> {
+    let attachment = eni.attachment.as_ref();
+    let instance = attachment.and_then(|attachment| world.instances.get(attachment.instance_id));
+    instance.map_or(Ok(()), |instance| {
+        check_hypervisor(instance.instance_type, false, has_blocks)
+    })
+}
+
 fn limit_of(eni: &NetworkInterface, world: &World) -> usize {
     eni.attachment
         .as_ref()

@@ -4,6 +4,7 @@ use alloc::format;
 
 use eni_types::{IpCidr, quota};
 
+use super::assign::check_type;
 use super::efa;
 use super::ipv6_addresses::{Ipv6Request, TakenIpv6, check_number, check_only_one};
 use super::prefixes::PrefixRequest;
@@ -26,6 +27,7 @@ impl Operation for AssignIpv6Addresses {
             NetworkInterface::clone(lookup::own_interface(world, self.network_interface_id)?);
         efa::check_carries_ip(&eni)?;
         let subnet = world.subnets.known(eni.subnet_id)?;
+        check_type(&eni, request.has_blocks(), world)?;
         let taken = request.take(subnet, &mut Claims::default(), world, context)?;
         eni.ipv6_addresses.extend(&taken.addresses);
         eni.ipv6_prefixes.extend(&taken.prefixes);

@@ -131,6 +131,8 @@ impl AttachNetworkInterface {
             limits::short_name(eni),
             [eni.ipv4_slots(), eni.ipv6_slots()],
         )?;
+        let is_ipv6_native = world.subnets.known(eni.subnet_id)?.is_ipv6_native();
+        limits::check_hypervisor(instance_type, is_ipv6_native, eni.has_blocks())?;
         if eni.interface_type.has_efa() {
             adapters.push(card_index);
             efa::check_adapters(instance_type, adapters)?;

@@ -110,6 +110,11 @@ impl Ipv6Request {
         Ok(request)
     }
 
+    /// Whether blocks are asked for.
+    pub(crate) fn has_blocks(&self) -> bool {
+        self.prefixes.number() > 0
+    }
+
     /// How many addresses and blocks an interface gets in `subnet`: what instance types limit.
     pub(crate) fn number(&self, subnet: &Subnet) -> usize {
         self.named.len() + self.count_in(subnet) + self.prefixes.number()

@@ -8,6 +8,9 @@ use crate::instance_types::InstanceType;
 use crate::resource::NetworkInterface;
 use crate::{Ec2Error, ErrorCode};
 
+/// As the types' table names the hypervisor before Nitro.
+const XEN: &str = "xen";
+
 /// Refuses more interfaces on an instance, or on one of its cards, than its type has places for.
 ///
 /// # Errors
@@ -54,6 +57,31 @@ pub(crate) fn check_addresses(
         instance_type.name
     );
     Err(ErrorCode::InvalidInterfaceIpAddressLimitExceeded.with(message))
+}
+
+/// Refuses IPv6-only subnets and delegated blocks for types that are not built on the Nitro System (VPC User Guide, "Subnet
+/// types"; EC2 User Guide, "Prefix delegation for Amazon EC2 network interfaces").
+///
+/// # Errors
+/// `InvalidParameterCombination`.
+pub(crate) fn check_hypervisor(
+    instance_type: &InstanceType,
+    is_ipv6_native: bool,
+    has_blocks: bool,
+) -> Result<(), Ec2Error> {
+    let what = match (is_ipv6_native, has_blocks) {
+        (true, _) => "an IPv6-only subnet",
+        (false, true) => "prefix delegation",
+        (false, false) => return Ok(()),
+    };
+    if instance_type.hypervisor == Some(XEN) {
+        let message = format!(
+            "The instance type {} does not support {what}: it is not built on the Nitro System.",
+            instance_type.name
+        );
+        return Err(ErrorCode::InvalidParameterCombination.with(message));
+    }
+    Ok(())
 }
 
 /// An existing interface as [`check_addresses`] names it: `interface-087b…`.

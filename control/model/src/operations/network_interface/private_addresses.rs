@@ -148,6 +148,11 @@ impl PrivateAddressRequest {
         Self::new(parameters).map(Some)
     }
 
+    /// Whether blocks are asked for.
+    pub(crate) fn has_blocks(&self) -> bool {
+        self.prefixes.number() > 0
+    }
+
     /// How many addresses and blocks are asked for, the primary address among them.
     pub(crate) fn count(&self) -> usize {
         1 + self.secondary.len() + self.secondary_count + self.prefixes.number()

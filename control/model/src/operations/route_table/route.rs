@@ -129,11 +129,15 @@ fn no_target() -> Ec2Error {
     ErrorCode::MissingParameter.with(message)
 }
 
-/// Refuses the blocks that EC2 keeps for its services ("Route tables", static routes).
+/// Refuses the blocks that EC2 keeps for its services ("Route tables", static routes), and of IPv6 what no router forwards:
+/// addresses of one link, groups and the loopback address (RFC 4291, sections 2.5.6, 2.7 and 2.5.3).
 fn check_destination(destination: IpCidr) -> Result<(), Ec2Error> {
     let kept = [
         Ipv4Cidr::new(Ipv4Addr::new(169, 254, 168, 0), 22).map(IpCidr::V4),
         Ipv6Cidr::new(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32).map(IpCidr::V6),
+        Ipv6Cidr::new(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10).map(IpCidr::V6),
+        Ipv6Cidr::new(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8).map(IpCidr::V6),
+        Ipv6Cidr::new(Ipv6Addr::LOCALHOST, 128).map(IpCidr::V6),
     ];
     if kept
         .into_iter()

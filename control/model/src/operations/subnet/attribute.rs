@@ -14,6 +14,7 @@ impl Operation for ModifySubnetAttribute {
         self.check()?;
         let mut subnet = Subnet::clone(world.subnets.known(self.subnet_id)?);
         if let Some(given) = self.map_public_ip_on_launch {
+            check_maps_public(given.value, &subnet)?;
             subnet.map_public_ip_on_launch = given.value;
         }
         if let Some(given) = self.assign_ipv6_address_on_creation {
@@ -22,6 +23,18 @@ impl Operation for ModifySubnetAttribute {
         }
         Ok((ChangeSet::putting(subnet), ReturnTrue::default()))
     }
+}
+
+/// Public addresses are of IPv4.
+fn check_maps_public(value: bool, subnet: &Subnet) -> Result<(), Ec2Error> {
+    if value && subnet.is_ipv6_native() {
+        let message = format!(
+            "The subnet '{}' is an IPv6-only subnet: mapPublicIpOnLaunch cannot be enabled.",
+            subnet.subnet_id
+        );
+        return Err(ErrorCode::InvalidParameterValue.with(message));
+    }
+    Ok(())
 }
 
 impl ModifySubnetAttribute {

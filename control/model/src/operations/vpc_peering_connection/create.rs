@@ -1,6 +1,7 @@
 //! `CreateVpcPeeringConnection`.
 
 use alloc::format;
+use alloc::vec::Vec;
 
 use eni_types::{TypedId, VpcId, VpcPeeringConnectionId, quota};
 
@@ -22,6 +23,8 @@ impl Operation for CreateVpcPeeringConnection {
         let peer = self
             .peer_vpc_id
             .ok_or_else(|| Ec2Error::missing_parameter("peerVpcId"))?;
+        check_owner(self.peer_owner_id.as_deref())?;
+        check_region(self.peer_region.as_deref())?;
         let accepter_owner_id = self.peer_owner_id.unwrap_or(region.account_id.clone());
         let accepter_region = self.peer_region.unwrap_or(region.region.clone());
         let make = |context: &mut Context<'_>| {
@@ -81,4 +84,31 @@ fn check_pair(requester: VpcId, accepter: VpcId, world: &World) -> Result<(), Ec
         ErrorCode::OutstandingVpcPeeringConnectionLimitExceeded,
         "outstanding VPC peering connection requests",
     )
+}
+
+/// Refuses what cannot be an account's id.
+fn check_owner(id: Option<&str>) -> Result<(), Ec2Error> {
+    let is_id = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
+    malformed("peerOwnerId", id.filter(|id| !is_id(id)))
+}
+
+/// Refuses what cannot be a region's name: words and a number with hyphens between them, such as `eu-west-1`.
+fn check_region(name: Option<&str>) -> Result<(), Ec2Error> {
+    let is_name = |name: &str| {
+        let mut parts = name.rsplit('-');
+        let number = parts.next().unwrap_or_default();
+        let words: Vec<&str> = parts.collect();
+        let is_word =
+            |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number && (2..=3).contains(&words.len()) && words.iter().all(is_word)
+    };
+    malformed("peerRegion", name.filter(|name| !is_name(name)))
+}
+
+fn malformed(parameter: &str, value: Option<&str>) -> Result<(), Ec2Error> {
+    value.map_or(Ok(()), |value| {
+        let message = format!("Value ({value}) for parameter {parameter} is invalid.");
+        Err(ErrorCode::InvalidParameterValue.with(message))
+    })
 }

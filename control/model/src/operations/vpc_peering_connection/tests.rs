@@ -406,3 +406,42 @@ fn rules_name_groups_of_peered_vpcs_and_may_be_revoked_when_they_are_stale() {
     region.must("DeleteVpc", &[("VpcId", &vpcs[1])]);
     check_invariants(&region.world);
 }
+
+#[test]
+fn the_other_account_and_region_are_of_their_form() {
+    let mut region = TestWorld::bootstrapped();
+    let vpcs = ["10.1.0.0/16", "10.2.0.0/16"].map(|block| vpc(&mut region, block));
+    let pair = [("VpcId", &*vpcs[0]), ("PeerVpcId", &*vpcs[1])];
+    for (name, parameter, wrong) in [
+        (
+            "PeerOwnerId",
+            "peerOwnerId",
+            &["12345678901", "1234567890123", "12345678901x"][..],
+        ),
+        (
+            "PeerRegion",
+            "peerRegion",
+            &["east", "us-east-", "us_east-1", "US-EAST-1", "-east-1"],
+        ),
+    ] {
+        for value in wrong {
+            let error = region.refused(
+                "CreateVpcPeeringConnection",
+                &[&pair[..], &[(name, value)]].concat(),
+            );
+            let expected = format!(
+                "InvalidParameterValue: Value ({value}) for parameter {parameter} is invalid."
+            );
+            assert_eq!(error, expected);
+        }
+    }
+    for right in [
+        ("PeerOwnerId", "210987654321"),
+        ("PeerRegion", "us-gov-west-1"),
+    ] {
+        region.must(
+            "CreateVpcPeeringConnection",
+            &[&pair[..], &[right]].concat(),
+        );
+    }
+}

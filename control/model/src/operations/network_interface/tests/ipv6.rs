@@ -3,9 +3,14 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::net::Ipv6Addr;
 
+use eni_types::InstanceState;
 use serde_json::{Value, json};
 
+use crate::ChangeSet;
+use crate::operations::instance::tests::{image, launch, launched};
+use crate::resource::Instance;
 use crate::testing::{TestWorld, check_invariants};
 
 /// A VPC with an IPv6 block; subnets of both families (10.0.1.0/24) and of IPv6 only in it.
@@ -349,4 +354,144 @@ fn an_instance_is_launched_with_ipv6_and_its_type_limits_it() {
         net.region.refused("RunInstances", &launch(&both, "3")),
         "InvalidInterface.IpAddressLimitExceeded: Address count 3 on interface-0 exceeds the limit for t3.micro"
     );
+}
+
+#[test]
+fn an_ipv6_only_subnet_has_nothing_of_ipv4() {
+    let mut net = Net::new();
+    let native = net.native.clone();
+    let eni = net.create(&native, &[]);
+    let eni = eni["networkInterfaceId"].as_str().unwrap();
+    assert_eq!(
+        net.region.refused(
+            "AssignPrivateIpAddresses",
+            &[
+                ("NetworkInterfaceId", eni),
+                ("SecondaryPrivateIpAddressCount", "1")
+            ]
+        ),
+        format!(
+            "InvalidParameterCombination: The interface {eni} is in an IPv6-only subnet: private IPv4 addresses cannot be assigned."
+        )
+    );
+    let on = [
+        ("SubnetId", &*native),
+        ("MapPublicIpOnLaunch.Value", "true"),
+    ];
+    assert_eq!(
+        net.region.refused("ModifySubnetAttribute", &on),
+        format!(
+            "InvalidParameterValue: The subnet '{native}' is an IPv6-only subnet: mapPublicIpOnLaunch cannot be enabled."
+        )
+    );
+    let off = [
+        ("SubnetId", &*native),
+        ("MapPublicIpOnLaunch.Value", "false"),
+    ];
+    net.call("ModifySubnetAttribute", &off);
+    let image = image();
+    let public = [
+        ("InstanceType", "t3.medium"),
+        ("NetworkInterface.1.DeviceIndex", "0"),
+        ("NetworkInterface.1.SubnetId", &native),
+        ("NetworkInterface.1.AssociatePublicIpAddress", "true"),
+    ];
+    assert_eq!(
+        net.region.refused("RunInstances", &launch(&image, &public)),
+        format!(
+            "InvalidParameterCombination: The subnet '{native}' is an IPv6-only subnet: a public IPv4 address cannot be associated."
+        )
+    );
+}
+
+#[test]
+fn types_that_are_not_of_nitro_have_no_ipv6_only_subnets_and_no_blocks() {
+    let mut net = Net::new();
+    let (both, native) = (net.both.clone(), net.native.clone());
+    let image = image();
+    let refused = |what: &str| {
+        format!(
+            "InvalidParameterCombination: The instance type t2.micro does not support {what}: it is not built on the Nitro System."
+        )
+    };
+    let (only, blocks) = (refused("an IPv6-only subnet"), refused("prefix delegation"));
+    for (subnet, more, error) in [
+        (&native, None, &only),
+        (
+            &both,
+            Some(("NetworkInterface.1.Ipv4PrefixCount", "1")),
+            &blocks,
+        ),
+        (
+            &both,
+            Some(("NetworkInterface.1.Ipv6PrefixCount", "1")),
+            &blocks,
+        ),
+    ] {
+        let on = |instance_type| {
+            let place = [
+                ("InstanceType", instance_type),
+                ("NetworkInterface.1.DeviceIndex", "0"),
+                ("NetworkInterface.1.SubnetId", &**subnet),
+            ];
+            place.into_iter().chain(more).collect::<Vec<_>>()
+        };
+        let refused = net
+            .region
+            .refused("RunInstances", &launch(&image, &on("t2.micro")));
+        assert_eq!(refused, *error);
+        launched(&mut net.region, &on("t3.micro"));
+    }
+
+    // An interface that is there already, and one that runs.
+    let instance = [("InstanceType", "t2.micro"), ("SubnetId", &*both)];
+    let instance = launched(&mut net.region, &instance);
+    let own = &instance["networkInterfaceSet"]["item"][0]["networkInterfaceId"];
+    let own = ("NetworkInterfaceId", own.as_str().unwrap());
+    for (action, count) in [
+        ("AssignPrivateIpAddresses", "Ipv4PrefixCount"),
+        ("AssignIpv6Addresses", "Ipv6PrefixCount"),
+    ] {
+        let refused = net.region.refused(action, &[own, (count, "1")]);
+        assert_eq!(refused, blocks, "{action}");
+    }
+    let id = instance["instanceId"].as_str().unwrap();
+    let instances = &net.region.world.instances;
+    let runs = Instance {
+        state: InstanceState::Running,
+        ..Instance::clone(instances.get(id.parse().unwrap()).unwrap())
+    };
+    net.region.world.apply(&ChangeSet::putting(runs));
+    let id = ("InstanceId", id);
+    for (subnet, more, error) in [
+        (&native, &[][..], &only),
+        (&both, &[("Ipv4PrefixCount", "1")][..], &blocks),
+    ] {
+        let place = [&[("SubnetId", &**subnet)], more].concat();
+        let eni = net.region.must("CreateNetworkInterface", &place);
+        let eni = eni["networkInterface"]["networkInterfaceId"].as_str();
+        let eni = ("NetworkInterfaceId", eni.unwrap());
+        let refused = net
+            .region
+            .refused("AttachNetworkInterface", &[id, eni, ("DeviceIndex", "1")]);
+        assert_eq!(refused, *error);
+    }
+}
+
+#[test]
+fn an_ipv6_address_is_found_however_it_is_written() {
+    let mut net = Net::new();
+    let short = net.address("ab");
+    let id = net.id(&[("Ipv6Addresses.1.Ipv6Address", &short)]);
+    let long: Ipv6Addr = short.parse().unwrap();
+    let long: Vec<_> = long.segments().map(|part| format!("{part:04X}")).into();
+    for written in [&*short, &long.join(":"), &short.replace("::ab", "::*b")] {
+        for name in ["ipv6-addresses.ipv6-address", "tag:none"] {
+            let filter = [("Filter.1.Name", name), ("Filter.1.Value.1", written)];
+            let answer = net.region.must("DescribeNetworkInterfaces", &filter);
+            let found = answer["networkInterfaceSet"]["item"][0]["networkInterfaceId"].as_str();
+            let expected = (name != "tag:none").then_some(&*id);
+            assert_eq!(found, expected, "{name}={written}");
+        }
+    }
 }

@@ -115,6 +115,36 @@ fn targets_that_a_route_cannot_have() {
 }
 
 #[test]
+fn what_no_router_forwards_has_no_route() {
+    let mut fixture = fixture();
+    let table = fixture.table.clone();
+    let gateway = fixture.gateway.clone();
+    for block in [
+        "fe80::/10",
+        "fe80::/64",
+        "ff02::/16",
+        "::1/128",
+        "fd00:ec2::/32",
+    ] {
+        let route = [
+            ("RouteTableId", &*table),
+            ("DestinationIpv6CidrBlock", block),
+            ("GatewayId", &gateway),
+        ];
+        assert_eq!(
+            fixture.region.refused("CreateRoute", &route),
+            format!("InvalidParameterValue: The destination CIDR block {block} is not supported.")
+        );
+    }
+    let route = [
+        ("RouteTableId", &*table),
+        ("DestinationIpv6CidrBlock", "::/0"),
+        ("GatewayId", &gateway),
+    ];
+    fixture.region.must("CreateRoute", &route);
+}
+
+#[test]
 fn destinations_that_a_route_cannot_have() {
     let mut fixture = fixture();
     let gateway = fixture.gateway.clone();
