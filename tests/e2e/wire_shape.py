@@ -24,6 +24,9 @@ KNOWN_DEVIATIONS = {
     "CreateInternetGateway/internetGateway/attachmentSet/item/state: 'available'",
     # The model spells it `natGateway`; EC2 answers what its filter's documentation has.
     "DescribeNetworkInterfaces/networkInterfaceSet/item/interfaceType: 'nat_gateway'",
+    # The model begins states of endpoints with capitals; EC2 answers them in small letters, which waiters of Terraform's look for.
+    "CreateVpcEndpoint/vpcEndpoint/state: 'pending'",
+    "DescribeVpcEndpoints/vpcEndpointSet/item/state: 'available'",
     # EC2 is ahead of its model.
     "DescribeInstanceTypes/instanceTypeSet/item/processorInfo/supportedFeatures/item: 'metal-compatibility'",
 }

@@ -16,7 +16,7 @@ pub struct Client {
 }
 
 struct Guest {
-    instance_id: InstanceId,
+    instance_id: Option<InstanceId>,
     may_call: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
@@ -31,11 +31,12 @@ impl Client {
         }
     }
 
-    /// An instance, by an interface that no other has the `address` of. It is asked before each call whether it still may.
+    /// A guest of the fabric's, by a way that no other has the `address` of; the instance, where that is known. It is asked before
+    /// each call whether it still may.
     #[must_use]
     pub fn guest(
         address: IpAddr,
-        instance_id: InstanceId,
+        instance_id: Option<InstanceId>,
         may_call: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
         let guest = Guest {
@@ -53,9 +54,9 @@ impl Client {
         self.address
     }
 
-    /// The instance that it is.
-    pub(crate) fn instance_id(&self) -> Option<InstanceId> {
-        self.guest.as_ref().map(|guest| guest.instance_id)
+    /// Whether it has come by the fabric.
+    pub(crate) fn is_guest(&self) -> bool {
+        self.guest.is_some()
     }
 
     pub(crate) fn may_call(&self) -> bool {
@@ -73,11 +74,12 @@ impl Client {
     }
 }
 
-/// In the log: an instance's id, and nothing of anybody else.
+/// In the log: an instance's id, or that somebody else has come by an endpoint; of others nothing.
 impl Display for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.instance_id() {
-            Some(id) => write!(formatter, " {id}"),
+        match self.guest.as_ref().map(|guest| guest.instance_id) {
+            Some(Some(id)) => write!(formatter, " {id}"),
+            Some(None) => formatter.write_str(" endpoint"),
             None => Ok(()),
         }
     }

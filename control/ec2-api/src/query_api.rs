@@ -237,7 +237,7 @@ impl QueryApi {
         let store = match &self.access {
             Access::AnyCredentials { account_id } => {
                 // A guest's connection has come by a way that browsers of this machine do not have.
-                if client.instance_id().is_none() {
+                if !client.is_guest() {
                     refuse_browsers(&claim, &head.headers)?;
                 }
                 let session = session().ok().flatten();

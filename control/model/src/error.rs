@@ -106,6 +106,7 @@ error_codes! {
     DependencyViolation = "DependencyViolation", 400;
     DhcpOptionsLimitExceeded = "DhcpOptionsLimitExceeded", 400;
     DryRunOperation = "DryRunOperation", 412;
+    DuplicateSubnetsInSameZone = "DuplicateSubnetsInSameZone", 400;
     EgressOnlyInternetGatewayLimitExceeded = "EgressOnlyInternetGatewayLimitExceeded", 400;
     EntityAlreadyExists = "EntityAlreadyExists", 409;
     GatewayNotAttached = "Gateway.NotAttached", 400;
@@ -195,6 +196,7 @@ error_codes! {
     UnsupportedOperation = "UnsupportedOperation", 400;
     ValidationError = "ValidationError", 400;
     VpcIdNotSpecified = "VPCIdNotSpecified", 400;
+    VpcEndpointLimitExceeded = "VpcEndpointLimitExceeded", 400;
     VpcLimitExceeded = "VpcLimitExceeded", 400;
     VpcPeeringConnectionAlreadyExists = "VpcPeeringConnectionAlreadyExists", 400;
 }

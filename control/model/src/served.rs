@@ -7,8 +7,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
+use serde::{Deserialize, Serialize};
+
 /// A service of AWS whose API the region answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ServedApi {
     /// Amazon EC2.
     Ec2,
@@ -62,6 +65,25 @@ impl ServedApi {
             let names = service.names(region);
             names.iter().any(|own| own.eq_ignore_ascii_case(name))
         })
+    }
+
+    /// The name of the service that interface endpoints to it lead to (AWS PrivateLink Guide, "AWS services that integrate with
+    /// AWS PrivateLink").
+    #[must_use]
+    pub fn endpoint_service_name(self, region: &str) -> String {
+        match self {
+            Self::Ec2 | Self::Sts => format!("com.amazonaws.{region}.{}", self.code()),
+            Self::Iam => "com.amazonaws.iam".into(),
+        }
+    }
+
+    /// Its name that leads to an interface endpoint in the endpoint's VPC, where that has private names.
+    #[must_use]
+    pub fn private_dns_name(self, region: &str) -> String {
+        match self {
+            Self::Ec2 | Self::Sts => format!("{}.{region}.amazonaws.com", self.code()),
+            Self::Iam => "iam.amazonaws.com".into(),
+        }
     }
 
     /// What the names of its interface endpoints end with.

@@ -6,8 +6,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use eni_model::ServedApi;
-use eni_model::resource::{AddressAssociation, NetworkInterface, PublicAddress};
+use eni_model::resource::{AddressAssociation, NetworkInterface, PublicAddress, VpcEndpoint};
+use eni_model::{ServedApi, World};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::{A, AAAA, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
@@ -117,6 +117,7 @@ fn find(labels: &[String], scope: Scope<'_>) -> Option<Entry> {
         });
     }
     served_api(labels, scope)
+        .or_else(|| endpoint(labels, scope))
         .or_else(|| public_host(labels, scope))
         .or_else(|| reverse::find(labels, scope))
 }
@@ -153,16 +154,72 @@ fn private_host(host: &str, scope: Scope<'_>) -> Option<Vec<RData>> {
 /// a VPC endpoint's private name is on EC2, so that nobody outside is asked about anything below either.
 fn served_api(labels: &[String], scope: Scope<'_>) -> Option<Entry> {
     let region = &scope.region.region;
-    let names = ServedApi::ALL
-        .into_iter()
-        .flat_map(|service| service.names(region));
+    let names = ServedApi::ALL.into_iter().flat_map(|service| {
+        let names = service.names(region).into_iter();
+        names.map(move |name| (service, name))
+    });
     names
-        .filter_map(|name| Some((below(labels, &name)?.is_empty(), name)))
-        .map(|(is_apex, apex)| Entry {
+        .filter_map(|(service, name)| Some((service, below(labels, &name)?.is_empty(), name)))
+        .map(|(service, is_apex, apex)| Entry {
+            data: is_apex.then(|| addresses_of_api(service, &apex, scope)),
             apex,
-            data: is_apex.then(|| [RData::A(A(ServedApi::ADDRESS))].into()),
         })
         .next()
+}
+
+/// Where a service's name leads in the asker's VPC: to its interface endpoint there, if that has the name, or to where all guests
+/// find it.
+fn addresses_of_api(service: ServedApi, name: &str, scope: Scope<'_>) -> Vec<RData> {
+    let private = service.private_dns_name(&scope.region.region);
+    let mut endpoints = scope.world.vpc_endpoints.by(&scope.vpc_id);
+    let endpoint = endpoints.find(|one| one.service == service && one.private_dns_enabled);
+    let addresses = endpoint
+        .filter(|_| private == name)
+        .map(|endpoint| addresses_of_endpoint(endpoint, None, scope.world));
+    addresses
+        .filter(|addresses| !addresses.is_empty())
+        .unwrap_or_else(|| [RData::A(A(ServedApi::ADDRESS))].into())
+}
+
+/// The addresses of the endpoint that `label` names.
+fn addresses_of_label(label: &str, service: ServedApi, world: &World) -> Option<Vec<RData>> {
+    let (kind, after) = label.split_once('-')?;
+    let number = after.split('-').next()?;
+    let id = format!("{kind}-{number}").parse().ok()?;
+    let endpoint = world.vpc_endpoints.get(id)?;
+    let zones = endpoint.places.iter();
+    let zones = zones.map(|place| Some(&*place.availability_zone));
+    let mut named = zones.chain([None]);
+    let zone = named.find(|zone| endpoint.dns_label(*zone) == label)?;
+    (endpoint.service == service).then(|| addresses_of_endpoint(endpoint, zone, world))
+}
+
+/// The addresses of an endpoint in one zone, or in all.
+fn addresses_of_endpoint(endpoint: &VpcEndpoint, zone: Option<&str>, world: &World) -> Vec<RData> {
+    let places = endpoint.places.iter();
+    let places = places.filter(|place| zone.is_none_or(|zone| place.availability_zone == zone));
+    let enis = places.filter_map(|place| world.network_interfaces.get(place.network_interface_id));
+    let addresses = enis.filter_map(|eni| eni.primary_private_ip_address());
+    addresses.map(|address| RData::A(A(address))).collect()
+}
+
+/// `vpce-0123456789abcdef0-89abcdef.ec2.us-east-1.vpce.amazonaws.com`, and the same in a zone: from whichever VPC they are asked,
+/// as on EC2.
+fn endpoint(labels: &[String], scope: Scope<'_>) -> Option<Entry> {
+    let region = &scope.region.region;
+    let zones = ServedApi::ALL
+        .into_iter()
+        .map(|service| (service, service.endpoint_zone(region)));
+    let (service, apex, rest) = zones
+        .filter_map(|(service, zone)| Some((service, below(labels, &zone)?.to_vec(), zone)))
+        .map(|(service, rest, zone)| (service, zone, rest))
+        .next()?;
+    let data = match &*rest {
+        [] => Some(Vec::new()),
+        [label] => addresses_of_label(label, service, scope.world),
+        _ => None,
+    };
+    Some(Entry { apex, data })
 }
 
 /// `ec2-203-0-113-25.compute-1.amazonaws.com`, of an address of the region's. Real addresses of EC2's have such names too, which

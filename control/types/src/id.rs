@@ -264,6 +264,8 @@ typed_ids! { $
         "InvalidVpcPeeringConnectionID.NotFound", "vpcPeeringConnection ID";
     /// Id of a NAT gateway.
     NatGatewayId, "nat", Some("NatGatewayMalformed"), "NatGatewayNotFound", "NatGateway";
+    /// Id of a VPC endpoint.
+    VpcEndpointId, "vpce", Some("InvalidVpcEndpointId.Malformed"), "InvalidVpcEndpointId.NotFound", "Vpc Endpoint Id";
     /// Id of a route table.
     RouteTableId, "rtb", Some("InvalidRouteTableId.Malformed"), "InvalidRouteTableID.NotFound", "routeTable ID";
     /// Id of the association of a route table with a subnet.

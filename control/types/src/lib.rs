@@ -27,7 +27,7 @@ pub use id::{
     KeyPairId, MalformedId, NatGatewayId, NetworkAclAssociationId, NetworkAclId,
     NetworkInterfaceId, ReservationId, ResourceId, RouteTableAssociationId, RouteTableId,
     SecurityGroupId, SecurityGroupRuleId, SubnetCidrAssociationId, SubnetId, TypedId,
-    VpcCidrAssociationId, VpcId, VpcPeeringConnectionId,
+    VpcCidrAssociationId, VpcEndpointId, VpcId, VpcPeeringConnectionId,
 };
 pub use state::{
     AttachmentStatus, InstanceState, NetworkInterfaceStatus, NetworkInterfaceType, SubnetState,

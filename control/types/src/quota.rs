@@ -50,6 +50,8 @@ pub const EGRESS_ONLY_INTERNET_GATEWAYS_PER_REGION: usize = VPCS_PER_REGION;
 pub const ACTIVE_VPC_PEERING_CONNECTIONS_PER_VPC: usize = 50;
 /// Requests for VPC peering connections of a VPC that wait (Amazon VPC quotas).
 pub const OUTSTANDING_VPC_PEERING_CONNECTIONS: usize = 25;
+/// Interface endpoints of a VPC (AWS PrivateLink quotas).
+pub const INTERFACE_ENDPOINTS_PER_VPC: usize = 50;
 /// After which a request for a VPC peering connection expires: 7 days (VPC Peering Guide, "lifecycle").
 pub const VPC_PEERING_REQUEST_SECONDS: i64 = 7 * 24 * 3600;
 /// How long a VPC peering connection is seen that has failed or was deleted: 2 hours (as above).

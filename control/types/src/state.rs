@@ -93,6 +93,8 @@ wire_enums! {
         EfaOnly = "efa-only",
         /// A NAT gateway's own.
         NatGateway = "nat_gateway",
+        /// An interface endpoint's.
+        VpcEndpoint = "vpc_endpoint",
     }
     /// State of an instance.
     InstanceState {
@@ -124,6 +126,12 @@ impl NetworkInterfaceType {
     #[must_use]
     pub const fn has_efa(self) -> bool {
         matches!(self, Self::Efa | Self::EfaOnly)
+    }
+
+    /// Whether services make it for themselves, and no user does.
+    #[must_use]
+    pub const fn is_of_services(self) -> bool {
+        matches!(self, Self::NatGateway | Self::VpcEndpoint)
     }
 
     /// Whether it carries IP: one that is only an adapter has neither addresses nor a network device in the guest (EC2

@@ -166,6 +166,8 @@ drop_reasons! {
     NatFragment = 56, "nat_fragment";
     /// The NAT gateway carries as many flows as it may, or the kernel has no memory for another.
     NatTableFull = 57, "nat_table_full";
+    /// An interface endpoint is sent more packets than it may be.
+    EndpointAllowanceExceeded = 58, "endpoint_allowance_exceeded";
 }
 
 /// Value of [`crate::map::TRAFFIC`], by vport: what was delivered, seen from the interface. Bytes are those of frames.

@@ -60,7 +60,7 @@ pub struct Vport {
     /// Number of the instance: the vport of its primary interface, which stays as long as the instance runs. What the
     /// data plane remembers for an instance ([`crate::map::CONNECTIONS`], [`crate::map::FRAGMENTS`]) is found by it.
     pub instance: u32,
-    /// On the uplink the host's own address, one of the region's public addresses. Unspecified elsewhere.
+    /// On the uplink the host's own address, one of the region's public addresses; of an endpoint its own. Unspecified elsewhere.
     pub host_address: Ipv4,
     /// First address of the subnet's block of IPv6, or [`Address::NONE`]; on the uplink that of the blocks of all the region's
     /// VPCs.
@@ -89,6 +89,9 @@ impl Vport {
     pub const SERVICES: u32 = 1 << 4;
     /// The interface has an address of IPv6 or a prefix of such, or it is the uplink: what else sends IPv6 is not heard.
     pub const IPV6: u32 = 1 << 5;
+    /// An interface endpoint's end: no device, and the region's API behind it. What it is sent goes to the services' end, and what
+    /// that answers comes from [`Vport::host_address`].
+    pub const ENDPOINT: u32 = 1 << 6;
 
     /// The subnet's last address, to which RFC 919 broadcasts; `255.255.255.255` on the uplink, where no subnet is.
     #[must_use]
@@ -126,6 +129,13 @@ impl Vport {
     #[inline(always)]
     pub fn is_inside_ipv6(&self, address: Address) -> bool {
         address.has_prefix(self.subnet_ipv6, self.subnet_ipv6_length)
+    }
+
+    /// Whether it is the end of an interface endpoint.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_endpoint(&self) -> bool {
+        self.has(Self::ENDPOINT)
     }
 
     /// Whether the VPC has a resolver.

@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use eni_abi::Vport;
-use eni_types::{AttachmentId, InstanceId};
+use eni_types::{AttachmentId, InstanceId, NetworkInterfaceId};
 
 use crate::{Desired, DesiredInstance, DesiredInterface, TableChange, TableKey};
 
@@ -16,6 +16,8 @@ pub struct Delta {
     pub instances: BTreeMap<InstanceId, Option<DesiredInstance>>,
     /// Of [`Desired::interfaces`].
     pub interfaces: BTreeMap<AttachmentId, Option<DesiredInterface>>,
+    /// Of [`Desired::endpoints`].
+    pub endpoints: BTreeMap<NetworkInterfaceId, Option<u32>>,
     /// Of [`crate::Tables::vports`].
     pub vports: BTreeMap<u32, Option<Vport>>,
     /// Of the other packet tables.
@@ -28,6 +30,7 @@ impl Delta {
     pub fn is_empty(&self) -> bool {
         self.instances.is_empty()
             && self.interfaces.is_empty()
+            && self.endpoints.is_empty()
             && self.vports.is_empty()
             && self.rows.is_empty()
     }
@@ -40,6 +43,7 @@ impl Delta {
         Self {
             instances: differences(&before.instances, &after.instances),
             interfaces: differences(&before.interfaces, &after.interfaces),
+            endpoints: differences(&before.endpoints, &after.endpoints),
             vports: differences(&before.tables.vports, &after.tables.vports),
             rows,
         }
@@ -65,9 +69,11 @@ pub(crate) struct Draft {
     pub(crate) desired: Desired,
     instances: BTreeMap<InstanceId, Option<DesiredInstance>>,
     interfaces: BTreeMap<AttachmentId, Option<DesiredInterface>>,
+    endpoints: BTreeMap<NetworkInterfaceId, Option<u32>>,
     vports: BTreeMap<u32, Option<Vport>>,
     rows: BTreeMap<TableKey, TableChange>,
     leaving_interfaces: BTreeSet<AttachmentId>,
+    leaving_endpoints: BTreeSet<NetworkInterfaceId>,
     leaving_vports: BTreeSet<u32>,
     leaving_rows: BTreeSet<TableKey>,
 }
@@ -78,9 +84,11 @@ impl Draft {
             desired,
             instances: BTreeMap::new(),
             interfaces: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
             vports: BTreeMap::new(),
             rows: BTreeMap::new(),
             leaving_interfaces: BTreeSet::new(),
+            leaving_endpoints: BTreeSet::new(),
             leaving_vports: BTreeSet::new(),
             leaving_rows: BTreeSet::new(),
         }
@@ -116,6 +124,22 @@ impl Draft {
         self.leaving_vports.insert(vport);
     }
 
+    pub(crate) fn set_endpoint(&mut self, id: NetworkInterfaceId, vport: u32, row: Vport) {
+        self.leaving_endpoints.remove(&id);
+        self.leaving_vports.remove(&vport);
+        let endpoints = &mut self.desired.endpoints;
+        set(endpoints, &mut self.endpoints, id, Some(vport));
+        let rows = &mut self.desired.tables.vports;
+        set(rows, &mut self.vports, vport, Some(row));
+    }
+
+    /// Takes the interface of an endpoint back, with its vport.
+    pub(crate) fn take_endpoint(&mut self, id: NetworkInterfaceId) {
+        self.leaving_endpoints.insert(id);
+        let vport = self.desired.endpoints.get(&id);
+        self.leaving_vports.extend(vport);
+    }
+
     /// Writes a row.
     pub(crate) fn change(&mut self, change: &TableChange) {
         let (tables, key) = (&mut self.desired.tables, change.key());
@@ -143,6 +167,9 @@ impl Draft {
         for id in core::mem::take(&mut self.leaving_interfaces) {
             set(&mut self.desired.interfaces, &mut self.interfaces, id, None);
         }
+        for id in core::mem::take(&mut self.leaving_endpoints) {
+            set(&mut self.desired.endpoints, &mut self.endpoints, id, None);
+        }
         for vport in core::mem::take(&mut self.leaving_vports) {
             let rows = &mut self.desired.tables.vports;
             set(rows, &mut self.vports, vport, None);
@@ -162,6 +189,7 @@ impl Draft {
             rows: rows.map(|(key, _)| key).collect(),
             instances: changed(&mut self.instances, &self.desired.instances),
             interfaces: changed(&mut self.interfaces, &self.desired.interfaces),
+            endpoints: changed(&mut self.endpoints, &self.desired.endpoints),
             vports: changed(&mut self.vports, &tables.vports),
         }
     }

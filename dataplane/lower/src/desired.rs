@@ -19,6 +19,8 @@ pub struct Desired {
     pub instances: BTreeMap<InstanceId, DesiredInstance>,
     /// Interfaces plugged into those instances. Any other device of ours goes.
     pub interfaces: BTreeMap<AttachmentId, DesiredInterface>,
+    /// The vports of the interfaces of endpoints, which have no devices.
+    pub endpoints: BTreeMap<NetworkInterfaceId, u32>,
     /// The way to the host.
     pub uplink: DesiredUplink,
     /// The packet tables.

@@ -297,6 +297,7 @@ mod tests {
         Draft::new(Desired {
             instances: BTreeMap::new(),
             interfaces: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
             uplink: uplink::lower(&settings).0,
             tables,
         })

@@ -238,7 +238,7 @@ pub(crate) fn removals(
 }
 
 /// The router's MAC address in a subnet. Interfaces' addresses start with 02, routers' with 0a: they never meet.
-fn router_mac(subnet: SubnetId) -> Mac {
+pub(crate) fn router_mac(subnet: SubnetId) -> Mac {
     let MacAddress([_, rest @ ..]) =
         MacAddress::locally_administered(fnv1a(subnet.to_string().as_bytes()));
     let [b, c, d, e, f] = rest;

@@ -19,6 +19,7 @@ extern crate alloc;
 mod delta;
 mod desired;
 mod edit;
+mod endpoints;
 mod interface;
 mod layout;
 mod lowering;

@@ -16,6 +16,7 @@ use eni_types::{
 };
 
 use crate::delta::Draft;
+use crate::endpoints::{Endpoints, Shared};
 use crate::interface::{InterfaceNumbers, PluggedInterface, removals};
 use crate::nat_gateways::NatGateways;
 use crate::networks::Networks;
@@ -35,12 +36,15 @@ pub struct Lowering {
     plugged: BTreeMap<InstanceId, Vec<Uses>>,
     networks: Networks,
     nat_gateways: NatGateways,
+    endpoints: Endpoints,
     policies: Policies,
     draft: Draft,
     /// Instances that are up with Elastic Fabric Adapters.
     with_adapters: BTreeSet<InstanceId>,
     /// Instances with interfaces that wait for a vport to be free.
     waiting: BTreeSet<InstanceId>,
+    /// Interfaces of endpoints that do.
+    waiting_endpoints: BTreeSet<NetworkInterfaceId>,
     /// What [`Lowering::check_next`] has come to.
     checked: Checked,
 }
@@ -94,6 +98,7 @@ impl Lowering {
         let mut desired = Desired {
             instances: BTreeMap::new(),
             interfaces: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
             uplink,
             tables: Tables::default(),
         };
@@ -105,10 +110,12 @@ impl Lowering {
             plugged: BTreeMap::new(),
             networks: Networks::default(),
             nat_gateways: NatGateways::default(),
+            endpoints: Endpoints::default(),
             policies: Policies::default(),
             draft: Draft::new(desired),
             with_adapters: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            waiting_endpoints: BTreeSet::new(),
             checked: Checked::Instances(None),
         };
         let all = Stale {
@@ -118,6 +125,7 @@ impl Lowering {
                 .iter()
                 .map(|one| one.nat_gateway_id)
                 .collect(),
+            endpoints: endpoints_of(world),
             ..Stale::default()
         };
         let update = lowering.lower_again(all, world, vports);
@@ -142,7 +150,7 @@ impl Lowering {
     /// Whether an interface has no vport, because none was free.
     #[must_use]
     pub fn lacks_vports(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.waiting.is_empty() || !self.waiting_endpoints.is_empty()
     }
 
     /// The numbers of what is in use.
@@ -220,7 +228,10 @@ impl Lowering {
         nat_gateways.extend(of_world.map(|gateway| gateway.nat_gateway_id));
         let nat_gateways = nat_gateways.into_iter().map(ResourceKey::NatGateway);
         let all = groups.chain(network_acls).chain(vpcs);
-        let all = all.chain(route_tables).chain(nat_gateways);
+        let mut endpoints = self.endpoints.in_use();
+        endpoints.extend(endpoints_of(world));
+        let endpoints = endpoints.into_iter().map(ResourceKey::NetworkInterface);
+        let all = all.chain(route_tables).chain(nat_gateways).chain(endpoints);
         let mut left = all.skip(from);
         for key in left.by_ref().take(count) {
             stale.add_shared(key);
@@ -239,6 +250,7 @@ impl Lowering {
     ) -> Update {
         if vports.has_free() {
             stale.instances.append(&mut self.waiting);
+            stale.endpoints.append(&mut self.waiting_endpoints);
         }
         let mut update = Update::default();
         if stale.is_empty() {
@@ -251,7 +263,7 @@ impl Lowering {
             .policies
             .read_groups_again(groups, world, numbers, &mut self.draft);
         for set in exchanged {
-            self.add_instances_with(&set, world, &mut stale.instances);
+            self.add_users_of(&set, world, &mut stale);
         }
         for id in &stale.instances {
             update.adapters |= self.with_adapters.remove(id);
@@ -261,6 +273,10 @@ impl Lowering {
             let (networks, policies) = (&mut self.networks, &mut self.policies);
             self.nat_gateways
                 .take_back(*id, networks, policies, &mut self.draft);
+        }
+        for id in &stale.endpoints {
+            let (endpoints, _, shared) = self.endpoints();
+            endpoints.take_back(*id, shared);
         }
         self.policies
             .read_network_acls_again(&stale.network_acls, world, &mut self.numbers);
@@ -277,6 +293,12 @@ impl Lowering {
             self.nat_gateways
                 .lower(*id, world, networks, policies, numbers, draft);
         }
+        for id in &stale.endpoints {
+            let (endpoints, numbers, shared) = self.endpoints();
+            if !endpoints.lower(*id, world, numbers, vports, shared) {
+                self.waiting_endpoints.insert(*id);
+            }
+        }
         // Routes lead to interfaces that are there.
         self.draft.let_go();
         add_routes_to(&before, &after, world, &mut stale.route_tables);
@@ -289,6 +311,16 @@ impl Lowering {
         update
     }
 
+    /// Endpoints, with what they have to do with.
+    fn endpoints(&mut self) -> (&mut Endpoints, &mut Numbers, Shared<'_>) {
+        let shared = Shared {
+            networks: &mut self.networks,
+            policies: &mut self.policies,
+            draft: &mut self.draft,
+        };
+        (&mut self.endpoints, &mut self.numbers, shared)
+    }
+
     /// Whether an instance with Elastic Fabric Adapters has an interface in one of the groups.
     fn concerns_adapters(&self, groups: &BTreeSet<SecurityGroupId>, world: &World) -> bool {
         let has_one = |eni: &NetworkInterface| eni.group_ids.iter().any(|id| groups.contains(id));
@@ -299,20 +331,14 @@ impl Lowering {
             })
     }
 
-    /// Adds the instances with an interface that is plugged in and uses the set.
-    fn add_instances_with(
-        &self,
-        set: &SecurityGroupSet,
-        world: &World,
-        instances: &mut BTreeSet<InstanceId>,
-    ) {
+    /// Adds the instances with an interface that is plugged in and uses the set, and the endpoints that do.
+    fn add_users_of(&self, set: &SecurityGroupSet, world: &World, stale: &mut Stale) {
         let Some(group) = set.first() else {
             return;
         };
         let enis = world.network_interfaces.by(group);
         let with_set = enis.filter(|eni| eni.security_group_set() == *set);
-        let attachments = with_set.filter_map(|eni| eni.attachment.as_ref());
-        instances.extend(attachments.map(|attachment| attachment.instance_id));
+        with_set.for_each(|eni| stale.add_user_of(eni, world));
     }
 
     fn has_adapters(&self, id: InstanceId) -> bool {
@@ -460,6 +486,12 @@ fn add_routes_to(
             route_tables.extend(tables.map(|table| table.route_table_id));
         }
     }
+}
+
+/// The interfaces of all endpoints.
+fn endpoints_of(world: &World) -> BTreeSet<NetworkInterfaceId> {
+    let places = world.vpc_endpoints.iter().flat_map(|one| &one.places);
+    places.map(|place| place.network_interface_id).collect()
 }
 
 fn ids<'a>(

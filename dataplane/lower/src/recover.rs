@@ -13,19 +13,21 @@ use eni_model::resource::NetworkInterface;
 use eni_model::{IdentityNumber, World};
 use eni_types::MacAddress;
 
+use crate::endpoints;
 use crate::layout::{DIRECTIONS, Layout};
 use crate::numbers::Numbers;
 use crate::policy::Content;
 use crate::{TableChange, TableKey, Tables, VportNumbers};
 
 impl Numbers {
-    /// Finds the numbers in `tables`, by the attachments that `vports` knows. Where the world is the one that the tables
-    /// were lowered from, lowering it gives the same rows again.
+    /// Finds the numbers in `tables`, by the attachments that `vports` knows, and those of endpoints' vports, which it then knows
+    /// as well. Where the world is the one that the tables were lowered from, lowering it gives the same rows again.
     #[must_use]
-    pub fn recover(world: &World, tables: &Tables, vports: &VportNumbers) -> Self {
+    pub fn recover(world: &World, tables: &Tables, vports: &mut VportNumbers) -> Self {
         let mut numbers = Self::default();
         numbers.skip_all_in(tables);
-        let rows: Vec<(&NetworkInterface, &Vport)> = vports
+        let of_endpoints = endpoints::recover(world, tables, vports);
+        let mut rows: Vec<(&NetworkInterface, &Vport)> = vports
             .iter()
             .filter_map(|(id, vport)| {
                 let row = tables.vports.get(&vport)?;
@@ -33,6 +35,7 @@ impl Numbers {
                 row.has(Vport::PRESENT).then_some((&**eni, row))
             })
             .collect();
+        rows.extend(of_endpoints);
         for (eni, row) in &rows {
             numbers.vpcs.adopt(&eni.vpc_id, row.vpc);
             numbers.subnets.adopt(&eni.subnet_id, row.subnet);

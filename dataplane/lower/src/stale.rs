@@ -29,6 +29,8 @@ pub(crate) struct Stale {
     pub(crate) vpcs: BTreeSet<VpcId>,
     /// Their rows.
     pub(crate) nat_gateways: BTreeSet<NatGatewayId>,
+    /// Interfaces of endpoints.
+    pub(crate) endpoints: BTreeSet<NetworkInterfaceId>,
 }
 
 impl Stale {
@@ -39,6 +41,7 @@ impl Stale {
             && self.route_tables.is_empty()
             && self.vpcs.is_empty()
             && self.nat_gateways.is_empty()
+            && self.endpoints.is_empty()
     }
 
     /// Adds what interfaces share, whatever has become of it.
@@ -49,6 +52,8 @@ impl Stale {
             ResourceKey::Vpc(id) => _ = self.vpcs.insert(id),
             ResourceKey::RouteTable(id) => _ = self.route_tables.insert(id),
             ResourceKey::NatGateway(id) => _ = self.nat_gateways.insert(id),
+            // Of an endpoint.
+            ResourceKey::NetworkInterface(id) => _ = self.endpoints.insert(id),
             _ => {}
         }
     }
@@ -110,6 +115,8 @@ impl Stale {
                     self.instances.insert(*id);
                 }
             }
+            // What it gives is in its interfaces.
+            ResourceKey::VpcEndpoint(_) => {}
             // A set of DHCP options never changes. An identity comes with the first interface that has it.
             ResourceKey::DhcpOptions(_)
             | ResourceKey::Identity(_)
@@ -196,11 +203,14 @@ impl Stale {
         }
     }
 
-    /// The instance, or the NAT gateway, that has the interface.
-    fn add_user_of(&mut self, eni: &NetworkInterface, world: &World) {
+    /// The instance or the NAT gateway that has the interface, or the interface itself where it is an endpoint's.
+    pub(crate) fn add_user_of(&mut self, eni: &NetworkInterface, world: &World) {
         let attachment = eni.attachment.as_ref();
         self.instances
             .extend(attachment.map(|attachment| attachment.instance_id));
+        if eni.interface_type == NetworkInterfaceType::VpcEndpoint {
+            self.endpoints.insert(eni.network_interface_id);
+        }
         if eni.interface_type == NetworkInterfaceType::NatGateway {
             let gateway = world.nat_gateways.one(&eni.network_interface_id);
             self.nat_gateways

@@ -66,11 +66,11 @@ impl Follower {
 
     /// Frees the numbers of attachments that are not plugged in any more.
     fn release(&mut self) {
-        let interfaces = &self.lowering.desired().interfaces;
-        let gone = self
-            .vports
-            .iter()
-            .filter(|(id, _)| !interfaces.contains_key(id));
+        let desired = self.lowering.desired();
+        let gone = self.vports.iter().filter(|(id, vport)| {
+            let row = desired.tables.vports.get(vport);
+            !desired.interfaces.contains_key(id) && !row.is_some_and(Vport::is_endpoint)
+        });
         for (id, _) in gone.collect::<Vec<_>>() {
             self.vports.release(id);
         }
@@ -516,8 +516,8 @@ impl Walk {
             vports,
             ..
         } = &self.follower;
-        let numbers = Numbers::recover(&region.world, &lowering.desired().tables, vports);
         let vports = &mut vports.clone();
+        let numbers = Numbers::recover(&region.world, &lowering.desired().tables, vports);
         let (again, _) = Lowering::new(&region.world, &region.region, numbers, vports);
         let tables = [&again, lowering].map(|lowering| &lowering.desired().tables);
         assert_eq!(tables[0], tables[1]);

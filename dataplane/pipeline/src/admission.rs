@@ -63,6 +63,33 @@ pub(crate) fn admit<T: Tables, M: Memory>(
     }
 }
 
+/// Asks the ingress rules of `vport`'s security groups about the packet of `scratch.side`, whatever came before: an endpoint
+/// begins no connection, so that each packet for it is of one that somebody else has begun.
+///
+/// # Errors
+/// [`DropReason::SecurityGroupIngress`].
+#[inline(never)]
+pub(crate) fn admit_untracked<T: Tables>(
+    scratch: &mut Scratch,
+    vport: &Vport,
+    tables: &T,
+) -> Result<(), DropReason> {
+    let key = PolicyKey::new(vport.security_policy, Direction::Ingress);
+    let port = scratch.side.destination_port;
+    let is_there = tables.policy(vport.security_policy).is_some();
+    let rule = if is_there && match_rules(scratch, key, port, tables) {
+        first(&scratch.bits)
+    } else {
+        None
+    };
+    scratch.side.rule = DecidingRule::new(key, rule);
+    if rule.is_some() {
+        return Ok(());
+    }
+    scratch.denying_rule = scratch.side.rule;
+    Err(DropReason::SecurityGroupIngress)
+}
+
 /// Whether the packet belongs to a live connection, which then takes it into account.
 #[inline(always)]
 fn follow<M: Memory>(scratch: &mut Scratch, vport: &Vport, now_ns: u64, memory: &mut M) -> bool {

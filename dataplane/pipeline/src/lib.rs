@@ -24,6 +24,7 @@ extern crate alloc;
 mod admission;
 mod arp;
 mod connection;
+mod endpoint;
 mod extension;
 mod fast;
 mod fast_ipv6;

@@ -31,6 +31,8 @@ pub struct Scratch {
     pub(crate) denying_rule: DecidingRule,
     /// Whether `packet` has been read.
     pub(crate) is_parsed: bool,
+    /// The vport of the endpoint that says the packet, or 0.
+    pub(crate) endpoint: u32,
     /// Whom a packet of IPv6 is for.
     pub(crate) addressee: Addressee,
     /// Whom a solicitation asks for.

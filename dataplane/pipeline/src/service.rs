@@ -90,7 +90,8 @@ pub(crate) fn hand_over<F: Frame, T: Tables, M: Memory>(
     Ok(())
 }
 
-/// Turns a packet from the services' end into one for the guest that it answers.
+/// Turns a packet from the services' end into one for the guest that it answers. One that an endpoint says stays as it is, and
+/// `scratch.endpoint` names the endpoint.
 #[inline(never)]
 pub(crate) fn answer<F: Frame, T: Tables>(
     frame: &mut F,
@@ -108,10 +109,17 @@ pub(crate) fn answer<F: Frame, T: Tables>(
         return Err(stray);
     }
     let guest = tables.vport(vport).ok_or(stray)?;
-    let found_at = service.found_at(guest).ok_or(stray)?;
     if !guest.has(Vport::PRESENT) || guest.has(Vport::BLOCKED) {
         return Err(stray);
     }
+    if guest.is_endpoint() {
+        if service != Service::Api {
+            return Err(stray);
+        }
+        scratch.endpoint = vport;
+        return Ok(());
+    }
+    let found_at = service.found_at(guest).ok_or(stray)?;
     if service == Service::Dhcp && packet.destination.last_four() == Service::ASKER_WITHOUT_ADDRESS
     {
         if !is_for_client(frame, packet, guest) {

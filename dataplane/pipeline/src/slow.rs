@@ -12,7 +12,7 @@ use crate::receive::{Received, receive};
 use crate::rewrite::{self, Translation};
 use crate::{
     Action, AllowingRules, Arrival, Frame, Manner, Memory, Outcome, Record, Tables, Verdict,
-    admission, fast, hops, icmp, icmpv6, nat, network_acl, service,
+    admission, endpoint, fast, hops, icmp, icmpv6, nat, network_acl, service,
 };
 
 /// How long a cached verdict goes unasked: so long a connection's age may lag, and so often a flow pays the slow way.
@@ -29,6 +29,7 @@ pub fn decide<F: Frame, T: Tables, M: Memory>(
 ) -> Verdict {
     scratch.charged_vport = arrival.vport;
     scratch.is_parsed = false;
+    scratch.endpoint = 0;
     scratch.path.rules_are_known = false;
     scratch.path.in_pieces = false;
     scratch.path.outside = false;
@@ -126,14 +127,20 @@ fn forward<F: Frame, T: Tables, M: Memory>(
         .globals()
         .map_or(0, |globals| globals.topology_generation);
     scratch.flow.sender_generation = sender.generation;
-    let sender = tables.ordered(sender);
+    let mut sender = tables.ordered(sender);
     scratch.path.target = arrival.vport;
     match receive(frame, arrival, sender, tables, scratch)? {
         Received::Answered => return Ok(()),
         Received::ForService => {
             return service::hand_over(frame, arrival, tables, memory, scratch);
         }
-        Received::FromService => return service::answer(frame, tables, scratch),
+        Received::FromService => {
+            service::answer(frame, tables, scratch)?;
+            if scratch.endpoint == 0 {
+                return Ok(());
+            }
+            sender = endpoint::speak(tables, scratch)?;
+        }
         Received::Packet => {}
     }
     scratch
@@ -151,23 +158,7 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     let path = &mut scratch.path;
     path.crosses_subnets = path.by_gateway || next_subnet != sender.subnet;
     scratch.path.rules_are_known = true;
-    if sender.has(Vport::UPLINK) {
-        scratch.path.rules.egress = DecidingRule::NONE;
-    } else {
-        admission::look_from(scratch, arrival.vport, true);
-        admission::admit(scratch, sender, arrival.now_ns, tables, memory)?;
-        scratch.path.rules.egress = scratch.side.rule;
-        if scratch.path.crosses_subnets
-            && !network_acl::allows(
-                scratch,
-                sender.network_acl_policy,
-                Direction::Egress,
-                tables,
-            )
-        {
-            return Err(DropReason::NetworkAclEgress);
-        }
-    }
+    leave(sender, arrival, tables, memory, scratch)?;
     if gateway != 0 {
         nat::enter(scratch, tables)?;
         if scratch.path.nat_outward {
@@ -179,15 +170,56 @@ fn forward<F: Frame, T: Tables, M: Memory>(
         target = find_target(scratch, tables)?;
         nat::leave(scratch, target, tables)?;
     }
-    check_size(frame, sender, target, scratch)?;
+    if scratch.endpoint == 0 {
+        check_size(frame, sender, target, scratch)?;
+    } else {
+        endpoint::check(target)?;
+    }
     if target.has(Vport::UPLINK) {
         scratch.path.rules.ingress = DecidingRule::NONE;
     } else {
         scratch.charged_vport = scratch.path.target;
         enter(target, arrival, tables, memory, scratch)?;
+        if target.is_endpoint() {
+            return endpoint::hand_over(frame, arrival, tables, memory, scratch);
+        }
         scratch.charged_vport = arrival.vport;
     }
+    endpoint::fall_silent(scratch);
     finish(frame, arrival, target, scratch, memory)
+}
+
+/// The sender's security groups, and its subnet's network ACL where the packet leaves the subnet.
+#[inline(always)]
+fn leave<T: Tables, M: Memory>(
+    sender: &Vport,
+    arrival: Arrival,
+    tables: &T,
+    memory: &mut M,
+    scratch: &mut Scratch,
+) -> Result<(), DropReason> {
+    if sender.has(Vport::UPLINK) {
+        scratch.path.rules.egress = DecidingRule::NONE;
+    } else {
+        if scratch.endpoint == 0 {
+            admission::look_from(scratch, arrival.vport, true);
+            admission::admit(scratch, sender, arrival.now_ns, tables, memory)?;
+            scratch.path.rules.egress = scratch.side.rule;
+        } else {
+            endpoint::look(scratch);
+        }
+        if scratch.path.crosses_subnets
+            && !network_acl::allows(
+                scratch,
+                sender.network_acl_policy,
+                Direction::Egress,
+                tables,
+            )
+        {
+            return Err(DropReason::NetworkAclEgress);
+        }
+    }
+    Ok(())
 }
 
 /// The receiver that the walk has found, if it takes packets.
@@ -244,6 +276,11 @@ fn enter<T: Tables, M: Memory>(
         enter_from_internet(target, tables, scratch)?;
     }
     scratch.side.identity = scratch.path.sender_identity;
+    if target.is_endpoint() {
+        admission::admit_untracked(scratch, target, tables)?;
+        scratch.path.rules.ingress = scratch.side.rule;
+        return Ok(());
+    }
     admission::admit(scratch, target, arrival.now_ns, tables, memory)?;
     scratch.path.rules.ingress = scratch.side.rule;
     Ok(())
@@ -415,7 +452,7 @@ fn remember<M: Memory>(
 }
 
 #[inline(always)]
-fn translate<F: Frame>(frame: &mut F, scratch: &Scratch) -> Option<()> {
+pub(crate) fn translate<F: Frame>(frame: &mut F, scratch: &Scratch) -> Option<()> {
     let Scratch { packet, path, .. } = scratch;
     if packet.has_embedded {
         rewrite::translate_embedded(frame, scratch)?;

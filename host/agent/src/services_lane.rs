@@ -8,7 +8,7 @@ use std::time::Duration;
 use eni_lower::Delta;
 use eni_netlink::Namespace;
 use eni_plan::Desired;
-use eni_services::{Askers, Services};
+use eni_services::{Asker, Askers, Services};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -115,4 +115,21 @@ pub(crate) fn follow_askers(askers: &Askers, delta: &Delta, desired: &Desired) {
             askers.add(interface.vport, *id);
         }
     }
+    for (id, before) in &delta.endpoints {
+        let asker = Asker::Endpoint(*id);
+        if let Some(before) = before {
+            askers.remove_asker(*before, asker);
+        }
+        if let Some(vport) = desired.endpoints.get(id) {
+            askers.add_asker(*vport, asker);
+        }
+    }
+}
+
+/// All that are there.
+pub(crate) fn all_askers(desired: &Desired) -> impl Iterator<Item = (u32, Asker)> {
+    let interfaces = desired.interfaces.iter();
+    let interfaces = interfaces.map(|(id, one)| (one.vport, Asker::Attachment(*id)));
+    let endpoints = desired.endpoints.iter();
+    interfaces.chain(endpoints.map(|(id, vport)| (*vport, Asker::Endpoint(*id))))
 }

@@ -25,7 +25,7 @@ use crate::devices_lane::{DevicesLane, News};
 use crate::ends::Ends;
 use crate::machine::{Machine, TablesPart};
 use crate::publications::Publications;
-use crate::services_lane::follow_askers;
+use crate::services_lane::{all_askers, follow_askers};
 use crate::status::KnownVport;
 use crate::supervision::Lane;
 use crate::{AdapterService, AgentError, log_failure};
@@ -296,9 +296,7 @@ impl TablesLane {
                 let (lowering, mut update) = Lowering::new(world, settings, numbers, vports);
                 update.adapters = true; // there may have been others
                 convergence.begin(lowering.desired());
-                let interfaces = lowering.desired().interfaces.iter();
-                self.askers
-                    .replace(interfaces.map(|(id, interface)| (interface.vport, *id)));
+                self.askers.replace(all_askers(lowering.desired()));
                 (lowering, update)
             }
         };

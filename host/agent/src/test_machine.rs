@@ -165,6 +165,7 @@ pub(crate) fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers)
     let mut desired = Desired {
         instances: BTreeMap::new(),
         interfaces: BTreeMap::new(),
+        endpoints: BTreeMap::new(),
         uplink: DesiredUplink {
             host_address: Ipv4Addr::new(203, 0, 113, 1),
             public_pool: pool(),

@@ -82,6 +82,7 @@ impl Convergence {
         self.touched.add_delta(delta, desired);
         let before = delta.interfaces.values().flatten();
         self.left.extend(before.map(|interface| interface.vport));
+        self.left.extend(delta.endpoints.values().flatten());
     }
 
     /// All that is left to do. It may be asked for again: the next plan is of all of it.
@@ -288,7 +289,8 @@ impl Convergence {
             let Some(id) = vports.attachment(*vport) else {
                 return false;
             };
-            if desired.interfaces.contains_key(&id) {
+            let row = desired.tables.vports.get(vport);
+            if desired.interfaces.contains_key(&id) || row.is_some_and(Vport::is_endpoint) {
                 return false;
             }
             let leaves_trace = observed.devices.contains_key(vport)

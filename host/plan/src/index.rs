@@ -137,7 +137,7 @@ impl Index {
     }
 
     fn add_row(&mut self, vport: u32, row: &Vport) {
-        if row.has(Vport::UPLINK) || row.has(Vport::SERVICES) {
+        if row.has(Vport::UPLINK) || row.has(Vport::SERVICES) || row.is_endpoint() {
             return;
         }
         self.guests.insert((row.vpc, row.subnet, vport), row.mac);

@@ -103,13 +103,15 @@ impl<'a> Comparison<'a> {
     }
 
     /// Whether the vport's device is that of an interface which is still wanted, in the network that its instance boots
-    /// with; or one that a region has for all its life.
+    /// with; or one that a region has for all its life. An endpoint has none.
     fn is_kept(&self, vport: u32) -> bool {
         let interface = self.index.interface_at(vport).and_then(|id| {
             let interface = self.desired.interfaces.get(&id)?;
             Some((id, interface))
         });
+        let row = self.desired.tables.vports.get(&vport);
         matches!(vport, UPLINK_VPORT | SERVICES_VPORT)
+            || row.is_some_and(Vport::is_endpoint)
             || interface.is_some_and(|(id, interface)| self.is_plugged(id, interface))
     }
 

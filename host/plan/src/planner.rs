@@ -34,7 +34,7 @@ impl Planner {
                 vports.adopt(plug.attachment_id, *vport);
             }
         }
-        let numbers = Numbers::recover(world, &observed.tables, &vports);
+        let numbers = Numbers::recover(world, &observed.tables, &mut vports);
         let (lowering, _) = Lowering::new(world, settings, numbers, &mut vports);
         let mut convergence = Convergence::new(observed);
         convergence.begin(lowering.desired());

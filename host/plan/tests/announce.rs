@@ -51,6 +51,7 @@ fn region(owner: Option<u32>, unchecked: &[u32]) -> Desired {
     Desired {
         instances: [].into(),
         interfaces: [].into(),
+        endpoints: [].into(),
         uplink: DesiredUplink {
             host_address: Ipv4Addr::new(203, 0, 113, 1),
             public_pool: "203.0.113.0/24".parse().unwrap(),

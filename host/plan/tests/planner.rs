@@ -101,7 +101,8 @@ impl Host {
         let (desired, observed) = (self.planner.desired(), self.planner.observed());
         assert_eq!(without_generations(&observed.tables), desired.tables);
         let numbered = self.planner.vports().iter().count();
-        assert_eq!(numbered, desired.interfaces.len(), "vports are lost");
+        let wanted = desired.interfaces.len() + desired.endpoints.len();
+        assert_eq!(numbered, wanted, "vports are lost");
     }
 }
 

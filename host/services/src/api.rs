@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use eni_abi::Service;
 use eni_ec2_api::{Client, QueryApi, serve_one};
 use eni_model::{Source, World};
-use eni_types::{AttachmentId, InstanceId};
+use eni_types::{AttachmentId, InstanceId, NetworkInterfaceId, VpcId};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, watch};
@@ -21,10 +21,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tracing::{debug, info, warn};
 
-use crate::Askers;
 use crate::connection::{Connection, Reach, accept, listen_at};
 use crate::measure;
 use crate::places::{Arrival, Places};
+use crate::{Asker, Askers};
 
 /// Threads that serve guests' calls.
 const THREADS: usize = 2;
@@ -35,6 +35,8 @@ const MAX_HANDSHAKES: usize = 2;
 /// The longest life of a connection: its client opens another. The longest answer takes as long
 /// (`eni_ec2_api::long_answer`).
 const LONGEST_CONNECTION: Duration = Duration::from_secs(600);
+/// Connections by the interface of an endpoint that are served at once, and as many that wait: all its VPC's clients share them.
+pub const MAX_CONNECTIONS_PER_ENDPOINT: usize = 256;
 /// How often it is told that an interface is refused.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 
@@ -60,6 +62,7 @@ struct Guests {
     api: Arc<QueryApi>,
     acceptor: TlsAcceptor,
     places: Places,
+    places_of_endpoints: Places,
     handshakes: Mutex<BTreeMap<u32, Arc<Semaphore>>>,
     /// When it was told last that this attachment is refused.
     told: Mutex<BTreeMap<AttachmentId, Instant>>,
@@ -87,6 +90,10 @@ impl ApiService {
                 api,
                 acceptor: TlsAcceptor::from(tls),
                 places: Places::default(),
+                places_of_endpoints: Places::bounded(
+                    MAX_CONNECTIONS_PER_ENDPOINT,
+                    MAX_CONNECTIONS_PER_ENDPOINT,
+                ),
                 handshakes: Mutex::default(),
                 told: Mutex::default(),
             }),
@@ -145,19 +152,27 @@ impl Guests {
         if service != Service::Api {
             return None;
         }
-        let Some(instance_id) = self.caller(vport) else {
+        let way = Way {
+            vport,
+            from: connection.caller().ok()?.ip(),
+        };
+        let Some(caller) = self.caller(way) else {
             self.refuse(vport);
             return None;
         };
-        let Some(arrival) = self.places.arrive(vport) else {
+        let places = match caller {
+            Caller::Instance(_) => &self.places,
+            Caller::ThroughEndpoint(..) => &self.places_of_endpoints,
+        };
+        let Some(arrival) = places.arrive(vport) else {
             measure::refused(measure::API);
             return None;
         };
         connection.send_at_once().ok()?;
         let guests = Arc::clone(self);
-        let client = Client::guest(called.into(), instance_id, {
+        let client = Client::guest(called.into(), caller.instance_id(), {
             let guests = Arc::clone(self);
-            move || guests.caller(vport) == Some(instance_id)
+            move || guests.caller(way) == Some(caller)
         });
         Some(async move {
             let served = guests.serve_one(connection, arrival, vport, client);
@@ -202,15 +217,24 @@ impl Guests {
         Arc::clone(all.entry(vport).or_insert_with(new))
     }
 
-    /// The instance whose interface is at a vport, if it may call. Asked anew for each call: a vport's number may become another
-    /// interface's, and what an instance may do can change.
-    fn caller(&self, vport: u32) -> Option<InstanceId> {
-        let attachment = self.askers.at(vport)?;
+    /// Who calls by `way`, if it may. Asked anew for each call: a vport's number may become another interface's, and what an
+    /// instance may do can change.
+    fn caller(&self, way: Way) -> Option<Caller> {
         let published = self.source.published();
         let world = published.world();
-        let eni = world.network_interface_of_attachment(attachment)?;
-        let instance_id = eni.attachment.as_ref()?.instance_id;
-        may_call(world, instance_id).then_some(instance_id)
+        match self.askers.asker_at(way.vport)? {
+            Asker::Attachment(attachment) => {
+                let eni = world.network_interface_of_attachment(attachment)?;
+                let id = eni.attachment.as_ref()?.instance_id;
+                may_call(world, id).then_some(Caller::Instance(id))
+            }
+            // Routes and rules have let it in.
+            Asker::Endpoint(id) => {
+                let eni = world.network_interfaces.get(id)?;
+                let instance_id = client_of_endpoint(world, eni.vpc_id, way.from);
+                Some(Caller::ThroughEndpoint(id, instance_id))
+            }
+        }
     }
 
     /// Tells that somebody is refused who may not call, and not again for a while.
@@ -226,6 +250,47 @@ impl Guests {
             info!("the API is closed to the interface of {attachment}: its instance has no role");
         }
     }
+}
+
+/// How a connection has come.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// Of an interface, or of an endpoint's.
+    vport: u32,
+    from: IpAddr,
+}
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Caller {
+    /// By the fabric's own address.
+    Instance(InstanceId),
+    /// By an endpoint's interface; the instance whose address its packets come from, as far as the endpoint's VPC and its peers
+    /// know.
+    ThroughEndpoint(NetworkInterfaceId, Option<InstanceId>),
+}
+
+impl Caller {
+    fn instance_id(self) -> Option<InstanceId> {
+        match self {
+            Self::Instance(id) => Some(id),
+            Self::ThroughEndpoint(_, id) => id,
+        }
+    }
+}
+
+/// The instance that has an address in the endpoint's VPC, or in one that is peered with it.
+fn client_of_endpoint(world: &World, vpc_id: VpcId, from: IpAddr) -> Option<InstanceId> {
+    let IpAddr::V4(from) = from else {
+        return None;
+    };
+    let peers = world.vpc_peering_connections.by(&vpc_id);
+    let peers = peers.filter_map(|connection| connection.peer_of(vpc_id));
+    let owner = [vpc_id]
+        .into_iter()
+        .chain(peers)
+        .find_map(|vpc_id| world.owner_of_private_address(vpc_id, from))?;
+    Some(owner.attachment.as_ref()?.instance_id)
 }
 
 /// Whether an instance may call the API by the fabric's own address. Interface endpoints are another way, with rules of their own.

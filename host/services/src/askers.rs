@@ -3,45 +3,73 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
-use eni_types::AttachmentId;
+use eni_types::{AttachmentId, NetworkInterfaceId};
 
-/// The attachments at the vports of this machine. Whoever releases a vport's packets has told of it before.
+/// Whose a vport is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// The guest's of an attachment.
+    Attachment(AttachmentId),
+    /// That of an endpoint's interface: whoever may send packets there.
+    Endpoint(NetworkInterfaceId),
+}
+
+/// Who is at the vports of this machine. Whoever releases a vport's packets has told of it before.
 #[derive(Debug, Default)]
 pub struct Askers {
-    by_vport: RwLock<BTreeMap<u32, AttachmentId>>,
+    by_vport: RwLock<BTreeMap<u32, Asker>>,
 }
 
 impl Askers {
     /// Forgets all, and knows these.
-    pub fn replace(&self, all: impl IntoIterator<Item = (u32, AttachmentId)>) {
+    pub fn replace(&self, all: impl IntoIterator<Item = (u32, Asker)>) {
         self.write(|known| *known = all.into_iter().collect());
     }
 
     /// `vport` is that of `attachment` now.
     pub fn add(&self, vport: u32, attachment: AttachmentId) {
-        self.write(|known| {
-            known.insert(vport, attachment);
-        });
+        self.add_asker(vport, Asker::Attachment(attachment));
     }
 
     /// `vport` is not that of `attachment` any more.
     pub fn remove(&self, vport: u32, attachment: AttachmentId) {
+        self.remove_asker(vport, Asker::Attachment(attachment));
+    }
+
+    /// `vport` is that of `asker` now.
+    pub fn add_asker(&self, vport: u32, asker: Asker) {
         self.write(|known| {
-            if known.get(&vport) == Some(&attachment) {
+            known.insert(vport, asker);
+        });
+    }
+
+    /// `vport` is not that of `asker` any more.
+    pub fn remove_asker(&self, vport: u32, asker: Asker) {
+        self.write(|known| {
+            if known.get(&vport) == Some(&asker) {
                 known.remove(&vport);
             }
         });
     }
 
-    /// Whose `vport` is.
+    /// The attachment at `vport`.
     #[must_use]
     pub fn at(&self, vport: u32) -> Option<AttachmentId> {
+        match self.asker_at(vport)? {
+            Asker::Attachment(id) => Some(id),
+            Asker::Endpoint(_) => None,
+        }
+    }
+
+    /// Whose `vport` is.
+    #[must_use]
+    pub fn asker_at(&self, vport: u32) -> Option<Asker> {
         // What was begun before a panic is a map all the same.
         let known = self.by_vport.read().unwrap_or_else(PoisonError::into_inner);
         known.get(&vport).copied()
     }
 
-    fn write(&self, change: impl FnOnce(&mut BTreeMap<u32, AttachmentId>)) {
+    fn write(&self, change: impl FnOnce(&mut BTreeMap<u32, Asker>)) {
         let known = self.by_vport.write();
         change(&mut known.unwrap_or_else(PoisonError::into_inner));
     }
@@ -63,7 +91,7 @@ mod tests {
         assert_eq!(askers.at(3), Some(attachment(2)));
         askers.remove(3, attachment(2));
         assert_eq!(askers.at(3), None);
-        askers.replace([(4, attachment(3))]);
+        askers.replace([(4, Asker::Attachment(attachment(3)))]);
         assert_eq!((askers.at(3), askers.at(4)), (None, Some(attachment(3))));
     }
 }

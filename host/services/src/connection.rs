@@ -68,6 +68,11 @@ impl Connection {
         self.stream.local_addr()
     }
 
+    /// The address that it has come from.
+    pub(crate) fn caller(&self) -> io::Result<SocketAddr> {
+        self.stream.peer_addr()
+    }
+
     /// Small answers do not wait for the client to confirm those before.
     pub(crate) fn send_at_once(&self) -> io::Result<()> {
         self.stream.set_nodelay(true)

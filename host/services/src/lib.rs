@@ -28,8 +28,8 @@ mod time;
 mod turns;
 
 pub use addresses::{AddressService, AddressSocket};
-pub use api::{ApiService, GuestApi};
-pub use askers::Askers;
+pub use api::{ApiService, GuestApi, MAX_CONNECTIONS_PER_ENDPOINT};
+pub use askers::{Asker, Askers};
 pub use metadata::MetadataService;
 pub use names::{DnsUpstream, MalformedUpstream, NameService, NameSockets};
 pub use places::{MAX_CONNECTIONS_PER_INTERFACE, MAX_WAITING_PER_INTERFACE};

@@ -18,8 +18,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The connections of each interface that has ever had one: whoever connects anew has not more turns for it. As many as there
 /// are vports at most ([`eni_abi::Service::of_address`]).
-#[derive(Default)]
-pub(crate) struct Places(Mutex<BTreeMap<u32, Arc<Interface>>>);
+pub(crate) struct Places {
+    interfaces: Mutex<BTreeMap<u32, Arc<Interface>>>,
+    served: usize,
+    waiting: usize,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self::bounded(MAX_CONNECTIONS_PER_INTERFACE, MAX_WAITING_PER_INTERFACE)
+    }
+}
 
 struct Interface {
     /// One of each connection that is there.
@@ -31,12 +40,11 @@ struct Interface {
     turns: Arc<Turns>,
 }
 
-impl Default for Interface {
-    fn default() -> Self {
-        let present = MAX_CONNECTIONS_PER_INTERFACE + MAX_WAITING_PER_INTERFACE;
+impl Interface {
+    fn bounded(served: usize, waiting: usize) -> Self {
         Self {
-            present: Arc::new(Semaphore::new(present)),
-            served: Arc::new(Semaphore::new(MAX_CONNECTIONS_PER_INTERFACE)),
+            present: Arc::new(Semaphore::new(served + waiting)),
+            served: Arc::new(Semaphore::new(served)),
             somebody_waits: Notify::new(),
             turns: Arc::default(),
         }
@@ -57,10 +65,21 @@ pub(crate) struct Place {
 }
 
 impl Places {
+    /// Of each interface so many connections are served, and so many wait.
+    pub(crate) fn bounded(served: usize, waiting: usize) -> Self {
+        Self {
+            interfaces: Mutex::default(),
+            served,
+            waiting,
+        }
+    }
+
     /// A connection of `vport` arrives; `None` if as many as may are served and wait.
     pub(crate) fn arrive(&self, vport: u32) -> Option<Arrival> {
-        let mut interfaces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let interface = Arc::clone(interfaces.entry(vport).or_default());
+        let interfaces = self.interfaces.lock();
+        let mut interfaces = interfaces.unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Interface::bounded(self.served, self.waiting));
+        let interface = Arc::clone(interfaces.entry(vport).or_insert_with(new));
         let present = Arc::clone(&interface.present).try_acquire_owned().ok()?;
         Some(Arrival { interface, present })
     }

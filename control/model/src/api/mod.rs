@@ -26,6 +26,7 @@ pub(crate) mod subnet;
 pub(crate) mod tag;
 pub(crate) mod volume;
 pub(crate) mod vpc;
+pub(crate) mod vpc_endpoint;
 pub(crate) mod vpc_endpoint_service;
 pub(crate) mod vpc_peering_connection;
 
@@ -120,6 +121,9 @@ pub use vpc::{
     DisableVpcClassicLinkDnsSupport, DisassociateVpcCidrBlock, EnableVpcClassicLink,
     EnableVpcClassicLinkDnsSupport, ModifyVpcAttribute,
 };
+pub use vpc_endpoint::{
+    CreateVpcEndpoint, DeleteVpcEndpoints, DescribeVpcEndpoints, ModifyVpcEndpoint,
+};
 pub use vpc_endpoint_service::DescribeVpcEndpointServices;
 pub use vpc_peering_connection::{
     AcceptVpcPeeringConnection, CreateVpcPeeringConnection, DeleteVpcPeeringConnection,
@@ -175,6 +179,7 @@ macro_rules! for_each_operation {
             CreateSubnet,
             CreateTags,
             CreateVpc,
+            CreateVpcEndpoint,
             CreateVpcPeeringConnection,
             DeleteDhcpOptions,
             DeleteEgressOnlyInternetGateway,
@@ -195,6 +200,7 @@ macro_rules! for_each_operation {
             DeleteSubnet,
             DeleteTags,
             DeleteVpc,
+            DeleteVpcEndpoints,
             DeleteVpcPeeringConnection,
             DescribeAccountAttributes,
             DescribeAddresses,
@@ -235,6 +241,7 @@ macro_rules! for_each_operation {
             DescribeVpcClassicLink,
             DescribeVpcClassicLinkDnsSupport,
             DescribeVpcEndpointServices,
+            DescribeVpcEndpoints,
             DescribeVpcPeeringConnections,
             DescribeVpcs,
             DetachInternetGateway,
@@ -283,6 +290,7 @@ macro_rules! for_each_operation {
             ModifySecurityGroupRules,
             ModifySubnetAttribute,
             ModifyVpcAttribute,
+            ModifyVpcEndpoint,
             PutRolePolicy,
             RebootInstances,
             RejectVpcPeeringConnection,

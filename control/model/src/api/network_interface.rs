@@ -398,7 +398,7 @@ pub(crate) struct EnaSrdUdpSpecification {
     pub(crate) ena_srd_udp_enabled: Option<bool>,
 }
 
-/// `GroupIdentifier` of EC2's model.
+/// `GroupIdentifier`, `SecurityGroupIdentifier` of EC2's model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupIdentifier {

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use eni_query::FromQuery;
 use eni_types::{
     EgressOnlyInternetGatewayId, InstanceId, Ipv4Cidr, Ipv6Cidr, NatGatewayId, NetworkInterfaceId,
-    RouteTableAssociationId, RouteTableId, SubnetId, VpcId, VpcPeeringConnectionId,
+    RouteTableAssociationId, RouteTableId, SubnetId, VpcEndpointId, VpcId, VpcPeeringConnectionId,
 };
 use serde::Serialize;
 
@@ -368,7 +368,7 @@ pub(crate) struct RouteTargetParameters {
     pub(crate) network_interface_id: Option<NetworkInterfaceId>,
     pub(crate) vpc_peering_connection_id: Option<VpcPeeringConnectionId>,
     pub(crate) transit_gateway_id: Option<String>,
-    pub(crate) vpc_endpoint_id: Option<String>,
+    pub(crate) vpc_endpoint_id: Option<VpcEndpointId>,
     pub(crate) local_gateway_id: Option<String>,
     pub(crate) carrier_gateway_id: Option<String>,
     pub(crate) core_network_arn: Option<String>,

@@ -84,6 +84,19 @@ pub(crate) struct EndpointService {
     pub(crate) manages_vpc_endpoints: bool,
     pub(crate) tag_set: ItemSet<TagItem>,
     pub(crate) supported_ip_address_type_set: ItemSet<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) private_dns_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) private_dns_name_set: Option<ItemSet<PrivateDnsDetails>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) private_dns_name_verification_state: Option<&'static str>,
+}
+
+/// `PrivateDnsDetails` of EC2's model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PrivateDnsDetails {
+    pub(crate) private_dns_name: String,
 }
 
 /// `ServiceTypeDetail` of EC2's model.

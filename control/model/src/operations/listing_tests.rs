@@ -147,6 +147,20 @@ fn group_of_a_peer(region: &mut TestWorld, vpc: &str) -> String {
     region.make("CreateSecurityGroup", &group, "/groupId")
 }
 
+/// Three endpoints of a VPC.
+fn add_endpoints(region: &mut TestWorld, in_vpc: (&str, &str)) {
+    for service in ["ec2", "sts", "sts"] {
+        let service = format!("com.amazonaws.us-east-1.{service}");
+        let endpoint = [
+            in_vpc,
+            ("VpcEndpointType", "Interface"),
+            ("ServiceName", service.as_str()),
+            ("PrivateDnsEnabled", "false"),
+        ];
+        region.must("CreateVpcEndpoint", &endpoint);
+    }
+}
+
 /// A region with several of everything that is listed.
 fn filled() -> (TestWorld, String) {
     let mut region = TestWorld::bootstrapped();
@@ -166,6 +180,7 @@ fn filled() -> (TestWorld, String) {
     }
     region.must("CreateInstanceProfile", &[("InstanceProfileName", "web")]);
     let peer = group_of_a_peer(&mut region, &vpc);
+    add_endpoints(&mut region, in_vpc);
     for number in 0..9 {
         let name = format!("group-{number}");
         let group = [in_vpc, ("GroupName", &name), ("GroupDescription", "many")];

@@ -39,6 +39,7 @@ pub mod tag;
 pub(crate) mod unsupported;
 pub mod volume;
 pub mod vpc;
-pub mod vpc_endpoint_service;
+mod vpc_endpoint;
+mod vpc_endpoint_service;
 mod vpc_peering_connection;
 mod zone;

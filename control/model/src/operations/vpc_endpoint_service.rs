@@ -1,31 +1,53 @@
-//! `DescribeVpcEndpointServices`: the two that are reached through a gateway, as in every region.
+//! `DescribeVpcEndpointServices`: those that the region serves, by interface endpoints, and those of gateways.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec;
 
 use crate::api::vpc_endpoint_service::{
-    DescribeVpcEndpointServices, DescribeVpcEndpointServicesResponse, EndpointService, ServiceType,
+    DescribeVpcEndpointServices, DescribeVpcEndpointServicesResponse, EndpointService,
+    PrivateDnsDetails, ServiceType,
 };
 use crate::describe::listed;
 use crate::describe::{Described, Scope};
 use crate::{
-    ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, Planned, RegionSettings, World,
+    ChangeSet, Context, Ec2Error, ErrorCode, ItemSet, Operation, Planned, RegionSettings,
+    ServedApi, World,
 };
 
-/// The services, by name. Interface endpoints of services are none: nothing here could stand behind one.
-const SERVICES: [&str; 2] = ["dynamodb", "s3"];
+/// The services that gateway endpoints lead to on EC2, by name.
+const OF_GATEWAYS: [&str; 2] = ["dynamodb", "s3"];
 /// The page sizes that the model gives no bounds for.
 const PAGE_SIZES: core::ops::RangeInclusive<u32> = 1..=1000;
 
 impl EndpointService {
-    fn new(service: &str, region: &RegionSettings) -> Self {
+    fn gateways(service: &str, region: &RegionSettings) -> Self {
+        let name = format!("com.amazonaws.{}.{service}", region.region);
+        let base = format!("{service}.{}.amazonaws.com", region.region);
+        Self::new(name, "Gateway", base, region)
+    }
+
+    fn interfaces(service: ServedApi, region: &RegionSettings) -> Self {
+        let region_name = &region.region;
+        let private = service.private_dns_name(region_name);
+        let names = [PrivateDnsDetails {
+            private_dns_name: private.clone(),
+        }];
+        let name = service.endpoint_service_name(region_name);
+        let base = service.endpoint_zone(region_name);
+        Self {
+            private_dns_name: Some(private),
+            private_dns_name_set: Some(names.into_iter().collect()),
+            private_dns_name_verification_state: Some("verified"),
+            ..Self::new(name, "Interface", base, region)
+        }
+    }
+
+    fn new(name: String, kind: &'static str, base: String, region: &RegionSettings) -> Self {
         let zones = &region.availability_zones;
         Self {
-            service_name: format!("com.amazonaws.{}.{service}", region.region),
-            service_type: vec![ServiceType {
-                service_type: "Gateway",
-            }]
-            .into(),
+            service_name: name,
+            service_type: vec![ServiceType { service_type: kind }].into(),
             service_region: region.region.clone(),
             availability_zone_id_set: zones
                 .iter()
@@ -33,9 +55,12 @@ impl EndpointService {
                 .collect(),
             availability_zone_set: zones.clone().into(),
             owner: "amazon",
-            base_endpoint_dns_name_set: vec![format!("{service}.{}.amazonaws.com", region.region)]
-                .into(),
-            vpc_endpoint_policy_supported: true,
+            base_endpoint_dns_name_set: vec![base].into(),
+            private_dns_name: None,
+            private_dns_name_set: None,
+            private_dns_name_verification_state: None,
+            // Of a gateway's the pattern is as EC2 says; no policy of an interface endpoint is taken here.
+            vpc_endpoint_policy_supported: kind == "Gateway",
             acceptance_required: false,
             manages_vpc_endpoints: false,
             tag_set: ItemSet::default(),
@@ -49,10 +74,11 @@ impl Operation for DescribeVpcEndpointServices {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let region = context.region;
         let here = self.service_regions.is_empty() || self.service_regions.contains(&region.region);
-        let services = SERVICES
-            .iter()
-            .filter(|_| here)
-            .map(|service| EndpointService::new(service, region));
+        let gateways = OF_GATEWAYS.iter();
+        let gateways = gateways.map(|service| EndpointService::gateways(service, region));
+        let interfaces = ServedApi::ALL.into_iter();
+        let interfaces = interfaces.map(|service| EndpointService::interfaces(service, region));
+        let services = gateways.chain(interfaces).filter(|_| here);
         let (found, next_token) = listed(
             services,
             &self.service_names,
@@ -98,12 +124,13 @@ mod tests {
         let s3 = "com.amazonaws.us-east-1.s3";
         let filter = |name, value| [("Filter.1.Name", name), ("Filter.1.Value.1", value)];
         for (parameters, want) in [
-            (&[][..], 2),
+            (&[][..], 5),
             (&[("ServiceName.1", s3)], 1),
             (&[("ServiceRegion.1", "eu-west-1")], 0),
             (&filter("service-name", s3), 1),
+            (&[("ServiceName.1", "com.amazonaws.us-east-1.ec2")], 1),
             (&filter("service-type", "Gateway"), 2),
-            (&filter("service-type", "Interface"), 0),
+            (&filter("service-type", "Interface"), 3),
         ] {
             let answer = region.must("DescribeVpcEndpointServices", parameters);
             let names = TestWorld::texts(&answer, "/serviceDetailSet", "/serviceName");

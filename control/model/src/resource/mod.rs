@@ -18,6 +18,7 @@ mod route_table;
 mod security_group;
 mod user_data;
 mod vpc;
+mod vpc_endpoint;
 mod vpc_peering_connection;
 
 use alloc::format;
@@ -29,7 +30,8 @@ use eni_types::iam::{InstanceProfileName, PolicyName, RoleName};
 use eni_types::{
     AllocationId, DhcpOptionsId, EgressOnlyInternetGatewayId, IamInstanceProfileAssociationId,
     InstanceId, InternetGatewayId, KeyPairId, NatGatewayId, NetworkAclId, NetworkInterfaceId,
-    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId, VpcPeeringConnectionId,
+    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcEndpointId, VpcId,
+    VpcPeeringConnectionId,
 };
 
 use crate::client_token::{ClientToken, ClientTokenKey};
@@ -66,6 +68,7 @@ pub use security_group::{
 };
 pub use user_data::UserData;
 pub use vpc::{AssociatedBlock, EgressOnlyInternetGateway, InternetGateway, Subnet, Vpc};
+pub use vpc_endpoint::{VpcEndpoint, VpcEndpointPlace};
 pub(crate) use vpc_peering_connection::Ageing;
 pub use vpc_peering_connection::{VpcPeeringConnection, VpcPeeringConnectionStatus};
 
@@ -109,6 +112,8 @@ macro_rules! each_kind {
                     "vpc-peering-connection", "vpc-peering-connection";
                 /// A NAT gateway.
                 nat_gateways: NatGateway, NatGatewayId, "nat-gateway", "natgateway";
+                /// A VPC endpoint.
+                vpc_endpoints: VpcEndpoint, VpcEndpointId, "vpc-endpoint", "vpc-endpoint";
                 /// A route table with its routes and associations.
                 route_tables: RouteTable, RouteTableId, "route-table", "route-table";
                 /// A network ACL with its entries and associations.

@@ -168,10 +168,10 @@ impl NetworkInterface {
         ipv4.chain(self.ipv6_prefixes.iter().copied().map(IpCidr::V6))
     }
 
-    /// The status that follows from the attachment; a NAT gateway's own is in use as long as it is there.
+    /// The status that follows from the attachment; one that a service has made is in use as long as it is there.
     #[must_use]
     pub fn status(&self) -> NetworkInterfaceStatus {
-        if self.interface_type == NetworkInterfaceType::NatGateway {
+        if self.interface_type.is_of_services() {
             return NetworkInterfaceStatus::InUse;
         }
         match self.attachment.as_ref().map(|attachment| attachment.status) {

@@ -18,6 +18,7 @@ pub fn check_invariants(world: &World) {
     check_subnets(world);
     check_peerings(world);
     check_nat_gateways(world);
+    check_vpc_endpoints(world);
     check_security_groups(world);
     check_launches(world);
     check_network_interfaces(world);
@@ -112,6 +113,41 @@ fn check_vpcs(world: &World) {
         assert!(
             gateway.vpc_id.is_none_or(|id| world.vpcs.get(id).is_some()),
             "{gateway:?}"
+        );
+    }
+}
+
+/// An endpoint has an interface in each of its subnets, of different zones, and these interfaces are nobody else's.
+fn check_vpc_endpoints(world: &World) {
+    for endpoint in world.vpc_endpoints.iter() {
+        assert!(!endpoint.group_ids.is_empty(), "{endpoint:?}");
+        let zones: BTreeSet<_> = endpoint
+            .places
+            .iter()
+            .map(|place| &place.availability_zone)
+            .collect();
+        assert_eq!(zones.len(), endpoint.places.len(), "{endpoint:?}");
+        for place in &endpoint.places {
+            let eni = world.network_interfaces.get(place.network_interface_id);
+            let eni = eni.unwrap_or_else(|| panic!("{endpoint:?} has no interface"));
+            assert_eq!(
+                (eni.vpc_id, eni.subnet_id),
+                (endpoint.vpc_id, place.subnet_id)
+            );
+            assert_eq!(eni.group_ids, endpoint.group_ids, "{endpoint:?}");
+        }
+        let mut others = world.vpc_endpoints.by(&endpoint.vpc_id).filter(|other| {
+            other.vpc_endpoint_id != endpoint.vpc_endpoint_id && other.service == endpoint.service
+        });
+        assert!(!endpoint.private_dns_enabled || !others.any(|other| other.private_dns_enabled));
+    }
+    for eni in world.network_interfaces.iter() {
+        let is_endpoints = eni.interface_type == NetworkInterfaceType::VpcEndpoint;
+        let endpoints = world.vpc_endpoints.count(&eni.network_interface_id);
+        assert_eq!(endpoints, usize::from(is_endpoints), "{eni:?}");
+        assert!(
+            !is_endpoints || eni.is_managed() && eni.attachment.is_none(),
+            "{eni:?}"
         );
     }
 }

@@ -4,6 +4,7 @@
 //! each has read EC2's documentation the same way on its own.
 
 mod dhcp;
+mod endpoints;
 mod flow;
 mod fragment;
 mod header;
@@ -138,7 +139,7 @@ pub(crate) fn decide(
         return None;
     }
     let router = match from {
-        Place::Services(id) => return answer_of_services(world, live(world, id)?, packet),
+        Place::Services(id) => return of_services(world, remembered, id, packet),
         Place::Interface(id) => {
             let sender = live(world, id)?;
             let by_router = next_hop == NextHop::Router;
@@ -190,20 +191,36 @@ pub(crate) fn decide(
     if !may_leave || !lets_in(world, tracked, from, &way, packet)? {
         return None;
     }
-    // What a translation changes outside it changes inside, where it stands as well.
-    let quoted = whole_quote(packet).map(|quote| {
+    Some(Delivery {
+        to: endpoints::receiver(world, way.to, packet)?,
+        source: way.source,
+        destination: way.destination,
+        quoted: translated_quote(&way, packet),
+    })
+}
+
+/// What the services' end says: to a guest that has asked, or in the name of an endpoint.
+fn of_services(
+    world: &World,
+    remembered: &mut Remembered,
+    id: NetworkInterfaceId,
+    packet: &Packet,
+) -> Option<Delivery> {
+    if endpoints::is_endpoint(world, id) {
+        return endpoints::answer(world, remembered, id, packet);
+    }
+    answer_of_services(world, live(world, id)?, packet)
+}
+
+/// What a translation changes outside it changes inside, where it stands as well.
+fn translated_quote(way: &Way, packet: &Packet) -> Option<(IpAddr, IpAddr)> {
+    whole_quote(packet).map(|quote| {
         let source = (quote.source == packet.destination).then_some(way.destination);
         let destination = (quote.destination == packet.source).then_some(way.source);
         (
             source.unwrap_or(quote.source),
             destination.unwrap_or(quote.destination),
         )
-    });
-    Some(Delivery {
-        to: way.to,
-        source: way.source,
-        destination: way.destination,
-        quoted,
     })
 }
 
@@ -255,6 +272,9 @@ fn lets_in(
         peer: groups_of_sender(world, from, way, packet),
         by_egress_only: way.must_answer,
     };
+    if endpoints::is_endpoint(world, id) {
+        return Some(endpoints::lets_in(world, receiver, &ingress));
+    }
     Some(security_groups_allow(world, tracked, receiver, &ingress))
 }
 
@@ -278,6 +298,9 @@ fn may_send(world: &World, eni: &NetworkInterface, packet: &Packet) -> bool {
 /// An interface whose attachment carries packets.
 fn live(world: &World, id: NetworkInterfaceId) -> Option<&NetworkInterface> {
     let eni = world.network_interfaces.get(id)?;
+    if endpoints::is_endpoint(world, id) {
+        return Some(eni);
+    }
     let attachment = eni.attachment.as_ref()?;
     let plugged = matches!(
         attachment.status,

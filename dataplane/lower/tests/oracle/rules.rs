@@ -107,7 +107,11 @@ fn is_world(rule: &SecurityGroupRule) -> bool {
     }
 }
 
-fn names_peer(rule: &SecurityGroupRule, remote: IpAddr, peer: &[SecurityGroupId]) -> bool {
+pub(super) fn names_peer(
+    rule: &SecurityGroupRule,
+    remote: IpAddr,
+    peer: &[SecurityGroupId],
+) -> bool {
     match rule.peer {
         RulePeer::CidrIpv4(block) => IpCidr::V4(block).contains(remote),
         RulePeer::CidrIpv6(block) => IpCidr::V6(block).contains(remote),
@@ -115,7 +119,7 @@ fn names_peer(rule: &SecurityGroupRule, remote: IpAddr, peer: &[SecurityGroupId]
     }
 }
 
-fn names_port(rule: &SecurityGroupRule, packet: &Packet, port: u16) -> bool {
+pub(super) fn names_port(rule: &SecurityGroupRule, packet: &Packet, port: u16) -> bool {
     match rule.ip_protocol {
         IpProtocol::All => true,
         IpProtocol::Number(number) if number != packet.protocol => false,

@@ -5,6 +5,7 @@ mod ipv6;
 mod services;
 mod traffic;
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use eni_lower::{Numbers, UPLINK_VPORT, VportNumbers, lower};
@@ -50,6 +51,8 @@ pub(crate) struct Region {
     pub(crate) group_ids: Vec<SecurityGroupId>,
     numbers: Numbers,
     vports: VportNumbers,
+    /// Of endpoints' interfaces.
+    endpoints: BTreeMap<NetworkInterfaceId, u32>,
     tables: MemoryTables,
     memory: MemoryMemory,
     now_ns: u64,
@@ -99,6 +102,7 @@ impl Region {
             group_ids: Vec::new(),
             numbers: Numbers::default(),
             vports: VportNumbers::default(),
+            endpoints: BTreeMap::new(),
             tables: MemoryTables::default(),
             memory: MemoryMemory::default(),
             now_ns: 1_000_000_000_000,
@@ -116,6 +120,7 @@ impl Region {
         }
         region.fill_peer(dice);
         region.give_addresses_of_ipv6();
+        region.add_endpoint(dice);
         region.randomise(dice);
         region.lower();
         region
@@ -481,6 +486,7 @@ impl Region {
         self.world()
             .network_interfaces
             .iter()
+            .filter(|eni| !eni.is_managed())
             .map(|eni| eni.network_interface_id)
             .collect()
     }
@@ -488,6 +494,7 @@ impl Region {
     /// Routes lead to interfaces of their own VPC only.
     fn interfaces_but_the_peers(&self) -> Vec<NetworkInterfaceId> {
         let enis = self.world().network_interfaces.by(&self.vpc_id);
+        let enis = enis.filter(|eni| !eni.is_managed());
         enis.map(|eni| eni.network_interface_id).collect()
     }
 
@@ -506,6 +513,7 @@ impl Region {
         let (world, settings) = (&self.model.world, &self.model.region);
         let desired = lower(world, settings, &mut self.numbers, &mut self.vports);
         self.epoch += 1;
+        self.endpoints = desired.endpoints;
         let tables = desired.tables;
         self.tables = MemoryTables {
             vports: tables.vports,

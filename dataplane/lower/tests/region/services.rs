@@ -22,8 +22,43 @@ pub(super) const SERVICES: [(Ipv4Addr, Service); 5] = [
 ];
 
 impl Region {
+    /// An endpoint in one of the subnets, with one of the groups.
+    pub(super) fn add_endpoint(&mut self, dice: &mut Dice) {
+        let group = dice.pick(&self.group_ids).to_string();
+        let (vpc, subnet) = (
+            self.vpc_id.to_string(),
+            dice.pick(&self.subnet_ids).to_string(),
+        );
+        self.model.must(
+            "CreateVpcEndpoint",
+            &[
+                ("VpcEndpointType", "Interface"),
+                ("VpcId", &vpc),
+                ("ServiceName", "com.amazonaws.us-east-1.ec2"),
+                ("SubnetId.1", &subnet),
+                ("SecurityGroupId.1", &group),
+                ("PrivateDnsEnabled", "false"),
+            ],
+        );
+    }
+
+    /// An address of an endpoint's.
+    pub(super) fn address_of_endpoint(&self, dice: &mut Dice) -> Ipv4Addr {
+        let endpoint = self.interface(dice.pick(&self.endpoints()));
+        endpoint.primary_private_ip_address().unwrap()
+    }
+
+    /// The interfaces of endpoints.
+    pub(crate) fn endpoints(&self) -> Vec<NetworkInterfaceId> {
+        self.endpoints.keys().copied().collect()
+    }
+
     /// The service that the guest of an interface finds at an address.
     pub(super) fn service_at(&self, address: Ipv4Addr, id: NetworkInterfaceId) -> Option<Service> {
+        if self.endpoints.contains_key(&id) {
+            let is_own = self.found_at(Service::Api, id) == Some(address);
+            return is_own.then_some(Service::Api);
+        }
         let found = SERVICES.iter().find(|(found_at, _)| *found_at == address);
         let dhcp = (self.router_of(id) == Some(address)).then_some(Service::Dhcp);
         found.map(|(_, service)| *service).or(dhcp)
@@ -31,6 +66,10 @@ impl Region {
 
     /// Where the guest of an interface finds a service.
     pub(super) fn found_at(&self, service: Service, id: NetworkInterfaceId) -> Option<Ipv4Addr> {
+        if self.endpoints.contains_key(&id) {
+            let own = self.interface(id).primary_private_ip_address();
+            return own.filter(|_| service == Service::Api);
+        }
         let found = SERVICES.iter().find(|(_, other)| *other == service);
         found
             .map(|(found_at, _)| *found_at)

@@ -31,6 +31,9 @@ impl Region {
         match place {
             Place::Outside => Some(UPLINK_VPORT),
             Place::Services(_) => Some(SERVICES_VPORT),
+            Place::Interface(id) if self.endpoints.contains_key(&id) => {
+                self.endpoints.get(&id).copied()
+            }
             Place::Interface(id) => {
                 let attachment = self.interface(id).attachment?.attachment_id;
                 self.vports.get(attachment)
@@ -198,8 +201,8 @@ impl Region {
     }
 
     fn place_of(&self, vport: u32) -> Place {
-        self.interfaces()
-            .into_iter()
+        let interfaces = self.interfaces().into_iter().chain(self.endpoints());
+        interfaces
             .map(Place::Interface)
             .find(|place| self.vport(*place) == Some(vport))
             .unwrap_or(Place::Outside)
@@ -226,16 +229,7 @@ impl Region {
             Place::Interface(dice.pick(&ids))
         };
         let other = self.interface(dice.pick(&ids));
-        let source = match from {
-            Place::Outside if dice.hits(8) => public(dice.roll(3)),
-            Place::Outside if dice.hits(8) => pool_end(dice),
-            Place::Outside if dice.hits(4) => special(dice),
-            Place::Outside if dice.hits(4) => inside(dice),
-            Place::Outside | Place::Services(_) => Ipv4Addr::new(198, 51, 100, 1),
-            Place::Interface(_) if dice.hits(16) => special(dice),
-            Place::Interface(_) if dice.hits(8) => dice.pick(&other.private_ip_addresses),
-            Place::Interface(id) => dice.pick(&self.interface(id).private_ip_addresses),
-        };
+        let source = self.any_source(from, &other, dice);
         let target = self.interface(dice.pick(&ids));
         let destination = match (from, dice.roll(8)) {
             _ if dice.hits(16) => special(dice),
@@ -253,9 +247,13 @@ impl Region {
         let asks = from != Place::Outside && dice.hits(16);
         let (service, _) = dice.pick(&SERVICES);
         let destination = if asks { service } else { destination };
+        let to_endpoint = !asks && dice.hits(12);
+        let endpoint = self.address_of_endpoint(dice);
+        let destination = if to_endpoint { endpoint } else { destination };
         let next_hop = self.next_hop(from, destination.into(), dice);
         let protocol = match dice.roll(8) {
             1..=6 if asks => dice.pick(&[6, 6, 17]),
+            1..=6 if to_endpoint => 6,
             0 => dice.pick(&NUMBERS),
             1 => dice.roll(256) as u8,
             _ => dice.pick(&[1, 1, 6, 6, 6, 17, 17]),
@@ -266,7 +264,8 @@ impl Region {
             _ => (0, 0),
         };
         let destination_port = match protocol {
-            6 | 17 if asks && !dice.hits(3) => dice.pick(&[53, 80, 123]),
+            6 | 17 if asks && !dice.hits(3) => dice.pick(&[53, 80, 123, 443]),
+            6 if to_endpoint && !dice.hits(4) => 443,
             _ => destination_port,
         };
         let opens = protocol == 6 && !dice.hits(3);
@@ -286,13 +285,28 @@ impl Region {
         (from, next_hop, packet)
     }
 
+    /// An address that a packet may say it comes from.
+    fn any_source(&self, from: Place, other: &NetworkInterface, dice: &mut Dice) -> Ipv4Addr {
+        match from {
+            Place::Outside if dice.hits(8) => public(dice.roll(3)),
+            Place::Outside if dice.hits(8) => pool_end(dice),
+            Place::Outside if dice.hits(4) => special(dice),
+            Place::Outside if dice.hits(4) => inside(dice),
+            Place::Outside | Place::Services(_) => Ipv4Addr::new(198, 51, 100, 1),
+            Place::Interface(_) if dice.hits(16) => special(dice),
+            Place::Interface(_) if dice.hits(8) => dice.pick(&other.private_ip_addresses),
+            Place::Interface(id) => dice.pick(&self.interface(id).private_ip_addresses),
+        }
+    }
+
     /// By MAC to an address of the own subnet, as a guest's stack does, and now and then the wrong way.
     pub(super) fn next_hop(&self, from: Place, destination: IpAddr, dice: &mut Dice) -> NextHop {
         let Place::Interface(id) = from else {
             return NextHop::Router;
         };
         let subnet_id = self.interface(id).subnet_id;
-        let neighbour = self.interfaces().into_iter().find(|other| {
+        let mut others = self.interfaces().into_iter().chain(self.endpoints());
+        let neighbour = others.find(|other| {
             let other = self.interface(*other);
             other.subnet_id == subnet_id
                 && other.network_interface_id != id

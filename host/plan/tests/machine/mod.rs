@@ -34,6 +34,7 @@ pub(crate) fn nothing() -> Desired {
     let mut desired = Desired {
         instances: BTreeMap::new(),
         interfaces: BTreeMap::new(),
+        endpoints: BTreeMap::new(),
         uplink: DesiredUplink {
             host_address: Ipv4Addr::new(203, 0, 113, 1),
             public_pool: "203.0.113.0/24".parse().unwrap(),

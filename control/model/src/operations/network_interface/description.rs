@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use core::net::Ipv4Addr;
 
-use eni_types::{Ipv4Cidr, Ipv6Cidr, VpcId};
+use eni_types::{Ipv4Cidr, Ipv6Cidr, SecurityGroupId, VpcId};
 
 use crate::api::network_interface::{
     ConnectionTrackingConfiguration, GroupIdentifier, Ipv4PrefixDescription,
@@ -117,8 +117,15 @@ pub(crate) fn prefix_set<B: Copy, T>(
 
 /// The groups of an interface, in the order in which they were given.
 pub(crate) fn groups_of(eni: &NetworkInterface, scope: Scope<'_>) -> ItemSet<GroupIdentifier> {
-    eni.group_ids
-        .iter()
+    group_identifiers(&eni.group_ids, scope)
+}
+
+/// Groups by name, in their order.
+pub(crate) fn group_identifiers(
+    ids: &[SecurityGroupId],
+    scope: Scope<'_>,
+) -> ItemSet<GroupIdentifier> {
+    ids.iter()
         .filter_map(|id| scope.world.security_groups.get(*id))
         .map(|group| GroupIdentifier {
             group_id: group.group_id,

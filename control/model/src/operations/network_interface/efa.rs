@@ -24,7 +24,7 @@ pub(crate) fn requested_type(given: Option<&str>) -> Result<NetworkInterfaceType
     unsupported::refuse(&format!("The interface type '{text}'"), is_absent)?;
     let parsed = text.parse().ok();
     // Services make theirs themselves.
-    let of_users = parsed.filter(|given| *given != NetworkInterfaceType::NatGateway);
+    let of_users = parsed.filter(|given: &NetworkInterfaceType| !given.is_of_services());
     of_users.ok_or_else(|| {
         let message = format!("Value ({text}) for parameter interfaceType is invalid.");
         ErrorCode::InvalidParameterValue.with(message)

@@ -10,8 +10,8 @@ use crate::api::security_group::{DeleteSecurityGroup, DeleteSecurityGroupRespons
 use crate::resource::{PeerSecurityGroup, SecurityGroup, SecurityGroupRule};
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, World};
 
-/// Deletes a security group that no interface has and no rule of another group in its VPC names, with its rules. Rules of
-/// peered VPCs that name it stay, are stale and match nothing.
+/// Deletes a security group that no interface and no VPC endpoint has and no rule of another group in its VPC names, with its
+/// rules. Rules of peered VPCs that name it stay, are stale and match nothing.
 impl Operation for DeleteSecurityGroup {
     fn plan(self, world: &World, _: &mut Context<'_>) -> Planned<Self> {
         let group = named(self.group_id, self.group_name.as_deref(), world)?;
@@ -39,7 +39,7 @@ fn check_deletable(group: &SecurityGroup, world: &World) -> Result<(), Ec2Error>
         );
         return Err(ErrorCode::CannotDelete.with(message));
     }
-    let is_worn = world.network_interfaces.count(&id) > 0;
+    let is_worn = world.network_interfaces.count(&id) > 0 || world.vpc_endpoints.count(&id) > 0;
     let is_named = world
         .security_group_rules
         .by(&PeerSecurityGroup(id))

@@ -16,6 +16,7 @@ impl Operation for DeleteVpc {
             || world.internet_gateways.count(&key) > 0
             || world.egress_only_internet_gateways.count(&key) > 0
             || world.network_interfaces.count(&key) > 0
+            || world.vpc_endpoints.count(&key) > 0
             || world.vpc_peering_connections.count(&key) > 0
             || world.route_tables.count(&key) > 1
             || world.network_acls.count(&key) > 1

@@ -1,11 +1,11 @@
-//! Calls about IPv6, further blocks, delegated prefixes and NAT gateways.
+//! Calls about IPv6, further blocks, delegated prefixes, NAT gateways and endpoints.
 
 use super::grammar::{Rule, Source, rule};
 use super::population::{
     egress_only_internet_gateways, free_addresses, free_ipv6_addresses, further_nat_associations,
     instances, internet_gateways, ipv4_prefixes, ipv6_addresses, ipv6_blocks, ipv6_prefixes,
     large_nat_gateways, nat_gateways, network_interfaces, private_addresses, route_tables,
-    subnet_cidr_associations, subnets, vpc_cidr_associations, vpcs,
+    security_groups, subnet_cidr_associations, subnets, vpc_cidr_associations, vpc_endpoints, vpcs,
 };
 
 use Source::{Any, Maybe, Of};
@@ -26,7 +26,44 @@ const IPV6_ROUTE: &[(&str, Source)] = &[
     ("NetworkInterfaceId", Maybe(20, &Of(network_interfaces))),
 ];
 
+const ENDPOINT_SERVICES: Source = Any(&[
+    "com.amazonaws.us-east-1.ec2",
+    "com.amazonaws.us-east-1.sts",
+    "com.amazonaws.us-east-1.s3",
+]);
+
 pub(super) const FAMILIES: &[Rule] = &[
+    rule(
+        8,
+        "CreateVpcEndpoint",
+        &[
+            ("VpcEndpointType", Any(&["Interface"])),
+            ("VpcId", Of(vpcs)),
+            ("ServiceName", ENDPOINT_SERVICES),
+            ("SubnetId.1", Maybe(80, &Of(subnets))),
+            ("SubnetId.2", Maybe(20, &Of(subnets))),
+            ("SecurityGroupId.1", Maybe(50, &Of(security_groups))),
+            ("PrivateDnsEnabled", BOOLEAN),
+            ("ClientToken", Maybe(10, &TOKENS)),
+        ],
+    ),
+    rule(
+        4,
+        "ModifyVpcEndpoint",
+        &[
+            ("VpcEndpointId", Of(vpc_endpoints)),
+            ("AddSubnetId.1", Maybe(30, &Of(subnets))),
+            ("RemoveSubnetId.1", Maybe(20, &Of(subnets))),
+            ("AddSecurityGroupId.1", Maybe(30, &Of(security_groups))),
+            ("RemoveSecurityGroupId.1", Maybe(20, &Of(security_groups))),
+            ("PrivateDnsEnabled", Maybe(30, &BOOLEAN)),
+        ],
+    ),
+    rule(
+        2,
+        "DeleteVpcEndpoints",
+        &[("VpcEndpointId.1", Of(vpc_endpoints))],
+    ),
     rule(
         2,
         "CreateVpc",

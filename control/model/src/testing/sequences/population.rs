@@ -66,6 +66,10 @@ pub(super) fn free_addresses(world: &World) -> Vec<String> {
         .collect()
 }
 
+pub(super) fn vpc_endpoints(world: &World) -> Vec<String> {
+    ids(&world.vpc_endpoints)
+}
+
 pub(super) fn subnets(world: &World) -> Vec<String> {
     ids(&world.subnets)
 }
@@ -112,6 +116,7 @@ pub(super) fn everything(world: &World) -> Vec<String> {
         dhcp_options,
         vpc_peering_connections,
         nat_gateways,
+        vpc_endpoints,
         subnets,
         internet_gateways,
         egress_only_internet_gateways,

@@ -1,0 +1,80 @@
+//! Interface endpoints (AWS PrivateLink Guide, "Access an AWS service using an interface VPC endpoint").
+
+use eni_model::World;
+use eni_model::resource::{NetworkInterface, SecurityGroupRule};
+use eni_types::{NetworkInterfaceId, NetworkInterfaceType};
+
+use super::rules::{names_peer, names_port};
+use super::{
+    Delivery, IpOptions, NextHop, Packet, Piece, Place, Remembered, Seen, TCP, Tag,
+    lets_in as let_in, network_acl_allows, owns, way_from,
+};
+
+/// Whether the interface is an endpoint's.
+pub(super) fn is_endpoint(world: &World, id: NetworkInterfaceId) -> bool {
+    let eni = world.network_interfaces.get(id);
+    eni.is_some_and(|eni| eni.interface_type == NetworkInterfaceType::VpcEndpoint)
+}
+
+/// Who gets what has been let in to `to`: of an endpoint the API behind it, if it speaks that.
+pub(super) fn receiver(world: &World, to: Place, packet: &Packet) -> Option<Place> {
+    match to {
+        Place::Interface(id) if is_endpoint(world, id) => {
+            serves(packet).then_some(Place::Services(id))
+        }
+        to => Some(to),
+    }
+}
+
+/// Whether it is what is behind an endpoint: the API over TLS.
+fn serves(packet: &Packet) -> bool {
+    packet.protocol == TCP && packet.destination_port == 443 && is_plain(packet)
+}
+
+fn is_plain(packet: &Packet) -> bool {
+    packet.piece == Piece::Whole && packet.options == IpOptions::None && packet.tag == Tag::None
+}
+
+/// Its groups' rules about this packet, whatever came before.
+pub(super) fn lets_in(world: &World, endpoint: &NetworkInterface, seen: &Seen<'_>) -> bool {
+    let groups = endpoint.group_ids.iter();
+    let mut rules = groups.flat_map(|id| world.security_group_rules.by(id));
+    let names = |rule: &SecurityGroupRule| {
+        !rule.is_egress
+            && names_port(rule, seen.packet, seen.packet.destination_port)
+            && names_peer(rule, seen.remote.0, seen.peer)
+    };
+    rules.any(|rule| names(rule))
+}
+
+/// What an endpoint says goes by its subnet's routes, entries and its receiver's rules; no group of its own keeps it.
+pub(super) fn answer(
+    world: &World,
+    remembered: &mut Remembered,
+    id: NetworkInterfaceId,
+    packet: &Packet,
+) -> Option<Delivery> {
+    let endpoint = world.network_interfaces.get(id)?;
+    let is_own = owns(endpoint, packet.source);
+    if packet.protocol != TCP || packet.source_port != 443 || !is_plain(packet) || !is_own {
+        return None;
+    }
+    // The region's pool does not matter: it has no public address to leave under.
+    let pool = eni_types::Ipv4Cidr::ANY;
+    let way = way_from(world, pool, endpoint, NextHop::Router, packet)?;
+    let Place::Interface(to) = way.to else {
+        return None;
+    };
+    let leaves = !way.leaves_subnet
+        || network_acl_allows(world, endpoint.subnet_id, true, packet.destination, packet);
+    if is_endpoint(world, to) || !leaves {
+        return None;
+    }
+    let from = Place::Interface(id);
+    let_in(world, &mut remembered.tracked, from, &way, packet)?.then_some(Delivery {
+        to: way.to,
+        source: way.source,
+        destination: way.destination,
+        quoted: None,
+    })
+}

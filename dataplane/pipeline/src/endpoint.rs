@@ -1,0 +1,95 @@
+//! Interface endpoints: addresses of a VPC's behind which the region's API is.
+//!
+//! An endpoint has a vport without a device. What has come to it by routes and rules, as to any interface, goes on to the services'
+//! end, under the address that the API has for this vport ([`Service::address`]); what comes from there under that address goes
+//! by the routes of the endpoint's subnet, as if an interface there had sent it. Only addresses change, and nothing is remembered:
+//! each packet is asked of the endpoint's rules anew, and its answers go with the packets that they answer.
+
+use eni_abi::{Address, DecidingRule, DropReason, SERVICES_VPORT, Service, Vport};
+use eni_wire::FragmentPart;
+
+use crate::packet::Scratch;
+use crate::{Arrival, Frame, Memory, Tables, admission, rewrite, slow};
+
+/// Hands a packet that an endpoint has been sent, and may have, to the services' end.
+///
+/// # Errors
+/// [`DropReason::ServiceUnreachable`], [`DropReason::ServiceOptions`], [`DropReason::EndpointAllowanceExceeded`].
+#[inline(never)]
+pub(crate) fn hand_over<F: Frame, T: Tables, M: Memory>(
+    frame: &mut F,
+    arrival: Arrival,
+    tables: &T,
+    memory: &mut M,
+    scratch: &mut Scratch,
+) -> Result<(), DropReason> {
+    let Scratch { packet, path, .. } = scratch;
+    let is_served = Service::Api.is_behind(packet.protocol, packet.destination_port)
+        && packet.part == FragmentPart::Whole
+        && !packet.is_ipv6;
+    let end = tables.vport(SERVICES_VPORT);
+    let Some(end) = end.filter(|end| is_served && end.has(Vport::PRESENT)) else {
+        return Err(DropReason::ServiceUnreachable);
+    };
+    // As of what is asked at link-local addresses.
+    if packet.has_options() {
+        return Err(DropReason::ServiceOptions);
+    }
+    let vport = path.target;
+    if !memory.take_link_local(vport, Service::Api, frame.packets(), arrival.now_ns) {
+        return Err(DropReason::EndpointAllowanceExceeded);
+    }
+    path.new_destination = Address::v4(Service::Api.address(vport));
+    path.target = SERVICES_VPORT;
+    scratch.charged_vport = arrival.vport;
+    rewrite::route(frame, end.mac, end.router_mac).ok_or(DropReason::RewriteFailed)?;
+    slow::translate(frame, scratch).ok_or(DropReason::RewriteFailed)
+}
+
+/// Makes what the services' end says in the name of `scratch.endpoint` a packet that the endpoint's interface has sent to its router;
+/// the endpoint's row.
+///
+/// # Errors
+/// [`DropReason::StrayAnswer`].
+#[inline(always)]
+pub(crate) fn speak<'a, T: Tables>(
+    tables: &'a T,
+    scratch: &mut Scratch,
+) -> Result<&'a Vport, DropReason> {
+    let own = tables
+        .vport(scratch.endpoint)
+        .ok_or(DropReason::StrayAnswer)?;
+    let packet = &mut scratch.packet;
+    packet.source = Address::v4(own.host_address);
+    packet.destination_mac = own.router_mac;
+    packet.owns_source = true;
+    Ok(own)
+}
+
+/// Looks at such a packet from the endpoint. Its groups are not asked: it answers what they have let in.
+#[inline(always)]
+pub(crate) fn look(scratch: &mut Scratch) {
+    scratch.path.rules.egress = DecidingRule::NONE;
+    admission::look_from(scratch, scratch.endpoint, true);
+}
+
+/// Whom an endpoint may answer.
+///
+/// # Errors
+/// [`DropReason::ReceiverBlocked`] out of the region, and to another endpoint, from which answers go nowhere.
+#[inline(always)]
+pub(crate) fn check(target: &Vport) -> Result<(), DropReason> {
+    if target.has(Vport::UPLINK) || target.is_endpoint() {
+        return Err(DropReason::ReceiverBlocked);
+    }
+    Ok(())
+}
+
+/// The packet is again what has come from the services' end, to be written as what was decided; no verdict about it is cached.
+#[inline(always)]
+pub(crate) fn fall_silent(scratch: &mut Scratch) {
+    if scratch.endpoint != 0 {
+        scratch.packet.source = Address::v4(Service::Api.address(scratch.endpoint));
+        scratch.path.steady = false;
+    }
+}

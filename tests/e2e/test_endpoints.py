@@ -1,0 +1,144 @@
+"""Interface endpoints: the region's API at an address of a VPC's, by routes and rules."""
+
+import re
+
+import pytest
+
+from namespaces import until
+from network import allow
+from region import refused
+from test_inside import API, EC2, Inside
+
+SERVICE = "com.amazonaws.us-east-1.ec2"
+
+
+@pytest.fixture(name="named")
+def with_names(network):
+    network.ec2.modify_vpc_attribute(VpcId=network.vpc_id, EnableDnsHostnames={"Value": True})
+    return network
+
+
+def endpoint(network, group, **more):
+    made = network.ec2.create_vpc_endpoint(
+        VpcEndpointType="Interface",
+        VpcId=network.vpc_id,
+        ServiceName=SERVICE,
+        SubnetIds=[network.subnet_b],
+        SecurityGroupIds=[group],
+        **more,
+    )["VpcEndpoint"]
+    found = network.ec2.describe_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])["VpcEndpoints"][0]
+    assert found["State"] == "available"
+    (eni,) = found["NetworkInterfaceIds"]
+    return found, network.describe(eni)
+
+
+def reaches(inside, name, options=""):
+    """What the API says at a name, or curl's exit status."""
+    done = inside.run(f"curl -sS -m 3 {options} https://{name}/", check=False)
+    return "api" if "MissingAction" in done.stdout else done.returncode
+
+
+def test_clients_call_by_the_endpoint_whose_rules_decide(region, named):
+    network = named
+    group = network.group("endpoint", allow("tcp", port=443))
+    instance, interface = network.host(network.subnet_a, network.group("client"))
+    inside = Inside(region, instance)
+    assert inside.run(f"dig +short {EC2}").split() == [API]
+    made, eni = endpoint(network, group)
+    address = eni["PrivateIpAddress"]
+    assert (eni["InterfaceType"], eni["RequesterManaged"], eni["Status"]) == ("vpc_endpoint", True, "in-use")
+    assert eni["Description"] == f"VPC Endpoint Interface {made['VpcEndpointId']}"
+    names = [entry["DnsName"] for entry in made["DnsEntries"]]
+    assert names[-1] == EC2 and re.fullmatch(rf"{made['VpcEndpointId']}-[0-9a-f]{{8}}\.ec2\.us-east-1.*", names[0])
+    for name in names:
+        assert inside.run(f"dig +short {name}").split() == [address], name
+        assert reaches(inside, name) == "api", name
+    # Unmodified clients, as before; the log says who.
+    found = inside.aws("ec2", "describe-vpc-endpoints")["VpcEndpoints"]
+    assert found[0]["VpcEndpointId"] == made["VpcEndpointId"]
+    lines = [line for line in region.log.read_text().splitlines() if "DescribeVpcEndpoints 200" in line]
+    assert lines[-1].endswith(f" {instance}")
+    # A revoked rule cuts at once; the client's own address counts.
+    ec2 = network.ec2
+    everybody = [allow("tcp", port=443)]
+    ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=everybody)
+    assert reaches(inside, EC2) == 28
+    others = [allow("tcp", f"{interface['PrivateIpAddress']}/32", port=443)]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=others)
+    assert reaches(inside, EC2) == "api"
+    stranger = Inside(region, network.host(network.subnet_b, network.group("other"))[0])
+    assert reaches(stranger, EC2) == 28
+    assert not network.pings(instance, address)
+    assert reaches(inside, EC2, "--http0.9 --connect-to :443::80") != "api"
+
+
+def test_an_endpoint_is_changed_and_deleted_and_stays_over_a_crash(region, named):
+    network = named
+    group = network.group("endpoint", allow("tcp", port=443))
+    instance, _ = network.host(network.subnet_a, group)
+    inside = Inside(region, instance)
+    made, eni = endpoint(network, group)
+    by_id = {"VpcEndpointId": made["VpcEndpointId"]}
+    assert reaches(inside, EC2) == "api"
+    region.restart_after_kill()
+    network.ec2 = region.client()
+    until(lambda: reaches(inside, EC2) == "api", "the endpoint does not come back")
+    other = network.group("nothing")
+    network.ec2.modify_vpc_endpoint(**by_id, AddSecurityGroupIds=[other], RemoveSecurityGroupIds=[group])
+    assert reaches(inside, EC2) == 28
+    network.ec2.modify_vpc_endpoint(**by_id, AddSecurityGroupIds=[group], PrivateDnsEnabled=False)
+    assert inside.run(f"dig +short {EC2}").split() == [API]
+    own = made["DnsEntries"][0]["DnsName"]
+    assert reaches(inside, own) == "api"
+    address = eni["PrivateIpAddress"]
+    for denied in [
+        lambda: network.ec2.detach_network_interface(AttachmentId="eni-attach-0123456789abcdef0"),
+        lambda: network.ec2.delete_network_interface(NetworkInterfaceId=eni["NetworkInterfaceId"]),
+        lambda: network.ec2.delete_security_group(GroupId=group),
+        lambda: network.ec2.delete_subnet(SubnetId=network.subnet_b),
+    ]:
+        with pytest.raises(Exception):
+            denied()
+    deleted = network.ec2.delete_vpc_endpoints(VpcEndpointIds=["vpce-0123456789abcdef0", made["VpcEndpointId"]])
+    (failed,) = deleted["Unsuccessful"]
+    assert failed["Error"]["Code"] == "InvalidVpcEndpointId.NotFound"
+    assert reaches(inside, own, f"--resolve {own}:443:{address}") == 28
+    assert inside.run(f"dig {own}").count("NXDOMAIN") == 1
+    with refused("InvalidVpcEndpointId.NotFound"):
+        network.ec2.describe_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])
+
+
+def test_a_peer_reaches_it_by_routes_and_not_without(region, named):
+    network = named
+    ec2 = network.ec2
+    group = network.group("endpoint", allow("tcp", "10.1.0.0/16", port=443))
+    made, eni = endpoint(network, group)
+    own = made["DnsEntries"][0]["DnsName"]
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.1.0/24")["Subnet"]["SubnetId"]
+    instance = network.instance(network.interface(subnet)["NetworkInterfaceId"])
+    inside = Inside(region, instance)
+    # Its name leads there from everywhere, as on EC2; the service's own does not.
+    assert inside.run(f"dig +short {own}").split() == [eni["PrivateIpAddress"]]
+    assert inside.run(f"dig +short {EC2}").split() == [API]
+    assert reaches(inside, own) != "api"
+    peering = ec2.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=network.vpc_id)
+    peering = peering["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+    ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
+    tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+    for table, block in [(tables[0]["RouteTableId"], "10.0.0.0/16"), (network.route_table_id, "10.1.0.0/16")]:
+        ec2.create_route(RouteTableId=table, DestinationCidrBlock=block, VpcPeeringConnectionId=peering)
+    assert reaches(inside, own) == "api"
+
+
+def test_what_is_not_here_is_refused_by_name(network):
+    ec2 = network.ec2
+    services = ec2.describe_vpc_endpoint_services(Filters=[{"Name": "service-type", "Values": ["Interface"]}])
+    assert SERVICE in services["ServiceNames"]
+    details = {one["ServiceName"]: one for one in services["ServiceDetails"]}
+    assert details[SERVICE]["PrivateDnsName"] == EC2
+    with refused("UnsupportedOperation", "gateway endpoint"):
+        ec2.create_vpc_endpoint(VpcId=network.vpc_id, ServiceName="com.amazonaws.us-east-1.s3")
+    with refused("InvalidParameter", "enableDnsHostnames"):
+        ec2.create_vpc_endpoint(VpcEndpointType="Interface", VpcId=network.vpc_id, ServiceName=SERVICE)
