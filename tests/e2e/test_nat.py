@@ -43,7 +43,7 @@ with open("{notes}", "w", buffering=1) as notes:
 
 
 class Server:
-    """On the host: tells who calls, by TCP and UDP, and says after TCP's callers what they say."""
+    """On the host: tells who calls, by TCP and UDP, and says after callers what else they say."""
 
     def __init__(self):
         self.tcp = socket.create_server((HOST, PORT))
@@ -68,8 +68,9 @@ class Server:
     def _answer(self):
         with contextlib.suppress(OSError):
             while True:
-                _, address = self.udp.recvfrom(100)
-                self.udp.sendto(f"{address[0]} {address[1]}".encode(), address)
+                said, address = self.udp.recvfrom(65536)
+                told = f"{address[0]} {address[1]}".encode()
+                self.udp.sendto(told if said == b"who" else said, address)
 
     def close(self):
         self.tcp.close()
@@ -164,6 +165,20 @@ def test_large_packets_find_their_size(region, network, zone, server):
         "for part in range(0, len(sent), 64000):\n"
         "    peer.sendall(sent[part:part + 64000])\n"
         "    assert lines.read(64000) == sent[part:part + 64000]\n"
+        "print('whole')\n"
+    )
+    assert region.openeni("exec", zone.instance, "--", "python3", "-c", script).stdout == "whole\n"
+    # Datagrams that the guest sends in fragments of its own size, which are cut again; those that come back are whole again.
+    script = (
+        "import socket\n"
+        "peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "peer.settimeout(5)\n"
+        "IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0\n"
+        "peer.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)\n"
+        "for size in (1472, 1473, 8900, 60000):\n"
+        "    said = bytes(number % 251 for number in range(size))\n"
+        f"    peer.sendto(said, ('{HOST}', {PORT}))\n"
+        "    assert peer.recv(65536) == said, size\n"
         "print('whole')\n"
     )
     assert region.openeni("exec", zone.instance, "--", "python3", "-c", script).stdout == "whole\n"

@@ -59,6 +59,20 @@ def test_an_instance_reaches_the_internet(region, network, guest, outside, tmp_p
     assert pathlib.Path("/etc/resolv.conf").read_text() == before
 
 
+def test_a_nat_gateway_is_a_way_out(region, network):
+    ec2 = network.ec2
+    private = ec2.create_subnet(VpcId=network.vpc_id, CidrBlock="10.0.9.0/24")["Subnet"]["SubnetId"]
+    table = ec2.create_route_table(VpcId=network.vpc_id)["RouteTable"]["RouteTableId"]
+    ec2.associate_route_table(RouteTableId=table, SubnetId=private)
+    instance, _ = network.host(private, network.group("plain"))
+    assert not network.pings(instance, "203.0.113.1")
+    allocation = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    (command,) = commands("By a NAT gateway")
+    named = {"public": network.subnet_a, "allocation": allocation, "private_table": table}
+    run(command, region, **named, **region.environment)
+    assert network.pings(instance, "203.0.113.1")
+
+
 def test_the_lan_reaches_an_instance(region, network, guest, outside):
     _, lan = outside
     network.serve(guest, PAGE)

@@ -10,11 +10,31 @@ mod walk;
 
 use eni_pipeline::testing::scenario::Dice;
 use proptest::prelude::*;
+use region::{EPOCHS, Region};
 use walk::{Walk, walk_all};
 
 #[test]
 fn what_is_worth_sending_is_sent_and_decided_alike() {
     walk_all(|_, _| {});
+}
+
+/// Regions with a NAT gateway; the program is not asked, as it draws ports of its own.
+const BEHIND_GATEWAYS: u64 = 60;
+
+#[test]
+fn what_goes_through_nat_gateways_is_decided_alike() {
+    let mut carried = [0; 2];
+    for seed in 0..BEHIND_GATEWAYS {
+        println!("region {seed}");
+        let mut dice = Dice::new(seed);
+        let mut walk = Walk::through(Region::with_nat_gateway(&mut dice, seed * EPOCHS));
+        for _ in 0..400 {
+            walk.step(&mut dice);
+        }
+        let sum = |way: usize| carried[way] + walk.carried[way];
+        carried = [sum(0), sum(1)];
+    }
+    assert!(carried.iter().all(|count| *count > 200), "{carried:?}");
 }
 
 proptest! {

@@ -215,6 +215,56 @@ fn addresses_and_gateways_are_followed() {
 }
 
 #[test]
+fn nat_gateways_are_followed_and_found_again() {
+    let mut walk = Walk::new();
+    walk.launch();
+    let (vpc, table) = (walk.vpc.clone(), walk.main_route_table());
+    let block = [("VpcId", &*vpc), ("CidrBlock", "10.0.9.0/24")];
+    let subnet = walk.made("CreateSubnet", &block, "/subnet/subnetId");
+    let private = [("SubnetId", &*subnet), ("ConnectivityType", "private")];
+    let id = "/natGateway/natGatewayId";
+    let gateway = walk.follower.region.make("CreateNatGateway", &private, id);
+    assert!(!walk.follower.follow().is_empty());
+    let [(number, row)] = [walk.tables().nat_gateways.first_key_value().unwrap()];
+    let (number, row) = (*number, *row);
+    assert_eq!(row.address_count, 1);
+    let named = ("NatGatewayId", &*gateway);
+    let route = [
+        ("RouteTableId", &*table),
+        ("DestinationCidrBlock", "0.0.0.0/0"),
+        named,
+    ];
+    walk.felt("CreateRoute", &route);
+    let there = Route::to_nat_gateway(number);
+    let leads_there = |walk: &Walk| walk.tables().routes.values().any(|row| *row == there);
+    assert!(leads_there(&walk));
+    walk.restart();
+    walk.felt(
+        "AssignPrivateNatGatewayAddress",
+        &[named, ("PrivateIpAddressCount", "1")],
+    );
+    // Its subnet gets a table and an ACL of its own.
+    let own = walk.made("CreateRouteTable", &block[..1], "/routeTable/routeTableId");
+    let pair = [("RouteTableId", &*own), ("SubnetId", &subnet)];
+    walk.felt("AssociateRouteTable", &pair);
+    let acl = walk.world().network_acl_of(subnet.parse().unwrap());
+    let of_subnet = acl.unwrap().associations.iter();
+    let mut of_subnet = of_subnet.filter(|one| one.subnet_id.to_string() == subnet);
+    let association = of_subnet.next().unwrap().association_id.to_string();
+    let own = walk.made("CreateNetworkAcl", &block[..1], "/networkAcl/networkAclId");
+    let pair = [("AssociationId", &*association), ("NetworkAclId", &own)];
+    walk.felt("ReplaceNetworkAclAssociation", &pair);
+    let after = walk.tables().nat_gateways[&number];
+    assert_eq!(after.address_count, 2);
+    assert_ne!(after.route_table, row.route_table);
+    assert_ne!(after.network_acl_policy, row.network_acl_policy);
+    walk.restart();
+    walk.felt("DeleteNatGateway", &[named]);
+    assert!(walk.tables().nat_gateways.is_empty());
+    assert!(!leads_there(&walk));
+}
+
+#[test]
 fn rules_of_groups_and_their_members_are_followed() {
     let mut walk = Walk::new();
     let instances = walk.launch();

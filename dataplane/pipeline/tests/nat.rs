@@ -6,87 +6,31 @@ mod support;
 use std::collections::BTreeSet;
 
 use eni_abi::Direction::{Egress, Ingress};
-use eni_abi::{
-    Address, Ipv4, Location, Mac, Mapping, MappingKey, NatGateway, NatKey, Prefix, PublicAddress,
-    Route, RouteKey, VpcBlockKey,
-};
+use eni_abi::{Address, Ipv4, MappingKey, NatGateway, NatKey, Prefix, Route, VpcBlockKey};
 use eni_pipeline::testing::frames::{Datagram, checksums_hold, echo, icmp_error, tcp, udp};
 use eni_pipeline::testing::region::{
-    ANNA, BERT, CARL, OPEN_ACL, ROUTE_TABLE, UPLINK, VPC, ip, private, public, router_mac,
+    ANNA, BERT, CARL, UPLINK, VPC, ip, private, public, router_mac,
+};
+use eni_pipeline::testing::region_nat::{
+    GATEWAY, MAC, PRIVATE_TABLE, SERVER, add_private_route, inner, nat_region, outer, source_of,
 };
 use eni_pipeline::testing::{Remote, Rule, add_policy};
 use eni_wire::tcp_flag::{ACK, FIN, RST, SYN};
 use support::{Bench, connections_of, set_rules};
 
-const GATEWAY: u32 = 1;
-/// Of Carl's subnet.
-const PRIVATE_TABLE: u32 = ROUTE_TABLE + 1;
-const SERVER: [u8; 4] = [198, 51, 100, 1];
-const MAC: [u8; 6] = [2, 0, 0, 0, 9, 9];
 const GOES_OUT: &[&str] = &["12 out", "9 in"];
 const COMES_BACK: &[&str] = &["9 out", "12 in"];
 
-const fn inner(number: u8) -> [u8; 4] {
-    [10, 0, 1, 200 + number]
-}
-
-const fn outer(number: u8) -> [u8; 4] {
-    [203, 0, 113, 200 + number]
-}
-
-/// Carl's subnet goes out by a NAT gateway with so many addresses in the subnet of Anna and Bert.
 fn behind_gateway(addresses: u8) -> Bench {
-    let mut bench = Bench::new();
-    let tables = &mut bench.tables;
-    let mut row = NatGateway {
-        vpc: VPC,
-        subnet: 1,
-        route_table: ROUTE_TABLE,
-        network_acl_policy: OPEN_ACL,
-        mac: Mac::from_bytes(MAC),
-        ..NatGateway::default()
-    };
-    let location = Location::nat_gateway(GATEWAY);
-    for number in 0..addresses {
-        let (private, public) = (ip(inner(number)), Address::v4(ip(outer(number))));
-        row.addresses[usize::from(number)] = private;
-        row.address_count += 1;
-        let mapping = Mapping {
-            location,
-            subnet: 1,
-            public_address: public,
-            mac: row.mac,
-            ..Mapping::default()
-        };
-        let address = Address::v4(private);
-        tables
-            .mappings
-            .insert(MappingKey { vpc: VPC, address }, mapping);
-        let translated = PublicAddress {
-            vpc: VPC,
-            private_address: address,
-            location,
-        };
-        tables.public_addresses.insert(public, translated);
+    Bench {
+        tables: nat_region(addresses),
+        ..Bench::new()
     }
-    tables.nat_gateways.insert(GATEWAY, row);
-    tables.vports.get_mut(&CARL).unwrap().route_table = PRIVATE_TABLE;
-    private_route(&mut bench, [10, 0, 0, 0], 16, Route::of_kind(Route::LOCAL));
-    private_route(&mut bench, [0, 0, 0, 0], 0, Route::to_nat_gateway(GATEWAY));
-    bench
 }
 
 fn private_route(bench: &mut Bench, destination: [u8; 4], length: u8, route: Route) {
-    let key = RouteKey::prefix(PRIVATE_TABLE, Prefix::v4(ip(destination), length));
-    bench.tables.routes.insert(key, route);
+    add_private_route(&mut bench.tables, destination, length, route);
     bench.tables.globals.topology_generation += 1;
-}
-
-/// The source address and port, or identifier, of a delivered frame.
-fn source_of(frame: &[u8]) -> ([u8; 4], u16) {
-    let place = if frame[23] == 1 { 38 } else { 34 };
-    let port = u16::from_be_bytes([frame[place], frame[place + 1]]);
-    (frame[26..30].try_into().unwrap(), port)
 }
 
 /// As the server sends it, to the gateway.
@@ -183,6 +127,17 @@ fn a_ping_is_answered_by_its_identifier() {
         &echo(CARL, SERVER, 0, 78).bytes(),
         &["12 nat_protocol"],
     );
+}
+
+#[test]
+fn a_question_to_a_nat_gateway_is_no_answer() {
+    let mut bench = behind_gateway(1);
+    let out = bench
+        .step(CARL, &echo(CARL, SERVER, 8, 77).bytes(), GOES_OUT)
+        .unwrap();
+    let (_, identifier) = source_of(&out);
+    let question = echo(UPLINK, outer(0), 8, identifier).bytes();
+    bench.step(UPLINK, &question, &["9 nat_unsolicited"]);
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub(super) fn of_guest(
         to: Place::Services(sender.network_interface_id),
         source: packet.source,
         destination: router,
+        ends: packet.ends(),
         quoted: None,
     }))
 }
@@ -64,6 +65,7 @@ pub(super) fn of_services(
         to: Place::Interface(receiver.network_interface_id),
         source: packet.source,
         destination,
+        ends: packet.ends(),
         quoted: None,
     }))
 }

@@ -75,6 +75,7 @@ pub(super) fn answer(
         to: way.to,
         source: way.source,
         destination: way.destination,
+        ends: packet.ends(),
         quoted: None,
     })
 }

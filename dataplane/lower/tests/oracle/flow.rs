@@ -63,6 +63,15 @@ pub(super) fn is_request(packet: &Packet) -> bool {
         .any(|(request, _)| *request == icmp_type(packet.destination_port))
 }
 
+/// The type of the request that an IPv4 message of this type and code is, or answers; and whether it answers.
+pub(super) fn query_of(type_and_code: u16) -> Option<(u16, bool)> {
+    let found = icmp_type(type_and_code);
+    let mut queries = QUERIES.iter();
+    let (request, answer) =
+        queries.find(|(request, answer)| found == *request || found == *answer)?;
+    Some((u16::from(*request) << 8, found == *answer))
+}
+
 fn icmp_type(destination_port: u16) -> u8 {
     destination_port.to_be_bytes()[0]
 }

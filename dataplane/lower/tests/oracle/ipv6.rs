@@ -91,6 +91,7 @@ pub(super) fn way_by_gateway(world: &World, vpc_id: VpcId, packet: &Packet) -> O
         through_gateway: true,
         by_egress_only: false,
         must_answer: false,
+        met: None,
     })
 }
 
@@ -123,5 +124,6 @@ pub(super) fn way_from_outside(world: &World, packet: &Packet) -> Option<Way> {
         through_gateway: true,
         by_egress_only: false,
         must_answer,
+        met: None,
     })
 }

@@ -10,6 +10,7 @@ mod fragment;
 mod header;
 mod ipv6;
 mod life;
+mod nat;
 mod rules;
 mod services;
 
@@ -21,6 +22,7 @@ use eni_model::resource::{
 };
 use eni_types::{
     AttachmentStatus, InstanceState, IpCidr, Ipv4Cidr, NetworkInterfaceId, SecurityGroupId, VpcId,
+    VpcPeeringConnectionId,
 };
 
 pub(crate) use dhcp::{CLIENT, SERVER};
@@ -30,6 +32,7 @@ pub(crate) use fragment::{Firsts, Piece};
 pub(crate) use header::{IpOptions, Tag};
 pub(crate) use ipv6::ROUTER;
 pub(crate) use life::{Ending, Tracked};
+pub(crate) use nat::{NatFlow, NatFlows, end};
 use rules::{Seen, network_acl_allows, security_groups_allow};
 pub(crate) use services::{API, METADATA, RESOLVER, TIME};
 use services::{answer_of_router, answer_of_services, is_service, question_to_services};
@@ -85,6 +88,16 @@ impl Packet {
         self.source.is_ipv6()
     }
 
+    /// Its ports, or its identifier, where a frame has them.
+    pub(crate) fn ends(&self) -> (u16, u16) {
+        match self.piece {
+            Piece::Later { .. } => (0, 0),
+            _ if matches!(self.protocol, TCP | UDP) => (self.source_port, self.destination_port),
+            _ if self.is_icmp() => (self.source_port, 0),
+            _ => (0, 0),
+        }
+    }
+
     /// Whether it is ICMP, of its family.
     pub(crate) fn is_icmp(&self) -> bool {
         self.protocol == if self.is_ipv6() { ICMPV6 } else { ICMP }
@@ -97,6 +110,8 @@ pub(crate) struct Delivery {
     pub(crate) to: Place,
     pub(crate) source: IpAddr,
     pub(crate) destination: IpAddr,
+    /// Source and destination port; the identifier of ICMP.
+    pub(crate) ends: (u16, u16),
     /// Source and destination of a whole quote.
     pub(crate) quoted: Option<(IpAddr, IpAddr)>,
 }
@@ -107,6 +122,8 @@ pub(crate) struct Remembered {
     /// The tracked flows.
     pub(crate) tracked: Tracked,
     firsts: Firsts,
+    /// Flows through NAT gateways.
+    nat: NatFlows,
 }
 
 /// An address and a port.
@@ -124,9 +141,11 @@ struct Way {
     by_egress_only: bool,
     /// Enters by one.
     must_answer: bool,
+    /// A NAT gateway, from which it goes on.
+    met: Option<nat::Met>,
 }
 
-/// What becomes of `packet`; what later packets depend on is remembered.
+/// What becomes of `packet`; what later packets depend on is remembered. `chosen` says which ends NAT gateways have given to flows.
 pub(crate) fn decide(
     world: &World,
     pool: Ipv4Cidr,
@@ -134,6 +153,7 @@ pub(crate) fn decide(
     from: Place,
     next_hop: NextHop,
     packet: &Packet,
+    chosen: &NatFlows,
 ) -> Option<Delivery> {
     if packet.tag != Tag::None || packet.options == IpOptions::SourceRoute {
         return None;
@@ -188,14 +208,26 @@ pub(crate) fn decide(
         Place::Interface(id) => lets_out(world, tracked, live(world, id)?, &way, packet),
         Place::Outside | Place::Services(_) => true,
     };
-    if !may_leave || !lets_in(world, tracked, from, &way, packet)? {
+    if !may_leave {
         return None;
     }
+    if let Some(met) = way.met {
+        return nat::decide(world, pool, remembered, from, met, &way, packet, chosen);
+    }
+    if !lets_in(world, tracked, from, &way, packet)? {
+        return None;
+    }
+    delivered(world, &way, packet)
+}
+
+/// A packet at the end of its way.
+fn delivered(world: &World, way: &Way, packet: &Packet) -> Option<Delivery> {
     Some(Delivery {
         to: endpoints::receiver(world, way.to, packet)?,
         source: way.source,
         destination: way.destination,
-        quoted: translated_quote(&way, packet),
+        ends: packet.ends(),
+        quoted: translated_quote(way, packet),
     })
 }
 
@@ -238,7 +270,7 @@ fn lets_out(
         local: (packet.source, packet.source_port),
         remote: (packet.destination, packet.destination_port),
         peer: groups_of_receiver(world, way, packet),
-        by_egress_only: way.by_egress_only,
+        by_egress_only: way.by_egress_only || way.met.is_some_and(nat::Met::is_outward),
     };
     security_groups_allow(world, tracked, sender, &egress)
         && (!way.leaves_subnet
@@ -357,6 +389,7 @@ fn way_from(
             through_gateway: false,
             by_egress_only: false,
             must_answer: false,
+            met: None,
         }
     };
     let in_subnet = |eni: &&NetworkInterface| eni.subnet_id == sender.subnet_id;
@@ -370,25 +403,19 @@ fn way_from(
     let subnet = subnet_of(world, sender)?;
     let route = longest_route(world, subnet, packet.destination)?;
     match route.target {
-        RouteTarget::Local => owner(world, sender.vpc_id, packet.destination).map(untouched),
+        RouteTarget::Local => {
+            let to = owner(world, sender.vpc_id, packet.destination).map(untouched);
+            to.or_else(|| nat::way_inward(world, sender.vpc_id, subnet, packet))
+        }
         RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => {
             live(world, id).map(untouched)
         }
-        // From an address of this VPC to one of the other, and nowhere beyond.
         RouteTarget::VpcPeeringConnection(id) => {
-            let connection = world.vpc_peering_connections.get(id)?;
-            let ends = [connection.requester_vpc_id, connection.accepter_vpc_id];
-            let peer = ends.into_iter().find(|end| *end != sender.vpc_id)?;
-            let mut own = world.vpcs.get(sender.vpc_id)?.blocks();
-            let stands = connection.status == VpcPeeringConnectionStatus::Active;
-            if stands && own.any(|block| block.contains(packet.source)) {
-                owner(world, peer, packet.destination).map(untouched)
-            } else {
-                None
-            }
+            let peer = peer_of(world, id, sender.vpc_id, packet)?;
+            let to = owner(world, peer, packet.destination).map(untouched);
+            to.or_else(|| nat::way_inward(world, peer, subnet, packet))
         }
-        // No region of the walks has one.
-        RouteTarget::NatGateway(_) => None,
+        RouteTarget::NatGateway(id) => nat::way_outward(world, id, sender.vpc_id, subnet, packet),
         RouteTarget::EgressOnlyInternetGateway(id) => {
             let gateway = world.egress_only_internet_gateways.get(id)?;
             let way = ipv6::way_by_gateway(world, sender.vpc_id, packet)?;
@@ -408,6 +435,21 @@ fn way_from(
             }
         }
     }
+}
+
+/// The VPC at the other end of a connection: from an address of this VPC to one of the other, and nowhere beyond.
+fn peer_of(
+    world: &World,
+    id: VpcPeeringConnectionId,
+    own: VpcId,
+    packet: &Packet,
+) -> Option<VpcId> {
+    let connection = world.vpc_peering_connections.get(id)?;
+    let ends = [connection.requester_vpc_id, connection.accepter_vpc_id];
+    let mut blocks = world.vpcs.get(own)?.blocks();
+    let stands = connection.status == VpcPeeringConnectionStatus::Active;
+    let passes = stands && blocks.any(|block| block.contains(packet.source));
+    ends.into_iter().find(|end| passes && *end != own)
 }
 
 /// The longest route of a subnet's table, its own or its VPC's main one, that contains an address.
@@ -435,6 +477,19 @@ fn longest_route<'a>(world: &'a World, subnet: &Subnet, address: IpAddr) -> Opti
 /// The internet gateway gives the source its public address; one of the region's own public addresses turns around.
 fn way_by_gateway(world: &World, pool: Ipv4Cidr, vpc_id: VpcId, packet: &Packet) -> Option<Way> {
     let source = public_of(world, owner(world, vpc_id, packet.source)?, packet.source)?;
+    if let Some((vpc_id, destination)) = nat::behind_public(world, packet.destination) {
+        return Some(Way {
+            to: Place::Outside,
+            source,
+            destination,
+            leaves_subnet: true,
+            enters_subnet: true,
+            through_gateway: true,
+            by_egress_only: false,
+            must_answer: false,
+            met: nat::Met::inward(world, vpc_id, destination),
+        });
+    }
     let (to, destination) = match private_of(world, packet.destination) {
         Some((eni, private)) => (Place::Interface(eni.network_interface_id), private),
         // The region's addresses are nobody's outside, but the first one, which is the host's.
@@ -450,17 +505,30 @@ fn way_by_gateway(world: &World, pool: Ipv4Cidr, vpc_id: VpcId, packet: &Packet)
         through_gateway: true,
         by_egress_only: false,
         must_answer: false,
+        met: None,
     })
 }
 
 fn way_from_outside(world: &World, pool: Ipv4Cidr, packet: &Packet) -> Option<Way> {
-    let (eni, destination) = private_of(world, packet.destination)?;
-    let mut inside = world.vpcs.get(eni.vpc_id)?.blocks();
+    let gateway = nat::behind_public(world, packet.destination);
+    let interface = || {
+        let (eni, private) = private_of(world, packet.destination)?;
+        Some((
+            eni.vpc_id,
+            private,
+            Place::Interface(eni.network_interface_id),
+        ))
+    };
+    let (vpc_id, destination, to) = match gateway {
+        Some((vpc_id, private)) => (vpc_id, private, Place::Outside),
+        None => interface()?,
+    };
+    let mut inside = world.vpcs.get(vpc_id)?.blocks();
     if is_regions(pool, packet.source) || inside.any(|block| block.contains(packet.source)) {
         return None;
     }
     Some(Way {
-        to: Place::Interface(eni.network_interface_id),
+        to,
         source: packet.source,
         destination,
         leaves_subnet: false,
@@ -468,6 +536,7 @@ fn way_from_outside(world: &World, pool: Ipv4Cidr, packet: &Packet) -> Option<Wa
         through_gateway: true,
         by_egress_only: false,
         must_answer: false,
+        met: gateway.and_then(|_| nat::Met::inward(world, vpc_id, destination)),
     })
 }
 

@@ -55,6 +55,7 @@ pub(super) fn question_to_services(sender: &NetworkInterface, packet: &Packet) -
         to: Place::Services(sender.network_interface_id),
         source: packet.source,
         destination: packet.destination,
+        ends: packet.ends(),
         quoted: None,
     })
 }
@@ -77,6 +78,7 @@ pub(super) fn answer_of_services(
         to: Place::Interface(receiver.network_interface_id),
         source: packet.source,
         destination: packet.destination,
+        ends: packet.ends(),
         quoted: None,
     })
 }
@@ -89,6 +91,7 @@ pub(super) fn answer_of_router(from: Place, packet: &Packet) -> Option<Delivery>
         to: from,
         source: packet.destination,
         destination: packet.source,
+        ends: packet.ends(),
         quoted: None,
     })
 }

@@ -330,6 +330,7 @@ pub(super) fn delivery(packet: &Packet, to: Place, bytes: &[u8]) -> Delivery {
         to,
         source: address(22),
         destination: address(38),
+        ends: packet.ends(),
         quoted: has_quote.then(|| (address(quote_at + 8), address(quote_at + 24))),
     }
 }

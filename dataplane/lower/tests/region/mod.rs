@@ -2,6 +2,7 @@
 
 mod draws;
 mod ipv6;
+mod nat;
 mod services;
 mod traffic;
 
@@ -23,8 +24,8 @@ use eni_pipeline::testing::scenario::Dice;
 use eni_pipeline::testing::{MemoryMemory, MemoryTables};
 use eni_types::{
     AllocationId, AssociationId, AttachmentStatus, InstanceState, InternetGatewayId, IpCidr,
-    Ipv4Cidr, Ipv6Cidr, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SubnetId,
-    TypedId, VpcId, VpcPeeringConnectionId,
+    Ipv4Cidr, Ipv6Cidr, NatGatewayId, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId,
+    SubnetId, TypedId, VpcId, VpcPeeringConnectionId,
 };
 
 const SUBNETS: [&str; 2] = ["10.0.1.0/24", "10.0.2.0/24"];
@@ -48,6 +49,7 @@ pub(crate) struct Region {
     gateway_id: InternetGatewayId,
     peer_vpc_id: VpcId,
     peering_id: VpcPeeringConnectionId,
+    nat_gateway_id: Option<NatGatewayId>,
     pub(crate) group_ids: Vec<SecurityGroupId>,
     numbers: Numbers,
     vports: VportNumbers,
@@ -99,6 +101,7 @@ impl Region {
             gateway_id: gateway.parse().unwrap(),
             peer_vpc_id: peer.parse().unwrap(),
             peering_id: peering.parse().unwrap(),
+            nat_gateway_id: None,
             group_ids: Vec::new(),
             numbers: Numbers::default(),
             vports: VportNumbers::default(),
@@ -382,7 +385,10 @@ impl Region {
         table
             .routes
             .retain(|route| route.destination != destination);
-        let target = if dice.hits(2) {
+        let gateway = self.nat_gateway_id.filter(|_| !dice.hits(4));
+        let target = if let Some(gateway) = gateway {
+            RouteTarget::NatGateway(gateway)
+        } else if dice.hits(2) {
             RouteTarget::NetworkInterface(eni)
         } else if dice.hits(2) {
             RouteTarget::VpcPeeringConnection(self.peering_id)

@@ -161,6 +161,7 @@ impl Region {
             to,
             source: source.into(),
             destination: destination.into(),
+            ends: ends(packet, &bytes),
             quoted: has_quote
                 .then(|| (address(quote_at + 12).into(), address(quote_at + 16).into())),
         };
@@ -247,6 +248,7 @@ impl Region {
         let asks = from != Place::Outside && dice.hits(16);
         let (service, _) = dice.pick(&SERVICES);
         let destination = if asks { service } else { destination };
+        let destination = self.or_by_gateway(destination, dice);
         let to_endpoint = !asks && dice.hits(12);
         let endpoint = self.address_of_endpoint(dice);
         let destination = if to_endpoint { endpoint } else { destination };
@@ -365,12 +367,13 @@ impl Region {
             true => &[1, 1, 2, 3, 4],
             false => &[3, 3, 3, 4, 5, 11, 12],
         };
+        let seen = as_seen(packet, delivery);
         let mut quote = Quote {
             source: delivery.source,
             destination: delivery.destination,
             protocol: packet.protocol,
-            source_port: packet.source_port,
-            destination_port: packet.destination_port,
+            source_port: seen.source_port,
+            destination_port: seen.destination_port,
             later_fragment: false,
             bytes: 8,
         };
@@ -414,6 +417,7 @@ impl Region {
         delivery: &Delivery,
         dice: &mut Dice,
     ) -> (Place, NextHop, Packet) {
+        let packet = &as_seen(packet, delivery);
         let (source_port, destination_port) = match packet.protocol {
             58 if packet.is_ipv6() => (packet.source_port, ipv6::answer(packet, dice)),
             1 if packet.is_ipv6() => (0, 0),
@@ -441,6 +445,29 @@ impl Region {
             answer,
         )
     }
+}
+
+/// The ports, or the identifier, of a frame of IPv4.
+fn ends(packet: &Packet, bytes: &[u8]) -> (u16, u16) {
+    let at = 14 + usize::from(bytes[14] & 15) * 4;
+    let word = |offset: usize| u16::from_be_bytes([bytes[at + offset], bytes[at + offset + 1]]);
+    match packet.piece {
+        Piece::Later { .. } => (0, 0),
+        _ if matches!(packet.protocol, 6 | 17) => (word(0), word(2)),
+        _ if packet.protocol == 1 => (word(4), 0),
+        _ => (0, 0),
+    }
+}
+
+/// A packet with the ports, or the identifier, that its receiver sees.
+fn as_seen(packet: &Packet, delivery: &Delivery) -> Packet {
+    let mut seen = *packet;
+    match packet.protocol {
+        6 | 17 => (seen.source_port, seen.destination_port) = delivery.ends,
+        1 if !packet.is_ipv6() => seen.source_port = delivery.ends.0,
+        _ => {}
+    }
+    seen
 }
 
 /// A record of the route, or a loose source route behind a no-operation.

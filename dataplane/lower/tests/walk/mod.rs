@@ -51,6 +51,8 @@ pub(crate) struct Walk {
     remembered: Remembered,
     sent: Vec<(Place, NextHop, Packet)>,
     delivered: Vec<(Packet, Delivery)>,
+    /// How many packets NAT gateways have carried outward, and inward.
+    pub(crate) carried: [u64; 2],
     /// What the last step sent.
     pub(crate) frames: Vec<SentFrame>,
     pub(crate) coverage: Coverage,
@@ -65,8 +67,13 @@ pub(crate) struct SentFrame {
 
 impl Walk {
     pub(crate) fn new(dice: &mut Dice, epoch: u64) -> Self {
+        Self::through(Region::new(dice, epoch))
+    }
+
+    pub(crate) fn through(region: Region) -> Self {
         Self {
-            region: Region::new(dice, epoch),
+            region,
+            carried: [0; 2],
             remembered: Remembered::default(),
             sent: Vec::new(),
             delivered: Vec::new(),
@@ -128,14 +135,16 @@ impl Walk {
     fn send(&mut self, from: Place, next_hop: NextHop, packet: Packet) {
         let region = &mut self.region;
         let pool = region.pool();
-        let remembered = &mut self.remembered;
-        let want = decide(region.world(), pool, remembered, from, next_hop, &packet);
         let frame = region.frame(from, next_hop, &packet);
         let got = frame
             .as_ref()
             .and_then(|(vport, bytes)| region.send(&packet, *vport, bytes));
         let (delivery, delivered) = got.unzip();
+        let (world, remembered) = (region.world(), &mut self.remembered);
+        let chosen = region.chosen();
+        let want = decide(world, pool, remembered, from, next_hop, &packet, &chosen);
         assert_eq!(delivery, want, "{packet:?} by {next_hop:?} from {from:?}");
+        self.carried = count_carried(self.carried, &packet, delivery.as_ref());
         let tracked = region.tracked();
         assert_eq!(tracked, self.remembered.tracked.flows(), "after {packet:?}");
         // Who goes on after an end is heard of with its next packet.
@@ -156,4 +165,13 @@ impl Walk {
             });
         }
     }
+}
+
+/// Counts a packet that has got another port, or identifier, on its way.
+fn count_carried(mut carried: [u64; 2], packet: &Packet, delivery: Option<&Delivery>) -> [u64; 2] {
+    if let Some(delivery) = delivery.filter(|delivery| delivery.ends != packet.ends()) {
+        carried[0] += u64::from(delivery.source != packet.source);
+        carried[1] += u64::from(delivery.destination != packet.destination);
+    }
+    carried
 }

@@ -11,6 +11,7 @@ mod memory;
 mod policy;
 pub mod region;
 pub mod region_ipv6;
+pub mod region_nat;
 pub mod scenario;
 mod tables;
 
