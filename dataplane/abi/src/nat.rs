@@ -37,6 +37,13 @@ impl NatGateway {
     /// How long a flow may be idle, in seconds (the same page).
     pub const IDLE_SECONDS: u32 = 350;
 
+    /// Whether an address is one of its own now.
+    #[must_use]
+    #[inline(always)]
+    pub fn has(&self, address: Ipv4) -> bool {
+        self.addresses.contains(&address)
+    }
+
     /// The address at `place`, which is below [`NatGateway::address_count`].
     #[must_use]
     #[inline(always)]

@@ -293,7 +293,8 @@ fn translate_error_outward<M: Memory>(
     Ok(())
 }
 
-/// Whether the outward entry of `scratch.nat.key` is live: then it is in `scratch.nat.entry`.
+/// Whether the outward entry of `scratch.nat.key` is live: then it is in `scratch.nat.entry`. One of an address that the gateway
+/// has no more is not: it may be somebody else's by now.
 #[inline(always)]
 fn peek<M: Memory>(scratch: &mut Scratch, gateway: u32, arrival: Arrival, memory: &mut M) -> bool {
     let nat = &mut scratch.nat;
@@ -302,7 +303,7 @@ fn peek<M: Memory>(scratch: &mut Scratch, gateway: u32, arrival: Arrival, memory
     };
     nat.entry.address = entry.address;
     nat.entry.port = entry.port;
-    entry.connection.expires_ns > arrival.now_ns
+    entry.connection.expires_ns > arrival.now_ns && nat.gateway.has(nat.entry.address)
 }
 
 /// [`peek`], for a packet of the flow, which is taken into account.
@@ -324,6 +325,9 @@ fn follow<M: Memory>(
     nat.entry.port = entry.port;
     let connection = &mut entry.connection;
     if connection.expires_ns <= arrival.now_ns {
+        return false;
+    }
+    if !nat.gateway.has(nat.entry.address) {
         return false;
     }
     let is_tcp = packet.protocol == protocol::TCP;

@@ -435,6 +435,33 @@ fn its_own_route_table_leads_on_and_not_to_a_gateway_again() {
     bench.step(CARL, &udp(CARL, SERVER, (5, 53)).bytes(), &["12 blackhole"]);
 }
 
+/// It may be a guest's by now.
+#[test]
+fn an_address_that_the_gateway_has_no_more_is_not_used() {
+    let mut bench = behind_gateway(2);
+    let sent = udp(CARL, SERVER, (5, 53)).bytes();
+    let out = bench.step(CARL, &sent, GOES_OUT).unwrap();
+    let segment = |flags| tcp(CARL, SERVER, (5, 80), flags).bytes();
+    bench.step(CARL, &segment(SYN), GOES_OUT);
+    let (gone, _) = source_of(&out);
+    let kept = (0..2).find(|number| outer(*number) != gone).unwrap();
+    let gateway = bench.tables.nat_gateways.get_mut(&GATEWAY).unwrap();
+    gateway.addresses = [Ipv4::UNSPECIFIED; NatGateway::MOST_ADDRESSES];
+    gateway.addresses[0] = ip(inner(kept));
+    gateway.address_count = 1;
+    bench.tables.globals.topology_generation += 1;
+    let out = bench.step(CARL, &sent, GOES_OUT).unwrap();
+    assert_eq!(source_of(&out).0, outer(kept));
+    let answered = &["12 nat_idle", "12 out", "12 in"];
+    bench.step(CARL, &segment(ACK), answered);
+    let counted = |(_, entry): (&(u32, NatKey), &eni_abi::NatEntry)| entry.flows;
+    let flows: u64 = bench.memory.nat_flows.iter().map(counted).sum();
+    assert_eq!(
+        flows, 2,
+        "the UDP flow anew, and TCP's until it is begun anew"
+    );
+}
+
 #[test]
 fn what_is_too_large_for_the_internet_is_answered() {
     let mut bench = behind_gateway(1);
