@@ -1,5 +1,7 @@
 """Two VPCs, peered: requests, routes on both sides, packets, and what does not pass."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from namespaces import until
@@ -14,7 +16,7 @@ OWN_BLOCK = "10.0.0.0/16"
 class Peer:
     """A VPC beside the network's, with one instance that lets everything in."""
 
-    def __init__(self, network):
+    def __init__(self, network, **interface):
         ec2 = self.ec2 = network.ec2
         self.vpc_id = ec2.create_vpc(CidrBlock=PEER_BLOCK)["Vpc"]["VpcId"]
         made = ec2.create_subnet(VpcId=self.vpc_id, CidrBlock=PEER_SUBNET, AvailabilityZone=ZONE)
@@ -22,8 +24,8 @@ class Peer:
         self.route_table_id = ec2.describe_route_tables(Filters=filters)["RouteTables"][0]["RouteTableId"]
         self.group_id = ec2.create_security_group(GroupName="all", Description="all", VpcId=self.vpc_id)["GroupId"]
         ec2.authorize_security_group_ingress(GroupId=self.group_id, IpPermissions=[allow("-1")])
-        self.instance_id, interface = network.host(made["Subnet"]["SubnetId"], self.group_id)
-        self.address = interface["PrivateIpAddress"]
+        self.instance_id, made = network.host(made["Subnet"]["SubnetId"], self.group_id, **interface)
+        self.address = made["PrivateIpAddress"]
 
     def request(self, network):
         """A request of the network's VPC."""
@@ -136,6 +138,51 @@ def test_a_group_of_the_peer_that_is_deleted_lets_nobody_in(network, peer):
     [pair] = stale["StaleIpPermissions"][0]["UserIdGroupPairs"]
     assert (stale["GroupId"], pair["GroupId"]) == (group, peer.group_id)
     assert (pair["VpcId"], pair["VpcPeeringConnectionId"]) == (peer.vpc_id, connection)
+
+
+LISTEN = """
+import socket
+own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+own.bind(("", 7101))
+own.settimeout(3)
+own.sendto(b"question", ("{peer}", 5000))
+heard = set()
+try:
+    while len(heard) < 2:
+        heard.add(own.recv(100).decode())
+except TimeoutError:
+    pass
+print(*sorted(heard))
+"""
+SPEAK = """
+import socket, time
+own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+own.bind(("", 5000))
+for _ in range(12):
+    own.sendto(b"{word}", ("{to}", 7101))
+    time.sleep(0.2)
+"""
+
+
+def test_an_answer_comes_from_the_peer_that_was_asked(region, network, peer):
+    """Another peer has the same address, and sends with the same ports."""
+    twin = Peer(network, PrivateIpAddress=peer.address)
+    instance, interface = network.host(network.subnet_a, network.group("nothing in"))
+    address = interface["PrivateIpAddress"]
+    connect(network, peer)
+    beside = twin.request(network)
+    network.ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=beside)
+    network.ec2.create_route(
+        RouteTableId=twin.route_table_id, DestinationCidrBlock=OWN_BLOCK, VpcPeeringConnectionId=beside
+    )
+    with ThreadPoolExecutor() as several:
+        for end, word in [(peer, "asked"), (twin, "another")]:
+            script = SPEAK.format(word=word, to=address)
+            several.submit(region.openeni, "exec", end.instance_id, "--", "python3", "-c", script)
+        listen = ("exec", instance, "--", "python3", "-c", LISTEN.format(peer=peer.address))
+        heard = region.openeni(*listen).stdout.split()
+    assert heard == ["asked"]
+    assert region.drops(interface["NetworkInterfaceId"])["security_group_ingress"] > 0
 
 
 def test_a_peer_is_no_way_out_for_the_other_vpc(network, peer):

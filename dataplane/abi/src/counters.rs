@@ -116,7 +116,7 @@ drop_reasons! {
     OffloadMismatch = 31, "offload_mismatch";
     /// From or to an address that no router forwards: loopback, link-local and the like (RFC 6890).
     SpecialAddress = 32, "special_address";
-    /// From outside, with a source that is inside: a public address of the region, or in a block of the receiver's VPC.
+    /// From outside, with a source inside: a public address of the region, of the receiver's VPC or a peer of it, or of IPv6.
     InsideSource = 33, "inside_source";
     /// The IP header's checksum is wrong.
     HeaderChecksum = 34, "header_checksum";

@@ -152,33 +152,62 @@ impl VpcBlockKey {
     }
 }
 
+/// Whose block the row of [`VpcBlockKey::prefix`] is, as the VPC sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum VpcBlock {
+    /// The VPC's own.
+    Own = 1,
+    /// One of IPv4 of a VPC that is peered with it now. It overlaps none of the VPC's own.
+    Peer = 2,
+}
+
+impl VpcBlock {
+    /// The block of a row.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_row(row: u32) -> Self {
+        match row {
+            2 => Self::Peer,
+            _ => Self::Own,
+        }
+    }
+}
+
 /// What the row of [`VpcBlockKey::on_internet`] says. Addresses of IPv6 are the same inside and outside: a VPC's blocks are on the
-/// internet while it has a gateway there.
+/// internet while it has a gateway there, and nobody else's while it has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InternetBlock {
     /// Number of the VPC.
     pub vpc: u32,
     /// It has an internet gateway, and not just an egress-only one.
     pub takes_all: bool,
+    /// It has no gateway of either kind.
+    pub is_closed: bool,
 }
 
 impl InternetBlock {
+    // Numbers of VPCs stay below.
     const TAKES_ALL: u32 = 1 << 31;
+    const IS_CLOSED: u32 = 1 << 30;
 
     /// The block of a row.
     #[must_use]
     #[inline(always)]
     pub const fn from_row(row: u32) -> Self {
         Self {
-            vpc: row & !Self::TAKES_ALL,
+            vpc: row & !(Self::TAKES_ALL | Self::IS_CLOSED),
             takes_all: row & Self::TAKES_ALL != 0,
+            is_closed: row & Self::IS_CLOSED != 0,
         }
     }
 
     /// The inverse of [`InternetBlock::from_row`].
     #[must_use]
     pub const fn to_row(self) -> u32 {
-        self.vpc | if self.takes_all { Self::TAKES_ALL } else { 0 }
+        self.vpc
+            | if self.takes_all { Self::TAKES_ALL } else { 0 }
+            | if self.is_closed { Self::IS_CLOSED } else { 0 }
     }
 }
 

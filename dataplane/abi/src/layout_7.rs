@@ -285,6 +285,8 @@ impl From<ConnectionKey> for crate::ConnectionKey {
             local_port: Port(local_port),
             remote_port: Port(remote_port),
             protocol: key.protocol,
+            // There were no peers.
+            peer_vpc: 0,
         }
     }
 }

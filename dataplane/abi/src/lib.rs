@@ -52,7 +52,7 @@ mod vport;
 pub use counters::{DROP_REASON_SLOTS, DropReason, Traffic, counter_index};
 pub use eni_wire::{Address, Ipv4, Mac, Port};
 pub use forwarding::{
-    InternetBlock, Location, MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey,
+    InternetBlock, Location, MacKey, Mapping, MappingKey, PublicAddress, Route, RouteKey, VpcBlock,
     VpcBlockKey,
 };
 pub use memory::{
@@ -74,7 +74,7 @@ pub use vport::{Globals, Vport};
 ///
 /// Pinned maps of another version are converted if they are those of [`layout_7`], else removed and made anew; never
 /// reinterpreted.
-pub const ABI_VERSION: u32 = 12;
+pub const ABI_VERSION: u32 = 13;
 
 /// Beyond an internet gateway packets are at most this large, in bytes (EC2 User Guide, "Network MTU for your EC2 instance").
 pub const INTERNET_MTU: u32 = 1_500;

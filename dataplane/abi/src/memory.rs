@@ -19,6 +19,9 @@ pub struct ConnectionKey {
     pub remote_port: Port,
     /// IP protocol number.
     pub protocol: u32,
+    /// Number of the peered VPC in which the other end is; 0 for one in the own VPC and beyond gateways, and for IPv6, whose
+    /// addresses are of one VPC each. Two peers may have the same addresses, and neither's packets are the other's.
+    pub peer_vpc: u32,
 }
 
 impl ConnectionKey {
@@ -268,6 +271,7 @@ pub struct Fragment {
 plain! {
     ConnectionKey {
         vport: u32, local_address: Address, remote_address: Address, local_port: Port, remote_port: Port, protocol: u32,
+        peer_vpc: u32,
     }
     Connection {
         expires_ns: u64, state: u32, flags: u32, egress_acknowledgment: u32, ingress_acknowledgment: u32,

@@ -21,7 +21,8 @@ use eni_abi::{
     Address, Connection, ConnectionKey, DropReason, Flow, FlowKey, FlowKeyIpv6, Fragment,
     FragmentKey, Globals, IdentityKey, InternetBlock, Location, MacKey, Mapping, MappingKey,
     NatEntry, NatGateway, NatKey, Policy, PolicyKey, Port, PortKey, Prefix, PublicAddress,
-    RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, Service, VpcBlockKey, Vport, counter_index,
+    RemoteKey, Route, RouteKey, RuleBits, RuleProtocol, Service, VpcBlock, VpcBlockKey, Vport,
+    counter_index,
 };
 use eni_pipeline::{
     Action, Arrival, Frame, Insertion, Manner, Memory, NatInsertion, Outcome, Record, Tables,
@@ -282,11 +283,10 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
-    fn is_in_vpc(&self, vpc: u32, address: Address) -> bool {
+    fn vpc_block(&self, vpc: u32, address: Address) -> Option<VpcBlock> {
         let key = VpcBlockKey::prefix(vpc, Prefix::host(address));
-        maps::VPC_BLOCKS
-            .get(&Key::new(key.prefix_length, key.data))
-            .is_some()
+        let row = maps::VPC_BLOCKS.get(&Key::new(key.prefix_length, key.data))?;
+        Some(VpcBlock::from_row(*row))
     }
 
     #[inline(always)]

@@ -130,7 +130,9 @@ impl Lowering {
         };
         let update = lowering.lower_again(all, world, vports);
         lowering.policies.forget_others(&mut lowering.numbers);
-        lowering.networks.forget_others(&mut lowering.numbers);
+        lowering
+            .networks
+            .forget_others(world, &mut lowering.numbers);
         lowering.nat_gateways.forget_others(&mut lowering.numbers);
         (lowering, update)
     }

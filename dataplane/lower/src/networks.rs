@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use eni_abi::{InternetBlock, Location, Route, RouteKey, VpcBlockKey};
+use eni_abi::{InternetBlock, Location, Route, RouteKey, VpcBlock, VpcBlockKey};
 use eni_model::World;
 use eni_model::resource::{RouteTable, RouteTarget};
 use eni_types::{IpCidr, NetworkInterfaceId, RouteTableId, SubnetId, VpcId};
@@ -27,8 +27,8 @@ struct Used {
     interfaces: usize,
     /// The blocks that it has rows for.
     blocks: Vec<IpCidr>,
-    /// Of a VPC: whether the internet has rows of its blocks of IPv6 too.
-    is_on_internet: bool,
+    /// Of a VPC: the blocks of IPv4 of its peers.
+    peers_blocks: BTreeSet<IpCidr>,
 }
 
 /// What the update under way has still to settle: what has come, is left by its last interface, or is to be read again.
@@ -89,9 +89,11 @@ impl Networks {
         (vpcs, self.route_tables.keys().copied().collect())
     }
 
-    /// Forgets the numbers of what is not in use.
-    pub(crate) fn forget_others(&self, numbers: &mut Numbers) {
-        numbers.vpcs.retain(|id, _| self.vpcs.contains_key(id));
+    /// Forgets the numbers of what is not in use, and of VPCs that are gone.
+    pub(crate) fn forget_others(&self, world: &World, numbers: &mut Numbers) {
+        numbers
+            .vpcs
+            .retain(|id, _| self.vpcs.contains_key(id) || world.vpcs.get(*id).is_some());
         let subnets = &self.subnets;
         numbers.subnets.retain(|id, _| subnets.contains_key(id));
         let tables = &self.route_tables;
@@ -110,18 +112,27 @@ impl Networks {
             let Some(number) = numbers.vpcs.get(&id) else {
                 continue;
             };
+            // Flows of peers bear its number, also while it has no interface.
+            let is_gone = world.vpcs.get(id).is_none();
             let Some(used) = self.vpcs.get_mut(&id) else {
+                if is_gone {
+                    numbers.vpcs.release(&id);
+                }
                 continue;
             };
-            let rows = |used: &Used, takes_all| vpc_rows(number, used, takes_all);
-            draft.change_all(rows(used, false), false);
-            let vpc = world.vpcs.get(id).filter(|_| used.interfaces != 0);
-            used.blocks = vpc.into_iter().flat_map(|vpc| vpc.blocks()).collect();
             let takes_all = world.internet_gateway_of(id).is_some();
             let lets_out = world.egress_only_internet_gateway_of(id).is_some();
-            used.is_on_internet = takes_all || lets_out;
-            draft.change_all(rows(used, takes_all), true);
-            if forget_unused(&mut self.vpcs, id) {
+            let on_internet = InternetBlock {
+                vpc: number,
+                takes_all,
+                is_closed: !takes_all && !lets_out,
+            };
+            draft.change_all(vpc_rows(used, on_internet), false);
+            let vpc = world.vpcs.get(id).filter(|_| used.interfaces != 0);
+            used.blocks = vpc.into_iter().flat_map(|vpc| vpc.blocks()).collect();
+            used.peers_blocks = vpc.map_or_else(BTreeSet::new, |_| peers_blocks(world, id));
+            draft.change_all(vpc_rows(used, on_internet), true);
+            if forget_unused(&mut self.vpcs, id) && is_gone {
                 numbers.vpcs.release(&id);
             }
             // It may have come or gone: routes of peered VPCs name it by its number.
@@ -179,19 +190,30 @@ fn forget_unused<K: Ord>(all: &mut BTreeMap<K, Used>, id: K) -> bool {
     unused
 }
 
-/// The rows of a VPC's blocks, and of those of IPv6 as the internet has them.
-fn vpc_rows(vpc: u32, used: &Used, takes_all: bool) -> Vec<TableChange> {
-    let blocks = used.blocks.iter();
-    let mut rows: Vec<TableChange> = blocks
-        .map(|block| TableChange::VpcBlock(VpcBlockKey::prefix(vpc, prefix(*block)), Some(1)))
-        .collect();
-    let row = InternetBlock { vpc, takes_all }.to_row();
+/// The rows of a VPC's blocks, of its peers', and of those of IPv6 as the internet has them.
+fn vpc_rows(used: &Used, on_internet: InternetBlock) -> Vec<TableChange> {
+    let of = |whose: VpcBlock| {
+        move |block: &IpCidr| {
+            let key = VpcBlockKey::prefix(on_internet.vpc, prefix(*block));
+            TableChange::VpcBlock(key, Some(whose as u32))
+        }
+    };
+    let own = used.blocks.iter().map(of(VpcBlock::Own));
+    let peers = used.peers_blocks.iter().map(of(VpcBlock::Peer));
     let of_ipv6 = used.blocks.iter().filter(|block| block.ipv6().is_some());
-    rows.extend(of_ipv6.filter(|_| used.is_on_internet).map(|block| {
+    let on_internet = of_ipv6.map(|block| {
         let key = VpcBlockKey::on_internet(prefix(*block));
-        TableChange::VpcBlock(key, Some(row))
-    }));
-    rows
+        TableChange::VpcBlock(key, Some(on_internet.to_row()))
+    });
+    own.chain(peers).chain(on_internet).collect()
+}
+
+/// The blocks of IPv4 of the VPCs that a VPC is peered with now. Those of IPv6 are nobody's twice.
+fn peers_blocks(world: &World, id: VpcId) -> BTreeSet<IpCidr> {
+    let connections = world.vpc_peering_connections.by(&id);
+    let peers = connections.filter_map(|connection| world.vpcs.get(connection.peer_of(id)?));
+    let blocks = peers.flat_map(|peer| peer.blocks());
+    blocks.filter(|block| block.ipv6().is_none()).collect()
 }
 
 /// Where a route leads now; EC2's `blackhole` where its target has gone or does not run.

@@ -1,6 +1,6 @@
 //! Numbers that stand for things in the tables.
 //!
-//! A number is given out once and remembered as long as the thing is in use. The next new thing gets the number after the
+//! A number is given out once and remembered as long as the thing is in use, a VPC's as long as there is the VPC. The next new thing gets the number after the
 //! last one that was given, so that a number comes to mean something else only when all have been given: long after
 //! whatever might remember it has gone. A restarted agent finds the numbers in the rows that stand
 //! ([`Numbers::recover`]), so that it writes none of them again.

@@ -138,6 +138,10 @@ impl Stale {
         });
         if blocks_before != blocks_after {
             self.vpcs.insert(id);
+            // Peers have rows of its blocks.
+            for connection in after.vpc_peering_connections.by(&id) {
+                self.vpcs.extend(connection.peer_of(id));
+            }
         }
         let read = |vpc: &Vpc| (vpc.dhcp_options_id, vpc.resolver_address());
         if was.map(|vpc| read(vpc)) != is.map(|vpc| read(vpc)) {
@@ -184,6 +188,11 @@ impl Stale {
             let tables = after.route_tables.by(&id);
             self.route_tables
                 .extend(tables.map(|table| table.route_table_id));
+            let connections = [before, after].map(|world| world.vpc_peering_connections.get(id));
+            for connection in connections.into_iter().flatten() {
+                self.vpcs.insert(connection.requester_vpc_id);
+                self.vpcs.insert(connection.accepter_vpc_id);
+            }
         }
     }
 

@@ -366,7 +366,7 @@ fn ipv6_is_followed_from_a_vpcs_block_to_prefixes_of_interfaces() {
     );
     let provided = [("VpcId", &*vpc), ("AmazonProvidedIpv6CidrBlock", "true")];
     walk.felt("AssociateVpcCidrBlock", &provided);
-    assert!(walk.internet_blocks().is_empty());
+    assert_eq!(walk.internet_blocks(), [(false, true)]);
     let row = walk.world().vpcs.get(vpc.parse().unwrap()).unwrap();
     let block = row.ipv6_blocks().next().unwrap();
     let within = Ipv6Cidr::new(block.network(), 64).unwrap();
@@ -377,7 +377,7 @@ fn ipv6_is_followed_from_a_vpcs_block_to_prefixes_of_interfaces() {
     walk.felt("AssociateSubnetCidrBlock", &of_subnet);
     let of_vpc = [("VpcId", &*vpc)];
     walk.felt("CreateEgressOnlyInternetGateway", &of_vpc);
-    assert_eq!(walk.internet_blocks(), [false]);
+    assert_eq!(walk.internet_blocks(), [(false, false)]);
     let gateways = &walk.world().egress_only_internet_gateways;
     let gateway = gateways.iter().next().unwrap();
     let gateway = gateway.egress_only_internet_gateway_id.to_string();
@@ -395,7 +395,7 @@ fn ipv6_is_followed_from_a_vpcs_block_to_prefixes_of_interfaces() {
     let internet = walk.made("CreateInternetGateway", &[], id);
     let of_vpc = [("InternetGatewayId", &*internet), ("VpcId", &vpc)];
     walk.felt("AttachInternetGateway", &of_vpc);
-    assert_eq!(walk.internet_blocks(), [true]);
+    assert_eq!(walk.internet_blocks(), [(true, false)]);
     let eni = walk.primary(&a);
     let has = |flag| move |row: &&Vport| row.has(flag);
     let count = |walk: &Walk| {
@@ -498,12 +498,13 @@ impl Walk {
         &self.follower.lowering.desired().tables
     }
 
-    /// Whether each block that the internet has takes all that comes.
-    fn internet_blocks(&self) -> Vec<bool> {
+    /// Of each block of IPv6: whether it takes all that comes from the internet, and whether it has no gateway.
+    fn internet_blocks(&self) -> Vec<(bool, bool)> {
         let rows = self.tables().vpc_blocks.iter();
         let of_internet = rows.filter(|(key, _)| key.data.vpc_number() == 0);
         of_internet
-            .map(|(_, row)| InternetBlock::from_row(*row).takes_all)
+            .map(|(_, row)| InternetBlock::from_row(*row))
+            .map(|block| (block.takes_all, block.is_closed))
             .collect()
     }
 

@@ -224,6 +224,7 @@ fn is_related<M: Memory>(
         local_address,
         remote_address,
         protocol: u32::from(protocol),
+        peer_vpc: side.key.peer_vpc,
         ..ConnectionKey::default()
     };
     // The quoted packet went the other way.
@@ -264,12 +265,14 @@ pub(crate) fn look_from(scratch: &mut Scratch, vport: u32, egress: bool) {
         side.destination_port = packet.destination_port;
         key.local_address = packet.source;
         key.remote_address = packet.destination;
+        key.peer_vpc = path.receiver_vpc;
     } else {
         side.identity = path.sender_identity;
         side.opposite_port = path.new_source_port;
         side.destination_port = path.new_destination_port;
         key.local_address = path.new_destination;
         key.remote_address = path.new_source;
+        key.peer_vpc = path.sender_vpc;
     }
     side.part = name_ports(key, side.opposite_port, side.destination_port, egress);
     // Did others begin TCP connections, the server of an untracked flow would keep it alive after its rule is revoked:

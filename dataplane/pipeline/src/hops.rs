@@ -53,6 +53,9 @@ pub(crate) fn walk_on<T: Tables>(
 ) -> Result<(), DropReason> {
     scratch.path.nat_gateway = 0;
     scratch.path.routed = true;
+    // The gateway is in the VPC of its guests.
+    scratch.path.sender_vpc = 0;
+    scratch.path.receiver_vpc = 0;
     let (route_table, vpc) = (scratch.nat.gateway.route_table, scratch.nat.gateway.vpc);
     go(Hop::Router, MOST_HOPS - 2, |hop| match hop {
         Hop::Router => ask_router(scratch, route_table, vpc, tables),
@@ -90,6 +93,8 @@ fn begin(scratch: &mut Scratch, sender: &Vport) {
     path.new_source_port = packet.source_port;
     path.new_destination_port = packet.destination_port;
     path.target_identity = 0;
+    path.sender_vpc = 0;
+    path.receiver_vpc = 0;
     path.sender_identity = if packet.owns_source {
         sender.identity
     } else {
@@ -138,6 +143,10 @@ fn ask_router<T: Tables>(
                 // From end to end only: a peer is no way to what lies behind it (VPC Peering Guide, "Limitations").
                 if !tables.is_in_vpc(own_vpc, path.new_source) {
                     return Err(DropReason::PeeringTransit);
+                }
+                if !packet.is_ipv6 {
+                    path.sender_vpc = own_vpc;
+                    path.receiver_vpc = route.vpc;
                 }
                 route.vpc
             };
@@ -309,10 +318,9 @@ fn cross_internet_ipv6<T: Tables>(
     tables: &T,
 ) -> Result<Option<Hop>, DropReason> {
     let Scratch { packet, path, .. } = scratch;
-    let from_outside = sender.has(Vport::UPLINK);
     if let Some(block) = tables.internet_block(packet.destination) {
-        if from_outside && tables.is_in_vpc(block.vpc, packet.source) {
-            return Err(DropReason::InsideSource);
+        if block.is_closed {
+            return Err(DropReason::UnknownPublicAddress);
         }
         let key = MappingKey {
             vpc: block.vpc,
@@ -342,7 +350,7 @@ fn cross_internet<T: Tables>(
     let Scratch { packet, path, .. } = scratch;
     let from_outside = sender.has(Vport::UPLINK);
     if let Some(public) = tables.public_address(packet.destination) {
-        if from_outside && tables.is_in_vpc(public.vpc, packet.source) {
+        if from_outside && tables.is_in_vpc_or_peer(public.vpc, packet.source) {
             return Err(DropReason::InsideSource);
         }
         path.new_destination = public.private_address;
@@ -381,8 +389,8 @@ fn leave_region<T: Tables>(
     Ok(None)
 }
 
-/// From the uplink no source is inside: neither a public address of the region nor, as [`cross_internet`] finds, an address
-/// of the receiver's VPC, whether somebody has it or not (RFC 2827).
+/// From the uplink no source is inside (RFC 2827), whether somebody has it or not: neither a public address of the region nor one
+/// of a VPC's of IPv6, nor, as [`cross_internet`] finds, an address of the receiver's VPC or of one that is peered with it.
 #[inline(always)]
 fn refuse_inside_source<T: Tables>(
     scratch: &Scratch,

@@ -134,6 +134,7 @@ fn resolve<T: Tables>(
     if sender.has(Vport::UPLINK) {
         return tables
             .internet_block(target)
+            .filter(|block| !block.is_closed)
             .map(|_| (sender.router_mac, IS_ROUTER));
     }
     let mapping = tables.mapping(&MappingKey {

@@ -169,6 +169,10 @@ pub(crate) struct Path {
     pub(crate) quoted_port: Port,
     /// Leaves the region.
     pub(crate) outside: bool,
+    /// Number of the VPC that the packet comes from by peering, as the receiver sees it; 0 by any other way, and for IPv6.
+    pub(crate) sender_vpc: u32,
+    /// Number of the VPC that it goes to by peering, as the sender sees it; 0 by any other way, and for IPv6.
+    pub(crate) receiver_vpc: u32,
     /// The receiver was found to own the address that the packet reaches it under.
     pub(crate) reaches_owner: bool,
     /// Too large, and to be delivered in fragments.

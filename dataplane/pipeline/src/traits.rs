@@ -4,7 +4,7 @@ use eni_abi::{
     Address, Connection, ConnectionKey, DecidingRule, Direction, DropReason, FiveTuple, Flow,
     FlowKey, FlowKeyIpv6, Fragment, FragmentKey, Globals, IdentityKey, InternetBlock, Ipv4,
     Location, MacKey, Mapping, MappingKey, NatEntry, NatGateway, NatKey, Policy, PolicyKey, Port,
-    PublicAddress, Route, RuleBits, RuleProtocol, Service, Vport,
+    PublicAddress, Route, RuleBits, RuleProtocol, Service, VpcBlock, Vport,
 };
 
 /// Where and when a frame arrived.
@@ -102,7 +102,18 @@ pub trait Tables {
     /// What a public address translates to.
     fn public_address(&self, address: Address) -> Option<&PublicAddress>;
     /// Whether `address` lies in a block of the VPC of a number.
-    fn is_in_vpc(&self, vpc: u32, address: Address) -> bool;
+    /// Whose block `address` is in, as the VPC of this number sees it.
+    fn vpc_block(&self, vpc: u32, address: Address) -> Option<VpcBlock>;
+    /// Whether `address` is in one of the VPC's own blocks.
+    #[inline(always)]
+    fn is_in_vpc(&self, vpc: u32, address: Address) -> bool {
+        self.vpc_block(vpc, address) == Some(VpcBlock::Own)
+    }
+    /// Whether it is in one of those, or in one of IPv4 of a peered VPC.
+    #[inline(always)]
+    fn is_in_vpc_or_peer(&self, vpc: u32, address: Address) -> bool {
+        self.vpc_block(vpc, address).is_some()
+    }
     /// The VPC whose block of IPv6 the internet has for `address`.
     fn internet_block(&self, address: Address) -> Option<InternetBlock>;
     /// Where the interface of a MAC in a subnet is.

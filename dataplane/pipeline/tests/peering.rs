@@ -3,15 +3,23 @@
 
 mod support;
 
-use eni_abi::{Address, MappingKey, Prefix, Route, RouteKey, VpcBlockKey, Vport};
-use eni_pipeline::testing::MemoryTables;
+use eni_abi::Direction::Egress;
+use eni_abi::{
+    Address, Location, Mapping, MappingKey, Prefix, Route, RouteKey, VpcBlock, VpcBlockKey, Vport,
+};
 use eni_pipeline::testing::frames::udp;
 use eni_pipeline::testing::region::{
-    ANNA, BERT, CARL, ROUTE_TABLE, VPC, add_route, ip, private, router_mac,
+    ANNA, BERT, CARL, ROUTE_TABLE, UPLINK, VPC, add_route, ip, private, public, router_mac,
 };
+use eni_pipeline::testing::{MemoryTables, Rule, add_policy};
 use support::Bench;
 
 const PEER: u32 = 2;
+/// Another peer, with the same addresses, and its guest.
+const TWIN: u32 = 3;
+const DORA: u32 = 13;
+/// A policy that takes nothing unasked.
+const LOCKED: u32 = 20;
 /// Of the guests of the peer.
 const PEER_TABLE: u32 = ROUTE_TABLE + 1;
 
@@ -91,4 +99,67 @@ fn a_peer_is_no_way_to_what_lies_behind_it() {
     let mut own = datagram.clone();
     own.source = private(BERT);
     bench.step(ANNA, &own.bytes(), &["10 out", "12 in"]);
+}
+
+/// A third VPC, peered with the first, and with the second's addresses: DORA has CARL's.
+fn twins() -> Bench {
+    let mut bench = peered();
+    let tables = &mut bench.tables;
+    let row = Vport {
+        vpc: TWIN,
+        instance: DORA,
+        ..tables.vports[&CARL]
+    };
+    tables.vports.insert(DORA, row);
+    let address = Address::v4(ip(private(CARL)));
+    let key = |vpc| MappingKey { vpc, address };
+    let mapping = Mapping {
+        location: Location::here(DORA),
+        ..tables.mappings[&key(PEER)]
+    };
+    tables.mappings.insert(key(TWIN), mapping);
+    let block = Prefix::v4(ip([10, 0, 2, 0]), 24);
+    tables
+        .vpc_blocks
+        .insert(VpcBlockKey::prefix(TWIN, block), VpcBlock::Own as u32);
+    for (vpc, peers) in [
+        (VPC, [10, 0, 2, 0]),
+        (PEER, [10, 0, 1, 0]),
+        (TWIN, [10, 0, 1, 0]),
+    ] {
+        let key = VpcBlockKey::prefix(vpc, Prefix::v4(ip(peers), 24));
+        tables.vpc_blocks.insert(key, VpcBlock::Peer as u32);
+    }
+    add_policy(tables, LOCKED, &[Rule::everything(Egress)]);
+    tables.vports.get_mut(&ANNA).unwrap().security_policy = LOCKED;
+    bench
+}
+
+#[test]
+fn a_flow_with_one_peer_is_nothing_to_another_with_its_addresses() {
+    let mut bench = twins();
+    bench.step(ANNA, &by_router(ANNA, private(CARL)), &["10 out", "12 in"]);
+    let mut answer = udp(CARL, private(ANNA), (2, 1));
+    answer.destination_mac = router_mac(CARL);
+    let answer = answer.bytes();
+    bench.step(DORA, &answer, &["10 security_group_ingress"]);
+    bench.step(CARL, &answer, &["12 out", "10 in"]);
+}
+
+/// BCP 38: whoever the rules trust by a peer's block is in that VPC.
+#[test]
+fn from_outside_nobody_has_an_address_of_a_peers() {
+    let mut bench = twins();
+    let outside = |source: [u8; 4]| {
+        let mut datagram = udp(UPLINK, public(ANNA), (2, 1));
+        datagram.source = source;
+        datagram.bytes()
+    };
+    bench.step(ANNA, &by_router(ANNA, private(CARL)), &["10 out", "12 in"]);
+    bench.step(UPLINK, &outside(private(CARL)), &["9 inside_source"]);
+    bench.step(
+        UPLINK,
+        &outside([10, 0, 3, 1]),
+        &["10 security_group_ingress"],
+    );
 }

@@ -6,7 +6,8 @@ use std::cell::Cell;
 use eni_abi::Direction::Egress;
 use eni_abi::{
     Address, Globals, IdentityKey, InternetBlock, Location, MacKey, Mapping, MappingKey,
-    NatGateway, Policy, PolicyKey, Port, PublicAddress, Route, RuleBits, RuleProtocol, Vport,
+    NatGateway, Policy, PolicyKey, Port, PublicAddress, Route, RuleBits, RuleProtocol, VpcBlock,
+    Vport,
 };
 use eni_pipeline::testing::frames::udp;
 use eni_pipeline::testing::region::{ANNA, BERT, CARL, add_route, private, small_region};
@@ -53,8 +54,8 @@ impl Tables for ChangingTables {
     fn public_address(&self, address: Address) -> Option<&PublicAddress> {
         self.now().public_address(address)
     }
-    fn is_in_vpc(&self, vpc: u32, address: Address) -> bool {
-        self.now().is_in_vpc(vpc, address)
+    fn vpc_block(&self, vpc: u32, address: Address) -> Option<VpcBlock> {
+        self.now().vpc_block(vpc, address)
     }
     fn internet_block(&self, address: Address) -> Option<InternetBlock> {
         self.now().internet_block(address)

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use eni_types::AttachmentId;
+use eni_types::{AttachmentId, VpcId};
 
 use super::rules::Seen;
 use super::{End, ICMP, ICMPV6, Packet, Piece};
@@ -46,6 +46,8 @@ pub(crate) struct TrackedFlow {
     pub(crate) remote: End,
     /// For ICMP.
     pub(crate) query: Option<Query>,
+    /// The peered VPC where the other end is, of IPv4: two peers may have one address.
+    pub(crate) peer: Option<VpcId>,
 }
 
 /// What one end asks the other by ICMP.
@@ -83,6 +85,7 @@ pub(super) fn flow_of(
     is_egress: bool,
     (local, remote): (IpAddr, IpAddr),
     (source_port, destination_port): (u16, u16),
+    peer: Option<VpcId>,
 ) -> Option<TrackedFlow> {
     let (mut local_port, mut remote_port) = match is_egress {
         true => (source_port, destination_port),
@@ -110,6 +113,7 @@ pub(super) fn flow_of(
         local: (local, local_port),
         remote: (remote, remote_port),
         query,
+        peer: peer.filter(|_| !is_ipv6),
     })
 }
 
@@ -140,5 +144,12 @@ pub(super) fn quoted_flow(attachment: AttachmentId, seen: &Seen<'_>) -> Option<T
         false => (seen.local.0, other_end),
     };
     let ports = (quote.source_port, quote.destination_port);
-    flow_of(attachment, quote.protocol, !seen.is_egress, ends, ports)
+    flow_of(
+        attachment,
+        quote.protocol,
+        !seen.is_egress,
+        ends,
+        ports,
+        seen.peer_vpc,
+    )
 }

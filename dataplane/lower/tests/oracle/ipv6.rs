@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use eni_model::World;
 use eni_model::resource::{NetworkInterface, RouteTarget};
-use eni_types::VpcId;
+use eni_types::{IpCidr, VpcId};
 
 use super::{ICMPV6, Packet, Piece, Place, Way, live, longest_route, owner, owns, subnet_of};
 
@@ -79,9 +79,25 @@ pub(super) fn is_router(world: &World, from: Place, address: IpAddr) -> bool {
     address == IpAddr::V6(ROUTER) || first().map(IpAddr::V6) == Some(address)
 }
 
-/// Out under an address that somebody in the VPC has. The region has one VPC, whose own addresses no gateway leads to.
+/// The VPC that has an address and an interface that is plugged in.
+fn inside(world: &World, address: IpAddr) -> Option<VpcId> {
+    let mut vpcs = world.vpcs.iter();
+    let vpc = vpcs.find(|vpc| {
+        vpc.ipv6_blocks()
+            .any(|block| IpCidr::V6(block).contains(address))
+    })?;
+    let mut enis = world.network_interfaces.iter();
+    let is_used =
+        enis.any(|eni| eni.vpc_id == vpc.vpc_id && live(world, eni.network_interface_id).is_some());
+    is_used.then_some(vpc.vpc_id)
+}
+
+/// Out under an address that somebody in the VPC has, to no VPC: one of the region's has gateways, whose own addresses none leads to.
 pub(super) fn way_by_gateway(world: &World, vpc_id: VpcId, packet: &Packet) -> Option<Way> {
     owner(world, vpc_id, packet.source)?;
+    if inside(world, packet.destination).is_some() {
+        return None;
+    }
     Some(Way {
         to: Place::Outside,
         source: packet.source,
@@ -92,6 +108,7 @@ pub(super) fn way_by_gateway(world: &World, vpc_id: VpcId, packet: &Packet) -> O
         by_egress_only: false,
         must_answer: false,
         met: None,
+        peering: None,
     })
 }
 
@@ -102,7 +119,7 @@ pub(super) fn way_from_outside(world: &World, packet: &Packet) -> Option<Way> {
         .vpcs
         .iter()
         .find(|vpc| vpc.blocks().any(|block| block.contains(packet.destination)))?;
-    if vpc.blocks().any(|block| block.contains(packet.source)) {
+    if inside(world, packet.source).is_some() {
         return None;
     }
     let to = owner(world, vpc.vpc_id, packet.destination)?;
@@ -125,5 +142,6 @@ pub(super) fn way_from_outside(world: &World, packet: &Packet) -> Option<Way> {
         by_egress_only: false,
         must_answer,
         met: None,
+        peering: None,
     })
 }

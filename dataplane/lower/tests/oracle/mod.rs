@@ -143,6 +143,8 @@ struct Way {
     must_answer: bool,
     /// A NAT gateway, from which it goes on.
     met: Option<nat::Met>,
+    /// The VPCs of sender and receiver, if it crosses a peering connection.
+    peering: Option<(VpcId, VpcId)>,
 }
 
 /// What becomes of `packet`; what later packets depend on is remembered. `chosen` says which ends NAT gateways have given to flows.
@@ -271,6 +273,7 @@ fn lets_out(
         remote: (packet.destination, packet.destination_port),
         peer: groups_of_receiver(world, way, packet),
         by_egress_only: way.by_egress_only || way.met.is_some_and(nat::Met::is_outward),
+        peer_vpc: way.peering.map(|(_, receiver)| receiver),
     };
     security_groups_allow(world, tracked, sender, &egress)
         && (!way.leaves_subnet
@@ -303,6 +306,7 @@ fn lets_in(
         remote: (way.source, packet.source_port),
         peer: groups_of_sender(world, from, way, packet),
         by_egress_only: way.must_answer,
+        peer_vpc: way.peering.map(|(sender, _)| sender),
     };
     if endpoints::is_endpoint(world, id) {
         return Some(endpoints::lets_in(world, receiver, &ingress));
@@ -390,6 +394,7 @@ fn way_from(
             by_egress_only: false,
             must_answer: false,
             met: None,
+            peering: None,
         }
     };
     let in_subnet = |eni: &&NetworkInterface| eni.subnet_id == sender.subnet_id;
@@ -413,7 +418,9 @@ fn way_from(
         RouteTarget::VpcPeeringConnection(id) => {
             let peer = peer_of(world, id, sender.vpc_id, packet)?;
             let to = owner(world, peer, packet.destination).map(untouched);
-            to.or_else(|| nat::way_inward(world, peer, subnet, packet))
+            let way = to.or_else(|| nat::way_inward(world, peer, subnet, packet));
+            let peering = Some((sender.vpc_id, peer));
+            way.map(|way| Way { peering, ..way })
         }
         RouteTarget::NatGateway(id) => nat::way_outward(world, id, sender.vpc_id, subnet, packet),
         RouteTarget::EgressOnlyInternetGateway(id) => {
@@ -488,6 +495,7 @@ fn way_by_gateway(world: &World, pool: Ipv4Cidr, vpc_id: VpcId, packet: &Packet)
             by_egress_only: false,
             must_answer: false,
             met: nat::Met::inward(world, vpc_id, destination),
+            peering: None,
         });
     }
     let (to, destination) = match private_of(world, packet.destination) {
@@ -506,6 +514,7 @@ fn way_by_gateway(world: &World, pool: Ipv4Cidr, vpc_id: VpcId, packet: &Packet)
         by_egress_only: false,
         must_answer: false,
         met: None,
+        peering: None,
     })
 }
 
@@ -523,8 +532,12 @@ fn way_from_outside(world: &World, pool: Ipv4Cidr, packet: &Packet) -> Option<Wa
         Some((vpc_id, private)) => (vpc_id, private, Place::Outside),
         None => interface()?,
     };
-    let mut inside = world.vpcs.get(vpc_id)?.blocks();
-    if is_regions(pool, packet.source) || inside.any(|block| block.contains(packet.source)) {
+    // The own VPC's addresses, and those of peers that rules may trust.
+    let peers = peers_of(world, vpc_id);
+    let mut inside = peers.chain([vpc_id]).filter_map(|id| world.vpcs.get(id));
+    if is_regions(pool, packet.source)
+        || inside.any(|vpc| vpc.blocks().any(|block| block.contains(packet.source)))
+    {
         return None;
     }
     Some(Way {
@@ -537,6 +550,20 @@ fn way_from_outside(world: &World, pool: Ipv4Cidr, packet: &Packet) -> Option<Wa
         by_egress_only: false,
         must_answer: false,
         met: gateway.and_then(|_| nat::Met::inward(world, vpc_id, destination)),
+        peering: None,
+    })
+}
+
+/// The VPCs that a VPC is peered with now.
+fn peers_of(world: &World, id: VpcId) -> impl Iterator<Item = VpcId> {
+    let active = world
+        .vpc_peering_connections
+        .iter()
+        .filter(|connection| connection.status == VpcPeeringConnectionStatus::Active);
+    active.filter_map(move |connection| {
+        let ends = [connection.requester_vpc_id, connection.accepter_vpc_id];
+        ends.contains(&id).then_some(())?;
+        ends.into_iter().find(|end| *end != id)
     })
 }
 

@@ -106,6 +106,7 @@ fn way_to(world: &World, from: &Subnet, packet: &Packet, met: Met) -> Option<Way
         by_egress_only: false,
         must_answer: false,
         met: Some(met),
+        peering: None,
     })
 }
 
@@ -331,6 +332,7 @@ fn onward(
             by_egress_only: false,
             must_answer: false,
             met: None,
+            peering: None,
         }
     };
     match longest_route(world, subnet, packet.destination)?.target {
@@ -357,6 +359,7 @@ fn onward(
                 by_egress_only: false,
                 must_answer: false,
                 met: None,
+                peering: None,
             })
         }
         _ => None,

@@ -6,7 +6,7 @@ use eni_model::World;
 use eni_model::resource::{
     IpProtocol, NetworkAclEntry, NetworkInterface, RuleAction, RulePeer, SecurityGroupRule,
 };
-use eni_types::{IpCidr, SecurityGroupId, SubnetId};
+use eni_types::{IpCidr, SecurityGroupId, SubnetId, VpcId};
 
 use super::flow::{flow_of, is_request, quoted_flow};
 use super::life::{Asks, Tracked};
@@ -21,6 +21,8 @@ pub(super) struct Seen<'a> {
     pub(super) peer: &'a [SecurityGroupId],
     /// Its way leads through an egress-only internet gateway.
     pub(super) by_egress_only: bool,
+    /// The VPC of the other end, if it is a peered one.
+    pub(super) peer_vpc: Option<VpcId>,
 }
 
 /// EC2 User Guide, "Security group connection tracking".
@@ -39,7 +41,14 @@ pub(super) fn security_groups_allow(
     }
     let ports = (packet.source_port, packet.destination_port);
     let ends = (seen.local.0, seen.remote.0);
-    let flow = flow_of(attachment, packet.protocol, seen.is_egress, ends, ports);
+    let flow = flow_of(
+        attachment,
+        packet.protocol,
+        seen.is_egress,
+        ends,
+        ports,
+        seen.peer_vpc,
+    );
     // What such a gateway lets in answers what the guest has begun.
     let must_answer = seen.by_egress_only && !seen.is_egress;
     let followed = flow.filter(|flow| !must_answer || tracked.is_begun_by_guest(flow));

@@ -92,7 +92,7 @@ pub(super) fn answer_to(type_and_code: u16) -> u16 {
 /// Mostly a request, else any of all types and codes.
 pub(super) fn any_type_and_code(dice: &mut Dice) -> u16 {
     match dice.roll(8) {
-        0 | 1 => dice.roll(1 << 16) as u16,
+        0 | 1 => u16::from_be_bytes([dice.in_turn(1), dice.in_turn(2)]),
         2 => dice.pick(&[0, 14, 16, 18, 43]) << 8,
         3 => dice.pick(&[13, 15, 17, 42]) << 8 | dice.roll(2) as u16,
         _ => 8 << 8,

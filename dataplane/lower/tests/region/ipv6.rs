@@ -203,7 +203,7 @@ impl Region {
                 0 => 50,
                 number => number,
             },
-            1 => match dice.roll(256) as u8 {
+            1 => match dice.in_turn(0) {
                 0 | 1 | 43 | 44 | 60 => 59,
                 number => number,
             },

@@ -55,6 +55,8 @@ pub(crate) struct Region {
     vports: VportNumbers,
     /// Of endpoints' interfaces.
     endpoints: BTreeMap<NetworkInterfaceId, u32>,
+    /// The VPCs that the tables have named, by their numbers.
+    vpcs: BTreeMap<u32, VpcId>,
     tables: MemoryTables,
     memory: MemoryMemory,
     now_ns: u64,
@@ -106,6 +108,7 @@ impl Region {
             numbers: Numbers::default(),
             vports: VportNumbers::default(),
             endpoints: BTreeMap::new(),
+            vpcs: BTreeMap::new(),
             tables: MemoryTables::default(),
             memory: MemoryMemory::default(),
             now_ns: 1_000_000_000_000,
@@ -537,6 +540,14 @@ impl Region {
             ..MemoryTables::default()
         };
         self.tables.globals.uplink_vport = UPLINK_VPORT;
+        for eni in self.model.world.network_interfaces.iter() {
+            let attachment = eni.attachment.as_ref();
+            let vport = attachment.and_then(|one| self.vports.get(one.attachment_id));
+            if let Some(row) = vport.and_then(|vport| self.tables.vports.get(&vport)) {
+                let before = self.vpcs.insert(row.vpc, eni.vpc_id);
+                assert!(before.is_none_or(|before| before == eni.vpc_id));
+            }
+        }
         self.number_rows();
     }
 

@@ -10,7 +10,7 @@ use eni_pipeline::testing::MemoryFrame;
 use eni_pipeline::testing::frames::{Datagram, checksums_hold};
 use eni_pipeline::testing::scenario::Dice;
 use eni_pipeline::{Arrival, Scratch, process};
-use eni_types::AttachmentId;
+use eni_types::{AttachmentId, VpcId};
 
 use super::draws::{
     answer_to, any_ending, any_options, any_tag, any_type_and_code, inside, pool_end, special,
@@ -185,6 +185,7 @@ impl Region {
                     local: (key.local_address.into(), key.local_port.number()),
                     remote: (key.remote_address.into(), key.remote_port.number()),
                     query: None,
+                    peer: self.vpc_of(key.peer_vpc),
                 };
                 let is_ipv6 = flow.remote.0.is_ipv6();
                 if flow.protocol == if is_ipv6 { 58 } else { 1 } {
@@ -199,6 +200,11 @@ impl Region {
                 flow
             })
             .collect()
+    }
+
+    /// The VPC of this number; none for 0.
+    fn vpc_of(&self, number: u32) -> Option<VpcId> {
+        (number != 0).then(|| self.vpcs[&number])
     }
 
     fn place_of(&self, vport: u32) -> Place {
@@ -257,7 +263,7 @@ impl Region {
             1..=6 if asks => dice.pick(&[6, 6, 17]),
             1..=6 if to_endpoint => 6,
             0 => dice.pick(&NUMBERS),
-            1 => dice.roll(256) as u8,
+            1 => dice.in_turn(0),
             _ => dice.pick(&[1, 1, 6, 6, 6, 17, 17]),
         };
         let (source_port, destination_port) = match protocol {

@@ -114,6 +114,7 @@ pub fn announce(tables: &mut MemoryTables, takes_all: bool) {
     let row = InternetBlock {
         vpc: VPC,
         takes_all,
+        is_closed: false,
     };
     let key = VpcBlockKey::on_internet(block);
     tables.vpc_blocks.insert(key, row.to_row());

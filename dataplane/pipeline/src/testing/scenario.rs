@@ -18,26 +18,40 @@ use super::{MemoryTables, Remote, Rule, add_policy, frames_ipv6};
 
 /// A small deterministic generator (xorshift64*).
 #[derive(Clone, Debug)]
-pub struct Dice(u64);
+pub struct Dice {
+    state: u64,
+    /// Of each series of [`Dice::in_turn`]: how many were given.
+    turns: [u64; 3],
+}
 
 impl Dice {
     /// Equal seeds give equal throws.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        Self {
+            state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            turns: [seed.wrapping_mul(13); 3],
+        }
     }
 
     /// A number below `sides`.
     pub fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % sides
+        self.state ^= self.state >> 12;
+        self.state ^= self.state << 25;
+        self.state ^= self.state >> 27;
+        (self.state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % sides
     }
 
     /// One of `pool`.
     pub fn pick<T: Copy>(&mut self, pool: &[T]) -> T {
         pool[self.roll(pool.len() as u64) as usize]
+    }
+
+    /// The next byte of a series, which begins elsewhere for the next seed: 256 seeds of which each asks at least once get all.
+    pub fn in_turn(&mut self, series: usize) -> u8 {
+        self.turns[series] = self.turns[series].wrapping_add(1);
+        // Odd, so that all come; so large that neighbors do not come together.
+        self.turns[series].wrapping_mul(167) as u8
     }
 
     /// True once in `sides` throws.

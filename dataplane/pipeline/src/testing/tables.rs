@@ -7,7 +7,7 @@ use core::sync::atomic::{Ordering, fence};
 use eni_abi::{
     Address, Globals, IdentityKey, InternetBlock, Location, LpmKey, MacKey, Mapping, MappingKey,
     NatGateway, Policy, PolicyKey, Port, PortKey, Prefix, PublicAddress, RemoteKey, Route,
-    RouteKey, RuleBits, RuleProtocol, VpcBlockKey, Vport,
+    RouteKey, RuleBits, RuleProtocol, VpcBlock, VpcBlockKey, Vport,
 };
 
 use crate::Tables;
@@ -57,11 +57,11 @@ impl Tables for MemoryTables {
         self.public_addresses.get(&address)
     }
 
-    fn is_in_vpc(&self, vpc: u32, address: Address) -> bool {
+    fn vpc_block(&self, vpc: u32, address: Address) -> Option<VpcBlock> {
         longest(&self.vpc_blocks, address, |block| {
             VpcBlockKey::prefix(vpc, block)
         })
-        .is_some()
+        .map(|row| VpcBlock::from_row(*row))
     }
 
     fn internet_block(&self, address: Address) -> Option<InternetBlock> {

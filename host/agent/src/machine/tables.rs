@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use eni_abi::{LpmKey, Plain};
+use eni_abi::{InternetBlock, LpmKey, Plain};
 use eni_bpf_loader::{DataPlaneError, HashTable, LpmTable, NatMaps, Programs, Tables};
 use eni_plan::{Observed, Step, TableChange};
 
@@ -20,6 +20,11 @@ pub(crate) struct TablesPart {
     host_routes: HostRoutes,
 }
 
+/// Whether the host has a way to the block of a row of [`eni_abi::VpcBlockKey::on_internet`]; what others say does not matter.
+fn leads(row: &u32) -> bool {
+    !InternetBlock::from_row(*row).is_closed
+}
+
 impl TablesPart {
     /// The host gets its routes for the rows that an earlier process has written.
     pub(crate) fn new(
@@ -29,8 +34,9 @@ impl TablesPart {
         speaker: Speaker,
         host_routes: HostRoutes,
     ) -> Result<Self, AgentError> {
-        for (key, _) in tables.vpc_blocks.entries()? {
-            log_failure("route to a VPC's block", host_routes.follow(&key, true));
+        for (key, row) in tables.vpc_blocks.entries()? {
+            let followed = host_routes.follow(&key, leads(&row));
+            log_failure("route to a VPC's block", followed);
         }
         Ok(Self {
             tables,
@@ -118,7 +124,7 @@ impl TablesPart {
                 set(&mut tables.public_addresses, key, row.as_ref())
             }
             TableChange::VpcBlock(key, row) => {
-                let leads = row.is_some();
+                let leads = row.as_ref().is_some_and(leads);
                 let follow = || {
                     let followed = self.host_routes.follow(key, leads);
                     log_failure("route to a VPC's block", followed);
