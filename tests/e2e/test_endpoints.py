@@ -7,7 +7,7 @@ import pytest
 from namespaces import until
 from network import allow
 from region import refused
-from test_inside import API, EC2, Inside
+from test_inside import API, EC2, Inside, give_role
 
 SERVICE = "com.amazonaws.us-east-1.ec2"
 
@@ -91,6 +91,10 @@ def test_an_endpoint_is_changed_and_deleted_and_stays_over_a_crash(region, named
     assert inside.run(f"dig +short {EC2}").split() == [API]
     own = made["DnsEntries"][0]["DnsName"]
     assert reaches(inside, own) == "api"
+    # By the fabric's own address it needs a role.
+    assert reaches(inside, EC2) in (35, 56)
+    give_role(region, instance)
+    assert reaches(inside, EC2) == "api"
     address = eni["PrivateIpAddress"]
     for denied in [
         lambda: network.ec2.detach_network_interface(AttachmentId="eni-attach-0123456789abcdef0"),

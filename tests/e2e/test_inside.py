@@ -13,6 +13,7 @@ import pytest
 from namespaces import until
 from network import allow
 from region import AWS, ROOT, running
+from test_roles import TRUST
 
 PYTHON = str(ROOT / ".venv/bin/python")
 API = "169.254.169.243"
@@ -21,14 +22,31 @@ BUNDLE = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 COMMAND_SECONDS = 120
 
 
+# What a program in an instance with a role is given: a region, and neither credentials nor a file that has some, nor an endpoint.
+ONLY_A_REGION = "HOME=/nonexistent AWS_DEFAULT_REGION=us-east-1 AWS_PAGER="
+
+
+def give_role(region, *instances):
+    """Gives instances the profile `inside`, with a role; made the first time."""
+    iam, ec2 = region.client("iam"), region.client()
+    if not iam.list_instance_profiles()["InstanceProfiles"]:
+        iam.create_role(RoleName="inside", AssumeRolePolicyDocument=json.dumps(TRUST))
+        iam.create_instance_profile(InstanceProfileName="inside")
+        iam.add_role_to_instance_profile(InstanceProfileName="inside", RoleName="inside")
+    for instance in instances:
+        ec2.associate_iam_instance_profile(InstanceId=instance, IamInstanceProfile={"Name": "inside"})
+
+
 class Inside:
-    """Programs in an instance that call the region, with credentials in their environment and no endpoint."""
+    """Programs in an instance that call the region without an endpoint, with the account's credentials or those of its role."""
 
     def __init__(self, region, instance_id):
         self.region = region
         self.instance_id = instance_id
 
-    def environment(self):
+    def environment(self, is_bare=False):
+        if is_bare:
+            return ONLY_A_REGION
         given = self.region.environment
         names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"]
         return " ".join(f"{name}={shlex.quote(given[name])}" for name in names) + " AWS_PAGER="
@@ -39,13 +57,13 @@ class Inside:
         )
         return done.stdout if check else done
 
-    def aws(self, *arguments):
+    def aws(self, *arguments, is_bare=False):
         command = shlex.join([AWS, *arguments, "--output", "json"])
-        shown = self.run(f"export {self.environment()}; {command}")
+        shown = self.run(f"export {self.environment(is_bare)}; {command}")
         return json.loads(shown) if shown.strip() else None
 
-    def python(self, program):
-        return self.run(f"export {self.environment()}; {PYTHON} -c {shlex.quote(program)}")
+    def python(self, program, is_bare=False):
+        return self.run(f"export {self.environment(is_bare)}; {PYTHON} -c {shlex.quote(program)}")
 
 
 def alone(network, name="alone"):
@@ -56,7 +74,9 @@ def alone(network, name="alone"):
         GroupId=group, IpPermissions=everything["IpPermissionsEgress"]
     )
     network.ec2.delete_route(RouteTableId=network.route_table_id, DestinationCidrBlock="0.0.0.0/0")
-    return network.host(network.subnet_a, group)
+    instance, interface = network.host(network.subnet_a, group)
+    give_role(network.region, instance)
+    return instance, interface
 
 
 def test_unmodified_clients_call_with_nothing_but_credentials_and_a_region(region, network):
@@ -71,6 +91,24 @@ def test_unmodified_clients_call_with_nothing_but_credentials_and_a_region(regio
     lines = [line for line in region.log.read_text().splitlines() if " openeni::api: " in line]
     named = [line for line in lines if line.endswith(f" {instance}")]
     assert len(named) == 3 and "DescribeNetworkInterfaces 200 OK" in named[0], named
+
+
+def test_an_instance_with_a_role_calls_with_nothing_set_and_one_without_is_reset(region, network):
+    instance, _ = network.host(network.subnet_a, network.group("one"))
+    inside = Inside(region, instance)
+    refused = inside.run(f"curl -sS -m 5 https://{EC2}/", check=False)
+    assert refused.returncode in (35, 56), refused
+    assert "the API is closed" in region.log.read_text()
+    give_role(region, instance)
+    arn = inside.aws("sts", "get-caller-identity", is_bare=True)["Arn"]
+    assert arn == f"arn:aws:sts::123456789012:assumed-role/inside/{instance}"
+    assert inside.aws("ec2", "describe-network-interfaces", is_bare=True)["NetworkInterfaces"]
+    program = "import boto3; print(boto3.client('ec2').describe_vpcs()['Vpcs'][0]['VpcId'])"
+    assert inside.python(program, is_bare=True).startswith("vpc-")
+    # As soon as the call that takes it away is answered.
+    (association,) = network.ec2.describe_iam_instance_profile_associations()["IamInstanceProfileAssociations"]
+    network.ec2.disassociate_iam_instance_profile(AssociationId=association["AssociationId"])
+    assert inside.run(f"curl -sS -m 5 https://{EC2}/", check=False).returncode in (35, 56)
 
 
 def test_the_host_trusts_nobody_new_and_instances_the_region(region, network):
@@ -115,6 +153,7 @@ def test_vpcs_with_the_same_addresses_call_as_themselves(region, network):
         subnet = network.ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
         interface = network.interface(subnet, PrivateIpAddress="10.9.0.9")
         instances.append(network.instance(interface["NetworkInterfaceId"]))
+    give_role(region, *instances)
     for instance in instances * 2:
         shown = Inside(region, instance).run(f"curl -sS --local-port 45000-45010 https://{EC2}/")
         assert "MissingAction" in shown
@@ -155,6 +194,7 @@ def test_the_standby_of_the_readme_takes_over(region, network, how):
     standby, own = network.host(network.subnet_a, group)
     client, _ = network.host(network.subnet_b, group)
     ec2 = network.ec2
+    give_role(region, standby)
     moving = network.interface(network.subnet_a, group)
     network.attach(moving["NetworkInterfaceId"], active)
     shared = "10.0.1.100"
@@ -188,7 +228,7 @@ def test_the_standby_of_the_readme_takes_over(region, network, how):
     path = f"{pathlib.Path(AWS).parent}:{os.environ['PATH']}"
     inside = Inside(region, standby)
     log = region.directory / "takeover.log"
-    inside.run(f"export {inside.environment()} PATH={path}; setsid {script} >{log} 2>&1 </dev/null &")
+    inside.run(f"export {inside.environment(is_bare=True)} PATH={path}; setsid {script} >{log} 2>&1 </dev/null &")
     until(lambda: "watching" in log.read_text(), "the script does not begin")
     assert network.pings(client, shared)
     if how == "stop":

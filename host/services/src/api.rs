@@ -293,7 +293,11 @@ fn client_of_endpoint(world: &World, vpc_id: VpcId, from: IpAddr) -> Option<Inst
     Some(owner.attachment.as_ref()?.instance_id)
 }
 
-/// Whether an instance may call the API by the fabric's own address. Interface endpoints are another way, with rules of their own.
+/// Whether an instance may call the API by the fabric's own address: whether it has a role. Interface endpoints are another way,
+/// with rules of their own.
 fn may_call(world: &World, instance_id: InstanceId) -> bool {
-    world.instances.get(instance_id).is_some()
+    let association = world.iam_instance_profile_associations.one(&instance_id);
+    let profile = association.and_then(|one| world.instance_profiles.one(&one.instance_profile_id));
+    let role = profile.and_then(|profile| profile.role_name.clone());
+    role.is_some_and(|name| world.roles.get(name).is_some())
 }

@@ -18,7 +18,7 @@ use eni_model::{RegionSettings, ServedApi};
 use eni_region::{Environment, Region};
 use eni_services::{ApiService, Askers, GuestApi, MAX_CONNECTIONS_PER_INTERFACE};
 use eni_store::MemoryStore;
-use support::{NOW, VPORTS, two_instances};
+use support::{NOW, VPORTS, WITHOUT_ROLE, two_instances};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio_rustls::rustls::crypto::ring;
@@ -168,6 +168,7 @@ fn guests_find_the_api_where_its_names_lead() {
 fn nobody_else_is_answered_and_no_other_name_is_certified() {
     let bench = Bench::new();
     bench.call(9).unwrap_err();
+    bench.call(WITHOUT_ROLE).unwrap_err();
     let metadata: Ipv4Addr = Service::InstanceMetadata.address(VPORTS[0]).into();
     for other in [metadata, Ipv4Addr::LOCALHOST] {
         let mut stream = bench.tls(bench.connect_to(other), "sts.amazonaws.com");
