@@ -22,8 +22,8 @@ use std::collections::BTreeMap;
 use support::{Lab, shell};
 use walk::{Step, Walk, walk_all};
 
-/// The vports of a region: the uplink's and one for each instance. A test run takes only those of devices.
-const VPORTS: std::ops::Range<u32> = 2..10;
+/// The vports of a region: the uplink's, one for each instance and one for each endpoint. A test run takes only those of devices.
+const VPORTS: std::ops::Range<u32> = 2..13;
 /// Those that are no device of the laboratory's.
 const MADE: std::ops::Range<u32> = VPORTS.start..UPLINK;
 

@@ -8,6 +8,7 @@ mod endpoints;
 mod flow;
 mod fragment;
 mod header;
+mod internet;
 mod ipv6;
 mod life;
 mod nat;
@@ -21,7 +22,7 @@ use eni_model::resource::{
     Attachment, NetworkInterface, Route, RouteTarget, Subnet, VpcPeeringConnectionStatus,
 };
 use eni_types::{
-    AttachmentStatus, InstanceState, IpCidr, Ipv4Cidr, NetworkInterfaceId, SecurityGroupId, VpcId,
+    AttachmentStatus, InstanceState, Ipv4Cidr, NetworkInterfaceId, SecurityGroupId, VpcId,
     VpcPeeringConnectionId,
 };
 
@@ -30,6 +31,7 @@ use flow::whole_quote;
 pub(crate) use flow::{Query, Quote, TrackedFlow};
 pub(crate) use fragment::{Firsts, Piece};
 pub(crate) use header::{IpOptions, Tag};
+use internet::{is_regions, private_of, public_of, way_by_gateway, way_from_outside};
 pub(crate) use ipv6::ROUTER;
 pub(crate) use life::{Ending, Tracked};
 pub(crate) use nat::{NatFlow, NatFlows, end};
@@ -481,96 +483,6 @@ fn longest_route<'a>(world: &'a World, subnet: &Subnet, address: IpAddr) -> Opti
         .max_by_key(|route| route.destination.prefix_length())
 }
 
-/// The internet gateway gives the source its public address; one of the region's own public addresses turns around.
-fn way_by_gateway(world: &World, pool: Ipv4Cidr, vpc_id: VpcId, packet: &Packet) -> Option<Way> {
-    let source = public_of(world, owner(world, vpc_id, packet.source)?, packet.source)?;
-    if let Some((vpc_id, destination)) = nat::behind_public(world, packet.destination) {
-        return Some(Way {
-            to: Place::Outside,
-            source,
-            destination,
-            leaves_subnet: true,
-            enters_subnet: true,
-            through_gateway: true,
-            by_egress_only: false,
-            must_answer: false,
-            met: nat::Met::inward(world, vpc_id, destination),
-            peering: None,
-        });
-    }
-    let (to, destination) = match private_of(world, packet.destination) {
-        Some((eni, private)) => (Place::Interface(eni.network_interface_id), private),
-        // The region's addresses are nobody's outside, but the first one, which is the host's.
-        None if is_regions(pool, packet.destination) => return None,
-        None => (Place::Outside, packet.destination),
-    };
-    Some(Way {
-        to,
-        source,
-        destination,
-        leaves_subnet: true,
-        enters_subnet: to != Place::Outside,
-        through_gateway: true,
-        by_egress_only: false,
-        must_answer: false,
-        met: None,
-        peering: None,
-    })
-}
-
-fn way_from_outside(world: &World, pool: Ipv4Cidr, packet: &Packet) -> Option<Way> {
-    let gateway = nat::behind_public(world, packet.destination);
-    let interface = || {
-        let (eni, private) = private_of(world, packet.destination)?;
-        Some((
-            eni.vpc_id,
-            private,
-            Place::Interface(eni.network_interface_id),
-        ))
-    };
-    let (vpc_id, destination, to) = match gateway {
-        Some((vpc_id, private)) => (vpc_id, private, Place::Outside),
-        None => interface()?,
-    };
-    // The own VPC's addresses, and those of peers that rules may trust.
-    let peers = peers_of(world, vpc_id);
-    let mut inside = peers.chain([vpc_id]).filter_map(|id| world.vpcs.get(id));
-    if is_regions(pool, packet.source)
-        || inside.any(|vpc| vpc.blocks().any(|block| block.contains(packet.source)))
-    {
-        return None;
-    }
-    Some(Way {
-        to,
-        source: packet.source,
-        destination,
-        leaves_subnet: false,
-        enters_subnet: true,
-        through_gateway: true,
-        by_egress_only: false,
-        must_answer: false,
-        met: gateway.and_then(|_| nat::Met::inward(world, vpc_id, destination)),
-        peering: None,
-    })
-}
-
-/// The VPCs that a VPC is peered with now.
-fn peers_of(world: &World, id: VpcId) -> impl Iterator<Item = VpcId> {
-    let active = world
-        .vpc_peering_connections
-        .iter()
-        .filter(|connection| connection.status == VpcPeeringConnectionStatus::Active);
-    active.filter_map(move |connection| {
-        let ends = [connection.requester_vpc_id, connection.accepter_vpc_id];
-        ends.contains(&id).then_some(())?;
-        ends.into_iter().find(|end| *end != id)
-    })
-}
-
-fn is_regions(pool: Ipv4Cidr, address: IpAddr) -> bool {
-    IpCidr::V4(pool).contains(address) && Some(address) != pool.nth(1).map(IpAddr::V4)
-}
-
 /// Addresses of a host, of a link, of groups or of nobody: RFC 6890, RFC 1112. None is seen beyond a router.
 fn stays_home(address: IpAddr) -> bool {
     let IpAddr::V4(address) = address else {
@@ -580,37 +492,6 @@ fn stays_home(address: IpAddr) -> bool {
         || address.is_loopback()
         || address.is_link_local()
         || address.octets()[0] >= 224
-}
-
-/// The public address of a private one, in a VPC with an internet gateway.
-fn public_of(world: &World, eni: &NetworkInterface, private: IpAddr) -> Option<IpAddr> {
-    world
-        .internet_gateways
-        .iter()
-        .find(|gateway| gateway.vpc_id == Some(eni.vpc_id))?;
-    world
-        .addresses
-        .iter()
-        .find(|address| {
-            address.association.as_ref().is_some_and(|association| {
-                association.network_interface_id == eni.network_interface_id
-                    && IpAddr::V4(association.private_ip_address) == private
-            })
-        })
-        .map(|address| address.public_ip.into())
-}
-
-/// The live interface and private address behind a public address.
-fn private_of(world: &World, public: IpAddr) -> Option<(&NetworkInterface, IpAddr)> {
-    let address = world
-        .addresses
-        .iter()
-        .find(|address| IpAddr::V4(address.public_ip) == public)?;
-    let association = address.association.as_ref()?;
-    let eni = live(world, association.network_interface_id)?;
-    let private = association.private_ip_address.into();
-    public_of(world, eni, private)?;
-    Some((eni, private))
 }
 
 /// Group rules match private addresses of interfaces only, and only if they are the packet's real ends.

@@ -4,12 +4,13 @@ mod draws;
 mod ipv6;
 mod nat;
 mod services;
+mod tables;
 mod traffic;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use eni_lower::{Numbers, UPLINK_VPORT, VportNumbers, lower};
+use eni_lower::{Numbers, VportNumbers};
 use eni_model::resource::{
     Address, AddressAssociation, Instance, InternetGateway, IpProtocol, NetworkAcl,
     NetworkAclEntry, NetworkInterface, PortRange, Route, RouteOrigin, RouteTable, RouteTarget,
@@ -509,53 +510,6 @@ impl Region {
 
     pub(crate) fn interface(&self, id: NetworkInterfaceId) -> NetworkInterface {
         NetworkInterface::clone(self.world().network_interfaces.get(id).unwrap())
-    }
-
-    /// Lets the next packet of each flow be decided anew, as it would be within a second: the kernel's time cannot be moved.
-    pub(crate) fn forget_verdicts(&mut self) {
-        self.epoch += 1;
-        self.number_rows();
-    }
-
-    /// Fills the tables anew, as an agent does after every change.
-    fn lower(&mut self) {
-        let (world, settings) = (&self.model.world, &self.model.region);
-        let desired = lower(world, settings, &mut self.numbers, &mut self.vports);
-        self.epoch += 1;
-        self.endpoints = desired.endpoints;
-        let tables = desired.tables;
-        self.tables = MemoryTables {
-            vports: tables.vports,
-            mappings: tables.mappings,
-            prefix_mappings: tables.prefix_mappings,
-            public_addresses: tables.public_addresses,
-            vpc_blocks: tables.vpc_blocks,
-            macs: tables.macs,
-            routes: tables.routes,
-            nat_gateways: tables.nat_gateways,
-            policies: tables.policies,
-            remote_rules: tables.remote_rules,
-            identity_rules: tables.identity_rules,
-            port_rules: tables.port_rules,
-            ..MemoryTables::default()
-        };
-        self.tables.globals.uplink_vport = UPLINK_VPORT;
-        for eni in self.model.world.network_interfaces.iter() {
-            let attachment = eni.attachment.as_ref();
-            let vport = attachment.and_then(|one| self.vports.get(one.attachment_id));
-            if let Some(row) = vport.and_then(|vport| self.tables.vports.get(&vport)) {
-                let before = self.vpcs.insert(row.vpc, eni.vpc_id);
-                assert!(before.is_none_or(|before| before == eni.vpc_id));
-            }
-        }
-        self.number_rows();
-    }
-
-    fn number_rows(&mut self) {
-        self.tables.globals.topology_generation = self.epoch;
-        for row in self.tables.vports.values_mut() {
-            row.generation = self.epoch;
-        }
     }
 }
 
