@@ -99,6 +99,10 @@ fn root_a_destination_has_its_flows_and_no_more_until_they_expire() {
     data_plane = lab.open();
     assert_eq!(data_plane.nat_maps.entries(GATEWAY).unwrap().len(), 3);
     data_plane.tables.nat_gateways.remove(&GATEWAY).unwrap();
+    // No cached verdict outlives the row.
+    let mut globals = data_plane.tables.globals.get(0).unwrap();
+    globals.topology_generation += 1;
+    data_plane.tables.globals.set(0, &globals).unwrap();
     data_plane.nat_maps.forget(GATEWAY);
     data_plane.instance_maps.collect_expired().unwrap();
     assert_eq!(data_plane.nat_maps.gateways(), []);

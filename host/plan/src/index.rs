@@ -50,7 +50,7 @@ impl Index {
             })
         });
         let row = desired.tables.vports.get(&vport);
-        let guest = row.filter(|row| !row.has(Vport::UPLINK) && !row.has(Vport::SERVICES));
+        let guest = row.filter(|row| is_guests(row));
         let guest = guest.map(|row| {
             let takes = self.takers.contains(&(row.subnet, vport));
             self.guests.get(&(row.vpc, row.subnet, vport)) == Some(&row.mac)
@@ -137,7 +137,7 @@ impl Index {
     }
 
     fn add_row(&mut self, vport: u32, row: &Vport) {
-        if row.has(Vport::UPLINK) || row.has(Vport::SERVICES) || row.is_endpoint() {
+        if !is_guests(row) {
             return;
         }
         self.guests.insert((row.vpc, row.subnet, vport), row.mac);
@@ -257,6 +257,11 @@ impl Index {
         let mut takers = self.takers.range(all);
         takers.any(|(_, vport)| Some(*vport) != row.location.vport_here())
     }
+}
+
+/// Whether there is a guest behind the row, who knows neighbors and is known by them.
+fn is_guests(row: &Vport) -> bool {
+    !row.has(Vport::UPLINK) && !row.has(Vport::SERVICES) && !row.is_endpoint()
 }
 
 /// The policies that a row names, if it stands.

@@ -83,6 +83,7 @@ impl Datagram {
             && payload.len() >= offset + 2
         {
             let sum = internet_checksum(&payload, self.pseudo_sum(payload.len()));
+            let sum = as_sent(self.protocol, sum);
             payload[offset..offset + 2].copy_from_slice(&sum.to_be_bytes());
         }
         header.extend(payload);
@@ -212,6 +213,14 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
     bytes
         .chunks(2)
         .map(|pair| u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |last| u32::from(*last)))
+}
+
+/// The checksum as a sender writes it: UDP's is never zero, which says that there is none (RFC 768).
+pub(super) const fn as_sent(protocol: u8, sum: u16) -> u16 {
+    match (protocol, sum) {
+        (protocol::UDP, 0) => 0xffff,
+        _ => sum,
+    }
 }
 
 /// The Internet checksum of `bytes` and what has been added up.

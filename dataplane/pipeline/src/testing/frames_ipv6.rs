@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::net::Ipv6Addr;
 use eni_wire::{icmpv6_type, protocol};
 
-use super::frames::{internet_checksum, sum_of_words};
+use super::frames::{as_sent, internet_checksum, sum_of_words};
 use super::region::{ANNA, BERT, UPLINK, mac, router_mac};
 use super::region_ipv6::{HOST, own};
 
@@ -93,6 +93,7 @@ impl Packet {
             && payload.len() >= offset + 2
         {
             let sum = internet_checksum(&payload, self.pseudo_sum(payload.len()));
+            let sum = as_sent(self.protocol, sum);
             payload[offset..offset + 2].copy_from_slice(&sum.to_be_bytes());
         }
         behind.extend(payload);
