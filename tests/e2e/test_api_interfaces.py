@@ -188,10 +188,11 @@ def test_private_addresses_are_assigned_moved_and_unassigned(ec2):
     assigned = ec2.assign_private_ip_addresses(NetworkInterfaceId=eni, PrivateIpAddresses=["10.0.1.200"])
     assert assigned["NetworkInterfaceId"] == eni
     assert [found["PrivateIpAddress"] for found in assigned["AssignedPrivateIpAddresses"]] == ["10.0.1.200"]
-    ec2.assign_private_ip_addresses(NetworkInterfaceId=eni, SecondaryPrivateIpAddressCount=2)
-    assert len(described(ec2, eni)["PrivateIpAddresses"]) == 4
     other = ec2.create_network_interface(SubnetId=place.subnet_id, PrivateIpAddress="10.0.1.11")
     other = other["NetworkInterface"]["NetworkInterfaceId"]
+    # Those are chosen at random, and must not be the others.
+    ec2.assign_private_ip_addresses(NetworkInterfaceId=eni, SecondaryPrivateIpAddressCount=2)
+    assert len(described(ec2, eni)["PrivateIpAddresses"]) == 4
     with refused("InvalidParameterValue", "[10.0.1.200] assigned, but move is not allowed."):
         ec2.assign_private_ip_addresses(NetworkInterfaceId=other, PrivateIpAddresses=["10.0.1.200"])
     ec2.assign_private_ip_addresses(
