@@ -23,20 +23,23 @@ use tracing::{debug, info, warn};
 
 use crate::connection::{Connection, Reach, accept, listen_at};
 use crate::measure;
-use crate::places::{Arrival, Places};
+use crate::places::{Arrival, MAX_CONNECTIONS_PER_INTERFACE, Places};
+use crate::shares::{Share, Shares};
 use crate::{Asker, Askers};
 
 /// Threads that serve guests' calls.
 const THREADS: usize = 2;
 /// How long a handshake may take.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
-/// Handshakes of an interface that are worked on at once: each takes some 0.3 ms of a thread.
+/// Handshakes of an interface, or of an endpoint's client, that are worked on at once: each takes some 0.3 ms of a thread.
 const MAX_HANDSHAKES: usize = 2;
 /// The longest life of a connection: its client opens another. The longest answer takes as long
 /// (`eni_ec2_api::long_answer`).
 const LONGEST_CONNECTION: Duration = Duration::from_secs(600);
 /// Connections by the interface of an endpoint that are served at once, and as many that wait: all its VPC's clients share them.
 pub const MAX_CONNECTIONS_PER_ENDPOINT: usize = 256;
+/// Those of one client, known by its address: as many as it has at the fabric's own address.
+const MAX_CONNECTIONS_PER_CLIENT: usize = MAX_CONNECTIONS_PER_INTERFACE;
 /// How often it is told that an interface is refused.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 
@@ -63,6 +66,8 @@ struct Guests {
     acceptor: TlsAcceptor,
     places: Places,
     places_of_endpoints: Places,
+    /// By the endpoint's vport and the client's address.
+    clients_of_endpoints: Shares<(u32, IpAddr)>,
     handshakes: Mutex<BTreeMap<u32, Arc<Semaphore>>>,
     /// When it was told last that this attachment is refused.
     told: Mutex<BTreeMap<AttachmentId, Instant>>,
@@ -94,6 +99,7 @@ impl ApiService {
                     MAX_CONNECTIONS_PER_ENDPOINT,
                     MAX_CONNECTIONS_PER_ENDPOINT,
                 ),
+                clients_of_endpoints: Shares::bounded(MAX_CONNECTIONS_PER_CLIENT, MAX_HANDSHAKES),
                 handshakes: Mutex::default(),
                 told: Mutex::default(),
             }),
@@ -164,6 +170,16 @@ impl Guests {
             Caller::Instance(_) => &self.places,
             Caller::ThroughEndpoint(..) => &self.places_of_endpoints,
         };
+        let share = match caller {
+            Caller::Instance(_) => None,
+            Caller::ThroughEndpoint(..) => {
+                let share = self.clients_of_endpoints.take((vport, way.from));
+                if share.is_none() {
+                    measure::refused(measure::API);
+                }
+                Some(share?)
+            }
+        };
         let Some(arrival) = places.arrive(vport) else {
             measure::refused(measure::API);
             return None;
@@ -175,7 +191,7 @@ impl Guests {
             move || guests.caller(way) == Some(caller)
         });
         Some(async move {
-            let served = guests.serve_one(connection, arrival, vport, client);
+            let served = guests.serve_one(connection, arrival, vport, client, share);
             if timeout(LONGEST_CONNECTION, served).await.is_err() {
                 debug!(vport, "a guest's connection has lasted long enough");
             }
@@ -188,13 +204,16 @@ impl Guests {
         arrival: Arrival,
         vport: u32,
         client: Client,
+        share: Option<Share<(u32, IpAddr)>>,
     ) {
         let Some(place) = arrival.place().await else {
             measure::refused(measure::API);
             return;
         };
         let handshake = async {
-            let _turn = self.handshakes_of(vport).acquire_owned().await.ok()?;
+            let own = share.as_ref().map(|share| Arc::clone(&share.handshakes));
+            let handshakes = own.unwrap_or_else(|| self.handshakes_of(vport));
+            let _turn = handshakes.acquire_owned().await.ok()?;
             place.turns().answer(|| ()).await;
             self.acceptor.accept(connection).await.ok()
         };
@@ -206,6 +225,7 @@ impl Guests {
         if let Err(error) = serve_one(stream, client, api, place.is_wanted()).await {
             debug!(%error, vport, "a guest's connection ended early");
         }
+        drop(share);
     }
 
     fn handshakes_of(&self, vport: u32) -> Arc<Semaphore> {

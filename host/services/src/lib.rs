@@ -23,6 +23,7 @@ mod metadata;
 mod names;
 mod places;
 mod services;
+mod shares;
 mod sys;
 mod time;
 mod turns;
