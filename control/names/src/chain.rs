@@ -10,6 +10,10 @@ use crate::question::{Question, Reply};
 use crate::upstream::Found;
 use crate::{Scope, internal};
 
+/// So many aliases are followed at most: more than resolvers follow (BIND's `max-query-restarts` is 11, as is Unbound's), and few enough
+/// that no answer of upstream's keeps others waiting.
+const MOST_ALIASES: usize = 16;
+
 /// What `question` is answered, from what upstream has `found`.
 ///
 /// Aliases are followed from the name in question (RFC 1034, 5.3.3). One that leads to a name that is answered here ends there: the
@@ -19,7 +23,7 @@ pub(crate) fn told(question: &Question, found: &Found, scope: Scope<'_>) -> Repl
     let mut answers = Vec::new();
     let mut name = question.name().clone();
     // Each alias is a record: a circle ends here.
-    for _ in 0..=found.answers.len() {
+    for _ in 0..=found.answers.len().min(MOST_ALIASES) {
         if !answers.is_empty()
             && let Some(mut own) = internal::answer(&question.about(name.clone()), scope)
         {

@@ -501,6 +501,17 @@ fn of_upstreams_records_only_those_are_told_that_the_question_leads_to() {
     let (code, answers) = tell(&circle);
     assert_eq!(code, ResponseCode::NoError);
     assert!(answers.len() <= 8, "{answers:?}");
+    // A long chain is cut, and not followed to its end.
+    let name = |number: usize| format!("a{number}.example.com.");
+    let mut long: Vec<(String, RData)> = (0..40)
+        .map(|number| (name(number), alias(&name(number + 1))))
+        .collect();
+    long.push(("www.example.com.".to_owned(), alias(&name(0))));
+    let long: Vec<_> = long
+        .iter()
+        .map(|(owner, data)| (owner.as_str(), data.clone()))
+        .collect();
+    assert_eq!(tell(&long).1.len(), 17);
     // RFC 6672: the domain's own record says why.
     let dname = RData::Unknown {
         code: RecordType::Unknown(39),
