@@ -7,15 +7,13 @@ use alloc::string::{String, ToString};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
+use eni_sessions::{CODE_LENGTH, DerivedKey};
 use eni_types::{InstanceId, Timestamp};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
 /// The longest time to live: six hours.
 const LONGEST: u32 = 21_600;
-/// Bytes of the time until which a token holds, and of the code behind it.
+/// Bytes of the time until which a token holds, before the code.
 const TIME_LENGTH: usize = 8;
-const CODE_LENGTH: usize = 32;
 const LENGTH: usize = TIME_LENGTH + CODE_LENGTH;
 const MILLISECONDS: i64 = 1_000;
 
@@ -34,22 +32,14 @@ impl Seconds {
 }
 
 /// What a region's tokens are made with.
-#[derive(Clone)]
-pub struct TokenKey(Hmac<Sha256>);
-
-/// Its content is secret.
-impl core::fmt::Debug for TokenKey {
-    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        formatter.debug_struct("TokenKey").finish_non_exhaustive()
-    }
-}
+#[derive(Clone, Debug)]
+pub struct TokenKey(DerivedKey);
 
 impl TokenKey {
     /// The key that follows from a secret of the region's. Nobody who knows the key, or a token, knows the secret.
     #[must_use]
     pub fn from_secret(secret: &[u8]) -> Self {
-        let derived = code(&keyed(secret), &[b"instance metadata tokens"]);
-        Self(keyed(&derived))
+        Self(DerivedKey::new(secret, b"instance metadata tokens"))
     }
 
     /// A token for an instance.
@@ -76,28 +66,15 @@ impl TokenKey {
         let length = URL_SAFE.decode_slice(token, &mut bytes).ok()?;
         let (until, found) = bytes.get(..length)?.split_first_chunk::<TIME_LENGTH>()?;
         let of_instance = instance_id.to_string();
-        let mac = self.0.clone().chain_update(until).chain_update(of_instance);
-        mac.verify_slice(found).ok()?;
+        self.0.verify(&[until, of_instance.as_bytes()], found)?;
         let left = i64::from_be_bytes(*until).saturating_sub(now.0);
         let seconds = u32::try_from(left.checked_div(MILLISECONDS)?).ok()?;
         (left > 0).then_some(Seconds(seconds))
     }
 
     fn code(&self, instance_id: InstanceId, until: [u8; TIME_LENGTH]) -> [u8; CODE_LENGTH] {
-        code(&self.0, &[&until, instance_id.to_string().as_bytes()])
+        self.0.code(&[&until, instance_id.to_string().as_bytes()])
     }
-}
-
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("HMAC takes keys of every length")
-}
-
-fn code(keyed: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; CODE_LENGTH] {
-    let mut mac = keyed.clone();
-    for part in parts {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@
 
 extern crate alloc;
 
+mod derived_key;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -17,13 +19,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eni_types::Timestamp;
 use eni_types::iam::RoleId;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+
+pub use derived_key::{CODE_LENGTH, DerivedKey};
 
 /// What tokens begin with: the form of all that follows.
 const FORM: u8 = 1;
-/// Bytes of the code at a token's end.
-const CODE_LENGTH: usize = 32;
 /// Bytes of the time until which a session holds.
 const TIME_LENGTH: usize = 8;
 /// Bytes of a role's unique id.
@@ -94,22 +94,14 @@ impl core::fmt::Debug for TemporaryCredentials {
 }
 
 /// What a region's temporary credentials are made with.
-#[derive(Clone)]
-pub struct SessionKey(Hmac<Sha256>);
-
-/// Its content is secret.
-impl core::fmt::Debug for SessionKey {
-    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        formatter.debug_struct("SessionKey").finish_non_exhaustive()
-    }
-}
+#[derive(Clone, Debug)]
+pub struct SessionKey(DerivedKey);
 
 impl SessionKey {
     /// The key that follows from a secret of the region's. Nobody who knows the key, or credentials, knows the secret.
     #[must_use]
     pub fn from_secret(secret: &[u8]) -> Self {
-        let derived = code(&keyed(secret), &[b"temporary credentials"]);
-        Self(keyed(&derived))
+        Self(DerivedKey::new(secret, b"temporary credentials"))
     }
 
     /// The credentials of a session: always the same.
@@ -119,12 +111,12 @@ impl SessionKey {
         token.extend(session.expiration.0.to_be_bytes());
         token.extend(session.role_id.to_string().bytes());
         token.extend(session.name.bytes());
-        let proof = code(&self.0, &[b"token", &token]);
+        let proof = self.0.code(&[b"token", &token]);
         token.extend(proof);
-        let digits = code(&self.0, &[b"access key", &token]);
+        let digits = self.0.code(&[b"access key", &token]);
         let digits = digits.iter().take(ACCESS_KEY_CHARACTERS);
         let digits = digits.map(|byte| char::from(BASE32[usize::from(byte % 32)]));
-        let secret = code(&self.0, &[b"secret", &token]);
+        let secret = self.0.code(&[b"secret", &token]);
         TemporaryCredentials {
             access_key_id: ACCESS_KEY_PREFIX.chars().chain(digits).collect(),
             secret_access_key: STANDARD.encode(&secret[..SECRET_LENGTH]),
@@ -141,8 +133,7 @@ impl SessionKey {
         }
         let bytes = STANDARD.decode(token).ok()?;
         let (said, found) = bytes.split_last_chunk::<CODE_LENGTH>()?;
-        let mac = self.0.clone().chain_update(b"token").chain_update(said);
-        mac.verify_slice(found).ok()?;
+        self.0.verify(&[b"token", said], found)?;
         let (form, said) = said.split_first()?;
         let (time, said) = said.split_first_chunk::<TIME_LENGTH>()?;
         let (role_id, name) = said.split_first_chunk::<ROLE_ID_LENGTH>()?;
@@ -153,18 +144,6 @@ impl SessionKey {
             expiration: Timestamp(i64::from_be_bytes(*time)),
         })
     }
-}
-
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("HMAC takes keys of every length (RFC 2104)")
-}
-
-fn code(keyed: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; CODE_LENGTH] {
-    let mut mac = keyed.clone();
-    for part in parts {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]
