@@ -15,7 +15,7 @@ use eni_model::{Source, World};
 use eni_types::{AttachmentId, InstanceId, NetworkInterfaceId, VpcId};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -59,6 +59,9 @@ pub struct ApiService {
     runtime: Option<Runtime>,
 }
 
+/// A client: a vport, and at an endpoint's the address from which it calls.
+type ClientKey = (u32, Option<IpAddr>);
+
 struct Guests {
     source: Arc<dyn Source>,
     askers: Arc<Askers>,
@@ -66,9 +69,7 @@ struct Guests {
     acceptor: TlsAcceptor,
     places: Places,
     places_of_endpoints: Places,
-    /// By the endpoint's vport and the client's address.
-    clients_of_endpoints: Shares<(u32, IpAddr)>,
-    handshakes: Mutex<BTreeMap<u32, Arc<Semaphore>>>,
+    shares: Shares<ClientKey>,
     /// When it was told last that this attachment is refused.
     told: Mutex<BTreeMap<AttachmentId, Instant>>,
 }
@@ -99,8 +100,7 @@ impl ApiService {
                     MAX_CONNECTIONS_PER_ENDPOINT,
                     MAX_CONNECTIONS_PER_ENDPOINT,
                 ),
-                clients_of_endpoints: Shares::bounded(MAX_CONNECTIONS_PER_CLIENT, MAX_HANDSHAKES),
-                handshakes: Mutex::default(),
+                shares: Shares::with_handshakes(MAX_HANDSHAKES),
                 told: Mutex::default(),
             }),
             runtime: Some(runtime),
@@ -166,21 +166,17 @@ impl Guests {
             self.refuse(vport);
             return None;
         };
-        let places = match caller {
-            Caller::Instance(_) => &self.places,
-            Caller::ThroughEndpoint(..) => &self.places_of_endpoints,
-        };
-        let share = match caller {
-            Caller::Instance(_) => None,
+        let (places, address, most) = match caller {
+            // Its places are its own.
+            Caller::Instance(_) => (&self.places, None, usize::MAX),
             Caller::ThroughEndpoint(..) => {
-                let share = self.clients_of_endpoints.take((vport, way.from));
-                if share.is_none() {
-                    measure::refused(measure::API);
-                }
-                Some(share?)
+                let from = Some(way.from);
+                (&self.places_of_endpoints, from, MAX_CONNECTIONS_PER_CLIENT)
             }
         };
-        let Some(arrival) = places.arrive(vport) else {
+        let share = self.shares.take((vport, address), most);
+        let Some((arrival, share)) = share.and_then(|share| Some((places.arrive(vport)?, share)))
+        else {
             measure::refused(measure::API);
             return None;
         };
@@ -204,16 +200,14 @@ impl Guests {
         arrival: Arrival,
         vport: u32,
         client: Client,
-        share: Option<Share<(u32, IpAddr)>>,
+        share: Share<ClientKey>,
     ) {
         let Some(place) = arrival.place().await else {
             measure::refused(measure::API);
             return;
         };
         let handshake = async {
-            let own = share.as_ref().map(|share| Arc::clone(&share.handshakes));
-            let handshakes = own.unwrap_or_else(|| self.handshakes_of(vport));
-            let _turn = handshakes.acquire_owned().await.ok()?;
+            let _turn = share.handshakes.acquire().await.ok()?;
             place.turns().answer(|| ()).await;
             self.acceptor.accept(connection).await.ok()
         };
@@ -226,15 +220,6 @@ impl Guests {
             debug!(%error, vport, "a guest's connection ended early");
         }
         drop(share);
-    }
-
-    fn handshakes_of(&self, vport: u32) -> Arc<Semaphore> {
-        let mut all = self
-            .handshakes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Semaphore::new(MAX_HANDSHAKES));
-        Arc::clone(all.entry(vport).or_insert_with(new))
     }
 
     /// Who calls by `way`, if it may. Asked anew for each call: a vport's number may become another interface's, and what an

@@ -9,7 +9,6 @@ use tokio::sync::Semaphore;
 #[derive(Debug)]
 pub(crate) struct Shares<K: Ord> {
     held: Held<K>,
-    most: usize,
     handshakes: usize,
 }
 
@@ -31,23 +30,22 @@ pub(crate) struct Share<K: Ord + Copy> {
 }
 
 impl<K: Ord + Copy> Shares<K> {
-    /// Each client holds `most` at most, and `handshakes` of its are worked on at once.
-    pub(crate) fn bounded(most: usize, handshakes: usize) -> Self {
+    /// Of each client so many handshakes are worked on at once.
+    pub(crate) fn with_handshakes(handshakes: usize) -> Self {
         Self {
             held: Arc::default(),
-            most,
             handshakes,
         }
     }
 
-    /// One more for `client`; `None` if it holds as many as it may.
-    pub(crate) fn take(&self, client: K) -> Option<Share<K>> {
+    /// One more for `client`; `None` if it holds `most`.
+    pub(crate) fn take(&self, client: K, most: usize) -> Option<Share<K>> {
         let mut held = lock(&self.held);
         let own = held.entry(client).or_insert_with(|| Own {
             held: 0,
             handshakes: Arc::new(Semaphore::new(self.handshakes)),
         });
-        if own.held >= self.most {
+        if own.held >= most {
             return None;
         }
         own.held += 1;
@@ -82,10 +80,10 @@ mod tests {
 
     #[test]
     fn a_client_takes_its_share_and_nobody_elses() {
-        let shares = Shares::bounded(2, 1);
-        let first = [(); 2].map(|()| shares.take("first").unwrap());
-        assert!(shares.take("first").is_none());
-        let other = shares.take("other").unwrap();
+        let shares = Shares::with_handshakes(1);
+        let first = [(); 2].map(|()| shares.take("first", 2).unwrap());
+        assert!(shares.take("first", 2).is_none());
+        let other = shares.take("other", 2).unwrap();
         // A handshake that does not end keeps its client's waiting, and nobody else's.
         let _endless = first[0].handshakes.try_acquire().unwrap();
         assert!(first[1].handshakes.try_acquire().is_err());
