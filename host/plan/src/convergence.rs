@@ -487,4 +487,46 @@ mod tests {
         let other = Some(RuleBits::EMPTY);
         assert_eq!(without(7, other), [Step::Cut(1, cut)]);
     }
+
+    #[test]
+    fn the_vport_of_an_endpoint_that_has_come_back_is_not_given_again() {
+        let mut region = TestWorld::bootstrapped();
+        let vpc = region.make("CreateVpc", &[("CidrBlock", "10.0.0.0/16")], "/vpc/vpcId");
+        let subnet = [("VpcId", &*vpc), ("CidrBlock", "10.0.1.0/24")];
+        let subnet = region.make("CreateSubnet", &subnet, "/subnet/subnetId");
+        let without = region.world.clone();
+        let endpoint = [
+            ("VpcEndpointType", "Interface"),
+            ("ServiceName", "com.amazonaws.us-east-1.ec2"),
+            ("VpcId", &*vpc),
+            ("SubnetId.1", &*subnet),
+            ("PrivateDnsEnabled", "false"),
+        ];
+        region.must("CreateVpcEndpoint", &endpoint);
+        let with = region.world.clone();
+        let keys = differing_rows(&without, &with);
+
+        let settings = region.region.clone();
+        let (mut vports, numbers) = (VportNumbers::default(), Numbers::default());
+        let (mut lowering, _) = Lowering::new(&with, &settings, numbers, &mut vports);
+        let mut convergence = Convergence::new(Observed::default());
+        convergence.begin(lowering.desired());
+        // Its row is never written: what is desired alone holds the number.
+        for (before, after, is_released) in [
+            (&with, &without, None),
+            (&without, &with, Some(false)),
+            (&with, &without, Some(true)),
+        ] {
+            let update = lowering.update(before, after, &keys, &mut vports);
+            convergence.follow(&update.delta, lowering.desired());
+            if let Some(is_released) = is_released {
+                let desired = lowering.desired();
+                let released =
+                    convergence.release_vports(desired, &InFlight::default(), &mut vports);
+                assert_eq!(released, is_released);
+            }
+            let is_numbered = vports.iter().count() == 1;
+            assert_eq!(is_numbered, is_released != Some(true));
+        }
+    }
 }

@@ -198,3 +198,39 @@ fn add_differences<K: Ord + Copy, V: PartialEq>(
     let both = before.keys().chain(after.keys());
     keys.extend(both.filter(|key| before.get(key) != after.get(key)));
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeSet;
+
+    use eni_lower::{Lowering, Numbers, VportNumbers};
+
+    use super::*;
+    use crate::Convergence;
+
+    #[test]
+    fn a_device_that_vanishes_is_a_matter_of_the_instance_it_was_in() {
+        let region = eni_model::testing::region_of(3);
+        let settings = region.region.clone();
+        let (mut vports, numbers) = (VportNumbers::default(), Numbers::default());
+        let (lowering, _) = Lowering::new(&region.world, &settings, numbers, &mut vports);
+        let mut settled = Convergence::new(Observed::default());
+        settled.begin(lowering.desired());
+        for step in settled.plan(lowering.desired()).steps() {
+            settled.done(step);
+        }
+        let before = settled.observed();
+        assert!(!before.devices.is_empty());
+        for (vport, device) in &before.devices {
+            let instance = device.plug.map(|plug| plug.instance_id);
+            let mut after = before.clone();
+            after.devices.remove(vport);
+            for (before, after) in [(before, &after), (&after, before)] {
+                let mut touched = Touched::default();
+                touched.add_observed(before, after);
+                assert_eq!(touched.vports, BTreeSet::from([*vport]));
+                assert_eq!(touched.instances, instance.into_iter().collect());
+            }
+        }
+    }
+}
