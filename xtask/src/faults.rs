@@ -13,6 +13,9 @@ use std::time::Instant;
 const LIST: &str = "tests/faults.toml";
 /// `NextestExitCode::TEST_RUN_FAILED`: the tests were built and run, and one of them failed.
 const TESTS_FAILED: i32 = 100;
+/// What property tests draw their cases by (proptest's `PROPTEST_RNG_SEED`): a fault that is caught is caught each time. Runs
+/// of the tests themselves draw others.
+const CASES: (&str, &str) = ("PROPTEST_RNG_SEED", "1");
 
 /// Options of `cargo xtask faults`.
 #[derive(clap::Args)]
@@ -247,6 +250,7 @@ impl Copy {
         command
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", &self.build)
+            .env(CASES.0, CASES.1)
             // As `make test` does: some of the tests make namespaces.
             .env(runner, self.root.join("scripts/as-root"));
         command
