@@ -18,6 +18,7 @@ mod access_log;
 mod client;
 mod credentials;
 mod fault;
+mod key_maker;
 mod long_answer;
 mod operations;
 mod other_service;

@@ -12,6 +12,7 @@ use eni_query::QueryTree;
 use eni_region::Region;
 use eni_types::InstanceId;
 
+use crate::key_maker::KeyMaker;
 use crate::pieces::{self, Document, guarded};
 use crate::sigv4::Service;
 use crate::{Fault, xml};
@@ -48,6 +49,7 @@ impl Consoles for NoConsoles {
 pub(crate) struct Call<'a> {
     pub(crate) region: &'a Arc<Region>,
     pub(crate) consoles: &'a dyn Consoles,
+    pub(crate) key_maker: &'a KeyMaker,
     pub(crate) caller: Caller,
     /// All parameters but `Action` and `Version`.
     pub(crate) tree: QueryTree,
@@ -194,7 +196,15 @@ async fn run<O: Operation>(mut call: Call<'_>) -> Result<Document, Fault> {
         response
     } else {
         let asked = request.awaits();
-        let plan = |world: &World, context: &mut Context<'_>| request.plan(world, context);
+        let wanted = call.region.read(|world| request.wants_key_pair(world))?;
+        let made = match wanted {
+            Some(wanted) => Some(call.key_maker.make(wanted).await?),
+            None => None,
+        };
+        let plan = |world: &World, context: &mut Context<'_>| {
+            context.key_pair = made;
+            request.plan(world, context)
+        };
         let submission = call.region.submit(call.caller, fingerprint, plan);
         let (response, revision) = submission.await?;
         let tables = call.region.wait_until_followed(revision, TABLES_PATIENCE);

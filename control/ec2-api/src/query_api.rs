@@ -15,6 +15,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, debug, debug_span};
 
 use crate::access_log::Record;
+use crate::key_maker::KeyMaker;
 use crate::long_answer::{AnswerBody, LongAnswer};
 use crate::operations::{self, Call, Consoles, NoConsoles, Served};
 use crate::other_service::{self, OtherService};
@@ -61,6 +62,7 @@ pub struct QueryApi {
     region: Arc<Region>,
     access: Access,
     consoles: Box<dyn Consoles>,
+    key_maker: KeyMaker,
     /// What temporary credentials are made with.
     sessions: Option<SessionKey>,
     signing_keys: SigningKeys,
@@ -76,6 +78,7 @@ impl QueryApi {
             region,
             access,
             consoles: Box::new(NoConsoles),
+            key_maker: KeyMaker::default(),
             sessions: None,
             signing_keys: SigningKeys::default(),
             workers: Workers::start(),
@@ -212,6 +215,7 @@ impl QueryApi {
         let call = Call {
             region: &self.region,
             consoles: &*self.consoles,
+            key_maker: &self.key_maker,
             caller,
             tree,
             request_id,

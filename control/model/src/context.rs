@@ -9,6 +9,7 @@ use eni_types::{IdSequence, Ipv4Cidr, Timestamp};
 use rand_core::Rng;
 
 use crate::Caller;
+use crate::operations::key_pair::NewKeyPair;
 
 /// What is fixed for a region's life.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,4 +110,6 @@ pub struct Context<'a> {
     pub rng: &'a mut dyn Rng,
     /// Equal for two requests only if all their parameters are (`QueryTree::fingerprint`).
     pub fingerprint: u128,
+    /// What was made for a call that wants it ([`crate::Operation::wants_key_pair`]); none in a dry run.
+    pub key_pair: Option<NewKeyPair>,
 }

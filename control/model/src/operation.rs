@@ -9,6 +9,7 @@ use eni_types::{AttachmentId, InstanceId, ReservationId, Timestamp};
 use serde::Serialize;
 
 use crate::describe::Listing;
+use crate::operations::key_pair::WantedKeyPair;
 use crate::resource::Instance;
 use crate::{ChangeSet, Context, Ec2Error, World};
 
@@ -69,6 +70,15 @@ pub trait Operation: Action {
     /// # Errors
     /// As [`Operation::plan`]: the parts cannot fail.
     fn listing(&self, _world: &World) -> Listed<Self> {
+        Ok(None)
+    }
+
+    /// The key pair that is to be made for the call before it is planned ([`Context::key_pair`]): nobody is to wait for it at the
+    /// region's writer.
+    ///
+    /// # Errors
+    /// As [`Operation::plan`], so that none is made for a call that is refused.
+    fn wants_key_pair(&self, _world: &World) -> Result<Option<WantedKeyPair>, Ec2Error> {
         Ok(None)
     }
 

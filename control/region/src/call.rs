@@ -74,6 +74,7 @@ impl<T: Send + 'static> Call for TypedCall<T> {
             ids: surroundings.ids,
             rng: surroundings.rng,
             fingerprint: self.fingerprint,
+            key_pair: None,
         };
         // A planner sees the world through a shared reference: a panic leaves nothing half behind.
         let planned = catch_unwind(AssertUnwindSafe(|| plan(world, &mut context)));

@@ -174,6 +174,7 @@ impl Region {
             ids: &mut IdSequence::new(now, rand::random()),
             rng: &mut rand::rng(),
             fingerprint,
+            key_pair: None,
         };
         // A planner sees the world through a shared reference: a panic leaves nothing half behind.
         let planned = catch_unwind(AssertUnwindSafe(|| {

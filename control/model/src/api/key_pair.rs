@@ -12,6 +12,34 @@ use eni_query::FromQuery;
 use eni_types::KeyPairId;
 use serde::Serialize;
 
+/// What `CreateKeyPair` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct CreateKeyPair {
+    pub(crate) key_name: String,
+    pub(crate) key_type: Option<String>,
+    pub(crate) key_format: Option<String>,
+    #[query(name = "TagSpecification")]
+    pub(crate) tag_specifications: Vec<TagSpecification>,
+}
+
+/// What `CreateKeyPair` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateKeyPairResponse {
+    pub(crate) key_fingerprint: String,
+    pub(crate) key_material: String,
+    pub(crate) key_name: String,
+    pub(crate) key_pair_id: KeyPairId,
+    pub(crate) tag_set: ItemSet<TagItem>,
+}
+
+impl Action for CreateKeyPair {
+    const NAME: &'static str = "CreateKeyPair";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = true;
+    type Response = CreateKeyPairResponse;
+}
+
 /// What `DeleteKeyPair` is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
 pub struct DeleteKeyPair {

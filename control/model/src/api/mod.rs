@@ -78,7 +78,7 @@ pub use internet_gateway::{
     AttachInternetGateway, CreateInternetGateway, DeleteInternetGateway, DescribeInternetGateways,
     DetachInternetGateway,
 };
-pub use key_pair::{DeleteKeyPair, DescribeKeyPairs, ImportKeyPair};
+pub use key_pair::{CreateKeyPair, DeleteKeyPair, DescribeKeyPairs, ImportKeyPair};
 pub use nat_gateway::{
     AssignPrivateNatGatewayAddress, AssociateNatGatewayAddress, CreateNatGateway, DeleteNatGateway,
     DescribeNatGateways, DisassociateNatGatewayAddress, UnassignPrivateNatGatewayAddress,
@@ -166,6 +166,7 @@ macro_rules! for_each_operation {
             CreateEgressOnlyInternetGateway,
             CreateInstanceProfile,
             CreateInternetGateway,
+            CreateKeyPair,
             CreateNatGateway,
             CreateNetworkAcl,
             CreateNetworkAclEntry,

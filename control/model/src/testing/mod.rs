@@ -15,6 +15,7 @@ use eni_types::{IdSequence, Timestamp};
 use serde_json::Value;
 
 use crate::operations::empty_family::EmptyFamily;
+use crate::operations::key_pair::NewKeyPair;
 use crate::resource::ResourceKey;
 use crate::{
     Caller, ChangeSet, Context, Ec2Error, Operation, RegionSettings, Resource, World, bootstrap,
@@ -190,6 +191,7 @@ impl TestWorld {
             ids: &mut self.ids,
             rng: &mut self.rng,
             fingerprint: tree.fingerprint(),
+            key_pair: request.wants_key_pair(&self.world)?.map(|_| made()),
         };
         let (mut changes, response) = request.plan(&self.world, &mut context)?;
         assert!(
@@ -201,5 +203,16 @@ impl TestWorld {
         self.world.apply(&changes);
         self.changes = changes;
         Ok(serde_json::to_value(&response).expect("answers have string keys only"))
+    }
+}
+
+/// A key pair that takes no time to make, the same for every call.
+fn made() -> NewKeyPair {
+    NewKeyPair {
+        public_key:
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFI7HH1XT/2e4InAXC3F+AEgT3fT/XEyjWKE+iHd4Lt made"
+                .into(),
+        fingerprint: "PO53Jrn+Q45tAha4lO95nmJtKSEI1bFH/GD0YgJg1wI=".into(),
+        key_material: "-----BEGIN A KEY-----".into(),
     }
 }

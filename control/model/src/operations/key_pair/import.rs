@@ -1,15 +1,14 @@
 //! `ImportKeyPair`.
 
-use alloc::format;
 use alloc::string::String;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use eni_types::{KeyPairId, TypedId, quota};
+use eni_types::{KeyPairId, TypedId};
 
+use super::create::check_name;
 use super::public_key::PublicKey;
 use crate::api::key_pair::{ImportKeyPair, ImportKeyPairResponse};
-use crate::operations::create::check_quota;
 use crate::resource::{KeyName, KeyPair};
 use crate::tags::Tags;
 use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, World};
@@ -18,10 +17,7 @@ use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, World};
 impl Operation for ImportKeyPair {
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let name = self.key_name;
-        if name.is_empty() || name.chars().count() > quota::KEY_NAME_CHARACTERS {
-            let message = format!("Value ({name}) for parameter keyName is invalid.");
-            return Err(ErrorCode::InvalidParameterValue.with(message));
-        }
+        check_name(&name, world)?;
         let text = STANDARD.decode(self.public_key_material.trim()).ok();
         let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
         let text = text.as_deref().map(str::trim);
@@ -30,16 +26,9 @@ impl Operation for ImportKeyPair {
             let message = "Key is not in valid OpenSSH public key format";
             ErrorCode::InvalidKeyFormat.with(message)
         })?;
-        let key_name = KeyName(name);
-        if world.key_pairs.count(&key_name) > 0 {
-            let message = format!("The keypair '{}' already exists.", key_name.0);
-            return Err(ErrorCode::InvalidKeyPairDuplicate.with(message));
-        }
-        let (count, most) = (world.key_pairs.len(), quota::KEY_PAIRS_PER_REGION);
-        check_quota(count, most, ErrorCode::KeyPairLimitExceeded, "key pairs")?;
         let pair = KeyPair {
             key_pair_id: KeyPairId::generate(context.ids),
-            key_name,
+            key_name: KeyName(name),
             key_type: key.key_type.into(),
             public_key: text.into(),
             fingerprint: key.fingerprint,

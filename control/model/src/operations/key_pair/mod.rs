@@ -1,14 +1,18 @@
 //! Key pairs: public keys that instances find in their metadata.
 
+mod create;
 mod delete;
 mod describe;
 mod import;
+mod new_key_pair;
 mod public_key;
 #[cfg(test)]
 mod tests;
 
 use alloc::format;
 use alloc::sync::Arc;
+
+pub use new_key_pair::{KeyFormat, KeyType, NewKeyPair, WantedKeyPair};
 
 use crate::resource::{KeyName, KeyPair};
 use crate::{Ec2Error, ErrorCode, World};

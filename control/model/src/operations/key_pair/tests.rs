@@ -1,5 +1,6 @@
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -102,4 +103,80 @@ fn an_instance_keeps_the_key_that_it_was_launched_with() {
     let id = instance["instanceId"].as_str().unwrap().parse().unwrap();
     let row = region.world.instances.get(id).unwrap();
     assert_eq!(row.public_key.as_deref(), Some(ED25519));
+}
+
+#[test]
+fn a_made_key_pair_is_given_away_once_and_its_public_half_kept() {
+    let mut region = TestWorld::bootstrapped();
+    for (name, asked, kind) in [
+        ("one", None, "rsa"),
+        ("two", Some("rsa"), "rsa"),
+        ("three", Some("ed25519"), "ed25519"),
+    ] {
+        let asked = asked.map(|kind| ("KeyType", kind));
+        let asked: Vec<_> = [("KeyName", name)].into_iter().chain(asked).collect();
+        let made = region.must("CreateKeyPair", &asked);
+        assert_eq!(made["keyMaterial"], "-----BEGIN A KEY-----");
+        assert_eq!(made["keyName"], name);
+        let kept: Vec<String> = region
+            .world
+            .resources()
+            .map(|row| format!("{row:?}"))
+            .collect();
+        assert!(!kept.concat().contains("BEGIN A KEY"));
+        let shown = [("KeyName.1", name), ("IncludePublicKey", "true")];
+        let found = region.must("DescribeKeyPairs", &shown);
+        let found = &found["keySet"]["item"][0];
+        assert_eq!(found["keyPairId"], made["keyPairId"]);
+        assert_eq!(found["keyFingerprint"], made["keyFingerprint"]);
+        assert_eq!(found["keyType"], kind);
+        assert!(
+            found["publicKey"]
+                .as_str()
+                .unwrap()
+                .starts_with("ssh-ed25519 ")
+        );
+    }
+    let instance = launched(&mut region, &[("KeyName", "one")]);
+    let id = instance["instanceId"].as_str().unwrap().parse().unwrap();
+    let row = region.world.instances.get(id).unwrap();
+    assert!(row.public_key.as_deref().unwrap().ends_with(" made"));
+}
+
+#[test]
+fn what_no_key_pair_can_be_is_refused_before_one_is_made() {
+    let mut region = TestWorld::bootstrapped();
+    import(&mut region, "one", ED25519);
+    let long = "x".repeat(256);
+    for name in ["", " one", "one ", "a\nb", "schl\u{fc}ssel", &long] {
+        for action in ["CreateKeyPair", "ImportKeyPair"] {
+            let material = STANDARD.encode(ED25519);
+            let asked = [("KeyName", name), ("PublicKeyMaterial", material.as_str())];
+            let count = if action == "CreateKeyPair" { 1 } else { 2 };
+            let refused = region.refused(action, &asked[..count]);
+            assert!(
+                refused.ends_with("parameter keyName is invalid."),
+                "{refused}"
+            );
+        }
+    }
+    for (asked, error) in [
+        (
+            ("KeyType", "dsa"),
+            "InvalidParameterValue: Value (dsa) for parameter keyType is invalid.",
+        ),
+        (
+            ("KeyFormat", "der"),
+            "InvalidParameterValue: Value (der) for parameter keyFormat is invalid.",
+        ),
+    ] {
+        assert_eq!(
+            region.refused("CreateKeyPair", &[("KeyName", "two"), asked]),
+            error
+        );
+    }
+    assert_eq!(
+        region.refused("CreateKeyPair", &[("KeyName", "one")]),
+        "InvalidKeyPair.Duplicate: The keypair 'one' already exists."
+    );
 }

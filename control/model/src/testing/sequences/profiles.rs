@@ -106,6 +106,14 @@ pub(super) const PROFILES: &[Rule] = &[
     ),
     rule(
         1,
+        "CreateKeyPair",
+        &[
+            ("KeyName", NAMES),
+            ("KeyType", Maybe(50, &Any(&["rsa", "ed25519"]))),
+        ],
+    ),
+    rule(
+        1,
         "ImportKeyPair",
         &[("KeyName", NAMES), ("PublicKeyMaterial", PUBLIC_KEY)],
     ),
