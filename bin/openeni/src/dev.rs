@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, UNIX_EPOCH};
 
 use eni_agent::{Agent, AgentSettings, DnsUpstream, GuestApi, chain};
-use eni_authority::{Authority, AuthorityError, server_config};
+use eni_authority::{Authority, AuthorityError, Identity, server_config};
 use eni_ec2_api::{Access, Consoles, Credentials, QueryApi, SecretAccessKey, serve};
 use eni_instance::{ConsoleFile, RunDirectory};
 use eni_metadata::Keys;
@@ -165,6 +166,7 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
         },
     })?);
     let access = access(options, region.settings(), &directory)?;
+    let identity = begin_identity(&directory, &region)?;
     let consoles = ConsoleFiles(directory.run_directory()?);
     let api = QueryApi::new(Arc::clone(&region), access)
         .with_consoles(consoles)
@@ -177,7 +179,7 @@ pub(crate) fn run(options: &DevOptions) -> Result<(), DevError> {
         .build()
         .map_err(machine("cannot start threads"))?;
     runtime.block_on(async {
-        let started = start(options, &directory, &region, &api).await;
+        let started = start(options, &directory, &region, (&api, identity)).await;
         // A region that has never come up is none yet: its settings would be fixed, and those may be what has failed.
         if started.is_err() && is_new {
             fs::remove_file(directory.store()).map_err(machine("cannot remove the new store"))?;
@@ -257,7 +259,7 @@ async fn start(
     options: &DevOptions,
     directory: &Directory,
     region: &Arc<Region>,
-    api: &Arc<QueryApi>,
+    (api, identity): (&Arc<QueryApi>, IdentityToCome),
 ) -> Result<Started, DevError> {
     // Taken first: a signal while the network is being made must still take it down.
     let interrupt = signal(SignalKind::interrupt()).map_err(machine("cannot take signals"))?;
@@ -273,7 +275,12 @@ async fn start(
     let adapters = Arc::new(Adapters::new(directory.run_directory()?));
     let upstream = options.dns_upstream.clone().unwrap_or_default();
     let guests = guest_api(directory, region, api)?;
-    let agent = agent_settings(directory, Arc::clone(&adapters), upstream, guests)?;
+    let mut agent = agent_settings(directory, Arc::clone(&adapters), upstream, guests)?;
+    let identity = identity.join().map_err(|_| {
+        let panicked = io::Error::other("its thread has panicked");
+        machine("cannot make the key of identity documents")(panicked)
+    })??;
+    agent.metadata_keys = agent.metadata_keys.with_documents(Arc::new(identity));
     let pool = region.settings().public_pool;
     let uplink = match &options.uplink {
         Some(interface) => Some(HeldUplink::begin(directory, pool, interface)?),
@@ -444,6 +451,18 @@ fn tell_of_missing_libraries() -> Result<(), DevError> {
 fn metadata_keys(directory: &Directory) -> Result<Keys, DirectoryError> {
     let key_pair = directory.key_pair()?;
     Ok(Keys::from_secret(key_pair.secret_access_key.as_bytes()))
+}
+
+/// The key of identity documents, as soon as it is there.
+type IdentityToCome = JoinHandle<Result<Identity, AuthorityError>>;
+
+/// Reads it, or makes it while the rest starts: a new one takes longer than all that.
+fn begin_identity(directory: &Directory, region: &Arc<Region>) -> Result<IdentityToCome, DevError> {
+    let (path, now) = (directory.path().to_owned(), region.now());
+    let name = region.settings().region.clone();
+    let thread = thread::Builder::new().name("identity".into());
+    let started = thread.spawn(move || Identity::open(&path, &name, now));
+    started.map_err(machine("cannot start threads"))
 }
 
 fn agent_settings(

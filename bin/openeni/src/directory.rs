@@ -5,6 +5,8 @@
 //! credentials    the key pair, mode 0600
 //! authority.key  the key of the region's certificate authority, mode 0600
 //! authority.pem  its certificate
+//! identity.key   the key that signs instances' identity documents, mode 0600
+//! identity.pem   its certificate
 //! lock           held by the running region
 //! uplink.json    what was before `openeni uplink on`, as long as it is on
 //! console/       what instances have printed
@@ -72,11 +74,13 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
 }
 
 /// What a region keeps in its directory: one that has none of it and is not empty is something else's.
-const CONTENTS: [&str; 8] = [
+const CONTENTS: [&str; 10] = [
     STORE,
     CREDENTIALS,
     eni_authority::KEY,
     eni_authority::CERTIFICATE,
+    eni_authority::IDENTITY_KEY,
+    eni_authority::IDENTITY_CERTIFICATE,
     LOCK,
     UPLINK,
     RUN,
@@ -189,6 +193,11 @@ impl Directory {
     /// The certificate of the region's authority.
     pub(crate) fn authority(&self) -> PathBuf {
         self.path.join(eni_authority::CERTIFICATE)
+    }
+
+    /// The certificate by which instances' identity documents are verified.
+    pub(crate) fn identity(&self) -> PathBuf {
+        self.path.join(eni_authority::IDENTITY_CERTIFICATE)
     }
 
     /// Where `openeni status` asks.

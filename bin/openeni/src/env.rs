@@ -3,7 +3,7 @@
 use crate::dev::quoted;
 use crate::directory::{Directory, DirectoryError};
 
-/// Lines for `eval`. But for the path, values hold no character that a shell reads otherwise: the key pair is letters and digits.
+/// Lines for `eval`. But for the paths, values hold no character that a shell reads otherwise: the key pair is letters and digits.
 pub(crate) fn exports(directory: &Directory) -> Result<String, DirectoryError> {
     let endpoint = directory.endpoint()?;
     let key_pair = directory.key_pair()?;
@@ -16,6 +16,10 @@ pub(crate) fn exports(directory: &Directory) -> Result<String, DirectoryError> {
         (
             "OPENENI_AUTHORITY",
             quoted(&directory.authority().to_string_lossy()),
+        ),
+        (
+            "OPENENI_IDENTITY",
+            quoted(&directory.identity().to_string_lossy()),
         ),
     ];
     let exports = variables

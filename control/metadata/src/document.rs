@@ -1,13 +1,17 @@
-//! `dynamic`: the identity document.
+//! `dynamic`: the identity document and its signatures.
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use eni_model::operations::iam::whole_seconds;
 use eni_model::operations::image::Image;
 use serde_json::Value;
 
+use crate::Signatures;
 use crate::instance::Asked;
 use crate::tree::Entry::{Folder, Text};
 use crate::tree::{Entries, Node, look};
@@ -24,7 +28,40 @@ impl<'a> Asked<'a> {
         Folder(|asked, path| look(Self::IDENTITY, asked, path)),
     )];
 
-    const IDENTITY: &'a Entries<Self> = &[("document", Text(|asked| Some(document(asked))))];
+    const IDENTITY: &'a Entries<Self> = &[
+        ("document", Text(|asked| Some(document(asked)))),
+        ("pkcs7", Text(pkcs7)),
+        ("rsa2048", Text(pkcs7)),
+        (
+            "signature",
+            Text(|asked| Some(encoded(&signed(asked)?.signature))),
+        ),
+    ];
+}
+
+/// EC2 User Guide, "Verify the instance identity document". EC2 signs `pkcs7` by DSA; here it is what `rsa2048` is.
+fn pkcs7(asked: &Asked<'_>) -> Option<String> {
+    Some(encoded(&signed(asked)?.pkcs7))
+}
+
+fn signed(asked: &Asked<'_>) -> Option<Arc<Signatures>> {
+    let signer = asked.scope.keys.documents.as_ref()?;
+    signer.sign(&document(asked))
+}
+
+/// So many characters a line has at most (RFC 7468, 2).
+const LINE: usize = 64;
+
+/// In base64, as lines; the last has no end.
+fn encoded(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for (index, character) in STANDARD.encode(bytes).chars().enumerate() {
+        if index > 0 && index % LINE == 0 {
+            text.push('\n');
+        }
+        text.push(character);
+    }
+    text
 }
 
 /// The document's version, as EC2 has it.

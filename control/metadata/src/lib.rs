@@ -4,8 +4,8 @@
 //! an answer. It follows the EC2 User Guide, "Use instance metadata to manage your EC2 instance", and, where that is silent,
 //! what clients rely on.
 //!
-//! *Limitations.* All versions have the same tree, the newest. Items that nothing here has (signatures of the identity
-//! document, spot) are not there, as on an instance of EC2's without them.
+//! *Limitations.* All versions have the same tree, the newest. Items that nothing here has (spot)
+//! are not there, as on an instance of EC2's without them.
 //!
 //! *Invariant*: nothing here knows HTTP connections, or how it is found out who asks.
 #![no_std]
@@ -22,7 +22,9 @@ mod token;
 mod tree;
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt::Debug;
 
 use eni_model::resource::Instance;
 use eni_model::{RegionSettings, World};
@@ -60,6 +62,21 @@ pub struct Request<'a> {
     pub is_forwarded: bool,
 }
 
+/// Signs identity documents with a key of the region's.
+pub trait DocumentSigner: Debug + Send + Sync {
+    /// The signatures of a document; none where it cannot be signed.
+    fn sign(&self, document: &str) -> Option<Arc<Signatures>>;
+}
+
+/// What vouches for a document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signatures {
+    /// The signature alone (RSA, PKCS #1 version 1.5, SHA-256).
+    pub signature: Vec<u8>,
+    /// The document and its signature, as DER of PKCS #7.
+    pub pkcs7: Vec<u8>,
+}
+
 /// What a region gives to its instances is made with these.
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -67,6 +84,8 @@ pub struct Keys {
     pub tokens: TokenKey,
     /// For the credentials of roles.
     pub sessions: SessionKey,
+    /// For identity documents; without it they are not signed.
+    pub documents: Option<Arc<dyn DocumentSigner>>,
 }
 
 impl Keys {
@@ -76,6 +95,16 @@ impl Keys {
         Self {
             tokens: TokenKey::from_secret(secret),
             sessions: SessionKey::from_secret(secret),
+            documents: None,
+        }
+    }
+
+    /// With signatures of identity documents.
+    #[must_use]
+    pub fn with_documents(self, signer: Arc<dyn DocumentSigner>) -> Self {
+        Self {
+            documents: Some(signer),
+            ..self
         }
     }
 }

@@ -1,7 +1,11 @@
 //! What instances are answered, after calls as a client makes them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use eni_metadata::{Answer, Keys, Request, Scope, answer};
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use eni_metadata::{Answer, DocumentSigner, Keys, Request, Scope, Signatures, answer};
 use eni_model::testing::TestWorld;
 use eni_types::{InstanceId, Timestamp};
 
@@ -305,6 +309,37 @@ fn the_identity_document_is_json_in_ec2s_order() {
         "{text}"
     );
     assert!(text.ends_with("\n}"), "{text}");
+}
+
+/// Says of each document how long it is.
+#[derive(Debug)]
+struct Counting;
+
+impl DocumentSigner for Counting {
+    fn sign(&self, document: &str) -> Option<Arc<Signatures>> {
+        let length = document.len();
+        Some(Arc::new(Signatures {
+            signature: length.to_be_bytes().into(),
+            pkcs7: [b'7'].repeat(100),
+        }))
+    }
+}
+
+#[test]
+fn the_document_as_it_is_shown_is_signed() {
+    let mut bench = Bench::new(&[]);
+    let folder = "/latest/dynamic/instance-identity/";
+    assert_eq!(bench.get(folder), "document");
+    assert_eq!(bench.status(&get(&format!("{folder}signature"))), 404);
+    bench.keys = bench.keys.clone().with_documents(Arc::new(Counting));
+    assert_eq!(bench.get(folder), "document\npkcs7\nrsa2048\nsignature");
+    let document = bench.get(&format!("{folder}document"));
+    let signature = STANDARD.encode(document.len().to_be_bytes());
+    assert_eq!(bench.get(&format!("{folder}signature")), signature);
+    let pkcs7 = bench.get(&format!("{folder}pkcs7"));
+    assert_eq!(bench.get(&format!("{folder}rsa2048")), pkcs7);
+    let lengths: Vec<usize> = pkcs7.split('\n').map(str::len).collect();
+    assert_eq!(lengths, [64, 64, 8]);
 }
 
 #[test]

@@ -14,12 +14,28 @@ pub const CERTIFICATE: &str = "authority.pem";
 /// Its key, mode 0600.
 pub const KEY: &str = "authority.key";
 
+/// The two files of a key.
+#[derive(Clone, Copy)]
+pub(crate) struct Files {
+    pub(crate) key: &'static str,
+    pub(crate) certificate: &'static str,
+}
+
+/// The authority's.
+pub(crate) const AUTHORITY: Files = Files {
+    key: KEY,
+    certificate: CERTIFICATE,
+};
+
 /// Key and certificate; none where one of them is missing, as after the end of a process that was making them.
-pub(crate) fn read(directory: &Path) -> Result<Option<(KeyPair, String)>, AuthorityError> {
-    let key_path = directory.join(KEY);
+pub(crate) fn read(
+    directory: &Path,
+    files: Files,
+) -> Result<Option<(KeyPair, String)>, AuthorityError> {
+    let key_path = directory.join(files.key);
     let (Some(key), Some(certificate)) = (
         text(&key_path)?,
-        text(&directory.join(CERTIFICATE))?.filter(|text| !text.is_empty()),
+        text(&directory.join(files.certificate))?.filter(|text| !text.is_empty()),
     ) else {
         return Ok(None);
     };
@@ -31,19 +47,20 @@ pub(crate) fn read(directory: &Path) -> Result<Option<(KeyPair, String)>, Author
 
 pub(crate) fn write(
     directory: &Path,
+    files: Files,
     key: &KeyPair,
     certificate: &str,
 ) -> Result<(), AuthorityError> {
     // A certificate that is there belongs to a key that is lost.
-    let old = directory.join(CERTIFICATE);
+    let old = directory.join(files.certificate);
     match fs::remove_file(&old) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             return Err(AuthorityError::Io { path: old, source });
         }
         _ => {}
     }
-    write_durably(&directory.join(KEY), &key.serialize_pem(), 0o600)?;
-    write_durably(&directory.join(CERTIFICATE), certificate, 0o644)
+    write_durably(&directory.join(files.key), &key.serialize_pem(), 0o600)?;
+    write_durably(&directory.join(files.certificate), certificate, 0o644)
 }
 
 fn text(path: &Path) -> Result<Option<String>, AuthorityError> {

@@ -1,10 +1,12 @@
-//! A region's own certificate authority, and the certificates that its API shows to instances.
+//! A region's own certificate authority, the certificates that its API shows to instances, and the key that signs their identity
+//! documents.
 //!
 //! The authority is made once, and kept in the data directory: whoever trusts its certificate goes on doing so after a restart.
 //! It is bound to AWS's names (RFC 5280, 4.2.1.10): a client that trusts it believes it nothing else. The certificates of
 //! the API are never kept: each process makes its own, and a new one long before the last one ends.
 #![forbid(unsafe_code)]
 
+mod identity;
 mod kept;
 mod server;
 
@@ -20,6 +22,7 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
+pub use identity::{IDENTITY_CERTIFICATE, IDENTITY_KEY, Identity};
 pub use kept::{CERTIFICATE, KEY};
 pub use server::{Clock, server_config};
 
@@ -55,6 +58,12 @@ pub enum AuthorityError {
     /// It cannot be made.
     #[error("cannot make a certificate")]
     Certificate(#[from] rcgen::Error),
+    /// No key can be made.
+    #[error(transparent)]
+    Key(#[from] eni_keys::KeyError),
+    /// The system gives no seed for one.
+    #[error("the system gives no seed for a key")]
+    Entropy(#[source] rand::rngs::SysError),
     /// What was made is not served.
     #[error("cannot serve a certificate")]
     Tls(#[from] tokio_rustls::rustls::Error),
@@ -74,12 +83,12 @@ impl Authority {
     /// # Errors
     /// When its files cannot be read, or not be written.
     pub fn open(directory: &Path, region: &str, now: Timestamp) -> Result<Self, AuthorityError> {
-        let (key, certificate) = match kept::read(directory)? {
+        let (key, certificate) = match kept::read(directory, kept::AUTHORITY)? {
             Some(kept) => kept,
             None => {
                 let key = KeyPair::generate()?;
                 let certificate = authority(region, now).self_signed(&key)?.pem();
-                kept::write(directory, &key, &certificate)?;
+                kept::write(directory, kept::AUTHORITY, &key, &certificate)?;
                 (key, certificate)
             }
         };
