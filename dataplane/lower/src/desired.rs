@@ -44,6 +44,10 @@ pub struct DesiredInstance {
     pub first_boot: bool,
     /// How many Elastic Fabric Adapters the instance boots with.
     pub efa_devices: usize,
+    /// Its type's name.
+    pub instance_type: String,
+    /// Whether its type's hypervisor is Xen: EC2's marks are others there.
+    pub is_xen: bool,
 }
 
 /// An interface plugged into a running instance.

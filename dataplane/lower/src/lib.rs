@@ -92,6 +92,8 @@ fn desired_instance(
         user_data: instance.user_data.clone().unwrap_or_default(),
         first_boot: !instance.has_run,
         efa_devices: efa_devices(world, instance.instance_id),
+        instance_type: instance.instance_type.name.into(),
+        is_xen: instance.instance_type.hypervisor == Some("xen"),
     }
 }
 

@@ -190,6 +190,8 @@ pub(crate) fn lower(interfaces: &[(u8, u8, u8, u8)], numbers: &mut VportNumbers)
                 user_data: Default::default(),
                 first_boot: true,
                 efa_devices: 0,
+                instance_type: "t3.micro".to_owned(),
+                is_xen: false,
             },
         );
         let interface = DesiredInterface {

@@ -29,7 +29,7 @@ use crate::environment::Environment;
 use crate::guest_end::{self, ASKING_SIGNALS};
 use crate::run_directory::{NETWORK_NAMESPACE, USER_DATA};
 use crate::user_data::{self, Kind};
-use crate::{sys, trust};
+use crate::{marks, sys, trust};
 
 /// Files of the instance's directory that take the place of the host's, if the host has them.
 pub(crate) const ETC_FILES: [&str; 3] = ["hostname", "hosts", "resolv.conf"];
@@ -347,6 +347,7 @@ fn mount_files(directory: &Path) -> io::Result<()> {
     trust::mount_over(directory).map_err(in_words("mount whom to trust"))?;
     mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), none)
         .map_err(in_words("mount /sys"))?;
+    marks::mount_over(directory).map_err(in_words("mount what the firmware says"))?;
     fs::create_dir_all(NETNS_DIRECTORY).map_err(in_words("make /run/netns"))?;
     let tmpfs = Some("tmpfs");
     mount(

@@ -23,6 +23,7 @@ mod guest;
 mod guest_end;
 pub mod init;
 mod interface;
+mod marks;
 mod namespace_driver;
 mod run_directory;
 pub mod supervisor;

@@ -26,7 +26,7 @@ use crate::guest_end;
 use crate::init::{BootRecord, Settings};
 use crate::interface::{self, ANY_DEVICE_NAME, Change, device_name};
 use crate::run_directory::{EFA, NETWORK_BOOT, RESOLVER, USER_DATA};
-use crate::{AdapterFiles, InstanceDriver, InstanceError, RunDirectory, console, trust};
+use crate::{AdapterFiles, InstanceDriver, InstanceError, RunDirectory, console, marks, trust};
 
 /// The first process only makes namespaces and mounts: milliseconds, or seconds on a machine that is overloaded.
 const BOOT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -148,9 +148,16 @@ impl NamespaceDriver {
             .map_err(file_error("change mode of", user_data))
     }
 
-    /// Lays out what reaches the instance's adapters, and whom its programs trust, and keeps what their environment must say of it.
-    fn lay_out_surroundings(&self, id: InstanceId, devices: usize) -> Result<(), InstanceError> {
+    /// Lays out what reaches the instance's adapters, whom its programs trust and by what they know where they are, and keeps what
+    /// their environment must say of it.
+    fn lay_out_surroundings(
+        &self,
+        id: InstanceId,
+        instance: &DesiredInstance,
+    ) -> Result<(), InstanceError> {
+        let devices = instance.efa_devices;
         let directory = self.run.instance(id);
+        marks::lay_out(&directory, id, instance).map_err(file_error("write in", &directory))?;
         let given = trust::give(&self.run, &directory);
         given.map_err(file_error("write in", &directory))?;
         let mut variables = trust::variables(&directory);
@@ -225,7 +232,7 @@ impl InstanceDriver for NamespaceDriver {
     fn start(&self, id: InstanceId, instance: &DesiredInstance) -> Result<(), InstanceError> {
         self.stop(id)?;
         self.write_files(id, instance)?;
-        self.lay_out_surroundings(id, instance.efa_devices)?;
+        self.lay_out_surroundings(id, instance)?;
         let cgroup = self.cgroup.instance(id);
         cgroup.create()?;
         self.ends.listen(id, &cgroup.events());

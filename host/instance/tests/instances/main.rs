@@ -107,6 +107,8 @@ fn instance(user_data: &str, boot_count: u64) -> DesiredInstance {
         user_data: user_data.as_bytes().into(),
         first_boot: boot_count == 1,
         efa_devices: 0,
+        instance_type: "t3.micro".to_owned(),
+        is_xen: false,
     }
 }
 

@@ -71,6 +71,8 @@ pub(crate) fn lower(wishes: &[Wish], boot_count: u64, numbers: &mut VportNumbers
                 user_data: Default::default(),
                 first_boot: true,
                 efa_devices: 0,
+                instance_type: "t3.micro".to_owned(),
+                is_xen: false,
             },
         );
         let address = Ipv4Addr::new(10, 0, 0, address);
