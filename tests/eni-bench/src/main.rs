@@ -8,6 +8,7 @@ mod openeni;
 mod peer;
 mod program;
 mod report;
+mod services;
 mod sys;
 mod traffic;
 
@@ -80,6 +81,15 @@ enum What {
         /// Revoked rules, and detached interfaces, at least.
         #[arg(long, default_value_t = 40)]
         samples: usize,
+    },
+    /// The fabric's services beside ordinary servers: metadata beside nginx, names beside dnsmasq.
+    Services {
+        /// Rounds, in each of which every server is measured once.
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+        /// Seconds for each measurement.
+        #[arg(long, default_value_t = 2.0)]
+        seconds: f64,
     },
     /// The API: durable creations and describes.
     Api {
@@ -155,16 +165,18 @@ fn run(options: &Options) -> io::Result<()> {
             gate: _,
         } => {
             computed_costs(options.json, interfaces, false)?;
-            let largest = instances.iter().copied().max().map(|most| (most, rules));
-            let regions = instances.iter().map(|count| (*count, 1)).chain(largest);
-            let costs = regions
-                .map(|(count, rules)| cost::live::measure(&program, count, rules))
-                .collect::<io::Result<Vec<_>>>()?;
+            let costs = live_costs(&program, instances, rules)?;
             print(options.json, &costs, &cost::live::table(&costs))
         }
         What::Cut { instances, samples } => {
             let times = cut::measure(&program, instances, samples)?;
             print(options.json, &times, &cut::table(&times))
+        }
+        What::Services { rounds, seconds } => {
+            let time = Duration::try_from_secs_f64(seconds).map_err(io::Error::other)?;
+            let directory = Scratch::new()?;
+            let served = services::measure(&directory.0, rounds, time)?;
+            print(options.json, &served, &services::table(&served))
         }
         What::Api { interfaces } => {
             let figures = api::measure(&PrivateRegion::start(&program)?, interfaces)?;
@@ -188,6 +200,19 @@ fn run(options: &Options) -> io::Result<()> {
             print(options.json, &figures, &format!("{figures:#?}"))
         }
     }
+}
+
+/// Costs beside each number of instances, and beside the largest with a group of `rules`.
+fn live_costs(
+    program: &Path,
+    instances: &[usize],
+    rules: usize,
+) -> io::Result<Vec<cost::live::LiveCost>> {
+    let largest = instances.iter().copied().max().map(|most| (most, rules));
+    let regions = instances.iter().map(|count| (*count, 1)).chain(largest);
+    regions
+        .map(|(count, rules)| cost::live::measure(program, count, rules))
+        .collect()
 }
 
 /// Costs in regions without a machine; an error where they grow, if that is asked for.

@@ -4,6 +4,7 @@ mod invariants;
 mod region_of;
 mod rng;
 mod sequences;
+mod unchanging;
 
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -26,6 +27,7 @@ pub use invariants::check_invariants;
 pub use region_of::region_of;
 pub use rng::TestRng;
 pub use sequences::random_step;
+pub use unchanging::Unchanging;
 
 /// The rows that differ between two worlds, found by comparing all of them.
 #[must_use]

@@ -2,50 +2,11 @@
 #![allow(dead_code, reason = "no test needs all of it")]
 
 use std::sync::Arc;
-use std::task::Waker;
 
-use eni_model::testing::TestWorld;
-use eni_model::{ChangeSet, Published, RegionSettings, Source, World};
+use eni_model::Source;
+use eni_model::testing::{TestWorld, Unchanging};
 use eni_services::Askers;
 use eni_types::Timestamp;
-
-/// A world that never changes.
-struct Fixed {
-    world: Arc<FixedWorld>,
-    settings: RegionSettings,
-}
-
-struct FixedWorld(World);
-
-impl Published for FixedWorld {
-    fn world(&self) -> &World {
-        &self.0
-    }
-
-    fn revision(&self) -> u64 {
-        1
-    }
-
-    fn changes_since(&self, _: u64) -> Option<Vec<Arc<ChangeSet>>> {
-        None
-    }
-}
-
-impl Source for Fixed {
-    fn settings(&self) -> &RegionSettings {
-        &self.settings
-    }
-
-    fn now(&self) -> Timestamp {
-        NOW
-    }
-
-    fn published(&self) -> Arc<dyn Published> {
-        Arc::clone(&self.world) as _
-    }
-
-    fn wake_on_publication(&self, _: Waker) {}
-}
 
 /// 2026-11-20, 19:10:54 UTC: not the machine's time.
 pub(crate) const NOW: Timestamp = Timestamp(1_795_201_854_000);
@@ -93,9 +54,6 @@ pub(crate) fn two_instances(askers: &Askers) -> (Arc<dyn Source>, [String; 2]) {
     };
     let instances = VPORTS.map(&mut instance_at);
     instance_at(WITHOUT_ROLE);
-    let source = Arc::new(Fixed {
-        world: Arc::new(FixedWorld(region.world)),
-        settings: region.region,
-    });
-    (source, instances)
+    region.now = NOW;
+    (Arc::new(Unchanging::from(region)), instances)
 }
