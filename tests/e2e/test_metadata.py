@@ -134,6 +134,49 @@ def test_an_interface_is_described_before_the_instance_sees_it(region, network):
     assert metadata.meta_data("network/interfaces/macs/").count("/") == 1
 
 
+# What amazon-ec2-net-utils asks for a device, through that device (setup_interface in its lib.sh), and what it makes of the
+# answers: addresses, a table of the device's own, and rules for its sources.
+NET_UTILS = """
+set -e
+imds=http://169.254.169.254/latest
+ask() { curl -sf -m 5 --interface eth1 "$@"; }
+token=$(ask -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" $imds/api/token)
+get() { ask -H "X-aws-ec2-metadata-token:$token" "$imds/meta-data/$1"; }
+mac=$(cat /sys/class/net/eth1/address)
+interface=network/interfaces/macs/$mac
+[ "$(get mac)" != "$mac" ]
+get $interface/interface-id | grep -q ^eni-
+! get $interface/network-card
+table=$((10000 + $(get $interface/device-number)))
+block=$(get $interface/subnet-ipv4-cidr-block)
+addresses=$(get $interface/local-ipv4s)
+prefixes=$(get $interface/ipv4-prefix)
+ip address flush dev eth1
+for rule in $(ip rule list | sed -n 's/^\\([0-9]*\\):.*from 10[.]0[.]2[.].*/\\1/p'); do ip rule del pref "$rule"; done
+router=$(echo "$block" | sed 's,0/.*,1,')
+for address in $addresses; do ip address add "$address/${block#*/}" dev eth1 noprefixroute; done
+ip route add "$block" dev eth1 table $table
+ip route add default via "$router" dev eth1 table $table
+for source in $addresses $prefixes; do ip rule add from "$source" lookup $table; done
+ip address add "${prefixes%2/28}5/32" dev eth1
+"""
+
+
+def test_a_secondary_interface_is_set_up_by_what_amazon_ec2_net_utils_asks(region, network):
+    instance, _ = network.host(network.subnet_a, network.group("plain"))
+    second = network.interface(network.subnet_b, network.group("second", allow("icmp")), SecondaryPrivateIpAddressCount=1)
+    network.attach(second["NetworkInterfaceId"], instance)
+    network.ec2.assign_private_ip_addresses(
+        NetworkInterfaceId=second["NetworkInterfaceId"], Ipv4Prefixes=["10.0.2.192/28"]
+    )
+    region.run(instance, NET_UTILS)
+    client, _ = network.host(network.subnet_a, network.group("client"))
+    addresses = [address["PrivateIpAddress"] for address in second["PrivateIpAddresses"]]
+    assert len(addresses) == 2
+    for address in [*addresses, "10.0.2.195"]:
+        assert network.pings(client, address), f"{address} is not reached"
+
+
 def test_tokens_are_required_where_the_launch_says_so(region, network):
     interface = network.interface(network.subnet_a, network.group("web"))
     launched = network.ec2.run_instances(
