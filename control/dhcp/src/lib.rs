@@ -8,6 +8,8 @@
 
 extern crate alloc;
 
+pub mod ipv6;
+
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -148,9 +148,9 @@ drop_reasons! {
     ExtensionHeaders = 47, "extension_headers";
     /// From the internet by an egress-only internet gateway, but no answer to what the interface has sent.
     EgressOnly = 48, "egress_only";
-    /// For a service of the fabric, with IP options.
+    /// For a service of the fabric, with IP options or extension headers.
     ServiceOptions = 49, "service_options";
-    /// An answer of DHCP, from port 67 to 68, that a guest has sent: only the fabric gives addresses.
+    /// An answer of DHCP that a guest has sent, from port 67 to 68 or by IPv6 to 546: only the fabric gives addresses.
     DhcpAnswer = 50, "dhcp_answer";
     /// By a VPC peering connection, with a source that is not in a block of the sender's VPC: nobody passes on what is another's.
     PeeringTransit = 51, "peering_transit";

@@ -47,6 +47,7 @@ mod policy;
 mod prefix;
 mod record;
 mod service;
+mod service_ipv6;
 mod vport;
 
 pub use counters::{DROP_REASON_SLOTS, DropReason, Traffic, counter_index};

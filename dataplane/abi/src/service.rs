@@ -34,6 +34,8 @@ pub enum Service {
     Dhcp = 5,
     /// The region's API, at 169.254.169.243, port 443 of TCP: TLS. The names of AWS's services that the region serves lead there.
     Api = 6,
+    /// Addresses of IPv6, port 547 of UDP: DHCPv6. Asked of a group on the link, and answered by the subnet's router.
+    Dhcpv6 = 7,
 }
 
 /// The first byte of [`Service::address`].
@@ -41,13 +43,14 @@ const LOOPBACK: u8 = 127;
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::InstanceMetadata,
         Self::Time,
         Self::Resolver,
         Self::VpcResolver,
         Self::Dhcp,
         Self::Api,
+        Self::Dhcpv6,
     ];
 
     /// The service that all guests find at `address`.
@@ -82,7 +85,8 @@ impl Service {
     /// The port of clients of DHCP (RFC 2131, 4.1).
     pub const DHCP_CLIENT_PORT: Port = Port::new(68);
 
-    /// The service that the guest behind `guest` finds at `address`, whatever it asks: [`Self::Dhcp`] has none to itself.
+    /// The service that the guest behind `guest` finds at `address`, whatever it asks: [`Self::Dhcp`] has none to itself, and
+    /// [`Self::Dhcpv6`] none of IPv4.
     #[must_use]
     #[inline(always)]
     pub const fn at(address: Ipv4, guest: &Vport) -> Option<Self> {
@@ -105,7 +109,7 @@ impl Service {
             Self::Dhcp if guest.router_address.0 != Ipv4::UNSPECIFIED.0 => {
                 Some(guest.router_address)
             }
-            Self::Resolver | Self::VpcResolver | Self::Dhcp => None,
+            Self::Resolver | Self::VpcResolver | Self::Dhcp | Self::Dhcpv6 => None,
         }
     }
 
@@ -118,6 +122,7 @@ impl Service {
             Self::Time => Port::new(123),
             Self::Resolver | Self::VpcResolver => Port::new(53),
             Self::Dhcp => Port::new(67),
+            Self::Dhcpv6 => Port::new(547),
             Self::Api => Port::new(443),
         }
     }
@@ -139,7 +144,7 @@ impl Service {
     pub const fn is_behind(self, protocol: u8, port: Port) -> bool {
         let speaks = match self {
             Self::InstanceMetadata | Self::Api => protocol == protocol::TCP,
-            Self::Time | Self::Dhcp => protocol == protocol::UDP,
+            Self::Time | Self::Dhcp | Self::Dhcpv6 => protocol == protocol::UDP,
             Self::Resolver | Self::VpcResolver => {
                 protocol == protocol::UDP || protocol == protocol::TCP
             }
@@ -162,16 +167,25 @@ impl Service {
         let [LOOPBACK, number, high, low] = address.0.to_ne_bytes() else {
             return None;
         };
-        let service = match number {
-            1 => Self::InstanceMetadata,
-            2 => Self::Time,
-            3 => Self::Resolver,
-            4 => Self::VpcResolver,
-            5 => Self::Dhcp,
-            6 => Self::Api,
-            _ => return None,
-        };
-        Some((service, u32::from_be_bytes([0, 0, high, low])))
+        match Self::of_number(number) {
+            Some(service) => Some((service, u32::from_be_bytes([0, 0, high, low]))),
+            None => None,
+        }
+    }
+
+    /// The service of a number.
+    #[inline(always)]
+    pub(crate) const fn of_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::InstanceMetadata),
+            2 => Some(Self::Time),
+            3 => Some(Self::Resolver),
+            4 => Some(Self::VpcResolver),
+            5 => Some(Self::Dhcp),
+            6 => Some(Self::Api),
+            7 => Some(Self::Dhcpv6),
+            _ => None,
+        }
     }
 }
 
@@ -260,7 +274,10 @@ mod tests {
             ..Vport::default()
         };
         for service in Service::ALL {
-            let address = service.found_at(&guest).unwrap();
+            let Some(address) = service.found_at(&guest) else {
+                assert_eq!(service, Service::Dhcpv6);
+                continue;
+            };
             let at = (service != Service::Dhcp).then_some(service);
             assert_eq!(Service::at(address, &guest), at);
         }
@@ -286,6 +303,7 @@ mod tests {
             (Service::VpcResolver, 53, true, true),
             (Service::Dhcp, 67, false, true),
             (Service::Api, 443, true, false),
+            (Service::Dhcpv6, 547, false, true),
         ] {
             assert_eq!(behind(service, protocol::TCP, port), tcp);
             assert_eq!(behind(service, protocol::UDP, port), udp);

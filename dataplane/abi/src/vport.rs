@@ -92,6 +92,10 @@ impl Vport {
     /// An interface endpoint's end: no device, and the region's API behind it. What it is sent goes to the services' end, and what
     /// that answers comes from [`Vport::host_address`].
     pub const ENDPOINT: u32 = 1 << 6;
+    /// The guest finds the time, and names where there is a resolver, by IPv6: its instance's type is built on the Nitro System.
+    pub const SERVICES_IPV6: u32 = 1 << 7;
+    /// It finds instance metadata by IPv6: so its instance's options say.
+    pub const METADATA_IPV6: u32 = 1 << 8;
 
     /// The subnet's last address, to which RFC 919 broadcasts; `255.255.255.255` on the uplink, where no subnet is.
     #[must_use]

@@ -172,8 +172,24 @@ impl PluggedInterface<'_> {
             0
         };
         let has_ipv6 = !self.eni.ipv6_addresses.is_empty() || !self.eni.ipv6_prefixes.is_empty();
-        let ipv6 = if has_ipv6 { Vport::IPV6 } else { 0 };
+        let ipv6 = if has_ipv6 {
+            Vport::IPV6 | self.services_by_ipv6()
+        } else {
+            0
+        };
         Vport::PRESENT | check | ipv6
+    }
+
+    /// EC2 User Guide, "Use instance metadata": by IPv6 for instances on the Nitro System only. Its metadata where its options say so.
+    fn services_by_ipv6(&self) -> u32 {
+        if !self.instance.instance_type.is_nitro() {
+            return 0;
+        }
+        let metadata = match self.instance.metadata_options.http_protocol_ipv6.as_str() {
+            "enabled" => Vport::METADATA_IPV6,
+            _ => 0,
+        };
+        Vport::SERVICES_IPV6 | metadata
     }
 
     fn timeouts(&self) -> Timeouts {

@@ -77,9 +77,11 @@ fn desired_instance(
     settings: &RegionSettings,
     instance: &Instance,
 ) -> DesiredInstance {
-    let primary = world
-        .primary_network_interface(instance.instance_id)
+    let eni = world.primary_network_interface(instance.instance_id);
+    let primary = eni
+        .as_ref()
         .and_then(|eni| eni.primary_private_ip_address());
+    let is_ipv6_only = eni.is_some() && primary.is_none();
     let hostname = primary.map(|address| {
         let [a, b, c, d] = address.octets();
         alloc::format!("ip-{a}-{b}-{c}-{d}")
@@ -88,7 +90,7 @@ fn desired_instance(
         boot_count: instance.boot_count,
         hostname: hostname.unwrap_or_else(|| alloc::format!("{}", instance.instance_id)),
         domain: settings.private_domain(),
-        resolver: resolver::of_vpc(world, settings, instance.vpc_id),
+        resolver: resolver::of_vpc(world, settings, instance.vpc_id, is_ipv6_only),
         user_data: instance.user_data.clone().unwrap_or_default(),
         first_boot: !instance.has_run,
         efa_devices: efa_devices(world, instance.instance_id),

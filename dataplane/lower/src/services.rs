@@ -11,7 +11,7 @@ const FABRIC_MAC: MacAddress = MacAddress([0x0a, 0x00, 0x00, 0x00, 0x00, 0x02]);
 /// The row of [`eni_abi::SERVICES_VPORT`]: the same in every region.
 pub(crate) fn row() -> Vport {
     Vport {
-        flags: Vport::PRESENT | Vport::SERVICES,
+        flags: Vport::PRESENT | Vport::SERVICES | Vport::IPV6,
         mtu: VPC_MTU,
         mac: Mac::from_bytes(SERVICES_MAC.0),
         router_mac: Mac::from_bytes(FABRIC_MAC.0),

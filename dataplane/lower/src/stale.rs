@@ -381,7 +381,7 @@ fn read_of_instance(instance: &Instance) -> impl PartialEq {
         instance_initiated_shutdown_behavior: _,
         ebs_optimized: _,
         disable_api_stop: _,
-        metadata_options: _,
+        metadata_options,
         cpu_credits: _,
         block_devices: _,
         client_token: _,
@@ -389,6 +389,6 @@ fn read_of_instance(instance: &Instance) -> impl PartialEq {
     } = instance;
     (
         (instance_type, state, boot_count, has_run, user_data),
-        impaired_since,
+        (impaired_since, &metadata_options.http_protocol_ipv6),
     )
 }

@@ -82,3 +82,38 @@ fn an_instance_is_told_what_its_vpcs_set_of_dhcp_options_says() {
     }
     assert_eq!(told(&model), alone);
 }
+
+#[test]
+fn an_instance_without_ipv4_is_told_where_the_resolver_is_by_ipv6() {
+    let mut model = TestWorld::bootstrapped();
+    let block = [
+        ("CidrBlock", "10.0.0.0/16"),
+        ("AmazonProvidedIpv6CidrBlock", "true"),
+    ];
+    let vpc = model.make("CreateVpc", &block, "/vpc/vpcId");
+    let own = model.world.vpcs.get(vpc.parse().unwrap()).unwrap();
+    let block = own.ipv6_blocks().next().unwrap();
+    let block = format!("{}/64", block.network());
+    let native = [
+        ("VpcId", vpc.as_str()),
+        ("Ipv6CidrBlock", &block),
+        ("Ipv6Native", "true"),
+    ];
+    let subnet = model.make("CreateSubnet", &native, "/subnet/subnetId");
+    let image = model.make("DescribeImages", &[], "/imagesSet/item/0/imageId");
+    model.must(
+        "RunInstances",
+        &[
+            ("ImageId", image.as_str()),
+            ("InstanceType", "t3.micro"),
+            ("MinCount", "1"),
+            ("MaxCount", "1"),
+            ("SubnetId", &subnet),
+        ],
+    );
+    let want = "search ec2.internal\nnameserver fd00:ec2::253\n";
+    assert_eq!(told(&model), want);
+    let off = [("VpcId", vpc.as_str()), ("EnableDnsSupport.Value", "false")];
+    model.must("ModifyVpcAttribute", &off);
+    assert!(told(&model).ends_with("options timeout:1 attempts:1\n"));
+}

@@ -43,6 +43,7 @@ mod receive;
 mod rewrite;
 mod rules;
 mod service;
+mod service_ipv6;
 mod slow;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

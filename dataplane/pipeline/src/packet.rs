@@ -62,6 +62,8 @@ pub(crate) enum Addressee {
     Neighbor,
     /// The subnet's router.
     Router,
+    /// A service of the fabric.
+    Service,
 }
 
 /// Who has an address of the link.

@@ -4,7 +4,7 @@ use eni_abi::{Address, DropReason, Ipv4, MappingKey, ROUTER_LINK_LOCAL, Vport};
 use eni_wire::{ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, Mac, icmpv6_type};
 
 use crate::packet::{Addressee, Packet, Scratch};
-use crate::{Arrival, Frame, Tables, arp, icmp, icmpv6, neighbor, service};
+use crate::{Arrival, Frame, Tables, arp, icmp, icmpv6, neighbor, service, service_ipv6};
 
 /// What the stages up to the services of the router found.
 pub(crate) enum Received {
@@ -100,6 +100,9 @@ fn receive_ipv6<F: Frame, T: Tables>(
     }
     scratch.packet.parse_ipv6(frame)?;
     scratch.is_parsed = true;
+    if sender.has(Vport::SERVICES) {
+        return Ok(Received::FromService);
+    }
     look_at_addresses(scratch, arrival, sender, tables)?;
     if scratch.addressee == Addressee::Link {
         neighbor::ask(frame, arrival, sender, tables, scratch)?;
@@ -107,6 +110,7 @@ fn receive_ipv6<F: Frame, T: Tables>(
     let packet = &scratch.packet;
     match scratch.addressee {
         Addressee::Other => return Ok(Received::Packet),
+        Addressee::Service => return Ok(Received::ForService),
         Addressee::Router => icmpv6::echo(frame, packet)?,
         Addressee::Link => {
             neighbor::advertise_router(frame, sender, packet).ok_or(DropReason::RewriteFailed)?;
@@ -134,6 +138,13 @@ fn look_at_addresses<T: Tables>(
         scratch.addressee = Addressee::Link;
         return Ok(());
     }
+    if service_ipv6::gives_address(packet, sender) {
+        return Err(DropReason::DhcpAnswer);
+    }
+    if service_ipv6::asks_for_address(packet, sender) {
+        scratch.addressee = Addressee::Service;
+        return Ok(());
+    }
     if packet.destination_mac == Mac::BROADCAST {
         return Err(DropReason::Broadcast);
     }
@@ -151,6 +162,10 @@ fn look_at_addresses<T: Tables>(
     }
     if to_router {
         scratch.addressee = Addressee::Router;
+        return Ok(());
+    }
+    if service_ipv6::asked(packet, sender).is_some() {
+        scratch.addressee = Addressee::Service;
         return Ok(());
     }
     if packet.destination.is_never_forwarded() {

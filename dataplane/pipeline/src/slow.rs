@@ -12,7 +12,7 @@ use crate::receive::{Received, receive};
 use crate::rewrite::{self, Translation};
 use crate::{
     Action, AllowingRules, Arrival, Frame, Manner, Memory, Outcome, Record, Tables, Verdict,
-    admission, endpoint, fast, hops, icmp, icmpv6, nat, network_acl, service,
+    admission, endpoint, fast, hops, icmp, icmpv6, nat, network_acl, service, service_ipv6,
 };
 
 /// How long a cached verdict goes unasked: so long a connection's age may lag, and so often a flow pays the slow way.
@@ -131,6 +131,12 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     scratch.path.target = arrival.vport;
     match receive(frame, arrival, sender, tables, scratch)? {
         Received::Answered => return Ok(()),
+        Received::ForService if scratch.packet.is_ipv6 => {
+            return service_ipv6::hand_over(frame, arrival, tables, memory, scratch);
+        }
+        Received::FromService if scratch.packet.is_ipv6 => {
+            return service_ipv6::answer(frame, tables, scratch);
+        }
         Received::ForService => {
             return service::hand_over(frame, arrival, tables, memory, scratch);
         }

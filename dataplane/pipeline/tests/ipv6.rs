@@ -183,7 +183,7 @@ fn addresses_that_nobody_forwards_are_dropped_whatever_the_check_says() {
             "::ffff:10.0.1.11",
             "::ffff:0:10.0.1.11",
             "2002:a00:10b::1",
-            "fd00:ec2::254",
+            "fd00:ec2::1:254",
             "fe80::1",
             "fec0::1",
         ] {

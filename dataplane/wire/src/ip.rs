@@ -33,7 +33,7 @@ impl Address {
     /// - `::/16`, in which are "nobody", loopback, and addresses of IPv4: mapped, compatible, translated (RFC 4291 sections 2.5
     ///   and 4; RFC 2765). `64:ff9b::/96` (RFC 6052) is not in it.
     /// - `2002::/16`: addresses of IPv4 once more (RFC 3964 says what comes of them, RFC 7526 retires them).
-    /// - `fd00:ec2::/32`: services of the fabric (EC2 User Guide, "Use instance metadata"). Nobody serves there yet.
+    /// - `fd00:ec2::/32`: services of the fabric (EC2 User Guide, "Use instance metadata").
     /// - `fe80::/10`, `fec0::/10`, `ff00::/8`: link-local, site-local (RFC 3879), groups.
     ///
     /// Not `2001:db8::/32` (RFC 3849) and `fc00::/7` (RFC 4193): the way to the host may lead into such a network.

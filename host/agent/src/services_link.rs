@@ -1,6 +1,6 @@
 //! The way to the fabric's services: a veth pair with one end in a network namespace where nothing else is.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use eni_bpf_loader::Programs;
 use eni_instance::RunDirectory;
 use eni_lower::SERVICES_MAC;
 use eni_netlink::{Address, MAIN_TABLE, Namespace, Netlink, NetlinkError, Route, VethSpec};
-use eni_types::Ipv4Cidr;
+use eni_types::{IpCidr, Ipv4Cidr, Ipv6Cidr};
 
 use crate::AgentError;
 
@@ -19,6 +19,8 @@ const NAME: &str = "services";
 /// them: with a router on the link the kernel has one neighbour to remember, and not one for each guest.
 const OWN_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 2);
 const LINK_PREFIX: u8 = 30;
+/// The router behind it by IPv6, likewise.
+const IPV6_ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 
 /// Guests are called by addresses in 127.0.0.0/8 ([`eni_abi::Service::address`]), which are this namespace's own: its loopback
 /// device says so, and by `route_localnet` they may come in by another. Where packets come from the data plane has checked.
@@ -35,9 +37,15 @@ const SETTINGS: &[(&str, &str)] = &[
     ("ipv4/tcp_orphan_retries", "1"),
     ("ipv4/tcp_fin_timeout", "5"),
 ];
+/// By IPv6 guests are called by addresses that a route makes this namespace's own; it answers from them though no device has them.
+/// Its end of the pair has no address, so that it says nothing by itself on the link.
 const IPV6_SETTINGS: &[(&str, &str)] = &[
-    ("ipv6/conf/all/disable_ipv6", "1"),
-    ("ipv6/conf/default/disable_ipv6", "1"),
+    ("ipv6/conf/all/forwarding", "0"),
+    ("ipv6/conf/default/accept_ra", "0"),
+    ("ipv6/conf/default/addr_gen_mode", "1"),
+    ("ipv6/conf/all/disable_ipv6", "0"),
+    ("ipv6/conf/default/disable_ipv6", "0"),
+    ("ipv6/ip_nonlocal_bind", "1"),
 ];
 
 /// The services' namespace, joined to `fabric`: that of an earlier agent, or a new one.
@@ -48,7 +56,7 @@ pub(crate) fn open(
 ) -> Result<Namespace, AgentError> {
     let services = Namespace::create(&run.services())?;
     services.write_settings(SETTINGS)?;
-    if Path::new("/proc/sys/net/ipv6").exists() {
+    if has_ipv6() {
         services.write_settings(IPV6_SETTINGS)?;
     }
     let mut inside = services.netlink()?;
@@ -89,12 +97,25 @@ pub(crate) fn remove(
     Ok(Namespace::delete(&run.services())?)
 }
 
+/// Whether the kernel has IPv6.
+fn has_ipv6() -> bool {
+    Path::new("/proc/sys/net/ipv6").exists()
+}
+
 /// Whether the pair is there, and what was set last.
 fn is_joined(inside: &mut Netlink) -> Result<bool, NetlinkError> {
     let links = inside.links()?;
     let own = links.iter().find(|link| link.name == NAME && link.carrier);
     let routes = inside.routes()?;
-    let leads_there = |index| routes.iter().any(|route| route.link_index == index);
+    let last = if has_ipv6() {
+        Ipv6Cidr::ANY.into()
+    } else {
+        IpCidr::from(Ipv4Cidr::ANY)
+    };
+    let leads_there = |index| {
+        let mut routes = routes.iter();
+        routes.any(|route| route.link_index == index && route.destination == last)
+    };
     Ok(own.is_some_and(|link| link.mac == Some(SERVICES_MAC) && leads_there(link.index)))
 }
 
@@ -134,6 +155,26 @@ fn join(
     inside.add_route(Route {
         destination: Ipv4Cidr::ANY.into(),
         gateway: Some(IpAddr::V4(Service::ASKER_WITHOUT_ADDRESS.into())),
+        source: None,
+        link_index,
+        table: MAIN_TABLE,
+        metric: 0,
+    })?;
+    if has_ipv6() {
+        let loopback = links.iter().find(|link| link.loopback);
+        join_ipv6(inside, loopback.map_or(0, |link| link.index), link_index)?;
+    }
+    Ok(())
+}
+
+fn join_ipv6(inside: &mut Netlink, loopback: u32, link_index: u32) -> Result<(), NetlinkError> {
+    let (first, prefix_length) = Service::ADDRESSES_IPV6;
+    if let Some(own) = Ipv6Cidr::new(first, prefix_length) {
+        inside.add_local_block(own.into(), loopback)?;
+    }
+    inside.add_route(Route {
+        destination: Ipv6Cidr::ANY.into(),
+        gateway: Some(IpAddr::V6(IPV6_ROUTER)),
         source: None,
         link_index,
         table: MAIN_TABLE,

@@ -12,6 +12,9 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use crate::error::{gone_is_fine, whether_new};
 use crate::{FAMILIES, Netlink, NetlinkError, block_around, family_of, first_of};
 
+/// The table in which the kernel looks for addresses of the namespace's own (`RT_TABLE_LOCAL`).
+const LOCAL_TABLE: u32 = 255;
+
 /// A unicast route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route {
@@ -39,6 +42,29 @@ impl Netlink {
             RouteNetlinkMessage::NewRoute(message(route)),
             NLM_F_CREATE | NLM_F_EXCL,
             || format!("add route {} in table {}", route.destination, route.table),
+        ))
+    }
+
+    /// Makes all addresses of `block` the namespace's own, whose packets come in by any device; false if they are. `loopback` is the
+    /// interface index of its loopback device.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`], for example while `loopback` is down.
+    pub fn add_local_block(&mut self, block: IpCidr, loopback: u32) -> Result<bool, NetlinkError> {
+        let mut message = message(Route {
+            destination: block,
+            gateway: None,
+            source: None,
+            link_index: loopback,
+            table: LOCAL_TABLE,
+            metric: 0,
+        });
+        message.header.kind = RouteType::Local;
+        message.header.scope = RouteScope::Host;
+        whether_new(self.request(
+            RouteNetlinkMessage::NewRoute(message),
+            NLM_F_CREATE | NLM_F_EXCL,
+            || format!("make {block} the namespace's own"),
         ))
     }
 

@@ -8,7 +8,7 @@ use eni_netlink::{
     Address, LostRoutes, MAIN_TABLE, Namespace, Netfilter, Netlink, NetlinkError, Route,
     RouteWatch, Rule, VethSpec,
 };
-use eni_types::{IpCidr, Ipv4Cidr, MacAddress};
+use eni_types::{IpCidr, Ipv4Cidr, Ipv6Cidr, MacAddress};
 
 const GUEST_MAC: MacAddress = MacAddress([0x02, 0x1a, 0, 0, 0, 7]);
 
@@ -395,4 +395,29 @@ fn rules(text: &str) {
         .write_all(text.as_bytes())
         .unwrap();
     assert!(nft.wait().unwrap().success());
+}
+
+#[test]
+fn root_a_whole_block_is_a_namespaces_own() {
+    let pair = Pair::new();
+    let mut netlink = pair.guest.netlink().unwrap();
+    let loopback = netlink.links().unwrap()[0].index;
+    netlink.set_link_up(loopback, None).unwrap();
+    pair.guest
+        .write_settings(&[("ipv6/ip_nonlocal_bind", "1")])
+        .unwrap();
+    let block = IpCidr::V6(Ipv6Cidr::new("fd00:7::".parse().unwrap(), 36).unwrap());
+    for is_new in [true, false] {
+        let added = netlink.add_local_block(block, loopback).unwrap();
+        assert_eq!(added, is_new);
+    }
+    // Who calls any address of it is heard there.
+    let heard = pair.guest.run(|| {
+        let server = std::net::TcpListener::bind(("::", 0)).unwrap();
+        let port = server.local_addr().unwrap().port();
+        let called = std::net::SocketAddr::new("fd00:7:77::9".parse().unwrap(), port);
+        let _client = std::net::TcpStream::connect(called).unwrap();
+        server.accept().unwrap().0.local_addr().unwrap() == called
+    });
+    assert!(heard.unwrap());
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -112,8 +112,7 @@ impl ApiService {
     /// # Errors
     /// When nobody can listen there.
     pub fn listen() -> io::Result<TcpListener> {
-        let port = Service::Api.port().number();
-        listen_at(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?.into_std()
+        listen_at(Service::Api.port().number())?.into_std()
     }
 
     /// Serves until `stop` holds or its sender is gone.
@@ -151,16 +150,14 @@ impl Guests {
         stream: TcpStream,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
         let connection = Connection::new(stream, Reach::default());
-        let IpAddr::V4(called) = connection.called().ok()?.ip() else {
-            return None;
-        };
-        let (service, vport) = Service::of_address(called.into())?;
+        let called = connection.called().ok()?;
+        let (service, vport) = Service::called(called)?;
         if service != Service::Api {
             return None;
         }
         let way = Way {
             vport,
-            from: connection.caller().ok()?.ip(),
+            from: connection.caller().ok()?,
         };
         let Some(caller) = self.caller(way) else {
             self.refuse(vport);
@@ -182,7 +179,7 @@ impl Guests {
         };
         connection.send_at_once().ok()?;
         let guests = Arc::clone(self);
-        let client = Client::guest(called.into(), caller.instance_id(), {
+        let client = Client::guest(called, caller.instance_id(), {
             let guests = Arc::clone(self);
             move || guests.caller(way) == Some(caller)
         });

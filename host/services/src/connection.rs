@@ -1,19 +1,22 @@
 //! A connection whose packets' reach can be bounded while it is used, and of which nothing stays when it is given up.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use nix::sys::socket::{setsockopt, sockopt};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep};
 use tracing::warn;
+
+use crate::families::{Families, everywhere};
 
 /// How long a client may take to agree that its connection has ended.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
@@ -64,13 +67,13 @@ impl Connection {
     }
 
     /// The address that the client has called.
-    pub(crate) fn called(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
+    pub(crate) fn called(&self) -> io::Result<IpAddr> {
+        Ok(self.stream.local_addr()?.ip().to_canonical())
     }
 
     /// The address that it has come from.
-    pub(crate) fn caller(&self) -> io::Result<SocketAddr> {
-        self.stream.peer_addr()
+    pub(crate) fn caller(&self) -> io::Result<IpAddr> {
+        Ok(self.stream.peer_addr()?.ip().to_canonical())
     }
 
     /// Small answers do not wait for the client to confirm those before.
@@ -82,7 +85,10 @@ impl Connection {
     fn keep_reach(&mut self) -> io::Result<()> {
         let wanted = self.reach.0.load(Ordering::Acquire);
         if wanted != self.set {
-            self.stream.set_ttl(wanted.into())?;
+            match self.called()? {
+                IpAddr::V4(_) => self.stream.set_ttl(wanted.into())?,
+                IpAddr::V6(_) => setsockopt(&self.stream, sockopt::Ipv6Ttl, &wanted.into())?,
+            }
             self.set = wanted;
         }
         Ok(())
@@ -155,13 +161,21 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// Where guests' connections arrive.
-pub(crate) fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = TcpSocket::new_v4()?;
-    // As tokio's own: the one before may have left connections.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+/// Where guests' connections arrive, at a port of all addresses; at one that the kernel picks for 0.
+pub(crate) fn listen_at(port: u16) -> io::Result<TcpListener> {
+    Families::open(|families| {
+        let socket = match families {
+            Families::Both => TcpSocket::new_v6()?,
+            Families::Ipv4 => TcpSocket::new_v4()?,
+        };
+        if families == Families::Both {
+            setsockopt(&socket, sockopt::Ipv6V6Only, &false)?;
+        }
+        // As tokio's own: the one before may have left connections.
+        socket.set_reuseaddr(true)?;
+        socket.bind(everywhere(families, port))?;
+        socket.listen(BACKLOG)
+    })
 }
 
 /// Spawns the life that `connection` gives each connection, until `stop` holds or its sender is gone. All of them end with this
@@ -256,8 +270,9 @@ mod tests {
     /// More than the 128 for whom a listener has room unless it is told.
     #[tokio::test]
     async fn a_crowd_may_wait_to_be_accepted() {
-        let listener = listen_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = listen_at(0).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let address = (Ipv4Addr::LOCALHOST, port).into();
         // The kernel answers nobody whom it has no room for: the first would come only after its client's second attempt.
         let crowd: Result<Vec<_>, _> = (0..300)
             .map(|_| net::TcpStream::connect_timeout(&address, Duration::from_millis(800)))

@@ -1,16 +1,16 @@
 //! Questions in UDP's datagrams: who asks, when they came, and in what order they are answered.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddrV4};
-use std::os::fd::AsRawFd;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use eni_abi::Service;
 use nix::cmsg_space;
-use nix::libc::{in_addr, in_pktinfo};
+use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, sendmsg, setsockopt,
-    sockopt,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType,
+    SockaddrStorage, bind, recvmsg, sendmsg, setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeSpec;
 use tokio::io::Interest;
@@ -20,6 +20,7 @@ use tokio::task::yield_now;
 use tracing::debug;
 
 use crate::clock;
+use crate::families::{Families, everywhere};
 use crate::inbox::Inbox;
 
 /// What the socket may hold until it is read. It is read before each answer, so that this fills only as long as one takes:
@@ -34,8 +35,16 @@ pub(crate) struct Caller {
     /// The service that was called, and the vport whose guest it is.
     pub(crate) service: Service,
     pub(crate) vport: u32,
-    called: Ipv4Addr,
-    from: SockaddrIn,
+    called: IpAddr,
+    from: SocketAddr,
+}
+
+impl Caller {
+    /// The same caller, who listens at another port than it has asked from.
+    pub(crate) fn at_port(mut self, port: u16) -> Self {
+        self.from.set_port(port);
+        self
+    }
 }
 
 /// A datagram.
@@ -50,23 +59,42 @@ pub(crate) struct Question {
 /// The socket that the guests of all interfaces call, each by an address of its own.
 pub(crate) struct Datagrams {
     socket: UdpSocket,
+    /// Those of whom it hears.
+    families: Families,
     /// The largest question; a longer one is none.
     max_bytes: usize,
 }
 
 impl Datagrams {
-    /// To be called in the services' network namespace.
-    pub(crate) fn bind(address: SocketAddrV4, max_bytes: usize) -> io::Result<Self> {
-        let socket = std::net::UdpSocket::bind(address)?;
-        socket.set_nonblocking(true)?;
-        setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+    /// At a port of all addresses; at one that the kernel picks for 0. To be called in the services' network namespace.
+    pub(crate) fn bind(port: u16, max_bytes: usize) -> io::Result<Self> {
+        Families::open(|families| Self::bind_for(families, port, max_bytes))
+    }
+
+    fn bind_for(families: Families, port: u16, max_bytes: usize) -> io::Result<Self> {
+        let family = match families {
+            Families::Both => AddressFamily::Inet6,
+            Families::Ipv4 => AddressFamily::Inet,
+        };
+        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+        let socket: OwnedFd = socket(family, SockType::Datagram, flags, None)?;
+        match families {
+            Families::Both => {
+                setsockopt(&socket, sockopt::Ipv6V6Only, &false)?;
+                setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+            }
+            Families::Ipv4 => setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?,
+        }
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
         if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_BYTES).is_err() {
             // Without the right to it, as in tests: as much as anybody gets.
             setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER_BYTES)?;
         }
+        let address = everywhere(families, port);
+        bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
         Ok(Self {
-            socket: UdpSocket::from_std(socket)?,
+            socket: UdpSocket::from_std(socket.into())?,
+            families,
             max_bytes,
         })
     }
@@ -125,17 +153,22 @@ impl Datagrams {
 
     /// The next one; `None` if nobody's guest calls like this.
     fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<Question>> {
-        let mut space = cmsg_space!(in_pktinfo, TimeSpec);
+        let mut space = cmsg_space!(in6_pktinfo, TimeSpec);
         let mut slices = [IoSliceMut::new(buffer)];
         let flags = MsgFlags::MSG_DONTWAIT;
         let descriptor = self.socket.as_raw_fd();
-        let message = recvmsg::<SockaddrIn>(descriptor, &mut slices, Some(&mut space), flags)?;
-        let (length, from) = (message.bytes, message.address);
+        let message = recvmsg::<SockaddrStorage>(descriptor, &mut slices, Some(&mut space), flags)?;
+        let (length, from) = (message.bytes, message.address.and_then(socket_address));
         let (mut called, mut received) = (None, None);
         for control in message.cmsgs()? {
             match control {
                 ControlMessageOwned::Ipv4PacketInfo(info) => {
-                    called = Some(Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes()));
+                    let address = Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes());
+                    called = Some(IpAddr::V4(address));
+                }
+                ControlMessageOwned::Ipv6PacketInfo(info) => {
+                    let address = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+                    called = Some(IpAddr::V6(address));
                 }
                 ControlMessageOwned::ScmTimestampns(time) => received = Some(Duration::from(time)),
                 _ => {}
@@ -145,7 +178,7 @@ impl Datagrams {
             return Ok(None);
         };
         let question = buffer.get(..length).filter(|_| length <= self.max_bytes);
-        let asked = Service::of_address(called.into()).zip(question);
+        let asked = Service::called(called).zip(question);
         Ok(asked.map(|((service, vport), bytes)| Question {
             caller: Caller {
                 service,
@@ -160,18 +193,48 @@ impl Datagrams {
 
     /// Answers by the way the question came. What does not reach its guest is lost, as datagrams are.
     pub(crate) fn answer(&self, caller: &Caller, bytes: &[u8]) {
-        let own = in_pktinfo {
-            ipi_ifindex: 0,
-            ipi_spec_dst: in_addr {
-                s_addr: u32::from_ne_bytes(caller.called.octets()),
-            },
-            ipi_addr: in_addr { s_addr: 0 },
-        };
-        let (slices, flags) = ([IoSlice::new(bytes)], MsgFlags::MSG_DONTWAIT);
-        let controls = [ControlMessage::Ipv4PacketInfo(&own)];
-        let descriptor = self.socket.as_raw_fd();
-        if let Err(error) = sendmsg(descriptor, &slices, &controls, flags, Some(&caller.from)) {
+        if let Err(error) = self.send(caller, bytes) {
             debug!(%error, vport = caller.vport, "an answer is lost");
         }
     }
+
+    fn send(&self, caller: &Caller, bytes: &[u8]) -> nix::Result<usize> {
+        let (slices, flags) = ([IoSlice::new(bytes)], MsgFlags::MSG_DONTWAIT);
+        let descriptor = self.socket.as_raw_fd();
+        let to = SockaddrStorage::from(caller.from);
+        match (caller.called, self.families) {
+            (IpAddr::V4(called), Families::Ipv4) => {
+                let own = in_pktinfo {
+                    ipi_ifindex: 0,
+                    ipi_spec_dst: in_addr {
+                        s_addr: u32::from_ne_bytes(called.octets()),
+                    },
+                    ipi_addr: in_addr { s_addr: 0 },
+                };
+                let controls = [ControlMessage::Ipv4PacketInfo(&own)];
+                sendmsg(descriptor, &slices, &controls, flags, Some(&to))
+            }
+            (called, _) => {
+                let called = match called {
+                    IpAddr::V4(called) => called.to_ipv6_mapped(),
+                    IpAddr::V6(called) => called,
+                };
+                let own = in6_pktinfo {
+                    ipi6_addr: in6_addr {
+                        s6_addr: called.octets(),
+                    },
+                    ipi6_ifindex: 0,
+                };
+                let controls = [ControlMessage::Ipv6PacketInfo(&own)];
+                sendmsg(descriptor, &slices, &controls, flags, Some(&to))
+            }
+        }
+    }
+}
+
+fn socket_address(address: SockaddrStorage) -> Option<SocketAddr> {
+    let ipv4 = address
+        .as_sockaddr_in()
+        .map(|ipv4| SocketAddr::V4((*ipv4).into()));
+    ipv4.or_else(|| Some(SocketAddr::V6((*address.as_sockaddr_in6()?).into())))
 }

@@ -17,6 +17,7 @@ mod askers;
 mod clock;
 mod connection;
 mod datagrams;
+mod families;
 mod inbox;
 mod measure;
 mod metadata;
@@ -28,7 +29,7 @@ mod sys;
 mod time;
 mod turns;
 
-pub use addresses::{AddressService, AddressSocket};
+pub use addresses::{AddressService, AddressSockets};
 pub use api::{ApiService, GuestApi, MAX_CONNECTIONS_PER_ENDPOINT};
 pub use askers::{Asker, Askers};
 pub use metadata::MetadataService;

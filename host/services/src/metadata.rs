@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,8 +66,7 @@ impl MetadataService {
     /// # Errors
     /// When nobody can listen there.
     pub async fn listen() -> io::Result<TcpListener> {
-        let port = Service::InstanceMetadata.port().number();
-        listen_at(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
+        listen_at(Service::InstanceMetadata.port().number())
     }
 
     /// Serves until `stop` holds or its sender is gone.
@@ -187,11 +186,8 @@ fn combined<'a>(headers: &'a HeaderMap, name: &str) -> Option<Cow<'a, [u8]>> {
 }
 
 /// The vport whose guest called this address for instance metadata.
-fn asker_of(called: SocketAddr) -> Option<u32> {
-    let IpAddr::V4(address) = called.ip() else {
-        return None;
-    };
-    let (service, vport) = Service::of_address(address.into())?;
+fn asker_of(called: IpAddr) -> Option<u32> {
+    let (service, vport) = Service::called(called)?;
     (service == Service::InstanceMetadata).then_some(vport)
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::names::{DnsUpstream, NameService, NameSockets};
 use crate::{
-    AddressService, AddressSocket, ApiService, Askers, GuestApi, MetadataService, TimeService,
+    AddressService, AddressSockets, ApiService, Askers, GuestApi, MetadataService, TimeService,
 };
 
 /// What guests find at the addresses of [`eni_abi::Service`].
@@ -54,7 +54,7 @@ impl Services {
         let listener = MetadataService::listen().await?;
         let time = TimeService::listen()?;
         let names = NameSockets::open()?;
-        let addresses = AddressSocket::open()?;
+        let addresses = AddressSockets::open()?;
         let calls = match &self.api {
             Some(api) => Some((api, ApiService::listen()?)),
             None => None,

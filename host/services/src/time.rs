@@ -1,7 +1,6 @@
 //! The time over NTP.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
 
 use eni_abi::Service;
 use tokio::sync::watch;
@@ -21,12 +20,11 @@ impl TimeService {
     /// # Errors
     /// When nobody can be heard there.
     pub fn listen() -> io::Result<Self> {
-        let port = Service::Time.port().number();
-        Self::listen_at(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))
+        Self::listen_at(Service::Time.port().number())
     }
 
-    fn listen_at(address: SocketAddrV4) -> io::Result<Self> {
-        Ok(Self(Datagrams::bind(address, MAX_QUESTION_BYTES)?))
+    fn listen_at(port: u16) -> io::Result<Self> {
+        Ok(Self(Datagrams::bind(port, MAX_QUESTION_BYTES)?))
     }
 
     /// Answers until `stop` holds or its sender is gone.
@@ -47,7 +45,7 @@ impl TimeService {
 
 #[cfg(test)]
 mod tests {
-    use std::net::UdpSocket;
+    use std::net::{Ipv4Addr, UdpSocket};
     use std::time::Duration;
 
     use super::*;
@@ -56,7 +54,7 @@ mod tests {
     /// namespace.
     #[tokio::test]
     async fn a_question_is_answered_from_where_it_was_asked() {
-        let service = TimeService::listen_at(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        let service = TimeService::listen_at(0).unwrap();
         let port = service.0.port();
         let (stop, stopped) = watch::channel(false);
         let served = service.serve(stopped);

@@ -123,6 +123,9 @@ pub struct NetworkCard {
     pub additional_flexible_network_interfaces: &'static str,
 }
 
+/// As the types' table names the hypervisor before Nitro.
+const XEN: &str = "xen";
+
 impl InstanceType {
     /// The type named `name`.
     #[must_use]
@@ -151,6 +154,12 @@ impl InstanceType {
     #[must_use]
     pub fn network_card(&self, index: u8) -> Option<&NetworkCard> {
         self.network_cards.iter().find(|card| card.index == index)
+    }
+
+    /// Whether it is built on the Nitro System: all are whose hypervisor is not the one before.
+    #[must_use]
+    pub fn is_nitro(&self) -> bool {
+        self.hypervisor != Some(XEN)
     }
 
     /// Whether an image for `architecture` runs on it.

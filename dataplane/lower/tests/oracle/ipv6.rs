@@ -33,6 +33,11 @@ fn stays_home(address: IpAddr) -> bool {
         || address.is_multicast()
 }
 
+/// Whether an interface has an address of IPv6, or a prefix of such.
+pub(super) fn has_ipv6(eni: &NetworkInterface) -> bool {
+    !eni.ipv6_addresses.is_empty() || !eni.ipv6_prefixes.is_empty()
+}
+
 /// Whether the sender has IPv6, and the packet neither an address that stays at home nor another's source where that is checked.
 /// The router is spoken to on the link.
 pub(super) fn may_send(
@@ -41,7 +46,6 @@ pub(super) fn may_send(
     by_router: bool,
     packet: &Packet,
 ) -> bool {
-    let has_ipv6 = !eni.ipv6_addresses.is_empty() || !eni.ipv6_prefixes.is_empty();
     let own = owns(eni, packet.source);
     let from = Place::Interface(eni.network_interface_id);
     let to_router = by_router && is_router(world, from, packet.destination);
@@ -52,7 +56,7 @@ pub(super) fn may_send(
     } else {
         !stays_home(packet.source) && (own || !eni.source_dest_check)
     };
-    has_ipv6
+    has_ipv6(eni)
         && !is_of_link(packet)
         && source_passes
         && (to_router || !stays_home(packet.destination))

@@ -26,17 +26,18 @@ use eni_types::{
     VpcPeeringConnectionId,
 };
 
-pub(crate) use dhcp::{CLIENT, SERVER};
+pub(crate) use dhcp::{CLIENT, CLIENT_IPV6, SERVER, SERVER_IPV6, SERVERS};
 use flow::whole_quote;
 pub(crate) use flow::{Query, Quote, TrackedFlow};
 pub(crate) use fragment::{Firsts, Piece};
 pub(crate) use header::{IpOptions, Tag};
 use internet::{is_regions, private_of, public_of, way_by_gateway, way_from_outside};
 pub(crate) use ipv6::ROUTER;
+use ipv6::has_ipv6;
 pub(crate) use life::{Ending, Tracked};
 pub(crate) use nat::{NatFlow, NatFlows, end};
 use rules::{Seen, network_acl_allows, security_groups_allow};
-pub(crate) use services::{API, METADATA, RESOLVER, TIME};
+pub(crate) use services::{API, METADATA, METADATA_IPV6, RESOLVER, RESOLVER_IPV6, TIME, TIME_IPV6};
 use services::{answer_of_router, answer_of_services, is_service, question_to_services};
 
 const ICMP: u8 = 1;

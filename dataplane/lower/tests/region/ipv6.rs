@@ -2,12 +2,16 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use eni_model::resource::{NetworkInterface, Route, RouteOrigin, RouteTable, RouteTarget};
+use eni_model::instance_types::InstanceType;
+use eni_model::resource::{
+    Instance, NetworkInterface, Route, RouteOrigin, RouteTable, RouteTarget,
+};
 use eni_pipeline::testing::frames_ipv6::{self, checksum_holds};
 use eni_pipeline::testing::scenario::Dice;
 use eni_types::{IpCidr, Ipv6Cidr, NetworkInterfaceId, SubnetId, VpcId};
 
 use super::draws::{any_ending, any_options, any_tag};
+use super::services::SERVICES_IPV6;
 use super::traffic::payload;
 use super::{NUMBERS, PORTS, Region};
 use crate::oracle::{Delivery, IpOptions, NextHop, Packet, Piece, Place, Quote, ROUTER, Tag};
@@ -60,6 +64,14 @@ impl Region {
                     address(0x200 + number as u128),
                 ],
             };
+            // Before the Nitro System.
+            if number == 3 {
+                let attachment = eni.attachment.as_ref().unwrap();
+                let instance = self.world().instances.get(attachment.instance_id).unwrap();
+                let mut instance = Instance::clone(instance);
+                instance.instance_type = InstanceType::find("t2.medium").unwrap();
+                self.put(instance);
+            }
             if number == 1 {
                 let ten = if first & 0xff << 64 == 1 << 64 { 1 } else { 2 };
                 eni.ipv6_prefixes = vec![Ipv6Cidr::new(address(7 << 48), 80).unwrap()];
@@ -67,6 +79,18 @@ impl Region {
             }
             self.put(eni);
         }
+    }
+
+    /// Takes an instance's endpoint of IPv6 away, or gives it one.
+    pub(super) fn toggle_endpoint_of_ipv6(&mut self, dice: &mut Dice) {
+        let instances: Vec<_> = self.world().instances.iter().cloned().collect();
+        let mut instance = Instance::clone(&instances[dice.roll(instances.len() as u64) as usize]);
+        let state = &mut instance.metadata_options.http_protocol_ipv6;
+        *state = match state.as_str() {
+            "enabled" => "disabled".into(),
+            _ => "enabled".into(),
+        };
+        self.put(instance);
     }
 
     pub(super) fn block_of_ipv6(&self, vpc_id: VpcId) -> Ipv6Cidr {
@@ -129,7 +153,7 @@ impl Region {
     }
 
     /// One of an interface's addresses, or of those of its prefix.
-    fn address_of(&self, id: NetworkInterfaceId, dice: &mut Dice) -> Ipv6Addr {
+    pub(super) fn address_of(&self, id: NetworkInterfaceId, dice: &mut Dice) -> Ipv6Addr {
         let eni = self.interface(id);
         let of_prefix = eni.ipv6_prefixes.first().copied();
         match of_prefix.filter(|_| dice.hits(2)) {
@@ -190,7 +214,9 @@ impl Region {
             Place::Outside | Place::Services(_) => HOST,
         };
         let target = dice.pick(&ids);
+        let asks = from != Place::Outside && dice.hits(12);
         let destination = match from {
+            _ if asks => dice.pick(&SERVICES_IPV6).0,
             _ if dice.hits(10) => self.special_of_ipv6(dice),
             Place::Interface(_) if dice.hits(4) => HOST,
             _ => self.address_of(target, dice),
@@ -211,6 +237,7 @@ impl Region {
         };
         let (source_port, destination_port) = match protocol {
             58 => (0, dice.pick(&TYPES) << 8 | u16::from(dice.hits(4))),
+            6 | 17 if asks && !dice.hits(3) => (dice.pick(&PORTS), dice.pick(&[53, 80, 123])),
             6 | 17 => (dice.pick(&PORTS), dice.pick(&PORTS)),
             _ => (0, 0),
         };
@@ -245,9 +272,14 @@ pub(super) fn answer(packet: &Packet, dice: &mut Dice) -> u16 {
     }
 }
 
-/// The frame of a packet, to and from these MAC addresses.
-pub(super) fn frame(packet: &Packet, (destination_mac, source_mac): ([u8; 6], [u8; 6])) -> Vec<u8> {
+/// The frame of a packet whose payload ends with `rest`, to and from these MAC addresses.
+pub(super) fn frame(
+    packet: &Packet,
+    rest: &[u8],
+    (destination_mac, source_mac): ([u8; 6], [u8; 6]),
+) -> Vec<u8> {
     let mut made = unframed(packet);
+    made.payload.extend(rest);
     made.destination_mac = destination_mac;
     made.source_mac = source_mac;
     made = match packet.options {

@@ -221,6 +221,7 @@ impl Region {
                 ("NetworkInterface.1.SubnetId", &subnet),
                 ("NetworkInterface.1.SecurityGroupId.1", &group),
                 ("NetworkInterface.1.SecondaryPrivateIpAddressCount", "1"),
+                ("MetadataOptions.HttpProtocolIpv6", "enabled"),
             ],
         );
     }
@@ -277,6 +278,7 @@ impl Region {
             6 => self.set_route(dice),
             7 => self.move_public_address(dice),
             8 => self.toggle_gateway(),
+            9 if dice.hits(2) => self.toggle_endpoint_of_ipv6(dice),
             9 => self.toggle_resolver(),
             10 => self.toggle_peering(),
             _ => self.disturb(dice),

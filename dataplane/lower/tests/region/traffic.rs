@@ -69,7 +69,14 @@ impl Region {
         let (IpAddr::V4(source), IpAddr::V4(destination)) = (packet.source, packet.destination)
         else {
             let macs = (destination_mac, mac_bytes(row.mac));
-            return Some((vport, ipv6::frame(packet, macs)));
+            let (sent, rest) = match from {
+                Place::Services(id) => {
+                    let asker = self.vport(Place::Interface(id))?;
+                    self.said_ipv6(id, asker, packet)
+                }
+                _ => (*packet, Vec::new()),
+            };
+            return Some((vport, ipv6::frame(&sent, &rest, macs)));
         };
         let (mut sent, mut payload) = ((source, destination), payload(packet));
         if let Place::Services(id) = from {
@@ -126,7 +133,10 @@ impl Region {
         });
         let (mut to, bytes) = (self.place_of(verdict.target()?), frame.bytes());
         if packet.is_ipv6() {
-            let delivery = ipv6::delivery(packet, to, &bytes);
+            let mut delivery = ipv6::delivery(packet, to, &bytes);
+            if verdict.target() == Some(SERVICES_VPORT) {
+                delivery = self.heard_ipv6(delivery)?;
+            }
             return Some((delivery, bytes));
         }
         // Those of fragments are over what other frames hold.
@@ -207,7 +217,7 @@ impl Region {
         (number != 0).then(|| self.vpcs[&number])
     }
 
-    fn place_of(&self, vport: u32) -> Place {
+    pub(super) fn place_of(&self, vport: u32) -> Place {
         let interfaces = self.interfaces().into_iter().chain(self.endpoints());
         interfaces
             .map(Place::Interface)
@@ -219,6 +229,9 @@ impl Region {
     pub(crate) fn any_packet(&self, dice: &mut Dice) -> (Place, NextHop, Packet) {
         if dice.hits(40) {
             return self.any_dhcp(dice);
+        }
+        if dice.hits(40) {
+            return self.any_dhcpv6(dice);
         }
         let is_ipv6 = dice.hits(3);
         self.any_packet_of(is_ipv6, dice)

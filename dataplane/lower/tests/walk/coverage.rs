@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use eni_types::Ipv4Cidr;
 
 use crate::oracle::{
-    API, CLIENT, Ending, IpOptions, METADATA, Packet, Piece, Place, RESOLVER, SERVER, TIME, Tag,
+    API, CLIENT, Ending, IpOptions, METADATA, METADATA_IPV6, Packet, Piece, Place, RESOLVER,
+    RESOLVER_IPV6, SERVER, SERVERS, TIME, TIME_IPV6, Tag,
 };
 use crate::region::{PEER, VPC_RESOLVER};
 
@@ -30,7 +31,7 @@ const BLOCKS: [([u8; 4], u32); 16] = [
     ([255, 255, 255, 255], 32),
 ];
 /// Kinds of packets of which each must come up, and whether some of it is to be delivered.
-const KINDS: [(Kind, bool); 43] = [
+const KINDS: [(Kind, bool); 46] = [
     (Kind::ToPeer, true),
     (Kind::ToMetadata, true),
     (Kind::AsksForAddress, true),
@@ -74,6 +75,9 @@ const KINDS: [(Kind, bool); 43] = [
     (Kind::Ipv6Error, true),
     (Kind::Ipv6ErrorCutShort, true),
     (Kind::Ipv6ErrorAboutFragment, true),
+    (Kind::Ipv6ToService, true),
+    (Kind::Ipv6AsksForAddress, true),
+    (Kind::Ipv6FromServices, true),
 ];
 
 /// The last address of the public pool.
@@ -127,6 +131,9 @@ enum Kind {
     Ipv6Error,
     Ipv6ErrorCutShort,
     Ipv6ErrorAboutFragment,
+    Ipv6ToService,
+    Ipv6AsksForAddress,
+    Ipv6FromServices,
 }
 
 /// Packets sent and delivered.
@@ -323,7 +330,18 @@ fn kinds_of_ipv6(from: Place, packet: &Packet) -> Vec<Kind> {
     let of_type = |types: &[u8]| packet.protocol == 58 && types.contains(&icmp_type);
     let is_error = of_type(&[1, 2, 3, 4]) && packet.quote.is_some();
     let quote = packet.quote.filter(|_| is_error);
+    let is_guests = matches!(from, Place::Interface(_));
+    let services = [METADATA_IPV6, TIME_IPV6, RESOLVER_IPV6].map(IpAddr::V6);
     let marks = [
+        (
+            is_guests && services.contains(&packet.destination),
+            Kind::Ipv6ToService,
+        ),
+        (
+            is_guests && packet.destination == IpAddr::V6(SERVERS),
+            Kind::Ipv6AsksForAddress,
+        ),
+        (matches!(from, Place::Services(_)), Kind::Ipv6FromServices),
         (true, Kind::Ipv6),
         (from == Place::Outside, Kind::Ipv6Outside),
         (matches!(packet.piece, Piece::First { .. }), Kind::Ipv6First),

@@ -4,13 +4,13 @@ use core::net::Ipv6Addr;
 
 use eni_abi::Direction::{Egress, Ingress};
 use eni_abi::{
-    Address, InternetBlock, Location, Mac, Mapping, MappingKey, Prefix, Route, RouteKey,
+    Address, InternetBlock, Location, Mac, Mapping, MappingKey, Prefix, Route, RouteKey, Service,
     VpcBlockKey, Vport,
 };
 
 use super::region::{
-    ANNA, BERT, CARL, OPEN_ACL, OPEN_GROUP, ROUTE_TABLE, TRACKING_GROUP, UPLINK, VPC, mac,
-    small_region,
+    ANNA, BERT, CARL, OPEN_ACL, OPEN_GROUP, ROUTE_TABLE, SERVICES, TRACKING_GROUP, UPLINK, VPC,
+    mac, small_region,
 };
 use super::{MemoryTables, Remote, Rule, add_policy};
 
@@ -22,6 +22,37 @@ pub const REGION_BLOCK: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 
 pub const HOST: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1);
 /// The router of every subnet, on its link.
 pub const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0xec2, 0, 0, 0, 0, 0, 1);
+
+/// Where guests reach instance metadata.
+pub const METADATA_IPV6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+/// Where guests reach the time.
+pub const TIME_IPV6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x123);
+/// Where guests reach who resolves names.
+pub const RESOLVER_IPV6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x253);
+/// Whom guests ask for addresses.
+pub const DHCPV6_GROUP: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
+
+/// An address of a guest's link, of whatever making.
+#[must_use]
+pub fn link_local(vport: u32) -> Ipv6Addr {
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0x123, 0, 0, vport as u16)
+}
+
+/// The address of a service, beyond the services' end, for a guest.
+#[must_use]
+pub fn service_ipv6_for(service: Service, vport: u32) -> Ipv6Addr {
+    as_ipv6(service.address_ipv6(vport))
+}
+
+/// As whom the services see a guest that asks from [`link_local`].
+#[must_use]
+pub fn asker(vport: u32) -> Ipv6Addr {
+    Service::asker_on_link(link_local(vport).into()).map_or(Ipv6Addr::UNSPECIFIED, as_ipv6)
+}
+
+fn as_ipv6(address: Address) -> Ipv6Addr {
+    address.to_words().map(u16::from_be).into()
+}
 
 /// The first address of the subnet that a guest is in.
 #[must_use]
@@ -54,7 +85,7 @@ pub fn dual_region() -> MemoryTables {
         let Some(row) = tables.vports.get_mut(&vport) else {
             continue;
         };
-        row.flags |= Vport::IPV6;
+        row.flags |= Vport::IPV6 | Vport::SERVICES_IPV6 | Vport::METADATA_IPV6;
         row.subnet_ipv6 = subnet(vport).into();
         row.subnet_ipv6_length = 64;
         let mapping = mapping(row, vport);
@@ -68,6 +99,9 @@ pub fn dual_region() -> MemoryTables {
         row.flags |= Vport::IPV6;
         row.subnet_ipv6 = REGION_BLOCK.0.into();
         row.subnet_ipv6_length = u32::from(REGION_BLOCK.1);
+    }
+    if let Some(row) = tables.vports.get_mut(&SERVICES) {
+        row.flags |= Vport::IPV6;
     }
     let block = Prefix::around(VPC_BLOCK.0.into(), VPC_BLOCK.1);
     tables.vpc_blocks.insert(VpcBlockKey::prefix(VPC, block), 1);

@@ -13,7 +13,10 @@ use super::region::{
     ANNA, API, BERT, CARL, METADATA, RESOLVER, SERVICES, TIME, UPLINK, VPC, VPC_RESOLVER,
     add_route, ip, mac, private, public, router_mac, service_for,
 };
-use super::region_ipv6::{self, ROUTER, add_prefix, announce, delegated, dual_region, own};
+use super::region_ipv6::{
+    self, DHCPV6_GROUP, METADATA_IPV6, RESOLVER_IPV6, ROUTER, TIME_IPV6, add_prefix, announce,
+    asker, delegated, dual_region, link_local, own, service_ipv6_for,
+};
 use super::{MemoryTables, Remote, Rule, add_policy, frames_ipv6};
 
 /// A small deterministic generator (xorshift64*).
@@ -276,9 +279,20 @@ fn any_frame_ipv6(dice: &mut Dice, vport: u32) -> Vec<u8> {
         Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0x0a00, 0x010a),
         Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1),
         Ipv6Addr::UNSPECIFIED,
+        METADATA_IPV6,
+        TIME_IPV6,
+        RESOLVER_IPV6,
     ];
     let destination = dice.pick(&places);
     let mut packet = any_packet_ipv6(dice, vport, destination);
+    if vport == SERVICES {
+        let asker = dice.pick(&[ANNA, BERT, CARL, 77]);
+        packet.source = service_ipv6_for(dice.pick(&Service::ALL), asker);
+        packet.destination = dice.pick(&[own(asker), destination]);
+    }
+    if dice.hits(16) {
+        packet = any_dhcpv6(dice, vport);
+    }
     if dice.hits(16) {
         packet.source = dice.pick(&places);
     }
@@ -322,10 +336,31 @@ fn any_frame_ipv6(dice: &mut Dice, vport: u32) -> Vec<u8> {
     frame
 }
 
+/// DHCPv6, as clients, false servers and the fabric's service speak it.
+fn any_dhcpv6(dice: &mut Dice, vport: u32) -> frames_ipv6::Packet {
+    if vport == SERVICES {
+        let from = dice.pick(&[ANNA, BERT, CARL, 77]);
+        let to = dice.pick(&[asker(from), own(from), link_local(from)]);
+        let mut answer = frames_ipv6::udp(SERVICES, to, (547, 546));
+        answer.source = service_ipv6_for(Service::Dhcpv6, from);
+        // The end of the server's name, behind what matters to nobody here.
+        answer.payload.resize(28, 0);
+        answer.payload.extend(mac(dice.pick(&[from, from, ANNA])));
+        return answer;
+    }
+    let ports = dice.pick(&[(546, 547), (546, 547), (547, 546), (1000, 547), (546, 546)]);
+    let destination = dice.pick(&[DHCPV6_GROUP, DHCPV6_GROUP, ROUTER, own(BERT)]);
+    frames_ipv6::Packet {
+        source: dice.pick(&[link_local(vport), link_local(vport), own(vport), ROUTER]),
+        destination_mac: dice.pick(&[[0x33, 0x33, 0, 1, 0, 2], router_mac(vport), mac(BERT)]),
+        ..frames_ipv6::udp(vport, destination, ports)
+    }
+}
+
 fn any_packet_ipv6(dice: &mut Dice, vport: u32, destination: Ipv6Addr) -> frames_ipv6::Packet {
     let ports = (
-        dice.pick(&[80, 53, 1000, 40_000]),
-        dice.pick(&[80, 53, 1000, 40_000]),
+        dice.pick(&[80, 53, 123, 1000, 40_000]),
+        dice.pick(&[80, 53, 123, 1000, 40_000]),
     );
     match dice.roll(10) {
         0..=2 => {

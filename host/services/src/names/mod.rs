@@ -3,7 +3,6 @@
 mod upstream;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -60,12 +59,10 @@ impl NameSockets {
     /// # Errors
     /// When nobody can be heard there.
     pub fn open_at(port: u16) -> io::Result<Self> {
-        let everywhere = Ipv4Addr::UNSPECIFIED;
-        let listener = listen_at(SocketAddr::from((everywhere, port)))?;
+        let listener = listen_at(port)?;
         // The same port, where it was left to the kernel.
         let port = listener.local_addr()?.port();
-        let address = SocketAddrV4::new(everywhere, port);
-        let datagrams = Arc::new(Datagrams::bind(address, MAX_QUESTION_BYTES)?);
+        let datagrams = Arc::new(Datagrams::bind(port, MAX_QUESTION_BYTES)?);
         Ok(Self {
             datagrams,
             listener,
@@ -190,10 +187,7 @@ impl NameService {
     /// A connection's life; `None` where it is reset at once.
     fn connection(self: &Arc<Self>, stream: TcpStream) -> Option<impl Future<Output = ()> + use<>> {
         let mut connection = Connection::new(stream, Reach::default());
-        let IpAddr::V4(called) = connection.called().ok()?.ip() else {
-            return None;
-        };
-        let (service, vport) = Service::of_address(called.into())?;
+        let (service, vport) = Service::called(connection.called().ok()?)?;
         if !is_resolver(service) {
             return None;
         }

@@ -13,16 +13,18 @@ use crate::api::instance::{
     MetadataOptionsDescription, MetadataOptionsParameter, ModifyInstanceMetadataOptions,
     ModifyInstanceMetadataOptionsResponse, RunInstances,
 };
+use crate::instance_types::InstanceType;
 use crate::operations::account_setting::MANAGED_BY;
-use crate::operations::unsupported;
 use crate::resource::{AccountId, Instance, MetadataDefaults, MetadataOptions};
 use crate::tags::Tags;
 use crate::{
     ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, RegionSettings, ReturnTrue, World,
 };
 
-/// Takes effect at once: what answers requests reads what is published.
+/// Takes effect at once: what answers requests reads what is published, and whether there is an endpoint of IPv6 the tables say.
 impl Operation for ModifyInstanceMetadataOptions {
+    const AWAITS_TABLES: bool = true;
+
     fn plan(self, world: &World, context: &mut Context<'_>) -> Planned<Self> {
         let found = modify_attribute::changeable(self.instance_id, world)?;
         let given = MetadataOptionsParameter {
@@ -34,6 +36,7 @@ impl Operation for ModifyInstanceMetadataOptions {
         };
         let defaults = defaults_of(world, context.region);
         let options = given.checked(found.metadata_options.clone(), &defaults)?;
+        check_endpoint(&options, found.instance_type)?;
         check_tags(&options, &found.tags)?;
         let mut response = MetadataOptionsDescription::from(&options);
         response.state = "pending";
@@ -119,9 +122,10 @@ impl RunInstances {
     /// What the launch says, else the account's defaults, else EC2's.
     ///
     /// # Errors
-    /// Those of [`MetadataOptionsParameter::checked`] and [`check_tags`].
+    /// Those of [`MetadataOptionsParameter::checked`], [`check_endpoint`] and [`check_tags`].
     pub(super) fn metadata_options_of_launch(
         &self,
+        instance_type: &InstanceType,
         tags: &Tags,
         world: &World,
         context: &Context<'_>,
@@ -129,6 +133,7 @@ impl RunInstances {
         let defaults = defaults_of(world, context.region);
         let given = self.metadata_options.clone().unwrap_or_default();
         let options = given.checked(of_launches(&defaults), &defaults)?;
+        check_endpoint(&options, instance_type)?;
         check_tags(&options, tags)?;
         Ok(options)
     }
@@ -190,8 +195,7 @@ impl MetadataOptionsParameter {
     /// `before` with what is given changed.
     ///
     /// # Errors
-    /// `InvalidParameterValue`; `UnsupportedOperation` where the account enforces tokens and none would be required, and for
-    /// the endpoint of IPv6.
+    /// `InvalidParameterValue`; `UnsupportedOperation` where the account enforces tokens and none would be required.
     pub(super) fn checked(
         self,
         before: MetadataOptions,
@@ -204,8 +208,6 @@ impl MetadataOptionsParameter {
         if !HOPS.contains(&hops) {
             return Err(bad_hop_limit(Some(hops.into())));
         }
-        let ipv6 = self.http_protocol_ipv6.as_deref() == Some("enabled");
-        unsupported::refuse("IPv6", ipv6)?;
         let options = MetadataOptions {
             http_tokens: self.http_tokens.unwrap_or(before.http_tokens),
             http_put_response_hop_limit: hops,
@@ -236,6 +238,19 @@ impl MetadataOptionsParameter {
         }
         Ok(options)
     }
+}
+
+/// Refuses an endpoint of IPv6 for a type on which EC2 has none. Whether an interface finds it is a matter of its addresses.
+///
+/// # Errors
+/// `UnsupportedOperation`.
+fn check_endpoint(options: &MetadataOptions, instance_type: &InstanceType) -> Result<(), Ec2Error> {
+    if options.http_protocol_ipv6 == "enabled" && !instance_type.is_nitro() {
+        let message =
+            "The HttpProtocolIpv6 metadata option cannot be enabled for Xen-backed instance types.";
+        return Err(ErrorCode::UnsupportedOperation.with(message));
+    }
+    Ok(())
 }
 
 /// Refuses tags in metadata whose keys cannot be a part of a path there (EC2 User Guide, "View tags for your EC2 instances
@@ -325,25 +340,35 @@ mod tests {
         );
     }
 
-    /// It would have no effect.
     #[test]
-    fn the_endpoint_of_ipv6_stays_off() {
+    fn the_endpoint_of_ipv6_is_for_types_of_nitro() {
         let mut region = TestWorld::bootstrapped();
         let set = |value| ("MetadataOptions.HttpProtocolIpv6", value);
-        let id = launched(&mut region, &[set("disabled")]);
-        let want = "UnsupportedOperation: IPv6 is not supported in this region.";
+        let of_type = |name| ("InstanceType", name);
+        let id = launched(&mut region, &[set("enabled"), of_type("t3.micro")]);
+        assert_eq!(options(&mut region, &id)["httpProtocolIpv6"], "enabled");
+        let before = launched(&mut region, &[of_type("t2.micro")]);
+        let want = "UnsupportedOperation: The HttpProtocolIpv6 metadata option cannot be enabled for Xen-backed instance types.";
         let image = region.make("DescribeImages", &[], "/imagesSet/item/0/imageId");
         let launch = [
             ("ImageId", image.as_str()),
             ("MinCount", "1"),
             ("MaxCount", "1"),
+            of_type("t2.micro"),
             set("enabled"),
         ];
         assert_eq!(region.refused("RunInstances", &launch), want);
-        let modify = |value| [("InstanceId", id.as_str()), ("HttpProtocolIpv6", value)];
-        let refused = region.refused("ModifyInstanceMetadataOptions", &modify("enabled"));
-        assert_eq!(refused, want);
-        region.must("ModifyInstanceMetadataOptions", &modify("disabled"));
+        let operation = "ModifyInstanceMetadataOptions";
+        let enabled = [
+            ("InstanceId", before.as_str()),
+            ("HttpProtocolIpv6", "enabled"),
+        ];
+        assert_eq!(region.refused(operation, &enabled), want);
+        for value in ["disabled", "enabled"] {
+            let parameters = [("InstanceId", id.as_str()), ("HttpProtocolIpv6", value)];
+            region.must(operation, &parameters);
+            assert_eq!(options(&mut region, &id)["httpProtocolIpv6"], value);
+        }
     }
 
     #[test]

@@ -203,7 +203,8 @@ impl RunInstances {
         let user_data = self.user_data.as_deref().map(read_user_data).transpose()?;
         let subnet = network.primary_subnet();
         let tags = tags_of("instance", &self.tag_specifications)?;
-        let metadata_options = self.metadata_options_of_launch(&tags, world, context)?;
+        let metadata_options =
+            self.metadata_options_of_launch(instance_type, &tags, world, context)?;
         Ok(Instance {
             instance_id: InstanceId::generate(context.ids),
             reservation_id: ReservationId::generate(context.ids),

@@ -8,9 +8,6 @@ use crate::instance_types::InstanceType;
 use crate::resource::NetworkInterface;
 use crate::{Ec2Error, ErrorCode};
 
-/// As the types' table names the hypervisor before Nitro.
-const XEN: &str = "xen";
-
 /// Refuses more interfaces on an instance, or on one of its cards, than its type has places for.
 ///
 /// # Errors
@@ -74,7 +71,7 @@ pub(crate) fn check_hypervisor(
         (false, true) => "prefix delegation",
         (false, false) => return Ok(()),
     };
-    if instance_type.hypervisor == Some(XEN) {
+    if !instance_type.is_nitro() {
         let message = format!(
             "The instance type {} does not support {what}: it is not built on the Nitro System.",
             instance_type.name

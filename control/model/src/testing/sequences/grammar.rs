@@ -65,6 +65,7 @@ const IMAGE: Source = Any(&["ami-0e210000000008664"]);
 const TYPES: Source = Any(&["t3.micro", "t3.medium", "m5.large", "c6in.32xlarge"]);
 const EFA_TYPE: Source = Any(&["c6in.32xlarge"]);
 const CARDS: Source = Any(&["0", "1"]);
+const SWITCH: Source = Any(&["enabled", "disabled"]);
 const HTTP_TOKENS: Source = Any(&["optional", "required"]);
 const INTERFACE_TYPES: Source = Any(&["efa", "efa-only", "interface"]);
 
@@ -491,6 +492,7 @@ const GRAMMAR: &[Rule] = &[
             ("InstanceId", Of(instances)),
             ("HttpTokens", Maybe(50, &HTTP_TOKENS)),
             ("HttpPutResponseHopLimit", Maybe(50, &INDEXES)),
+            ("HttpProtocolIpv6", Maybe(50, &SWITCH)),
         ],
     ),
     rule(
