@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eni_abi::Service;
 use eni_services::{Askers, DnsUpstream, NameService, NameSockets};
@@ -222,4 +222,55 @@ fn who_asks_what_nobody_answers_holds_up_nobody() {
     assert_eq!(ask(quiet, "www.example.com.").answers.len(), 1);
     // As many as an interface may ask at once, twice at most by now; the others were told so at once.
     assert!(upstream.asked.load(Ordering::Relaxed) <= 2 * 32 + 1);
+}
+
+fn send(stream: &mut TcpStream, names: &[String]) {
+    for name in names {
+        let question = question(name);
+        let length = u16::try_from(question.len()).unwrap().to_be_bytes();
+        stream.write_all(&[&length, &*question].concat()).unwrap();
+    }
+}
+
+/// RFC 7766, 6.2.1.1; and whoever has asked all it wants to know, and says so, still gets its answers.
+#[test]
+fn questions_on_a_connection_are_answered_as_answers_come() {
+    let upstream = Upstream::new();
+    let bench = Bench::new(DnsUpstream::Server(upstream.address));
+    let mut stream = bench.connect(3);
+    let names = ["slow.example.com.", "instance-data.ec2.internal."].map(str::to_owned);
+    send(&mut stream, &names);
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    for name in names.iter().rev() {
+        let told = answer(&mut stream).unwrap();
+        assert_eq!(told.queries[0].name.to_ascii(), *name);
+        assert_eq!(told.answers.len(), 1);
+    }
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the end");
+}
+
+#[test]
+fn a_connection_asks_so_much_at_once_and_the_rest_after_it() {
+    let upstream = Upstream::new();
+    let bench = Bench::new(DnsUpstream::Server(upstream.address));
+    let mut stream = bench.connect(3);
+    let silent = (0..40).map(|number| format!("silent-{number}.example.com."));
+    let mut names: Vec<_> = silent.collect();
+    names.push("instance-data.ec2.internal.".to_owned());
+    send(&mut stream, &names);
+    let began = Instant::now();
+    for _ in 0..16 {
+        let told = answer(&mut stream).unwrap();
+        assert_eq!(told.metadata.response_code, ResponseCode::ServFail);
+    }
+    // Twice, as nobody answers; the first of the rest have been asked once by now.
+    let asked = upstream.asked.load(Ordering::Relaxed);
+    assert!((2 * 16..=3 * 16).contains(&asked), "{asked}");
+    // Another connection of the interface has its turn meanwhile.
+    let mut other = bench.connect(3);
+    let one = question("instance-data.ec2.internal.");
+    assert_eq!(converse(&mut other, &one).unwrap().answers.len(), 1);
+    let rest: Vec<_> = (16..41).map(|_| answer(&mut stream).unwrap()).collect();
+    assert!(rest.iter().any(|told| told.answers.len() == 1));
+    assert!(began.elapsed() < Duration::from_secs(20));
 }

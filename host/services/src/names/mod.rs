@@ -2,6 +2,7 @@
 
 mod upstream;
 
+use std::future;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,9 +10,10 @@ use std::time::{Duration, Instant};
 use eni_abi::Service;
 use eni_model::Source;
 use eni_names::{Cache, Decision, Forwarded, MAX_QUESTION_BYTES, Scope, Transport, decide};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -27,6 +29,9 @@ pub use upstream::{DnsUpstream, MalformedUpstream};
 const QUESTION_PATIENCE: Duration = Duration::from_secs(10);
 /// The longest life of a connection: its client opens another.
 const LONGEST_CONNECTION: Duration = Duration::from_secs(120);
+
+/// Questions of a connection that are asked upstream at once; the client's next ones wait.
+const MAX_UNDER_WAY: usize = 16;
 
 /// Answers what instances ask about names.
 pub struct NameService {
@@ -208,53 +213,102 @@ impl NameService {
         })
     }
 
-    /// One question after the other (RFC 7766, 6.2.1), until the client has no more, or another connection wants its place while
-    /// it idles.
+    /// Answers questions as their answers come (RFC 7766, 6.2.1.1), until the client has no more, or another connection wants its
+    /// place while it idles.
     async fn converse(
         self: &Arc<Self>,
         connection: &mut Connection,
         vport: u32,
         place: &Place,
     ) -> io::Result<()> {
-        let mut question = Vec::new();
-        loop {
-            let read = timeout(QUESTION_PATIENCE, read(connection, &mut question));
-            let is_asked = tokio::select! {
-                biased;
-                read = read => matches!(read, Ok(Ok(true))),
-                () = place.is_wanted() => false,
-            };
-            if !is_asked {
-                return Ok(());
+        let (reader, mut writer) = tokio::io::split(connection);
+        // What is heard waits there, and the client with the rest.
+        let (heard, mut questions) = mpsc::channel::<Vec<u8>>(1);
+        let answer = async {
+            let (mut under_way, mut has_more) = (JoinSet::new(), true);
+            while has_more || !under_way.is_empty() {
+                let may_ask = has_more && under_way.len() < MAX_UNDER_WAY;
+                let answer: Option<Vec<u8>> = tokio::select! {
+                    biased;
+                    Some(found) = under_way.join_next() => found.map_err(io::Error::other)?,
+                    question = questions.recv(), if may_ask => match question {
+                        None => {
+                            has_more = false;
+                            continue;
+                        }
+                        Some(question) => match self.in_turn(&question, vport, place).await {
+                            Reply::Now(answer) => answer,
+                            Reply::Later(asked) => {
+                                let service = Arc::clone(self);
+                                under_way.spawn(async move {
+                                    service.find_out(asked, vport).await
+                                });
+                                continue;
+                            }
+                        },
+                    },
+                    () = place.is_wanted(), if under_way.is_empty() => return Ok(()),
+                };
+                let Some(answer) = answer else {
+                    return Ok(());
+                };
+                let length = u16::try_from(answer.len()).map_err(io::Error::other)?;
+                let message = [&length.to_be_bytes(), &*answer].concat();
+                timeout(QUESTION_PATIENCE, writer.write_all(&message)).await??;
             }
-            let decide = || self.decide(&question, Transport::Tcp, vport);
-            let answer = match place.turns().answer(decide).await {
-                Decision::Silence => return Ok(()),
-                Decision::Answer(answer) => Some(answer),
-                Decision::Forward(asked) => match self.known(&asked, vport) {
-                    Some(answer) => Some(answer),
-                    None => self.find_out(asked, vport).await,
-                },
-            };
-            let Some(answer) = answer else {
-                return Ok(());
-            };
-            let length = u16::try_from(answer.len()).map_err(io::Error::other)?;
-            let message = [&length.to_be_bytes(), &*answer].concat();
-            timeout(QUESTION_PATIENCE, connection.write_all(&message)).await??;
+            Ok(())
+        };
+        let hear = async {
+            hear(reader, heard).await;
+            // Who asks no more still waits for answers.
+            future::pending::<()>().await;
+        };
+        tokio::select! {
+            ended = answer => ended,
+            () = hear => Ok(()),
+        }
+    }
+
+    /// What is answered to a question on a connection, when it is its interface's turn.
+    async fn in_turn(&self, question: &[u8], vport: u32, place: &Place) -> Reply {
+        let decide = || self.decide(question, Transport::Tcp, vport);
+        match place.turns().answer(decide).await {
+            Decision::Silence => Reply::Now(None),
+            Decision::Answer(answer) => Reply::Now(Some(answer)),
+            Decision::Forward(asked) => match self.known(&asked, vport) {
+                Some(answer) => Reply::Now(Some(answer)),
+                None => Reply::Later(asked),
+            },
         }
     }
 }
 
-/// Reads one question; false for one that is too long.
-async fn read(connection: &mut Connection, question: &mut Vec<u8>) -> io::Result<bool> {
-    let length = usize::from(connection.read_u16().await?);
-    if length > MAX_QUESTION_BYTES {
-        return Ok(false);
+/// What becomes of a question on a connection.
+enum Reply {
+    /// This answer, or the connection's end.
+    Now(Option<Vec<u8>>),
+    /// Upstream is to be asked.
+    Later(Forwarded),
+}
+
+/// Reads questions, until no more comes, or one that is too long, or nobody wants them.
+async fn hear(mut reader: impl AsyncRead + Unpin, heard: mpsc::Sender<Vec<u8>>) {
+    while let Ok(Ok(Some(question))) = timeout(QUESTION_PATIENCE, read(&mut reader)).await {
+        if heard.send(question).await.is_err() {
+            return;
+        }
     }
-    question.resize(length, 0);
-    connection.read_exact(question).await?;
-    Ok(true)
+}
+
+/// Reads one question; `None` for one that is too long.
+async fn read(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
+    let length = usize::from(reader.read_u16().await?);
+    if length > MAX_QUESTION_BYTES {
+        return Ok(None);
+    }
+    let mut question = vec![0; length];
+    reader.read_exact(&mut question).await?;
+    Ok(Some(question))
 }
 
 fn is_resolver(service: Service) -> bool {
