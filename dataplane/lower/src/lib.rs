@@ -95,7 +95,7 @@ fn desired_instance(
         first_boot: !instance.has_run,
         efa_devices: efa_devices(world, instance.instance_id),
         instance_type: instance.instance_type.name.into(),
-        is_xen: instance.instance_type.hypervisor == Some("xen"),
+        is_xen: !instance.instance_type.is_nitro(),
     }
 }
 
