@@ -131,17 +131,11 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     scratch.path.target = arrival.vport;
     match receive(frame, arrival, sender, tables, scratch)? {
         Received::Answered => return Ok(()),
-        Received::ForService if scratch.packet.is_ipv6 => {
-            return service_ipv6::hand_over(frame, arrival, tables, memory, scratch);
-        }
-        Received::FromService if scratch.packet.is_ipv6 => {
-            return service_ipv6::answer(frame, tables, scratch);
-        }
         Received::ForService => {
-            return service::hand_over(frame, arrival, tables, memory, scratch);
+            return hand_over(frame, arrival, tables, memory, scratch);
         }
         Received::FromService => {
-            service::answer(frame, tables, scratch)?;
+            answer_of_service(frame, tables, scratch)?;
             if scratch.endpoint == 0 {
                 return Ok(());
             }
@@ -193,6 +187,36 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     }
     endpoint::fall_silent(scratch);
     finish(frame, arrival, target, scratch, memory)
+}
+
+/// To a service of the fabric, of its family.
+#[inline(always)]
+fn hand_over<F: Frame, T: Tables, M: Memory>(
+    frame: &mut F,
+    arrival: Arrival,
+    tables: &T,
+    memory: &mut M,
+    scratch: &mut Scratch,
+) -> Result<(), DropReason> {
+    if scratch.packet.is_ipv6 {
+        service_ipv6::hand_over(frame, arrival, tables, memory, scratch)
+    } else {
+        service::hand_over(frame, arrival, tables, memory, scratch)
+    }
+}
+
+/// From one; by IPv6 none speaks for an endpoint.
+#[inline(always)]
+fn answer_of_service<F: Frame, T: Tables>(
+    frame: &mut F,
+    tables: &T,
+    scratch: &mut Scratch,
+) -> Result<(), DropReason> {
+    if scratch.packet.is_ipv6 {
+        service_ipv6::answer(frame, tables, scratch)
+    } else {
+        service::answer(frame, tables, scratch)
+    }
 }
 
 /// The sender's security groups, and its subnet's network ACL where the packet leaves the subnet.

@@ -258,11 +258,11 @@ fn any_dhcp(dice: &mut Dice, vport: u32) -> Datagram {
     }
 }
 
-/// A frame of IPv6, mostly sensible, of the guest of `vport`.
-fn any_frame_ipv6(dice: &mut Dice, vport: u32) -> Vec<u8> {
+/// Where packets of IPv6 go and come from.
+fn places_ipv6() -> [Ipv6Addr; 19] {
     let mut within = delegated(BERT).segments();
     within[7] = 7;
-    let places = [
+    [
         own(ANNA),
         own(BERT),
         own(CARL),
@@ -282,7 +282,12 @@ fn any_frame_ipv6(dice: &mut Dice, vport: u32) -> Vec<u8> {
         METADATA_IPV6,
         TIME_IPV6,
         RESOLVER_IPV6,
-    ];
+    ]
+}
+
+/// A frame of IPv6, mostly sensible, of the guest of `vport`.
+fn any_frame_ipv6(dice: &mut Dice, vport: u32) -> Vec<u8> {
+    let places = places_ipv6();
     let destination = dice.pick(&places);
     let mut packet = any_packet_ipv6(dice, vport, destination);
     if vport == SERVICES {
