@@ -168,6 +168,8 @@ drop_reasons! {
     NatTableFull = 57, "nat_table_full";
     /// An interface endpoint is sent more packets than it may be.
     EndpointAllowanceExceeded = 58, "endpoint_allowance_exceeded";
+    /// Through a NAT gateway, from an address to which its subnet has no way back: of no VPC's block, and behind no interface.
+    NatSource = 59, "nat_source";
 }
 
 /// Value of [`crate::map::TRAFFIC`], by vport: what was delivered, seen from the interface. Bytes are those of frames.

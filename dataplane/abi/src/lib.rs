@@ -75,7 +75,7 @@ pub use vport::{Globals, Vport};
 ///
 /// Pinned maps of another version are converted if they are those of [`layout_7`], else removed and made anew; never
 /// reinterpreted.
-pub const ABI_VERSION: u32 = 13;
+pub const ABI_VERSION: u32 = 14;
 
 /// Beyond an internet gateway packets are at most this large, in bytes (EC2 User Guide, "Network MTU for your EC2 instance").
 pub const INTERNET_MTU: u32 = 1_500;

@@ -61,6 +61,9 @@ pub struct NatKey {
     pub kind: u32,
     /// IP protocol number.
     pub protocol: u32,
+    /// Which way the flow leaves the gateway, and comes back by: the number of the peered VPC that it enters,
+    /// [`NatKey::BY_INTERNET`], or 0 inside the gateway's own VPC. By another way somebody else may have the same addresses.
+    pub way: u32,
     /// Outward, who sends through the gateway; else the gateway's address.
     pub local: Ipv4,
     /// The other end.
@@ -76,6 +79,8 @@ impl NatKey {
     pub const INWARD: u32 = 2;
     /// All flows of an address to one destination. The entry counts them.
     pub const DESTINATION: u32 = 3;
+    /// The way of what goes and comes by an internet gateway. No VPC has this number.
+    pub const BY_INTERNET: u32 = u32::MAX;
 
     /// The other end's port.
     #[must_use]
@@ -134,6 +139,6 @@ plain! {
         vpc: u32, subnet: u32, route_table: u32, network_acl_policy: u32, address_count: u32,
         addresses: [Ipv4; NatGateway::MOST_ADDRESSES], mac: Mac, reserved: u16,
     }
-    NatKey { kind: u32, protocol: u32, local: Ipv4, remote: Ipv4, ports: Ports }
+    NatKey { kind: u32, protocol: u32, way: u32, local: Ipv4, remote: Ipv4, ports: Ports }
     NatEntry { connection: Connection, flows: u64, address: Ipv4, port: Port, reserved: u16 }
 }

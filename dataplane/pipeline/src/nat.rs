@@ -1,6 +1,7 @@
 //! A NAT gateway on a packet's way: the network ACL of its subnet, and its translation.
 //!
-//! Outward a flow gets a port of one of the gateway's addresses; inward only what answers such a flow passes. Ports are given by
+//! Outward a flow gets a port of one of the gateway's addresses; inward only what answers such a flow passes, and comes the way that
+//! the flow goes. Ports are given by
 //! claiming the inward entry: that none has its key is what makes a port a flow's own. A port serves as many destinations as
 //! there are. Which port it is nobody outside foresees (RFC 6056, section 3.3): a few draws find a free one also where most of a
 //! destination's are given.
@@ -10,10 +11,10 @@
 
 use eni_abi::{
     Address, Connection, ConnectionState, Direction, DropReason, Ipv4, NatEntry, NatGateway,
-    NatKey, Port, Ports, Vport,
+    NatKey, Port, Ports, Route, Vport,
 };
 use eni_wire::tcp_flag::{ACK, FIN, RST, SYN};
-use eni_wire::{FragmentPart, IcmpQuery, protocol};
+use eni_wire::{FragmentPart, IcmpQuery, icmp_type, protocol};
 
 use crate::packet::{Packet, Scratch};
 use crate::{
@@ -50,6 +51,46 @@ pub(crate) fn enter<T: Tables>(scratch: &mut Scratch, tables: &T) -> Result<(), 
     } else {
         Err(DropReason::NetworkAclIngress)
     }
+}
+
+/// Which way the packet's flow leaves the gateway. What comes back comes by the same: in the name of the internet nobody answers
+/// from the VPC, nor from a peered one.
+///
+/// # Errors
+/// [`DropReason::NatSource`] of what could not come back to its sender by the routes of the gateway's subnet (RFC 3704, section
+/// 2.3), [`DropReason::NoRoute`].
+#[inline(never)]
+pub(crate) fn find_way<T: Tables>(
+    scratch: &mut Scratch,
+    sender: &Vport,
+    tables: &T,
+) -> Result<(), DropReason> {
+    let Scratch {
+        packet, path, nat, ..
+    } = scratch;
+    if !path.nat_outward {
+        let from_internet = path.by_gateway || sender.has(Vport::UPLINK);
+        nat.way = if from_internet {
+            NatKey::BY_INTERNET
+        } else {
+            path.sender_vpc
+        };
+        return Ok(());
+    }
+    let route_table = nat.gateway.route_table;
+    let back = tables.route(route_table, packet.source);
+    if !back.is_some_and(|route| matches!(route.kind, Route::LOCAL | Route::INTERFACE)) {
+        return Err(DropReason::NatSource);
+    }
+    let route = tables
+        .route(route_table, packet.destination)
+        .ok_or(DropReason::NoRoute)?;
+    nat.way = match route.kind {
+        Route::INTERNET_GATEWAY => NatKey::BY_INTERNET,
+        Route::VPC_PEERING_CONNECTION => route.vpc,
+        _ => 0,
+    };
+    Ok(())
 }
 
 /// Leaves the gateway's subnet, unless the receiver is there.
@@ -107,7 +148,9 @@ fn kind(packet: &Packet) -> Result<Kind, DropReason> {
         let opens = packet.tcp_flags & (SYN | ACK | FIN | RST) == SYN;
         return Ok(Kind::Flow(packet.destination_port, opens));
     }
-    if packet.has_embedded {
+    // A redirect is about one link, which nobody behind a gateway is on (RFC 1812, section 5.2.7.2).
+    let [icmp_type, _] = packet.destination_port.0.to_ne_bytes();
+    if packet.has_embedded && icmp_type != icmp_type::REDIRECT {
         return Ok(Kind::Error);
     }
     match query(packet.destination_port) {
@@ -147,6 +190,7 @@ pub(crate) fn translate_outward<F: Frame, M: Memory>(
     nat.key = NatKey {
         kind: NatKey::OUTWARD,
         protocol: u32::from(packet.protocol),
+        way: nat.way,
         local: packet.source.last_four(),
         remote: packet.destination.last_four(),
         ports: Ports::new(packet.source_port, remote_port),
@@ -154,10 +198,10 @@ pub(crate) fn translate_outward<F: Frame, M: Memory>(
     if !follow(scratch, gateway, Direction::Egress, arrival, memory) {
         let packet = &scratch.packet;
         if !opens && packet.protocol == protocol::TCP {
-            scratch.path.target = match nat_reset::answer(frame, packet, sender) {
-                Some(()) => arrival.vport,
-                None => 0,
-            };
+            // The services' end takes no answer in an endpoint's name.
+            let is_answered =
+                scratch.endpoint == 0 && nat_reset::answer(frame, packet, sender).is_some();
+            scratch.path.target = if is_answered { arrival.vport } else { 0 };
             return Err(DropReason::NatIdle);
         }
         if !opens {
@@ -218,6 +262,7 @@ pub(crate) fn translate_inward<M: Memory>(
     nat.key = NatKey {
         kind: NatKey::INWARD,
         protocol: u32::from(protocol),
+        way: nat.way,
         local: path.new_destination.last_four(),
         remote: remote.last_four(),
         ports: Ports::new(own_port, remote_port),
@@ -272,6 +317,7 @@ fn translate_error_outward<M: Memory>(
     nat.key = NatKey {
         kind: NatKey::OUTWARD,
         protocol: u32::from(embedded.protocol),
+        way: nat.way,
         local: embedded.destination.last_four(),
         remote: embedded.source.last_four(),
         ports: Ports::new(own_port, remote_port),

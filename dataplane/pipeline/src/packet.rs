@@ -48,6 +48,8 @@ pub(crate) struct Nat {
     pub(crate) gateway: NatGateway,
     pub(crate) key: NatKey,
     pub(crate) entry: NatEntry,
+    /// As in [`NatKey`].
+    pub(crate) way: u32,
 }
 
 /// Whom a packet is for.

@@ -161,6 +161,7 @@ fn forward<F: Frame, T: Tables, M: Memory>(
     leave(sender, arrival, tables, memory, scratch)?;
     if gateway != 0 {
         nat::enter(scratch, tables)?;
+        nat::find_way(scratch, sender, tables)?;
         if scratch.path.nat_outward {
             nat::translate_outward(frame, sender, arrival, memory, scratch)?;
         } else {

@@ -2,12 +2,12 @@
 
 use eni_model::World;
 use eni_model::resource::{NetworkInterface, SecurityGroupRule};
-use eni_types::{NetworkInterfaceId, NetworkInterfaceType};
+use eni_types::{Ipv4Cidr, NetworkInterfaceId, NetworkInterfaceType};
 
 use super::rules::{names_peer, names_port};
 use super::{
-    Delivery, IpOptions, NextHop, Packet, Piece, Place, Remembered, Seen, TCP, Tag,
-    lets_in as let_in, network_acl_allows, owns, way_from,
+    Delivery, IpOptions, NatFlows, NextHop, Packet, Piece, Place, Remembered, Seen, TCP, Tag,
+    lets_in as let_in, nat, network_acl_allows, owns, way_from,
 };
 
 /// Whether the interface is an endpoint's.
@@ -50,27 +50,35 @@ pub(super) fn lets_in(world: &World, endpoint: &NetworkInterface, seen: &Seen<'_
 /// What an endpoint says goes by its subnet's routes, entries and its receiver's rules; no group of its own keeps it.
 pub(super) fn answer(
     world: &World,
+    pool: Ipv4Cidr,
     remembered: &mut Remembered,
     id: NetworkInterfaceId,
     packet: &Packet,
+    chosen: &NatFlows,
 ) -> Option<Delivery> {
     let endpoint = world.network_interfaces.get(id)?;
     let is_own = owns(endpoint, packet.source);
     if packet.protocol != TCP || packet.source_port != 443 || !is_plain(packet) || !is_own {
         return None;
     }
-    // The region's pool does not matter: it has no public address to leave under.
-    let pool = eni_types::Ipv4Cidr::ANY;
     let way = way_from(world, pool, endpoint, NextHop::Router, packet)?;
-    let Place::Interface(to) = way.to else {
-        return None;
-    };
     let leaves = !way.leaves_subnet
         || network_acl_allows(world, endpoint.subnet_id, true, packet.destination, packet);
-    if is_endpoint(world, to) || !leaves {
+    if !leaves {
         return None;
     }
     let from = Place::Interface(id);
+    if let Some(met) = way.met {
+        let delivery = nat::decide(world, pool, remembered, from, met, &way, packet, chosen)?;
+        // Neither to itself nor to another endpoint.
+        return matches!(delivery.to, Place::Interface(to) if to != id).then_some(delivery);
+    }
+    let Place::Interface(to) = way.to else {
+        return None;
+    };
+    if is_endpoint(world, to) {
+        return None;
+    }
     let_in(world, &mut remembered.tracked, from, &way, packet)?.then_some(Delivery {
         to: way.to,
         source: way.source,

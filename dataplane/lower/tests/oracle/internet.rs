@@ -6,28 +6,25 @@ use eni_model::World;
 use eni_model::resource::{NetworkInterface, VpcPeeringConnectionStatus};
 use eni_types::{IpCidr, Ipv4Cidr, VpcId};
 
-use super::{Packet, Place, Way, live, nat, owner};
+use super::{Packet, Place, Way, live, nat};
 
 /// The internet gateway gives the source its public address; one of the region's own public addresses turns around.
 pub(super) fn way_by_gateway(
     world: &World,
     pool: Ipv4Cidr,
-    vpc_id: VpcId,
+    owner: &NetworkInterface,
     packet: &Packet,
 ) -> Option<Way> {
-    let source = public_of(world, owner(world, vpc_id, packet.source)?, packet.source)?;
+    let source = public_of(world, owner, packet.source)?;
     if let Some((vpc_id, destination)) = nat::behind_public(world, packet.destination) {
         return Some(Way {
-            to: Place::Outside,
             source,
             destination,
             leaves_subnet: true,
             enters_subnet: true,
             through_gateway: true,
-            by_egress_only: false,
-            must_answer: false,
             met: nat::Met::inward(world, vpc_id, destination),
-            peering: None,
+            ..Way::straight(Place::Outside, packet)
         });
     }
     let (to, destination) = match private_of(world, packet.destination) {
@@ -37,16 +34,12 @@ pub(super) fn way_by_gateway(
         None => (Place::Outside, packet.destination),
     };
     Some(Way {
-        to,
         source,
         destination,
         leaves_subnet: true,
         enters_subnet: to != Place::Outside,
         through_gateway: true,
-        by_egress_only: false,
-        must_answer: false,
-        met: None,
-        peering: None,
+        ..Way::straight(to, packet)
     })
 }
 
@@ -73,16 +66,11 @@ pub(super) fn way_from_outside(world: &World, pool: Ipv4Cidr, packet: &Packet) -
         return None;
     }
     Some(Way {
-        to,
-        source: packet.source,
         destination,
-        leaves_subnet: false,
         enters_subnet: true,
         through_gateway: true,
-        by_egress_only: false,
-        must_answer: false,
         met: gateway.and_then(|_| nat::Met::inward(world, vpc_id, destination)),
-        peering: None,
+        ..Way::straight(to, packet)
     })
 }
 

@@ -103,16 +103,9 @@ pub(super) fn way_by_gateway(world: &World, vpc_id: VpcId, packet: &Packet) -> O
         return None;
     }
     Some(Way {
-        to: Place::Outside,
-        source: packet.source,
-        destination: packet.destination,
         leaves_subnet: true,
-        enters_subnet: false,
         through_gateway: true,
-        by_egress_only: false,
-        must_answer: false,
-        met: None,
-        peering: None,
+        ..Way::straight(Place::Outside, packet)
     })
 }
 
@@ -137,15 +130,9 @@ pub(super) fn way_from_outside(world: &World, packet: &Packet) -> Option<Way> {
     let mut gateways = world.internet_gateways.iter();
     let takes_all = gateways.any(|gateway| gateway.vpc_id == Some(vpc.vpc_id));
     (must_answer || takes_all).then_some(Way {
-        to: Place::Interface(to.network_interface_id),
-        source: packet.source,
-        destination: packet.destination,
-        leaves_subnet: false,
         enters_subnet: true,
         through_gateway: true,
-        by_egress_only: false,
         must_answer,
-        met: None,
-        peering: None,
+        ..Way::straight(Place::Interface(to.network_interface_id), packet)
     })
 }

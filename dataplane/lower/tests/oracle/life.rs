@@ -16,7 +16,11 @@ pub(crate) enum Ending {
 
 /// The tracked flows.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tracked(BTreeMap<TrackedFlow, Life>);
+pub(crate) struct Tracked {
+    flows: BTreeMap<TrackedFlow, Life>,
+    /// How many packets would have begun another connection with the ends of one that has ended, and were let through or not.
+    pub(crate) reopened: [u64; 2],
+}
 
 /// How far a connection has ended, as one end sees it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,16 +45,16 @@ pub(super) enum Asks {
 
 impl Tracked {
     pub(crate) fn flows(&self) -> BTreeSet<TrackedFlow> {
-        self.0.keys().copied().collect()
+        self.flows.keys().copied().collect()
     }
 
     pub(super) fn contains(&self, flow: &TrackedFlow) -> bool {
-        self.0.contains_key(flow)
+        self.flows.contains_key(flow)
     }
 
     /// Whether the guest has sent the flow's first packet; false of one that is not tracked.
     pub(super) fn is_begun_by_guest(&self, flow: &TrackedFlow) -> bool {
-        self.0.get(flow).is_some_and(|life| life.by_guest)
+        self.flows.get(flow).is_some_and(|life| life.by_guest)
     }
 
     pub(super) fn begin(&mut self, flow: TrackedFlow, by_guest: bool) {
@@ -58,7 +62,7 @@ impl Tracked {
             by_guest,
             ..Life::default()
         };
-        self.0.insert(flow, life);
+        self.flows.insert(flow, life);
     }
 
     /// A packet of `flow`, from its guest or to it; `None` of one that is not tracked.
@@ -68,7 +72,7 @@ impl Tracked {
         is_egress: bool,
         packet: &Packet,
     ) -> Option<Asks> {
-        let life = self.0.get_mut(flow)?;
+        let life = self.flows.get_mut(flow)?;
         // A later fragment bears no flags.
         if packet.protocol != TCP || matches!(packet.piece, Piece::Later { .. }) {
             return Some(Asks::Nothing);

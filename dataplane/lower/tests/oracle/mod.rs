@@ -31,11 +31,11 @@ use flow::whole_quote;
 pub(crate) use flow::{Query, Quote, TrackedFlow};
 pub(crate) use fragment::{Firsts, Piece};
 pub(crate) use header::{IpOptions, Tag};
-use internet::{is_regions, private_of, public_of, way_by_gateway, way_from_outside};
+use internet::{public_of, way_by_gateway, way_from_outside};
 pub(crate) use ipv6::ROUTER;
 use ipv6::has_ipv6;
 pub(crate) use life::{Ending, Tracked};
-pub(crate) use nat::{NatFlow, NatFlows, end};
+pub(crate) use nat::{NatFlow, NatFlows, NatWay, SeenByGateways, end};
 use rules::{Seen, network_acl_allows, security_groups_allow};
 pub(crate) use services::{API, METADATA, METADATA_IPV6, RESOLVER, RESOLVER_IPV6, TIME, TIME_IPV6};
 use services::{answer_of_router, answer_of_services, is_service, question_to_services};
@@ -127,6 +127,8 @@ pub(crate) struct Remembered {
     firsts: Firsts,
     /// Flows through NAT gateways.
     nat: NatFlows,
+    /// What of their packets has come up.
+    pub(crate) seen: SeenByGateways,
 }
 
 /// An address and a port.
@@ -150,6 +152,24 @@ struct Way {
     peering: Option<(VpcId, VpcId)>,
 }
 
+impl Way {
+    /// Untranslated, to somebody in the same subnet.
+    fn straight(to: Place, packet: &Packet) -> Self {
+        Self {
+            to,
+            source: packet.source,
+            destination: packet.destination,
+            leaves_subnet: false,
+            enters_subnet: false,
+            through_gateway: false,
+            by_egress_only: false,
+            must_answer: false,
+            met: None,
+            peering: None,
+        }
+    }
+}
+
 /// What becomes of `packet`; what later packets depend on is remembered. `chosen` says which ends NAT gateways have given to flows.
 pub(crate) fn decide(
     world: &World,
@@ -164,7 +184,12 @@ pub(crate) fn decide(
         return None;
     }
     let router = match from {
-        Place::Services(id) => return of_services(world, remembered, id, packet),
+        Place::Services(id) => {
+            if endpoints::is_endpoint(world, id) {
+                return endpoints::answer(world, pool, remembered, id, packet, chosen);
+            }
+            return answer_of_services(world, live(world, id)?, packet);
+        }
         Place::Interface(id) => {
             let sender = live(world, id)?;
             let by_router = next_hop == NextHop::Router;
@@ -234,19 +259,6 @@ fn delivered(world: &World, way: &Way, packet: &Packet) -> Option<Delivery> {
         ends: packet.ends(),
         quoted: translated_quote(way, packet),
     })
-}
-
-/// What the services' end says: to a guest that has asked, or in the name of an endpoint.
-fn of_services(
-    world: &World,
-    remembered: &mut Remembered,
-    id: NetworkInterfaceId,
-    packet: &Packet,
-) -> Option<Delivery> {
-    if endpoints::is_endpoint(world, id) {
-        return endpoints::answer(world, remembered, id, packet);
-    }
-    answer_of_services(world, live(world, id)?, packet)
 }
 
 /// What a translation changes outside it changes inside, where it stands as well.
@@ -388,16 +400,9 @@ fn way_from(
     let untouched = |to: &NetworkInterface| {
         let crosses = to.subnet_id != sender.subnet_id;
         Way {
-            to: Place::Interface(to.network_interface_id),
-            source: packet.source,
-            destination: packet.destination,
             leaves_subnet: crosses,
             enters_subnet: crosses,
-            through_gateway: false,
-            by_egress_only: false,
-            must_answer: false,
-            met: None,
-            peering: None,
+            ..Way::straight(Place::Interface(to.network_interface_id), packet)
         }
     };
     let in_subnet = |eni: &&NetworkInterface| eni.subnet_id == sender.subnet_id;
@@ -441,7 +446,8 @@ fn way_from(
             } else if packet.is_ipv6() {
                 ipv6::way_by_gateway(world, sender.vpc_id, packet)
             } else {
-                way_by_gateway(world, pool, sender.vpc_id, packet)
+                let owner = owner(world, sender.vpc_id, packet.source)?;
+                way_by_gateway(world, pool, owner, packet)
             }
         }
     }

@@ -5,25 +5,51 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use eni_model::World;
-use eni_model::resource::{NatGateway, NetworkInterface, RouteTarget, Subnet};
+use eni_model::resource::{
+    NatGateway, NetworkInterface, RouteTarget, Subnet, VpcPeeringConnectionStatus,
+};
 use eni_types::{Ipv4Cidr, NatGatewayId, NetworkInterfaceType, VpcId};
 
 use super::flow::{query_of, whole_quote};
 use super::rules::network_acl_allows;
 use super::{
-    Delivery, End, Ending, ICMP, Packet, Piece, Place, Remembered, TCP, UDP, Way, is_regions,
-    lets_in, live, longest_route, owner, private_of, public_of, subnet_of,
+    Delivery, End, Ending, ICMP, Packet, Piece, Place, Remembered, TCP, UDP, Way, endpoints,
+    lets_in, live, longest_route, owner, peer_of, public_of, subnet_of, way_by_gateway,
 };
 
 /// A flow through a gateway, as its sender sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NatFlow {
     pub(crate) gateway: NatGatewayId,
+    pub(crate) way: NatWay,
     pub(crate) protocol: u8,
     /// Its port is ICMP's identifier.
     pub(crate) sender: End,
     /// Its port is the type of ICMP's request.
     pub(crate) remote: End,
+}
+
+/// Which way a flow leaves its gateway, and is answered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum NatWay {
+    /// To somebody in the gateway's VPC.
+    Inside,
+    Peer(VpcId),
+    Internet,
+}
+
+/// How many packets of a kind gateways have been given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SeenByGateways {
+    /// In the name of a flow's other end, by another way than the flow's.
+    pub(crate) by_another_way: u64,
+    /// From an address to which there is no way back.
+    pub(crate) without_return: u64,
+    pub(crate) redirects: u64,
+    /// Of flows to a peered VPC, and back.
+    pub(crate) peers: [u64; 2],
+    /// For endpoints, and from them.
+    pub(crate) endpoints: [u64; 2],
 }
 
 /// Where each flow goes on from.
@@ -97,16 +123,10 @@ pub(super) fn way_inward(
 fn way_to(world: &World, from: &Subnet, packet: &Packet, met: Met) -> Option<Way> {
     let crosses = met.subnet(world)?.subnet_id != from.subnet_id;
     Some(Way {
-        to: Place::Outside,
-        source: packet.source,
-        destination: packet.destination,
         leaves_subnet: crosses,
         enters_subnet: crosses,
-        through_gateway: false,
-        by_egress_only: false,
-        must_answer: false,
         met: Some(met),
-        peering: None,
+        ..Way::straight(Place::Outside, packet)
     })
 }
 
@@ -136,12 +156,65 @@ fn kind(packet: &Packet) -> Option<Kind> {
         UDP => Some(Kind::Flow(packet.destination_port, true)),
         TCP | ICMP if packet.piece != Piece::Whole => None,
         TCP => Some(Kind::Flow(packet.destination_port, packet.opens)),
+        ICMP if is_redirect(packet) => None,
         ICMP if whole_quote(packet).is_some() => Some(Kind::Error),
         ICMP => {
             let (request, is_answer) = query_of(packet.destination_port)?;
             Some(Kind::Flow(request, !is_answer))
         }
         _ => None,
+    }
+}
+
+/// RFC 792: of type 5.
+fn is_redirect(packet: &Packet) -> bool {
+    packet.protocol == ICMP && packet.destination_port >> 8 == 5
+}
+
+/// Which way the gateway's subnet sends what is for the packet's destination; nothing of a packet to whose source it has no way back.
+fn way_out(
+    world: &World,
+    seen: &mut SeenByGateways,
+    subnet: &Subnet,
+    packet: &Packet,
+) -> Option<NatWay> {
+    let returns = match longest_route(world, subnet, packet.source)?.target {
+        RouteTarget::Local => true,
+        RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => {
+            live(world, id).is_some()
+        }
+        _ => false,
+    };
+    if !returns {
+        seen.without_return += 1;
+        return None;
+    }
+    let vpc_id = subnet.vpc_id;
+    Some(
+        match longest_route(world, subnet, packet.destination)?.target {
+            RouteTarget::InternetGateway(id)
+                if world.internet_gateways.get(id)?.vpc_id == Some(vpc_id) =>
+            {
+                NatWay::Internet
+            }
+            RouteTarget::VpcPeeringConnection(id) => {
+                let connection = world.vpc_peering_connections.get(id)?;
+                let ends = [connection.requester_vpc_id, connection.accepter_vpc_id];
+                let stands = connection.status == VpcPeeringConnectionStatus::Active;
+                let mut peer = ends.into_iter().filter(|end| stands && *end != vpc_id);
+                peer.next().map_or(NatWay::Inside, NatWay::Peer)
+            }
+            _ => NatWay::Inside,
+        },
+    )
+}
+
+/// Which way a packet has come to the gateway that it is for.
+fn way_in(from: Place, way: &Way) -> NatWay {
+    match way.peering {
+        _ if from == Place::Outside || way.through_gateway => NatWay::Internet,
+        Some((sender, _)) => NatWay::Peer(sender),
+        None => NatWay::Inside,
     }
 }
 
@@ -162,17 +235,25 @@ pub(super) fn decide(
     {
         return None;
     }
+    let seen = &mut remembered.seen;
+    let nat_way = match met.outward {
+        true => way_out(world, seen, subnet, packet)?,
+        false => way_in(from, way),
+    };
+    seen.redirects += u64::from(is_redirect(packet));
+    let is_endpoints = matches!(from, Place::Interface(id) if endpoints::is_endpoint(world, id));
     let translated = match (met.outward, kind(packet)?) {
         (true, Kind::Flow(remote_port, opens)) => {
             let flow = NatFlow {
                 gateway: met.id,
+                way: nat_way,
                 protocol: packet.protocol,
                 sender: (packet.source, packet.source_port),
                 remote: (packet.destination, remote_port),
             };
             let known = remembered.nat.get(&flow).copied();
             if known.is_none() && packet.protocol == TCP && !opens {
-                return reset(from, packet);
+                return reset(from, packet).filter(|_| !is_endpoints);
             }
             let end =
                 known.or_else(|| opens.then(|| begin(world, &mut remembered.nat, flow, chosen)))?;
@@ -182,8 +263,8 @@ pub(super) fn decide(
                 ..*packet
             }
         }
-        (true, Kind::Error) => error_outward(met, &remembered.nat, packet)?,
-        (false, kind) => inward(met, &remembered.nat, way, packet, &kind)?,
+        (true, Kind::Error) => error_outward(met, nat_way, &remembered.nat, packet)?,
+        (false, kind) => inward(met, nat_way, remembered, way, packet, &kind)?,
     };
     let way = onward(world, pool, met, subnet, way, &translated)?;
     let remote = match met.outward {
@@ -197,7 +278,13 @@ pub(super) fn decide(
     if !lets_in(world, &mut remembered.tracked, from, &way, &translated)? {
         return None;
     }
-    super::delivered(world, &way, &translated)
+    let delivery = super::delivered(world, &way, &translated)?;
+    let seen = &mut remembered.seen;
+    let direction = usize::from(!met.outward);
+    seen.peers[direction] += u64::from(matches!(nat_way, NatWay::Peer(_)));
+    seen.endpoints[0] += u64::from(matches!(delivery.to, Place::Services(_)));
+    seen.endpoints[1] += u64::from(is_endpoints);
+    Some(delivery)
 }
 
 /// A flow begins: by an address of the gateway's and a port that no other has towards the same end.
@@ -210,7 +297,8 @@ fn begin(world: &World, flows: &mut NatFlows, flow: NatFlow, chosen: &NatFlows) 
     assert!(super::owns(eni, end.0), "{flow:?} goes on from {end:?}");
     assert!(end.1 >= 1_024, "{flow:?} goes on from {end:?}");
     let shares = |(other, has): (&NatFlow, &End)| {
-        *has == end && (other.protocol, other.remote) == (flow.protocol, flow.remote)
+        let shared = |flow: &NatFlow| (flow.protocol, flow.way, flow.remote);
+        *has == end && shared(other) == shared(&flow)
     };
     assert!(!flows.iter().any(shares), "{flow:?} shares {end:?}");
     flows.insert(flow, end);
@@ -229,7 +317,7 @@ fn reset(from: Place, packet: &Packet) -> Option<Delivery> {
 }
 
 /// About what has come inward: it and its quote bear the gateway's address, and its port.
-fn error_outward(met: Met, flows: &NatFlows, packet: &Packet) -> Option<Packet> {
+fn error_outward(met: Met, way: NatWay, flows: &NatFlows, packet: &Packet) -> Option<Packet> {
     let mut quote = whole_quote(packet)?;
     let (own, remote) = match quote.protocol {
         ICMP => (quote.source_port, query_of(quote.destination_port)?.0),
@@ -237,6 +325,7 @@ fn error_outward(met: Met, flows: &NatFlows, packet: &Packet) -> Option<Packet> 
     };
     let end = flows.get(&NatFlow {
         gateway: met.id,
+        way,
         protocol: quote.protocol,
         sender: (quote.destination, own),
         remote: (quote.source, remote),
@@ -254,12 +343,24 @@ fn error_outward(met: Met, flows: &NatFlows, packet: &Packet) -> Option<Packet> 
 }
 
 /// An answer, or an error about what has gone out: for who has begun the flow.
-fn inward(met: Met, flows: &NatFlows, way: &Way, packet: &Packet, kind: &Kind) -> Option<Packet> {
-    let by_end = |protocol: u8, own: End, remote: End| {
-        let mut found = flows.iter().filter(|(flow, end)| {
+fn inward(
+    met: Met,
+    nat_way: NatWay,
+    remembered: &mut Remembered,
+    way: &Way,
+    packet: &Packet,
+    kind: &Kind,
+) -> Option<Packet> {
+    let Remembered { nat, seen, .. } = remembered;
+    let mut by_end = |protocol: u8, own: End, remote: End| {
+        let found = nat.iter().filter(|(flow, end)| {
             (flow.gateway, flow.protocol, flow.remote, **end) == (met.id, protocol, remote, own)
         });
-        found.next().map(|(flow, _)| flow.sender)
+        let (same, others): (Vec<_>, Vec<_>) = found.partition(|(flow, _)| flow.way == nat_way);
+        if same.is_empty() {
+            seen.by_another_way += u64::from(!others.is_empty());
+        }
+        same.first().map(|(flow, _)| flow.sender)
     };
     if let Kind::Error = kind {
         let mut quote = whole_quote(packet)?;
@@ -319,20 +420,15 @@ fn onward(
     } else {
         before.source
     };
+    let packet = &Packet { source, ..*packet };
     let to_interface = |to: &NetworkInterface| {
         let crosses = to.subnet_id != subnet.subnet_id;
         Way {
-            to: Place::Interface(to.network_interface_id),
-            source,
-            destination: packet.destination,
             leaves_subnet: crosses,
             enters_subnet: crosses,
             // Nobody's groups count behind a translation.
             through_gateway: true,
-            by_egress_only: false,
-            must_answer: false,
-            met: None,
-            peering: None,
+            ..Way::straight(Place::Interface(to.network_interface_id), packet)
         }
     };
     match longest_route(world, subnet, packet.destination)?.target {
@@ -343,24 +439,15 @@ fn onward(
         RouteTarget::InternetGateway(id) => {
             let attached = world.internet_gateways.get(id)?.vpc_id == Some(vpc_id);
             (attached && met.outward).then_some(())?;
-            let source = public_of(world, interface(world, gateway)?, packet.source)?;
-            let (to, destination) = match private_of(world, packet.destination) {
-                Some((eni, private)) => (Place::Interface(eni.network_interface_id), private),
-                None if is_regions(pool, packet.destination) => return None,
-                None => (Place::Outside, packet.destination),
-            };
-            Some(Way {
-                to,
-                source,
-                destination,
-                leaves_subnet: true,
-                enters_subnet: to != Place::Outside,
-                through_gateway: true,
-                by_egress_only: false,
-                must_answer: false,
-                met: None,
-                peering: None,
-            })
+            let way = way_by_gateway(world, pool, interface(world, gateway)?, packet)?;
+            // A second gateway is no next.
+            way.met.is_none().then_some(way)
+        }
+        RouteTarget::VpcPeeringConnection(id) => {
+            let peer = peer_of(world, id, vpc_id, packet)?;
+            let way = owner(world, peer, packet.destination).map(to_interface)?;
+            let peering = Some((vpc_id, peer));
+            Some(Way { peering, ..way })
         }
         _ => None,
     }

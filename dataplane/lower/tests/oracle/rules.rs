@@ -41,14 +41,8 @@ pub(super) fn security_groups_allow(
     }
     let ports = (packet.source_port, packet.destination_port);
     let ends = (seen.local.0, seen.remote.0);
-    let flow = flow_of(
-        attachment,
-        packet.protocol,
-        seen.is_egress,
-        ends,
-        ports,
-        seen.peer_vpc,
-    );
+    let (protocol, peer) = (packet.protocol, seen.peer_vpc);
+    let flow = flow_of(attachment, protocol, seen.is_egress, ends, ports, peer);
     // What such a gateway lets in answers what the guest has begun.
     let must_answer = seen.by_egress_only && !seen.is_egress;
     let followed = flow.filter(|flow| !must_answer || tracked.is_begun_by_guest(flow));
@@ -93,6 +87,7 @@ pub(super) fn security_groups_allow(
         allowed = true;
         for_everybody |= is_world(rule);
     }
+    tracked.reopened[usize::from(!allowed)] += u64::from(asks == Some(Asks::Anew));
     // A connection that the middle of a flow began would let an untracked one go on after its rule is revoked.
     let begins = match packet.protocol {
         _ if asks == Some(Asks::Once) => false,

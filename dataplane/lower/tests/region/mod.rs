@@ -64,6 +64,8 @@ pub(crate) struct Region {
     epoch: u64,
     first_epoch: u64,
     ids: eni_types::IdSequence,
+    /// What [`Region::revoke_rules`] has taken away.
+    revoked: Vec<SecurityGroupRule>,
 }
 
 impl Region {
@@ -116,6 +118,7 @@ impl Region {
             epoch,
             first_epoch: epoch,
             ids: eni_types::IdSequence::default(),
+            revoked: Vec::new(),
             model,
         };
         region.add_ipv6();
@@ -336,6 +339,26 @@ impl Region {
             changes.delete(dice.pick(&rules));
             self.model.world.apply(&changes);
         }
+    }
+
+    /// Nobody is let in any more, until [`Region::restore_rules`].
+    pub(crate) fn revoke_rules(&mut self) {
+        let rules = self.world().security_group_rules.iter();
+        let rules = rules.filter(|rule| !rule.is_egress);
+        self.revoked = rules.map(|rule| SecurityGroupRule::clone(rule)).collect();
+        let mut changes = ChangeSet::none();
+        for rule in &self.revoked {
+            changes.delete(rule.security_group_rule_id);
+        }
+        self.model.world.apply(&changes);
+        self.lower();
+    }
+
+    pub(crate) fn restore_rules(&mut self) {
+        for rule in std::mem::take(&mut self.revoked) {
+            self.put(rule);
+        }
+        self.lower();
     }
 
     fn add_entry(&mut self, dice: &mut Dice) {

@@ -3,11 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use eni_abi::NatKey;
-use eni_model::resource::{Route, RouteOrigin, RouteTable, RouteTarget};
+use eni_model::resource::{NetworkInterface, Route, RouteOrigin, RouteTable, RouteTarget};
 use eni_pipeline::testing::scenario::Dice;
+use eni_types::{IpCidr, NetworkInterfaceId};
 
-use super::Region;
-use crate::oracle::{NatFlow, NatFlows, end};
+use super::{PEER, PORTS, Region};
+use crate::oracle::{
+    Ending, IpOptions, NatFlow, NatFlows, NatWay, NextHop, Packet, Piece, Place, Tag, end,
+};
 
 /// What no other part of a region uses.
 const PUBLIC: &str = "203.0.113.50";
@@ -34,6 +37,13 @@ impl Region {
             ("GatewayId", &gateway),
         ];
         model.must("CreateRoute", &out);
+        let peering = region.peering_id.to_string();
+        let to_peer = [
+            ("RouteTableId", &*table),
+            ("DestinationCidrBlock", PEER),
+            ("VpcPeeringConnectionId", &peering),
+        ];
+        model.must("CreateRoute", &to_peer);
         let pair = [("RouteTableId", &*table), ("SubnetId", &subnet)];
         model.must("AssociateRouteTable", &pair);
         let allocation = model.make("AllocateAddress", &[("Address", PUBLIC)], "/allocationId");
@@ -51,9 +61,93 @@ impl Region {
             target: RouteTarget::NatGateway(id.parse().unwrap()),
             origin: RouteOrigin::CreateRoute,
         });
+        let endpoint = region.address_of_endpoint(dice).to_string();
+        for destination in [PEER.to_owned(), format!("{endpoint}/32")] {
+            let destination: IpCidr = destination.parse().unwrap();
+            table
+                .routes
+                .retain(|route| route.destination != destination);
+            if !dice.hits(3) {
+                table.routes.push(Route {
+                    destination,
+                    target: RouteTarget::NatGateway(id.parse().unwrap()),
+                    origin: RouteOrigin::CreateRoute,
+                });
+            }
+        }
         region.put(table);
+        // One of each VPC may send in others' names.
+        for vpc_id in [region.vpc_id, region.peer_vpc_id] {
+            let enis = region.world().network_interfaces.by(&vpc_id);
+            let first = enis.filter(|eni| !eni.is_managed()).next().unwrap();
+            let mut eni = NetworkInterface::clone(first);
+            eni.source_dest_check = false;
+            region.put(eni);
+        }
         region.lower();
         region
+    }
+
+    pub(crate) fn has_nat_gateway(&self) -> bool {
+        self.nat_gateway_id.is_some()
+    }
+
+    /// A packet for somebody whom routes of the gateway's guests lead to by it, of a protocol that it carries.
+    pub(crate) fn any_packet_by_gateway(&self, dice: &mut Dice) -> (Place, NextHop, Packet) {
+        let id = dice.pick(&self.interfaces_but_the_peers());
+        let own = dice.pick(&self.interface(id).private_ip_addresses);
+        let peers = self.interfaces();
+        let peers = peers
+            .iter()
+            .filter(|id| self.interface(**id).vpc_id == self.peer_vpc_id);
+        let peers: Vec<NetworkInterfaceId> = peers.copied().collect();
+        let peer = self.interface(dice.pick(&peers));
+        let peer = dice.pick(&peer.private_ip_addresses);
+        let endpoint = self.address_of_endpoint(dice);
+        let beyond = Ipv4Addr::new(198, 51, 100, 1);
+        let destination = dice.pick(&[beyond, beyond, peer, endpoint]);
+        let strange = Ipv4Addr::from(dice.pick(&[[192, 168, 0, 7], [198, 51, 100, 9]]));
+        let source = dice.pick(&[own, own, own, own, own, own, peer, strange]);
+        let protocol = dice.pick(&[1, 6, 6, 17, 17]);
+        let (source_port, destination_port) = match protocol {
+            1 => (dice.pick(&[1, 2]), 8 << 8),
+            _ if destination == endpoint => (dice.pick(&PORTS), 443),
+            _ => (dice.pick(&PORTS), dice.pick(&PORTS)),
+        };
+        let from = Place::Interface(id);
+        let packet = Packet {
+            source: source.into(),
+            destination: destination.into(),
+            protocol,
+            source_port,
+            destination_port,
+            opens: protocol == 6 && !dice.hits(4),
+            ending: Ending::Nothing,
+            quote: None,
+            piece: Piece::Whole,
+            tag: Tag::None,
+            options: IpOptions::None,
+        };
+        (from, NextHop::Router, packet)
+    }
+
+    /// The same packet from somebody else, in its sender's name or in its own: from outside, or to the gateway's private address.
+    pub(crate) fn forged(&self, packet: &Packet, dice: &mut Dice) -> (Place, NextHop, Packet) {
+        let mut packet = *packet;
+        let Some(inner) = self.inner_address().filter(|_| !dice.hits(4)) else {
+            return (Place::Outside, NextHop::Router, packet);
+        };
+        let destination = std::mem::replace(&mut packet.destination, inner.into());
+        if let Some(quote) = &mut packet.quote
+            && quote.source == destination
+        {
+            quote.source = inner.into();
+        }
+        let id = dice.pick(&self.interfaces());
+        if dice.hits(2) {
+            packet.source = dice.pick(&self.interface(id).private_ip_addresses).into();
+        }
+        (Place::Interface(id), NextHop::Router, packet)
     }
 
     /// Now and then another destination, if there is a NAT gateway.
@@ -63,11 +157,16 @@ impl Region {
         gateway.unwrap_or(destination)
     }
 
-    /// An address that the NAT gateway is asked for: of the internet, or its own.
-    fn address_of_gateway(&self, dice: &mut Dice) -> Option<Ipv4Addr> {
+    /// The gateway's private address.
+    fn inner_address(&self) -> Option<Ipv4Addr> {
         let gateway = self.world().nat_gateways.get(self.nat_gateway_id?)?;
         let eni = self.interface(gateway.interface()?);
-        let (private, public) = (eni.private_ip_addresses[0], PUBLIC.parse().unwrap());
+        eni.primary_private_ip_address()
+    }
+
+    /// An address that the NAT gateway is asked for: of the internet, or its own.
+    fn address_of_gateway(&self, dice: &mut Dice) -> Option<Ipv4Addr> {
+        let (private, public) = (self.inner_address()?, PUBLIC.parse().unwrap());
         let beyond = Ipv4Addr::new(198, 51, 100, 1);
         Some(dice.pick(&[beyond, beyond, beyond, public, public, private]))
     }
@@ -83,6 +182,11 @@ impl Region {
             let [port, remote_port] = eni_abi::Ipv4(key.ports.0).to_words().map(u16::from_be);
             let flow = NatFlow {
                 gateway,
+                way: match key.way {
+                    0 => NatWay::Inside,
+                    NatKey::BY_INTERNET => NatWay::Internet,
+                    vpc => NatWay::Peer(self.vpcs[&vpc]),
+                },
                 protocol: key.protocol as u8,
                 sender: end(key.local.into(), port),
                 remote: end(key.remote.into(), remote_port),

@@ -3,9 +3,11 @@
 
 mod coverage;
 
+use std::collections::VecDeque;
+
 use eni_pipeline::testing::scenario::Dice;
 
-use crate::oracle::{Delivery, Ending, NextHop, Packet, Piece, Place, Remembered, Tag, decide};
+use crate::oracle::{Delivery, Ending, NextHop, Packet, Piece, Place, Remembered, SeenByGateways, Tag, decide};
 use crate::region::{EPOCHS, Region};
 pub(crate) use coverage::Coverage;
 
@@ -25,6 +27,7 @@ pub(crate) enum Step {
 /// Walks through the same regions each time, so that what must come up does; `look` sees what each step has done.
 pub(crate) fn walk_all(mut look: impl FnMut(&Walk, Step)) {
     let mut coverage = Coverage::default();
+    let mut reopened = [0; 2];
     for seed in 0..REGIONS {
         println!("region {seed}");
         let mut dice = Dice::new(seed);
@@ -41,8 +44,12 @@ pub(crate) fn walk_all(mut look: impl FnMut(&Walk, Step)) {
             );
         }
         coverage.add(&walk.coverage);
+        for (sum, more) in reopened.iter_mut().zip(walk.remembered.tracked.reopened) {
+            *sum += more;
+        }
     }
     coverage.check();
+    assert!(reopened.iter().all(|count| *count > 50), "{reopened:?}");
 }
 
 /// A region in both readings, with what was sent and delivered.
@@ -51,11 +58,26 @@ pub(crate) struct Walk {
     remembered: Remembered,
     sent: Vec<(Place, NextHop, Packet)>,
     delivered: Vec<(Packet, Delivery)>,
+    /// What has begun a connection.
+    openers: Vec<(Place, NextHop, Packet, Delivery)>,
+    /// What the next steps are.
+    acts: VecDeque<Act>,
+    /// What NAT gateways have carried.
+    by_gateways: Vec<(Packet, Delivery)>,
     /// How many packets NAT gateways have carried outward, and inward.
     pub(crate) carried: [u64; 2],
     /// What the last step sent.
     pub(crate) frames: Vec<SentFrame>,
     pub(crate) coverage: Coverage,
+}
+
+/// A step that was planned.
+enum Act {
+    Send(Place, NextHop, Packet),
+    /// All rules by which somebody is let in go, ...
+    Revoke,
+    /// ... and come back.
+    Restore,
 }
 
 /// A frame that was sent, and as what it was delivered.
@@ -73,6 +95,9 @@ impl Walk {
     pub(crate) fn through(region: Region) -> Self {
         Self {
             region,
+            openers: Vec::new(),
+            acts: VecDeque::new(),
+            by_gateways: Vec::new(),
             carried: [0; 2],
             remembered: Remembered::default(),
             sent: Vec::new(),
@@ -85,6 +110,17 @@ impl Walk {
     /// Changes the region or sends packets.
     pub(crate) fn step(&mut self, dice: &mut Dice) {
         self.frames.clear();
+        if let Some(act) = self.acts.pop_front() {
+            self.play(act);
+            return;
+        }
+        if !self.openers.is_empty() && dice.hits(100) {
+            self.plan_another_connection(dice);
+        }
+        if self.region.has_nat_gateway() && dice.hits(2) {
+            self.step_at_gateway(dice);
+            return;
+        }
         match dice.roll(12) {
             0 => self.region.change(dice),
             1..=5 if !self.delivered.is_empty() => {
@@ -116,6 +152,62 @@ impl Walk {
                 self.send(from, next_hop, packet);
             }
         }
+    }
+
+    /// Both ends of a connection end it, its rules go, and its first packet comes again, also when they are back. By chance that is
+    /// seldom; each step is one of the walk, as nothing else is changed and sent in one.
+    fn plan_another_connection(&mut self, dice: &mut Dice) {
+        let (from, next_hop, opener, delivery) =
+            self.openers[dice.roll(self.openers.len() as u64) as usize];
+        let (to, back, mut answer) = self.region.answer(&opener, &delivery, dice);
+        answer.ending = Ending::Fin;
+        let fin = Packet {
+            opens: false,
+            ending: Ending::Fin,
+            ..opener
+        };
+        self.acts.extend([
+            Act::Send(from, next_hop, opener),
+            Act::Send(to, back, answer),
+            Act::Send(from, next_hop, fin),
+            Act::Revoke,
+            Act::Send(from, next_hop, opener),
+            Act::Restore,
+            Act::Send(from, next_hop, opener),
+        ]);
+    }
+
+    fn play(&mut self, act: Act) {
+        match act {
+            Act::Send(from, next_hop, packet) => self.send(from, next_hop, packet),
+            Act::Revoke => self.region.revoke_rules(),
+            Act::Restore => self.region.restore_rules(),
+        }
+    }
+
+    /// Sends a packet by a NAT gateway, or what is, or seems to be, about one that has gone through it.
+    fn step_at_gateway(&mut self, dice: &mut Dice) {
+        let (packet, delivery) = match self.by_gateways.len() as u64 {
+            count if count > 0 && !dice.hits(3) => self.by_gateways[dice.roll(count) as usize],
+            _ => {
+                let (from, next_hop, packet) = self.region.any_packet_by_gateway(dice);
+                self.send(from, next_hop, packet);
+                return;
+            }
+        };
+        let (mut from, mut next_hop, mut sent) = match dice.hits(4) {
+            true => self.region.error(&packet, &delivery, dice),
+            false => self.region.answer(&packet, &delivery, dice),
+        };
+        if dice.hits(4) {
+            (from, next_hop, sent) = self.region.forged(&sent, dice);
+        }
+        self.send(from, next_hop, sent);
+    }
+
+    /// What of gateways' packets has come up.
+    pub(crate) fn seen_by_gateways(&self) -> SeenByGateways {
+        self.remembered.seen
     }
 
     fn earlier(&self, dice: &mut Dice) -> (Packet, Delivery) {
@@ -155,8 +247,13 @@ impl Walk {
         self.sent.push((from, next_hop, packet));
         // Answers and errors are about whole packets.
         let whole = delivery.filter(|_| packet.piece == Piece::Whole);
-        self.delivered
-            .extend(whole.map(|delivery| (packet, delivery)));
+        if packet.opens && let Some(delivery) = whole {
+            self.openers.push((from, next_hop, packet, delivery));
+        }
+        let whole = whole.map(|delivery| (packet, delivery));
+        self.delivered.extend(whole);
+        let is_carried = |(packet, delivery): &(Packet, Delivery)| delivery.ends != packet.ends();
+        self.by_gateways.extend(whole.filter(is_carried));
         if let Some((vport, bytes)) = frame.filter(|_| packet.tag != Tag::Beside) {
             self.frames.push(SentFrame {
                 vport,
