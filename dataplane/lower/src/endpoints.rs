@@ -6,15 +6,13 @@ use alloc::vec::Vec;
 use eni_abi::{Address, Ipv4, Location, Mac, MacKey, Mapping, MappingKey, VPC_MTU, Vport};
 use eni_model::resource::{NetworkInterface, Subnet};
 use eni_model::{SecurityGroupSet, World};
-use eni_types::{
-    AttachmentId, MacAddress, NetworkAclId, NetworkInterfaceId, NetworkInterfaceType, RouteTableId,
-    SubnetId, VpcId,
-};
+use eni_types::{AttachmentId, MacAddress, NetworkInterfaceId, NetworkInterfaceType};
 
 use crate::delta::Draft;
 use crate::interface::{InterfaceNumbers, router_mac};
 use crate::networks::Networks;
 use crate::numbers::Numbers;
+use crate::placement::Placement;
 use crate::policies::Policies;
 use crate::vport_number::VportNumbers;
 use crate::{TableChange, Tables};
@@ -28,10 +26,7 @@ pub(crate) struct Endpoints {
 /// What such an interface uses as long as it is there, and its rows.
 #[derive(Clone, Debug)]
 struct Uses {
-    vpc_id: VpcId,
-    subnet_id: SubnetId,
-    route_table_id: Option<RouteTableId>,
-    network_acl_id: Option<NetworkAclId>,
+    placement: Placement,
     groups: SecurityGroupSet,
     rows: Vec<TableChange>,
 }
@@ -65,11 +60,7 @@ impl Endpoints {
         shared.draft.change_all(uses.rows, false);
         shared.draft.take_endpoint(id);
         shared.policies.leave_groups(&uses.groups);
-        if let Some(acl) = uses.network_acl_id {
-            shared.policies.leave_network_acl(acl);
-        }
-        let (vpc, subnet) = (uses.vpc_id, uses.subnet_id);
-        shared.networks.leave(vpc, subnet, uses.route_table_id);
+        uses.placement.end(shared.networks, shared.policies);
     }
 
     /// Lowers an interface that is there; false where no vport is free for it.
@@ -79,7 +70,7 @@ impl Endpoints {
         world: &World,
         numbers: &mut Numbers,
         vports: &mut VportNumbers,
-        shared: Shared<'_>,
+        mut shared: Shared<'_>,
     ) -> bool {
         let eni = world.network_interfaces.get(id);
         let eni = eni.filter(|eni| eni.interface_type == NetworkInterfaceType::VpcEndpoint);
@@ -91,33 +82,20 @@ impl Endpoints {
         let Some(vport) = vport else {
             return false;
         };
-        let route_table_id = world
-            .route_table_of(subnet)
-            .map(|table| table.route_table_id);
-        let acl = world.network_acl_of(eni.subnet_id);
+        let Shared {
+            networks, policies, ..
+        } = &mut shared;
         let groups = eni.security_group_set();
-        let (security_policy, identity) = shared.policies.use_groups(&groups, world, numbers);
-        let network_acl_policy = acl.map(|acl| shared.policies.use_network_acl(acl, numbers));
-        let route_table = route_table_id.map(|id| shared.networks.use_route_table(id, numbers));
-        let named = InterfaceNumbers {
-            vpc: shared.networks.use_vpc(eni.vpc_id, numbers),
-            subnet: shared.networks.use_subnet(eni.subnet_id, numbers),
-            route_table: route_table.unwrap_or(0),
-            security_policy,
-            network_acl_policy: network_acl_policy.unwrap_or(0),
-            identity,
-            instance: 0,
-        };
+        let of_groups = policies.use_groups(&groups, world, numbers);
+        let (placement, at) = Placement::begin(eni, world, networks, policies, numbers);
+        let named = InterfaceNumbers::new(at, of_groups, 0);
         let rows = address_rows(eni, vport, named);
         shared
             .draft
             .set_endpoint(id, vport, row(eni, subnet, named));
         shared.draft.change_all(rows.clone(), true);
         let uses = Uses {
-            vpc_id: eni.vpc_id,
-            subnet_id: eni.subnet_id,
-            route_table_id,
-            network_acl_id: acl.map(|acl| acl.network_acl_id),
+            placement,
             groups,
             rows,
         };

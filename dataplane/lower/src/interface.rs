@@ -11,6 +11,7 @@ use eni_model::World;
 use eni_model::resource::{Attachment, Instance, NetworkInterface, Subnet};
 use eni_types::{Ipv4Cidr, MacAddress, SubnetId, fnv1a};
 
+use crate::placement::PlacementNumbers;
 use crate::{DesiredInterface, TableChange, prefix};
 
 /// The router's place in its subnet: the first address after the network's own.
@@ -38,6 +39,25 @@ pub(crate) struct InterfaceNumbers {
     pub(crate) network_acl_policy: u32,
     pub(crate) identity: u32,
     pub(crate) instance: u32,
+}
+
+impl InterfaceNumbers {
+    /// Of an interface that is there, with its groups' policy and identity, and its instance.
+    pub(crate) fn new(
+        at: PlacementNumbers,
+        (security_policy, identity): (u32, u32),
+        instance: u32,
+    ) -> Self {
+        Self {
+            vpc: at.vpc,
+            subnet: at.subnet,
+            route_table: at.route_table,
+            security_policy,
+            network_acl_policy: at.network_acl_policy,
+            identity,
+            instance,
+        }
+    }
 }
 
 impl PluggedInterface<'_> {

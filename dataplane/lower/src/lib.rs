@@ -26,6 +26,7 @@ mod lowering;
 mod nat_gateways;
 mod networks;
 mod numbers;
+mod placement;
 mod policies;
 mod policy;
 mod recover;

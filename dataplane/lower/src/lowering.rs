@@ -10,10 +10,7 @@ use alloc::vec::Vec;
 use eni_abi::SERVICES_VPORT;
 use eni_model::resource::{Attachment, NetworkInterface, ResourceKey};
 use eni_model::{RegionSettings, SecurityGroupSet, World};
-use eni_types::{
-    AttachmentId, InstanceId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId,
-    SubnetId, VpcId,
-};
+use eni_types::{AttachmentId, InstanceId, NetworkInterfaceId, RouteTableId, SecurityGroupId};
 
 use crate::delta::Draft;
 use crate::endpoints::{Endpoints, Shared};
@@ -21,6 +18,7 @@ use crate::interface::{InterfaceNumbers, PluggedInterface, removals};
 use crate::nat_gateways::NatGateways;
 use crate::networks::Networks;
 use crate::numbers::Numbers;
+use crate::placement::Placement;
 use crate::policies::Policies;
 use crate::stale::Stale;
 use crate::{
@@ -75,10 +73,7 @@ pub struct Update {
 #[derive(Clone, Debug)]
 struct Uses {
     attachment_id: AttachmentId,
-    vpc_id: VpcId,
-    subnet_id: SubnetId,
-    route_table_id: Option<RouteTableId>,
-    network_acl_id: Option<NetworkAclId>,
+    placement: Placement,
     groups: SecurityGroupSet,
 }
 
@@ -366,12 +361,7 @@ impl Lowering {
             }
             self.draft.take_interface(uses.attachment_id, vport);
             self.policies.leave_groups(&uses.groups);
-            if let Some(acl) = uses.network_acl_id {
-                self.policies.leave_network_acl(acl);
-            }
-            let route_table = uses.route_table_id;
-            self.networks
-                .leave(uses.vpc_id, uses.subnet_id, route_table);
+            uses.placement.end(&mut self.networks, &mut self.policies);
         }
     }
 
@@ -444,33 +434,17 @@ impl Lowering {
         instance: u32,
         world: &World,
     ) -> (Uses, InterfaceNumbers) {
+        let (networks, policies) = (&mut self.networks, &mut self.policies);
         let numbers = &mut self.numbers;
-        let subnet = world.subnets.get(eni.subnet_id);
-        let route_table = subnet.and_then(|subnet| world.route_table_of(subnet));
-        let acl = world.network_acl_of(eni.subnet_id);
         let groups = eni.security_group_set();
+        let of_groups = policies.use_groups(&groups, world, numbers);
+        let (placement, at) = Placement::begin(eni, world, networks, policies, numbers);
         let uses = Uses {
             attachment_id: attachment.attachment_id,
-            vpc_id: eni.vpc_id,
-            subnet_id: eni.subnet_id,
-            route_table_id: route_table.map(|table| table.route_table_id),
-            network_acl_id: acl.map(|acl| acl.network_acl_id),
-            groups: groups.clone(),
+            placement,
+            groups,
         };
-        let (security_policy, identity) = self.policies.use_groups(&groups, world, numbers);
-        let network_acl_policy = acl.map(|acl| self.policies.use_network_acl(acl, numbers));
-        let networks = &mut self.networks;
-        let route_table = uses.route_table_id;
-        let route_table = route_table.map(|id| networks.use_route_table(id, numbers));
-        let interface = InterfaceNumbers {
-            vpc: networks.use_vpc(eni.vpc_id, numbers),
-            subnet: networks.use_subnet(eni.subnet_id, numbers),
-            route_table: route_table.unwrap_or(0),
-            security_policy,
-            network_acl_policy: network_acl_policy.unwrap_or(0),
-            identity,
-            instance,
-        };
+        let interface = InterfaceNumbers::new(at, of_groups, instance);
         (uses, interface)
     }
 }

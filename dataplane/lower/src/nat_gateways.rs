@@ -6,12 +6,13 @@ use alloc::vec::Vec;
 use eni_abi::{Address, Ipv4, Location, Mac, Mapping, MappingKey, PublicAddress};
 use eni_model::World;
 use eni_model::resource::NetworkInterface;
-use eni_types::{NatGatewayId, NetworkAclId, RouteTableId, SubnetId, VpcId};
+use eni_types::NatGatewayId;
 
 use crate::TableChange;
 use crate::delta::Draft;
 use crate::networks::Networks;
 use crate::numbers::Numbers;
+use crate::placement::Placement;
 use crate::policies::Policies;
 
 /// See [the module](self).
@@ -23,10 +24,7 @@ pub(crate) struct NatGateways {
 /// What a gateway uses as long as it carries packets, and its rows.
 #[derive(Clone, Debug)]
 struct Uses {
-    vpc_id: VpcId,
-    subnet_id: SubnetId,
-    route_table_id: Option<RouteTableId>,
-    network_acl_id: Option<NetworkAclId>,
+    placement: Placement,
     rows: Vec<TableChange>,
 }
 
@@ -54,10 +52,7 @@ impl NatGateways {
             return;
         };
         draft.change_all(uses.rows, false);
-        networks.leave(uses.vpc_id, uses.subnet_id, uses.route_table_id);
-        if let Some(acl) = uses.network_acl_id {
-            policies.leave_network_acl(acl);
-        }
+        uses.placement.end(networks, policies);
     }
 
     /// Lowers a gateway that carries packets; any other gives its number back.
@@ -72,8 +67,7 @@ impl NatGateways {
     ) {
         let gateway = world.nat_gateways.get(id);
         let eni = gateway.and_then(|gateway| world.network_interfaces.get(gateway.interface()?));
-        let subnet = eni.and_then(|eni| world.subnets.get(eni.subnet_id));
-        let (Some(eni), Some(subnet)) = (eni, subnet) else {
+        let Some(eni) = eni.filter(|eni| world.subnets.get(eni.subnet_id).is_some()) else {
             numbers.nat_gateways.release(&id);
             return;
         };
@@ -81,16 +75,12 @@ impl NatGateways {
         let Some(number) = numbers.nat_gateways.assign_if_free(&id) else {
             return;
         };
-        let route_table = world.route_table_of(subnet);
-        let route_table_id = route_table.map(|table| table.route_table_id);
-        let acl = world.network_acl_of(eni.subnet_id);
-        let route_table = route_table_id.map(|id| networks.use_route_table(id, numbers));
-        let policy = acl.map(|acl| policies.use_network_acl(acl, numbers));
+        let (placement, at) = Placement::begin(eni, world, networks, policies, numbers);
         let mut row = eni_abi::NatGateway {
-            vpc: networks.use_vpc(eni.vpc_id, numbers),
-            subnet: networks.use_subnet(eni.subnet_id, numbers),
-            route_table: route_table.unwrap_or(0),
-            network_acl_policy: policy.unwrap_or(0),
+            vpc: at.vpc,
+            subnet: at.subnet,
+            route_table: at.route_table,
+            network_acl_policy: at.network_acl_policy,
             mac: Mac::from_bytes(eni.mac_address.0),
             ..eni_abi::NatGateway::default()
         };
@@ -102,13 +92,7 @@ impl NatGateways {
         let mut rows = Vec::from([TableChange::NatGateway(number, Some(row))]);
         address_rows(eni, number, row, world, &mut rows);
         draft.change_all(rows.clone(), true);
-        let uses = Uses {
-            vpc_id: eni.vpc_id,
-            subnet_id: eni.subnet_id,
-            route_table_id,
-            network_acl_id: acl.map(|acl| acl.network_acl_id),
-            rows,
-        };
+        let uses = Uses { placement, rows };
         self.used.insert(id, uses);
     }
 }
