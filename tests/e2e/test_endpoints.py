@@ -7,7 +7,8 @@ import pytest
 from namespaces import until
 from network import allow
 from region import refused
-from test_inside import API, EC2, Inside, give_role
+from test_exec import started
+from test_inside import API, EC2, PYTHON, Inside, give_role
 
 SERVICE = "com.amazonaws.us-east-1.ec2"
 
@@ -111,6 +112,49 @@ def test_an_endpoint_is_changed_and_deleted_and_stays_over_a_crash(region, named
     assert inside.run(f"dig {own}").count("NXDOMAIN") == 1
     with refused("InvalidVpcEndpointId.NotFound"):
         network.ec2.describe_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])
+
+
+# Two connections to an endpoint, one of them before and one after TLS; what becomes of them.
+HOLDS = """
+import socket, ssl, sys
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+plain = socket.create_connection((sys.argv[1], 443), 10)
+secured = context.wrap_socket(socket.create_connection((sys.argv[1], 443), 10))
+print("connected", flush=True)
+for held in (plain, secured):
+    held.settimeout(5)
+    try:
+        print(held.recv(1), flush=True)
+    except OSError as error:
+        print(type(error).__name__, flush=True)
+"""
+
+
+def test_who_is_connected_when_an_endpoint_goes_hears_of_it(region, network):
+    group = network.group("endpoint", allow("tcp", port=443))
+    instance, _ = network.host(network.subnet_a, network.group("client"))
+    made, eni = endpoint(network, group, PrivateDnsEnabled=False)
+    line = [PYTHON, "-c", HOLDS, eni["PrivateIpAddress"]]
+    with started(region, instance, *line, text=True) as client:
+        assert client.stdout.readline() == "connected\n"
+        network.ec2.delete_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])
+        said, _ = client.communicate(timeout=30)
+    assert said.split() == ["ConnectionResetError"] * 2
+
+
+def test_nobody_asks_an_endpoint_in_anothers_name(region, network):
+    group = network.group("endpoint", allow("tcp", port=443))
+    instance, interface = network.host(network.subnet_a, network.group("client"))
+    _, eni = endpoint(network, group, PrivateDnsEnabled=False)
+    id = interface["NetworkInterfaceId"]
+    network.ec2.modify_network_interface_attribute(NetworkInterfaceId=id, SourceDestCheck={"Value": False})
+    inside = Inside(region, instance)
+    name = f"--resolve endpoint:443:{eni['PrivateIpAddress']} -k"
+    assert reaches(inside, "endpoint", name) == "api"
+    inside.run("ip addr add 10.0.1.77/32 dev lo")
+    assert reaches(inside, "endpoint", f"{name} --interface 10.0.1.77") == 28
+    assert region.drops(id)["spoofed_address"] > 0
 
 
 def test_a_peer_reaches_it_by_routes_and_not_without(region, named):

@@ -105,7 +105,7 @@ fn wait(mut stopped: watch::Receiver<bool>, time: Duration) -> bool {
     runtime.block_on(ended)
 }
 
-/// Before any row that releases an interface's packets is written.
+/// Before any row that releases an interface's packets is written, and while those of an endpoint that goes still have a way.
 pub(crate) fn follow_askers(askers: &Askers, delta: &Delta, desired: &Desired) {
     for (id, before) in &delta.interfaces {
         if let Some(before) = before {
@@ -115,15 +115,19 @@ pub(crate) fn follow_askers(askers: &Askers, delta: &Delta, desired: &Desired) {
             askers.add(interface.vport, *id);
         }
     }
+    let mut gone = Vec::new();
     for (id, before) in &delta.endpoints {
         let asker = Asker::Endpoint(*id);
+        let now = desired.endpoints.get(id);
         if let Some(before) = before {
             askers.remove_asker(*before, asker);
+            gone.extend(Some(*before).filter(|before| Some(before) != now));
         }
-        if let Some(vport) = desired.endpoints.get(id) {
+        if let Some(vport) = now {
             askers.add_asker(*vport, asker);
         }
     }
+    askers.end_connections(&gone);
 }
 
 /// All that are there.

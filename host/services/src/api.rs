@@ -159,6 +159,7 @@ impl Guests {
             vport,
             from: connection.caller().ok()?,
         };
+        let held = self.askers.hold(vport);
         let Some(caller) = self.caller(way) else {
             self.refuse(vport);
             return None;
@@ -184,9 +185,15 @@ impl Guests {
             move || guests.caller(way) == Some(caller)
         });
         Some(async move {
+            let mut held = held;
             let served = guests.serve_one(connection, arrival, vport, client, share);
-            if timeout(LONGEST_CONNECTION, served).await.is_err() {
-                debug!(vport, "a guest's connection has lasted long enough");
+            // Whichever comes first, the connection is gone before it is held no more.
+            tokio::select! {
+                biased;
+                () = held.is_gone() => debug!(vport, "an endpoint is gone"),
+                in_time = timeout(LONGEST_CONNECTION, served) => if in_time.is_err() {
+                    debug!(vport, "a guest's connection has lasted long enough");
+                },
             }
         })
     }

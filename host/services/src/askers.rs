@@ -1,9 +1,15 @@
 //! Which interface is at which vport.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use eni_types::{AttachmentId, NetworkInterfaceId};
+
+use crate::held::{Held, HeldConnections};
+
+/// How long connections of endpoints that go may take to be reset: what follows for packets waits meanwhile.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Whose a vport is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +24,7 @@ pub enum Asker {
 #[derive(Debug, Default)]
 pub struct Askers {
     by_vport: RwLock<BTreeMap<u32, Asker>>,
+    held: Arc<HeldConnections>,
 }
 
 impl Askers {
@@ -50,6 +57,19 @@ impl Askers {
                 known.remove(&vport);
             }
         });
+    }
+
+    /// The connections of these endpoints' vports are reset, as long as their packets still have a way: see
+    /// [`Askers::remove_asker`], which comes first. Without an end their clients would wait for packets that nobody sends.
+    pub fn end_connections(&self, vports: &[u32]) {
+        if !vports.is_empty() {
+            self.held.end(vports, LAST_WORDS);
+        }
+    }
+
+    /// A connection by an endpoint's vport begins. Before it is asked whose that is: who goes meanwhile is heard of.
+    pub(crate) fn hold(&self, vport: u32) -> Held {
+        self.held.hold(vport)
     }
 
     /// The attachment at `vport`.

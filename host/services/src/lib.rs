@@ -18,6 +18,7 @@ mod clock;
 mod connection;
 mod datagrams;
 mod families;
+mod held;
 mod inbox;
 mod measure;
 mod metadata;
