@@ -82,6 +82,21 @@ impl NatKey {
     /// The way of what goes and comes by an internet gateway. No VPC has this number.
     pub const BY_INTERNET: u32 = u32::MAX;
 
+    /// So many entries the program that collects what is over looks at in one run, ...
+    pub const COLLECTED_AT_ONCE: u32 = 128;
+    /// ... whose keys it finds in its frame, one behind the other from here on.
+    pub const COLLECTED_FROM: u32 = 16;
+
+    /// Whether nothing is lost with the entry, which is a flow's that has expired, or a destination's without flows.
+    #[must_use]
+    pub const fn is_over(&self, entry: &NatEntry, now_ns: u64) -> bool {
+        match self.kind {
+            Self::OUTWARD => entry.connection.expires_ns <= now_ns,
+            Self::DESTINATION => entry.flows == 0,
+            _ => false,
+        }
+    }
+
     /// The other end's port.
     #[must_use]
     #[inline(always)]

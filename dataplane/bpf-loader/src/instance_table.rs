@@ -131,6 +131,18 @@ impl<K: Plain, V: Plain> InstanceTable<K, V> {
         sys::lookup_all(map.as_fd()).map_err(|source| self.failed("BPF_MAP_LOOKUP_BATCH", source))
     }
 
+    /// The next entries of a walk through those of one instance; whether they were the last.
+    pub(crate) fn next_entries(
+        &self,
+        instance: u32,
+        position: &mut sys::Position,
+        entries: &mut Vec<(K, V)>,
+    ) -> Result<bool, DataPlaneError> {
+        let map = self.inner_map(instance)?;
+        sys::lookup_next(map.as_fd(), position, entries)
+            .map_err(|source| self.failed("BPF_MAP_LOOKUP_BATCH", source))
+    }
+
     fn inner_map(&self, instance: u32) -> Result<OwnedFd, DataPlaneError> {
         let absent = || self.failed("BPF_MAP_LOOKUP_ELEM", io::ErrorKind::NotFound.into());
         let identifier = self.identifier(instance)?.ok_or_else(absent)?;

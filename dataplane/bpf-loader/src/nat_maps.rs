@@ -1,5 +1,6 @@
 //! What each NAT gateway remembers.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,12 +9,14 @@ use eni_abi::{MAX_NAT_GATEWAYS, NatEntry, NatKey, map};
 
 use crate::DataPlaneError;
 use crate::instance_table::InstanceTable;
-use crate::sys;
+use crate::sys::{self, Position};
 use crate::test_run::Program;
 
-/// A gateway with so many flows is looked through at every turn.
-const MANY_FLOWS: u32 = map::NAT_ROOM / 16;
-/// The others at every so many turns: no flow ends sooner after it has begun (`eni_pipeline::TCP_CLOSED_SECONDS`).
+/// How many entries of a gateway are looked at in a turn, of about a second: a full map is walked through in 16. So a turn costs what
+/// these do, and what has expired; no packet waits for it, as it would for a walk in the kernel.
+const ENTRIES_AT_ONCE: usize = (map::NAT_ROOM / 16) as usize;
+/// A walk begins so many turns after the one before did, or when that has ended: no flow ends sooner after it has begun
+/// (`eni_pipeline::TCP_CLOSED_SECONDS`).
 const TURNS_BETWEEN: u32 = 10;
 
 /// The maps of NAT gateways, by number; for several threads at once. Making one takes the kernel a grace period (10 to 20 ms),
@@ -26,8 +29,15 @@ struct Maps {
     leaving: BTreeSet<u32>,
     collect: Program,
     turn: u32,
-    /// How many flows each had when it was last looked through.
-    left: BTreeMap<u32, u32>,
+    walks: BTreeMap<u32, Walk>,
+}
+
+/// A walk through a gateway's map.
+#[derive(Debug)]
+struct Walk {
+    began: u32,
+    /// `None` when it has ended.
+    position: Option<Position>,
 }
 
 impl NatMaps {
@@ -51,7 +61,7 @@ impl NatMaps {
             flows,
             collect,
             turn: 0,
-            left: BTreeMap::new(),
+            walks: BTreeMap::new(),
         })))
     }
 
@@ -72,8 +82,8 @@ impl NatMaps {
         self.lock().leaving.insert(gateway);
     }
 
-    /// Removes expired flows of the gateways whose turn it is, and the maps of those that are gone. To be called about once a
-    /// second.
+    /// Removes what is over of the flows of each gateway, as far as its walk goes in this turn, and the maps of those that are gone.
+    /// To be called about once a second.
     ///
     /// # Errors
     /// [`DataPlaneError`].
@@ -82,33 +92,29 @@ impl NatMaps {
         let maps = &mut *maps;
         while let Some(gateway) = maps.leaving.first().copied() {
             maps.flows.remove(gateway)?;
-            maps.left.remove(&gateway);
+            maps.walks.remove(&gateway);
             maps.leaving.remove(&gateway);
         }
         maps.turn = maps.turn.wrapping_add(1);
         for gateway in maps.flows.instances().collect::<Vec<u32>>() {
-            let is_turn = maps
-                .turn
-                .wrapping_add(gateway)
-                .is_multiple_of(TURNS_BETWEEN);
-            let has_many = maps
-                .left
-                .get(&gateway)
-                .is_some_and(|left| *left >= MANY_FLOWS);
-            if is_turn || has_many {
-                let left = maps.collect.collect(gateway, 0)?;
-                maps.left.insert(gateway, left);
+            if let Some(mut position) = maps.position(gateway) {
+                let ended = maps.walk_on(gateway, &mut position, ENTRIES_AT_ONCE)?;
+                if let Some(walk) = maps.walks.get_mut(&gateway) {
+                    walk.position = (!ended).then_some(position);
+                }
             }
         }
         Ok(())
     }
 
-    /// Removes all expired flows of a gateway; how many are left.
+    /// Removes all that is over of a gateway's flows.
     ///
     /// # Errors
-    /// [`DataPlaneError::Io`].
-    pub fn collect(&self, gateway: u32) -> Result<u32, DataPlaneError> {
-        self.lock().collect.collect(gateway, 0)
+    /// [`DataPlaneError`].
+    pub fn collect(&self, gateway: u32) -> Result<(), DataPlaneError> {
+        let maps = self.lock();
+        maps.walk_on(gateway, &mut Position::default(), usize::MAX)?;
+        Ok(())
     }
 
     /// The gateways that have a map.
@@ -141,5 +147,50 @@ impl NatMaps {
     /// A panic in another thread leaves what is behind the lock whole: each call is a few system calls.
     fn lock(&self) -> MutexGuard<'_, Maps> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Maps {
+    /// From where the walk through a gateway's map goes on in this turn; `None` if it waits for a later one.
+    fn position(&mut self, gateway: u32) -> Option<Position> {
+        let turn = self.turn;
+        let begin = Walk {
+            began: turn,
+            position: Some(Position::default()),
+        };
+        match self.walks.entry(gateway) {
+            // Not all in the same turn.
+            Entry::Vacant(_) if !turn.wrapping_add(gateway).is_multiple_of(TURNS_BETWEEN) => None,
+            Entry::Vacant(vacant) => vacant.insert(begin).position.take(),
+            Entry::Occupied(mut walk) => {
+                let is_under_way = walk.get().position.is_some();
+                if !is_under_way && turn.wrapping_sub(walk.get().began) >= TURNS_BETWEEN {
+                    walk.insert(begin);
+                }
+                walk.get_mut().position.take()
+            }
+        }
+    }
+
+    /// Looks at about so many entries of a gateway, and removes those that are over; whether they were the last.
+    fn walk_on(
+        &self,
+        gateway: u32,
+        position: &mut Position,
+        most: usize,
+    ) -> Result<bool, DataPlaneError> {
+        let now_ns = sys::monotonic_ns();
+        let (mut entries, mut over) = (Vec::new(), Vec::new());
+        let (mut looked_at, mut ended) = (0, false);
+        while !ended && looked_at < most {
+            entries.clear();
+            ended = self.flows.next_entries(gateway, position, &mut entries)?;
+            looked_at += entries.len();
+            let found = entries.iter();
+            let found = found.filter(|(key, entry)| key.is_over(entry, now_ns));
+            over.extend(found.map(|(key, _)| *key));
+        }
+        self.collect.collect_nat(gateway, &over)?;
+        Ok(ended)
     }
 }

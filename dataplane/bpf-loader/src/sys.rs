@@ -200,50 +200,64 @@ pub(crate) fn entry_sizes(map: BorrowedFd<'_>) -> io::Result<(usize, usize)> {
 /// Entries asked for by one call; a hash map's bucket must fit.
 const BATCH: usize = 1_024;
 
+/// Where a walk through a map has come to; at first nowhere.
+#[derive(Debug, Default)]
+pub(crate) struct Position(Option<Vec<u8>>);
+
+/// The next entries of a walk through a map, at most [`BATCH`]; whether those were the last. Entries that change meanwhile may be
+/// missing or there twice.
+pub(crate) fn lookup_next<K: Plain, V: Plain>(
+    map: BorrowedFd<'_>,
+    position: &mut Position,
+    entries: &mut Vec<(K, V)>,
+) -> io::Result<bool> {
+    let mut keys = Vec::<K>::with_capacity(BATCH);
+    let mut values = Vec::<V>::with_capacity(BATCH);
+    // A key or, in hash maps, a bucket's number.
+    let mut next_position = vec![0_u8; size_of::<K>().max(size_of::<u32>())];
+    let attributes = Batch {
+        in_batch: position.0.as_ref().map_or(0, |bytes| bytes.as_ptr() as u64),
+        out_batch: next_position.as_mut_ptr() as u64,
+        keys: keys.as_mut_ptr() as u64,
+        values: values.as_mut_ptr() as u64,
+        count: BATCH as u32,
+        map_fd: map.as_raw_fd() as u32,
+        element_flags: 0,
+        flags: 0,
+    };
+    // The kernel writes the count back into the attributes.
+    let attributes = UnsafeCell::new(attributes);
+    // SAFETY: all buffers live through the call and have room for what is asked for.
+    let result = unsafe { bpf(BPF_MAP_LOOKUP_BATCH, &attributes) };
+    let ended = match result {
+        Ok(_) => false,
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
+        Err(error) => return Err(error),
+    };
+    let found = (attributes.into_inner().count as usize).min(BATCH);
+    // SAFETY: the kernel has written so many, within the capacity, and any bytes are a `Plain` value.
+    unsafe {
+        keys.set_len(found);
+        values.set_len(found);
+    }
+    entries.extend(keys.into_iter().zip(values));
+    position.0 = Some(next_position);
+    Ok(ended)
+}
+
 /// All entries of the array, hash map or trie behind `map`, by few system calls instead of two for each entry.
 ///
 /// `K` and `V` must be what the map was made with: the kernel writes their sizes.
 pub(crate) fn lookup_all<K: Plain, V: Plain>(map: BorrowedFd<'_>) -> io::Result<Vec<(K, V)>> {
-    let mut entries = Vec::new();
-    let mut keys = Vec::<K>::with_capacity(BATCH);
-    let mut values = Vec::<V>::with_capacity(BATCH);
-    // Where the last call ended: a key or, in hash maps, a bucket's number.
-    let mut position = vec![0_u8; size_of::<K>().max(size_of::<u32>())];
-    let mut next_position = position.clone();
-    let mut first = true;
-    loop {
-        let attributes = Batch {
-            in_batch: if first { 0 } else { position.as_ptr() as u64 },
-            out_batch: next_position.as_mut_ptr() as u64,
-            keys: keys.as_mut_ptr() as u64,
-            values: values.as_mut_ptr() as u64,
-            count: BATCH as u32,
-            map_fd: map.as_raw_fd() as u32,
-            element_flags: 0,
-            flags: 0,
-        };
-        // The kernel writes the count back into the attributes.
-        let attributes = UnsafeCell::new(attributes);
-        // SAFETY: all buffers live through the call and have room for what is asked for.
-        let result = unsafe { bpf(BPF_MAP_LOOKUP_BATCH, &attributes) };
-        let ended = match result {
-            Ok(_) => false,
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
-            Err(error) => return Err(error),
-        };
-        let found = (attributes.into_inner().count as usize).min(BATCH);
-        // SAFETY: the kernel has written so many, within the capacity, and any bytes are a `Plain` value.
-        unsafe {
-            keys.set_len(found);
-            values.set_len(found);
-        }
-        entries.extend(keys.iter().copied().zip(values.iter().copied()));
-        if ended {
-            return Ok(entries);
-        }
-        std::mem::swap(&mut position, &mut next_position);
-        first = false;
-    }
+    let (mut entries, mut position) = (Vec::new(), Position::default());
+    while !lookup_next(map, &mut position, &mut entries)? {}
+    Ok(entries)
+}
+
+/// The bytes of plain values, one behind the other.
+pub(crate) fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {
+    // SAFETY: a `Plain` value has no padding, so that all its bytes are initialized, and `u8` needs no alignment.
+    unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
 }
 
 /// A map of its own, which lives as long as something holds it.

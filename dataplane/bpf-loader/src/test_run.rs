@@ -2,6 +2,7 @@
 
 use crate::DataPlaneError;
 use crate::sys;
+use eni_abi::NatKey;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// The shortest frame `BPF_PROG_TEST_RUN` takes: an Ethernet header.
@@ -51,6 +52,22 @@ impl Program {
         };
         sys::test_run(self.0.as_fd(), &[0; SHORTEST_FRAME], &context.to_bytes())
             .map_err(failed("BPF_PROG_TEST_RUN"))
+    }
+
+    /// Removes those of a NAT gateway's entries that are over; how many.
+    pub(crate) fn collect_nat(&self, gateway: u32, keys: &[NatKey]) -> Result<u32, DataPlaneError> {
+        let context = Context {
+            priority: gateway,
+            ..Context::default()
+        };
+        let mut removed = 0;
+        for some in keys.chunks(NatKey::COLLECTED_AT_ONCE as usize) {
+            let mut frame = vec![0; NatKey::COLLECTED_FROM as usize];
+            frame.extend_from_slice(sys::bytes_of(some));
+            removed += sys::test_run(self.0.as_fd(), &frame, &context.to_bytes())
+                .map_err(failed("BPF_PROG_TEST_RUN"))?;
+        }
+        Ok(removed)
     }
 }
 

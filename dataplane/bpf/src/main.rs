@@ -34,7 +34,8 @@ pub fn eni_collect(ctx: TcContext) -> i32 {
     sys::collect(&ctx)
 }
 
-/// Removes the expired flows of the NAT gateway `skb->priority`; run as [`eni_collect`]. Returns how many are left.
+/// Removes what is over of the entries of the NAT gateway `skb->priority` whose keys are in the frame
+/// ([`eni_abi::NatKey::COLLECTED_FROM`]); run as [`eni_collect`]. Returns how many were.
 #[classifier]
 pub fn eni_collect_nat(ctx: TcContext) -> i32 {
     nat::sys::collect_nat(&ctx)
