@@ -13,14 +13,17 @@ mod support;
 #[path = "../../lower/tests/walk/mod.rs"]
 mod walk;
 
-use eni_abi::{DropReason, SERVICES_VPORT};
+use eni_abi::{DropReason, NatKey, SERVICES_VPORT};
 use eni_bpf_loader::DataPlane;
 use eni_bpf_loader::testing::refill;
 use eni_pipeline::testing::MemoryTables;
 use eni_pipeline::testing::region::UPLINK;
+use region::Region;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use support::{Lab, shell};
-use walk::{Step, Walk, walk_all};
+use walk::{SentFrame, Step, Walk, walk_all, walk_gateways};
 
 /// The vports of a region: the uplink's, one for each instance and one for each endpoint. A test run takes only those of devices.
 const VPORTS: std::ops::Range<u32> = 2..13;
@@ -34,6 +37,59 @@ fn all_vports() -> impl Iterator<Item = u32> {
 
 #[test]
 fn root_the_oracle_the_pipeline_and_the_program_agree_on_every_packet() {
+    let lab = lab();
+    lab.in_fabric(|| {
+        let mut program = Program::new(&lab);
+        walk_all(|walk, step| {
+            if step == Step::First {
+                program.forget();
+            }
+            program.take_over(walk.region.tables());
+            for frame in &walk.frames {
+                let got = program.send(frame.vport, &frame.bytes);
+                assert_alike(&got, frame);
+            }
+            if step == Step::Last {
+                program.compare_drops(walk);
+            }
+        });
+    });
+}
+
+/// The program is first: a NAT gateway draws the ports of flows there, and the pipeline takes the same.
+#[test]
+fn root_they_agree_on_what_goes_through_nat_gateways() {
+    let lab = lab();
+    lab.in_fabric(|| {
+        let program = Rc::new(RefCell::new(Program::new(&lab)));
+        let sent = Rc::new(RefCell::new(Vec::new()));
+        let prepare = |region: &mut Region| {
+            program.borrow_mut().forget();
+            let (program, sent) = (Rc::clone(&program), Rc::clone(&sent));
+            region.first = Some(Box::new(move |tables, vport, frame| {
+                let mut program = program.borrow_mut();
+                program.take_over(tables);
+                let before = program.nat_ports();
+                sent.borrow_mut().push(program.send(vport, frame));
+                let mut begun = program.nat_ports().into_iter();
+                let begun = begun.find(|(key, _)| !before.contains_key(key));
+                begun.map(|(_, port)| port)
+            }));
+        };
+        walk_gateways(prepare, |walk, step| {
+            let sent = sent.take();
+            assert_eq!(sent.len(), walk.frames.len());
+            for (got, frame) in sent.iter().zip(&walk.frames) {
+                assert_alike(got, frame);
+            }
+            if step == Step::Last {
+                program.borrow().compare_drops(walk);
+            }
+        });
+    });
+}
+
+fn lab() -> Lab {
     let lab = Lab::new();
     for vport in MADE {
         let (fabric, other) = (lab.fabric(), vport + 100);
@@ -41,21 +97,16 @@ fn root_the_oracle_the_pipeline_and_the_program_agree_on_every_packet() {
             "ip -n {fabric} link add d{vport} index {vport} type veth peer name d{other} index {other}"
         ));
     }
-    lab.in_fabric(|| {
-        let mut program = Program {
-            data_plane: lab.open(),
-            tables: MemoryTables::default(),
-        };
-        walk_all(|walk, step| {
-            if step == Step::First {
-                program.forget();
-            }
-            program.follow(walk);
-            if step == Step::Last {
-                program.compare_drops(walk);
-            }
-        });
-    });
+    lab
+}
+
+#[track_caller]
+fn assert_alike(got: &Option<Vec<u8>>, frame: &SentFrame) {
+    assert_eq!(
+        got, &frame.delivered,
+        "{}: {:02x?}",
+        frame.vport, frame.bytes
+    );
 }
 
 /// The program, and the tables that it has.
@@ -65,6 +116,13 @@ struct Program {
 }
 
 impl Program {
+    fn new(lab: &Lab) -> Self {
+        Self {
+            data_plane: lab.open(),
+            tables: MemoryTables::default(),
+        }
+    }
+
     /// Forgets the connections of the region before, and what was counted there. The instances' maps stay, since the kernel
     /// takes long to replace one; the fragments in them have identifications that no other region uses.
     fn forget(&mut self) {
@@ -73,24 +131,38 @@ impl Program {
             self.data_plane.forget_connections(instance, vport).unwrap();
             self.data_plane.reset_counters(vport).unwrap();
         }
+        let nat_maps = &self.data_plane.nat_maps;
+        for gateway in nat_maps.gateways() {
+            nat_maps.forget(gateway);
+            nat_maps.collect_expired().unwrap();
+            nat_maps.create(gateway).unwrap();
+        }
     }
 
-    /// Takes over what the last step has changed, or sends what it has sent.
-    fn follow(&mut self, walk: &Walk) {
-        let tables = walk.region.tables();
+    /// Takes over what has changed since it was given tables last.
+    fn take_over(&mut self, tables: &MemoryTables) {
         if tables.globals != self.tables.globals {
             refill(&mut self.data_plane, &self.tables, tables).unwrap();
             self.tables = tables.clone();
         }
-        for frame in &walk.frames {
-            let run = self.data_plane.test_run(frame.vport, &frame.bytes).unwrap();
-            let bytes = run.delivered.then_some(run.frame);
-            assert_eq!(
-                bytes, frame.delivered,
-                "{}: {:02x?}",
-                frame.vport, frame.bytes
-            );
-        }
+    }
+
+    /// As what a frame is delivered, if it is.
+    fn send(&self, vport: u32, frame: &[u8]) -> Option<Vec<u8>> {
+        let run = self.data_plane.test_run(vport, frame).unwrap();
+        run.delivered.then_some(run.frame)
+    }
+
+    /// The ports that NAT gateways have given to flows.
+    fn nat_ports(&self) -> BTreeMap<(u32, NatKey), u16> {
+        let nat_maps = &self.data_plane.nat_maps;
+        let of = |gateway| nat_maps.entries(gateway).unwrap().into_iter();
+        let entries = nat_maps.gateways().into_iter().flat_map(|gateway| {
+            of(gateway).map(move |(key, entry)| ((gateway, key), entry.port.number()))
+        });
+        entries
+            .filter(|((_, key), _)| key.kind == NatKey::OUTWARD)
+            .collect()
     }
 
     /// The reasons for which frames were dropped. Those beside which a tag lay were not sent here.

@@ -42,6 +42,9 @@ const PORTS: [u16; 8] = [0, 22, 80, 81, 443, 1_023, 1_024, 65_535];
 /// Protocols that have nothing but a number: HOPOPT, GRE, ICMP for IPv6, UDP-Lite and the reserved one.
 const NUMBERS: [u8; 5] = [0, 47, 58, 136, 255];
 
+/// What a data plane with the region's tables draws for the flow of a frame from a vport, if that begins one.
+pub(crate) type First = Box<dyn FnMut(&MemoryTables, u32, &[u8]) -> Option<u16>>;
+
 /// A region, what its data plane has, and the time.
 pub(crate) struct Region {
     model: TestWorld,
@@ -64,6 +67,8 @@ pub(crate) struct Region {
     epoch: u64,
     first_epoch: u64,
     ids: eni_types::IdSequence,
+    /// Another data plane, which is given each frame before the pipeline: then this draws the port that a NAT gateway has drawn there.
+    pub(crate) first: Option<First>,
     /// What [`Region::revoke_rules`] has taken away.
     revoked: Vec<SecurityGroupRule>,
 }
@@ -118,6 +123,7 @@ impl Region {
             epoch,
             first_epoch: epoch,
             ids: eni_types::IdSequence::default(),
+            first: None,
             revoked: Vec::new(),
             model,
         };

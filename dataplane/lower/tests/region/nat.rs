@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use eni_abi::NatKey;
-use eni_model::resource::{NetworkInterface, Route, RouteOrigin, RouteTable, RouteTarget};
+use eni_model::resource::{Route, RouteOrigin, RouteTable, RouteTarget};
 use eni_pipeline::testing::scenario::Dice;
 use eni_types::{IpCidr, NetworkInterfaceId};
 
@@ -78,9 +78,9 @@ impl Region {
         region.put(table);
         // One of each VPC may send in others' names.
         for vpc_id in [region.vpc_id, region.peer_vpc_id] {
-            let enis = region.world().network_interfaces.by(&vpc_id);
-            let first = enis.filter(|eni| !eni.is_managed()).next().unwrap();
-            let mut eni = NetworkInterface::clone(first);
+            let enis = region.interfaces().into_iter();
+            let mut enis = enis.map(|id| region.interface(id));
+            let mut eni = enis.find(|eni| eni.vpc_id == vpc_id).unwrap();
             eni.source_dest_check = false;
             region.put(eni);
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use eni_abi::{SERVICES_VPORT, Service};
+use eni_abi::{NatGateway, SERVICES_VPORT, Service};
 use eni_lower::UPLINK_VPORT;
 use eni_model::resource::NetworkInterface;
 use eni_pipeline::testing::MemoryFrame;
@@ -123,6 +123,12 @@ impl Region {
             vport,
             now_ns: self.now_ns,
         };
+        if let Some(first) = &mut self.first
+            && packet.tag != Tag::Beside
+        {
+            let port = first(&self.tables, vport, frame);
+            self.memory.next_draw = port.map(drawn_for);
+        }
         let mut frame = MemoryFrame::new(frame);
         if packet.tag == Tag::Beside {
             frame = frame.tagged();
@@ -131,6 +137,7 @@ impl Region {
         let verdict = process(&mut frame, arrival, &self.tables, &mut self.memory, || {
             Some(&mut scratch)
         });
+        self.memory.next_draw = None;
         let (mut to, bytes) = (self.place_of(verdict.target()?), frame.bytes());
         if packet.is_ipv6() {
             let mut delivery = ipv6::delivery(packet, to, &bytes);
@@ -464,6 +471,12 @@ impl Region {
             answer,
         )
     }
+}
+
+/// A number for which a NAT gateway gives this port.
+fn drawn_for(port: u16) -> u32 {
+    let place = u64::from(u32::from(port) - NatGateway::FIRST_PORT);
+    (place << 32).div_ceil(u64::from(NatGateway::PORTS)) as u32
 }
 
 /// The ports, or the identifier, of a frame of IPv4.

@@ -7,7 +7,9 @@ use std::collections::VecDeque;
 
 use eni_pipeline::testing::scenario::Dice;
 
-use crate::oracle::{Delivery, Ending, NextHop, Packet, Piece, Place, Remembered, SeenByGateways, Tag, decide};
+use crate::oracle::{
+    Delivery, Ending, NextHop, Packet, Piece, Place, Remembered, SeenByGateways, Tag, decide,
+};
 use crate::region::{EPOCHS, Region};
 pub(crate) use coverage::Coverage;
 
@@ -50,6 +52,46 @@ pub(crate) fn walk_all(mut look: impl FnMut(&Walk, Step)) {
     }
     coverage.check();
     assert!(reopened.iter().all(|count| *count > 50), "{reopened:?}");
+}
+
+/// Regions with a NAT gateway.
+const BEHIND_GATEWAYS: u64 = 60;
+const STEPS_BEHIND_GATEWAYS: usize = 400;
+
+/// [`walk_all`] through regions with a NAT gateway, each of which `prepare` sees first.
+pub(crate) fn walk_gateways(
+    mut prepare: impl FnMut(&mut Region),
+    mut look: impl FnMut(&Walk, Step),
+) {
+    let mut carried = [0; 2];
+    let mut seen = Vec::new();
+    for seed in 0..BEHIND_GATEWAYS {
+        println!("region {seed}");
+        let mut dice = Dice::new(seed);
+        let mut region = Region::with_nat_gateway(&mut dice, (REGIONS + seed) * EPOCHS);
+        prepare(&mut region);
+        let mut walk = Walk::through(region);
+        for step in 0..STEPS_BEHIND_GATEWAYS {
+            walk.step(&mut dice);
+            let is_last = step == STEPS_BEHIND_GATEWAYS - 1;
+            look(&walk, if is_last { Step::Last } else { Step::Middle });
+        }
+        let sum = |way: usize| carried[way] + walk.carried[way];
+        carried = [sum(0), sum(1)];
+        seen.push(walk.remembered.seen);
+    }
+    assert!(carried.iter().all(|count| *count > 200), "{carried:?}");
+    let sum = |count: fn(&SeenByGateways) -> u64| seen.iter().map(count).sum::<u64>();
+    let counts = [
+        sum(|seen| seen.by_another_way),
+        sum(|seen| seen.without_return),
+        sum(|seen| seen.redirects),
+        sum(|seen| seen.peers[0]),
+        sum(|seen| seen.peers[1]),
+        sum(|seen| seen.endpoints[0]),
+        sum(|seen| seen.endpoints[1]),
+    ];
+    assert!(counts.iter().all(|count| *count > 10), "{counts:?}");
 }
 
 /// A region in both readings, with what was sent and delivered.
@@ -205,11 +247,6 @@ impl Walk {
         self.send(from, next_hop, sent);
     }
 
-    /// What of gateways' packets has come up.
-    pub(crate) fn seen_by_gateways(&self) -> SeenByGateways {
-        self.remembered.seen
-    }
-
     fn earlier(&self, dice: &mut Dice) -> (Packet, Delivery) {
         self.delivered[dice.roll(self.delivered.len() as u64) as usize]
     }
@@ -247,7 +284,9 @@ impl Walk {
         self.sent.push((from, next_hop, packet));
         // Answers and errors are about whole packets.
         let whole = delivery.filter(|_| packet.piece == Piece::Whole);
-        if packet.opens && let Some(delivery) = whole {
+        if packet.opens
+            && let Some(delivery) = whole
+        {
             self.openers.push((from, next_hop, packet, delivery));
         }
         let whole = whole.map(|delivery| (packet, delivery));

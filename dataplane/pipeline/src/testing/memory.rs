@@ -28,6 +28,8 @@ pub struct MemoryMemory {
     pub nat_flows: BTreeMap<(u32, NatKey), NatEntry>,
     /// The last number that was drawn.
     pub drawn: u64,
+    /// What is drawn next, whatever that was.
+    pub next_draw: Option<u32>,
     pub last_record: Option<Record>,
 }
 
@@ -45,6 +47,7 @@ impl Default for MemoryMemory {
             link_local: BTreeMap::new(),
             nat_flows: BTreeMap::new(),
             drawn: 0,
+            next_draw: None,
             last_record: None,
         }
     }
@@ -151,6 +154,9 @@ impl Memory for MemoryMemory {
 
     /// As SplitMix64 does.
     fn random(&mut self) -> u32 {
+        if let Some(number) = self.next_draw.take() {
+            return number;
+        }
         self.drawn = self.drawn.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.drawn ^ (self.drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
