@@ -72,7 +72,7 @@ drop_reasons! {
     Multicast = 9, "multicast";
     /// The source MAC is not the interface's.
     SpoofedMac = 10, "spoofed_mac";
-    /// The source address is not the interface's, and the source/destination check is on.
+    /// The source address is not the interface's, and the source/destination check is on, or it asks a service or an endpoint.
     SpoofedAddress = 11, "spoofed_address";
     /// ARP that the fabric does not answer: gratuitous, for the guest's own address, for an address nobody has.
     ArpUnanswered = 12, "arp_unanswered";

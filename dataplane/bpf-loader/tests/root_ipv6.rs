@@ -106,6 +106,40 @@ fn root_bulk_tcp_of_ipv6_crosses_every_way_unharmed() {
     }
 }
 
+/// As of a socket with sticky options (RFC 3542, section 9): its segments are left to the device with them.
+#[test]
+fn root_segments_behind_extension_headers_arrive() {
+    const SENDS: &str = "
+import socket, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, bytes([0, 0, 1, 4, 0, 0, 0, 0]))
+s.settimeout(20)
+s.connect((sys.argv[1], 7005))
+s.sendall(bytes(1 << 22))
+";
+    let (lab, data_plane) = lab_with(&dual_region());
+    for (server, address) in [(BERT, own(BERT)), (CARL, own(CARL))] {
+        let listener = lab.in_guest(server, || {
+            TcpListener::bind((Ipv6Addr::UNSPECIFIED, 7005)).unwrap()
+        });
+        let receiver = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            let mut received = Vec::new();
+            stream.read_to_end(&mut received).unwrap();
+            received.len()
+        });
+        lab.run_in(ANNA, &format!("python3 -c '{SENDS}' {address}"));
+        assert_eq!(receiver.join().unwrap(), 1 << 22, "{server}");
+    }
+    let lost = drops(&data_plane);
+    let mut lost = lost.iter().flatten();
+    assert!(
+        lost.all(|(reason, _)| *reason != DropReason::OffloadMismatch),
+        "{lost:?}"
+    );
+}
+
 /// The sender cuts what is too large, when it has been told.
 #[test]
 fn root_senders_are_told_the_size_that_the_internet_takes() {

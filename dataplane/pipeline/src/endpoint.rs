@@ -5,11 +5,46 @@
 //! by the routes of the endpoint's subnet, as if an interface there had sent it. Only addresses change, and nothing is remembered:
 //! each packet is asked of the endpoint's rules anew, and its answers go with the packets that they answer.
 
-use eni_abi::{Address, DecidingRule, DropReason, SERVICES_VPORT, Service, Vport};
-use eni_wire::FragmentPart;
+use eni_abi::{Address, DecidingRule, DropReason, Location, Route, SERVICES_VPORT, Service, Vport};
 
 use crate::packet::Scratch;
-use crate::{Arrival, Frame, Memory, Tables, admission, rewrite, slow};
+use crate::{Arrival, Frame, Memory, Tables, admission, rewrite, service, slow};
+
+/// Whether what an endpoint answers finds the packet's sender: whoever may send for others must not ask in the name of somebody who
+/// then gets the answers, and of whose places they would take (RFC 2827; RFC 3704, section 2.2).
+///
+/// # Errors
+/// [`DropReason::SpoofedAddress`].
+#[inline(never)]
+pub(crate) fn check_source<T: Tables>(
+    scratch: &mut Scratch,
+    arrival: Arrival,
+    endpoint: &Vport,
+    tables: &T,
+) -> Result<(), DropReason> {
+    let Scratch { packet, path, .. } = scratch;
+    // A NAT gateway's address is its own.
+    let is_translated = path.new_source != packet.source;
+    if is_translated || packet.owns_source && path.sender_vpc == 0 {
+        return Ok(());
+    }
+    let finds_sender = match tables.route(endpoint.route_table, packet.source) {
+        Some(route) if route.kind == Route::INTERFACE => {
+            packet.owns_source || route.location == Location::here(arrival.vport)
+        }
+        // Two peers may have the same addresses.
+        Some(route) if route.kind == Route::VPC_PEERING_CONNECTION => {
+            packet.owns_source && route.vpc == path.sender_vpc
+        }
+        // No route is said to be missing where the answer is lost.
+        _ => packet.owns_source,
+    };
+    if finds_sender {
+        return Ok(());
+    }
+    scratch.charged_vport = arrival.vport;
+    Err(DropReason::SpoofedAddress)
+}
 
 /// Hands a packet that an endpoint has been sent, and may have, to the services' end.
 ///
@@ -24,17 +59,7 @@ pub(crate) fn hand_over<F: Frame, T: Tables, M: Memory>(
     scratch: &mut Scratch,
 ) -> Result<(), DropReason> {
     let Scratch { packet, path, .. } = scratch;
-    let is_served = Service::Api.is_behind(packet.protocol, packet.destination_port)
-        && packet.part == FragmentPart::Whole
-        && !packet.is_ipv6;
-    let end = tables.vport(SERVICES_VPORT);
-    let Some(end) = end.filter(|end| is_served && end.has(Vport::PRESENT)) else {
-        return Err(DropReason::ServiceUnreachable);
-    };
-    // As of what is asked at link-local addresses.
-    if packet.has_options() {
-        return Err(DropReason::ServiceOptions);
-    }
+    let end = service::end_for(packet, Service::Api, tables)?;
     let vport = path.target;
     if !memory.take_link_local(vport, Service::Api, frame.packets(), arrival.now_ns) {
         return Err(DropReason::EndpointAllowanceExceeded);

@@ -1,13 +1,14 @@
 //! Neighbor discovery (RFC 4861), answered by the fabric: no solicitation ever reaches another guest, and no guest's
 //! advertisement anybody.
 //!
-//! What a message says of its sender's MAC address is not read: the fabric keeps no neighbors, and its answers go to the
-//! frame's sender alone. So a wrong checksum misleads nobody either, and is not asked.
+//! What a message says of its sender's MAC address is not used: the fabric keeps no neighbors, and its answers go to the
+//! frame's sender alone. So a wrong checksum misleads nobody either, and is not asked. That a message which must be discarded
+//! gets no answer is another matter: its options are walked.
 
 use eni_abi::{Address, DropReason, MappingKey, ROUTER_LINK_LOCAL, VPC_MTU, Vport};
 use eni_wire::{
-    ETHERNET_LENGTH, EtherType, EthernetHeader, IPV6_LENGTH, Ipv6Header, Mac, checksum,
-    icmpv6_type, protocol,
+    ETHERNET_LENGTH, EtherType, EthernetHeader, ICMP_LENGTH, IPV6_LENGTH, Ipv6Header, Mac,
+    checksum, icmpv6_type, protocol,
 };
 
 use crate::extension::FIRST_OFFSET;
@@ -44,6 +45,12 @@ const LIFETIME_SECONDS: u16 = 65_535;
 const PREFIX_SECONDS: u16 = 0xffff;
 /// L, without A: the prefix is on the link, and nobody makes addresses of it.
 const ON_LINK: u16 = 0x80;
+/// So many options of a solicitation are read. Hosts send one or two: where they are, and a nonce (RFC 7527).
+const MOST_OPTIONS: usize = 8;
+/// What lengths of options count.
+const OPTION_UNIT: u32 = 8;
+/// The type of the option that says where a sender is (RFC 4861, section 4.6.1).
+const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
 /// Types of options, and their lengths in units of eight bytes.
 const SOURCE_MAC_OPTION: u16 = 0x0101;
 const TARGET_MAC_OPTION: u16 = 0x0201;
@@ -82,6 +89,7 @@ pub(crate) fn ask<F: Frame, T: Tables>(
         return Err(DropReason::SpoofedAddress);
     }
     if asks_router {
+        check_options(frame, packet, FIRST_OFFSET + ICMP_LENGTH)?;
         // The host is a router itself.
         return if sender.has(Vport::UPLINK) {
             Err(DropReason::NeighborUnanswered)
@@ -99,6 +107,7 @@ pub(crate) fn ask<F: Frame, T: Tables>(
     if address.is_multicast() || address.is_none() || !asks_rightly {
         return Err(DropReason::NeighborInvalid);
     }
+    check_options(frame, packet, FIRST_OFFSET + SOLICITATION_LENGTH)?;
     let (mac, flags) =
         resolve(sender, arrival, address, tables).ok_or(DropReason::NeighborUnanswered)?;
     scratch.neighbor = Neighbor {
@@ -108,6 +117,30 @@ pub(crate) fn ask<F: Frame, T: Tables>(
     };
     scratch.addressee = Addressee::Neighbor;
     Ok(())
+}
+
+/// Whether the options from `begin` on leave the message valid (RFC 4861, sections 6.1.1 and 7.1.1): each has a length, none ends
+/// behind the message, and who has no address says not where it is.
+#[inline(never)]
+fn check_options<F: Frame>(frame: &F, packet: &Packet, begin: u32) -> Result<(), DropReason> {
+    let end = packet.chain.end;
+    let mut offset = begin;
+    for _ in 0..MOST_OPTIONS {
+        if offset >= end {
+            break;
+        }
+        let [type_and_length]: [u16; 1] = frame.load(offset).ok_or(DropReason::NeighborInvalid)?;
+        let [option, units] = type_and_length.to_ne_bytes();
+        if units == 0 || packet.source.is_none() && option == SOURCE_LINK_LAYER_ADDRESS {
+            return Err(DropReason::NeighborInvalid);
+        }
+        offset = offset.wrapping_add(u32::from(units) * OPTION_UNIT);
+    }
+    if offset == end {
+        Ok(())
+    } else {
+        Err(DropReason::NeighborInvalid)
+    }
 }
 
 #[inline(always)]

@@ -290,9 +290,16 @@ impl Packet {
         self.has_embedded = false;
         self.chain.begin(ip.next_header, FIRST_OFFSET, end);
         self.chain.walk(frame)?;
-        let Chain { offset, part, .. } = self.chain;
-        let cut = offset == FIRST_OFFSET
-            && offload::is_borne_out(frame, ip.next_header, IPV6_LENGTH + ip.payload_length);
+        let Chain {
+            offset,
+            part,
+            number,
+            fragment_begin,
+            ..
+        } = self.chain;
+        // Linux cuts what is behind extension headers as well, but those of fragments (`ipv6_gso_pull_exthdrs`).
+        let cut = fragment_begin == FIRST_OFFSET
+            && offload::is_borne_out(frame, number, IPV6_LENGTH + ip.payload_length);
         if frame.segment_size() != 0 && !cut {
             return Err(DropReason::OffloadMismatch);
         }

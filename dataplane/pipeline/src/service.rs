@@ -41,6 +41,31 @@ pub(crate) fn gives_address(packet: &Packet, sender: &Vport) -> bool {
         && !sender.has(Vport::UPLINK)
 }
 
+/// The services' end, for a packet that it may be handed for `service`.
+///
+/// # Errors
+/// [`DropReason::ServiceUnreachable`], [`DropReason::ServiceOptions`].
+#[inline(always)]
+pub(crate) fn end_for<'a, T: Tables>(
+    packet: &Packet,
+    service: Service,
+    tables: &'a T,
+) -> Result<&'a Vport, DropReason> {
+    let is_served = service.is_behind(packet.protocol, packet.destination_port)
+        && packet.part == FragmentPart::Whole
+        && !packet.is_ipv6;
+    let end = tables
+        .vport(SERVICES_VPORT)
+        .filter(|end| is_served && end.has(Vport::PRESENT))
+        .ok_or(DropReason::ServiceUnreachable)?;
+    // The services' stack echoes them (`ip_options_echo`), and would write the fabric's own addresses into a record of the
+    // route.
+    if packet.has_options() {
+        return Err(DropReason::ServiceOptions);
+    }
+    Ok(end)
+}
+
 /// Turns a guest's packet into one for the services' end.
 #[inline(never)]
 pub(crate) fn hand_over<F: Frame, T: Tables, M: Memory>(
@@ -68,18 +93,10 @@ pub(crate) fn hand_over<F: Frame, T: Tables, M: Memory>(
     if !memory.take_link_local(arrival.vport, service, frame.packets(), arrival.now_ns) {
         return Err(DropReason::LinklocalAllowanceExceeded);
     }
-    let is_served = service.found_at(sender).is_some()
-        && service.is_behind(packet.protocol, packet.destination_port)
-        && packet.part == FragmentPart::Whole;
-    let end = tables.vport(SERVICES_VPORT).ok_or(unreachable)?;
-    if !is_served || !end.has(Vport::PRESENT) {
+    if service.found_at(sender).is_none() {
         return Err(unreachable);
     }
-    // The services' stack echoes them (`ip_options_echo`), and would write the fabric's own addresses into a record of the
-    // route.
-    if packet.has_options() {
-        return Err(DropReason::ServiceOptions);
-    }
+    let end = end_for(packet, service, tables)?;
     if has_none {
         source = Service::ASKER_WITHOUT_ADDRESS;
     }

@@ -182,6 +182,7 @@ fn forward<F: Frame, T: Tables, M: Memory>(
         scratch.charged_vport = scratch.path.target;
         enter(target, arrival, tables, memory, scratch)?;
         if target.is_endpoint() {
+            endpoint::check_source(scratch, arrival, target, tables)?;
             return endpoint::hand_over(frame, arrival, tables, memory, scratch);
         }
         scratch.charged_vport = arrival.vport;

@@ -3,7 +3,9 @@
 
 mod support;
 
-use eni_abi::{Direction, LINK_LOCAL_PACKETS_PER_SECOND, Route, RuleProtocol, Service, Vport};
+use eni_abi::{
+    Direction, LINK_LOCAL_PACKETS_PER_SECOND, Location, Route, RuleProtocol, Service, Vport,
+};
 use eni_pipeline::testing::frames::{Datagram, checksums_hold, echo, tcp, udp};
 use eni_pipeline::testing::region::{
     ANNA, API, BERT, CARL, OPEN_ACL, SERVICES, add_route, ip, mac, private, router_mac, service_for,
@@ -214,4 +216,36 @@ fn an_endpoint_has_an_allowance_of_its_own() {
     bench.step(SERVICES, &answer(ANNA, ACK).bytes(), ANSWERED);
     bench.pass_seconds(1);
     bench.step(ANNA, &asked, ASKS);
+}
+
+/// An endpoint's answers find who has asked: in others' names nobody does, unless routes lead to them by the sender.
+#[test]
+fn nobody_asks_in_anothers_name() {
+    let mut bench = region();
+    let forged = |source: [u8; 4]| {
+        Datagram {
+            source,
+            ..question(BERT, SYN)
+        }
+        .bytes()
+    };
+    let spoofed: &[&str] = &["11 spoofed_address"];
+    bench.step(BERT, &forged(private(ANNA)), spoofed);
+    bench.tables.vports.get_mut(&BERT).unwrap().flags &= !Vport::SOURCE_DEST_CHECK;
+    let asks: &[&str] = &["11 out", "4095 in"];
+    for strange in [
+        private(ANNA),
+        [10, 0, 1, 77],
+        [192, 168, 0, 1],
+        [198, 51, 100, 1],
+    ] {
+        bench.step(BERT, &forged(strange), spoofed);
+    }
+    bench.step(BERT, &question(BERT, SYN).bytes(), asks);
+    // Behind an appliance, such as a VPN's end: Bert's, and not Anna's.
+    for (appliance, moved) in [(ANNA, spoofed), (BERT, asks)] {
+        let route = Route::to_interface(Location::here(appliance));
+        add_route(&mut bench.tables, [192, 168, 0, 0], 16, route);
+        bench.step(BERT, &forged([192, 168, 0, 1]), moved);
+    }
 }

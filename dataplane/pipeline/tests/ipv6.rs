@@ -397,7 +397,7 @@ fn what_is_too_large_is_answered_by_the_router_and_never_cut() {
 }
 
 #[test]
-fn claims_of_segments_are_believed_of_plain_tcp_and_udp_only() {
+fn claims_of_segments_are_believed_of_tcp_and_udp_that_are_no_fragments() {
     let mut bench = Bench::dual();
     let mut large = tcp(ANNA, own(BERT), (9, 80), ACK);
     large.payload.resize(4_000, 0);
@@ -419,11 +419,17 @@ fn claims_of_segments_are_believed_of_plain_tcp_and_udp_only() {
     };
     for _ in 0..2 {
         assert_eq!(send(&large.bytes()), Some(BERT));
+        let optional = large.clone().with(DESTINATION_OPTIONS, PADDING);
+        assert_eq!(send(&optional.bytes()), Some(BERT));
     }
     for packet in [
-        large.clone().with(DESTINATION_OPTIONS, PADDING),
         large.clone().fragment(1, 0, false),
+        large
+            .clone()
+            .with(DESTINATION_OPTIONS, PADDING)
+            .fragment(1, 0, false),
         echo(ANNA, own(BERT), 128, 1),
+        echo(ANNA, own(BERT), 128, 1).with(DESTINATION_OPTIONS, PADDING),
     ] {
         assert_eq!(send(&packet.bytes()), None);
     }

@@ -327,3 +327,39 @@ fn the_host_finds_the_router_and_what_is_on_the_internet() {
         answered,
     );
 }
+
+/// RFC 4861, sections 6.1.1 and 7.1.1.
+#[test]
+fn options_that_cannot_be_make_no_question() {
+    const SOURCE: [u8; 8] = [1, 1, 2, 0, 0, 0, 1, 10];
+    const NONCE: [u8; 8] = [14, 1, 1, 2, 3, 4, 5, 6];
+    let mut bench = Bench::dual();
+    for source in [UNSPECIFIED, link_local()] {
+        let asks = [
+            router_solicitation(ANNA, source),
+            solicitation(ANNA, source, own(BERT)),
+        ];
+        let from_nowhere = source.is_unspecified();
+        for asked in asks {
+            let mut bare = asked.clone();
+            let fixed = if bare.payload[0] == 133 { 8 } else { 24 };
+            bare.payload.truncate(fixed);
+            let mut step = |options: &[[u8; 8]], is_valid: bool| {
+                let mut packet = bare.clone();
+                packet.payload.extend(options.concat());
+                let moved = if is_valid { ANSWERED } else { INVALID };
+                bench.step(ANNA, &packet.bytes(), moved);
+            };
+            step(&[], true);
+            step(&[NONCE], true);
+            step(&[NONCE; 8], true);
+            step(&[NONCE; 9], false);
+            step(&[SOURCE], !from_nowhere);
+            step(&[NONCE, SOURCE], !from_nowhere);
+            step(&[NONCE, [14, 0, 0, 0, 0, 0, 0, 0]], false);
+            step(&[NONCE, [14, 2, 0, 0, 0, 0, 0, 0]], false);
+            bare.payload.extend(&NONCE[..4]);
+            bench.step(ANNA, &bare.bytes(), INVALID);
+        }
+    }
+}

@@ -1,13 +1,13 @@
 //! Interface endpoints (AWS PrivateLink Guide, "Access an AWS service using an interface VPC endpoint").
 
 use eni_model::World;
-use eni_model::resource::{NetworkInterface, SecurityGroupRule};
+use eni_model::resource::{NetworkInterface, RouteTarget, SecurityGroupRule};
 use eni_types::{Ipv4Cidr, NetworkInterfaceId, NetworkInterfaceType};
 
 use super::rules::{names_peer, names_port};
 use super::{
-    Delivery, IpOptions, NatFlows, NextHop, Packet, Piece, Place, Remembered, Seen, TCP, Tag,
-    lets_in as let_in, nat, network_acl_allows, owns, way_from,
+    Delivery, IpOptions, NatFlows, NextHop, Packet, Piece, Place, Remembered, Seen, TCP, Tag, Way,
+    lets_in as let_in, longest_route, nat, network_acl_allows, owns, subnet_of, way_from,
 };
 
 /// Whether the interface is an endpoint's.
@@ -35,8 +35,48 @@ fn is_plain(packet: &Packet) -> bool {
     packet.piece == Piece::Whole && packet.options == IpOptions::None && packet.tag == Tag::None
 }
 
-/// Its groups' rules about this packet, whatever came before.
-pub(super) fn lets_in(world: &World, endpoint: &NetworkInterface, seen: &Seen<'_>) -> bool {
+/// Its groups' rules about this packet, whatever came before, and that answers would find its sender.
+pub(super) fn lets_in(
+    world: &World,
+    endpoint: &NetworkInterface,
+    from: Place,
+    way: &Way,
+    seen: &Seen<'_>,
+) -> bool {
+    answers_find(world, endpoint, from, way) && rules_allow(world, endpoint, seen)
+}
+
+fn answers_find(world: &World, endpoint: &NetworkInterface, from: Place, way: &Way) -> bool {
+    let Place::Interface(sender) = from else {
+        return false;
+    };
+    // From behind a NAT gateway it comes in that one's name.
+    if way.through_gateway {
+        return true;
+    }
+    let own = world
+        .network_interfaces
+        .get(sender)
+        .is_some_and(|eni| owns(eni, way.source));
+    let subnet = subnet_of(world, endpoint);
+    let back = subnet.and_then(|subnet| longest_route(world, subnet, way.source));
+    match back.map(|route| route.target) {
+        Some(RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id)) => {
+            own || id == sender
+        }
+        Some(RouteTarget::VpcPeeringConnection(id)) if own => {
+            let connection = world.vpc_peering_connections.get(id);
+            way.peering.is_none_or(|(sender, _)| {
+                connection.is_none_or(|connection| {
+                    [connection.requester_vpc_id, connection.accepter_vpc_id].contains(&sender)
+                })
+            })
+        }
+        _ => own,
+    }
+}
+
+fn rules_allow(world: &World, endpoint: &NetworkInterface, seen: &Seen<'_>) -> bool {
     let groups = endpoint.group_ids.iter();
     let mut rules = groups.flat_map(|id| world.security_group_rules.by(id));
     let names = |rule: &SecurityGroupRule| {

@@ -324,7 +324,7 @@ fn lets_in(
         peer_vpc: way.peering.map(|(sender, _)| sender),
     };
     if endpoints::is_endpoint(world, id) {
-        return Some(endpoints::lets_in(world, receiver, &ingress));
+        return Some(endpoints::lets_in(world, receiver, from, way, &ingress));
     }
     Some(security_groups_allow(world, tracked, receiver, &ingress))
 }
