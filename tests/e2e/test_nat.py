@@ -10,6 +10,7 @@ import pytest
 from namespaces import until
 from network import EVERYONE, allow
 from region import refused
+from test_exec import started
 
 # The host's own address, and one that it has beside.
 HOST = "203.0.113.1"
@@ -39,6 +40,41 @@ with open("{notes}", "w", buffering=1) as notes:
         lines.flush()
         notes.write(lines.readline())
         time.sleep(0.1)
+"""
+
+
+# Asks who it is outside, and hears what else comes for two seconds.
+HEAR = """
+import socket
+peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+peer.settimeout(3)
+peer.sendto(b"who", ("{host}", {port}))
+print(peer.recv(100).decode(), flush=True)
+peer.settimeout(2)
+try:
+    print(peer.recv(100).decode())
+except TimeoutError:
+    print("nothing")
+"""
+# Answers a gateway's flow by UDP in its other end's name, and says that its packets are too large.
+FORGE = """
+import socket, struct
+inner, host = socket.inet_aton("{inner}"), socket.inet_aton("{host}")
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+def datagram(source, destination, protocol, payload):
+    length = 20 + len(payload)
+    return struct.pack("!BBHHHBBH4s4s", 0x45, 0, length, 0, 0, 64, protocol, 0, source, destination) + payload
+def udp(source, destination):
+    return struct.pack("!HHHH", source, destination, 14, 0) + b"forged"
+raw.sendto(datagram(host, inner, 17, udp({port}, {own})), ("{inner}", 0))
+quote = datagram(inner, host, 17, udp({own}, {port}))
+quote += bytes(len(quote) % 2)
+words = struct.unpack(f"!{{len(quote) // 2}}H", quote)
+total = sum(words) + 0x0304 + 600
+while total >> 16:
+    total = (total & 0xffff) + (total >> 16)
+error = struct.pack("!BBHHH", 3, 4, ~total & 0xffff, 0, 600) + quote
+raw.sendto(datagram(host, inner, 1, error), ("{inner}", 0))
 """
 
 
@@ -145,6 +181,24 @@ def test_each_zone_goes_out_by_its_own_gateway_and_nobody_comes_in(region, netwo
     elastic = network.elastic_address(interface["NetworkInterfaceId"])
     network.serve(public, "beyond")
     assert network.fetches(zones[0].instance, f"http://{elastic}/") == "beyond"
+
+
+def test_nobody_inside_speaks_in_the_name_of_the_internet(region, network, zone, server):
+    assert server
+    forger, interface = network.host(network.subnet_b, network.group("forger"))
+    forger_id = interface["NetworkInterfaceId"]
+    network.ec2.modify_network_interface_attribute(NetworkInterfaceId=forger_id, SourceDestCheck={"Value": False})
+    inner = zone.described()["NatGatewayAddresses"][0]["PrivateIp"]
+    ask = HEAR.format(host=HOST, port=PORT)
+    with started(region, zone.instance, "python3", "-c", ask, text=True) as guest:
+        address, own = guest.stdout.readline().split()
+        assert address == zone.address
+        forge = FORGE.format(inner=inner, host=HOST, port=PORT, own=own)
+        region.openeni("exec", forger, "--", "python3", "-c", forge)
+        said, _ = guest.communicate(timeout=30)
+    assert said.split() == ["nothing"]
+    until(lambda: region.drops(forger_id).get("nat_unsolicited", 0) == 2, "they are not dropped as what they are")
+    assert "mtu" not in region.run(zone.instance, f"ip route get {HOST}")
 
 
 def test_large_packets_find_their_size(region, network, zone, server):
