@@ -52,6 +52,21 @@ enum What {
         #[arg(long)]
         peers_only: bool,
     },
+    /// A NAT gateway: nftables' masquerade, a router, OpenENI.
+    Nat {
+        /// Rounds, in each of which every path is measured once.
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+        /// Seconds for each measurement.
+        #[arg(long, default_value_t = 1.0)]
+        seconds: f64,
+    },
+    /// What a NAT gateway's flows cost while nothing happens: a turn of their collection.
+    NatFlows {
+        /// Numbers of flows; 0 for none.
+        #[arg(long, value_delimiter = ',', default_values_t = [0, 1_000, 10_000, 100_000])]
+        flows: Vec<u32>,
+    },
     /// One packet: the eBPF program beside one that only redirects, and the whole way beside a raw veth pair.
     Program {
         /// Rounds, in each of which every case is timed once, for some milliseconds.
@@ -98,23 +113,38 @@ enum What {
         interfaces: usize,
     },
     /// A region under load: creations beside a bare server, a write beside long answers, a hundred thousand interfaces.
-    Load {
-        /// Numbers of clients that create.
-        #[arg(long, value_delimiter = ',', default_values_t = [8, 64, 256])]
-        clients: Vec<usize>,
-        /// Interfaces that are created, for each number of clients and round.
-        #[arg(long, default_value_t = 8_000)]
-        creations: usize,
-        /// Interfaces that are described beside a write.
-        #[arg(long, default_value_t = 8_000)]
-        interfaces: usize,
-        /// Interfaces in the large region.
-        #[arg(long, default_value_t = 100_000)]
-        many: usize,
-        /// Rounds.
-        #[arg(long, default_value_t = 3)]
-        rounds: usize,
-    },
+    Load(LoadOptions),
+}
+
+#[derive(clap::Args)]
+struct LoadOptions {
+    /// Numbers of clients that create.
+    #[arg(long, value_delimiter = ',', default_values_t = [8, 64, 256])]
+    clients: Vec<usize>,
+    /// Interfaces that are created, for each number of clients and round.
+    #[arg(long, default_value_t = 8_000)]
+    creations: usize,
+    /// Interfaces that are described beside a write.
+    #[arg(long, default_value_t = 8_000)]
+    interfaces: usize,
+    /// Interfaces in the large region.
+    #[arg(long, default_value_t = 100_000)]
+    many: usize,
+    /// Rounds.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
+
+impl LoadOptions {
+    fn sizes(&self) -> load::Sizes {
+        load::Sizes {
+            described: self.interfaces,
+            many: self.many,
+            clients: self.clients.clone(),
+            creations: self.creations,
+            rounds: self.rounds,
+        }
+    }
 }
 
 /// Rules on the server's interface in OpenENI's variants.
@@ -149,9 +179,17 @@ fn run(options: &Options) -> io::Result<()> {
             seconds,
             peers_only,
         } => {
-            let time = Duration::try_from_secs_f64(seconds).map_err(io::Error::other)?;
-            let measured = network(&program, rounds, time, peers_only)?;
-            print(options.json, &measured, &report::table(&measured))
+            let paths = Paths::between_neighbours(&program, peers_only)?;
+            paths.print(options.json, rounds, seconds)
+        }
+        What::Nat { rounds, seconds } => {
+            let paths = Paths::to_the_internet(&program)?;
+            paths.print(options.json, rounds, seconds)
+        }
+        What::NatFlows { ref flows } => {
+            let directory = Scratch::new()?;
+            let turns = cost::nat::measure(&directory.0, flows)?;
+            print(options.json, &turns, &cost::nat::table(&turns))
         }
         What::Program { rounds } => {
             let directory = Scratch::new()?;
@@ -182,21 +220,8 @@ fn run(options: &Options) -> io::Result<()> {
             let figures = api::measure(&PrivateRegion::start(&program)?, interfaces)?;
             print(options.json, &figures, &format!("{figures:#?}"))
         }
-        What::Load {
-            ref clients,
-            creations,
-            interfaces,
-            many,
-            rounds,
-        } => {
-            let sizes = load::Sizes {
-                described: interfaces,
-                many,
-                clients: clients.clone(),
-                creations,
-                rounds,
-            };
-            let figures = load::measure(&program, &sizes)?;
+        What::Load(ref load) => {
+            let figures = load::measure(&program, &load.sizes())?;
             print(options.json, &figures, &format!("{figures:#?}"))
         }
     }
@@ -243,54 +268,99 @@ fn print(
     Ok(())
 }
 
-fn network(
-    program: &Path,
-    rounds: u32,
-    time: Duration,
-    peers_only: bool,
-) -> io::Result<Vec<Measured>> {
-    let directory = Scratch::new()?;
-    let peers = [
-        ("raw veth", Peer::raw_veth(&directory.0)?),
-        ("bridge", Peer::bridge(&directory.0, false)?),
-        (
-            "bridge, 100 nftables rules",
-            Peer::bridge(&directory.0, true)?,
-        ),
-    ];
-    let mut paths: Vec<(String, Ends)> = peers
-        .iter()
-        .map(|(name, peer)| ((*name).to_owned(), peer.ends()))
-        .collect();
-    let region = if peers_only {
-        None
-    } else {
-        Some(PrivateRegion::start(program)?)
-    };
-    if let Some(region) = &region {
+/// Ways between two ends each, and what they need.
+#[allow(dead_code, reason = "what the ways need is held, and goes with them")]
+struct Paths {
+    ends: Vec<(String, Ends)>,
+    peers: Vec<Peer>,
+    region: Option<PrivateRegion>,
+    directory: Scratch,
+}
+
+impl Paths {
+    /// Between two neighbours.
+    fn between_neighbours(program: &Path, peers_only: bool) -> io::Result<Self> {
+        let mut paths = Self::none()?;
+        let directory = &paths.directory.0;
+        let peers = [
+            ("raw veth", Peer::raw_veth(directory)?),
+            ("bridge", Peer::bridge(directory, false)?),
+            ("bridge, 100 nftables rules", Peer::bridge(directory, true)?),
+        ];
+        peers
+            .into_iter()
+            .for_each(|(name, peer)| paths.add(name, peer));
+        if peers_only {
+            return Ok(paths);
+        }
+        let region = PrivateRegion::start(program)?;
         let ec2 = region.ec2()?;
         for rules in RULE_COUNTS {
             let name = format!("OpenENI, security group rules: {rules}");
-            paths.push((name, Pair::launch(region, &ec2, rules)?.ends()));
+            let ends = Pair::launch(&region, &ec2, rules)?.ends();
+            paths.ends.push((name, ends));
         }
+        let ipv6 = Pair::launch_ipv6(&region, &ec2)?.ends();
+        let name = "OpenENI, IPv6, security group rules: 1".to_owned();
+        paths.ends.push((name, ipv6));
+        paths.region = Some(region);
+        Ok(paths)
     }
-    let mut measured: Vec<_> = paths
-        .iter()
-        .map(|(name, _)| Measured {
+
+    /// Behind a NAT gateway and behind what Linux has for one, to a server with an MTU of 1,500 bytes.
+    fn to_the_internet(program: &Path) -> io::Result<Self> {
+        let mut paths = Self::none()?;
+        let directory = &paths.directory.0;
+        let peers = [
+            ("nftables masquerade", Peer::router(directory, true)?),
+            (
+                "router without translation",
+                Peer::router(directory, false)?,
+            ),
+        ];
+        peers
+            .into_iter()
+            .for_each(|(name, peer)| paths.add(name, peer));
+        let region = PrivateRegion::start(program)?;
+        let ends = openeni::behind_nat_gateway(&region, &region.ec2()?)?;
+        paths.ends.push(("OpenENI, NAT gateway".to_owned(), ends));
+        paths.region = Some(region);
+        Ok(paths)
+    }
+
+    fn none() -> io::Result<Self> {
+        Ok(Self {
+            ends: Vec::new(),
+            peers: Vec::new(),
+            region: None,
+            directory: Scratch::new()?,
+        })
+    }
+
+    fn add(&mut self, name: &str, peer: Peer) {
+        self.ends.push((name.to_owned(), peer.ends()));
+        self.peers.push(peer);
+    }
+
+    /// Measures every path once a round, `seconds` for each figure, and prints what that gave.
+    fn print(&self, json: bool, rounds: u32, seconds: f64) -> io::Result<()> {
+        let time = Duration::try_from_secs_f64(seconds).map_err(io::Error::other)?;
+        let new = |(name, _): &(String, Ends)| Measured {
             name: name.clone(),
             rounds: Vec::new(),
-        })
-        .collect();
-    for round in 1..=rounds {
-        for ((name, ends), measured) in paths.iter().zip(&mut measured) {
-            eprintln!("round {round} of {rounds}: {name}");
-            let figures = ends
-                .measure(time)
-                .map_err(|error| io::Error::other(format!("{name}: {error}")))?;
-            measured.rounds.push(figures);
+        };
+        let mut measured: Vec<_> = self.ends.iter().map(new).collect();
+        for round in 1..=rounds {
+            for ((name, ends), measured) in self.ends.iter().zip(&mut measured) {
+                eprintln!("round {round} of {rounds}: {name}");
+                let figures = ends
+                    .measure(time)
+                    .map_err(|error| io::Error::other(format!("{name}: {error}")))?;
+                measured.rounds.push(figures);
+            }
         }
+        print(json, &measured, &report::table(&measured))
     }
-    Ok(measured)
 }
 
 /// A directory that goes with this value.

@@ -15,10 +15,20 @@ const MTU: &str = "9001";
 const FILTER_RULES: u16 = 100;
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
+/// Behind a router, in a network of its own, and the router's addresses.
+const BEYOND: Ipv4Addr = Ipv4Addr::new(10, 8, 0, 2);
+const INNER_GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 254);
+const OUTER_GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 8, 0, 254);
+/// What is beyond an internet gateway.
+const INTERNET_MTU: &str = "1500";
+const MASQUERADE: &str = "table ip nat {\nchain postrouting {\ntype nat hook postrouting priority 100;\n\
+     oifname \"server\" masquerade\n}\n}\n";
 
 /// Namespaces joined without OpenENI. They go with this value.
 pub(crate) struct Peer {
     namespaces: Vec<PathBuf>,
+    /// The server's.
+    address: Ipv4Addr,
 }
 
 impl Drop for Peer {
@@ -114,18 +124,65 @@ impl Peer {
         Ok(peer)
     }
 
+    /// A router between two networks, of which the server's is the internet's; with `masquerades`, behind its own address there.
+    pub(crate) fn router(directory: &Path, masquerades: bool) -> io::Result<Self> {
+        let prefix = if masquerades { "masquerade" } else { "router" };
+        let mut peer = Self::namespaces(directory, prefix, &["client", "server", "router"])?;
+        peer.address = BEYOND;
+        let router = peer.namespaces[2].clone();
+        for (name, namespace, [own, gateway], mtu) in [
+            ("client", &peer.namespaces[0], [CLIENT, INNER_GATEWAY], MTU),
+            (
+                "server",
+                &peer.namespaces[1],
+                [BEYOND, OUTER_GATEWAY],
+                INTERNET_MTU,
+            ),
+        ] {
+            let other = pid_path(namespace);
+            let text = format!(
+                "ip link add {name} mtu {mtu} type veth peer name eth0 mtu {mtu} netns {other}"
+            );
+            run(&router, &words(&text))?;
+            for text in [
+                format!("ip address add {gateway}/24 dev {name}"),
+                format!("ip link set {name} up"),
+            ] {
+                run(&router, &words(&text))?;
+            }
+            for text in [
+                "ip link set lo up".to_owned(),
+                format!("ip address add {own}/24 dev eth0"),
+                "ip link set eth0 up".to_owned(),
+                format!("ip route add default via {gateway}"),
+            ] {
+                run(namespace, &words(&text))?;
+            }
+        }
+        Namespace::open(&router)
+            .and_then(|namespace| namespace.write_settings(&[("ipv4/ip_forward", "1")]))
+            .map_err(io::Error::other)?;
+        if masquerades {
+            let file = directory.join("masquerade.nft");
+            std::fs::write(&file, MASQUERADE)?;
+            run(&router, &["nft", "-f", &file.display().to_string()])?;
+        }
+        Ok(peer)
+    }
+
     /// Where to measure.
     pub(crate) fn ends(&self) -> Ends {
         Ends {
             client: self.namespaces[0].clone(),
             server: self.namespaces[1].clone(),
-            address: SERVER,
+            address: self.address.into(),
         }
     }
 
     fn namespaces(directory: &Path, prefix: &str, names: &[&str]) -> io::Result<Self> {
         let mut peer = Self {
             namespaces: Vec::new(),
+            address: SERVER,
         };
         for name in names {
             let path = directory.join(format!("{prefix}-{name}"));
@@ -176,6 +233,10 @@ fn ruleset() -> String {
 /// `ip link set … netns` takes names under /run/netns, process ids, or paths.
 fn pid_path(namespace: &Path) -> String {
     namespace.display().to_string()
+}
+
+fn words(command: &str) -> Vec<&str> {
+    command.split(' ').collect()
 }
 
 /// Runs a command in a namespace.

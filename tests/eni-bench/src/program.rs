@@ -26,7 +26,7 @@ use serde::Serialize;
 use crate::openeni::Pair;
 use crate::peer::Peer;
 use crate::sys::Redirect;
-use crate::traffic::{BATCH, Ends, PORT, send};
+use crate::traffic::{BATCH, Ends, PORT, any_port, send};
 
 /// Runs of the program that are timed together: some milliseconds.
 const RUNS: u32 = 50_000;
@@ -189,7 +189,7 @@ fn way(paths: &[(&'static str, Ends)], rounds: u32) -> io::Result<Vec<Cost>> {
     let open = |(name, ends): &(&'static str, Ends)| -> io::Result<_> {
         let address = SocketAddr::from((ends.address, PORT));
         let server = in_namespace(&ends.server, || UdpSocket::bind(address))?;
-        let client = in_namespace(&ends.client, || UdpSocket::bind("0.0.0.0:0"))?;
+        let client = in_namespace(&ends.client, || any_port(address))?;
         client.connect(address)?;
         Ok((Cost::new(name), client, server))
     };

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, setns};
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 
 /// The port that servers listen on: one that tests of rules allow.
 pub(crate) const PORT: u16 = 5_201;
@@ -32,7 +32,7 @@ pub(crate) struct Ends {
     /// Namespace file of the server.
     pub(crate) server: PathBuf,
     /// The server's address.
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
 }
 
 /// What one round of measurements between two ends gave.
@@ -203,7 +203,7 @@ impl Ends {
                 listens
                     .recv_timeout(PATIENCE)
                     .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
-                let socket = UdpSocket::bind("0.0.0.0:0")?;
+                let socket = any_port(address)?;
                 socket.connect(address)?;
                 let (began, before) = (Instant::now(), received.load(Ordering::Relaxed));
                 while began.elapsed() < time {
@@ -220,11 +220,19 @@ impl Ends {
     }
 }
 
+/// A socket of this address's family.
+pub(crate) fn any_port(address: SocketAddr) -> io::Result<UdpSocket> {
+    match address {
+        SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)),
+    }
+}
+
 /// Sends [`BATCH`] datagrams.
 pub(crate) fn send(socket: &UdpSocket) -> io::Result<()> {
     let payload = [0; DATAGRAM_BYTES];
     let slices: Vec<_> = (0..BATCH).map(|_| [IoSlice::new(&payload)]).collect();
-    let mut headers = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
+    let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
     let nowhere = vec![None; BATCH];
     match sendmmsg(
         socket.as_raw_fd(),
@@ -242,7 +250,7 @@ pub(crate) fn send(socket: &UdpSocket) -> io::Result<()> {
 
 fn receive(socket: &UdpSocket, stop: &AtomicBool, received: &AtomicU64) -> io::Result<()> {
     let mut buffers = vec![[0; DATAGRAM_BYTES]; BATCH];
-    let mut headers = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
+    let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
     while !stop.load(Ordering::Relaxed) {
         let mut slices: Vec<_> = buffers
             .iter_mut()
