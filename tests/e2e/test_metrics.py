@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 
 import region as regions
+from namespaces import until
 from network import Network, allow
 from region import OPENENI
 
@@ -93,3 +94,24 @@ def test_metrics_are_served_on_loopback_only_and_asked_of_a_region_only(tmp_path
     assert refused.returncode != 0 and "not a loopback address" in refused.stderr
     alone = regions.Region(tmp_path).openeni("metrics", check=False)
     assert alone.returncode != 0 and "openeni dev" in alone.stderr, alone.stderr
+
+
+def test_what_guests_ask_of_the_fabrics_services_is_measured(region, network):
+    """Requests, what is refused, and what is dropped."""
+    instance, _ = network.host(network.subnet_a, network.group("web"))
+    asked = lambda service, outcome: count(region, "service_request_seconds", service=service, outcome=outcome)
+    for name, outcome in (("instance-data.ec2.internal", "NOERROR"), ("none.ec2.internal", "NXDOMAIN")):
+        for transport in ("+notcp", "+tcp"):
+            region.run(instance, f"dig @169.254.169.253 {transport} {name}", check=False)
+        assert asked("names", outcome) == 2, outcome
+    region.run(instance, "ntpdig 169.254.169.123", check=False)
+    assert asked("time", "answered") >= 1
+    region.run(instance, "busybox udhcpc -i eth0 -f -q -n -s /bin/true")
+    assert asked("dhcp", "answered") == 2
+    send = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', ('{}', {}))"
+    for service, address, port in (("time", "169.254.169.123", 123), ("names", "169.254.169.253", 53)):
+        region.run(instance, f'python3 -c "{send.format(address, port)}"')
+        until(lambda service=service: asked(service, "ignored") == 1, f"{service} is not ignored")
+    # Without a role it may not call.
+    region.run(instance, "curl -sk -m 2 https://169.254.169.243/", check=False)
+    assert asked("api", "refused") >= 1

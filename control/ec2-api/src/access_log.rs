@@ -24,6 +24,7 @@ pub(crate) struct Record {
     request_id: String,
     /// Shown at the end of the line.
     client: String,
+    is_guest: bool,
     began: Instant,
     action: String,
     served: &'static str,
@@ -39,6 +40,7 @@ impl Record {
         Self {
             request_id: request_id.into(),
             client: client.to_string(),
+            is_guest: client.is_guest(),
             began: Instant::now(),
             action: "-".into(),
             served: OTHER,
@@ -97,6 +99,7 @@ impl Drop for Record {
         let Self {
             request_id,
             client,
+            is_guest,
             began,
             action,
             served,
@@ -107,6 +110,9 @@ impl Drop for Record {
         } = self;
         let took = began.elapsed();
         eni_metrics::CALL.took_for([served, class(*status)], took);
+        if *is_guest {
+            eni_metrics::SERVICE_REQUEST.took_for([eni_metrics::API, class(*status)], took);
+        }
         let milliseconds = took.as_secs_f64() * 1000.0;
         if *code == HUNG_UP {
             tracing::info!(target: ACCESS_LOG, "{action} - hung up {milliseconds:.1} ms {bytes} bytes {access_key_id} {request_id}{client}");

@@ -36,6 +36,9 @@ pub const COUNT_BOUNDS: &[f64] = &[
     1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 1e3, 1e4, 1e5, 1e6,
 ];
 
+/// What [`SERVICE_REQUEST`] calls the region's API.
+pub const API: &str = "api";
+
 macro_rules! figures {
     ($($constant:ident $name:literal $unit:ident [$($label:literal),*] $help:literal;)*) => {
         $(
@@ -77,9 +80,9 @@ figures! {
     LOOK "openeni_look_seconds" Seconds []
         "One look at all devices and instances of the machine.";
     SERVICE_REQUEST "openeni_service_request_seconds" Seconds ["service", "outcome"]
-        "A request by HTTP of a guest to a service of the fabric, from its head to its answer; the outcome is the status, or refused of a connection beyond an interface's bound.";
+        "A guest's request to a service of the fabric, from its arrival to its answer; the outcome is the status of HTTP (of the API its class), the code of DNS, answered or ignored of others, dropped of a datagram and refused of a connection beyond an interface's bound.";
     SERVICE_TURN "openeni_service_turn_seconds" Seconds ["service"]
-        "How long such a request has waited for its interface's turn and allowance.";
+        "How long a request for instance metadata has waited for its interface's turn and allowance.";
 }
 
 impl Figure {

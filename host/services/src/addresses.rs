@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::Askers;
 use crate::datagrams::{Datagrams, Question};
+use crate::measure;
 
 /// Answers clients of DHCP.
 pub struct AddressService {
@@ -52,14 +53,21 @@ impl AddressService {
 
     async fn serve_one(&self, datagrams: Datagrams, stop: watch::Receiver<bool>) {
         let answer = |question: Question| {
-            let Question { caller, bytes, .. } = question;
-            let Some(answer) = self.answer(&bytes, caller.service, caller.vport) else {
-                return;
+            let Question {
+                caller,
+                received,
+                bytes,
+            } = question;
+            let service = caller.service;
+            let answer = self.answer(&bytes, service, caller.vport);
+            let caller = match service {
+                Service::Dhcpv6 => caller.at_port(ipv6::CLIENT_PORT),
+                _ => caller,
             };
-            match caller.service {
-                Service::Dhcpv6 => datagrams.answer(&caller.at_port(ipv6::CLIENT_PORT), &answer),
-                _ => datagrams.answer(&caller, &answer),
+            if let Some(answer) = &answer {
+                datagrams.answer(&caller, answer);
             }
+            measure::datagram(service, received, answer.is_some());
         };
         datagrams.serve(stop, answer).await;
     }

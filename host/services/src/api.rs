@@ -175,7 +175,7 @@ impl Guests {
         let share = self.shares.take((vport, address), most);
         let Some((arrival, share)) = share.and_then(|share| Some((places.arrive(vport)?, share)))
         else {
-            measure::refused(measure::API);
+            measure::refused(Service::Api);
             return None;
         };
         connection.send_at_once().ok()?;
@@ -207,7 +207,7 @@ impl Guests {
         share: Share<ClientKey>,
     ) {
         let Some(place) = arrival.place().await else {
-            measure::refused(measure::API);
+            measure::refused(Service::Api);
             return;
         };
         let handshake = async {
@@ -248,7 +248,7 @@ impl Guests {
 
     /// Tells that somebody is refused who may not call, and not again for a while.
     fn refuse(&self, vport: u32) {
-        measure::refused(measure::API);
+        measure::refused(Service::Api);
         let Some(attachment) = self.askers.at(vport) else {
             return;
         };

@@ -22,6 +22,7 @@ use tracing::debug;
 use crate::clock;
 use crate::families::{Families, everywhere};
 use crate::inbox::Inbox;
+use crate::measure;
 
 /// What the socket may hold until it is read. It is read before each answer, so that this fills only as long as one takes:
 /// what all interfaces may send at once then fits.
@@ -142,7 +143,12 @@ impl Datagrams {
                 .socket
                 .try_io(Interest::READABLE, || self.receive(buffer));
             match received {
-                Ok(Some(question)) => inbox.push(question.caller.vport, question),
+                Ok(Some(question)) => {
+                    let Caller { service, vport, .. } = question.caller;
+                    if !inbox.push(vport, question) {
+                        measure::dropped(service);
+                    }
+                }
                 Ok(None) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // What an earlier answer has met with: its receiver is gone.

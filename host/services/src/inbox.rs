@@ -22,14 +22,17 @@ impl<Q> Default for Inbox<Q> {
 }
 
 impl<Q> Inbox<Q> {
-    pub(crate) fn push(&mut self, vport: u32, question: Q) {
+    /// Whether there was room for it.
+    pub(crate) fn push(&mut self, vport: u32, question: Q) -> bool {
         let waiting = self.waiting.entry(vport).or_default();
         if waiting.is_empty() {
             self.turns.push_back(vport);
         }
-        if waiting.len() < MAX_WAITING {
+        let has_room = waiting.len() < MAX_WAITING;
+        if has_room {
             waiting.push_back(question);
         }
+        has_room
     }
 
     /// The question whose turn it is: before an interface's next, all others have one.
@@ -53,12 +56,11 @@ mod tests {
     #[test]
     fn a_flood_is_cut_and_delays_a_neighbour_by_one() {
         let mut inbox = Inbox::default();
-        for number in 0..1_000 {
-            inbox.push(3, (3, number));
+        let taken = (0..1_000).filter(|number| inbox.push(3, (3, *number)));
+        assert_eq!(taken.count(), MAX_WAITING);
+        for other in [(4, 0), (5, 0), (4, 1)] {
+            assert!(inbox.push(other.0, other));
         }
-        inbox.push(4, (4, 0));
-        inbox.push(5, (5, 0));
-        inbox.push(4, (4, 1));
         let order: Vec<_> = std::iter::from_fn(|| inbox.next()).collect();
         assert_eq!(
             order[..7],

@@ -80,14 +80,14 @@ impl MetadataService {
         let connection = Connection::new(stream, reach.clone());
         let vport = asker_of(connection.called().ok()?)?;
         let Some(arrival) = self.places.arrive(vport) else {
-            measure::refused(measure::METADATA);
+            measure::refused(Service::InstanceMetadata);
             return None;
         };
         connection.send_at_once().ok()?;
         let service = Arc::clone(self);
         Some(async move {
             let Some(place) = arrival.place().await else {
-                measure::refused(measure::METADATA);
+                measure::refused(Service::InstanceMetadata);
                 return;
             };
             let served = service.serve_one(connection, vport, &place, reach);

@@ -6,7 +6,7 @@ use eni_abi::Service;
 use tokio::sync::watch;
 
 use crate::datagrams::{Datagrams, Question};
-use crate::{clock, sys};
+use crate::{clock, measure, sys};
 
 /// The largest question: with what a client may add that is not answered, such as the codes of keys.
 const MAX_QUESTION_BYTES: usize = 1_024;
@@ -35,9 +35,11 @@ impl TimeService {
                 return;
             }
             let (received, now) = (question.received, clock::now());
-            if let Some(answer) = eni_ntp::answer(&question.bytes, &sys::clock(), received, now) {
-                datagrams.answer(&question.caller, &answer);
+            let answer = eni_ntp::answer(&question.bytes, &sys::clock(), received, now);
+            if let Some(answer) = &answer {
+                datagrams.answer(&question.caller, answer);
             }
+            measure::datagram(Service::Time, received, answer.is_some());
         };
         datagrams.serve(stop, answer).await;
     }

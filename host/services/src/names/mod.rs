@@ -18,8 +18,10 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use crate::Askers;
+use crate::clock;
 use crate::connection::{Connection, Reach, accept, listen_at};
-use crate::datagrams::{Datagrams, Question};
+use crate::datagrams::{Caller, Datagrams, Question};
+use crate::measure;
 use crate::places::{Place, Places};
 
 use upstream::Upstream;
@@ -117,31 +119,53 @@ impl NameService {
     }
 
     fn answer_datagram(self: &Arc<Self>, question: Question, datagrams: &Arc<Datagrams>) {
-        let Question { caller, bytes, .. } = question;
+        let Question {
+            caller,
+            received,
+            bytes,
+        } = question;
         if !is_resolver(caller.service) {
             return;
         }
-        match self.decide(&bytes, Transport::Udp, caller.vport) {
-            Decision::Answer(answer) => datagrams.answer(&caller, &answer),
-            Decision::Silence => {}
+        let answer = match self.decide(&bytes, Transport::Udp, caller.vport) {
+            Decision::Answer(answer) => Some(answer),
+            Decision::Silence => None,
             Decision::Forward(asked) => {
-                if let Some(answer) = self.known(&asked, caller.vport) {
-                    datagrams.answer(&caller, &answer);
+                let known = self.known(&asked, caller.vport);
+                if known.is_none() {
+                    self.find_out_for(asked, caller, received, datagrams);
                     return;
                 }
-                let (service, datagrams) = (Arc::clone(self), Arc::clone(datagrams));
-                let asker = self.askers.at(caller.vport);
-                // As many as may be asked upstream: the others are answered at once.
-                tokio::spawn(async move {
-                    let answer = service.find_out(asked, caller.vport).await;
-                    // The number may have become another interface's meanwhile.
-                    let is_same = service.askers.at(caller.vport) == asker;
-                    if let Some(answer) = answer.filter(|_| is_same) {
-                        datagrams.answer(&caller, &answer);
-                    }
-                });
+                known
             }
+        };
+        if let Some(answer) = &answer {
+            datagrams.answer(&caller, answer);
         }
+        measure::question(answer.as_deref(), clock::now().saturating_sub(received));
+    }
+
+    /// Answers a datagram when upstream has.
+    fn find_out_for(
+        self: &Arc<Self>,
+        asked: Forwarded,
+        caller: Caller,
+        received: Duration,
+        datagrams: &Arc<Datagrams>,
+    ) {
+        let (service, datagrams) = (Arc::clone(self), Arc::clone(datagrams));
+        let asker = self.askers.at(caller.vport);
+        // As many as may be asked upstream: the others are answered at once.
+        tokio::spawn(async move {
+            let answer = service.find_out(asked, caller.vport).await;
+            // The number may have become another interface's meanwhile.
+            let is_same = service.askers.at(caller.vport) == asker;
+            let answer = answer.filter(|_| is_same);
+            if let Some(answer) = &answer {
+                datagrams.answer(&caller, answer);
+            }
+            measure::question(answer.as_deref(), clock::now().saturating_sub(received));
+        });
     }
 
     fn decide(&self, question: &[u8], transport: Transport, vport: u32) -> Decision {
@@ -196,11 +220,15 @@ impl NameService {
         if !is_resolver(service) {
             return None;
         }
-        let arrival = self.places.arrive(vport)?;
+        let Some(arrival) = self.places.arrive(vport) else {
+            measure::refused(Service::Resolver);
+            return None;
+        };
         connection.send_at_once().ok()?;
         let service = Arc::clone(self);
         Some(async move {
             let Some(place) = arrival.place().await else {
+                measure::refused(Service::Resolver);
                 return;
             };
             let life = service.converse(&mut connection, vport, &place);
@@ -236,16 +264,13 @@ impl NameService {
                             has_more = false;
                             continue;
                         }
-                        Some(question) => match self.in_turn(&question, vport, place).await {
-                            Reply::Now(answer) => answer,
-                            Reply::Later(asked) => {
-                                let service = Arc::clone(self);
-                                under_way.spawn(async move {
-                                    service.find_out(asked, vport).await
-                                });
-                                continue;
+                        Some(question) => {
+                            let begun = self.begin(&question, vport, place, &mut under_way);
+                            match begun.await {
+                                Reply::Now(answer) => answer,
+                                Reply::Later => continue,
                             }
-                        },
+                        }
                     },
                     () = place.is_wanted(), if under_way.is_empty() => return Ok(()),
                 };
@@ -269,17 +294,35 @@ impl NameService {
         }
     }
 
-    /// What is answered to a question on a connection, when it is its interface's turn.
-    async fn in_turn(&self, question: &[u8], vport: u32, place: &Place) -> Reply {
+    /// Answers a question on a connection when it is its interface's turn, or asks upstream.
+    async fn begin(
+        self: &Arc<Self>,
+        question: &[u8],
+        vport: u32,
+        place: &Place,
+        under_way: &mut JoinSet<Option<Vec<u8>>>,
+    ) -> Reply {
+        let began = Instant::now();
         let decide = || self.decide(question, Transport::Tcp, vport);
-        match place.turns().answer(decide).await {
-            Decision::Silence => Reply::Now(None),
-            Decision::Answer(answer) => Reply::Now(Some(answer)),
-            Decision::Forward(asked) => match self.known(&asked, vport) {
-                Some(answer) => Reply::Now(Some(answer)),
-                None => Reply::Later(asked),
-            },
-        }
+        let answer = match place.turns().answer(decide).await {
+            Decision::Silence => None,
+            Decision::Answer(answer) => Some(answer),
+            Decision::Forward(asked) => {
+                let known = self.known(&asked, vport);
+                if known.is_none() {
+                    let service = Arc::clone(self);
+                    under_way.spawn(async move {
+                        let answer = service.find_out(asked, vport).await;
+                        measure::question(answer.as_deref(), began.elapsed());
+                        answer
+                    });
+                    return Reply::Later;
+                }
+                known
+            }
+        };
+        measure::question(answer.as_deref(), began.elapsed());
+        Reply::Now(answer)
     }
 }
 
@@ -287,8 +330,8 @@ impl NameService {
 enum Reply {
     /// This answer, or the connection's end.
     Now(Option<Vec<u8>>),
-    /// Upstream is to be asked.
-    Later(Forwarded),
+    /// Upstream is asked.
+    Later,
 }
 
 /// Reads questions, until no more comes, or one that is too long, or nobody wants them.
