@@ -59,6 +59,10 @@ pub(crate) fn hand_over<F: Frame, T: Tables, M: Memory>(
     scratch: &mut Scratch,
 ) -> Result<(), DropReason> {
     let Scratch { packet, path, .. } = scratch;
+    // It has addresses of IPv4 only.
+    if packet.is_ipv6 {
+        return Err(DropReason::ServiceUnreachable);
+    }
     let end = service::end_for(packet, Service::Api, tables)?;
     let vport = path.target;
     if !memory.take_link_local(vport, Service::Api, frame.packets(), arrival.now_ns) {

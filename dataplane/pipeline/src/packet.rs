@@ -569,22 +569,22 @@ impl Packet {
         }
     }
 
-    /// Whether the header of IPv4 has options.
+    /// Whether the header of IPv4 has options, or one of IPv6 extension headers behind it.
     #[inline(always)]
     pub(crate) fn has_options(&self) -> bool {
-        self.transport_offset != ETHERNET_LENGTH + IPV4_LENGTH
-    }
-
-    /// Whether verdicts for this packet's flow are cached: those the fast way reads.
-    #[inline(always)]
-    pub(crate) fn is_cacheable(&self) -> bool {
         let plain = if self.is_ipv6 {
             FIRST_OFFSET
         } else {
             ETHERNET_LENGTH + IPV4_LENGTH
         };
+        self.transport_offset != plain
+    }
+
+    /// Whether verdicts for this packet's flow are cached: those the fast way reads.
+    #[inline(always)]
+    pub(crate) fn is_cacheable(&self) -> bool {
         self.part == FragmentPart::Whole
-            && self.transport_offset == plain
+            && !self.has_options()
             && (self.protocol == protocol::TCP || self.protocol == protocol::UDP)
     }
 }

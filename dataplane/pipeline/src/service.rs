@@ -52,14 +52,13 @@ pub(crate) fn end_for<'a, T: Tables>(
     tables: &'a T,
 ) -> Result<&'a Vport, DropReason> {
     let is_served = service.is_behind(packet.protocol, packet.destination_port)
-        && packet.part == FragmentPart::Whole
-        && !packet.is_ipv6;
+        && packet.part == FragmentPart::Whole;
     let end = tables
         .vport(SERVICES_VPORT)
         .filter(|end| is_served && end.has(Vport::PRESENT))
         .ok_or(DropReason::ServiceUnreachable)?;
-    // The services' stack echoes them (`ip_options_echo`), and would write the fabric's own addresses into a record of the
-    // route.
+    // The services' stack echoes those of IPv4 (`ip_options_echo`), and would write the fabric's own addresses into a record of the
+    // route. Nobody needs those of IPv6 here, and the stack would look into them.
     if packet.has_options() {
         return Err(DropReason::ServiceOptions);
     }

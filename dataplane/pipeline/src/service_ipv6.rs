@@ -7,7 +7,7 @@ use eni_wire::{ETHERNET_LENGTH, FragmentPart, UDP_LENGTH, protocol};
 
 use crate::extension::FIRST_OFFSET;
 use crate::packet::{Packet, Scratch};
-use crate::{Arrival, ChecksumKind, Covered, Frame, Memory, Tables, rewrite};
+use crate::{Arrival, ChecksumKind, Covered, Frame, Memory, Tables, rewrite, service};
 
 /// The port of clients of DHCPv6 (RFC 8415, section 7.2).
 const DHCPV6_CLIENT_PORT: Port = Port::new(546);
@@ -77,17 +77,10 @@ pub(crate) fn hand_over<F: Frame, T: Tables, M: Memory>(
     if !memory.take_link_local(arrival.vport, service, frame.packets(), arrival.now_ns) {
         return Err(DropReason::LinklocalAllowanceExceeded);
     }
-    let is_served = service.found_at_ipv6(sender).is_some()
-        && service.is_behind(packet.protocol, packet.destination_port)
-        && packet.part == FragmentPart::Whole;
-    let end = tables.vport(SERVICES_VPORT).ok_or(unreachable)?;
-    if !is_served || !end.has(Vport::PRESENT) {
+    if service.found_at_ipv6(sender).is_none() {
         return Err(unreachable);
     }
-    // As options of IPv4: nobody needs them here, and the services' stack would look into them.
-    if packet.transport_offset != FIRST_OFFSET {
-        return Err(DropReason::ServiceOptions);
-    }
+    let end = service::end_for(packet, service, tables)?;
     if for_address {
         let [before, after] = SUMS_OF_DHCPV6;
         let kind = ChecksumKind::Udp(Covered::PseudoHeader);
