@@ -106,7 +106,7 @@ def test_a_launch_refuses_what_would_have_no_effect(ec2, net):
     for asked in (
         {"Monitoring": {"Enabled": True}},
         {"CpuOptions": {"CoreCount": 1, "ThreadsPerCore": 1}},
-        {"PrivateDnsNameOptions": {"HostnameType": "resource-name"}},
+        {"MaintenanceOptions": {"AutoRecovery": "disabled"}},
     ):
         with refused("UnsupportedOperation", "is not supported in this region"):
             ec2.run_instances(**launch, **asked)

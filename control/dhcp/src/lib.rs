@@ -134,7 +134,11 @@ fn configuration(
 ) -> Option<Configuration> {
     let address = eni.primary_private_ip_address()?;
     let block = world.subnets.get(eni.subnet_id)?.cidr_block?;
-    let name = region.private_dns_name(address);
+    let attachment = eni.attachment.as_ref();
+    let primary = attachment.filter(|attachment| attachment.is_primary());
+    let instance = primary.and_then(|attachment| world.instances.get(attachment.instance_id));
+    let name = instance.and_then(|instance| region.name_of_instance(instance, eni));
+    let name = name.unwrap_or_else(|| region.private_dns_name(address));
     let (host_name, _) = name.split_once('.')?;
     let mut told = Configuration {
         address,

@@ -189,8 +189,13 @@ fn ipv4_associations(interface: &Interface<'_>, path: &[&str]) -> Option<Node> {
 }
 
 pub(crate) fn local_hostname(interface: &Interface<'_>) -> Option<String> {
+    let Scope { world, region, .. } = interface.scope;
+    if interface.attachment.is_primary() {
+        let instance = world.instances.get(interface.attachment.instance_id)?;
+        return region.name_of_instance(instance, interface.eni);
+    }
     let address = interface.eni.primary_private_ip_address()?;
-    Some(interface.scope.region.private_dns_name(address))
+    Some(region.private_dns_name(address))
 }
 
 /// Empty where the VPC gives no names.

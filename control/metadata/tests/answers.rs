@@ -497,3 +497,14 @@ fn the_public_key_is_there_where_the_launch_names_a_key_pair() {
     let without = Bench::new(&[]);
     assert_eq!(without.status(&get("/latest/meta-data/public-keys/")), 404);
 }
+
+#[test]
+fn an_instance_that_is_called_by_its_id_finds_that_name() {
+    let bench = Bench::new(&[("PrivateDnsNameOptions.HostnameType", "resource-name")]);
+    let name = format!("{}.ec2.internal", bench.instance);
+    let mac = bench.get("/latest/meta-data/mac");
+    let of_interface = format!("network/interfaces/macs/{mac}/local-hostname");
+    for path in ["hostname", "local-hostname", &*of_interface] {
+        assert_eq!(bench.get(&format!("/latest/meta-data/{path}")), name);
+    }
+}

@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 use core::fmt::Display;
 use core::net::Ipv4Addr;
 
-use eni_types::{IdSequence, Ipv4Cidr, Timestamp};
+use eni_types::{IdSequence, InstanceId, Ipv4Cidr, Timestamp};
 use rand_core::Rng;
 
 use crate::Caller;
 use crate::operations::key_pair::NewKeyPair;
+use crate::resource::{HostnameType, Instance, NetworkInterface};
 
 /// What is fixed for a region's life.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,29 @@ impl RegionSettings {
     #[must_use]
     pub fn private_dns_name(&self, address: Ipv4Addr) -> String {
         alloc::format!("ip-{}.{}", hyphenated(address), self.private_domain())
+    }
+
+    /// EC2's private name of an instance for its id: `i-0123456789abcdef0.ec2.internal`.
+    #[must_use]
+    pub fn resource_name(&self, id: InstanceId) -> String {
+        alloc::format!("{id}.{}", self.private_domain())
+    }
+
+    /// What an instance with this primary interface calls itself, and is called by its VPC; none for an instance of IPv6 only that is
+    /// to be called by an IPv4 address.
+    #[must_use]
+    pub fn name_of_instance(
+        &self,
+        instance: &Instance,
+        primary: &NetworkInterface,
+    ) -> Option<String> {
+        match instance.private_dns_names.hostname_type {
+            HostnameType::IpName => {
+                let address = primary.primary_private_ip_address()?;
+                Some(self.private_dns_name(address))
+            }
+            HostnameType::ResourceName => Some(self.resource_name(instance.instance_id)),
+        }
     }
 
     /// EC2's public name for an address: `ec2-203-0-113-25.compute-1.amazonaws.com` in us-east-1.

@@ -89,9 +89,8 @@ impl World {
         instance_id: InstanceId,
     ) -> Option<&Arc<NetworkInterface>> {
         self.network_interfaces_of(instance_id).find(|eni| {
-            eni.attachment.as_ref().is_some_and(|attachment| {
-                (attachment.network_card_index, attachment.device_index) == (0, 0)
-            })
+            let attachment = eni.attachment.as_ref();
+            attachment.is_some_and(Attachment::is_primary)
         })
     }
 

@@ -138,10 +138,32 @@ fn dotless(labels: &[String], question: &Question) -> Option<Entry> {
 /// Where instance metadata is, by name: EC2 has it.
 const INSTANCE_DATA: (&str, Ipv4Addr) = ("instance-data", Ipv4Addr::new(169, 254, 169, 254));
 
+/// `i-0123456789abcdef0`, of an instance of the asker's VPC: there, as soon as one of its families is answered (EC2 User Guide, "EC2
+/// instance hostnames and domains").
+fn resource_name(host: &str, scope: Scope<'_>) -> Option<Vec<RData>> {
+    let instance = scope.world.instances.get(host.parse().ok()?)?;
+    let names = instance.private_dns_names;
+    let is_answered = names.a_record || names.aaaa_record;
+    (instance.vpc_id == scope.vpc_id && is_answered).then_some(())?;
+    let primary = scope
+        .world
+        .primary_network_interface(instance.instance_id)?;
+    let ipv4 = primary.primary_private_ip_address();
+    let ipv4 = ipv4.filter(|_| names.a_record);
+    let ipv6 = primary.ipv6_addresses.first().copied();
+    let ipv6 = ipv6.filter(|_| names.aaaa_record);
+    let ipv4 = ipv4.map(|address| RData::A(A(address)));
+    let ipv6 = ipv6.map(|address| RData::AAAA(AAAA(address)));
+    Some(ipv4.into_iter().chain(ipv6).collect())
+}
+
 /// `ip-10-0-0-5`, of an address that an interface of the asker's VPC has.
 fn private_host(host: &str, scope: Scope<'_>) -> Option<Vec<RData>> {
     if host == INSTANCE_DATA.0 {
         return Some([RData::A(A(INSTANCE_DATA.1))].into());
+    }
+    if host.starts_with("i-") {
+        return resource_name(host, scope);
     }
     let address = address_of(host.strip_prefix("ip-")?)?;
     scope

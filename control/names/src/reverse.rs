@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
+use eni_model::resource::{HostnameType, NetworkInterface};
 use eni_types::{Ipv4Cidr, Ipv6Cidr};
 use hickory_proto::rr::rdata::PTR;
 use hickory_proto::rr::{Name, RData};
@@ -82,17 +83,29 @@ fn name_of(address: Ipv4Addr, scope: Scope<'_>) -> Option<Name> {
     let region = scope.region;
     let text = if address == Ipv4Addr::LOCALHOST {
         "localhost".into()
-    } else if scope
-        .world
-        .owner_of_private_address(scope.vpc_id, address)
-        .is_some()
-    {
-        region.private_dns_name(address)
+    } else if let Some(owner) = scope.world.owner_of_private_address(scope.vpc_id, address) {
+        resource_name(owner, address, scope).unwrap_or_else(|| region.private_dns_name(address))
     } else {
         owner_of_public_address(address, scope)?;
         region.public_dns_name(address)
     };
     Name::from_ascii(format!("{text}.")).ok()
+}
+
+/// The name of the instance with this primary address, where it is made of its id and leads back here.
+fn resource_name(
+    owner: &NetworkInterface,
+    address: Ipv4Addr,
+    scope: Scope<'_>,
+) -> Option<String> {
+    let attachment = owner.attachment.as_ref()?;
+    let instance = scope.world.instances.get(attachment.instance_id)?;
+    let names = instance.private_dns_names;
+    let is_so = attachment.is_primary()
+        && owner.primary_private_ip_address() == Some(address)
+        && names.a_record
+        && names.hostname_type == HostnameType::ResourceName;
+    is_so.then(|| scope.region.resource_name(instance.instance_id))
 }
 
 /// No address of IPv6 has a name here.

@@ -32,7 +32,7 @@ pub struct Desired {
 pub struct DesiredInstance {
     /// Booted once for each number: a running instance of a lower number is rebooted.
     pub boot_count: u64,
-    /// EC2's private DNS name, without the domain: `ip-10-0-0-5`.
+    /// EC2's private DNS name, without the domain: `ip-10-0-0-5`, or the instance's id.
     pub hostname: String,
     /// The domain: `ec2.internal`.
     pub domain: String,

@@ -79,14 +79,10 @@ fn desired_instance(
     instance: &Instance,
 ) -> DesiredInstance {
     let eni = world.primary_network_interface(instance.instance_id);
-    let primary = eni
-        .as_ref()
-        .and_then(|eni| eni.primary_private_ip_address());
+    let primary = eni.and_then(|eni| eni.primary_private_ip_address());
     let is_ipv6_only = eni.is_some() && primary.is_none();
-    let hostname = primary.map(|address| {
-        let [a, b, c, d] = address.octets();
-        alloc::format!("ip-{a}-{b}-{c}-{d}")
-    });
+    let name = eni.and_then(|eni| settings.name_of_instance(instance, eni));
+    let hostname = name.and_then(|name| Some(name.split_once('.')?.0.into()));
     DesiredInstance {
         boot_count: instance.boot_count,
         hostname: hostname.unwrap_or_else(|| alloc::format!("{}", instance.instance_id)),

@@ -382,6 +382,7 @@ fn read_of_instance(instance: &Instance) -> impl PartialEq {
         ebs_optimized: _,
         disable_api_stop: _,
         metadata_options,
+        private_dns_names,
         cpu_credits: _,
         block_devices: _,
         client_token: _,
@@ -390,5 +391,6 @@ fn read_of_instance(instance: &Instance) -> impl PartialEq {
     (
         (instance_type, state, boot_count, has_run, user_data),
         (impaired_since, &metadata_options.http_protocol_ipv6),
+        private_dns_names.hostname_type,
     )
 }

@@ -486,6 +486,23 @@ impl Action for ModifyInstanceMetadataOptions {
     type Response = ModifyInstanceMetadataOptionsResponse;
 }
 
+/// What `ModifyPrivateDnsNameOptions` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct ModifyPrivateDnsNameOptions {
+    pub(crate) instance_id: InstanceId,
+    pub(crate) private_dns_hostname_type: Option<String>,
+    pub(crate) enable_resource_name_dns_a_record: Option<bool>,
+    #[query(name = "EnableResourceNameDnsAAAARecord")]
+    pub(crate) enable_resource_name_dns_aaaa_record: Option<bool>,
+}
+
+impl Action for ModifyPrivateDnsNameOptions {
+    const NAME: &'static str = "ModifyPrivateDnsNameOptions";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = true;
+    type Response = ReturnTrue;
+}
+
 /// What `RebootInstances` is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
 pub struct RebootInstances {
@@ -577,9 +594,6 @@ impl RunInstances {
         self.monitoring
             .iter()
             .try_for_each(Monitoring::refuse_unsupported)?;
-        self.private_dns_name_options
-            .iter()
-            .try_for_each(PrivateDnsNameOptions::refuse_unsupported)?;
         self.enclave_options
             .iter()
             .try_for_each(EnclaveOptions::refuse_unsupported)?;
@@ -1209,21 +1223,6 @@ pub(crate) struct PrivateDnsNameOptions {
     pub(crate) enable_resource_name_dns_a_record: Option<bool>,
     #[query(name = "EnableResourceNameDnsAAAARecord")]
     pub(crate) enable_resource_name_dns_aaaa_record: Option<bool>,
-}
-
-impl PrivateDnsNameOptions {
-    /// Refuses what this region does not have.
-    ///
-    /// # Errors
-    /// `UnsupportedOperation`.
-    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
-        refuse(
-            "Resource-based naming",
-            self.enable_resource_name_dns_a_record == Some(true)
-                || self.enable_resource_name_dns_aaaa_record == Some(true),
-        )?;
-        Ok(())
-    }
 }
 
 /// `PrivateDnsNameOptionsResponse` of EC2's model.

@@ -70,8 +70,8 @@ pub use image::DescribeImages;
 pub use instance::{
     DescribeInstanceAttribute, DescribeInstanceCreditSpecifications, DescribeInstanceImageMetadata,
     DescribeInstanceStatus, DescribeInstances, GetConsoleOutput, ModifyInstanceAttribute,
-    ModifyInstanceMetadataOptions, RebootInstances, ResetInstanceAttribute, RunInstances,
-    StartInstances, StopInstances, TerminateInstances,
+    ModifyInstanceMetadataOptions, ModifyPrivateDnsNameOptions, RebootInstances,
+    ResetInstanceAttribute, RunInstances, StartInstances, StopInstances, TerminateInstances,
 };
 pub use instance_type::{DescribeInstanceTypeOfferings, DescribeInstanceTypes};
 pub use internet_gateway::{
@@ -288,6 +288,7 @@ macro_rules! for_each_operation {
             ModifyInstanceMetadataDefaults,
             ModifyInstanceMetadataOptions,
             ModifyNetworkInterfaceAttribute,
+            ModifyPrivateDnsNameOptions,
             ModifySecurityGroupRules,
             ModifySubnetAttribute,
             ModifyVpcAttribute,

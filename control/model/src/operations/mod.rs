@@ -29,6 +29,7 @@ pub mod network_interface;
 #[cfg(test)]
 mod order_tests;
 pub mod prefix_list;
+pub(crate) mod private_dns_names;
 pub mod region;
 #[cfg(test)]
 mod request_tests;

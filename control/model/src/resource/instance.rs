@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use eni_types::{ImageId, InstanceId, InstanceState, ReservationId, SubnetId, Timestamp, VpcId};
 use serde::{Deserialize, Serialize};
 
-use super::{BlockDevice, UserData};
+use super::{BlockDevice, PrivateDnsNames, UserData};
 use crate::Row;
 use crate::index::indexes;
 use crate::instance_types::InstanceType;
@@ -64,6 +64,9 @@ pub struct Instance {
     /// How instance metadata is served.
     #[serde(default)]
     pub metadata_options: MetadataOptions,
+    /// How its private names are made.
+    #[serde(default)]
+    pub private_dns_names: PrivateDnsNames,
     /// `standard` or `unlimited`, as asked for at launch; described, without effect.
     #[serde(default)]
     pub cpu_credits: Option<String>,

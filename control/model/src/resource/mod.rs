@@ -13,6 +13,7 @@ mod nat_gateway;
 mod network_acl;
 mod network_interface;
 mod policy;
+mod private_dns_names;
 mod role;
 mod route_table;
 mod security_group;
@@ -58,6 +59,7 @@ pub use network_interface::{
     Attachment, ConnectionTracking, DelegatedPrefix, Ipv6Address, NetworkInterface, PrivateAddress,
 };
 pub use policy::{Policy, PolicyVersion};
+pub use private_dns_names::{HostnameType, PrivateDnsNames};
 pub use role::{AttachedPolicyArn, Role};
 pub use route_table::{
     Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,

@@ -96,6 +96,12 @@ impl Attachment {
     pub const fn device_number(&self) -> u16 {
         u16::from_be_bytes([self.network_card_index, self.device_index])
     }
+
+    /// Whether the interface is the instance's primary one: device index 0 of card 0.
+    #[must_use]
+    pub const fn is_primary(&self) -> bool {
+        self.device_number() == 0
+    }
 }
 
 /// Idle timeouts in seconds (`ConnectionTrackingSpecificationRequest`).

@@ -11,7 +11,7 @@ use eni_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::DhcpOptions;
+use super::{DhcpOptions, HostnameType, PrivateDnsNames};
 use crate::Row;
 use crate::index::indexes;
 use crate::tags::Tags;
@@ -145,6 +145,9 @@ pub struct Subnet {
     pub availability_zone: String,
     /// Whether instances launched here get a public address.
     pub map_public_ip_on_launch: bool,
+    /// How the private names of instances that are launched here are made; see [`Self::private_dns_names_on_launch`].
+    #[serde(default)]
+    pub private_dns_names: PrivateDnsNames,
     /// Whether this is the zone's default subnet.
     pub default_for_az: bool,
     /// Its tags.
@@ -163,6 +166,16 @@ impl Subnet {
     pub fn blocks(&self) -> impl Iterator<Item = IpCidr> + use<> {
         let ipv6 = self.ipv6_cidr_block().map(IpCidr::V6);
         self.cidr_block.map(IpCidr::V4).into_iter().chain(ipv6)
+    }
+
+    /// How the private names of instances that are launched here are made: without IPv4 addresses, of ids.
+    #[must_use]
+    pub fn private_dns_names_on_launch(&self) -> PrivateDnsNames {
+        let mut names = self.private_dns_names;
+        if self.is_ipv6_native() {
+            names.hostname_type = HostnameType::ResourceName;
+        }
+        names
     }
 
     /// Whether it is of IPv6 only.

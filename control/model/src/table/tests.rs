@@ -69,7 +69,8 @@ fn any_subnet() -> impl Strategy<Value = Resource> {
             assign_ipv6_address_on_creation: false,
             availability_zone: "us-east-1a".into(),
             map_public_ip_on_launch: false,
-            default_for_az: false,
+            private_dns_names: Default::default(),
+                default_for_az: false,
             tags: tags(tag),
         };
         row.into()

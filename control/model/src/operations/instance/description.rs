@@ -105,9 +105,9 @@ impl InstanceDescription {
             usage_operation: USAGE_OPERATION,
             usage_operation_update_time: launch_time,
             private_dns_name_options: PrivateDnsNameOptionsDescription {
-                hostname_type: HOSTNAME_TYPE,
-                enable_resource_name_dns_a_record: false,
-                enable_resource_name_dns_aaaa_record: false,
+                hostname_type: instance.private_dns_names.hostname_type.name(),
+                enable_resource_name_dns_a_record: instance.private_dns_names.a_record,
+                enable_resource_name_dns_aaaa_record: instance.private_dns_names.aaaa_record,
             },
             maintenance_options: MaintenanceOptionsDescription {
                 auto_recovery: AUTO_RECOVERY,
@@ -146,11 +146,10 @@ fn gmt(time: Timestamp) -> String {
 
 /// The name that EC2 gives the instance inside its VPC; every instance has one, whatever its VPC's attributes.
 pub(super) fn private_dns_name(instance: &Instance, scope: Scope<'_>) -> Option<String> {
-    scope
+    let primary = scope
         .world
-        .primary_network_interface(instance.instance_id)
-        .and_then(|eni| eni.primary_private_ip_address())
-        .map(|address| scope.region.private_dns_name(address))
+        .primary_network_interface(instance.instance_id)?;
+    scope.region.name_of_instance(instance, primary)
 }
 
 /// The name of the instance's public address, where its VPC gives names.
@@ -178,7 +177,6 @@ pub(super) const AUTO_RECOVERY: &str = "default";
 pub(super) const BOOT_MODE: &str = "uefi-preferred";
 pub(super) const CAPACITY_RESERVATION_PREFERENCE: &str = "open";
 pub(super) const CURRENT_BOOT_MODE: &str = "uefi";
-pub(super) const HOSTNAME_TYPE: &str = "ip-name";
 pub(super) const METADATA_STATE: &str = "applied";
 pub(super) const PLATFORM_DETAILS: &str = "Linux/UNIX";
 pub(super) const USAGE_OPERATION: &str = "RunInstances";

@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::ToString;
 
 use super::description::{
-    AUTO_RECOVERY, BOOT_MODE, CAPACITY_RESERVATION_PREFERENCE, CURRENT_BOOT_MODE, HOSTNAME_TYPE,
+    AUTO_RECOVERY, BOOT_MODE, CAPACITY_RESERVATION_PREFERENCE, CURRENT_BOOT_MODE,
     METADATA_STATE, MONITORING_STATE, PLATFORM_DETAILS, USAGE_OPERATION, image_of,
     private_dns_name, public_address, public_dns_name, state_transition_reason,
 };
@@ -177,6 +177,7 @@ fn setting_values<'a>(instance: &'a Instance, name: &str, give: &mut dyn FnMut(C
             _ => METADATA_STATE.into(),
         });
     }
+    let names = instance.private_dns_names;
     give(match name {
         "boot-mode" => BOOT_MODE.into(),
         "capacity-reservation-specification.capacity-reservation-preference" => {
@@ -186,12 +187,16 @@ fn setting_values<'a>(instance: &'a Instance, name: &str, give: &mut dyn FnMut(C
         "ebs-optimized" => instance.ebs_optimized.to_string().into(),
         "enclave-options.enabled"
         | "hibernation-options.configured"
-        | "operator.managed"
-        | "private-dns-name-options.enable-resource-name-dns-a-record"
-        | "private-dns-name-options.enable-resource-name-dns-aaaa-record" => "false".into(),
+        | "operator.managed" => "false".into(),
         "maintenance-options.auto-recovery" => AUTO_RECOVERY.into(),
         "platform-details" => PLATFORM_DETAILS.into(),
-        "private-dns-name-options.hostname-type" => HOSTNAME_TYPE.into(),
+        "private-dns-name-options.hostname-type" => names.hostname_type.name().into(),
+        "private-dns-name-options.enable-resource-name-dns-a-record" => {
+            names.a_record.to_string().into()
+        }
+        "private-dns-name-options.enable-resource-name-dns-aaaa-record" => {
+            names.aaaa_record.to_string().into()
+        }
         "usage-operation" => USAGE_OPERATION.into(),
         "usage-operation-update-time" => instance.launch_time.to_string().into(),
         // No instance has what the other filters look for, such as a lifecycle other than on demand.

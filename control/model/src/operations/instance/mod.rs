@@ -10,6 +10,7 @@ mod image_metadata;
 mod launch_network;
 pub(crate) mod metadata_options;
 mod modify_attribute;
+mod modify_private_dns_names;
 mod request;
 mod run;
 mod settings;
@@ -23,5 +24,7 @@ pub(crate) use state_change::{booted_anew, instance_initiated};
 mod attribute_tests;
 #[cfg(test)]
 mod lifecycle_tests;
+#[cfg(test)]
+mod private_dns_name_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -7,7 +7,9 @@ use crate::Ec2Error;
 use crate::api::instance::RunInstances;
 use crate::api::network_interface::EnaSrdSpecification;
 use crate::instance_types::InstanceType;
+use crate::operations::private_dns_names::Given;
 use crate::operations::unsupported::refuse;
+use crate::resource::{PrivateDnsNames, Subnet};
 
 impl RunInstances {
     /// Refuses what this region does not have.
@@ -41,13 +43,22 @@ impl RunInstances {
             "AutoRecovery",
             maintenance.and_then(|given| given.auto_recovery.as_deref()),
             &["default", "disabled"],
-        )?;
-        let names = self.private_dns_name_options.as_ref();
-        refuse_other_than(
-            "HostnameType",
-            names.and_then(|given| given.hostname_type.as_deref()),
-            &["ip-name", "resource-name"],
         )
+    }
+
+    /// How the private names of an instance that is launched in `subnet` are made: as asked, else as the subnet says.
+    ///
+    /// # Errors
+    /// As [`Given::over`].
+    pub(super) fn private_dns_names(&self, subnet: &Subnet) -> Result<PrivateDnsNames, Ec2Error> {
+        let given = self.private_dns_name_options.as_ref();
+        let given = given.map_or_else(Given::default, |given| Given {
+            parameter: "hostnameType",
+            hostname_type: given.hostname_type.as_deref(),
+            a_record: given.enable_resource_name_dns_a_record,
+            aaaa_record: given.enable_resource_name_dns_aaaa_record,
+        });
+        given.over(subnet.private_dns_names_on_launch(), subnet)
     }
 
     /// Refuses another number of processors than `instance_type` has.

@@ -228,6 +228,7 @@ impl RunInstances {
             instance_initiated_shutdown_behavior: behavior.into(),
             ebs_optimized: self.ebs_optimized.unwrap_or(false),
             metadata_options,
+            private_dns_names: self.private_dns_names(subnet)?,
             cpu_credits,
             block_devices: volume::block_devices(
                 &self.block_device_mappings,

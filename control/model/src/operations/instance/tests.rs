@@ -297,16 +297,6 @@ fn a_launch_refuses_what_would_have_no_effect_here() {
             "disabled",
             "AutoRecovery 'disabled'",
         ),
-        (
-            "PrivateDnsNameOptions.HostnameType",
-            "resource-name",
-            "HostnameType 'resource-name'",
-        ),
-        (
-            "PrivateDnsNameOptions.EnableResourceNameDnsARecord",
-            "true",
-            "Resource-based naming",
-        ),
     ];
     let image = image();
     for (parameter, value, feature) in cases {

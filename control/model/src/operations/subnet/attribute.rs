@@ -4,6 +4,7 @@ use alloc::format;
 
 use crate::api::subnet::ModifySubnetAttribute;
 use crate::operations::attribute::{AttributeBooleanValue, only_one};
+use crate::operations::private_dns_names::Given;
 use crate::operations::unsupported;
 use crate::resource::Subnet;
 use crate::{ChangeSet, Context, Ec2Error, ErrorCode, Operation, Planned, ReturnTrue, World};
@@ -21,6 +22,14 @@ impl Operation for ModifySubnetAttribute {
             check_assigns_ipv6(given.value, &subnet)?;
             subnet.assign_ipv6_address_on_creation = given.value;
         }
+        let value = |given: Option<AttributeBooleanValue>| given.map(|given| given.value);
+        let names = Given {
+            parameter: "privateDnsHostnameTypeOnLaunch",
+            hostname_type: self.private_dns_hostname_type_on_launch.as_deref(),
+            a_record: value(self.enable_resource_name_dns_a_record_on_launch),
+            aaaa_record: value(self.enable_resource_name_dns_aaaa_record_on_launch),
+        };
+        subnet.private_dns_names = names.over(subnet.private_dns_names, &subnet)?;
         Ok((ChangeSet::putting(subnet), ReturnTrue::default()))
     }
 }
@@ -41,9 +50,6 @@ impl ModifySubnetAttribute {
     fn check(&self) -> Result<(), Ec2Error> {
         let is_on = |given: Option<AttributeBooleanValue>| given.is_some_and(|given| given.value);
         let hostname_type = self.private_dns_hostname_type_on_launch.as_deref();
-        let resource_names = hostname_type.is_some_and(|kind| kind != "ip-name")
-            || is_on(self.enable_resource_name_dns_a_record_on_launch)
-            || is_on(self.enable_resource_name_dns_aaaa_record_on_launch);
         let outposts = is_on(self.map_customer_owned_ip_on_launch)
             || self.customer_owned_ipv4_pool.is_some()
             || self.enable_lni_at_device_index.is_some();
@@ -80,7 +86,6 @@ impl ModifySubnetAttribute {
             ),
         ])?;
         unsupported::refuse("DNS64", is_on(self.enable_dns64))?;
-        unsupported::refuse("Resource-based naming", resource_names)?;
         unsupported::refuse("AWS Outposts", outposts)
     }
 }

@@ -47,6 +47,7 @@ impl Operation for CreateSubnet {
                 assign_ipv6_address_on_creation: self.cidr_block.is_none(),
                 availability_zone: availability_zone.into(),
                 map_public_ip_on_launch: false,
+                private_dns_names: Default::default(),
                 default_for_az: false,
                 tags: Tags::for_created("subnet", &self.tag_specifications)?,
             };

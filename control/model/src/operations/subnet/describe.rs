@@ -44,6 +44,7 @@ impl Described for Subnet {
 impl SubnetDescription {
     pub(crate) fn new(subnet: &Subnet, scope: Scope<'_>) -> Self {
         let Scope { world, region } = scope;
+        let names = subnet.private_dns_names_on_launch();
         Self {
             subnet_id: subnet.subnet_id,
             subnet_arn: arn(subnet, region),
@@ -66,9 +67,9 @@ impl SubnetDescription {
             ipv6_native: subnet.is_ipv6_native(),
             enable_dns64: false,
             private_dns_name_options_on_launch: PrivateDnsNameOptionsOnLaunch {
-                hostname_type: "ip-name",
-                enable_resource_name_dns_a_record: false,
-                enable_resource_name_dns_aaaa_record: false,
+                hostname_type: names.hostname_type.name(),
+                enable_resource_name_dns_a_record: names.a_record,
+                enable_resource_name_dns_aaaa_record: names.aaaa_record,
             },
             block_public_access_states: BlockPublicAccessStates::OFF,
             tag_set: subnet.tags.to_items(),

@@ -290,10 +290,6 @@ fn a_subnet_attribute_is_changed_or_refused() {
     }
     for (asked, what) in [
         (("EnableDns64.Value", "true"), "DNS64"),
-        (
-            ("PrivateDnsHostnameTypeOnLaunch", "resource-name"),
-            "Resource-based naming",
-        ),
         (("EnableLniAtDeviceIndex", "1"), "AWS Outposts"),
     ] {
         assert_eq!(

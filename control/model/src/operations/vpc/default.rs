@@ -109,6 +109,7 @@ pub(crate) fn default_subnet(
         assign_ipv6_address_on_creation: false,
         availability_zone: zone.into(),
         map_public_ip_on_launch: true,
+        private_dns_names: Default::default(),
         default_for_az: true,
         tags: Tags::default(),
     }

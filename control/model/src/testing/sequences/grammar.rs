@@ -66,6 +66,7 @@ const TYPES: Source = Any(&["t3.micro", "t3.medium", "m5.large", "c6in.32xlarge"
 const EFA_TYPE: Source = Any(&["c6in.32xlarge"]);
 const CARDS: Source = Any(&["0", "1"]);
 const SWITCH: Source = Any(&["enabled", "disabled"]);
+const HOSTNAME_TYPES: Source = Any(&["ip-name", "resource-name"]);
 const HTTP_TOKENS: Source = Any(&["optional", "required"]);
 const INTERFACE_TYPES: Source = Any(&["efa", "efa-only", "interface"]);
 
@@ -483,6 +484,15 @@ const GRAMMAR: &[Rule] = &[
             ("InstanceType.Value", Maybe(40, &TYPES)),
             ("GroupId.1", Maybe(30, &Of(security_groups))),
             ("DisableApiTermination.Value", Maybe(30, &Any(&["false"]))),
+        ],
+    ),
+    rule(
+        2,
+        "ModifyPrivateDnsNameOptions",
+        &[
+            ("InstanceId", Of(instances)),
+            ("PrivateDnsHostnameType", Maybe(50, &HOSTNAME_TYPES)),
+            ("EnableResourceNameDnsARecord", Maybe(50, &BOOLEAN)),
         ],
     ),
     rule(

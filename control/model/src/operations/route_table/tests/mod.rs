@@ -127,6 +127,7 @@ impl Fixture {
             ebs_optimized: false,
             disable_api_stop: false,
             metadata_options: MetadataOptions::default(),
+            private_dns_names: Default::default(),
             cpu_credits: None,
             client_token: None,
             tags: Tags::default(),
