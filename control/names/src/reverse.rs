@@ -93,11 +93,7 @@ fn name_of(address: Ipv4Addr, scope: Scope<'_>) -> Option<Name> {
 }
 
 /// The name of the instance with this primary address, where it is made of its id and leads back here.
-fn resource_name(
-    owner: &NetworkInterface,
-    address: Ipv4Addr,
-    scope: Scope<'_>,
-) -> Option<String> {
+fn resource_name(owner: &NetworkInterface, address: Ipv4Addr, scope: Scope<'_>) -> Option<String> {
     let attachment = owner.attachment.as_ref()?;
     let instance = scope.world.instances.get(attachment.instance_id)?;
     let names = instance.private_dns_names;

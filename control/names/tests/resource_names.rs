@@ -20,11 +20,18 @@ impl Bench {
         let mut model = TestWorld::bootstrapped();
         let vpc = model.make("DescribeVpcs", &[], "/vpcSet/item/0/vpcId");
         let of_vpc = ("VpcId", vpc.as_str());
-        model.must("AssociateVpcCidrBlock", &[of_vpc, ("AmazonProvidedIpv6CidrBlock", "true")]);
+        model.must(
+            "AssociateVpcCidrBlock",
+            &[of_vpc, ("AmazonProvidedIpv6CidrBlock", "true")],
+        );
         let block = "/vpcSet/item/0/ipv6CidrBlockAssociationSet/item/0/ipv6CidrBlock";
         let block = model.make("DescribeVpcs", &[("VpcId.1", &vpc)], block);
         let block = block.replace("/56", "/64");
-        let blocks = [of_vpc, ("CidrBlock", "172.31.100.0/24"), ("Ipv6CidrBlock", &block)];
+        let blocks = [
+            of_vpc,
+            ("CidrBlock", "172.31.100.0/24"),
+            ("Ipv6CidrBlock", &block),
+        ];
         let subnet = model.make("CreateSubnet", &blocks, "/subnet/subnetId");
         let image = model.make("DescribeImages", &[], "/imagesSet/item/0/imageId");
         let launch = [
@@ -38,7 +45,12 @@ impl Bench {
         let launched = model.must("RunInstances", &[&launch, options].concat());
         let text = |pointer: &str| {
             let instance = &launched["instancesSet"]["item"][0];
-            instance.pointer(pointer).unwrap().as_str().unwrap().to_owned()
+            instance
+                .pointer(pointer)
+                .unwrap()
+                .as_str()
+                .unwrap()
+                .to_owned()
         };
         Self {
             id: text("/instanceId"),
@@ -57,7 +69,8 @@ impl Bench {
             region: &self.model.region,
             vpc_id: vpc.parse().unwrap(),
         };
-        let Decision::Answer(bytes) = decide(&question.to_vec().unwrap(), Transport::Udp, scope) else {
+        let Decision::Answer(bytes) = decide(&question.to_vec().unwrap(), Transport::Udp, scope)
+        else {
             panic!("{name} is not answered");
         };
         let answer = Message::from_vec(&bytes).unwrap();
@@ -76,7 +89,10 @@ impl Bench {
     /// The name of the instance's IPv4 address.
     fn reverse(&self) -> String {
         let octets: Vec<&str> = self.ipv4.split('.').rev().collect();
-        let (_, names) = self.ask(&format!("{}.in-addr.arpa.", octets.join(".")), RecordType::PTR);
+        let (_, names) = self.ask(
+            &format!("{}.in-addr.arpa.", octets.join(".")),
+            RecordType::PTR,
+        );
         names.concat()
     }
 
@@ -86,7 +102,10 @@ impl Bench {
 }
 
 const A_RECORD: (&str, &str) = ("PrivateDnsNameOptions.EnableResourceNameDnsARecord", "true");
-const AAAA_RECORD: (&str, &str) = ("PrivateDnsNameOptions.EnableResourceNameDnsAAAARecord", "true");
+const AAAA_RECORD: (&str, &str) = (
+    "PrivateDnsNameOptions.EnableResourceNameDnsAAAARecord",
+    "true",
+);
 const OF_ID: (&str, &str) = ("PrivateDnsNameOptions.HostnameType", "resource-name");
 
 #[test]
@@ -98,12 +117,16 @@ fn a_name_has_the_addresses_that_are_to_be_answered() {
         (&[A_RECORD, OF_ID], true, false),
     ] {
         let bench = Bench::new(options);
-        let found = |is_there: bool, address: &str| Vec::from_iter(is_there.then(|| address.to_owned()));
+        let found =
+            |is_there: bool, address: &str| Vec::from_iter(is_there.then(|| address.to_owned()));
         let of_ipv4 = (ResponseCode::NoError, found(ipv4, &bench.ipv4));
         let of_ipv6 = (ResponseCode::NoError, found(ipv6, &bench.ipv6));
         assert_eq!(bench.ask(&bench.name(), RecordType::A), of_ipv4);
         assert_eq!(bench.ask(&bench.name(), RecordType::AAAA), of_ipv6);
-        assert_eq!(bench.ask(&bench.name().to_uppercase(), RecordType::A), of_ipv4);
+        assert_eq!(
+            bench.ask(&bench.name().to_uppercase(), RecordType::A),
+            of_ipv4
+        );
         // The name of its address is there in any case.
         let own = (ResponseCode::NoError, vec![bench.ipv4.clone()]);
         assert_eq!(bench.ask(&bench.ip_name(), RecordType::A), own);
@@ -116,7 +139,9 @@ fn a_name_that_is_not_to_be_answered_is_none_and_so_is_one_of_another_vpc() {
     let none = (ResponseCode::NXDomain, vec![]);
     assert_eq!(bench.ask(&bench.name(), RecordType::A), none);
     let mut bench = Bench::new(&[A_RECORD]);
-    let other = bench.model.make("CreateVpc", &[("CidrBlock", "10.0.0.0/16")], "/vpc/vpcId");
+    let other = bench
+        .model
+        .make("CreateVpc", &[("CidrBlock", "10.0.0.0/16")], "/vpc/vpcId");
     assert_eq!(bench.ask_of(&other, &bench.name(), RecordType::A), none);
     for name in ["i-0123456789abcdef0", "i-", "i-x"] {
         let name = format!("{name}.ec2.internal.");

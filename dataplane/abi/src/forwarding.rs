@@ -234,6 +234,13 @@ pub struct RouteKey {
 }
 
 impl RouteKey {
+    /// The number of the route table of the internet gateway of the VPC `vpc`: no subnet's has it, as numbers are below 2³⁰.
+    #[must_use]
+    #[inline(always)]
+    pub const fn of_gateway(vpc: u32) -> u32 {
+        vpc | 1 << 30
+    }
+
     /// The trie key of `destination` in `route_table`.
     #[must_use]
     #[inline(always)]

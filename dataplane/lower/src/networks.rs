@@ -18,6 +18,8 @@ pub(crate) struct Networks {
     vpcs: BTreeMap<VpcId, Used>,
     subnets: BTreeMap<SubnetId, Used>,
     route_tables: BTreeMap<RouteTableId, Used>,
+    /// The blocks for which there are rows of the route table of a VPC's internet gateway, and the VPC's number in them.
+    of_gateways: BTreeMap<VpcId, (u32, Vec<IpCidr>)>,
     update: Update,
 }
 
@@ -108,6 +110,7 @@ impl Networks {
                 numbers.subnets.release(&id);
             }
         }
+        let vpcs = update.vpcs.clone();
         for id in update.vpcs {
             let Some(number) = numbers.vpcs.get(&id) else {
                 continue;
@@ -138,6 +141,12 @@ impl Networks {
             // It may have come or gone: routes of peered VPCs name it by its number.
             update.route_tables.extend(tables_to_peer(world, id));
         }
+        let of_tables = update.route_tables.iter();
+        let of_tables = of_tables.filter_map(|id| Some(world.route_tables.get(*id)?.vpc_id));
+        let of_gateways: BTreeSet<VpcId> = of_tables.chain(vpcs).collect();
+        for id in of_gateways {
+            self.settle_gateway(id, world, numbers, draft);
+        }
         for id in update.route_tables {
             let Some(number) = numbers.route_tables.get(&id) else {
                 continue;
@@ -161,6 +170,37 @@ impl Networks {
                 numbers.route_tables.release(&id);
             }
         }
+    }
+}
+
+impl Networks {
+    /// Writes the rows of the route table of a VPC's internet gateway anew.
+    fn settle_gateway(&mut self, id: VpcId, world: &World, numbers: &Numbers, draft: &mut Draft) {
+        let key = |number: u32, block: &IpCidr| {
+            RouteKey::prefix(RouteKey::of_gateway(number), prefix(*block))
+        };
+        if let Some((number, blocks)) = self.of_gateways.remove(&id) {
+            let gone = blocks.iter();
+            let gone = gone.map(|block| TableChange::Route(key(number, block), None));
+            draft.change_all(gone.collect(), false);
+        }
+        let is_used = self.vpcs.contains_key(&id);
+        let number = numbers.vpcs.get(&id).filter(|_| is_used);
+        let gateway = world.internet_gateway_of(id);
+        let table = gateway.and_then(|gateway| world.route_tables.one(&gateway));
+        let (Some(number), Some(table)) = (number, table) else {
+            return;
+        };
+        let mut blocks = Vec::new();
+        for route in &table.routes {
+            blocks.push(route.destination);
+            let row = target(world, table, route.target, numbers, &draft.desired);
+            draft.change(&TableChange::Route(
+                key(number, &route.destination),
+                Some(row),
+            ));
+        }
+        self.of_gateways.insert(id, (number, blocks));
     }
 }
 

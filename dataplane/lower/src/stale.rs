@@ -8,8 +8,8 @@ use alloc::collections::BTreeSet;
 use eni_model::resource::{Attachment, Instance, NetworkInterface, ResourceKey, RouteTable, Vpc};
 use eni_model::{FoundBy, World};
 use eni_types::{
-    AllocationId, InstanceId, NatGatewayId, NetworkAclId, NetworkInterfaceId, NetworkInterfaceType,
-    RouteTableId, SecurityGroupId, SubnetId, VpcId, VpcPeeringConnectionId,
+    AllocationId, InstanceId, InternetGatewayId, NatGatewayId, NetworkAclId, NetworkInterfaceId,
+    NetworkInterfaceType, RouteTableId, SecurityGroupId, SubnetId, VpcId, VpcPeeringConnectionId,
 };
 
 use crate::policy::is_same_rule;
@@ -266,20 +266,21 @@ impl Stale {
         if was.map(|table| &table.routes) != is.map(|table| &table.routes) {
             self.route_tables.insert(id);
         }
-        let subnets = |table: Option<&RouteTable>| -> BTreeSet<Option<SubnetId>> {
+        type User = (Option<SubnetId>, Option<InternetGatewayId>);
+        let users = |table: Option<&RouteTable>| -> BTreeSet<User> {
             let associations = table.into_iter().flat_map(|table| &table.associations);
-            associations.map(|one| one.subnet_id).collect()
+            associations
+                .map(|one| (one.subnet_id, one.gateway_id))
+                .collect()
         };
-        let [subnets_before, subnets_after] =
-            [was, is].map(|table| subnets(table.map(|table| &**table)));
-        for subnet in subnets_before.symmetric_difference(&subnets_after) {
-            match subnet {
-                Some(id) => self.add_subnet(*id, after),
+        let [users_before, users_after] = [was, is].map(|table| users(table.map(|table| &**table)));
+        for user in users_before.symmetric_difference(&users_after) {
+            let vpcs = [was, is].into_iter().flatten().map(|table| table.vpc_id);
+            match user {
+                (Some(id), _) => self.add_subnet(*id, after),
+                (None, Some(_)) => self.vpcs.extend(vpcs),
                 // The main table, which serves all subnets without one of their own.
-                None => {
-                    let vpcs = [was, is].into_iter().flatten().map(|table| table.vpc_id);
-                    vpcs.for_each(|vpc| self.add_interfaces(&vpc, after));
-                }
+                (None, None) => vpcs.for_each(|vpc| self.add_interfaces(&vpc, after)),
             }
         }
     }

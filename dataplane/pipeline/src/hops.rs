@@ -1,6 +1,6 @@
 //! Where a packet goes: by MAC inside a subnet, else from hop to hop, as the route tables say.
 
-use eni_abi::{Address, DropReason, Location, MacKey, Mapping, MappingKey, Route, Vport};
+use eni_abi::{Address, DropReason, Location, MacKey, Mapping, MappingKey, Route, RouteKey, Vport};
 
 use crate::Tables;
 use crate::packet::{Path, Scratch};
@@ -322,16 +322,22 @@ fn cross_internet_ipv6<T: Tables>(
         if block.is_closed {
             return Err(DropReason::UnknownPublicAddress);
         }
+        path.from_internet = true;
+        path.internet_takes_all = block.takes_all;
         let key = MappingKey {
             vpc: block.vpc,
             address: packet.destination,
         };
-        let owner = tables
-            .mapping(&key)
-            .ok_or(DropReason::UnknownPublicAddress)?;
+        let owner = tables.mapping(&key);
+        // What comes in by the egress-only gateway does not pass the other one.
+        let by_internet_gateway =
+            block.takes_all && !answers_by_egress_only(owner, packet.source, tables);
+        if by_internet_gateway && let Some(appliance) = ask_gateway(path, block.vpc, tables)? {
+            path.target = appliance;
+            return Ok(None);
+        }
+        let owner = owner.ok_or(DropReason::UnknownPublicAddress)?;
         path.target = here(&owner.location)?;
-        path.from_internet = true;
-        path.internet_takes_all = block.takes_all;
         return Ok(None);
     }
     leave_region(scratch, sender, tables, |uplink, destination| {
@@ -354,6 +360,10 @@ fn cross_internet<T: Tables>(
             return Err(DropReason::InsideSource);
         }
         path.new_destination = public.private_address;
+        if let Some(appliance) = ask_gateway(path, public.vpc, tables)? {
+            path.target = appliance;
+            return Ok(None);
+        }
         match public.location.nat_gateway_here() {
             Some(gateway) => path.nat_gateway = gateway,
             None => path.target = here(&public.location)?,
@@ -363,6 +373,28 @@ fn cross_internet<T: Tables>(
     leave_region(scratch, sender, tables, |uplink, destination| {
         uplink.is_inside(destination.last_four())
     })
+}
+
+/// The interface to which the route table of a VPC's internet gateway leads what comes in by it; none where it has no such route, so
+/// that the packet goes to who has its address (Amazon VPC User Guide, "Gateway route tables").
+#[inline(always)]
+fn ask_gateway<T: Tables>(path: &Path, vpc: u32, tables: &T) -> Result<Option<u32>, DropReason> {
+    match tables.route(RouteKey::of_gateway(vpc), path.new_destination) {
+        Some(route) if route.kind == Route::INTERFACE => here(&route.location).map(Some),
+        Some(route) if route.kind != Route::LOCAL => Err(DropReason::Blackhole),
+        _ => Ok(None),
+    }
+}
+
+/// Whether the subnet of an address's owner answers `source` by the egress-only internet gateway. A cached verdict may rest on it for
+/// a second at most.
+#[inline(always)]
+fn answers_by_egress_only<T: Tables>(owner: Option<&Mapping>, source: Address, tables: &T) -> bool {
+    owner
+        .and_then(|owner| owner.location.vport_here())
+        .and_then(|vport| tables.vport(vport))
+        .and_then(|vport| tables.route(vport.route_table, source))
+        .is_some_and(|route| route.kind == Route::EGRESS_ONLY_INTERNET_GATEWAY)
 }
 
 /// Out of the region by the uplink: not what has come from there, nor to an address of the region's that nobody has.

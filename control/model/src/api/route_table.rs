@@ -12,8 +12,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use eni_query::FromQuery;
 use eni_types::{
-    EgressOnlyInternetGatewayId, InstanceId, Ipv4Cidr, Ipv6Cidr, NatGatewayId, NetworkInterfaceId,
-    RouteTableAssociationId, RouteTableId, SubnetId, VpcEndpointId, VpcId, VpcPeeringConnectionId,
+    EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId, Ipv4Cidr, Ipv6Cidr, NatGatewayId,
+    NetworkInterfaceId, RouteTableAssociationId, RouteTableId, SubnetId, VpcEndpointId, VpcId,
+    VpcPeeringConnectionId,
 };
 use serde::Serialize;
 
@@ -176,6 +177,13 @@ impl Filtered for RouteTableDescription {
                     give(one.route_table_id.to_string());
                 }
             }
+            "association.gateway-id" => {
+                for one in &self.association_set.items {
+                    if let Some(one) = &one.gateway_id {
+                        give(one.to_string());
+                    }
+                }
+            }
             "association.subnet-id" => {
                 for one in &self.association_set.items {
                     if let Some(one) = &one.subnet_id {
@@ -335,6 +343,8 @@ pub(crate) struct RouteTableAssociationDescription {
     pub(crate) route_table_id: RouteTableId,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) subnet_id: Option<SubnetId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) gateway_id: Option<InternetGatewayId>,
     pub(crate) main: bool,
     pub(crate) association_state: RouteTableAssociationState,
 }

@@ -23,7 +23,7 @@ pub struct RouteTable {
     pub vpc_id: VpcId,
     /// Its routes, a local one for each of the VPC's blocks among them; destinations are unique.
     pub routes: Vec<Route>,
-    /// What uses it. The VPC's main table has one association without a subnet.
+    /// What uses it. The VPC's main table has one association without a subnet or a gateway.
     pub associations: Vec<RouteTableAssociation>,
     /// Its tags.
     pub tags: Tags,
@@ -118,17 +118,26 @@ impl fmt::Display for RouteState {
 pub struct RouteTableAssociation {
     /// Its id.
     pub association_id: RouteTableAssociationId,
-    /// The subnet; `None` in the main association.
+    /// The subnet; `None` in the main association, and in a gateway's.
     pub subnet_id: Option<SubnetId>,
+    /// The internet gateway, what comes in by which follows the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_id: Option<InternetGatewayId>,
+}
+
+impl RouteTableAssociation {
+    /// Whether by it the table is its VPC's main one.
+    #[must_use]
+    pub const fn is_main(&self) -> bool {
+        self.subnet_id.is_none() && self.gateway_id.is_none()
+    }
 }
 
 impl RouteTable {
     /// Whether this is its VPC's main table.
     #[must_use]
     pub fn is_main(&self) -> bool {
-        self.associations
-            .iter()
-            .any(|association| association.subnet_id.is_none())
+        self.associations.iter().any(RouteTableAssociation::is_main)
     }
 }
 
@@ -182,6 +191,7 @@ indexes! {
         table.associations.iter().map(|association| association.association_id)
     };
     subnet: SubnetId = |table| table.associations.iter().filter_map(|association| association.subnet_id);
+    gateway: InternetGatewayId = |table| table.associations.iter().filter_map(|association| association.gateway_id);
     target: NetworkInterfaceId = |table| table.routes.iter().filter_map(|route| route.target.network_interface_id());
     nat_gateway: NatGatewayId = |table| table.routes.iter().filter_map(|route| route.target.nat_gateway_id());
     peering: VpcPeeringConnectionId = |table| {

@@ -70,7 +70,7 @@ fn any_subnet() -> impl Strategy<Value = Resource> {
             availability_zone: "us-east-1a".into(),
             map_public_ip_on_launch: false,
             private_dns_names: Default::default(),
-                default_for_az: false,
+            default_for_az: false,
             tags: tags(tag),
         };
         row.into()
@@ -99,6 +99,7 @@ fn any_route_table() -> impl Strategy<Value = Resource> {
                 .map(|(own, of)| RouteTableAssociation {
                     association_id: id("rtbassoc", own),
                     subnet_id: of.map(subnet),
+                    gateway_id: None,
                 })
                 .collect(),
             tags: tags(tag),

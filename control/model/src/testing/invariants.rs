@@ -72,6 +72,16 @@ fn check_vpcs(world: &World) {
             .filter(|table| table.is_main())
             .count();
         assert_eq!(main, 1, "main route tables of {id}");
+        for table in world.route_tables.by(&id) {
+            for gateway in table.associations.iter().filter_map(|one| one.gateway_id) {
+                assert_eq!(world.internet_gateway_of(id), Some(gateway), "{table:?}");
+                assert_eq!(
+                    world.route_tables.by(&gateway).count(),
+                    1,
+                    "tables of {gateway}"
+                );
+            }
+        }
         let acls = world
             .network_acls
             .by(&id)

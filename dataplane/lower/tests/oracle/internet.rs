@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use eni_model::World;
-use eni_model::resource::{NetworkInterface, VpcPeeringConnectionStatus};
+use eni_model::resource::{NetworkInterface, RouteTarget, VpcPeeringConnectionStatus};
 use eni_types::{IpCidr, Ipv4Cidr, VpcId};
 
 use super::{Packet, Place, Way, live, nat};
@@ -16,6 +16,16 @@ pub(super) fn way_by_gateway(
     packet: &Packet,
 ) -> Option<Way> {
     let source = public_of(world, owner, packet.source)?;
+    if let Some((to, destination)) = edge_of_public(world, packet.destination) {
+        return Some(Way {
+            source,
+            destination,
+            leaves_subnet: true,
+            enters_subnet: true,
+            through_gateway: true,
+            ..Way::straight(Place::Interface(to?.network_interface_id), packet)
+        });
+    }
     if let Some((vpc_id, destination)) = nat::behind_public(world, packet.destination) {
         return Some(Way {
             source,
@@ -43,6 +53,19 @@ pub(super) fn way_by_gateway(
     })
 }
 
+/// Where the route table of its VPC's internet gateway leads what comes in for a public address, and the address that it has there.
+pub(super) fn edge_of_public(
+    world: &World,
+    public: IpAddr,
+) -> Option<(Option<&NetworkInterface>, IpAddr)> {
+    let private = nat::behind_public(world, public).or_else(|| {
+        let (eni, private) = private_of(world, public)?;
+        Some((eni.vpc_id, private))
+    });
+    let (vpc_id, private) = private?;
+    Some((way_by_edge(world, vpc_id, private)?, private))
+}
+
 pub(super) fn way_from_outside(world: &World, pool: Ipv4Cidr, packet: &Packet) -> Option<Way> {
     let gateway = nat::behind_public(world, packet.destination);
     let interface = || {
@@ -65,13 +88,44 @@ pub(super) fn way_from_outside(world: &World, pool: Ipv4Cidr, packet: &Packet) -
     {
         return None;
     }
+    let edge = way_by_edge(world, vpc_id, destination);
+    let met = gateway.filter(|_| edge.is_none());
+    let to = match edge {
+        Some(to) => Place::Interface(to?.network_interface_id),
+        None => to,
+    };
     Some(Way {
         destination,
         enters_subnet: true,
         through_gateway: true,
-        met: gateway.and_then(|_| nat::Met::inward(world, vpc_id, destination)),
+        met: met.and_then(|_| nat::Met::inward(world, vpc_id, destination)),
         ..Way::straight(to, packet)
     })
+}
+
+/// Where the route table of a VPC's internet gateway leads what comes in for an address: to an interface, or nowhere if that is not
+/// live. `None` where it leads to the address itself, as without such a table.
+pub(super) fn way_by_edge(
+    world: &World,
+    vpc_id: VpcId,
+    destination: IpAddr,
+) -> Option<Option<&NetworkInterface>> {
+    let mut gateways = world.internet_gateways.iter();
+    let gateway = gateways.find(|gateway| gateway.vpc_id == Some(vpc_id))?;
+    let table = world.route_tables.iter().find(|table| {
+        let mut associations = table.associations.iter();
+        associations.any(|one| one.gateway_id == Some(gateway.internet_gateway_id))
+    })?;
+    let containing = table.routes.iter();
+    let containing = containing.filter(|route| route.destination.contains(destination));
+    match containing
+        .max_by_key(|route| route.destination.prefix_length())?
+        .target
+    {
+        RouteTarget::Local => None,
+        RouteTarget::NetworkInterface(id) | RouteTarget::Instance(_, id) => Some(live(world, id)),
+        _ => Some(None),
+    }
 }
 
 /// The VPCs that a VPC is peered with now.

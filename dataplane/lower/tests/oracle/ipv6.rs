@@ -6,6 +6,7 @@ use eni_model::World;
 use eni_model::resource::{NetworkInterface, RouteTarget};
 use eni_types::{IpCidr, VpcId};
 
+use super::internet::way_by_edge;
 use super::{ICMPV6, Packet, Piece, Place, Way, live, longest_route, owner, owns, subnet_of};
 
 /// Where every subnet's router is (EC2 User Guide).
@@ -119,16 +120,24 @@ pub(super) fn way_from_outside(world: &World, packet: &Packet) -> Option<Way> {
     if inside(world, packet.source).is_some() {
         return None;
     }
-    let to = owner(world, vpc.vpc_id, packet.destination)?;
-    let back = longest_route(world, subnet_of(world, to)?, packet.source);
-    let must_answer = back.is_some_and(|route| match route.target {
-        RouteTarget::EgressOnlyInternetGateway(id) => {
-            world.egress_only_internet_gateways.get(id).is_some()
+    let must_answer = |to: &NetworkInterface| {
+        let subnet = subnet_of(world, to)?;
+        let back = longest_route(world, subnet, packet.source)?;
+        match back.target {
+            RouteTarget::EgressOnlyInternetGateway(id) => {
+                world.egress_only_internet_gateways.get(id)
+            }
+            _ => None,
         }
-        _ => false,
-    });
+    };
     let mut gateways = world.internet_gateways.iter();
     let takes_all = gateways.any(|gateway| gateway.vpc_id == Some(vpc.vpc_id));
+    let owner = owner(world, vpc.vpc_id, packet.destination);
+    let comes_by_the_other = owner.and_then(must_answer).is_some();
+    let edge = way_by_edge(world, vpc.vpc_id, packet.destination);
+    let edge = edge.filter(|_| !comes_by_the_other);
+    let to = edge.unwrap_or(owner)?;
+    let must_answer = must_answer(to).is_some();
     (must_answer || takes_all).then_some(Way {
         enters_subnet: true,
         through_gateway: true,

@@ -1,6 +1,7 @@
 //! A small region in both readings: rows for the oracle, lowered tables for the pipeline.
 
 mod draws;
+mod edge;
 mod ipv6;
 mod nat;
 mod services;
@@ -273,6 +274,9 @@ impl Region {
         if dice.hits(2) {
             self.toggle_check(dice);
         }
+        if dice.hits(3) {
+            self.set_edge(dice);
+        }
     }
 
     /// Changes one thing that the data plane must notice.
@@ -286,6 +290,7 @@ impl Region {
             6 if dice.hits(2) => self.set_route_of_ipv6(dice),
             6 => self.set_route(dice),
             7 => self.move_public_address(dice),
+            8 if dice.hits(2) => self.set_edge(dice),
             8 => self.toggle_gateway(),
             9 if dice.hits(2) => self.toggle_endpoint_of_ipv6(dice),
             9 => self.toggle_resolver(),

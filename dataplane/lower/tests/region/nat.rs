@@ -24,6 +24,10 @@ impl Region {
         if region.world().internet_gateway_of(region.vpc_id).is_none() {
             region.toggle_gateway();
         }
+        // What an appliance is given instead is not the NAT gateway's.
+        if !dice.hits(4) {
+            region.leave_edge();
+        }
         let vpc = region.vpc_id.to_string();
         let block = [("VpcId", &*vpc), ("CidrBlock", BLOCK)];
         let model = &mut region.model;

@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 use core::net::Ipv6Addr;
 use eni_abi::Direction::{Egress, Ingress};
-use eni_abi::{Location, Route, RuleProtocol, Service, Vport};
+use eni_abi::{Location, Prefix, Route, RouteKey, RuleProtocol, Service, Vport};
 use eni_wire::protocol::{ICMP, ICMPV6, TCP, UDP};
 
 use super::frames::{Datagram, arp_request, echo, icmp_error, repair, tcp, udp};
@@ -131,7 +131,29 @@ pub fn any_tables(dice: &mut Dice) -> MemoryTables {
             vpc: dice.pick(&[0, VPC]),
         },
     );
+    if dice.hits(3) {
+        add_gateway_route(&mut tables, dice);
+    }
     tables
+}
+
+/// A route of the internet gateway's own table, in one of the families.
+fn add_gateway_route(tables: &mut MemoryTables, dice: &mut Dice) {
+    let (network, length) = region_ipv6::VPC_BLOCK;
+    let destination = dice.pick(&[
+        Prefix::v4(ip([10, 0, 1, 0]), 24),
+        Prefix::v4(ip([10, 0, 0, 0]), 16),
+        Prefix::around(region_ipv6::subnet(ANNA).into(), 64),
+        Prefix::around(network.into(), length),
+    ]);
+    let route = dice.pick(&[
+        Route::of_kind(Route::LOCAL),
+        Route::of_kind(Route::BLACKHOLE),
+        Route::to_interface(Location::here(ANNA)),
+        Route::to_interface(Location::here(CARL)),
+    ]);
+    let key = RouteKey::prefix(RouteKey::of_gateway(VPC), destination);
+    tables.routes.insert(key, route);
 }
 
 fn any_rule(dice: &mut Dice) -> Rule {

@@ -7,9 +7,9 @@ use alloc::format;
 use alloc::string::ToString;
 
 use super::description::{
-    AUTO_RECOVERY, BOOT_MODE, CAPACITY_RESERVATION_PREFERENCE, CURRENT_BOOT_MODE,
-    METADATA_STATE, MONITORING_STATE, PLATFORM_DETAILS, USAGE_OPERATION, image_of,
-    private_dns_name, public_address, public_dns_name, state_transition_reason,
+    AUTO_RECOVERY, BOOT_MODE, CAPACITY_RESERVATION_PREFERENCE, CURRENT_BOOT_MODE, METADATA_STATE,
+    MONITORING_STATE, PLATFORM_DETAILS, USAGE_OPERATION, image_of, private_dns_name,
+    public_address, public_dns_name, state_transition_reason,
 };
 use crate::describe::{Described, Scope};
 use crate::operations::volume::mapping_of;
@@ -185,9 +185,9 @@ fn setting_values<'a>(instance: &'a Instance, name: &str, give: &mut dyn FnMut(C
         }
         "current-instance-boot-mode" => CURRENT_BOOT_MODE.into(),
         "ebs-optimized" => instance.ebs_optimized.to_string().into(),
-        "enclave-options.enabled"
-        | "hibernation-options.configured"
-        | "operator.managed" => "false".into(),
+        "enclave-options.enabled" | "hibernation-options.configured" | "operator.managed" => {
+            "false".into()
+        }
         "maintenance-options.auto-recovery" => AUTO_RECOVERY.into(),
         "platform-details" => PLATFORM_DETAILS.into(),
         "private-dns-name-options.hostname-type" => names.hostname_type.name().into(),

@@ -18,7 +18,9 @@ fn options(instance: &Value) -> (String, bool, bool) {
     (
         options["hostnameType"].as_str().unwrap().into(),
         options["enableResourceNameDnsARecord"].as_bool().unwrap(),
-        options["enableResourceNameDnsAAAARecord"].as_bool().unwrap(),
+        options["enableResourceNameDnsAAAARecord"]
+            .as_bool()
+            .unwrap(),
     )
 }
 
@@ -45,7 +47,10 @@ fn a_launch_takes_what_it_does_not_say_from_its_subnet() {
     assert_eq!(shown["enableResourceNameDnsAAAARecord"], true);
 
     // Those that are there keep what they have.
-    assert_eq!(options(&described(&mut region, &id_of(&first))), options(&first));
+    assert_eq!(
+        options(&described(&mut region, &id_of(&first))),
+        options(&first)
+    );
     let here = ("SubnetId", subnet);
     let second = launched(&mut region, &[here]);
     assert_eq!(options(&second), ("resource-name".into(), false, true));
@@ -59,8 +64,16 @@ fn a_launch_takes_what_it_does_not_say_from_its_subnet() {
     assert_eq!(options(&fourth), ("ip-name".into(), false, true));
     for (filter, value, found) in [
         ("private-dns-name-options.hostname-type", "resource-name", 2),
-        ("private-dns-name-options.enable-resource-name-dns-a-record", "true", 1),
-        ("private-dns-name-options.enable-resource-name-dns-aaaa-record", "false", 1),
+        (
+            "private-dns-name-options.enable-resource-name-dns-a-record",
+            "true",
+            1,
+        ),
+        (
+            "private-dns-name-options.enable-resource-name-dns-aaaa-record",
+            "false",
+            1,
+        ),
         ("private-dns-name", &*name, 1),
     ] {
         let asked = [("Filter.1.Name", filter), ("Filter.1.Value.1", value)];

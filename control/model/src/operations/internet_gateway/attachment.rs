@@ -5,6 +5,7 @@ use alloc::format;
 use eni_types::VpcId;
 
 use crate::api::internet_gateway::{AttachInternetGateway, DetachInternetGateway};
+use crate::operations::route_table::without_gateway;
 use crate::resource::InternetGateway;
 use crate::{ChangeSet, Context, ErrorCode, Operation, Planned, ReturnTrue, World};
 
@@ -57,7 +58,9 @@ impl Operation for DetachInternetGateway {
             );
             return Err(ErrorCode::DependencyViolation.with(message));
         }
-        Ok((attach(gateway, None), ReturnTrue::default()))
+        let mut changes = attach(gateway, None);
+        changes.append(without_gateway(gateway.internet_gateway_id, world));
+        Ok((changes, ReturnTrue::default()))
     }
 }
 

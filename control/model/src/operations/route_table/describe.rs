@@ -82,7 +82,8 @@ impl RouteTableDescription {
             route_table_association_id: association.association_id,
             route_table_id: table.route_table_id,
             subnet_id: association.subnet_id,
-            main: association.subnet_id.is_none(),
+            gateway_id: association.gateway_id,
+            main: association.is_main(),
             association_state: RouteTableAssociationState::ASSOCIATED,
         };
         Self {

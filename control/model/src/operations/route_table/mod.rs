@@ -3,7 +3,10 @@
 mod association;
 mod create;
 mod describe;
+mod edge;
 mod route;
 mod target;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use edge::without_gateway;

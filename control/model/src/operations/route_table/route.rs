@@ -5,6 +5,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use eni_types::{IpCidr, Ipv4Cidr, Ipv6Cidr, VpcId, quota};
 
+use super::edge;
 use crate::api::route_table::{CreateRoute, DeleteRoute, ReplaceRoute, RouteDestinationParameters};
 use crate::operations::unsupported;
 use crate::resource::{Route, RouteOrigin, RouteTable, RouteTarget};
@@ -42,7 +43,7 @@ impl Operation for CreateRoute {
         }
         check_destination(destination)?;
         check_family(destination, target)?;
-        check_within_vpc(destination, target, table.vpc_id, world)?;
+        check_place(destination, target, &table, world)?;
         if table.routes.len() >= quota::ROUTES_PER_ROUTE_TABLE {
             let message = format!(
                 "The maximum number of routes in route table {} has been reached.",
@@ -76,16 +77,17 @@ impl Operation for ReplaceRoute {
             }
             (None, false) => return Err(no_target()),
         };
-        let vpc_id = table.vpc_id;
-        let route = find(&mut table, destination).ok_or_else(|| {
+        if find(&mut table, destination).is_none() {
             let message = format!(
                 "There is no route defined for '{destination}' in the route table. Use CreateRoute instead."
             );
-            ErrorCode::InvalidParameterValue.with(message)
-        })?;
+            return Err(ErrorCode::InvalidParameterValue.with(message));
+        }
         check_family(destination, target)?;
-        check_within_vpc(destination, target, vpc_id, world)?;
-        route.target = target;
+        check_place(destination, target, &table, world)?;
+        if let Some(route) = find(&mut table, destination) {
+            route.target = target;
+        }
         Ok((ChangeSet::putting(table), ReturnTrue::default()))
     }
 }
@@ -164,6 +166,23 @@ fn check_family(destination: IpCidr, target: RouteTarget) -> Result<(), Ec2Error
         }
         _ => Ok(()),
     }
+}
+
+/// What the users of the table make of a route.
+fn check_place(
+    destination: IpCidr,
+    target: RouteTarget,
+    table: &RouteTable,
+    world: &World,
+) -> Result<(), Ec2Error> {
+    if edge::is_of_gateway(table) {
+        edge::check_route(destination, target, table.vpc_id, world)?;
+        // A gateway's may be more specific than a subnet.
+        if target != RouteTarget::Local {
+            return Ok(());
+        }
+    }
+    check_within_vpc(destination, target, table.vpc_id, world)
 }
 
 /// Within the VPC's own blocks, only a whole block may be local, and a more specific route must be to an interface or a

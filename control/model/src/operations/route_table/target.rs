@@ -4,15 +4,13 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::fmt::Display;
 
-use eni_types::{
-    EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId, NatGatewayId,
-    VpcPeeringConnectionId,
-};
+use eni_types::{EgressOnlyInternetGatewayId, InstanceId, NatGatewayId, VpcPeeringConnectionId};
 
 use super::describe::LOCAL_GATEWAY;
+use super::edge;
 use crate::api::route_table::RouteTargetParameters;
+use crate::operations::lookup;
 use crate::operations::network_interface::efa;
-use crate::operations::{lookup, unsupported};
 use crate::resource::{NetworkInterface, RouteTable, RouteTarget};
 use crate::{Ec2Error, ErrorCode, World};
 
@@ -80,16 +78,7 @@ fn gateway(id: &str, table: &RouteTable, world: &World) -> Result<RouteTarget, E
     if id == LOCAL_GATEWAY {
         return Ok(RouteTarget::Local);
     }
-    unsupported::refuse("Virtual private gateway", id.starts_with("vgw-"))?;
-    unsupported::refuse("VPC endpoint", id.starts_with("vpce-"))?;
-    let found = id
-        .parse::<InternetGatewayId>()
-        .ok()
-        .and_then(|id| world.internet_gateways.get(id));
-    let gateway = found.ok_or_else(|| {
-        let message = format!("The gateway ID '{id}' does not exist");
-        ErrorCode::InvalidGatewayIdNotFound.with(message)
-    })?;
+    let gateway = edge::known(id, world)?;
     if gateway.vpc_id != Some(table.vpc_id) {
         return Err(another_network(table, id));
     }

@@ -34,6 +34,7 @@ impl VpcContents {
         main_route_table.associations.push(RouteTableAssociation {
             association_id: RouteTableAssociationId::generate(ids),
             subnet_id: None,
+            gateway_id: None,
         });
         let default_security_group = SecurityGroup {
             group_id: SecurityGroupId::generate(ids),

@@ -264,6 +264,14 @@ const GRAMMAR: &[Rule] = &[
     ),
     rule(
         2,
+        "AssociateRouteTable",
+        &[
+            ("RouteTableId", Of(route_tables)),
+            ("GatewayId", Of(internet_gateways)),
+        ],
+    ),
+    rule(
+        2,
         "DisassociateRouteTable",
         &[("AssociationId", Of(route_table_associations))],
     ),

@@ -10,6 +10,7 @@ use crate::resource::{Instance, MetadataOptions};
 use crate::tags::Tags;
 use crate::testing::TestWorld;
 
+mod edge;
 mod routes;
 mod tables;
 

@@ -123,7 +123,7 @@ fn what_the_association_calls_refuse() {
         (
             "AssociateRouteTable",
             &[table_parameter, ("GatewayId", "igw-12345678")],
-            "UnsupportedOperation: Edge association is not supported in this region.".into(),
+            "InvalidGatewayID.NotFound: The gateway ID 'igw-12345678' does not exist".into(),
         ),
         (
             "AssociateRouteTable",
