@@ -52,6 +52,42 @@ def connect(network, peer):
     return connection
 
 
+def addressed(region, instance_id, name):
+    return region.run(instance_id, f"dig +short {name}").split()
+
+
+def test_public_names_lead_to_private_addresses_where_the_peer_allows_it(region, network, peer):
+    ec2 = network.ec2
+    connection = peer.request(network)
+    allowed = {"AllowDnsResolutionFromRemoteVpc": True}
+    with refused("OperationNotPermitted", "is not active"):
+        ec2.modify_vpc_peering_connection_options(
+            VpcPeeringConnectionId=connection, AccepterPeeringConnectionOptions=allowed
+        )
+    ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=connection)
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=peer.vpc_id)
+    ec2.modify_vpc_attribute(VpcId=peer.vpc_id, EnableDnsHostnames={"Value": True})
+    (theirs,) = ec2.describe_instances(InstanceIds=[peer.instance_id])["Reservations"][0]["Instances"]
+    public = network.elastic_address(theirs["NetworkInterfaces"][0]["NetworkInterfaceId"])
+    name = f"ec2-{public.replace('.', '-')}.compute-1.amazonaws.com"
+    asker, _ = network.host(network.subnet_a, network.group("asker"))
+    assert addressed(region, asker, name) == [public]
+    answer = ec2.modify_vpc_peering_connection_options(
+        VpcPeeringConnectionId=connection, AccepterPeeringConnectionOptions=allowed
+    )
+    assert answer["AccepterPeeringConnectionOptions"]["AllowDnsResolutionFromRemoteVpc"] is True
+    assert addressed(region, asker, name) == [peer.address]
+    (found,) = ec2.describe_vpc_peering_connections(VpcPeeringConnectionIds=[connection])[
+        "VpcPeeringConnections"
+    ]
+    for end, allows in [("Accepter", True), ("Requester", False)]:
+        options = found[f"{end}VpcInfo"]["PeeringOptions"]
+        assert options["AllowDnsResolutionFromRemoteVpc"] is allows
+    ec2.delete_vpc_peering_connection(VpcPeeringConnectionId=connection)
+    assert addressed(region, asker, name) == [public]
+
+
 def route_state(network, connection):
     filters = [{"Name": "route.vpc-peering-connection-id", "Values": [connection]}]
     tables = network.ec2.describe_route_tables(Filters=filters)["RouteTables"]

@@ -8,6 +8,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use eni_model::resource::{AddressAssociation, NetworkInterface, PublicAddress, VpcEndpoint};
 use eni_model::{ServedApi, World};
+use eni_types::VpcId;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::{A, AAAA, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
@@ -258,7 +259,7 @@ fn public_host(labels: &[String], scope: Scope<'_>) -> Option<Entry> {
     }
     let owner = owner_of_public_address(address, scope);
     let data = owner.map(|(eni, association)| {
-        let is_inside = eni.vpc_id == scope.vpc_id;
+        let is_inside = eni.vpc_id == scope.vpc_id || is_let_in_by_peer(eni.vpc_id, scope);
         let seen = if is_inside {
             association.private_ip_address
         } else {
@@ -269,6 +270,16 @@ fn public_host(labels: &[String], scope: Scope<'_>) -> Option<Entry> {
     Some(Entry {
         apex: zone.to_owned(),
         data,
+    })
+}
+
+/// Whether the asker's VPC is peered with another one that leads its peer to its private addresses.
+fn is_let_in_by_peer(vpc_id: VpcId, scope: Scope<'_>) -> bool {
+    let mut connections = scope.world.vpc_peering_connections.by(&scope.vpc_id);
+    connections.any(|connection| {
+        let options = connection.options_of(vpc_id);
+        connection.peer_of(scope.vpc_id) == Some(vpc_id)
+            && options.allow_dns_resolution_from_remote_vpc
     })
 }
 

@@ -127,7 +127,7 @@ pub use vpc_endpoint::{
 pub use vpc_endpoint_service::DescribeVpcEndpointServices;
 pub use vpc_peering_connection::{
     AcceptVpcPeeringConnection, CreateVpcPeeringConnection, DeleteVpcPeeringConnection,
-    DescribeVpcPeeringConnections, RejectVpcPeeringConnection,
+    DescribeVpcPeeringConnections, ModifyVpcPeeringConnectionOptions, RejectVpcPeeringConnection,
 };
 
 /// Calls the macro `callback` with the request types of all operations, by name.
@@ -293,6 +293,7 @@ macro_rules! for_each_operation {
             ModifySubnetAttribute,
             ModifyVpcAttribute,
             ModifyVpcEndpoint,
+            ModifyVpcPeeringConnectionOptions,
             PutRolePolicy,
             RebootInstances,
             RejectVpcPeeringConnection,

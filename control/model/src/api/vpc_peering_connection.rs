@@ -154,6 +154,31 @@ impl Filtered for VpcPeeringConnectionDescription {
     }
 }
 
+/// What `ModifyVpcPeeringConnectionOptions` is asked.
+#[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
+pub struct ModifyVpcPeeringConnectionOptions {
+    pub(crate) vpc_peering_connection_id: VpcPeeringConnectionId,
+    pub(crate) accepter_peering_connection_options: Option<PeeringOptionsRequest>,
+    pub(crate) requester_peering_connection_options: Option<PeeringOptionsRequest>,
+}
+
+/// What `ModifyVpcPeeringConnectionOptions` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModifyVpcPeeringConnectionOptionsResponse {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) accepter_peering_connection_options: Option<PeeringOptionsAnswer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) requester_peering_connection_options: Option<PeeringOptionsAnswer>,
+}
+
+impl Action for ModifyVpcPeeringConnectionOptions {
+    const NAME: &'static str = "ModifyVpcPeeringConnectionOptions";
+    const MUTATES: bool = true;
+    const HAS_DRY_RUN: bool = true;
+    type Response = ModifyVpcPeeringConnectionOptionsResponse;
+}
+
 /// What `RejectVpcPeeringConnection` is asked.
 #[derive(Clone, Debug, PartialEq, Eq, FromQuery)]
 pub struct RejectVpcPeeringConnection {
@@ -198,6 +223,15 @@ pub(crate) struct PeeredVpcDescription {
     pub(crate) peering_options: Option<PeeringOptionsDescription>,
 }
 
+/// `PeeringConnectionOptions` of EC2's model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PeeringOptionsAnswer {
+    pub(crate) allow_dns_resolution_from_remote_vpc: bool,
+    pub(crate) allow_egress_from_local_classic_link_to_remote_vpc: bool,
+    pub(crate) allow_egress_from_local_vpc_to_remote_classic_link: bool,
+}
+
 /// `VpcPeeringConnectionOptionsDescription` of EC2's model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -205,6 +239,36 @@ pub(crate) struct PeeringOptionsDescription {
     pub(crate) allow_dns_resolution_from_remote_vpc: bool,
     pub(crate) allow_egress_from_local_classic_link_to_remote_vpc: bool,
     pub(crate) allow_egress_from_local_vpc_to_remote_classic_link: bool,
+}
+
+/// `PeeringConnectionOptionsRequest` of EC2's model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromQuery)]
+pub(crate) struct PeeringOptionsRequest {
+    pub(crate) allow_dns_resolution_from_remote_vpc: Option<bool>,
+    pub(crate) allow_egress_from_local_classic_link_to_remote_vpc: Option<bool>,
+    pub(crate) allow_egress_from_local_vpc_to_remote_classic_link: Option<bool>,
+    pub(crate) allow_multipath_resilience: Option<bool>,
+    pub(crate) multipath_resilience_mode: Option<String>,
+}
+
+impl PeeringOptionsRequest {
+    /// Refuses what this region does not have.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation`.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), Ec2Error> {
+        refuse(
+            "ClassicLink",
+            self.allow_egress_from_local_classic_link_to_remote_vpc == Some(true)
+                || self.allow_egress_from_local_vpc_to_remote_classic_link == Some(true),
+        )?;
+        refuse(
+            "Multipath resilience",
+            self.allow_multipath_resilience == Some(true)
+                || self.multipath_resilience_mode.is_some(),
+        )?;
+        Ok(())
+    }
 }
 
 /// `VpcPeeringConnection` of EC2's model.

@@ -72,7 +72,9 @@ pub use user_data::UserData;
 pub use vpc::{AssociatedBlock, EgressOnlyInternetGateway, InternetGateway, Subnet, Vpc};
 pub use vpc_endpoint::{VpcEndpoint, VpcEndpointPlace};
 pub(crate) use vpc_peering_connection::Ageing;
-pub use vpc_peering_connection::{VpcPeeringConnection, VpcPeeringConnectionStatus};
+pub use vpc_peering_connection::{
+    PeeringOptions, VpcPeeringConnection, VpcPeeringConnectionStatus,
+};
 
 /// A stored text that is no resource of its kind.
 #[derive(Debug, thiserror::Error)]

@@ -26,8 +26,21 @@ pub struct VpcPeeringConnection {
     pub status: VpcPeeringConnectionStatus,
     /// Since when.
     pub since: Timestamp,
+    /// Of the VPC that asked.
+    #[serde(default)]
+    pub requester_options: PeeringOptions,
+    /// Of the VPC that was asked.
+    #[serde(default)]
+    pub accepter_options: PeeringOptions,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// What one of two VPCs allows the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeeringOptions {
+    /// Whether public names of its addresses lead the other to the private ones.
+    pub allow_dns_resolution_from_remote_vpc: bool,
 }
 
 /// How a VPC peering connection stands. What EC2 shows for moments between them is in answers only.
@@ -125,6 +138,15 @@ impl VpcPeeringConnection {
         self.status == VpcPeeringConnectionStatus::Active
     }
 
+    /// What one of its VPCs allows the other.
+    #[must_use]
+    pub fn options_of(&self, vpc_id: VpcId) -> PeeringOptions {
+        match vpc_id == self.requester_vpc_id {
+            true => self.requester_options,
+            false => self.accepter_options,
+        }
+    }
+
     /// The VPC at the other end of an active connection.
     #[must_use]
     pub fn peer_of(&self, vpc_id: VpcId) -> Option<VpcId> {
@@ -175,6 +197,8 @@ mod tests {
             accepter_region: "us-east-1".to_string(),
             status,
             since: Timestamp(1000),
+            requester_options: PeeringOptions::default(),
+            accepter_options: PeeringOptions::default(),
             tags: Tags::default(),
         };
         for (status, hours, want) in [

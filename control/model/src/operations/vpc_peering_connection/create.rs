@@ -51,6 +51,8 @@ impl Operation for CreateVpcPeeringConnection {
                     VpcPeeringConnectionStatus::Failed
                 },
                 since: context.now,
+                requester_options: Default::default(),
+                accepter_options: Default::default(),
                 tags: Tags::for_created("vpc-peering-connection", &self.tag_specifications)?,
             };
             Ok((connection, ChangeSet::none()))

@@ -12,7 +12,7 @@ use crate::api::vpc_peering_connection::{
     VpcPeeringConnectionStatusDescription,
 };
 use crate::describe::{Described, Scope, describes};
-use crate::resource::{Vpc, VpcPeeringConnection, VpcPeeringConnectionStatus};
+use crate::resource::{PeeringOptions, Vpc, VpcPeeringConnection, VpcPeeringConnectionStatus};
 use crate::tags::Tags;
 
 describes! {
@@ -63,7 +63,12 @@ fn message(connection: &VpcPeeringConnection, account_id: &str) -> String {
 }
 
 /// An end, with its blocks if it may be seen: that of a request may not before it is accepted, and one that is gone cannot.
-fn peered(vpc_id: VpcId, owner_id: &str, region: &str, vpc: Option<&Vpc>) -> PeeredVpcDescription {
+fn peered(
+    (vpc_id, options): (VpcId, PeeringOptions),
+    owner_id: &str,
+    region: &str,
+    vpc: Option<&Vpc>,
+) -> PeeredVpcDescription {
     let ipv4 = |vpc: &Vpc| {
         let blocks = vpc.blocks().filter_map(|block| block.ipv4());
         let describe = |block: eni_types::Ipv4Cidr| PeeredIpv4BlockDescription {
@@ -87,7 +92,7 @@ fn peered(vpc_id: VpcId, owner_id: &str, region: &str, vpc: Option<&Vpc>) -> Pee
         vpc_id,
         region: region.into(),
         peering_options: vpc.map(|_| PeeringOptionsDescription {
-            allow_dns_resolution_from_remote_vpc: false,
+            allow_dns_resolution_from_remote_vpc: options.allow_dns_resolution_from_remote_vpc,
             allow_egress_from_local_classic_link_to_remote_vpc: false,
             allow_egress_from_local_vpc_to_remote_classic_link: false,
         }),
@@ -106,14 +111,14 @@ impl Described for VpcPeeringConnection {
         let accepter = vpc(self.accepter_vpc_id).filter(|_| is_accepted);
         VpcPeeringConnectionDescription {
             accepter_vpc_info: peered(
-                self.accepter_vpc_id,
+                (self.accepter_vpc_id, self.accepter_options),
                 &self.accepter_owner_id,
                 &self.accepter_region,
                 accepter,
             ),
             expiration_time: self.expiration_time().map(|time| time.to_string()),
             requester_vpc_info: peered(
-                self.requester_vpc_id,
+                (self.requester_vpc_id, self.requester_options),
                 account_id,
                 region,
                 vpc(self.requester_vpc_id),

@@ -3,5 +3,6 @@
 mod answer;
 mod create;
 mod describe;
+mod options;
 #[cfg(test)]
 mod tests;

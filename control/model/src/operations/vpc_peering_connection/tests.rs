@@ -445,3 +445,50 @@ fn the_other_account_and_region_are_of_their_form() {
         );
     }
 }
+
+#[test]
+fn what_the_vpcs_allow_each_other_is_changed_while_they_are_peered() {
+    let (mut region, _, id) = requested();
+    let named = ("VpcPeeringConnectionId", &*id);
+    let modify = "ModifyVpcPeeringConnectionOptions";
+    let dns = "AllowDnsResolutionFromRemoteVpc";
+    let (accepter, requester) = (
+        format!("AccepterPeeringConnectionOptions.{dns}"),
+        format!("RequesterPeeringConnectionOptions.{dns}"),
+    );
+    let asked = [named, (&*requester, "true")];
+    assert_eq!(
+        region.refused(modify, &asked),
+        format!(
+            "OperationNotPermitted: Peering {id} is not active. Peering options can be added only to active peerings."
+        )
+    );
+    region.must("AcceptVpcPeeringConnection", &[named]);
+    assert!(
+        region
+            .refused(modify, &[named])
+            .starts_with("MissingParameter")
+    );
+    let answer = region.must(modify, &asked);
+    let answered = &answer["requesterPeeringConnectionOptions"];
+    assert_eq!(answered["allowDnsResolutionFromRemoteVpc"], true);
+    assert!(answer.get("accepterPeeringConnectionOptions").is_none());
+    let allows = |region: &mut TestWorld| {
+        let found = described(region, &id);
+        ["requesterVpcInfo", "accepterVpcInfo"].map(|end| {
+            let options = &found[end]["peeringOptions"];
+            options["allowDnsResolutionFromRemoteVpc"]
+                .as_bool()
+                .unwrap()
+        })
+    };
+    assert_eq!(allows(&mut region), [true, false]);
+    region.must(
+        modify,
+        &[named, (&*accepter, "true"), (&*requester, "false")],
+    );
+    assert_eq!(allows(&mut region), [false, true]);
+    let other = "AccepterPeeringConnectionOptions.AllowEgressFromLocalClassicLinkToRemoteVpc";
+    let refused = region.refused(modify, &[named, (other, "true")]);
+    assert!(refused.starts_with("UnsupportedOperation"), "{refused}");
+}

@@ -227,6 +227,17 @@ const GRAMMAR: &[Rule] = &[
         &[("VpcId", Of(vpcs)), ("PeerVpcId", Of(vpcs))],
     ),
     rule(4, "AcceptVpcPeeringConnection", PEERING),
+    rule(
+        1,
+        "ModifyVpcPeeringConnectionOptions",
+        &[
+            ("VpcPeeringConnectionId", Of(vpc_peering_connections)),
+            (
+                "AccepterPeeringConnectionOptions.AllowDnsResolutionFromRemoteVpc",
+                BOOLEAN,
+            ),
+        ],
+    ),
     rule(1, "RejectVpcPeeringConnection", PEERING),
     rule(1, "DeleteVpcPeeringConnection", PEERING),
     rule(
