@@ -164,6 +164,8 @@ def asks(region, instance, script, host=HOST, port=PORT):
 def test_each_zone_goes_out_by_its_own_gateway_and_nobody_comes_in(region, network, server):
     assert server
     zones = [Zone(network, number, zone) for number, zone in enumerate(("us-east-1a", "us-east-1b"))]
+    unattached = {interface["belongs_to"] for interface in region.status()["unattached"]}
+    assert {zone.gateway for zone in zones} <= unattached
     for zone in zones:
         assert asks(region, zone.instance, ASK_TCP) == zone.address
         assert asks(region, zone.instance, ASK_UDP) == zone.address

@@ -328,6 +328,8 @@ def test_it_says_why_nothing_gets_out(region, outside):
     assert "goes nowhere" in complaint()
     ip("route", "delete", "unreachable", "default")
     ip("route", "delete", "default")
+    # What has a route is reached all the same.
+    assert "no route to the internet: by wan0 instances reach only what has a route" in complaint()
     ip("route", "add", "default", "via", "192.0.2.1")
     turn(region, "off")
     (SYSCTL / "conf/openeni0/forwarding").write_text("0")

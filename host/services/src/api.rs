@@ -256,7 +256,15 @@ impl Guests {
         let now = Instant::now();
         told.retain(|_, last| now.duration_since(*last) < TELL_AGAIN);
         if told.insert(attachment, now).is_none() {
-            info!("the API is closed to the interface of {attachment}: its instance has no role");
+            let published = self.source.published();
+            let eni = published
+                .world()
+                .network_interface_of_attachment(attachment);
+            let instance = eni.and_then(|eni| Some(eni.attachment.as_ref()?.instance_id));
+            // An interface that has just gone is nobody's.
+            if let Some(id) = instance {
+                info!("the API is closed to {id}, which has no role");
+            }
         }
     }
 }

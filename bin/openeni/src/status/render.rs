@@ -93,6 +93,7 @@ impl Page {
             interface.network_interface_id.to_string(),
             interface.mac_address.to_string(),
         ];
+        words.extend(interface.belongs_to.clone());
         if let Some(counters) = &interface.counters {
             words.push(format!("in {}", counters.ingress_packets));
             words.push(format!("out {}", counters.egress_packets));
@@ -210,6 +211,7 @@ mod tests {
             vpc_id: "vpc-00000000000000001".parse().unwrap(),
             availability_zone: "us-east-1a".into(),
             tags: [("Name".into(), format!("front-{number}"))].into(),
+            belongs_to: None,
             private_ip_addresses: private.iter().map(|text| text.parse().unwrap()).collect(),
             ipv6_addresses: vec![format!("2001:db8::{number}").parse().unwrap()],
             prefixes: vec![format!("10.0.{number}.16/28").parse().unwrap()],
@@ -250,6 +252,7 @@ mod tests {
             device: None,
             counters: None,
             adapter: None,
+            belongs_to: Some("nat-00000000000000009".into()),
             ..interface(9, &["10.0.9.9"], None)
         };
         let two = vec![

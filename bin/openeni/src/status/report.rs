@@ -5,10 +5,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use eni_agent::LaneStatus;
 use eni_model::World;
-use eni_model::resource::{Attachment, Instance, NetworkInterface};
+use eni_model::resource::{Attachment, Instance, NetworkInterface, VpcEndpointPlace};
 use eni_types::{
     AttachmentId, InstanceId, InstanceState, IpCidr, MacAddress, NetworkInterfaceId,
-    NetworkInterfaceStatus, SecurityGroupId, SubnetId, VpcId,
+    NetworkInterfaceStatus, NetworkInterfaceType, SecurityGroupId, SubnetId, VpcId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +110,9 @@ pub(crate) struct InterfaceStatus {
     pub(crate) vpc_id: VpcId,
     pub(crate) availability_zone: String,
     pub(crate) tags: BTreeMap<String, String>,
+    /// What has it, where that is no instance: the id of a NAT gateway or a VPC endpoint.
+    #[serde(default)]
+    pub(crate) belongs_to: Option<String>,
     /// Each private address, and the public one that leads to it.
     pub(crate) addresses: Vec<AddressPair>,
     pub(crate) private_ip_addresses: Vec<Ipv4Addr>,
@@ -230,6 +233,24 @@ fn instance_status(
     }
 }
 
+/// The NAT gateway or the endpoint that has an interface.
+fn belongs_to(eni: &NetworkInterface, world: &World) -> Option<String> {
+    let id = eni.network_interface_id;
+    match eni.interface_type {
+        NetworkInterfaceType::NatGateway => {
+            let gateway = world.nat_gateways.one(&id)?;
+            Some(gateway.nat_gateway_id.to_string())
+        }
+        NetworkInterfaceType::VpcEndpoint => {
+            let has_it = |place: &VpcEndpointPlace| place.network_interface_id == id;
+            let mut endpoints = world.vpc_endpoints.by(&eni.vpc_id);
+            let endpoint = endpoints.find(|endpoint| endpoint.places.iter().any(has_it))?;
+            Some(endpoint.vpc_endpoint_id.to_string())
+        }
+        _ => None,
+    }
+}
+
 fn owned<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> BTreeMap<String, String> {
     tags.map(|(key, value)| (key.into(), value.into()))
         .collect()
@@ -303,6 +324,7 @@ impl InterfaceStatus {
             vpc_id: eni.vpc_id,
             availability_zone: eni.availability_zone.clone(),
             tags: owned(eni.tags.iter()),
+            belongs_to: belongs_to(eni, world),
             private_ip_addresses: eni.private_ip_addresses.clone(),
             ipv6_addresses: eni.ipv6_addresses.clone(),
             prefixes: eni.prefixes().collect(),
@@ -332,6 +354,7 @@ impl InterfaceStatus {
             self.availability_zone.clone(),
         ];
         names.extend(self.tags.get("Name").cloned());
+        names.extend(self.belongs_to.clone());
         for pair in &self.addresses {
             names.push(pair.private_ip_address.to_string());
             names.extend(pair.public_ip_address.map(|address| address.to_string()));

@@ -47,6 +47,8 @@ pub(super) enum Problem {
         interface: InterfaceName,
         by: String,
     },
+    /// The host has no way to the internet, but perhaps to a network of the interface's.
+    NoInternet(InterfaceName),
     NoWayBack {
         interface: InterfaceName,
         said: String,
@@ -86,6 +88,10 @@ impl fmt::Display for Problem {
                 formatter,
                 "the host's way to the internet is by {by}: by {interface} instances reach only what has a route by it"
             ),
+            Self::NoInternet(interface) => write!(
+                formatter,
+                "the host has no route to the internet: by {interface} instances reach only what has a route by it"
+            ),
             Self::NoWayBack { interface, said } => write!(
                 formatter,
                 "what comes back by {interface} goes nowhere: {said} (net.ipv4.conf.{interface}.forwarding, .rp_filter)"
@@ -117,6 +123,9 @@ pub(super) fn problems(interface: &InterfaceName, facts: &Facts) -> Vec<Problem>
         return problems;
     }
     match &facts.out {
+        Some(Way::Refused(error)) if error.kind() == io::ErrorKind::NetworkUnreachable => {
+            problems.push(Problem::NoInternet(interface.clone()));
+        }
         Some(Way::Refused(error)) => problems.push(Problem::NoWayOut(error.to_string())),
         Some(Way::By(by)) if by != interface.as_str() => problems.push(Problem::OtherWay {
             interface: interface.clone(),
@@ -163,7 +172,7 @@ mod tests {
     fn what_keeps_packets_from_getting_out_is_told_once() {
         assert_eq!(said(&well()), [""; 0]);
         type Case = (fn(&mut Facts), &'static str);
-        let cases: [Case; 9] = [
+        let cases: [Case; 10] = [
             (
                 |facts| facts.has_table = false,
                 "its table of nftables is gone",
@@ -174,6 +183,13 @@ mod tests {
             (|facts| facts.uplink = Some((false, false)), "wan0 is down"),
             (|facts| facts.uplink = Some((true, false)), "no carrier"),
             (|facts| facts.out = refused(), "goes nowhere"),
+            (
+                |facts| {
+                    let none = io::ErrorKind::NetworkUnreachable.into();
+                    facts.out = Some(Way::Refused(none));
+                },
+                "no route to the internet: by wan0",
+            ),
             (
                 |facts| facts.out = Some(Way::By("lan0".into())),
                 "is by lan0",

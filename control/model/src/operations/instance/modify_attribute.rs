@@ -262,6 +262,10 @@ fn checked_type(
             limits::short_name(eni),
             [eni.ipv4_slots(), eni.ipv6_slots()],
         )?;
+        let subnet = world.subnets.get(eni.subnet_id);
+        let is_ipv6_native = subnet.is_some_and(|subnet| subnet.is_ipv6_native());
+        let has_blocks = eni.prefixes().next().is_some();
+        limits::check_hypervisor(instance_type, is_ipv6_native, has_blocks)?;
     }
     let with_adapter = interfaces.iter().filter(|eni| eni.interface_type.has_efa());
     efa::check_adapters(instance_type, with_adapter.map(|eni| card_of(eni)))?;

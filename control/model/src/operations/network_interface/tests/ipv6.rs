@@ -495,3 +495,31 @@ fn an_ipv6_address_is_found_however_it_is_written() {
         }
     }
 }
+
+#[test]
+fn an_instance_with_a_block_is_given_no_type_that_has_none() {
+    let mut net = Net::new();
+    let both = net.both.clone();
+    let place = [
+        ("InstanceType", "t3.micro"),
+        ("NetworkInterface.1.DeviceIndex", "0"),
+        ("NetworkInterface.1.SubnetId", &*both),
+        ("NetworkInterface.1.Ipv4PrefixCount", "1"),
+    ];
+    let instance = launched(&mut net.region, &place);
+    let id = instance["instanceId"].as_str().unwrap();
+    let instances = &net.region.world.instances;
+    let stopped = Instance {
+        state: InstanceState::Stopped,
+        ..Instance::clone(instances.get(id.parse().unwrap()).unwrap())
+    };
+    net.region.world.apply(&ChangeSet::putting(stopped));
+    let change = |instance_type| [("InstanceId", id), ("InstanceType.Value", instance_type)];
+    assert_eq!(
+        net.region
+            .refused("ModifyInstanceAttribute", &change("t2.micro")),
+        "InvalidParameterCombination: The instance type t2.micro does not support prefix delegation: it is not built on the Nitro System."
+    );
+    net.region
+        .must("ModifyInstanceAttribute", &change("t3.small"));
+}
