@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use eni_agent::DnsUpstream;
 use eni_types::Ipv4Cidr;
 
+use crate::publish::Publication;
 use crate::uplink::GivenName;
 
 /// EC2 network interfaces that carry packets, on machines you own.
@@ -119,6 +120,10 @@ pub(crate) struct DevOptions {
     /// until the region is stopped.
     #[arg(long, value_name = "INTERFACE")]
     pub(crate) uplink: Option<GivenName>,
+    /// Let a TCP port of this host lead to an address of the region: an Elastic IP address, or a private one that has one. May
+    /// be given several times.
+    #[arg(long, value_name = "[HOST:]PORT:ADDRESS:PORT")]
+    pub(crate) publish: Vec<Publication>,
 }
 
 /// `openeni uplink`.

@@ -31,6 +31,7 @@ use crate::cli::{
 };
 use crate::directory::{Directory, DirectoryError, Endpoint};
 use crate::metrics::Metrics;
+use crate::publish::{Publication, Published};
 use crate::status;
 use crate::uplink::{HeldUplink, UplinkError};
 
@@ -250,6 +251,8 @@ struct Started {
     statuses: UnixListener,
     /// Where Prometheus asks, if it may.
     scrapes: Option<TcpListener>,
+    /// Ports of the host that lead to the region.
+    published: Vec<(Publication, std::net::TcpListener)>,
     /// Dropped last: it is off when the network is down.
     uplink: Option<HeldUplink>,
 }
@@ -272,6 +275,12 @@ async fn start(
     let listen = listener
         .local_addr()
         .map_err(machine("cannot tell the address listened on"))?;
+    let mut published = Vec::new();
+    for publication in &options.publish {
+        let listener = bind(publication.listen, "--publish").await?;
+        let listener = listener.into_std().map_err(machine("cannot listen"))?;
+        published.push((*publication, listener));
+    }
     let adapters = Arc::new(Adapters::new(directory.run_directory()?));
     let upstream = options.dns_upstream.clone().unwrap_or_default();
     let guests = guest_api(directory, region, api)?;
@@ -299,6 +308,7 @@ async fn start(
         adapters,
         statuses: status_listener(directory)?,
         scrapes,
+        published,
         uplink,
     })
 }
@@ -331,6 +341,7 @@ async fn serve_region(
         adapters,
         statuses,
         scrapes,
+        published,
         uplink: _uplink,
     } = started;
     let agent = Arc::new(agent);
@@ -351,6 +362,8 @@ async fn serve_region(
         until(stopped.clone()),
     ));
     let measured = tokio::spawn(metrics.keep(scrapes, until(stopped)));
+    let published = Published::begin(published, &region);
+    let published = published.map_err(machine("cannot publish ports"))?;
     tell_of_missing_libraries()?;
     // A status is given after the first pass: what reads `ready` finds the way to the host.
     let _ = tokio::time::timeout(FIRST_PASS_PATIENCE, agent.status()).await;
@@ -367,6 +380,7 @@ async fn serve_region(
         _ = terminate.recv() => {}
     }
     info!("taking the network down; the data stays");
+    drop(published);
     stop.send_replace(true);
     for server in [api, status, measured] {
         // A server that panicked has said so; the network comes down all the same.

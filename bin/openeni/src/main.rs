@@ -11,6 +11,7 @@ mod instance;
 mod log;
 mod metrics;
 mod privilege;
+mod publish;
 mod status;
 mod uplink;
 
