@@ -177,13 +177,6 @@ impl Filtered for RouteTableDescription {
                     give(one.route_table_id.to_string());
                 }
             }
-            "association.gateway-id" => {
-                for one in &self.association_set.items {
-                    if let Some(one) = &one.gateway_id {
-                        give(one.to_string());
-                    }
-                }
-            }
             "association.subnet-id" => {
                 for one in &self.association_set.items {
                     if let Some(one) = &one.subnet_id {

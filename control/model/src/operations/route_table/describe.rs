@@ -47,6 +47,10 @@ impl Described for RouteTable {
             };
             give(value.into());
         }
+        let gateways = self.associations.iter().filter_map(|one| one.gateway_id);
+        if name == "association.gateway-id" {
+            gateways.for_each(|id| give(id.to_string().into()));
+        }
         let give = &mut |value: String| give(value.into());
         self.describe(scope).filter_values(name, give);
     }
