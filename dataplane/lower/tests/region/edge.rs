@@ -1,6 +1,8 @@
-//! The route table of the internet gateway.
+//! The internet gateway and its route table.
 
-use eni_model::resource::{Route, RouteOrigin, RouteTable, RouteTableAssociation, RouteTarget};
+use eni_model::resource::{
+    InternetGateway, Route, RouteOrigin, RouteTable, RouteTableAssociation, RouteTarget,
+};
 use eni_model::tags::Tags;
 use eni_pipeline::testing::scenario::Dice;
 use eni_types::{IpCidr, RouteTableAssociationId, RouteTableId, TypedId};
@@ -42,6 +44,17 @@ impl Region {
             eni.source_dest_check = false;
             self.put(eni);
         }
+    }
+
+    /// Detaches the internet gateway, or attaches it again.
+    pub(super) fn toggle_gateway(&mut self) {
+        let gateway = self.world().internet_gateways.get(self.gateway_id).unwrap();
+        let mut gateway = InternetGateway::clone(gateway);
+        gateway.vpc_id = match gateway.vpc_id {
+            Some(_) => None,
+            None => Some(self.vpc_id),
+        };
+        self.put(gateway);
     }
 
     /// The gateway uses no table.

@@ -13,10 +13,9 @@ use std::net::Ipv4Addr;
 
 use eni_lower::{Numbers, VportNumbers};
 use eni_model::resource::{
-    Address, AddressAssociation, Instance, InternetGateway, IpProtocol, NetworkAcl,
-    NetworkAclEntry, NetworkInterface, PortRange, Route, RouteOrigin, RouteTable, RouteTarget,
-    RuleAction, RulePeer, SecurityGroup, SecurityGroupRule, Vpc, VpcPeeringConnection,
-    VpcPeeringConnectionStatus,
+    Address, AddressAssociation, Instance, IpProtocol, NetworkAcl, NetworkAclEntry,
+    NetworkInterface, PortRange, Route, RouteOrigin, RouteTable, RouteTarget, RuleAction, RulePeer,
+    SecurityGroup, SecurityGroupRule, Vpc, VpcPeeringConnection, VpcPeeringConnectionStatus,
 };
 use eni_model::tags::Tags;
 use eni_model::testing::TestWorld;
@@ -449,17 +448,6 @@ impl Region {
         let mut eni = self.interface(dice.pick(&self.interfaces()));
         eni.source_dest_check = !eni.source_dest_check;
         self.put(eni);
-    }
-
-    /// Detaches the internet gateway, or attaches it again.
-    fn toggle_gateway(&mut self) {
-        let gateway = self.world().internet_gateways.get(self.gateway_id).unwrap();
-        let mut gateway = InternetGateway::clone(gateway);
-        gateway.vpc_id = match gateway.vpc_id {
-            Some(_) => None,
-            None => Some(self.vpc_id),
-        };
-        self.put(gateway);
     }
 
     /// Ends the peering, or begins it again.
