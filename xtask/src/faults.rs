@@ -87,6 +87,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     repository::conclude("faults", findings)
 }
 
+/// Whether the list can be read: a change of a source may have taken a text away.
+pub(crate) fn check() -> Result<(), Failure> {
+    read().map(drop)
+}
+
 /// The list, its names unique and each text found once in its file.
 fn read() -> Result<Vec<Fault>, Failure> {
     let text = repository::text(Path::new(LIST))?.unwrap_or_default();

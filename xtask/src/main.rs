@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     }
     let outcome = match Arguments::parse().task {
         Task::Layers(options) => layers::run(&options),
-        Task::Tidy => tidy::run(),
+        Task::Tidy => tidy::run().and_then(|()| faults::check()),
         Task::Api(options) => api::run(&options),
         Task::Ebpf(task) => ebpf::run(&task),
         Task::Fuzz(options) => fuzz::run(&options),
