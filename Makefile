@@ -22,9 +22,12 @@ LANE_TESTS = $(RUN_AS_ROOT) cargo nextest run --locked $$(cargo xtask lane $(1))
 END_TO_END = $(AS_ROOT) env PYTHONDONTWRITEBYTECODE=1 OPENENI=$(abspath $(CARGO_TARGET_DIR))/debug/openeni .venv/bin/pytest tests/e2e
 BUILD_REGION = cargo build --locked --package openeni --package eni-efa-verbs --package eni-efa-provider
 
+# All at once, as the tests want it: a smaller choice of packages has other features, and most of it would be built twice.
+BUILD_ALL = cargo build --locked --workspace --all-targets
+
 test: ## Every test: Rust, then the AWS CLI and boto3 against a running region.
 	scripts/setup test
-	$(BUILD_REGION)
+	$(BUILD_ALL)
 	$(RUN_AS_ROOT) cargo nextest run --locked --workspace
 	$(END_TO_END)
 
