@@ -4,7 +4,7 @@ import json
 
 from namespaces import until
 from region import ROOT
-from test_inside import give_role
+from test_inside import PYTHON, give_role
 from test_ipv6 import Both
 from test_time import host_clock_is_kept_right
 
@@ -63,6 +63,19 @@ def test_the_sdk_for_javascript_finds_its_region_and_credentials_with_nothing_se
     shown = json.loads(region.run(instance, f"{bare} NODE_PATH={NODE_MODULES} node {DESCRIBE}"))
     assert shown["region"] == "us-east-1"
     assert interface["NetworkInterfaceId"] in shown["ids"]
+
+
+def test_boto3_finds_credentials_by_ipv6(region, network):
+    """As AWS's SDKs do with their endpoint mode, where instance metadata is not to be had by IPv4."""
+    instance, _ = Both(network).host(network.subnet_a)
+    give_role(region, instance)
+    network.ec2.modify_instance_metadata_options(InstanceId=instance, HttpProtocolIpv6="enabled")
+    region.run(instance, "ip route add unreachable 169.254.169.254")
+    bare = "env -u AWS_ACCESS_KEY_ID HOME=/nonexistent AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE={}"
+    program = "import boto3; print(boto3.Session().get_credentials().method)"
+    script = f"{bare} {PYTHON} -c '{program}'"
+    assert region.run(instance, script.format("IPv6")).strip() == "iam-role"
+    assert not region.succeeds(instance, script.format("IPv4"))
 
 
 def test_chrony_reads_the_time_by_both_families(region, network):

@@ -199,3 +199,28 @@ def test_a_guest_gives_nobody_an_address(region, network, both):
     (region.directory / "forge6.py").write_text(FORGE)
     region.run(forger, f"python3 {region.directory}/forge6.py {victim}")
     until(lambda: region.drops(eni).get("dhcp_answer", 0) == 5, "they are not dropped")
+
+
+FLOOD = """
+import socket, time
+scope = socket.if_nametoindex("eth0")
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+end = time.monotonic() + 8
+while time.monotonic() < end:
+    s.sendto(bytes([1]) * 60, ("ff02::1:2", 547, 0, scope))
+    s.sendto(bytes(48), ("fd00:ec2::123", 123))
+"""
+
+
+def test_a_flood_of_one_instance_is_counted_and_costs_its_neighbour_nothing(region, network, both):
+    noisy, _ = both.host(network.subnet_a)
+    quiet, _ = closed_host(network, network.subnet_a)
+    eni = network.ec2.describe_instances(InstanceIds=[noisy])["Reservations"][0]["Instances"][0]
+    eni = eni["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    (region.directory / "flood6.py").write_text(FLOOD)
+    region.run(noisy, f"setsid python3 {region.directory}/flood6.py </dev/null >/dev/null 2>&1 &")
+    dropped = lambda: region.drops(eni).get("linklocal_allowance_exceeded", 0)
+    until(lambda: dropped() > 0, "nothing is dropped")
+    for _ in range(3):
+        sender, _, _ = ask(region, quiet, f"{SOLICIT:02x}0a0b0c{NAME}{association()}000e0000")
+        assert sender == "fe80:ec2::1"
