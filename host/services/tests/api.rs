@@ -220,3 +220,26 @@ fn unfinished_handshakes_keep_no_neighbour_waiting_and_end() {
     assert!(began.elapsed() < Duration::from_secs(15), "{began:?}");
     assert!(bench.call(VPORTS[0]).is_ok());
 }
+
+/// Those before TLS and behind it; nobody else's.
+#[test]
+fn the_connections_of_an_endpoint_that_goes_are_reset_at_once() {
+    let bench = Bench::new();
+    let [gone, other] = VPORTS;
+    let connected = |vport| {
+        let mut stream = bench.tls(bench.connect(vport), "sts.amazonaws.com");
+        stream.conn.complete_io(&mut stream.sock).unwrap();
+        stream
+    };
+    let mut silent = bench.connect(gone);
+    // Accepted behind that one.
+    let mut secured = connected(gone);
+    let mut neighbour = connected(other);
+    bench.askers.end_connections(&[gone]);
+    for stream in [&mut silent, &mut secured.sock] {
+        let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+    assert!(call(&mut neighbour).is_ok());
+    assert!(bench.call(gone).is_ok(), "who has the number next");
+}
