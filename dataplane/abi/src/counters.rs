@@ -72,7 +72,7 @@ drop_reasons! {
     Multicast = 9, "multicast";
     /// The source MAC is not the interface's.
     SpoofedMac = 10, "spoofed_mac";
-    /// The source address is not the interface's, and the source/destination check is on, or it asks a service or an endpoint.
+    /// Not the interface's own source address: where that is checked, in the router's or resolver's name, or to a service or endpoint.
     SpoofedAddress = 11, "spoofed_address";
     /// ARP that the fabric does not answer: gratuitous, for the guest's own address, for an address nobody has.
     ArpUnanswered = 12, "arp_unanswered";
@@ -170,6 +170,8 @@ drop_reasons! {
     EndpointAllowanceExceeded = 58, "endpoint_allowance_exceeded";
     /// Through a NAT gateway, from an address to which its subnet has no way back: of no VPC's block, and behind no interface.
     NatSource = 59, "nat_source";
+    /// A redirect of ICMP: a host takes them from the router of its link only, and that is the fabric, which sends none.
+    Redirect = 60, "redirect";
 }
 
 /// Value of [`crate::map::TRAFFIC`], by vport: what was delivered, seen from the interface. Bytes are those of frames.

@@ -10,6 +10,10 @@ use eni_abi::{Address, DecidingRule, DropReason, Location, Route, SERVICES_VPORT
 use crate::packet::Scratch;
 use crate::{Arrival, Frame, Memory, Tables, admission, rewrite, service, slow};
 
+/// One sender may send endpoints as many packets as go to one of them, divided by this: a flood of one leaves room for others. They
+/// are taken of what it may send to link-local services.
+const ENDPOINT_SHARES: u32 = 8;
+
 /// Whether what an endpoint answers finds the packet's sender: whoever may send for others must not ask in the name of somebody who
 /// then gets the answers, and of whose places they would take (RFC 2827; RFC 3704, section 2.2).
 ///
@@ -65,12 +69,17 @@ pub(crate) fn hand_over<F: Frame, T: Tables, M: Memory>(
     }
     let end = service::end_for(packet, Service::Api, tables)?;
     let vport = path.target;
-    if !memory.take_link_local(vport, Service::Api, frame.packets(), arrival.now_ns) {
+    // Whatever is dropped here tells of its sender.
+    scratch.charged_vport = arrival.vport;
+    let packets = frame.packets();
+    let of_sender = packets.saturating_mul(ENDPOINT_SHARES);
+    let mut take =
+        |vport, packets| memory.take_link_local(vport, Service::Api, packets, arrival.now_ns);
+    if !take(arrival.vport, of_sender) || !take(vport, packets) {
         return Err(DropReason::EndpointAllowanceExceeded);
     }
     path.new_destination = Address::v4(Service::Api.address(vport));
     path.target = SERVICES_VPORT;
-    scratch.charged_vport = arrival.vport;
     rewrite::route(frame, end.mac, end.router_mac).ok_or(DropReason::RewriteFailed)?;
     slow::translate(frame, scratch).ok_or(DropReason::RewriteFailed)
 }

@@ -14,7 +14,7 @@ use eni_abi::{
     NatKey, Port, Ports, Route, Vport,
 };
 use eni_wire::tcp_flag::{ACK, FIN, RST, SYN};
-use eni_wire::{FragmentPart, IcmpQuery, icmp_type, protocol};
+use eni_wire::{FragmentPart, IcmpQuery, protocol};
 
 use crate::packet::{Packet, Scratch};
 use crate::{
@@ -148,9 +148,7 @@ fn kind(packet: &Packet) -> Result<Kind, DropReason> {
         let opens = packet.tcp_flags & (SYN | ACK | FIN | RST) == SYN;
         return Ok(Kind::Flow(packet.destination_port, opens));
     }
-    // A redirect is about one link, which nobody behind a gateway is on (RFC 1812, section 5.2.7.2).
-    let [icmp_type, _] = packet.destination_port.0.to_ne_bytes();
-    if packet.has_embedded && icmp_type != icmp_type::REDIRECT {
+    if packet.has_embedded {
         return Ok(Kind::Error);
     }
     match query(packet.destination_port) {

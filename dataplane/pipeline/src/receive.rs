@@ -1,7 +1,9 @@
 //! The stages up to the services of the router: parse, anti-spoof, and whose business the packet is.
 
 use eni_abi::{Address, DropReason, Ipv4, MappingKey, ROUTER_LINK_LOCAL, Vport};
-use eni_wire::{ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, Mac, icmpv6_type};
+use eni_wire::{
+    ETHERNET_WORDS, EtherType, EthernetHeader, FragmentPart, Mac, icmp_type, icmpv6_type,
+};
 
 use crate::packet::{Addressee, Packet, Scratch};
 use crate::{Arrival, Frame, Tables, arp, icmp, icmpv6, neighbor, service, service_ipv6};
@@ -74,6 +76,7 @@ pub(crate) fn receive<F: Frame, T: Tables>(
         return Err(DropReason::DhcpAnswer);
     }
     refuse_groups(packet, sender)?;
+    refuse_redirect(packet)?;
     check_source(packet, sender, arrival, tables)?;
     if service::asked(packet, sender).is_some() {
         return Ok(Received::ForService);
@@ -197,7 +200,19 @@ fn refuse_groups(packet: &Packet, sender: &Vport) -> Result<(), DropReason> {
     Ok(())
 }
 
-/// The source address must be the vport's own, unless EC2's source/destination check is off.
+/// Nobody but the router of a host's link may redirect it (RFC 1122, section 3.2.2.2), which is the fabric. One that quotes a
+/// tracked flow would pass as an error about it, and lead its sender's packets to a neighbour.
+#[inline(always)]
+fn refuse_redirect(packet: &Packet) -> Result<(), DropReason> {
+    let [icmp_type, _] = packet.destination_port.0.to_ne_bytes();
+    let has_type = packet.is_icmp() && packet.part != FragmentPart::Later;
+    if has_type && icmp_type == icmp_type::REDIRECT {
+        return Err(DropReason::Redirect);
+    }
+    Ok(())
+}
+
+/// The source address must be the vport's own, unless EC2's source/destination check is off; never is it the fabric's.
 #[inline(always)]
 fn check_source<T: Tables>(
     packet: &mut Packet,
@@ -206,10 +221,25 @@ fn check_source<T: Tables>(
     tables: &T,
 ) -> Result<(), DropReason> {
     note_owner(packet, sender, arrival, tables);
-    if sender.has(Vport::SOURCE_DEST_CHECK) && !packet.owns_source {
+    let is_checked = sender.has(Vport::SOURCE_DEST_CHECK) || is_fabrics(packet, sender);
+    if is_checked && !packet.owns_source {
         return Err(DropReason::SpoofedAddress);
     }
     Ok(())
+}
+
+/// Whether the source is the address of the sender's router, or of its VPC's resolver: whoever may send for others must not answer
+/// in their name.
+#[inline(always)]
+fn is_fabrics(packet: &Packet, sender: &Vport) -> bool {
+    if sender.has(Vport::UPLINK) {
+        return false;
+    }
+    if packet.is_ipv6 {
+        return is_router(sender, packet.source);
+    }
+    let source = packet.source.last_four();
+    source == sender.router_address || sender.has_resolver() && source == sender.resolver_address
 }
 
 /// Looks up whether the source address is the vport's own. The uplink is in no VPC.

@@ -197,25 +197,36 @@ fn it_answers_in_its_own_name_only_and_not_where_no_route_leads() {
     bench.step(SERVICES, &answer(ANNA, ACK).bytes(), &["4095 blackhole"]);
 }
 
-/// Which is not that of its clients, who may ask for names meanwhile.
+/// And what all of them together may is the endpoint's.
 #[test]
-fn an_endpoint_has_an_allowance_of_its_own() {
+fn a_flood_of_one_sender_leaves_room_for_others() {
     let mut bench = region();
     let asked = question(ANNA, ACK).bytes();
-    for _ in 0..16 * LINK_LOCAL_PACKETS_PER_SECOND {
+    for _ in 0..2 * LINK_LOCAL_PACKETS_PER_SECOND {
         bench.step(ANNA, &asked, ASKS);
     }
-    let exceeded: &[&str] = &["12 endpoint_allowance_exceeded"];
-    bench.step(ANNA, &asked, exceeded);
-    bench.step(BERT, &question(BERT, ACK).bytes(), exceeded);
+    bench.step(ANNA, &asked, &["10 endpoint_allowance_exceeded"]);
+    let other = question(BERT, ACK).bytes();
+    bench.step(BERT, &other, &["11 out", "4095 in"]);
+    bench.step(SERVICES, &answer(ANNA, ACK).bytes(), ANSWERED);
+    bench.pass_seconds(1);
+    bench.step(ANNA, &asked, ASKS);
+
+    let taken = bench.memory.link_local[&CARL];
+    bench
+        .memory
+        .link_local
+        .get_mut(&CARL)
+        .unwrap()
+        .spent_until_ns += 2_000_000_000;
+    bench.step(BERT, &other, &["11 endpoint_allowance_exceeded"]);
     let by_the_fabric = Datagram {
         destination: API,
         ..question(ANNA, ACK)
     };
     bench.step(ANNA, &by_the_fabric.bytes(), ASKS);
-    bench.step(SERVICES, &answer(ANNA, ACK).bytes(), ANSWERED);
-    bench.pass_seconds(1);
-    bench.step(ANNA, &asked, ASKS);
+    bench.memory.link_local.insert(CARL, taken);
+    bench.step(BERT, &other, &["11 out", "4095 in"]);
 }
 
 /// An endpoint's answers find who has asked: in others' names nobody does, unless routes lead to them by the sender.

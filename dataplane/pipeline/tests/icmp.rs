@@ -4,9 +4,11 @@
 mod support;
 
 use eni_abi::Direction::{Egress, Ingress};
+use eni_abi::Vport;
 use eni_pipeline::testing::Rule;
 use eni_pipeline::testing::frames::{Datagram, checksums_hold, echo, icmp_error, udp};
-use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, private, public};
+use eni_pipeline::testing::region::{ANNA, BERT, CARL, UPLINK, ip, private, public};
+use eni_wire::icmp_type::REDIRECT;
 use eni_wire::protocol::{ICMP, UDP};
 use support::{ANSWERS, Bench, PASSES, WORLD, connections_of, set_rules};
 
@@ -38,6 +40,9 @@ fn a_request_opens_the_way_for_its_own_answers_only() {
             allow_only(&mut bench, BERT, request);
             bench.step(ANNA, &message(ANNA, BERT, [request, 0], identifier), PASSES);
             for other in 0..=255 {
+                if other == REDIRECT {
+                    continue;
+                }
                 let (asks, answers) = (other == request, other == answer);
                 let moved = if asks { PASSES } else { NOT_IN };
                 bench.step(ANNA, &message(ANNA, BERT, [other, 0], identifier), moved);
@@ -70,8 +75,8 @@ fn an_answer_bears_the_code_of_its_request() {
 
 #[test]
 fn what_neither_asks_nor_answers_is_asked_of_the_rules_each_time() {
-    for icmp_type in (0..=255).filter(|number| QUERIES.iter().all(|(request, _)| request != number))
-    {
+    let is_query = |number| QUERIES.iter().any(|(request, _)| *request == number);
+    for icmp_type in (0..=255).filter(|number| !is_query(*number) && *number != REDIRECT) {
         let mut bench = Bench::new();
         let frame = message(ANNA, BERT, [icmp_type, 0], 5);
         allow_only(&mut bench, BERT, icmp_type);
@@ -81,6 +86,46 @@ fn what_neither_asks_nor_answers_is_asked_of_the_rules_each_time() {
         set_rules(&mut bench, BERT, &[]);
         bench.step(ANNA, &frame, NOT_IN);
     }
+}
+
+/// Whoever sends it, and whatever it quotes: it would lead a guest's packets to a neighbour.
+#[test]
+fn nobody_redirects_a_guest() {
+    let (mut bench, request) = asked();
+    let every = Rule::everything(Ingress);
+    set_rules(&mut bench, ANNA, &[every, Rule::everything(Egress)]);
+    bench.tables.vports.get_mut(&BERT).unwrap().flags &= !Vport::SOURCE_DEST_CHECK;
+    for code in 0..4 {
+        let redirect = icmp_error(BERT, private(ANNA), [REDIRECT, code], &request.datagram());
+        let by_the_router = Datagram {
+            source: [10, 0, 1, 1],
+            ..redirect.clone()
+        };
+        for forged in [redirect, by_the_router] {
+            bench.step(BERT, &forged.bytes(), &["11 redirect"]);
+        }
+    }
+}
+
+/// With the check off one may send in others' names, but not in the fabric's.
+#[test]
+fn nobody_speaks_for_the_router_or_the_resolver() {
+    let mut bench = Bench::new();
+    let row = bench.tables.vports.get_mut(&BERT).unwrap();
+    row.flags &= !Vport::SOURCE_DEST_CHECK;
+    row.resolver_address = ip([10, 0, 0, 2]);
+    let router = row.router_address;
+    let told = |source| {
+        Datagram {
+            source,
+            ..udp(BERT, private(ANNA), (53, 40_000))
+        }
+        .bytes()
+    };
+    for source in [[10, 0, 0, 2], router.0.to_ne_bytes()] {
+        bench.step(BERT, &told(source), &["11 spoofed_address"]);
+    }
+    bench.step(BERT, &told([10, 0, 0, 3]), ANSWERS);
 }
 
 /// Bert, who may say nothing by himself, has answered a query of Anna's.

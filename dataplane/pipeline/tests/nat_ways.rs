@@ -167,13 +167,13 @@ fn a_redirect_passes_neither_way() {
         .unwrap();
     for code in 0..4 {
         let redirect = icmp_error(UPLINK, outer(0), [5, code], &out[14..]);
-        bench.step(UPLINK, &redirect.bytes(), &["9 nat_protocol"]);
+        bench.step(UPLINK, &redirect.bytes(), &["9 redirect"]);
     }
     let (_, port) = source_of(&out);
     let answer = udp(UPLINK, outer(0), (53, port)).bytes();
     let came = bench.step(UPLINK, &answer, COMES_BACK).unwrap();
     let redirect = icmp_error(CARL, SERVER, [5, 1], &came[14..]);
-    bench.step(CARL, &redirect.bytes(), &["12 nat_protocol"]);
+    bench.step(CARL, &redirect.bytes(), &["12 redirect"]);
 }
 
 /// Carl may send for others; what cannot come back does not go.

@@ -55,7 +55,8 @@ pub(super) fn may_send(
     let source_passes = if to_router && is_on_link {
         true
     } else {
-        !stays_home(packet.source) && (own || !eni.source_dest_check)
+        let is_fabrics = is_router(world, from, packet.source);
+        !stays_home(packet.source) && (own || !eni.source_dest_check && !is_fabrics)
     };
     has_ipv6(eni)
         && !is_of_link(packet)

@@ -180,7 +180,8 @@ pub(crate) fn decide(
     packet: &Packet,
     chosen: &NatFlows,
 ) -> Option<Delivery> {
-    if packet.tag != Tag::None || packet.options == IpOptions::SourceRoute {
+    let redirects = is_redirect(packet) && !matches!(from, Place::Services(_));
+    if redirects || packet.tag != Tag::None || packet.options == IpOptions::SourceRoute {
         return None;
     }
     let router = match from {
@@ -343,7 +344,21 @@ fn may_send(world: &World, eni: &NetworkInterface, packet: &Packet) -> bool {
         return false;
     }
     let strange = |address| stays_home(address) && !inside(address);
-    (own || !eni.source_dest_check) && !strange(packet.source) && !strange(packet.destination)
+    let vpc = world.vpcs.get(eni.vpc_id);
+    let resolver = vpc.and_then(|vpc| vpc.resolver_address());
+    let router = block.and_then(|block| block.nth(1));
+    // Neither may be spoken for, whether or not the check is on.
+    let mut fabrics = [resolver, router].into_iter().flatten();
+    let is_fabrics = fabrics.any(|address| IpAddr::V4(address) == packet.source);
+    (own || !eni.source_dest_check && !is_fabrics)
+        && !strange(packet.source)
+        && !strange(packet.destination)
+}
+
+/// RFC 792: of type 5. Nobody may send any.
+fn is_redirect(packet: &Packet) -> bool {
+    let has_type = packet.protocol == ICMP && !matches!(packet.piece, Piece::Later { .. });
+    has_type && packet.destination_port >> 8 == 5
 }
 
 /// An interface whose attachment carries packets.

@@ -45,7 +45,6 @@ pub(crate) struct SeenByGateways {
     pub(crate) by_another_way: u64,
     /// From an address to which there is no way back.
     pub(crate) without_return: u64,
-    pub(crate) redirects: u64,
     /// Of flows to a peered VPC, and back.
     pub(crate) peers: [u64; 2],
     /// For endpoints, and from them.
@@ -156,7 +155,6 @@ fn kind(packet: &Packet) -> Option<Kind> {
         UDP => Some(Kind::Flow(packet.destination_port, true)),
         TCP | ICMP if packet.piece != Piece::Whole => None,
         TCP => Some(Kind::Flow(packet.destination_port, packet.opens)),
-        ICMP if is_redirect(packet) => None,
         ICMP if whole_quote(packet).is_some() => Some(Kind::Error),
         ICMP => {
             let (request, is_answer) = query_of(packet.destination_port)?;
@@ -164,11 +162,6 @@ fn kind(packet: &Packet) -> Option<Kind> {
         }
         _ => None,
     }
-}
-
-/// RFC 792: of type 5.
-fn is_redirect(packet: &Packet) -> bool {
-    packet.protocol == ICMP && packet.destination_port >> 8 == 5
 }
 
 /// Which way the gateway's subnet sends what is for the packet's destination; nothing of a packet to whose source it has no way back.
@@ -240,7 +233,6 @@ pub(super) fn decide(
         true => way_out(world, seen, subnet, packet)?,
         false => way_in(from, way),
     };
-    seen.redirects += u64::from(is_redirect(packet));
     let is_endpoints = matches!(from, Place::Interface(id) if endpoints::is_endpoint(world, id));
     let translated = match (met.outward, kind(packet)?) {
         (true, Kind::Flow(remote_port, opens)) => {

@@ -85,7 +85,6 @@ pub(crate) fn walk_gateways(
     let counts = [
         sum(|seen| seen.by_another_way),
         sum(|seen| seen.without_return),
-        sum(|seen| seen.redirects),
         sum(|seen| seen.peers[0]),
         sum(|seen| seen.peers[1]),
         sum(|seen| seen.endpoints[0]),
