@@ -159,25 +159,60 @@ fn mounted(table: &str) -> Option<PathBuf> {
 fn mount_at(mount_point: PathBuf) -> Result<PathBuf, InstanceError> {
     let failed = |source| file_error("mount cgroup2 on", mount_point.clone())(source);
     fs::create_dir_all(&mount_point).map_err(failed)?;
-    let there =
-        statfs(&mount_point).is_ok_and(|found| found.filesystem_type() == CGROUP2_SUPER_MAGIC);
-    if !there {
-        let none: Option<&str> = None;
-        mount(
-            Some("cgroup2"),
-            &mount_point,
-            Some("cgroup2"),
-            MsFlags::empty(),
-            none,
-        )
-        .map_err(|errno| failed(errno.into()))?;
+    if !is_hierarchy(&mount_point) {
+        mount_hierarchy(&mount_point).map_err(|errno| failed(errno.into()))?;
     }
     Ok(mount_point)
 }
 
+fn is_hierarchy(directory: &Path) -> bool {
+    statfs(directory).is_ok_and(|found| found.filesystem_type() == CGROUP2_SUPER_MAGIC)
+}
+
+/// Mounts the hierarchy, unless another process has just done so: the kernel mounts none twice on the same directory.
+fn mount_hierarchy(mount_point: &Path) -> Result<(), Errno> {
+    let (source, none) = (Some("cgroup2"), None::<&str>);
+    match mount(source, mount_point, source, MsFlags::empty(), none) {
+        Err(Errno::EBUSY) if is_hierarchy(mount_point) => Ok(()),
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+
+    use nix::sched::{CloneFlags, unshare};
+
     use super::*;
+
+    #[test]
+    fn root_the_hierarchy_is_mounted_once_by_whoever_comes_first() {
+        unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        let private = MsFlags::MS_PRIVATE | MsFlags::MS_REC;
+        let none: Option<&str> = None;
+        mount(none, "/", none, private, none).unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let mount_point = temporary.path().join("cgroup");
+        // Each has seen that it is not there.
+        fs::create_dir(&mount_point).unwrap();
+        let start = Barrier::new(4);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    mount_hierarchy(&mount_point).unwrap();
+                });
+            }
+        });
+        assert!(is_hierarchy(&mount_point));
+        assert_eq!(mount_at(mount_point.clone()).unwrap(), mount_point);
+        umount2(&mount_point, MntFlags::empty()).unwrap();
+        assert!(!is_hierarchy(&mount_point));
+        // What is not there cannot have been mounted by another.
+        let gone = mount_point.join("gone");
+        assert_eq!(mount_hierarchy(&gone), Err(Errno::ENOENT));
+    }
 
     #[test]
     fn the_hierarchy_is_found_wherever_it_is_mounted_writable() {
