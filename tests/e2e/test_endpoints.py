@@ -191,5 +191,7 @@ def test_what_is_not_here_is_refused_by_name(network):
     assert details[SERVICE]["PrivateDnsName"] == EC2
     with refused("UnsupportedOperation", "gateway endpoint"):
         ec2.create_vpc_endpoint(VpcId=network.vpc_id, ServiceName="com.amazonaws.us-east-1.s3")
+    with refused("InvalidParameter", "available service types"):
+        ec2.create_vpc_endpoint(VpcEndpointType="Gateway", VpcId=network.vpc_id, ServiceName=SERVICE)
     with refused("InvalidParameter", "enableDnsHostnames"):
         ec2.create_vpc_endpoint(VpcEndpointType="Interface", VpcId=network.vpc_id, ServiceName=SERVICE)

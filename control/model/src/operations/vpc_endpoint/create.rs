@@ -93,6 +93,8 @@ impl CreateVpcEndpoint {
             .find(|service| service.endpoint_service_name(region) == name);
         match (kind, service) {
             ("Interface", Some(service)) => Ok(service),
+            ("Gateway", Some(_)) => Err(mismatched(kind, "Interface")),
+            ("Interface", None) if is_of_gateways(name, region) => Err(mismatched(kind, "Gateway")),
             ("Gateway", None) if is_of_gateways(name, region) => {
                 unsupported::refuse("A gateway endpoint", true)?;
                 Err(no_such(name))
@@ -111,6 +113,14 @@ fn is_of_gateways(name: &str, region: &str) -> bool {
     ["s3", "dynamodb"]
         .iter()
         .any(|service| name == format!("com.amazonaws.{region}.{service}"))
+}
+
+/// Of a service that [`DescribeVpcEndpointServices`](crate::api::vpc_endpoint_service::DescribeVpcEndpointServices) lists with
+/// another type.
+fn mismatched(asked: &str, available: &str) -> Ec2Error {
+    let message =
+        format!("Endpoint type ({asked}) does not match available service types ([{available}]).");
+    ErrorCode::InvalidParameter.with(message)
 }
 
 fn no_such(name: &str) -> Ec2Error {

@@ -144,7 +144,19 @@ fn what_cannot_be_is_refused_by_name() {
         ),
         (
             &[vpc, INTERFACE, s3],
-            "InvalidServiceName: The Vpc Endpoint Service 'com.amazonaws.us-east-1.s3' does not exist",
+            "InvalidParameter: Endpoint type (Interface) does not match available service types ([Gateway]).",
+        ),
+        (
+            &[vpc, ("VpcEndpointType", "Gateway"), EC2],
+            "InvalidParameter: Endpoint type (Gateway) does not match available service types ([Interface]).",
+        ),
+        (
+            &[vpc, EC2],
+            "InvalidParameter: Endpoint type (Gateway) does not match available service types ([Interface]).",
+        ),
+        (
+            &[vpc, INTERFACE, ("ServiceName", "mine")],
+            "InvalidServiceName: The Vpc Endpoint Service 'mine' does not exist",
         ),
         (
             &[vpc, INTERFACE],
