@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -52,6 +52,10 @@ pub(crate) enum PublicationError {
         "{0} is no IPv4 address: published ports lead to Elastic IP addresses, or private ones that have one"
     )]
     Address(String),
+    #[error(
+        "{0} is an IPv6 address: ADDRESS is one of IPv4, an Elastic IP address, or a private one that has one"
+    )]
+    Ipv6(Ipv6Addr),
 }
 
 impl FromStr for Publication {
@@ -63,6 +67,12 @@ impl FromStr for Publication {
         else {
             return Err(PublicationError::Form);
         };
+        let leads_to = address.parse().ok();
+        if leads_to.is_none()
+            && let Some(address) = ipv6_led_to(text)
+        {
+            return Err(PublicationError::Ipv6(address));
+        }
         let read = |port: &str| match port.parse() {
             Ok(0) | Err(_) => Err(PublicationError::Port(port.into())),
             Ok(port) => Ok(port),
@@ -75,13 +85,22 @@ impl FromStr for Publication {
                 read.map_err(|_| PublicationError::Host(host.into()))?
             }
         };
-        let leads_to = address.parse().ok();
         Ok(Self {
             listen: SocketAddr::new(host, read(own)?),
             address: leads_to.ok_or_else(|| PublicationError::Address(address.into()))?,
             port: read(port)?,
         })
     }
+}
+
+/// The address of IPv6 that a text would lead to which leads to none of IPv4: one behind the host's port, in brackets or without.
+fn ipv6_led_to(text: &str) -> Option<Ipv6Addr> {
+    let (before, _port) = text.rsplit_once(':')?;
+    let address = match before.strip_suffix(']') {
+        Some(before) => before.rsplit_once(":[")?.1,
+        None => before.split_once(':')?.1,
+    };
+    address.parse().ok()
 }
 
 impl fmt::Display for Publication {
@@ -238,10 +257,15 @@ mod tests {
                 "127.0.0.1:8080 to 10.0.1.5:80",
             ),
             ("[::1]:8080:10.0.1.5:80", "[::1]:8080 to 10.0.1.5:80"),
+            (
+                "2001:db8::1:8080:10.0.1.5:80",
+                "[2001:db8::1]:8080 to 10.0.1.5:80",
+            ),
         ] {
             assert_eq!(read(text), Ok(read_as.to_owned()));
         }
-        use PublicationError::{Address, Form, Host, Port};
+        use PublicationError::{Address, Form, Host, Ipv6, Port};
+        let ipv6 = "2001:db8::1".parse().unwrap();
         for (text, error) in [
             ("", Form),
             ("8080", Form),
@@ -251,6 +275,9 @@ mod tests {
             ("8080:10.0.1.5:65536", Port("65536".into())),
             ("localhost:8080:10.0.1.5:80", Host("localhost".into())),
             ("8080:web:80", Address("web".into())),
+            ("9008:[2001:db8::1]:80", Ipv6(ipv6)),
+            ("9008:2001:db8::1:80", Ipv6(ipv6)),
+            ("[::1]:9008:[2001:db8::1]:80", Ipv6(ipv6)),
         ] {
             assert_eq!(read(text), Err(error), "{text}");
         }
