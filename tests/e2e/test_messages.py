@@ -211,6 +211,15 @@ def test_env_names_an_address_that_can_be_used(tmp_path):
                 line = re.search(r'eval "\$\((.*?)\)"', told)[1]
                 exports = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout
                 assert f"export AWS_ENDPOINT_URL=http://{want}\n" in exports
+                # The other commands find the region in that shell, and `--data-dir` still says otherwise.
+                for words, shown in (("status", ""), (f"status --data-dir {tmp_path}", "no region is running in ")):
+                    script = f'cd /; eval "$({line})"; unset AWS_ENDPOINT_URL; {OPENENI} {words}'
+                    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+                    assert (done.returncode == 0) == (not shown) and shown in done.stderr, done
+                # It is no contradiction of what is not a region.
+                script = f'eval "$({line})"; {OPENENI} status --fabric {tmp_path}/absent'
+                done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+                assert "no fabric service is running at " in done.stderr, done
             finally:
                 process.terminate()
                 assert process.wait(READY_SECONDS) == 0

@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::env;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -81,13 +83,22 @@ pub(crate) const DEFAULT_PUBLIC_POOL: &str = "203.0.113.0/24";
 /// Which region.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DataDirectory {
-    /// Where the region is kept.
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIRECTORY)]
+    /// Where the region is kept. Otherwise OPENENI_DATA_DIR says so, which `openeni env` exports.
+    #[arg(long, value_name = "DIR", default_value_os_t = data_directory(env::var_os(DATA_DIRECTORY_VARIABLE)))]
     pub(crate) data_dir: PathBuf,
 }
 
 /// Where a region is kept unless told otherwise.
 pub(crate) const DEFAULT_DATA_DIRECTORY: &str = "/var/lib/openeni";
+/// What tells otherwise in a shell.
+pub(crate) const DATA_DIRECTORY_VARIABLE: &str = "OPENENI_DATA_DIR";
+
+/// Where a region is kept for whom the command line names no directory. Not by clap's `env`: what is in the environment would
+/// count as said there, and `status --fabric` as a contradiction.
+fn data_directory(variable: Option<OsString>) -> PathBuf {
+    let named = variable.filter(|value| !value.is_empty());
+    named.map_or_else(|| DEFAULT_DATA_DIRECTORY.into(), PathBuf::from)
+}
 
 /// `openeni dev`.
 #[derive(Args, Clone, Debug)]
@@ -129,8 +140,9 @@ pub(crate) struct DevOptions {
 /// `openeni uplink`.
 #[derive(Args, Debug)]
 pub(crate) struct UplinkOptions {
-    /// Where the region is kept.
-    #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_DATA_DIRECTORY)]
+    /// Where the region is kept. Otherwise OPENENI_DATA_DIR says so, which `openeni env` exports.
+    #[arg(long, global = true, value_name = "DIR",
+        default_value_os_t = data_directory(env::var_os(DATA_DIRECTORY_VARIABLE)))]
     pub(crate) data_dir: PathBuf,
     /// What to do: `status`, if not given.
     #[command(subcommand)]
@@ -296,6 +308,8 @@ fn public_pool(text: &str) -> Result<Ipv4Cidr, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -330,6 +344,17 @@ mod tests {
         ] {
             let all = ["openeni", "dev"].iter().chain(arguments);
             assert_eq!(Cli::try_parse_from(all).is_ok(), right, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn the_environment_names_the_directory_where_nothing_else_does() {
+        for (variable, want) in [
+            (None, DEFAULT_DATA_DIRECTORY),
+            (Some(""), DEFAULT_DATA_DIRECTORY),
+            (Some("/srv/two"), "/srv/two"),
+        ] {
+            assert_eq!(data_directory(variable.map(Into::into)), Path::new(want));
         }
     }
 

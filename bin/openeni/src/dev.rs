@@ -27,7 +27,8 @@ use tracing::{info, warn};
 
 use crate::adapters::{Adapters, Libraries};
 use crate::cli::{
-    DEFAULT_ACCOUNT_ID, DEFAULT_DATA_DIRECTORY, DEFAULT_PUBLIC_POOL, DEFAULT_REGION, DevOptions,
+    DATA_DIRECTORY_VARIABLE, DEFAULT_ACCOUNT_ID, DEFAULT_DATA_DIRECTORY, DEFAULT_PUBLIC_POOL,
+    DEFAULT_REGION, DevOptions,
 };
 use crate::directory::{Directory, DirectoryError, Endpoint};
 use crate::metrics::Metrics;
@@ -422,8 +423,9 @@ fn next_command(options: &DevOptions) -> String {
         false => program,
     };
     let directory = &options.directory.data_dir;
+    let told_otherwise = std::env::var_os(DATA_DIRECTORY_VARIABLE).is_some();
     let directory = match directory.to_str() {
-        Some(DEFAULT_DATA_DIRECTORY) => String::new(),
+        Some(DEFAULT_DATA_DIRECTORY) if !told_otherwise => String::new(),
         _ => format!(" --data-dir {}", quoted(&whole(directory))),
     };
     format!(

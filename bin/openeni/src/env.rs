@@ -1,5 +1,6 @@
 //! `openeni env`: what a shell needs to reach the region.
 
+use crate::cli::DATA_DIRECTORY_VARIABLE;
 use crate::dev::quoted;
 use crate::directory::{Directory, DirectoryError};
 
@@ -13,6 +14,10 @@ pub(crate) fn exports(directory: &Directory) -> Result<String, DirectoryError> {
         ("AWS_SECRET_ACCESS_KEY", key_pair.secret_access_key),
         ("AWS_REGION", endpoint.region.clone()),
         ("AWS_DEFAULT_REGION", endpoint.region),
+        (
+            DATA_DIRECTORY_VARIABLE,
+            quoted(&directory.path().to_string_lossy()),
+        ),
         (
             "OPENENI_AUTHORITY",
             quoted(&directory.authority().to_string_lossy()),
