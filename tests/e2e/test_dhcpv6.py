@@ -42,7 +42,9 @@ def dhclient(region, instance, *options):
 
 def end(region, instance):
     """Ends the client, which has the port as long as it is there."""
-    pid = (region.directory / "pid6").read_text().strip()
+    file = region.directory / "pid6"
+    until(lambda: file.exists() and file.read_text().endswith("\n"), "the client does not say who it is")
+    pid = file.read_text().strip()
     region.run(instance, f"kill {pid}; while kill -0 {pid} 2>/dev/null; do sleep 0.05; done")
 
 

@@ -195,3 +195,38 @@ def test_what_is_not_here_is_refused_by_name(network):
         ec2.create_vpc_endpoint(VpcEndpointType="Gateway", VpcId=network.vpc_id, ServiceName=SERVICE)
     with refused("InvalidParameter", "enableDnsHostnames"):
         ec2.create_vpc_endpoint(VpcEndpointType="Interface", VpcId=network.vpc_id, ServiceName=SERVICE)
+
+
+# SYNs to an address, as fast as one thread can: nobody waits for their answers.
+FLOOD = """
+import socket, struct, sys, time
+flood = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+end = time.monotonic() + 5
+port = 0
+while time.monotonic() < end:
+    port = port % 60000 + 1
+    flood.sendto(struct.pack(">HHIIBBHHH", port, 443, 1, 0, 5 << 4, 2, 65535, 0, 0), (sys.argv[1], 443))
+"""
+
+
+def test_a_flood_of_one_client_is_counted_and_costs_its_neighbour_nothing(region, named):
+    network = named
+    group = network.group("endpoint", allow("tcp", port=443))
+    client = network.group("client")
+    noisy, noisy_eni = network.host(network.subnet_a, client)
+    quiet, _ = network.host(network.subnet_a, client)
+    _, eni = endpoint(network, group)
+    script = region.directory / "flood.py"
+    script.write_text(FLOOD)
+    inside = Inside(region, quiet)
+    assert reaches(inside, EC2) == "api"
+    said_again = lambda: int(region.run(quiet, "awk '/^Tcp: [0-9]/ { print $13 }' /proc/net/snmp"))  # RetransSegs
+    before = said_again()
+    region.run(noisy, f"setsid python3 {script} {eni['PrivateIpAddress']} </dev/null >/dev/null 2>&1 &")
+    dropped = lambda: region.drops(noisy_eni["NetworkInterfaceId"]).get("endpoint_allowance_exceeded", 0)
+    until(lambda: dropped() > 0, "nothing is dropped")
+    for _ in range(8):
+        assert reaches(inside, EC2) == "api"
+    # A busy machine may be late now and then; without a share each call was lost at least once.
+    assert said_again() - before < 8
+    until(lambda: reaches(Inside(region, noisy), EC2) == "api", "it stays cut", 30)
